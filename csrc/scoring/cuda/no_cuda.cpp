@@ -1,0 +1,1 @@
+// Stands in for the CUDA kernels where they are not built.
