@@ -1,0 +1,248 @@
+// The fold of a row of logits into log-prob, entropy, logsumexp, rank and mass above: the only
+// place that knows this algebra. It compiles for host and device, so that the CPU tests exercise
+// what the CUDA kernels run.
+//
+// Numeric policy
+//  - Logits enter in base-2 units, u = z * log2(e) / temperature (`units_per_logit`), so that an
+//    element costs one exp2. All sums are relative to `shift`, which is the largest u of the state;
+//    u - shift is best computed as fma(z, units_per_logit, -shift): one rounding, and the rounding
+//    of `shift` itself is common to every element and cancels.
+//  - weighted = sum (u - shift) 2^(u - shift), not sum u 2^(u - shift): every term is <= 0, so
+//    entropy = log2(sum) - weighted / sum adds two non-negative numbers and never cancels.
+//  - A masked logit (u = -inf) has 2^(u - shift) = 0, but (u - shift) * 0 is nan: clamp the factor
+//    with `clamp_exponent` (2^-150 is 0 in float32, and the clamp keeps nan).
+//  - A nan logit makes `sum` nan, and so does +inf (inf - inf); nan then survives every merge. No
+//    flag is needed, but a maximum that drops nan must not feed anything except `shift`.
+//  - A state of nothing, or of -inf alone, is {shift = -inf, all sums 0}: a neutral element of
+//  merge.
+//    `reference_shift` gives the finite number to subtract in such a block.
+//  - |u| beyond the range of Real counts as infinite: a row masked with the lowest float32
+//    everywhere is as empty as a row of -inf.
+//  - merge is associative up to rounding and commutative exactly; callers fix its order.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#if defined(__CUDACC__)
+#define RLVR_HD __host__ __device__ __forceinline__
+#else
+#define RLVR_HD inline
+#endif
+
+namespace rlvr {
+
+inline constexpr double kLog2E = 1.4426950408889634074;
+inline constexpr double kLn2 = 0.69314718055994530942;
+inline constexpr float kLowestExponent = -150.0f;
+
+template <typename Real>
+struct SoftmaxState {
+  Real shift = static_cast<Real>(-INFINITY);  // largest u
+  Real sum = 0;                               // sum 2^(u - shift)
+  Real weighted = 0;                          // sum (u - shift) 2^(u - shift), <= 0
+  Real above = 0;                             // the part of `sum` whose logit is > the target's
+  std::int32_t count_above = 0;
+};
+
+// max(exponent, kLowestExponent) that keeps nan.
+template <typename Real>
+RLVR_HD Real clamp_exponent(Real exponent) {
+  return exponent < static_cast<Real>(kLowestExponent) ? static_cast<Real>(kLowestExponent)
+                                                       : exponent;
+}
+
+template <typename Real>
+RLVR_HD Real reference_shift(Real shift) {
+  return shift == static_cast<Real>(-INFINITY) ? Real(0) : shift;
+}
+
+// The change of reference from -> to (to >= from), safe for infinite ends.
+template <typename Real>
+RLVR_HD Real shift_difference(Real from, Real to) {
+  return from == to ? Real(0) : from - to;
+}
+
+// What multiplies sums moved by `difference` <= 0; bounded so that 0 * difference stays 0.
+template <typename Real>
+RLVR_HD Real bounded_difference(Real difference) {
+  return difference < Real(-1e30) ? Real(-1e30) : difference;
+}
+
+// Re-expresses a state relative to `shift` >= state.shift:
+// sum (u - t) 2^(u - t) = 2^d (weighted + d sum), d = state.shift - t.
+template <typename Real>
+RLVR_HD SoftmaxState<Real> moved_to(const SoftmaxState<Real>& state, Real shift) {
+  const Real difference = shift_difference(state.shift, shift);
+  if (difference == Real(0)) return state;
+  const Real factor = std::exp2(difference);
+  SoftmaxState<Real> moved;
+  moved.shift = shift;
+  moved.sum = state.sum * factor;
+  moved.weighted = (state.weighted + bounded_difference(difference) * state.sum) * factor;
+  moved.above = state.above * factor;
+  moved.count_above = state.count_above;
+  return moved;
+}
+
+template <typename Real>
+RLVR_HD SoftmaxState<Real> merge(const SoftmaxState<Real>& a, const SoftmaxState<Real>& b) {
+  const Real shift = a.shift > b.shift ? a.shift : b.shift;
+  const SoftmaxState<Real> x = moved_to(a, shift);
+  const SoftmaxState<Real> y = moved_to(b, shift);
+  SoftmaxState<Real> merged;
+  merged.shift = shift;
+  merged.sum = x.sum + y.sum;
+  merged.weighted = x.weighted + y.weighted;
+  merged.above = x.above + y.above;
+  merged.count_above = x.count_above + y.count_above;
+  return merged;
+}
+
+// One logit at a time: tails, tests, and whoever has no block.
+template <typename Real>
+RLVR_HD void push(SoftmaxState<Real>& state, Real u, bool is_above) {
+  if (u > state.shift) state = moved_to(state, u);
+  const Real exponent = u - reference_shift(state.shift);
+  const Real p = std::exp2(exponent);
+  state.sum += p;
+  state.weighted += clamp_exponent(exponent) * p;
+  state.above += is_above ? p : Real(0);
+  state.count_above += is_above ? 1 : 0;
+}
+
+template <typename To, typename From>
+RLVR_HD SoftmaxState<To> converted(const SoftmaxState<From>& state) {
+  SoftmaxState<To> out;
+  out.shift = static_cast<To>(state.shift);
+  out.sum = static_cast<To>(state.sum);
+  out.weighted = static_cast<To>(state.weighted);
+  out.above = static_cast<To>(state.above);
+  out.count_above = state.count_above;
+  return out;
+}
+
+// The statistics of one row, in nats.
+template <typename Real>
+struct TokenResult {
+  Real logprob;
+  Real entropy;
+  Real logsumexp;
+  Real mass_above;
+  std::int32_t rank;
+};
+
+template <typename Real>
+RLVR_HD TokenResult<Real> undefined_result() {
+  const Real nan = static_cast<Real>(NAN);
+  return {nan, nan, nan, nan, -1};
+}
+
+// target_u: the target's logit in the same units, from the very bits that were folded.
+// nats_per_unit: ln 2, or 1 / (units_per_logit * temperature) in double where units_per_logit was
+// rounded to float32 (removes that rounding, worth 1e-5 in a logsumexp of 100).
+// nan and rank -1 where a logit is nan or +inf, where every logit is -inf, or where there is none.
+// logprob is -inf where only the target is masked.
+template <typename Real>
+RLVR_HD TokenResult<Real> finalize(const SoftmaxState<Real>& state, Real target_u,
+                                   Real nats_per_unit = static_cast<Real>(kLn2)) {
+  if (!(state.sum > Real(0))) return undefined_result<Real>();
+  const Real log_sum = std::log2(state.sum);
+  const Real logprob = nats_per_unit * ((target_u - state.shift) - log_sum);
+  const Real entropy = static_cast<Real>(kLn2) * (log_sum - state.weighted / state.sum);
+  const Real mass = state.above / state.sum;
+  TokenResult<Real> out;
+  out.logprob = logprob > Real(0) ? Real(0) : logprob;
+  out.entropy = entropy < Real(0) ? Real(0) : entropy;
+  out.logsumexp = nats_per_unit * (state.shift + log_sum);
+  out.mass_above = mass > Real(1) ? Real(1) : mass;
+  out.rank = state.count_above;
+  return out;
+}
+
+// Two models over one vocabulary: each one's own state, and what each expects of the other.
+template <typename Real>
+struct DivergenceState {
+  SoftmaxState<Real> p;
+  SoftmaxState<Real> q;
+  Real cross_pq = 0;  // sum 2^(u_p - shift_p) (u_q - shift_q); -inf where q masks what p allows
+  Real cross_qp = 0;
+};
+
+// probability * exponent, where a zero probability wins over an infinite exponent.
+template <typename Real>
+RLVR_HD Real cross_term(Real probability, Real exponent) {
+  return probability == Real(0) ? Real(0) : probability * exponent;
+}
+
+namespace detail {
+
+// sum 2^(u_p - t_p) (u_q - t_q) = 2^d_p (cross + d_q sum_p). -inf stays -inf whatever the factor.
+template <typename Real>
+RLVR_HD Real moved_cross(Real cross, Real sum_p, Real difference_p, Real difference_q) {
+  if (cross == static_cast<Real>(-INFINITY)) return cross;
+  const Real shifted = cross + cross_term(sum_p, difference_q);
+  return cross_term(std::exp2(difference_p), shifted);
+}
+
+}  // namespace detail
+
+template <typename Real>
+RLVR_HD DivergenceState<Real> merge(const DivergenceState<Real>& a,
+                                    const DivergenceState<Real>& b) {
+  DivergenceState<Real> merged;
+  merged.p = merge(a.p, b.p);
+  merged.q = merge(a.q, b.q);
+  const Real a_p = shift_difference(a.p.shift, merged.p.shift);
+  const Real a_q = shift_difference(a.q.shift, merged.q.shift);
+  const Real b_p = shift_difference(b.p.shift, merged.p.shift);
+  const Real b_q = shift_difference(b.q.shift, merged.q.shift);
+  merged.cross_pq = detail::moved_cross(a.cross_pq, a.p.sum, a_p, a_q) +
+                    detail::moved_cross(b.cross_pq, b.p.sum, b_p, b_q);
+  merged.cross_qp = detail::moved_cross(a.cross_qp, a.q.sum, a_q, a_p) +
+                    detail::moved_cross(b.cross_qp, b.q.sum, b_q, b_p);
+  return merged;
+}
+
+template <typename Real>
+RLVR_HD void push(DivergenceState<Real>& state, Real u_p, Real u_q) {
+  DivergenceState<Real> one;
+  push(one.p, u_p, false);
+  push(one.q, u_q, false);
+  one.cross_pq = cross_term(one.p.sum, u_q == one.q.shift && one.q.sum > 0 ? Real(0) : u_q);
+  one.cross_qp = cross_term(one.q.sum, u_p == one.p.shift && one.p.sum > 0 ? Real(0) : u_p);
+  state = merge(state, one);
+}
+
+template <typename Real>
+struct DivergenceResult {
+  Real kl_pq;
+  Real kl_qp;
+  Real entropy_p;
+  Real entropy_q;
+};
+
+// KL(p || q) = E_p[u_p - shift_p] - log2 sum_p - E_p[u_q - shift_q] + log2 sum_q, in nats; +inf
+// where q masks what p allows, nan where either row is undefined; never below 0.
+template <typename Real>
+RLVR_HD DivergenceResult<Real> finalize(const DivergenceState<Real>& state) {
+  const Real nan = static_cast<Real>(NAN);
+  if (!(state.p.sum > Real(0)) || !(state.q.sum > Real(0))) return {nan, nan, nan, nan};
+  const Real ln2 = static_cast<Real>(kLn2);
+  const Real log_p = std::log2(state.p.sum);
+  const Real log_q = std::log2(state.q.sum);
+  const Real mean_p = state.p.weighted / state.p.sum;
+  const Real mean_q = state.q.weighted / state.q.sum;
+  const Real pq = ln2 * ((mean_p - state.cross_pq / state.p.sum) + (log_q - log_p));
+  const Real qp = ln2 * ((mean_q - state.cross_qp / state.q.sum) + (log_p - log_q));
+  const Real entropy_p = ln2 * (log_p - mean_p);
+  const Real entropy_q = ln2 * (log_q - mean_q);
+  DivergenceResult<Real> out;
+  out.kl_pq = pq < Real(0) ? Real(0) : pq;
+  out.kl_qp = qp < Real(0) ? Real(0) : qp;
+  out.entropy_p = entropy_p < Real(0) ? Real(0) : entropy_p;
+  out.entropy_q = entropy_q < Real(0) ? Real(0) : entropy_q;
+  return out;
+}
+
+}  // namespace rlvr
