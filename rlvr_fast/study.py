@@ -1,0 +1,308 @@
+"""The whole job: sample -> grade -> score -> compare -> report.
+
+The only place that knows the order of the stages. Each stage reads tables of a run directory and
+adds one table to it, and each is resumable, so running a study again finishes what is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rlvr_fast.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from rlvr_fast.progress import Progress
+    from rlvr_fast.report import Comparison
+    from rlvr_fast.sampling import SamplingParameters
+    from rlvr_fast.store import Run
+
+__all__ = [
+    "StudyConfig",
+    "StudyResult",
+    "compare",
+    "demo_config",
+    "grade",
+    "run_study",
+    "sample",
+    "score",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyConfig:
+    """What a study file says. `base` and `rl` are local directories, .gguf files or hub names.
+
+    Paths inside are used as they stand in the file, relative to the folder it is run from.
+    """
+
+    base: str
+    rl: str
+    tasks: tuple[str, ...]
+    samples: int
+    out: str
+    base_revision: str | None = None
+    rl_revision: str | None = None
+    engine: str = "transformers"
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    template: str = "auto"
+    temperature: float = 0.6
+    top_p: float = 0.95
+    max_tokens: int = 16384
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+    policy: str = "auto"
+    timeout: float = 5.0
+    workers: int | None = None
+    score: bool = True
+    rule: str = "seen"
+    zeta: float = 0.05
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> StudyConfig:
+        """Checks names and types; `where` (a file name) stands in every message."""
+        known = {f.name: f for f in fields(cls)}
+        unknown = sorted(set(values) - set(known))
+        if unknown:
+            raise InvalidInputError(
+                f"{where}: unknown key {unknown[0]!r}; a study knows {', '.join(known)}"
+            )
+        required = ("base", "rl", "tasks", "samples", "out")
+        missing = [name for name in required if values.get(name) is None]
+        if missing:
+            raise InvalidInputError(
+                f"{where}: {missing[0]!r} is missing; a study needs {', '.join(required)}"
+            )
+        clean = dict(values)
+        for name in ("tasks", "stop"):
+            value = clean.get(name, ())
+            if isinstance(value, str):
+                value = [value]
+            if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
+                raise InvalidInputError(f"{where}: {name} must be a list of strings, not {value!r}")
+            clean[name] = tuple(value)
+        for name, kind in (
+            ("samples", int),
+            ("max_tokens", int),
+            ("seed", int),
+            ("temperature", (int, float)),
+            ("top_p", (int, float)),
+            ("timeout", (int, float)),
+            ("zeta", (int, float)),
+            ("score", bool),
+        ):
+            value = clean.get(name)
+            if name in clean and (
+                not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
+            ):
+                raise InvalidInputError(
+                    f"{where}: {name} is {value!r}, which is not a number"
+                    if kind is not bool
+                    else f"{where}: {name} is {value!r}, not true or false"
+                )
+        for name in ("base", "rl", "out", "engine", "template", "policy", "rule"):
+            if name in clean and not isinstance(clean[name], str):
+                raise InvalidInputError(f"{where}: {name} must be text, not {clean[name]!r}")
+        if clean["samples"] < 1:
+            raise InvalidInputError(f"{where}: samples is {clean['samples']}, must be at least 1")
+        return cls(**clean)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> StudyConfig:
+        """Reads a study file (YAML)."""
+        import yaml
+
+        path = Path(path)
+        try:
+            values = yaml.safe_load(path.read_text("utf-8"))
+        except FileNotFoundError:
+            raise InvalidInputError(f"{path}: no such study file") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise InvalidInputError(f"{path}: not a readable YAML file: {error}") from None
+        if not isinstance(values, dict):
+            raise InvalidInputError(
+                f"{path}: a study is a mapping of keys to values, this is {type(values).__name__}"
+            )
+        return cls.from_mapping(values, where=str(path))
+
+    @property
+    def sampling(self) -> SamplingParameters:
+        from rlvr_fast.sampling import SamplingParameters
+
+        return SamplingParameters(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_tokens=self.max_tokens,
+            seed=self.seed,
+            stop=self.stop,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StudyResult:
+    """Where a study left its parts."""
+
+    base: Path
+    rl: Path
+    report: Path
+    comparison: Comparison
+
+
+def sample(
+    model: str,
+    *,
+    tasks: Sequence[str],
+    samples: int,
+    out: str | Path,
+    params: SamplingParameters,
+    engine: str = "transformers",
+    engine_options: Mapping[str, Any] | None = None,
+    revision: str | None = None,
+    template: str = "auto",
+    progress: Progress | None = None,
+) -> Run:
+    """Draws until every problem has `samples` completions; draws only what is missing."""
+    from rlvr_fast.sampling import load_engine, prepare_run, sample_run
+    from rlvr_fast.tasks import load_tasks
+
+    loaded = load_tasks(tasks)
+    drawer = load_engine(engine, model, revision=revision, **dict(engine_options or {}))
+    run = prepare_run(out, drawer, loaded, params, template=template)
+    sample_run(run, drawer, samples, progress=progress)
+    return run
+
+
+def grade(
+    run: str | Path | Run,
+    *,
+    policy: str = "auto",
+    workers: int | None = None,
+    timeout: float = 5.0,
+    audit: int = 0,
+    progress: Progress | None = None,
+) -> Run:
+    """Extracts, groups and verifies the run's answers, each distinct one once."""
+    from rlvr_fast.answers import grade_run
+
+    opened = _opened(run)
+    grade_run(
+        opened, policy=policy, workers=workers, timeout=timeout, audit=audit, progress=progress
+    )
+    return opened
+
+
+def score(
+    run: str | Path | Run,
+    model: str,
+    *,
+    label: str,
+    revision: str | None = None,
+    per_token: bool = False,
+    progress: Progress | None = None,
+) -> Run:
+    """Teacher-forces the run's completions through `model`, under the run's own sampling."""
+    from rlvr_fast.scoring import score_run
+
+    opened = _opened(run)
+    score_run(opened, model, label=label, revision=revision, per_token=per_token, progress=progress)
+    return opened
+
+
+def compare(
+    base: str | Path | Run,
+    rl: str | Path | Run,
+    *,
+    out: str | Path,
+    rule: str = "seen",
+    zeta: float = 0.05,
+    allow: Sequence[str] = (),
+) -> tuple[Comparison, Path]:
+    """Compares two graded runs and writes the report; returns it and the path of its page."""
+    from rlvr_fast.report import compare_runs, write_report
+
+    comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta, allow=tuple(allow))
+    return comparison, write_report(comparison, out)
+
+
+def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
+    """The whole job. Leaves `out/base`, `out/rl` and `out/report`; resumable at any point."""
+    out = Path(config.out)
+    models = {
+        "base": (config.base, config.base_revision),
+        "rl": (config.rl, config.rl_revision),
+    }
+    runs: dict[str, Run] = {}
+    for side, (model, revision) in models.items():
+        runs[side] = sample(
+            model,
+            tasks=config.tasks,
+            samples=config.samples,
+            out=out / side,
+            params=config.sampling,
+            engine=config.engine,
+            engine_options=config.engine_options,
+            revision=revision,
+            template=config.template,
+            progress=_prefixed(progress, side),
+        )
+    for side, run in runs.items():
+        grade(
+            run,
+            policy=config.policy,
+            workers=config.workers,
+            timeout=config.timeout,
+            progress=_prefixed(progress, side),
+        )
+    if config.score:
+        for side, run in runs.items():
+            for label, (model, revision) in models.items():
+                score(
+                    run,
+                    model,
+                    label=label,
+                    revision=revision,
+                    progress=_prefixed(progress, f"{side} under {label}"),
+                )
+    comparison, page = compare(
+        runs["base"], runs["rl"], out=out / "report", rule=config.rule, zeta=config.zeta
+    )
+    return StudyResult(out / "base", out / "rl", page, comparison)
+
+
+def demo_config(out: str | Path, *, quick: bool = False) -> StudyConfig:
+    """The study of the embedded pair of models; `quick` is the same on a few problems."""
+    import importlib.resources
+
+    import yaml
+
+    folder = importlib.resources.files("rlvr_fast") / "demo_models"
+    values = yaml.safe_load((folder / "demo.yaml").read_text("utf-8"))
+    small = values.pop("quick")
+    if quick:
+        values.update(small)
+    with importlib.resources.as_file(folder) as path:
+        values.update(base=str(path / "base"), rl=str(path / "rl"), out=str(out))
+    return StudyConfig.from_mapping(values, where="demo.yaml")
+
+
+def with_out(config: StudyConfig, out: str | Path | None) -> StudyConfig:
+    """The same study, left somewhere else."""
+    return config if out is None else replace(config, out=str(out))
+
+
+def _opened(run: str | Path | Run) -> Run:
+    from rlvr_fast.store import Run
+
+    return run if isinstance(run, Run) else Run.open(run)
+
+
+def _prefixed(progress: Progress | None, prefix: str) -> Progress | None:
+    if progress is None:
+        return None
+
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{stage} {prefix}", done, total)
+
+    return report
