@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 
 from rlvr_fast import __version__, console
@@ -289,17 +288,10 @@ def _done(run: Any, what: str, *, json: bool) -> None:
 def main() -> None:
     """Entry point of `rlvr-fast`."""
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as problem:
-        problem.show()
-        code = problem.exit_code
+        app()
     except (InvalidInputError, MissingDependencyError) as problem:
         console.error(str(problem))
-        code = 2
+        sys.exit(2)
     except RlvrError as problem:
         console.error(str(problem))
-        code = 1
-    except (click.Abort, KeyboardInterrupt):
-        console.note("interrupted; what was finished is kept, run the same command to go on")
-        code = 130
-    sys.exit(code)
+        sys.exit(1)

@@ -110,5 +110,9 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
             known[stage] = bars.add_task(stage, total=total)
         bars.update(known[stage], completed=done, total=total)
 
-    with bars:
-        yield report
+    try:
+        with bars:
+            yield report
+    except KeyboardInterrupt:
+        note("interrupted; what was finished is kept, run the same command to go on")
+        raise
