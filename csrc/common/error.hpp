@@ -1,0 +1,19 @@
+// Errors that cross into Python: csrc/python turns each into its class of rlvr_fast.errors.
+#pragma once
+
+#include <stdexcept>
+#include <string>
+
+namespace rlvr {
+
+class InvalidInput : public std::invalid_argument {
+ public:
+  using std::invalid_argument::invalid_argument;
+};
+
+class CudaFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace rlvr
