@@ -115,9 +115,8 @@ def sample(
 ) -> None:
     """Draw completions into a run directory; a killed run goes on where it stopped."""
     from rlvr_fast import study
-    from rlvr_fast.sampling import SamplingParameters
 
-    params = SamplingParameters(
+    params = study.sampling_parameters(
         temperature=temperature,
         top_p=top_p,
         max_tokens=max_tokens,

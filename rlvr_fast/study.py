@@ -27,6 +27,7 @@ __all__ = [
     "grade",
     "run_study",
     "sample",
+    "sampling_parameters",
     "score",
 ]
 
@@ -129,9 +130,7 @@ class StudyConfig:
 
     @property
     def sampling(self) -> SamplingParameters:
-        from rlvr_fast.sampling import SamplingParameters
-
-        return SamplingParameters(
+        return sampling_parameters(
             temperature=self.temperature,
             top_p=self.top_p,
             max_tokens=self.max_tokens,
@@ -148,6 +147,13 @@ class StudyResult:
     rl: Path
     report: Path
     comparison: Comparison
+
+
+def sampling_parameters(**values: Any) -> SamplingParameters:
+    """The `SamplingParameters` of these values (its docstring says which)."""
+    from rlvr_fast.sampling import SamplingParameters
+
+    return SamplingParameters(**values)
 
 
 def sample(
