@@ -1,0 +1,120 @@
+"""Which (problem_id, sample_index) a stage holds, kept as one bitmap per problem."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rlvr_fast.errors import InvalidInputError
+
+__all__ = ["MAX_SAMPLE_INDEX", "KeyIndex"]
+
+# Bounds what one absurd sample_index can make a bitmap cost: 16 MiB.
+MAX_SAMPLE_INDEX = 2**24 - 1
+
+
+class KeyIndex:
+    """The keys of a stage: one byte for each draw, and nothing is ever compared pairwise."""
+
+    def __init__(self, problem_ids: pa.Array) -> None:
+        self._problem_ids = problem_ids
+        self._seen: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)] * len(problem_ids)
+        self.rows = 0
+
+    def rows_of(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """(row number of the problem, sample index) of each row of `table`.
+
+        Raises InvalidInputError for a problem that is not of this run or an index out of range.
+        """
+        ids = table.column("problem_id").combine_chunks()
+        problem = pc.index_in(ids, value_set=self._problem_ids)
+        if problem.null_count:
+            at = int(np.flatnonzero(problem.is_null().to_numpy(zero_copy_only=False))[0])
+            raise InvalidInputError(
+                f"problem {ids[at].as_py()!r} (row {at}) is not in problems.parquet"
+            )
+        index = table.column("sample_index").to_numpy().astype(np.int64)
+        bad = np.flatnonzero((index < 0) | (index > MAX_SAMPLE_INDEX))
+        if bad.size:
+            raise InvalidInputError(
+                f"problem {ids[int(bad[0])].as_py()!r} (row {int(bad[0])}): expected a "
+                f"sample_index in 0..{MAX_SAMPLE_INDEX}, got {int(index[bad[0]])}"
+            )
+        return problem.to_numpy().astype(np.int64), index
+
+    def is_new(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """For each row whether its key is neither stored nor that of an earlier row."""
+        problem, index = self.rows_of(table)
+        key = problem << 32 | index
+        new = np.zeros(len(key), np.bool_)
+        new[np.unique(key, return_index=True)[1]] = True
+        for number, rows in _by_problem(problem):
+            seen = self._seen[number]
+            inside = index[rows] < len(seen)
+            new[rows[inside]] &= ~seen[index[rows[inside]]]
+        return new
+
+    def add(self, table: pa.Table) -> None:
+        """Marks the keys of `table` as stored."""
+        problem, index = self.rows_of(table)
+        for number, rows in _by_problem(problem):
+            top = int(index[rows].max()) + 1
+            seen = self._seen[number]
+            if top > len(seen):
+                grown = np.zeros(max(top, min(2 * len(seen), MAX_SAMPLE_INDEX + 1)), np.bool_)
+                grown[: len(seen)] = seen
+                self._seen[number] = seen = grown
+            seen[index[rows]] = True
+        self.rows += len(index)
+
+    def contains(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """For each row of `table` whether its key is stored; unknown problems are not."""
+        ids = table.column("problem_id").combine_chunks()
+        problem = pc.fill_null(pc.index_in(ids, value_set=self._problem_ids), -1).to_numpy()
+        index = table.column("sample_index").to_numpy()
+        held = np.zeros(len(index), np.bool_)
+        for number, rows in _by_problem(problem.astype(np.int64)):
+            if number < 0:
+                continue
+            seen = self._seen[number]
+            inside = rows[(index[rows] >= 0) & (index[rows] < len(seen))]
+            held[inside] = seen[index[inside]]
+        return held
+
+    def missing(self, number: int, num_samples: int) -> npt.NDArray[np.int64]:
+        """Sample indices below `num_samples` that problem `number` lacks, ascending."""
+        seen = self._seen[number][:num_samples]
+        return np.concatenate([np.flatnonzero(~seen), np.arange(len(seen), num_samples)])
+
+    def counts(self) -> npt.NDArray[np.int64]:
+        """Number of samples of each problem."""
+        return np.array([int(np.count_nonzero(s)) for s in self._seen], np.int64)
+
+    def gaps(self) -> list[tuple[str, int]]:
+        """(problem_id, number of indices missing below its largest one) where there are any."""
+        found = []
+        for number, seen in enumerate(self._seen):
+            held = np.flatnonzero(seen)
+            if held.size and held[-1] + 1 > held.size:
+                found.append((self._problem_ids[number].as_py(), int(held[-1] + 1 - held.size)))
+        return found
+
+
+def _by_problem(
+    problem: npt.NDArray[np.int64],
+) -> list[tuple[int, npt.NDArray[np.int64]]]:
+    if not len(problem):
+        return []
+    order = np.argsort(problem, kind="stable")
+    ends = np.flatnonzero(np.diff(problem[order])) + 1
+    return [(int(problem[rows[0]]), rows) for rows in np.split(order, ends)]
+
+
+def signature(path: Path) -> tuple[int, int]:
+    """What tells a changed part from the one that was indexed."""
+    stat = path.stat()
+    return stat.st_mtime_ns, stat.st_size

@@ -1,0 +1,148 @@
+"""What determines the draws of a run: run.json, draw seeds, and how two runs differ."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from rlvr_fast.errors import RunDirectoryError
+
+__all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences"]
+
+FORMAT = 1
+
+
+class Draw(NamedTuple):
+    """One completion to be drawn; `seed` (63 bits) follows from everything that determines it."""
+
+    problem_id: str
+    sample_index: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunInfo:
+    """The contents of run.json; each attribute has the form of the JSON object of its name.
+
+    `requested_samples` is the largest number of samples a problem that was ever asked for, None
+    for imported rollouts.
+    """
+
+    model: Mapping[str, Any]  # name, revision
+    engine: Mapping[str, Any]  # name, version, notes
+    sampling: Mapping[str, Any]  # temperature, top_p, max_tokens, seed, stop
+    prompt_template: Mapping[str, Any]  # name, sha256
+    tasks: Sequence[Mapping[str, Any]]  # name, spec
+    versions: Mapping[str, str] = field(default_factory=dict)
+    requested_samples: int | None = None
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON-serialisable copy, `format` first."""
+        values = dataclasses.asdict(self)
+        return {"format": values.pop("format"), **json.loads(json.dumps(values))}
+
+    @classmethod
+    def from_json(cls, value: Any, where: str) -> RunInfo:
+        """The inverse of `to_json`. Raises RunDirectoryError naming `where` and the key."""
+        if not isinstance(value, dict):
+            raise RunDirectoryError(f"{where}: expected a JSON object, got {type(value).__name__}")
+        if value.get("format") != FORMAT:
+            raise RunDirectoryError(
+                f"{where}: expected format {FORMAT}, got {value.get('format')!r}; "
+                "this run was written by another version of rlvr_fast"
+            )
+        kinds: dict[str, type] = {
+            "model": dict,
+            "engine": dict,
+            "sampling": dict,
+            "prompt_template": dict,
+            "tasks": list,
+            "versions": dict,
+        }
+        for key, kind in kinds.items():
+            if not isinstance(value.get(key), kind):
+                raise RunDirectoryError(f"{where}: {key!r} is missing or not a {kind.__name__}")
+        return cls(
+            **{key: value[key] for key in kinds}, requested_samples=value.get("requested_samples")
+        )
+
+
+def _model_identity(model: Mapping[str, Any]) -> list[Any]:
+    # A revision that is a digest of the weights names the model wherever its folder lies.
+    revision = model.get("revision")
+    if isinstance(revision, str) and revision.startswith("sha256:"):
+        return [revision]
+    return [model.get("name"), revision]
+
+
+def _splitmix64(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
+    # Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (OOPSLA 2014).
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))
+
+
+def draw_seeds(
+    info: RunInfo, problem_id: str, sample_indices: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.int64]:
+    """Seeds (non-negative, 63 bits) of draws `sample_indices` of a problem.
+
+    BLAKE2b over (model, revision, sampling parameters with their seed, problem_id), then one
+    splitmix64 step per sample index: a function of nothing else, so that a draw comes out the same
+    whenever and in whatever company it is made.
+    """
+    key = json.dumps(
+        [_model_identity(info.model), sorted(info.sampling.items()), problem_id],
+        separators=(",", ":"),
+    )
+    base = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
+    steps = np.asarray(sample_indices).astype(np.uint64) + np.uint64(1)
+    with np.errstate(over="ignore"):
+        mixed = _splitmix64(np.uint64(base) + steps * np.uint64(0x9E3779B97F4A7C15))
+    return (mixed >> np.uint64(1)).astype(np.int64)
+
+
+def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[str, str]]:
+    """(kind, message) for each thing in which two runs differ.
+
+    With `same_run` every thing that determines a draw counts, the model and seed too; without it,
+    what must agree for two models to be compared: tasks, prompt template, sampling parameters.
+    """
+    found: list[tuple[str, str]] = []
+    if same_run:
+        if _model_identity(a.model) != _model_identity(b.model):
+            found.append(("model", f"model {_name(a.model)} and {_name(b.model)}"))
+        if a.engine.get("name") != b.engine.get("name"):
+            found.append(("engine", f"engine {a.engine.get('name')} and {b.engine.get('name')}"))
+    for key in sorted({*a.sampling, *b.sampling}):
+        if key == "seed" and not same_run:
+            continue
+        left, right = a.sampling.get(key), b.sampling.get(key)
+        if _plain(left) != _plain(right):
+            found.append(("sampling", f"sampling.{key} {left!r} and {right!r}"))
+    if a.prompt_template.get("sha256") != b.prompt_template.get("sha256"):
+        left, right = (
+            f"{t.get('name')} ({str(t.get('sha256'))[:12]})"
+            for t in (a.prompt_template, b.prompt_template)
+        )
+        found.append(("template", f"prompt template {left} and {right}"))
+    specs = [[(task.get("name"), task.get("spec")) for task in info.tasks] for info in (a, b)]
+    if specs[0] != specs[1]:
+        found.append(("tasks", f"tasks {specs[0]} and {specs[1]}"))
+    return found
+
+
+def _name(model: Mapping[str, Any]) -> str:
+    return f"{model.get('name')} at {model.get('revision') or 'no revision'}"
+
+
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,464 @@
+"""The run directory: one model, one task set, one set of sampling parameters."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet
+from rlvr_fast.store.index import KeyIndex, signature
+from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, schema_mismatch, stage_schema
+
+if TYPE_CHECKING:
+    from rlvr_fast.store.check import Finding
+
+__all__ = ["Run"]
+
+_PART = re.compile(r"part-\d{6,}\.parquet")
+_TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
+
+
+class Run:
+    """A run directory, opened. `Run.create` and `Run.open` make one; see docs/design.md.
+
+    Reading needs no lock: a part is whole or absent. Writing takes RUN/.lock, for one call or for
+    a whole stage with `writing()`.
+    """
+
+    def __init__(self, path: Path, info: RunInfo) -> None:
+        self.path = path
+        self.info = info
+        self._lock = RunLock(path)
+        self._problems: pa.Table | None = None
+        self._indexes: dict[str, tuple[dict[str, tuple[int, int]], KeyIndex]] = {}
+
+    # -- making and opening ----------------------------------------------------------------------
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        model: Mapping[str, Any],
+        engine: Mapping[str, Any],
+        sampling: Mapping[str, Any],
+        prompt_template: Mapping[str, Any],
+        tasks: Sequence[Mapping[str, Any]],
+        problems: pa.Table,
+        versions: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Makes the run directory `path`, or opens it if it is this very run already.
+
+        Args:
+            model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
+            engine: {"name", "version", "notes"}.
+            sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
+            prompt_template: {"name", "sha256"}.
+            tasks: [{"name", "spec"}].
+            problems: the columns of problems.parquet; problem_id must be unique.
+            versions: package name to version.
+
+        Raises:
+            RunDirectoryError: `path` holds another run (the message names what differs), something
+                that is not a run, or a damaged one; or another process is writing to it.
+            InvalidInputError: `problems` has the wrong columns or a problem twice.
+        """
+        path = Path(path)
+        problems = conform(problems, PROBLEMS, "problems")
+        _check_unique(problems)
+        wanted = RunInfo.from_json(
+            RunInfo(
+                model=dict(model),
+                engine=dict(engine),
+                sampling=dict(sampling),
+                prompt_template=dict(prompt_template),
+                tasks=[dict(task) for task in tasks],
+                versions=dict(versions or {}),
+            ).to_json(),
+            "run.json",
+        )
+        if path.exists() and not path.is_dir():
+            raise RunDirectoryError(f"{path}: expected a folder, found a file")
+        if not (path / "run.json").exists():
+            if path.is_dir():
+                strange = [p.name for p in path.iterdir() if not p.name.startswith(".")]
+                if [name for name in strange if name != "problems.parquet"]:
+                    raise RunDirectoryError(
+                        f"{path}: not a run directory (no run.json) and not empty "
+                        f"({sorted(strange)[0]}, ...); name another folder"
+                    )
+            try:
+                path.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise RunDirectoryError(f"{path}: cannot be made ({error.strerror})") from error
+            run = cls(path, wanted)
+            with run.writing():
+                # run.json last: where it is, the run is whole.
+                if not (path / "run.json").exists():
+                    write_parquet(path / "problems.parquet", problems)
+                    write_json(path / "run.json", wanted.to_json())
+                    return run
+        run = cls.open(path)
+        run._refuse_another(wanted, problems)
+        return run
+
+    @classmethod
+    def open(cls, path: str | Path, *, check: bool = True) -> Run:
+        """Opens the run directory `path`.
+
+        With `check` the footer of every part is read, and a truncated or foreign file raises
+        RunDirectoryError naming it; without, only run.json is (for `verify` and `repair`).
+        """
+        path = Path(path)
+        if not path.is_dir():
+            raise RunDirectoryError(f"{path}: no such run directory")
+        file = path / "run.json"
+        try:
+            value = json.loads(file.read_bytes())
+        except FileNotFoundError:
+            raise RunDirectoryError(f"{path}: not a run directory: it has no run.json") from None
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{file}: cannot be read as JSON ({error})") from None
+        run = cls(path, RunInfo.from_json(value, str(file)))
+        if check:
+            run.problems()
+            for stage in run.stages():
+                for part in run.parts(stage):
+                    problem = part_problem(part, stage_schema(stage))
+                    if problem:
+                        raise RunDirectoryError(damage(part, problem, path))
+        return run
+
+    def _refuse_another(self, wanted: RunInfo, problems: pa.Table) -> None:
+        differences = [text for _, text in info_differences(self.info, wanted, same_run=True)]
+        differences += problem_differences(self.problems(), problems)
+        if differences:
+            raise RunDirectoryError(
+                f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
+                "One folder holds one model, task set and set of sampling parameters: "
+                "name another folder, or give the options that this run was made with."
+            )
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def stages(self) -> list[str]:
+        """The stages that have a folder: of "samples", "answers" and each "scores/LABEL"."""
+        found = [name for name in ("samples", "answers") if (self.path / name).is_dir()]
+        scores = self.path / "scores"
+        if scores.is_dir():
+            found += [f"scores/{p.name}" for p in sorted(scores.iterdir()) if p.is_dir()]
+        return found
+
+    def parts(self, stage: str) -> list[Path]:
+        """Files of `stage` in the order they were written.
+
+        Raises RunDirectoryError naming a file that is not a part.
+        """
+        stage_schema(stage)
+        folder = self.path / stage
+        if not folder.is_dir():
+            return []
+        found = []
+        for file in folder.iterdir():
+            if _PART.fullmatch(file.name):
+                found.append(file)
+            elif not is_foreign_ok(file):
+                raise RunDirectoryError(
+                    damage(file, "not a part of this stage (part-NNNNNN.parquet)", self.path)
+                )
+        return sorted(found, key=part_number)
+
+    def problems(self) -> pa.Table:
+        """The problems, in the order in which they were given."""
+        if self._problems is None:
+            file = self.path / "problems.parquet"
+            if not file.exists():
+                raise RunDirectoryError(f"{file}: missing; the run was not made whole")
+            self._problems = read_part(file, PROBLEMS, None, self.path)
+        return self._problems
+
+    def read(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
+        """All rows of `stage`; an empty table of its schema when nothing is stored.
+
+        A column that only some parts of a stage have (token_logprobs, say) is null in the others.
+        """
+        tables = [table for _, table in self.iter_parts(stage, columns)]
+        if not tables:
+            schema = stage_schema(stage)
+            names = columns if columns is not None else schema.names
+            return pa.schema([schema.field(name) for name in names]).empty_table()
+        if columns is not None:
+            names = [n for n in columns if any(n in table.column_names for table in tables)]
+            return pa.concat_tables(tables, promote_options="default").select(names)
+        return pa.concat_tables(tables, promote_options="default")
+
+    def iter_parts(
+        self, stage: str, columns: Sequence[str] | None = None
+    ) -> Iterator[tuple[Path, pa.Table]]:
+        """(file, rows) of each part of `stage`, in the order they were written."""
+        schema = stage_schema(stage)
+        unknown = [name for name in columns or () if schema.get_field_index(name) < 0]
+        if unknown:
+            raise InvalidInputError(
+                f"{stage} has no column {unknown[0]!r}; it has {', '.join(schema.names)}"
+            )
+        for part in self.parts(stage):
+            yield part, read_part(part, schema, columns, self.path)
+
+    def read_table(self, name: str) -> pa.Table | None:
+        """The table in the file RUN/`name`, None if there is none."""
+        file = self._inside(name)
+        if not file.exists():
+            return None
+        return read_part(file, _TABLES.get(name), None, self.path)
+
+    def read_json(self, name: str) -> Any:
+        """The value in the file RUN/`name`, None if there is none."""
+        file = self._inside(name)
+        if not file.exists():
+            return None
+        try:
+            return json.loads(file.read_bytes())
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(damage(file, f"not JSON: {error}", self.path)) from None
+
+    # -- writing ---------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Holds RUN/.lock; may be nested.
+
+        Raises RunDirectoryError naming the process that is writing already.
+        """
+        with self._lock.held() as outermost:
+            if outermost:
+                self._sweep()
+            yield
+
+    def _sweep(self) -> None:
+        # Whoever holds the lock is the only writer, so a temporary file is a dead writer's.
+        for folder in [self.path, *(self.path / stage for stage in self.stages())]:
+            for file in folder.iterdir():
+                if is_temporary(file):
+                    file.unlink(missing_ok=True)
+
+    def append(self, stage: str, table: pa.Table) -> Path:
+        """Stores the rows of `table` as one new part of `stage` and returns its file.
+
+        Raises InvalidInputError, and stores nothing, if a column is missing, unknown or of another
+        type, if a problem is not of this run, or if a (problem_id, sample_index) is stored already
+        or comes twice; RunDirectoryError if another process is writing or no room is left.
+        """
+        table = conform(table, stage_schema(stage), stage)
+        if not len(table):
+            raise InvalidInputError(f"{stage}: nothing to append (no rows)")
+        with self.writing():
+            index = self._index(stage)
+            try:
+                new = index.is_new(table)
+            except InvalidInputError as error:
+                raise InvalidInputError(f"{stage}: {error}") from None
+            if not new.all():
+                at = int(np.flatnonzero(~new)[0])
+                raise InvalidInputError(
+                    f"{stage}: problem {table['problem_id'][at].as_py()!r}, sample_index "
+                    f"{table['sample_index'][at].as_py()} is stored already or given twice; "
+                    "nothing was appended"
+                )
+            parts = self.parts(stage)
+            number = part_number(parts[-1]) + 1 if parts else 0
+            file = self.path / stage / f"part-{number:06d}.parquet"
+            write_parquet(file, table)
+            index.add(table)
+            self._indexes[stage][0][file.name] = signature(file)
+        return file
+
+    def write_table(self, name: str, table: pa.Table) -> None:
+        """Replaces the file RUN/`name` by `table`, atomically."""
+        schema = _TABLES.get(name)
+        table = table if schema is None else conform(table, schema, name)
+        with self.writing():
+            write_parquet(self._inside(name), table)
+
+    def write_json(self, name: str, value: Any) -> None:
+        """Replaces the file RUN/`name` by `value` as JSON, atomically."""
+        with self.writing():
+            write_json(self._inside(name), value)
+
+    def _inside(self, name: str) -> Path:
+        file = Path(name)
+        if file.is_absolute() or ".." in file.parts or not file.name:
+            raise InvalidInputError(f"expected a name inside the run directory, got {name!r}")
+        return self.path / file
+
+    # -- draws -----------------------------------------------------------------------------------
+
+    def missing(self, num_samples: int) -> list[Draw]:
+        """The draws to be made so that each problem has the samples 0..num_samples-1."""
+        draws: list[Draw] = []
+        for problem_id, indices, seeds in self.iter_missing(num_samples):
+            draws += map(
+                Draw._make,
+                zip([problem_id] * len(indices), indices.tolist(), seeds.tolist(), strict=True),
+            )
+        return draws
+
+    def iter_missing(
+        self, num_samples: int
+    ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
+        """(problem_id, sample indices, seeds) of each problem that lacks samples; see `missing`.
+
+        Costs one pass over the keys and, per problem, num_samples bytes.
+        """
+        if num_samples < 1:
+            raise InvalidInputError(f"expected at least 1 sample a problem, got {num_samples}")
+        index = self._index("samples")
+        for number, problem_id in enumerate(self.problems()["problem_id"].to_pylist()):
+            indices = index.missing(number, num_samples)
+            if len(indices):
+                yield problem_id, indices, draw_seeds(self.info, problem_id, indices)
+
+    def num_samples(self, stage: str = "samples") -> npt.NDArray[np.int64]:
+        """How many rows of `stage` each problem has, in the order of `problems()`."""
+        return self._index(stage).counts()
+
+    def has_rows(self, stage: str, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """For each row of `table` whether `stage` holds its (problem_id, sample_index)."""
+        return self._index(stage).contains(table)
+
+    def request(self, num_samples: int) -> None:
+        """Records in run.json that `num_samples` samples a problem were asked for."""
+        if num_samples > (self.info.requested_samples or 0):
+            with self.writing():
+                info = dataclasses.replace(self.info, requested_samples=num_samples)
+                write_json(self.path / "run.json", info.to_json())
+                self.info = info
+
+    def _index(self, stage: str) -> KeyIndex:
+        """The keys of `stage`, brought up to date: only parts not seen before are read."""
+        parts = self.parts(stage)
+        now = {part.name: signature(part) for part in parts}
+        known, index = self._indexes.get(stage, ({}, None))
+        if index is None or any(now.get(name) != mark for name, mark in known.items()):
+            known, index = {}, KeyIndex(self.problems()["problem_id"].combine_chunks())
+        for part in parts:
+            if part.name in known:
+                continue
+            keys = read_part(part, stage_schema(stage), ["problem_id", "sample_index"], self.path)
+            try:
+                new = index.is_new(keys)
+            except InvalidInputError as error:
+                raise RunDirectoryError(damage(part, str(error), self.path)) from None
+            if not new.all():
+                at = int(np.flatnonzero(~new)[0])
+                key = f"{keys['problem_id'][at].as_py()!r}, {keys['sample_index'][at].as_py()}"
+                raise RunDirectoryError(damage(part, f"holds ({key}) once more", self.path))
+            index.add(keys)
+            known[part.name] = now[part.name]
+        self._indexes[stage] = (known, index)
+        return index
+
+    # -- care ------------------------------------------------------------------------------------
+
+    def verify(self) -> list[Finding]:
+        """Reads everything and says what is damaged, foreign, twice there or missing."""
+        from rlvr_fast.store.check import verify
+
+        return verify(self.path)
+
+
+# -- shared with check.py ------------------------------------------------------------------------
+
+
+def part_number(part: Path) -> int:
+    return int(part.stem.partition("-")[2])
+
+
+def is_foreign_ok(file: Path) -> bool:
+    """Whether a file that is no part may lie in a stage's folder."""
+    return file.name.startswith(".") or (file.suffix == ".json" and file.is_file())
+
+
+def part_problem(file: Path, schema: pa.Schema | None) -> str | None:
+    """What the footer of a Parquet file says is wrong with it, None if nothing is."""
+    try:
+        found = pq.read_schema(file)
+    except (OSError, pa.ArrowException) as error:
+        return f"truncated or no Parquet file ({_first_line(error)})"
+    return None if schema is None else schema_mismatch(found, schema)
+
+
+def read_part(
+    file: Path, schema: pa.Schema | None, columns: Sequence[str] | None, run: Path
+) -> pa.Table:
+    """Reads a Parquet file of the run, checking its schema and page checksums."""
+    try:
+        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+            found = parquet.schema_arrow
+            problem = None if schema is None else schema_mismatch(found, schema)
+            if problem is None:
+                if columns is not None:
+                    columns = [name for name in columns if name in found.names]
+                return parquet.read(columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        problem = f"truncated or damaged ({_first_line(error)})"
+    raise RunDirectoryError(damage(file, problem, run))
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def damage(file: Path, problem: str, run: Path) -> str:
+    return (
+        f"{file}: {problem}. `rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and "
+        "keeps the rest; the stage that wrote it then makes again exactly what is missing."
+    )
+
+
+def _check_unique(problems: pa.Table) -> None:
+    ids = problems["problem_id"].to_pylist()
+    if not ids:
+        raise InvalidInputError("problems: expected at least one problem, got none")
+    seen: set[str] = set()
+    for problem_id in ids:
+        if problem_id in seen:
+            raise InvalidInputError(f"problems: the problem_id {problem_id!r} comes twice")
+        seen.add(problem_id)
+
+
+def problem_differences(a: pa.Table, b: pa.Table) -> list[str]:
+    """What differs between two tables of problems, in words; the first differing problem each."""
+    left, right = a["problem_id"].to_pylist(), b["problem_id"].to_pylist()
+    if left != right:
+        only = sorted(set(left) ^ set(right))
+        what = f"problem {only[0]!r} is in one only" if only else "their order differs"
+        return [f"{len(left)} and {len(right)} problems: {what}"]
+    found = []
+    for column in a.column_names[1:]:
+        if a[column].equals(b[column]):
+            continue
+        for row, (x, y) in enumerate(
+            zip(a[column].to_pylist(), b[column].to_pylist(), strict=True)
+        ):
+            if x != y:
+                found.append(f"{column} of problem {left[row]!r}: {_short(x)} and {_short(y)}")
+                break
+    return found
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,191 @@
+"""What every table of a run directory holds, and how a table is made to conform to it."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rlvr_fast.errors import InvalidInputError
+
+__all__ = [
+    "ANSWERS",
+    "GRADES",
+    "PROBLEMS",
+    "SAMPLES",
+    "SCORES",
+    "conform",
+    "schema_mismatch",
+    "stage_schema",
+]
+
+
+def _required(name: str, kind: pa.DataType) -> pa.Field:
+    return pa.field(name, kind, nullable=False)
+
+
+def _optional(name: str, kind: pa.DataType) -> pa.Field:
+    # A column that a table may leave out altogether, as against one that may hold nulls.
+    return pa.field(name, kind, nullable=True, metadata={"optional": "1"})
+
+
+_KEY = [_required("problem_id", pa.string()), _required("sample_index", pa.int32())]
+
+PROBLEMS = pa.schema(
+    [
+        _required("problem_id", pa.string()),
+        _required("task", pa.string()),
+        _required("prompt", pa.string()),
+        _required("prompt_token_ids", pa.list_(pa.int32())),
+        pa.field("gold", pa.string()),
+        _required("metadata", pa.string()),
+    ]
+)
+SAMPLES = pa.schema(
+    [
+        *_KEY,
+        _required("text", pa.large_string()),
+        _required("token_ids", pa.list_(pa.int32())),
+        _required("finish_reason", pa.string()),
+        pa.field("seed", pa.int64()),
+    ]
+)
+ANSWERS = pa.schema(
+    [
+        *_KEY,
+        pa.field("answer", pa.large_string()),
+        _required("status", pa.string()),
+        _required("answer_id", pa.int32()),
+    ]
+)
+GRADES = pa.schema(
+    [
+        _required("problem_id", pa.string()),
+        _required("answer_id", pa.int32()),
+        pa.field("canonical", pa.large_string()),
+        _required("count", pa.int64()),
+        _required("verdict", pa.string()),
+        _required("grader", pa.string()),
+    ]
+)
+SCORES = pa.schema(
+    [
+        *_KEY,
+        _required("num_tokens", pa.int32()),
+        _required("logprob", pa.float64()),
+        _required("mean_entropy", pa.float64()),
+        _optional("num_outside_nucleus", pa.int32()),
+        _optional("token_logprobs", pa.list_(pa.float32())),
+        _optional("token_entropies", pa.list_(pa.float32())),
+    ]
+)
+
+_VALUES = {
+    "finish_reason": ("stop", "length"),
+    "status": ("found", "unfinished", "missing", "malformed"),
+    "verdict": ("correct", "incorrect", "unparsed", "timeout", "error"),
+}
+
+# A label becomes a folder name, so it must not be able to leave the run directory.
+_SCORES_STAGE = re.compile(r"scores/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def stage_schema(stage: str) -> pa.Schema:
+    """Schema of the parts of `stage`: "samples", "answers" or "scores/LABEL".
+
+    Raises InvalidInputError for any other name.
+    """
+    if stage == "samples":
+        return SAMPLES
+    if stage == "answers":
+        return ANSWERS
+    if _SCORES_STAGE.fullmatch(stage):
+        return SCORES
+    raise InvalidInputError(
+        f"expected the stage 'samples', 'answers' or 'scores/LABEL' (LABEL of letters, digits, "
+        f"'.', '_' and '-'), got {stage!r}"
+    )
+
+
+def _is_optional(field: pa.Field) -> bool:
+    return bool(field.metadata) and b"optional" in field.metadata
+
+
+def schema_mismatch(found: pa.Schema, schema: pa.Schema) -> str | None:
+    """Says what is wrong with `found` as the schema of a stored table, None if nothing is."""
+    for field in schema:
+        at = found.get_field_index(field.name)
+        if at < 0:
+            if not _is_optional(field):
+                return f"the column {field.name!r} ({field.type}) is missing"
+        elif found.field(at).type != field.type:
+            return f"column {field.name!r} is {found.field(at).type}, expected {field.type}"
+    extra = [name for name in found.names if schema.get_field_index(name) < 0]
+    return f"unexpected column(s) {', '.join(map(repr, extra))}" if extra else None
+
+
+def conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
+    """`table` with exactly the columns, order and types of `schema`.
+
+    Columns are cast where no value is lost (string to large_string, int64 to int32 in range).
+    Raises InvalidInputError naming `what` and the column when one is missing, unknown, of another
+    kind, holds a null where none is allowed, or a word that the column does not know.
+    """
+    extra = [name for name in table.column_names if schema.get_field_index(name) < 0]
+    if extra:
+        raise InvalidInputError(f"{what}: unexpected column(s) {', '.join(map(repr, extra))}")
+    columns, fields = [], []
+    for field in schema:
+        if field.name not in table.column_names:
+            if _is_optional(field):
+                continue
+            raise InvalidInputError(f"{what}: the column {field.name!r} ({field.type}) is missing")
+        column = table.column(field.name)
+        if column.type != field.type:
+            column = _cast(column, field, what)
+        if not field.nullable and column.null_count:
+            raise InvalidInputError(f"{what}: column {field.name!r} holds a null")
+        words = _VALUES.get(field.name)
+        if (
+            words is not None
+            and not pc.all(pc.is_in(column, pa.array(words))).as_py()
+            and len(column)
+        ):
+            odd = [v for v in pc.unique(column).to_pylist() if v not in words]
+            raise InvalidInputError(
+                f"{what}: column {field.name!r} holds {odd[0]!r}, "
+                f"expected one of {', '.join(words)}"
+            )
+        columns.append(column)
+        fields.append(field.remove_metadata())
+    return pa.Table.from_arrays(columns, schema=pa.schema(fields))
+
+
+def _cast(column: pa.ChunkedArray, field: pa.Field, what: str) -> pa.ChunkedArray:
+    def family(kind: pa.DataType) -> str:
+        if pa.types.is_dictionary(kind):
+            return family(kind.value_type)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            return "text"
+        if kind == pa.string_view():
+            return "text"
+        if pa.types.is_integer(kind):
+            return "integer"
+        if pa.types.is_floating(kind):
+            return "floating"
+        if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            return "list of " + family(kind.value_type)
+        return str(kind)
+
+    untyped = pa.types.is_null(column.type) or column.type == pa.list_(pa.null())
+    if not untyped and family(column.type) != family(field.type):
+        raise InvalidInputError(
+            f"{what}: column {field.name!r} is {column.type}, expected {field.type}"
+        )
+    try:
+        return column.cast(field.type)
+    except pa.ArrowException as error:
+        raise InvalidInputError(
+            f"{what}: column {field.name!r} ({column.type}) does not fit {field.type}: {error}"
+        ) from None
