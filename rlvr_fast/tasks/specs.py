@@ -1,0 +1,68 @@
+"""The text form of a task: SCHEME:SOURCE?key=value&key=value."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote
+
+from rlvr_fast.errors import InvalidInputError
+
+__all__ = ["TaskSpec", "closest", "parse_spec"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskSpec:
+    """`str(spec)` is canonical: keys sorted, values percent-encoded only where they must be."""
+
+    scheme: str
+    source: str
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = "&".join(
+            f"{_encode(key)}={_encode(value)}" for key, value in sorted(self.options.items())
+        )
+        return f"{self.scheme}:{self.source}" + (f"?{options}" if options else "")
+
+    def with_options(self, **options: str) -> TaskSpec:
+        return TaskSpec(self.scheme, self.source, {**self.options, **options})
+
+
+def _encode(text: str) -> str:
+    return quote(text, safe="/:,.-_~ []()+*'\"{}")
+
+
+def parse_spec(text: str) -> TaskSpec:
+    """Splits a task spec into scheme, source and options.
+
+    >>> parse_spec("reasoning_gym:countdown?seed=7&size=50").options
+    {'seed': '7', 'size': '50'}
+
+    Raises InvalidInputError where the text has no scheme or source, or an option is no key=value
+    or is given twice.
+    """
+    scheme, colon, rest = text.partition(":")
+    source, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
+    if not colon or not scheme.strip() or not source.strip():
+        raise InvalidInputError(
+            f"a task is written SCHEME:SOURCE?key=value&..., as in "
+            f"'reasoning_gym:countdown?size=50&seed=7' or 'math:problems.jsonl'; got {text!r}"
+        )
+    options: dict[str, str] = {}
+    for item in filter(None, query.split("&")):
+        key, equals, value = item.partition("=")
+        key, value = unquote(key).strip(), unquote(value)
+        if not equals or not key:
+            raise InvalidInputError(f"task {text!r}: option {item!r} is not of the form key=value")
+        if key in options:
+            raise InvalidInputError(f"task {text!r}: option {key!r} is given twice")
+        options[key] = value
+    return TaskSpec(scheme.strip(), source.strip(), options)
+
+
+def closest(name: str, names: Iterable[str]) -> str:
+    """' Did you mean ...?' or nothing; for the end of an error message."""
+    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
