@@ -1,0 +1,327 @@
+#include "scoring/logits_stats.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/error.hpp"
+#include "common/parallel.hpp"
+
+namespace rlvr {
+namespace {
+
+// A block sum beyond this means that the reference lies so far below the block that float32 may
+// overflow; the block is then folded again from its own maximum. A whole block of the reference's
+// own size sums to 2^12.
+constexpr float kReferenceTooLow = 0x1p20f;
+
+// Logits that a task should fold before it is worth a thread's while.
+constexpr std::int64_t kTaskLogits = 1 << 16;
+
+SoftmaxState<double> state_of(const BlockSums& sums, float reference) {
+  SoftmaxState<double> state;
+  state.shift = reference;
+  state.sum = sums.sum;
+  state.weighted = sums.weighted;
+  state.above = sums.above;
+  state.count_above = sums.count_above;
+  return state;
+}
+
+// The reference of the columns before serves for the next block too, so that a block is read once;
+// only the first one, and one that towers above what came before, is first searched for its
+// maximum.
+template <typename T>
+void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, Transform transform,
+                  float threshold, const BlockFolds<T>& folds) {
+  const float* bias = transform.bias;
+  for (std::int64_t start = 0; start < count; start += kBlock) {
+    if (std::isnan(state.sum)) return;
+    const std::int64_t size = std::min(kBlock, count - start);
+    transform.bias = bias == nullptr ? nullptr : bias + start;
+    float reference = static_cast<float>(state.shift);
+    bool own = reference == -INFINITY;
+    if (own) reference = folds.largest(x + start, size, transform);
+    BlockSums sums = folds.fold(x + start, size, transform, reference_shift(reference), threshold);
+    if (!own && !(sums.sum <= kReferenceTooLow)) {
+      reference = std::max(reference, folds.largest(x + start, size, transform));
+      sums = folds.fold(x + start, size, transform, reference, threshold);
+    }
+    state = merge(state, state_of(sums, reference));
+  }
+}
+
+SoftmaxState<double> merged(const SoftmaxState<double>* states, std::int64_t count) {
+  SoftmaxState<double> all = states[0];
+  for (std::int64_t i = 1; i < count; ++i) all = merge(all, states[i]);
+  return all;
+}
+
+template <typename T>
+SoftmaxState<double> fold_split(const T* row, std::int64_t columns, std::int64_t split,
+                                const Transform& transform, float threshold,
+                                const BlockFolds<T>& folds) {
+  const std::int64_t start = split * kSplit;
+  SoftmaxState<double> state;
+  fold_columns(state, row + start, std::min(kSplit, columns - start), transform, threshold, folds);
+  return state;
+}
+
+void check_targets(const std::int64_t* targets, std::int64_t rows, std::int64_t columns) {
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (targets[row] == kIgnoredTarget) continue;
+    if (targets[row] < 0 || targets[row] >= columns) {
+      throw InvalidInput("targets must lie in [0, " + std::to_string(columns) +
+                         ") or be -100 (ignored); row " + std::to_string(row) + " holds " +
+                         std::to_string(targets[row]));
+    }
+  }
+}
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+  std::vector<std::string> names;
+#if defined(__x86_64__) && defined(__GNUC__)
+  __builtin_cpu_init();
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+                    __builtin_cpu_supports("f16c");
+  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
+      avx512_folds() != nullptr) {
+    names.push_back("avx512");
+  }
+  if (avx2 && avx2_folds() != nullptr) names.push_back("avx2");
+#endif
+  names.push_back("baseline");
+  return names;
+}
+
+const FoldTable& fold_table(const std::string& instruction_set) {
+  static const std::vector<std::string> names = instruction_sets();
+  const std::string& name = instruction_set.empty() ? names.front() : instruction_set;
+  if (std::find(names.begin(), names.end(), name) == names.end()) {
+    std::string known;
+    for (const std::string& n : names) known += (known.empty() ? "" : ", ") + n;
+    throw InvalidInput("instruction set '" + name + "' does not run here; these do: " + known);
+  }
+  if (name == "avx512") return *avx512_folds();
+  if (name == "avx2") return *avx2_folds();
+  return *baseline_folds();
+}
+
+Units units_of(float temperature, std::int64_t row) {
+  const auto per_logit = static_cast<float>(kLog2E / static_cast<double>(temperature));
+  if (!(temperature > 0.0f) || !std::isfinite(per_logit) || !(per_logit > 0.0f)) {
+    throw InvalidInput("temperature must be a positive number; row " + std::to_string(row) +
+                       " has " + std::to_string(temperature));
+  }
+  return {per_logit, 1.0 / (static_cast<double>(per_logit) * static_cast<double>(temperature))};
+}
+
+void TokenStatsOut::set(std::int64_t row, const TokenResult<double>& result) const {
+  logprob[row] = static_cast<float>(result.logprob);
+  entropy[row] = static_cast<float>(result.entropy);
+  logsumexp[row] = static_cast<float>(result.logsumexp);
+  mass_above[row] = static_cast<float>(result.mass_above);
+  rank[row] = result.rank;
+}
+
+template <typename T>
+void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
+                  const float* temperature, std::int64_t temperature_count, float softcap,
+                  const TokenStatsOut& out, const FoldTable& table) {
+  const std::int64_t rows = logits.rows();
+  const std::int64_t columns = logits.columns();
+  check_targets(targets, rows, columns);
+  for (std::int64_t i = 0; i < temperature_count; ++i) units_of(temperature[i], i);
+  const BlockFolds<T>& folds = table.of<T>();
+  const std::int64_t splits = std::max<std::int64_t>(1, (columns + kSplit - 1) / kSplit);
+
+  struct Setup {
+    Transform transform;
+    Units units;
+    float logit;
+    float capped;
+  };
+  const auto setup = [&](std::int64_t row) {
+    Setup s;
+    s.units = units_of(temperature[temperature_count == 1 ? 0 : row], row);
+    s.transform.units_per_logit = s.units.per_logit;
+    s.transform.cap = softcap;
+    folds.one(logits.row(row) + targets[row], s.transform, &s.logit, &s.capped);
+    return s;
+  };
+  const auto finish = [&](std::int64_t row, const Setup& s, const SoftmaxState<double>& state) {
+    const double target = static_cast<double>(s.capped) * static_cast<double>(s.units.per_logit);
+    out.set(row, finalize(state, target, s.units.nats));
+  };
+
+  if (rows >= 8 * num_threads() || splits == 1) {
+    const std::int64_t group =
+        std::max<std::int64_t>(1, kTaskLogits / std::max<std::int64_t>(1, columns));
+    parallel_for((rows + group - 1) / group, [&](std::int64_t task) {
+      for (std::int64_t row = task * group; row < std::min(rows, (task + 1) * group); ++row) {
+        if (targets[row] == kIgnoredTarget) {
+          out.set(row, undefined_result<double>());
+          continue;
+        }
+        const Setup s = setup(row);
+        SoftmaxState<double> all;
+        for (std::int64_t split = 0; split < splits; ++split) {
+          const auto state =
+              fold_split(logits.row(row), columns, split, s.transform, s.logit, folds);
+          all = split == 0 ? state : merge(all, state);
+        }
+        finish(row, s, all);
+      }
+    });
+    return;
+  }
+
+  std::vector<SoftmaxState<double>> states(static_cast<std::size_t>(rows * splits));
+  parallel_for(rows * splits, [&](std::int64_t task) {
+    const std::int64_t row = task / splits;
+    if (targets[row] == kIgnoredTarget) return;
+    const Setup s = setup(row);
+    states[static_cast<std::size_t>(task)] =
+        fold_split(logits.row(row), columns, task % splits, s.transform, s.logit, folds);
+  });
+  for (std::int64_t row = 0; row < rows; ++row) {
+    if (targets[row] == kIgnoredTarget) {
+      out.set(row, undefined_result<double>());
+    } else {
+      finish(row, setup(row), merged(states.data() + row * splits, splits));
+    }
+  }
+}
+
+template void logits_stats(const MatrixView<float>&, const std::int64_t*, const float*,
+                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
+template void logits_stats(const MatrixView<BFloat16>&, const std::int64_t*, const float*,
+                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
+template void logits_stats(const MatrixView<Float16>&, const std::int64_t*, const float*,
+                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
+
+RowFolds::RowFolds(std::int64_t rows, const float* target, const float* target_bias,
+                   const float* temperature, std::int64_t temperature_count, float scale,
+                   float softcap, const FoldTable& folds)
+    : rows_(static_cast<std::size_t>(rows)), scale_(scale), softcap_(softcap), folds_(folds) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    Row& row = rows_[static_cast<std::size_t>(i)];
+    row.units = units_of(temperature[temperature_count == 1 ? 0 : i], i);
+    Transform transform{row.units.per_logit, scale, softcap,
+                        target_bias == nullptr ? nullptr : target_bias + i};
+    folds.of_float.one(target + i, transform, &row.target_logit, &row.target_capped);
+  }
+}
+
+void RowFolds::fold(const MatrixView<float>& tile, const float* bias) {
+  if (tile.rows() != rows()) {
+    throw InvalidInput("a tile of " + std::to_string(tile.rows()) + " rows for folds of " +
+                       std::to_string(rows()) + " rows");
+  }
+  const std::int64_t group =
+      std::max<std::int64_t>(1, kTaskLogits / std::max<std::int64_t>(1, tile.columns()));
+  parallel_for((rows() + group - 1) / group, [&](std::int64_t task) {
+    for (std::int64_t i = task * group; i < std::min(rows(), (task + 1) * group); ++i) {
+      Row& row = rows_[static_cast<std::size_t>(i)];
+      const Transform transform{row.units.per_logit, scale_, softcap_, bias};
+      fold_columns(row.state, tile.row(i), tile.columns(), transform, row.target_logit,
+                   folds_.of_float);
+    }
+  });
+}
+
+void RowFolds::finalize(const TokenStatsOut& out) const {
+  for (std::int64_t i = 0; i < rows(); ++i) {
+    const Row& row = rows_[static_cast<std::size_t>(i)];
+    const double target =
+        static_cast<double>(row.target_capped) * static_cast<double>(row.units.per_logit);
+    out.set(i, rlvr::finalize(row.state, target, row.units.nats));
+  }
+}
+
+PairFolds::PairFolds(std::int64_t rows, const float* temperature, std::int64_t temperature_count,
+                     const FoldTable& folds)
+    : rows_(static_cast<std::size_t>(rows)), folds_(folds) {
+  for (std::int64_t i = 0; i < rows; ++i) {
+    rows_[static_cast<std::size_t>(i)].units =
+        units_of(temperature[temperature_count == 1 ? 0 : i], i);
+  }
+}
+
+namespace {
+
+// A block's contribution; a model that masks the whole block keeps the empty state.
+SoftmaxState<double> half_state(float sum, float weighted, float reference) {
+  SoftmaxState<double> state;
+  state.shift = reference;
+  state.sum = sum;
+  state.weighted = weighted;
+  return state;
+}
+
+void fold_pair_columns(DivergenceState<double>& state, const float* p, const float* q,
+                       std::int64_t count, const Transform& transform,
+                       const BlockFolds<float>& folds) {
+  for (std::int64_t start = 0; start < count; start += kBlock) {
+    const std::int64_t size = std::min(kBlock, count - start);
+    float reference_p = static_cast<float>(state.p.shift);
+    float reference_q = static_cast<float>(state.q.shift);
+    bool own = reference_p == -INFINITY || reference_q == -INFINITY;
+    PairSums sums{};
+    for (;;) {
+      if (own) {
+        reference_p = std::max(reference_p, folds.largest(p + start, size, transform));
+        reference_q = std::max(reference_q, folds.largest(q + start, size, transform));
+      }
+      sums = folds.fold_pair(p + start, q + start, size, transform, transform,
+                             reference_shift(reference_p), reference_shift(reference_q));
+      if (own || (sums.sum_p <= kReferenceTooLow && sums.sum_q <= kReferenceTooLow)) break;
+      own = true;
+    }
+    DivergenceState<double> block;
+    block.p = half_state(sums.sum_p, sums.weighted_p, reference_p);
+    block.q = half_state(sums.sum_q, sums.weighted_q, reference_q);
+    block.cross_pq = sums.cross_pq;
+    block.cross_qp = sums.cross_qp;
+    state = merge(state, block);
+  }
+}
+
+}  // namespace
+
+void PairFolds::fold(const MatrixView<float>& tile_p, const MatrixView<float>& tile_q) {
+  if (tile_p.rows() != rows() || tile_q.rows() != rows() || tile_p.columns() != tile_q.columns()) {
+    throw InvalidInput("the two models' tiles and the folds must have the same shape");
+  }
+  parallel_for(rows(), [&](std::int64_t i) {
+    Row& row = rows_[static_cast<std::size_t>(i)];
+    Transform transform;
+    transform.units_per_logit = row.units.per_logit;
+    fold_pair_columns(row.state, tile_p.row(i), tile_q.row(i), tile_p.columns(), transform,
+                      folds_.of_float);
+  });
+}
+
+void PairFolds::finalize(const float* target_p, const float* target_q,
+                         const DivergenceOut& out) const {
+  for (std::int64_t i = 0; i < rows(); ++i) {
+    const Row& row = rows_[static_cast<std::size_t>(i)];
+    const DivergenceResult<double> result = rlvr::finalize(row.state);
+    const auto per_logit = static_cast<double>(row.units.per_logit);
+    out.kl_pq[i] = static_cast<float>(result.kl_pq);
+    out.kl_qp[i] = static_cast<float>(result.kl_qp);
+    out.entropy_p[i] = static_cast<float>(result.entropy_p);
+    out.entropy_q[i] = static_cast<float>(result.entropy_q);
+    const auto logprob = [&](const SoftmaxState<double>& state, float target) {
+      if (std::isnan(target)) return std::nanf("");
+      return static_cast<float>(
+          rlvr::finalize(state, static_cast<double>(target) * per_logit, row.units.nats).logprob);
+    };
+    out.logprob_p[i] = logprob(row.state.p, target_p[i]);
+    out.logprob_q[i] = logprob(row.state.q, target_q[i]);
+  }
+}
+
+}  // namespace rlvr

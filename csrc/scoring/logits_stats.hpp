@@ -1,0 +1,110 @@
+// Statistics of logits on the CPU: whole rows at once, or rows whose columns arrive tile by tile.
+//
+// Numeric policy: float32 inside a block of kBlock logits, double above it; a row is cut into
+// splits of kSplit columns whatever the number of rows or threads, and splits are merged from left
+// to right. So a row's statistics are bitwise the same alone, in any batch and with any number of
+// threads.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/matrix_view.hpp"
+#include "math/online_softmax.hpp"
+#include "scoring/block_fold.hpp"
+
+namespace rlvr {
+
+inline constexpr std::int64_t kSplit = 4 * kBlock;
+inline constexpr std::int64_t kIgnoredTarget = -100;
+
+// Instruction sets that this machine runs, fastest first: "avx512", "avx2", "baseline".
+std::vector<std::string> instruction_sets();
+// Throws InvalidInput for a name not in that list; the empty name is the fastest.
+const FoldTable& fold_table(const std::string& instruction_set);
+
+// Arrays of one value a row.
+struct TokenStatsOut {
+  float* logprob;
+  float* entropy;
+  float* logsumexp;
+  float* mass_above;
+  std::int32_t* rank;
+
+  void set(std::int64_t row, const TokenResult<double>& result) const;
+};
+
+// temperature: one a row, or one for all where temperature_count is 1. softcap: 0 for none.
+// Throws InvalidInput where a target is neither a column nor kIgnoredTarget, or a temperature is
+// not positive.
+template <typename T>
+void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
+                  const float* temperature, std::int64_t temperature_count, float softcap,
+                  const TokenStatsOut& out, const FoldTable& folds);
+
+// One temperature, as the folds use it.
+struct Units {
+  float per_logit;  // log2(e) / temperature
+  double nats;      // back to nats, free of the rounding of per_logit
+};
+Units units_of(float temperature, std::int64_t row);
+
+// Rows whose logits are scale * (x + bias), x arriving in tiles of columns, in any number and order
+// of rows that the caller repeats.
+class RowFolds {
+ public:
+  // target: x of each row's target, target_bias likewise (nullptr for none): they must be the very
+  // values that the tiles carry, or ties are not seen.
+  RowFolds(std::int64_t rows, const float* target, const float* target_bias,
+           const float* temperature, std::int64_t temperature_count, float scale, float softcap,
+           const FoldTable& folds);
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
+  // bias: of the tile's columns, or nullptr.
+  void fold(const MatrixView<float>& tile, const float* bias);
+  void finalize(const TokenStatsOut& out) const;
+
+ private:
+  struct Row {
+    SoftmaxState<double> state;
+    Units units;
+    float target_logit;
+    float target_capped;
+  };
+  std::vector<Row> rows_;
+  float scale_;
+  float softcap_;
+  const FoldTable& folds_;
+};
+
+struct DivergenceOut {
+  float* kl_pq;
+  float* kl_qp;
+  float* entropy_p;
+  float* entropy_q;
+  float* logprob_p;  // nan without targets
+  float* logprob_q;
+};
+
+// The same for two models over one vocabulary.
+class PairFolds {
+ public:
+  PairFolds(std::int64_t rows, const float* temperature, std::int64_t temperature_count,
+            const FoldTable& folds);
+
+  std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
+  void fold(const MatrixView<float>& tile_p, const MatrixView<float>& tile_q);
+  // target_p, target_q: logits of each row's target, nan where it has none.
+  void finalize(const float* target_p, const float* target_q, const DivergenceOut& out) const;
+
+ private:
+  struct Row {
+    DivergenceState<double> state;
+    Units units;
+  };
+  std::vector<Row> rows_;
+  const FoldTable& folds_;
+};
+
+}  // namespace rlvr
