@@ -32,11 +32,26 @@ __all__ = [
 ]
 
 
+# name, type, and how an error says it
+_TYPES: tuple[tuple[str, Any, str], ...] = (
+    ("samples", int, "a whole number"),
+    ("workers", int, "a whole number"),
+    ("timeout", (int, float), "a number of seconds"),
+    ("zeta", (int, float), "a number between 0 and 1"),
+    ("score", bool, "true or false"),
+    ("sampling", Mapping, "a mapping of temperature, top_p, max_tokens, seed, stop"),
+    ("engine_options", Mapping, "a mapping"),
+    *((name, str, "text") for name in ("base", "rl", "out", "base_revision", "rl_revision")),
+    *((name, str, "text") for name in ("engine", "template", "policy", "rule")),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class StudyConfig:
     """What a study file says. `base` and `rl` are local directories, .gguf files or hub names.
 
-    Paths inside are used as they stand in the file, relative to the folder it is run from.
+    A task is a spec, `NAME=SPEC`, or a mapping with `name` and `spec`. Paths inside are used as
+    they stand in the file, relative to the folder it is run from.
     """
 
     base: str
@@ -49,11 +64,7 @@ class StudyConfig:
     engine: str = "transformers"
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     template: str = "auto"
-    temperature: float = 0.6
-    top_p: float = 0.95
-    max_tokens: int = 16384
-    seed: int = 0
-    stop: tuple[str, ...] = ()
+    sampling: Mapping[str, Any] = field(default_factory=dict)
     policy: str = "auto"
     timeout: float = 5.0
     workers: int | None = None
@@ -77,38 +88,21 @@ class StudyConfig:
                 f"{where}: {missing[0]!r} is missing; a study needs {', '.join(required)}"
             )
         clean = dict(values)
-        for name in ("tasks", "stop"):
-            value = clean.get(name, ())
-            if isinstance(value, str):
-                value = [value]
-            if not isinstance(value, (list, tuple)) or not all(isinstance(v, str) for v in value):
-                raise InvalidInputError(f"{where}: {name} must be a list of strings, not {value!r}")
-            clean[name] = tuple(value)
-        for name, kind in (
-            ("samples", int),
-            ("max_tokens", int),
-            ("seed", int),
-            ("temperature", (int, float)),
-            ("top_p", (int, float)),
-            ("timeout", (int, float)),
-            ("zeta", (int, float)),
-            ("score", bool),
-        ):
+        clean["tasks"] = _tasks(clean["tasks"], where)
+        for name, kinds, what in _TYPES:
             value = clean.get(name)
-            if name in clean and (
-                not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool)
-            ):
-                raise InvalidInputError(
-                    f"{where}: {name} is {value!r}, which is not a number"
-                    if kind is not bool
-                    else f"{where}: {name} is {value!r}, not true or false"
-                )
-        for name in ("base", "rl", "out", "engine", "template", "policy", "rule"):
-            if name in clean and not isinstance(clean[name], str):
-                raise InvalidInputError(f"{where}: {name} must be text, not {clean[name]!r}")
+            if name in clean and not (value is None and known[name].default is None):
+                boolean = isinstance(value, bool)
+                if not isinstance(value, kinds) or boolean != (kinds is bool):
+                    raise InvalidInputError(f"{where}: {name} is {value!r}, expected {what}")
         if clean["samples"] < 1:
             raise InvalidInputError(f"{where}: samples is {clean['samples']}, must be at least 1")
-        return cls(**clean)
+        config = cls(**clean)
+        try:
+            config.parameters()
+        except (TypeError, InvalidInputError) as error:
+            raise InvalidInputError(f"{where}: sampling: {error}") from None
+        return config
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> StudyConfig:
@@ -128,15 +122,9 @@ class StudyConfig:
             )
         return cls.from_mapping(values, where=str(path))
 
-    @property
-    def sampling(self) -> SamplingParameters:
-        return sampling_parameters(
-            temperature=self.temperature,
-            top_p=self.top_p,
-            max_tokens=self.max_tokens,
-            seed=self.seed,
-            stop=self.stop,
-        )
+    def parameters(self) -> SamplingParameters:
+        """The sampling parameters both models are drawn with."""
+        return sampling_parameters(**self.sampling)
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +234,7 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
             tasks=config.tasks,
             samples=config.samples,
             out=out / side,
-            params=config.sampling,
+            params=config.parameters(),
             engine=config.engine,
             engine_options=config.engine_options,
             revision=revision,
@@ -296,6 +284,21 @@ def demo_config(out: str | Path, *, quick: bool = False) -> StudyConfig:
 def with_out(config: StudyConfig, out: str | Path | None) -> StudyConfig:
     """The same study, left somewhere else."""
     return config if out is None else replace(config, out=str(out))
+
+
+def _tasks(value: Any, where: str) -> tuple[str, ...]:
+    entries = [value] if isinstance(value, (str, Mapping)) else value
+    specs = []
+    for entry in entries if isinstance(entries, (list, tuple)) else [None]:
+        if isinstance(entry, Mapping) and set(entry) == {"name", "spec"}:
+            entry = f"{entry['name']}={entry['spec']}"
+        if not isinstance(entry, str):
+            raise InvalidInputError(
+                f"{where}: tasks must be a list of specs, or of mappings with name and spec; "
+                f"got {value!r}"
+            )
+        specs.append(entry)
+    return tuple(specs)
 
 
 def _opened(run: str | Path | Run) -> Run:

@@ -49,7 +49,9 @@ def load_task(spec: str, name: str | None = None) -> Task:
 
 
 def load_tasks(specs: Sequence[str]) -> list[Task]:
-    """Several tasks; one that bears the name of an earlier one gets -2, -3, ... behind it.
+    """Several tasks, each `SPEC` or `NAME=SPEC`, as in `easy=reasoning_gym:countdown?seed=7`.
+
+    One that bears the name of an earlier one gets -2, -3, ... behind it.
 
     Raises InvalidInputError where two specs name the very same problems.
     """
@@ -58,8 +60,10 @@ def load_tasks(specs: Sequence[str]) -> list[Task]:
     if not specs:
         raise InvalidInputError("expected at least one task, as in 'reasoning_gym:countdown'")
     tasks: list[Task] = []
-    for spec in specs:
-        task = load_task(spec)
+    for text in specs:
+        head, colon, rest = text.partition(":")
+        name, _, scheme = head.rpartition("=")
+        task = load_task(scheme + colon + rest, name.strip() or None)
         if any(task.spec == other.spec for other in tasks):
             raise InvalidInputError(f"task {task.spec!r} is given twice")
         taken = {other.name for other in tasks}
