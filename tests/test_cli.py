@@ -10,7 +10,19 @@ from pathlib import Path
 
 import pytest
 
-COMMANDS = "demo study sample grade score compare import doctor bench replay plan".split()
+COMMANDS = [
+    "demo",
+    "study",
+    "sample",
+    "grade",
+    "score",
+    "compare",
+    "import",
+    "doctor",
+    "bench",
+    "replay",
+    "plan",
+]
 
 
 def rlvr(*arguments: str | Path, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
