@@ -1,1 +1,8 @@
+"""Two runs to a comparison; a comparison to tables, figures and one HTML page."""
 
+from __future__ import annotations
+
+from rlvr_fast.report.comparison import Comparison, compare_runs
+from rlvr_fast.report.page import write_report
+
+__all__ = ["Comparison", "compare_runs", "write_report"]

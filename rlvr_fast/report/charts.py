@@ -1,0 +1,322 @@
+"""Hand-made inline SVG for the page: crisp, themed by CSS classes, readable at phone width.
+
+A chart's text is drawn for a plot 440 units wide, which is a phone's screen; on a desktop two of
+them stand side by side. Colours come from the page's style sheet, so that one drawing serves light
+and dark; shapes, dashes and hatching carry the same meaning as the colours.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from rlvr_fast.metrics import AccuracyHistogram
+from rlvr_fast.report.analysis import PassCurves, ShiftAtK
+from rlvr_fast.report.sides import FloatArray, IntArray
+
+__all__ = ["histogram_chart", "pass_chart", "region_chart", "taxonomy_chart"]
+
+WIDTH, HEIGHT = 440, 300
+LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 40
+REGIONS = ("preserved", "shrunk", "expanded", "out")
+LETTER = {"preserved": "P", "shrunk": "S", "expanded": "E", "out": "O", "undetermined": "?"}
+WORD = {
+    "preserved": "kept",
+    "shrunk": "lost",
+    "expanded": "found",
+    "out": "neither",
+    "undetermined": "undecided",
+}
+
+
+def _svg(body: Sequence[str], label: str, *, height: int = HEIGHT, kind: str = "") -> Markup:
+    # Every piece of `body` is built from numbers and from text passed through escape().
+    return Markup(
+        f'<svg class="chart {kind}" viewBox="0 0 {WIDTH} {height}" role="img" '
+        f'aria-label="{escape(label)}">{"".join(body)}</svg>'
+    )
+
+
+def _text(x: float, y: float, text: str, cls: str = "tick", anchor: str = "middle") -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" class="{cls}" text-anchor="{anchor}">{escape(text)}</text>'
+    )
+
+
+def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
+    return f'<line x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}" class="{cls}"/>'
+
+
+def _path(xs: Sequence[float], ys: Sequence[float], cls: str) -> str:
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in zip(xs, ys, strict=True))
+    return f'<polyline points="{points}" class="{cls}"/>'
+
+
+def _area(xs: Sequence[float], low: Sequence[float], high: Sequence[float], cls: str) -> str:
+    points = [f"{x:.1f},{y:.1f}" for x, y in zip(xs, high, strict=True)]
+    points += [f"{x:.1f},{y:.1f}" for x, y in zip(reversed(xs), reversed(low), strict=True)]
+    return f'<polygon points="{" ".join(points)}" class="{cls}"/>'
+
+
+def short(number: float) -> str:
+    """1024 as 1k, for tick labels."""
+    if number >= 1024 and number % 1024 == 0:
+        return f"{int(number // 1024)}k"
+    return f"{number:g}"
+
+
+def log2_axis(ks: IntArray) -> Callable[[float], float]:
+    """x of a number of samples on the shared logarithmic axis."""
+    span = max(math.log2(max(int(ks[-1]), 2)), 1e-9)
+    return lambda k: LEFT + (WIDTH - LEFT - RIGHT) * math.log2(k) / span
+
+
+def _k_ticks(ks: IntArray, x: Callable[[float], float]) -> list[str]:
+    powers = [int(k) for k in ks if k & (k - 1) == 0]
+    step = max(1, math.ceil(len(powers) / 8))
+    out = [_text(x(k), HEIGHT - BOTTOM + 16, short(k)) for k in powers[::step]]
+    out.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "k, samples per problem", "axis"))
+    return out
+
+
+def _y_grid(top: float, label: str, y: Callable[[float], float], step: float = 0.2) -> list[str]:
+    out = []
+    for i in range(round(top / step) + 1):
+        value = step * i
+        out.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid"))
+        out.append(_text(LEFT - 6, y(value) + 4, f"{value:.2g}", "tick", "end"))
+    middle = (TOP + HEIGHT - BOTTOM) / 2
+    out.append(
+        f'<text x="11" y="{middle:.1f}" class="axis" text-anchor="middle" '
+        f'transform="rotate(-90 11 {middle:.1f})">{escape(label)}</text>'
+    )
+    return out
+
+
+def pass_chart(
+    curves: PassCurves,
+    *,
+    name: str,
+    bands: dict[str, tuple[FloatArray, FloatArray]] | None = None,
+    crossover: tuple[float, float, float] | None = None,
+) -> Markup:
+    """pass@k of both models against log2 k, with bands and the crossover where given."""
+    ks = curves.ks
+    if not ks.size:
+        return Markup("")
+    x = log2_axis(ks)
+    values = np.concatenate([curves.base, curves.rl])
+    highest = np.nanmax(values) if np.isfinite(values).any() else 1.0
+    step = 0.2 if highest > 0.4 else 0.1 if highest > 0.1 else 0.02
+    top = max(step, step * math.ceil(highest / step - 1e-9))
+    y = _linear(top)
+    body = _y_grid(top, "pass@k", y, step) + _k_ticks(ks, x)
+    xs = [x(int(k)) for k in ks]
+    for side, (low, high) in (bands or {}).items():
+        ok = np.isfinite(low) & np.isfinite(high)
+        body.append(
+            _area(
+                [v for v, keep in zip(xs, ok, strict=True) if keep],
+                [y(min(v, top)) for v in low[ok]],
+                [y(min(v, top)) for v in high[ok]],
+                f"band {side}",
+            )
+        )
+    if crossover is not None and ks[0] <= crossover[0] <= ks[-1]:
+        at = x(crossover[0])
+        body.append(_line(at, TOP, at, HEIGHT - BOTTOM, "cross"))
+        side = "end" if at > WIDTH / 2 else "start"
+        body.append(
+            _text(at + (-5 if side == "end" else 5), HEIGHT - BOTTOM - 6, "k*", "note", side)
+        )
+    body.append(_line(0, TOP, 0, HEIGHT - BOTTOM, "kline"))
+    for side, curve in (("base", curves.base), ("rl", curves.rl)):
+        ok = np.isfinite(curve)
+        px = [v for v, keep in zip(xs, ok, strict=True) if keep]
+        py = [y(v) for v in curve[ok]]
+        body.append(_path(px, py, f"curve {side}"))
+        body += [_marker(side, a, b) for a, b in zip(px, py, strict=True)]
+    first, last = (f"{curves.base[i]:.3f} base, {curves.rl[i]:.3f} RL" for i in (0, -1))
+    label = f"pass@k curves, {name}: at k={ks[0]} {first}; at k={ks[-1]} {last}."
+    return _svg(body, label, kind="passchart")
+
+
+def _linear(top: float) -> Callable[[float], float]:
+    return lambda v: HEIGHT - BOTTOM - (HEIGHT - TOP - BOTTOM) * (v / top if top else 0.0)
+
+
+def _marker(side: str, x: float, y: float) -> str:
+    if side == "base":
+        return (
+            f'<rect x="{x - 2.6:.1f}" y="{y - 2.6:.1f}" width="5.2" height="5.2" class="dot base"/>'
+        )
+    return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="dot rl"/>'
+
+
+def region_chart(shift: ShiftAtK, *, name: str) -> Markup:
+    """The four regions stacked as shares of the problems, against log2 k."""
+    ks = shift.ks
+    if not ks.size:
+        return Markup("")
+    x, y = log2_axis(ks), _linear(1.0)
+    ok = shift.problems > 0
+    number = np.maximum(shift.problems, 1)
+    shares = [getattr(shift, region) / number for region in REGIONS]
+    xs = [x(int(k)) for k, keep in zip(ks, ok, strict=True) if keep]
+    body: list[str] = []
+    base = np.zeros(ks.shape)
+    for region, share in zip(REGIONS, shares, strict=True):
+        upper = base + share
+        low, high = [y(v) for v in base[ok]], [y(v) for v in upper[ok]]
+        body.append(_area(xs, low, high, f"fill {region}"))
+        if region in ("shrunk", "expanded"):
+            body.append(_area(xs, low, high, f"hatch {region}"))
+        base = upper
+    body += _y_grid(1.0, "share of problems", y) + _k_ticks(ks, x)
+    base = np.zeros(ks.shape)
+    for region, share in zip(REGIONS, shares, strict=True):
+        middle = (base + share / 2)[ok]
+        inner = share[ok][1:-1] if len(xs) > 2 else share[ok]
+        offset = 1 if len(xs) > 2 else 0
+        if inner.size and inner.max() > 0.06:
+            at = int(np.argmax(inner)) + offset
+            body.append(
+                _text(xs[at], y(middle[at]) + 4, f"{LETTER[region]} {WORD[region]}", "onfill")
+            )
+        base = base + share
+    body.append(_line(0, TOP, 0, HEIGHT - BOTTOM, "kline"))
+    last = ", ".join(f"{WORD[r]} {getattr(shift, r)[-1]:.1f}" for r in REGIONS)
+    return _svg(
+        body, f"Regions by number of samples, {name}: at k={ks[-1]} {last}.", kind="regions"
+    )
+
+
+def histogram_chart(base: AccuracyHistogram, rl: AccuracyHistogram, *, name: str) -> Markup:
+    """Problems per accuracy bin, the two models side by side."""
+    bins = len(base.bins)
+    highest = int(max(base.counts.max(initial=0), rl.counts.max(initial=0), 1))
+    step = _nice_step(highest)
+    top = float(step * math.ceil(highest / step))
+    y = _linear(top)
+    body: list[str] = []
+    value = 0
+    while value <= top:
+        body.append(_line(LEFT, y(value), WIDTH - RIGHT, y(value), "grid"))
+        body.append(_text(LEFT - 6, y(value) + 4, f"{value:g}", "tick", "end"))
+        value += step
+    body.append(
+        f'<text x="11" y="{(TOP + HEIGHT - BOTTOM) / 2:.1f}" class="axis" text-anchor="middle" '
+        f'transform="rotate(-90 11 {(TOP + HEIGHT - BOTTOM) / 2:.1f})">problems</text>'
+    )
+    slot = (WIDTH - LEFT - RIGHT) / bins
+    for i in range(bins):
+        x0 = LEFT + slot * i
+        for j, (side, counts) in enumerate((("base", base.counts), ("rl", rl.counts))):
+            at = y(float(counts[i]))
+            body.append(
+                f'<rect x="{x0 + slot * (0.1 + 0.41 * j):.1f}" y="{at:.1f}" '
+                f'width="{slot * 0.39:.1f}" height="{HEIGHT - BOTTOM - at:.1f}" '
+                f'class="column {side}"><title>{escape(side)}, accuracy {escape(base.bins[i])}: '
+                f"{int(counts[i])} problems</title></rect>"
+            )
+        text = {0: "0", bins - 1: "1"}.get(i, f"≤.{i}" if 0 < i < 10 else "<1")
+        body.append(_text(x0 + slot / 2, HEIGHT - BOTTOM + 16, text))
+    body.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "accuracy of a problem", "axis"))
+    label = (
+        f"Accuracy histogram, {name}: never right {base.counts[0]} base, {rl.counts[0]} RL; "
+        f"always right {base.counts[-1]} base, {rl.counts[-1]} RL."
+    )
+    return _svg(body, label, kind="histogram")
+
+
+def _nice_step(highest: int) -> int:
+    for scale in range(12):
+        for factor in (1, 2, 5):
+            step = int(factor * 10**scale)
+            if highest / step <= 5:
+                return step
+    return highest
+
+
+def taxonomy_chart(
+    base: FloatArray,
+    rl: FloatArray,
+    labels: Sequence[str],
+    tasks: Sequence[int],
+    names: Sequence[str],
+    *,
+    depth: int,
+) -> Markup:
+    """Base against RL success rate of each problem, logarithmic, with a strip for "never".
+
+    `tasks[i]` is what the page's filter selects by; `names[i]` is shown on hover.
+    """
+    size, strip = 384, 30
+    x0, y0, height = 44, 394, 434
+    lowest = 1.0 / max(depth, 2)
+    decades = -math.log10(lowest)
+
+    def place(p: float) -> float:
+        if p <= 0:
+            return strip / 2
+        return strip + 8 + (size - strip - 16) * (1 + math.log10(max(p, lowest)) / decades)
+
+    body = [
+        f'<rect x="{x0}" y="{y0 - size}" width="{strip}" height="{size - strip}" '
+        'class="zone expanded"/>',
+        f'<rect x="{x0 + strip}" y="{y0 - strip}" width="{size - strip}" height="{strip}" '
+        'class="zone shrunk"/>',
+        f'<rect x="{x0}" y="{y0 - strip}" width="{strip}" height="{strip}" class="zone out"/>',
+        f'<rect x="{x0 + strip}" y="{y0 - size}" width="{size - strip}" height="{size - strip}" '
+        'class="zone preserved"/>',
+        _line(x0 + strip, y0 - strip, x0 + size, y0 - size, "diagonal"),
+        _text(x0 + strip + 8, y0 - size + 16, "kept", "zonename preserved", "start"),
+        _text(x0 + size - 8, y0 - strip / 2 + 4, "lost", "zonename shrunk", "end"),
+        f'<text x="{x0 + strip / 2 + 4}" y="{y0 - size + 10}" class="zonename expanded" '
+        f'text-anchor="end" transform="rotate(-90 {x0 + strip / 2 + 4} {y0 - size + 10})">found'
+        "</text>",
+    ]
+    tick = 0
+    while 10.0**-tick >= lowest * 0.999:
+        at = place(10.0**-tick)
+        text = f"{10.0**-tick:g}" if tick < 3 else f"10{_superscript(-tick)}"
+        body.append(_text(x0 + at, y0 + 15, text))
+        body.append(_text(x0 - 5, y0 - at + 4, text, "tick", "end"))
+        tick += 1
+    body.append(_text(x0 + strip / 2, y0 + 15, "0"))
+    body.append(_text(x0 - 5, y0 - strip / 2 + 4, "0", "tick", "end"))
+    body.append(_text(x0 + size / 2, y0 + 34, "success rate of the base model", "axis"))
+    middle = y0 - size / 2
+    body.append(
+        f'<text x="11" y="{middle}" class="axis" text-anchor="middle" '
+        f'transform="rotate(-90 11 {middle})">success rate of the RL model</text>'
+    )
+    rng = np.random.default_rng(0)
+    jitter = rng.uniform(-0.4, 0.4, (len(base), 2)) * strip
+    points = []
+    order = np.argsort([label == "preserved" for label in labels])[::-1]
+    for i in order:
+        b, r = float(base[i]), float(rl[i])
+        if not (math.isfinite(b) and math.isfinite(r)):
+            continue
+        px = x0 + place(b) + (jitter[i, 0] if b <= 0 else 0)
+        py = y0 - place(r) + (jitter[i, 1] if r <= 0 else 0)
+        points.append(
+            f'<use href="#m-{labels[i]}" x="{px:.1f}" y="{py:.1f}" class="pt {labels[i]}" '
+            f'data-t="{tasks[i]}"><title>{escape(names[i])}: base {b:.3g}, RL {r:.3g}</title></use>'
+        )
+    body.append("<g>" + "".join(points) + "</g>")
+    counts = ", ".join(f"{list(labels).count(r)} {WORD[r]}" for r in REGIONS)
+    return _svg(
+        body,
+        f"Success rate of every problem under both models: {counts}.",
+        height=height,
+        kind="taxonomy",
+    )
+
+
+def _superscript(number: int) -> str:
+    return "".join("⁻" if ch == "-" else "⁰¹²³⁴⁵⁶⁷⁸⁹"[int(ch)] for ch in str(number))

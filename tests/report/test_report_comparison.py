@@ -1,0 +1,290 @@
+"""Two run directories to one comparison: every number recomputed from the Parquet files."""
+
+from __future__ import annotations
+
+import collections
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from planted_runs import write_pair
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.report import analysis, compare_runs, tables
+from rlvr_fast.report.examples import collect_examples
+from rlvr_fast.store import Run
+
+TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    return write_pair(tmp_path_factory.mktemp("pair"), tasks=TASKS, samples=48, seed=3)
+
+
+def rows_of(run: Run, stage: str) -> list[dict]:
+    return [
+        r
+        for f in sorted((run.path / stage).glob("*.parquet"))
+        for r in pq.read_table(f).to_pylist()
+    ]
+
+
+def naive(run: Run) -> tuple[collections.Counter, collections.Counter, dict]:
+    """(draws, correct draws, correct answers) of each problem, one row at a time."""
+    verdict = {
+        (g["problem_id"], g["answer_id"]): g
+        for g in pq.read_table(run.path / "grades.parquet").to_pylist()
+    }
+    drawn, correct = collections.Counter(), collections.Counter()
+    answers: dict[tuple[str, str], int] = collections.Counter()
+    for row in rows_of(run, "answers"):
+        drawn[row["problem_id"]] += 1
+        grade = verdict[row["problem_id"], row["answer_id"]]
+        if grade["verdict"] == "correct":
+            correct[row["problem_id"]] += 1
+            answers[row["problem_id"], grade["canonical"]] += 1
+    return drawn, correct, answers
+
+
+def test_counts_match_the_draws(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    (_, base, base_answers), (_, rl, rl_answers) = (naive(run) for run in pair)
+    regions = collections.Counter(
+        {(True, True): "preserved", (True, False): "shrunk", (False, True): "expanded"}.get(
+            (base[p] > 0, rl[p] > 0), "out"
+        )
+        for p in comparison.problems.ids
+    )
+    for name in ("preserved", "shrunk", "expanded", "out"):
+        assert getattr(comparison.shift, name) == regions[name]
+    assert regions["shrunk"] > 0
+    assert comparison.shift.srr == pytest.approx(
+        regions["preserved"] / (regions["preserved"] + regions["shrunk"])
+    )
+    overall = comparison.groups[0]
+    answers = analysis.answer_shift(comparison, overall)
+    assert answers.preserved == len(set(base_answers) & set(rl_answers))
+    assert answers.shrunk == len(set(base_answers) - set(rl_answers))
+    assert answers.expanded == len(set(rl_answers) - set(base_answers))
+
+
+def test_side_measures_match_the_draws(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    for side, run in zip(comparison.sides, pair, strict=True):
+        drawn, correct, _ = naive(run)
+        row = analysis.entropy_row(side, comparison.groups[0])
+        assert row.accuracy == pytest.approx(
+            np.mean([correct[p] / drawn[p] for p in comparison.problems.ids])
+        )
+        samples = rows_of(run, "samples")
+        assert row.mean_length == pytest.approx(np.mean([len(s["token_ids"]) for s in samples]))
+        scores = rows_of(run, f"scores/{side.name}")
+        assert row.token == pytest.approx(np.mean([s["mean_entropy"] for s in scores]))
+        entropies = []
+        for problem in comparison.problems.ids:
+            answers = (
+                collections.Counter(
+                    a["answer_id"] for a in rows_of(run, "answers") if a["problem_id"] == problem
+                )
+                if problem.endswith("-3")
+                else None
+            )
+            if answers:
+                p = np.array(list(answers.values())) / sum(answers.values())
+                entropies.append((problem, -(p * np.log(p)).sum()))
+        for problem, value in entropies:
+            at = comparison.problems.ids.index(problem)
+            assert side.answer_entropy[at] == pytest.approx(value)
+
+
+def test_perplexity_and_completions_match_the_scores(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    rl = pair[1]
+    verdict = {
+        (g["problem_id"], g["answer_id"]): g["verdict"]
+        for g in pq.read_table(rl.path / "grades.parquet").to_pylist()
+    }
+    right = {
+        (r["problem_id"], r["sample_index"])
+        for r in rows_of(rl, "answers")
+        if verdict[r["problem_id"], r["answer_id"]] == "correct"
+    }
+    scored = [
+        r for r in rows_of(rl, "scores/base") if (r["problem_id"], r["sample_index"]) in right
+    ]
+    cell = next(
+        r
+        for r in analysis.perplexity_rows(comparison)
+        if (r.completions, r.scored_by, r.subset) == ("rl", "base", "correct")
+    )
+    assert cell.number == len(scored)
+    assert cell.median == pytest.approx(
+        np.median([math.exp(-r["logprob"] / r["num_tokens"]) for r in scored])
+    )
+    support = analysis.completion_support(comparison, comparison.rl, "base")
+    assert support is not None
+    assert support.outside == pytest.approx(np.mean([r["num_outside_nucleus"] > 0 for r in scored]))
+    own = {(r["problem_id"], r["sample_index"]): r["logprob"] for r in rows_of(rl, "scores/rl")}
+    differences = [r["logprob"] - own[r["problem_id"], r["sample_index"]] for r in scored]
+    assert support.log_ratio[1] == pytest.approx(np.median(differences))
+
+
+def test_expected_shift_at_n_is_the_shift(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    at = analysis.shift_at_k(comparison, comparison.groups[0])
+    for name in ("preserved", "shrunk", "expanded", "out"):
+        assert getattr(at, name)[-1] == pytest.approx(getattr(comparison.shift, name))
+    total = at.preserved + at.shrunk + at.expanded + at.out
+    np.testing.assert_allclose(total, len(comparison.problems))
+
+
+def test_curves_never_reach_past_the_samples(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    curves = analysis.pass_curves(comparison, comparison.groups[0], [1, 48, 49])
+    assert np.isfinite(curves.base[:2]).all()
+    assert np.isnan(curves.base[2])
+    assert curves.problems.tolist() == [36, 36, 0]
+    assert comparison.summary()["delta_se"] is None
+
+
+def test_real_n_of_every_problem(tmp_path: Path, pair: tuple[Run, Run]) -> None:
+    base, rl = write_pair(tmp_path, tasks=TASKS, samples=20, seed=3, scores=False)
+    del base
+    ids = rl.problems()["problem_id"].to_pylist()
+    grades = rl.read_table("grades.parquet")
+    assert grades is not None
+    rl.write_table(
+        "grades.parquet", grades.filter(pa.compute.not_equal(grades["problem_id"], ids[0]))
+    )
+    comparison = compare_runs(pair[0], Run.open(rl.path))
+    assert comparison.rl.num_samples[0] == 0
+    assert set(comparison.rl.num_samples[1:]) == {20}
+    assert str(comparison.shift.labels[0]) == "undetermined"
+    assert any("different numbers of samples" in note for note in comparison.notes)
+    assert any("not graded yet" in note for note in comparison.notes)
+    assert analysis.curve_ks(comparison)[-1] == 20
+    row = analysis.entropy_row(comparison.rl, comparison.groups[0])
+    assert math.isnan(row.token)
+    assert comparison.summary()["entropy"]["rl"]["token"] is None
+
+
+def test_other_sampling_is_refused_unless_allowed(tmp_path: Path, pair: tuple[Run, Run]) -> None:
+    _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
+    info = json.loads((rl.path / "run.json").read_text())
+    info["sampling"]["temperature"] = 1.0
+    (rl.path / "run.json").write_text(json.dumps(info))
+    with pytest.raises(
+        InvalidInputError, match=r"(?s)sampling.*temperature.*0\.6.*1\.0.*--allow sampling"
+    ):
+        compare_runs(pair[0], Run.open(rl.path))
+    comparison = compare_runs(pair[0], Run.open(rl.path), allow=["sampling"])
+    assert "temperature" in comparison.allowed["sampling"]
+    assert set(comparison.summary()["sampling"]) == {"base", "rl"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "kind"),
+    [("policy", "boxed", "extraction"), ("verifiers", {"planted": "2"}, "verifiers")],
+)
+def test_other_grading_is_refused(
+    tmp_path: Path, pair: tuple[Run, Run], key: str, value: object, kind: str
+) -> None:
+    _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
+    rl.write_json("grading.json", {**rl.read_json("grading.json"), key: value})
+    with pytest.raises(InvalidInputError, match=f"--allow {kind}"):
+        compare_runs(pair[0], rl)
+    assert kind in compare_runs(pair[0], rl, allow=[kind]).allowed
+
+
+def test_other_problems_are_refused(tmp_path: Path, pair: tuple[Run, Run]) -> None:
+    _, rl = write_pair(tmp_path, tasks={"puzzle": 8}, samples=4, scores=False)
+    with pytest.raises(InvalidInputError, match="36 and 12 problems"):
+        compare_runs(pair[0], rl)
+    comparison = compare_runs(pair[0], rl, allow=["problems", "tasks"])
+    assert len(comparison.problems) == 12
+    assert comparison.shift.problems == 12
+
+
+def test_ungraded_run_is_named(tmp_path: Path, pair: tuple[Run, Run]) -> None:
+    _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
+    (rl.path / "grades.parquet").unlink()
+    with pytest.raises(RunDirectoryError, match="rlvr-fast grade"):
+        compare_runs(pair[0], rl)
+
+
+def test_unknown_rule_and_allowance(pair: tuple[Run, Run]) -> None:
+    with pytest.raises(InvalidInputError, match="rule"):
+        compare_runs(*pair, rule="often")
+    with pytest.raises(InvalidInputError, match="'model'"):
+        compare_runs(*pair, allow=["model"])
+
+
+def test_examples_are_real_completions(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    examples = collect_examples(comparison, "shrunk")
+    assert examples
+    texts = {(r["problem_id"], r["sample_index"]): r["text"] for r in rows_of(pair[0], "samples")}
+    for e in examples:
+        assert e.text == texts[comparison.problems.ids[e.problem], e.sample_index]
+        assert e.answer in e.text
+        assert comparison.rl.num_correct[e.problem] == 0
+
+
+def test_summary_has_the_documented_shape(pair: tuple[Run, Run]) -> None:
+    summary = compare_runs(*pair, rule="epsilon").summary()
+    json.dumps(summary, allow_nan=False)
+    counts = {"problems", "preserved", "expanded", "shrunk", "out", "undetermined"}
+    ratios = {"srr", "ndr", "sds", "nscr"}
+    assert summary["rule"] == "epsilon"
+    assert set(summary["overall"]) == counts | ratios
+    assert set(summary["tasks"]) == set(TASKS)
+    assert all(set(t) == counts | ratios for t in summary["tasks"].values())
+    assert list(summary["pass_at_k"]["base"]) == ["1", "2", "4", "8", "16", "32"]
+    assert set(summary["entropy"]["rl"]) >= {"token", "answer", "accuracy", "mean_length"}
+    assert summary["overall"]["undetermined"] > 0
+    for key in counts:
+        assert summary["overall"][key] == sum(t[key] for t in summary["tasks"].values())
+
+
+def test_tables_are_written_three_ways(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    comparison = compare_runs(*pair)
+    tables.write_tables(tables.all_tables(comparison), tmp_path)
+    with (tmp_path / "support_seen.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [r["group"] for r in rows] == ["Overall", "puzzles", "logic", *TASKS]
+    assert int(rows[0]["preserved"]) == comparison.shift.preserved
+    data = json.loads((tmp_path / "support_seen.json").read_text())
+    assert data["rows"][0]["srr"] == comparison.shift.srr
+    assert "at least one correct draw" in data["caption"]
+    text = (tmp_path / "support_seen.tex").read_text()
+    assert (
+        rf"overall & Overall & {len(comparison.problems)} & {comparison.shift.preserved} &" in text
+    )
+    with (tmp_path / "problems.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == len(comparison.problems)
+
+
+def test_text_cannot_act_in_latex_or_a_spreadsheet() -> None:
+    assert tables.latex_escape("a_b & 50% \\input{x} $^~\n#") == (
+        r"a\_b \& 50\% \textbackslash{}input\{x\} \$\textasciicircum{}\textasciitilde{} \#"
+    )
+    assert tables._csv_cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
+    assert tables.cell_text(float("nan"), "share") == "–"
+
+
+def test_headline(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    s = comparison.shift
+    assert comparison.headline().startswith(
+        f"Of 36 problems, RLVR kept {s.preserved}, lost {s.shrunk} and found {s.expanded};"
+    )
+    columns, rows = comparison.headline_table()
+    assert columns[:5] == ("group", "N", "P", "S", "E")
+    assert rows[0][:3] == ("Overall", "36", str(s.preserved))
+    assert all(len(row) == len(columns) for row in rows)
