@@ -60,23 +60,27 @@ const float* optional_array(const std::optional<BorrowedTensor>& tensor, std::in
   return tensor ? tensor->array<float>(DataType::kFloat32, count, name) : nullptr;
 }
 
-std::unique_ptr<RowFolds> make_row_folds(const py::object& target, const py::object& target_bias,
+std::unique_ptr<RowFolds> make_row_folds(const py::object& target_column, const py::object& target,
+                                         const py::object& target_bias,
                                          const py::object& temperature, float scale, float softcap,
                                          const std::string& instruction_set) {
   const BorrowedTensor borrowed(target);
+  const BorrowedTensor borrowed_column(target_column);
   const std::int64_t rows = borrowed.elements();
   const BorrowedTensor borrowed_temperature(temperature);
   const std::int64_t temperatures = temperature_count(borrowed_temperature, rows);
   std::optional<BorrowedTensor> bias;
   if (!target_bias.is_none()) bias.emplace(target_bias);
   return std::make_unique<RowFolds>(
-      rows, borrowed.array<float>(DataType::kFloat32, rows, "target"),
+      rows, borrowed_column.array<std::int64_t>(DataType::kInt64, rows, "target_column"),
+      borrowed.array<float>(DataType::kFloat32, rows, "target"),
       optional_array(bias, rows, "target_bias"),
       borrowed_temperature.array<float>(DataType::kFloat32, temperatures, "temperature"),
       temperatures, scale, softcap, fold_table(instruction_set));
 }
 
-void fold_rows(RowFolds& folds, const py::object& tile, const py::object& bias) {
+void fold_rows(RowFolds& folds, const py::object& tile, std::int64_t first_column,
+               const py::object& bias) {
   const BorrowedTensor borrowed(tile);
   if (borrowed.dtype() != DataType::kFloat32) throw InvalidInput("a tile must be float32");
   const MatrixView<float> view = borrowed.matrix<float>();
@@ -84,7 +88,12 @@ void fold_rows(RowFolds& folds, const py::object& tile, const py::object& bias) 
   if (!bias.is_none()) borrowed_bias.emplace(bias);
   const float* bias_of = optional_array(borrowed_bias, view.columns(), "bias");
   const py::gil_scoped_release release;
-  folds.fold(view, bias_of);
+  folds.fold(view, first_column, bias_of);
+}
+
+std::int64_t seen_targets(const RowFolds& folds, const py::object& target) {
+  const BorrowedTensor borrowed(target);
+  return folds.seen_targets(borrowed.array<float>(DataType::kFloat32, folds.rows(), "target"));
 }
 
 void finalize_rows(const RowFolds& folds, const py::tuple& out) {
@@ -181,10 +190,13 @@ void bind_scoring(py::module_& m) {
         py::arg("from_right") = false, "The fold of csrc/math, piece by piece, for tests.");
 
   py::class_<RowFolds>(m, "RowFolds", "Rows whose logits arrive in tiles of columns.")
-      .def(py::init(&make_row_folds), py::arg("target"), py::arg("target_bias"),
-           py::arg("temperature"), py::arg("scale"), py::arg("softcap"),
+      .def(py::init(&make_row_folds), py::arg("target_column"), py::arg("target"),
+           py::arg("target_bias"), py::arg("temperature"), py::arg("scale"), py::arg("softcap"),
            py::arg("instruction_set") = "")
-      .def("fold", &fold_rows, py::arg("tile"), py::arg("bias") = py::none())
+      .def("fold", &fold_rows, py::arg("tile"), py::arg("first_column"),
+           py::arg("bias") = py::none())
+      .def("seen_targets", &seen_targets, py::arg("target"),
+           "Writes each target's value as the tiles carried it; how many differ from those given.")
       .def("finalize", &finalize_rows, py::arg("out"));
   py::class_<PairFolds>(m, "PairFolds", "Rows of two models whose logits arrive in tiles.")
       .def(py::init(&make_pair_folds), py::arg("rows"), py::arg("temperature"),

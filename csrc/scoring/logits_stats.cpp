@@ -202,34 +202,51 @@ template void logits_stats(const MatrixView<BFloat16>&, const std::int64_t*, con
 template void logits_stats(const MatrixView<Float16>&, const std::int64_t*, const float*,
                            std::int64_t, float, const TokenStatsOut&, const FoldTable&);
 
-RowFolds::RowFolds(std::int64_t rows, const float* target, const float* target_bias,
-                   const float* temperature, std::int64_t temperature_count, float scale,
-                   float softcap, const FoldTable& folds)
+RowFolds::RowFolds(std::int64_t rows, const std::int64_t* target_column, const float* target,
+                   const float* target_bias, const float* temperature,
+                   std::int64_t temperature_count, float scale, float softcap,
+                   const FoldTable& folds)
     : rows_(static_cast<std::size_t>(rows)), scale_(scale), softcap_(softcap), folds_(folds) {
   for (std::int64_t i = 0; i < rows; ++i) {
     Row& row = rows_[static_cast<std::size_t>(i)];
     row.units = units_of(temperature[temperature_count == 1 ? 0 : i], i);
-    Transform transform{row.units.per_logit, scale, softcap,
-                        target_bias == nullptr ? nullptr : target_bias + i};
+    row.target_column = target_column[i];
+    row.target = row.seen = target[i];
+    const Transform transform{row.units.per_logit, scale, softcap,
+                              target_bias == nullptr ? nullptr : target_bias + i};
     folds.of_float.one(target + i, transform, &row.target_logit, &row.target_capped);
   }
 }
 
-void RowFolds::fold(const MatrixView<float>& tile, const float* bias) {
+void RowFolds::fold(const MatrixView<float>& tile, std::int64_t first_column, const float* bias) {
   if (tile.rows() != rows()) {
     throw InvalidInput("a tile of " + std::to_string(tile.rows()) + " rows for folds of " +
                        std::to_string(rows()) + " rows");
   }
+  const std::int64_t columns = tile.columns();
   const std::int64_t group =
-      std::max<std::int64_t>(1, kTaskLogits / std::max<std::int64_t>(1, tile.columns()));
+      std::max<std::int64_t>(1, kTaskLogits / std::max<std::int64_t>(1, columns));
   parallel_for((rows() + group - 1) / group, [&](std::int64_t task) {
     for (std::int64_t i = task * group; i < std::min(rows(), (task + 1) * group); ++i) {
       Row& row = rows_[static_cast<std::size_t>(i)];
+      const float* x = tile.row(i);
       const Transform transform{row.units.per_logit, scale_, softcap_, bias};
-      fold_columns(row.state, tile.row(i), tile.columns(), transform, row.target_logit,
-                   folds_.of_float);
+      fold_columns(row.state, x, columns, transform, row.target_logit, folds_.of_float);
+      const std::int64_t offset = row.target_column - first_column;
+      if (offset >= 0 && offset < columns) row.seen = x[offset];
     }
   });
+}
+
+std::int64_t RowFolds::seen_targets(float* target) const {
+  std::int64_t different = 0;
+  for (std::int64_t i = 0; i < rows(); ++i) {
+    const Row& row = rows_[static_cast<std::size_t>(i)];
+    target[i] = row.seen;
+    // A nan target is undefined whatever its bits.
+    if (row.seen != row.target && !std::isnan(row.seen)) ++different;
+  }
+  return different;
 }
 
 void RowFolds::finalize(const TokenStatsOut& out) const {

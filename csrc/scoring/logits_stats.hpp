@@ -54,21 +54,27 @@ Units units_of(float temperature, std::int64_t row);
 // of rows that the caller repeats.
 class RowFolds {
  public:
-  // target: x of each row's target, target_bias likewise (nullptr for none): they must be the very
-  // values that the tiles carry, or ties are not seen.
-  RowFolds(std::int64_t rows, const float* target, const float* target_bias,
-           const float* temperature, std::int64_t temperature_count, float scale, float softcap,
-           const FoldTable& folds);
+  // target_column: where each row's target stands. target: x there, known before the sweep;
+  // target_bias likewise (nullptr for none).
+  RowFolds(std::int64_t rows, const std::int64_t* target_column, const float* target,
+           const float* target_bias, const float* temperature, std::int64_t temperature_count,
+           float scale, float softcap, const FoldTable& folds);
 
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
-  // bias: of the tile's columns, or nullptr.
-  void fold(const MatrixView<float>& tile, const float* bias);
+  // tile holds the columns from first_column on; bias is of those columns, or nullptr.
+  void fold(const MatrixView<float>& tile, std::int64_t first_column, const float* bias);
+  // Rank and ties are exact only if `target` had the very bits of the tiles. Writes x of each
+  // target as the tiles carried it, and returns how many differ from what was given.
+  std::int64_t seen_targets(float* target) const;
   void finalize(const TokenStatsOut& out) const;
 
  private:
   struct Row {
     SoftmaxState<double> state;
     Units units;
+    std::int64_t target_column;
+    float target;
+    float seen;
     float target_logit;
     float target_capped;
   };

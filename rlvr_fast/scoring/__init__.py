@@ -1,1 +1,34 @@
+"""Log-prob, entropy, rank, mass and divergence of tokens; teacher-forcing of completions."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOME = {
+    "DivergenceStats": "results",
+    "Scorer": "scorer",
+    "SequenceScores": "results",
+    "TokenStats": "results",
+    "linear_divergence": "linear",
+    "linear_token_stats": "linear",
+    "score_run": "run",
+    "token_stats": "logits",
+}
+
+__all__ = list(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    # Resolved on first use: the functions need torch, and the Scorer transformers. No module here
+    # may bear the name of a function, or importing it would hide the function.
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module 'rlvr_fast.scoring' has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"rlvr_fast.scoring.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

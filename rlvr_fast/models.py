@@ -1,0 +1,105 @@
+"""Loading a Hugging Face causal language model, the same way for sampling and for scoring."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError
+
+__all__ = ["load_causal_lm", "local_revision"]
+
+
+def load_causal_lm(
+    model: str | Path,
+    revision: str | None = None,
+    device: str | None = None,
+    dtype: Any = None,
+) -> tuple[Any, Any]:
+    """Loads (model, tokenizer) from a folder, a Hugging Face name or a .gguf file.
+
+    Args:
+        model: a GGUF file is dequantised, so that its weights are what llama.cpp would compute with.
+        revision: branch, tag or commit of a Hugging Face name.
+        device: "cuda" where there is one, else "cpu".
+        dtype: a torch dtype or its name; float32 on the CPU and bfloat16 on CUDA by default.
+
+    Raises:
+        InvalidInputError: no such model, or not a causal language model.
+        MissingDependencyError: a .gguf file without the `gguf` package.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    if dtype is None:
+        dtype = torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32
+    elif isinstance(dtype, str):
+        if not isinstance(getattr(torch, dtype, None), torch.dtype):
+            raise InvalidInputError(f"expected a torch dtype such as 'bfloat16', got {dtype!r}")
+        dtype = getattr(torch, dtype)
+    path = Path(model)
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    source = str(model)
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise InvalidInputError(f"{path}: no such file")
+        try:
+            import gguf  # noqa: F401
+        except ImportError:
+            raise MissingDependencyError(
+                f"{path}: reading a GGUF file needs the package gguf: pip install 'rlvr-fast[gguf]'"
+            ) from None
+        source, options = str(path.parent), {"gguf_file": path.name}
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        loaded = AutoModelForCausalLM.from_pretrained(
+            source, dtype=dtype, **_quantization(path), **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise InvalidInputError(
+            f"{model}: cannot be loaded as a causal language model "
+            f"({(str(error).splitlines() or [type(error).__name__])[0]})"
+        ) from error
+    return loaded.to(device).eval(), tokenizer
+
+
+def _quantization(path: Path) -> dict[str, Any]:
+    if path.suffix != ".gguf":
+        return {}
+    try:
+        from transformers import GgufConfig
+    except ImportError:  # before GgufConfig, from_pretrained(gguf_file=...) always dequantised
+        return {}
+    return {"quantization_config": GgufConfig(dequantize=True)}
+
+
+def local_revision(model: str | Path) -> str | None:
+    """A digest "sha256:..." of the weights, configuration and tokenizer of local files.
+
+    None for a Hugging Face name. Of each file the length and up to 64 evenly spaced blocks of
+    64 KiB are read: two trainings of one model differ in nearly every weight.
+    """
+    path = Path(model)
+    if path.is_file():
+        files = [path]
+    elif path.is_dir():
+        kinds = (".safetensors", ".bin", ".json", ".model", ".gguf", ".jinja", ".txt")
+        files = sorted(file for file in path.iterdir() if file.suffix in kinds)
+    else:
+        return None
+    block, blocks = 1 << 16, 64
+    digest = hashlib.sha256()
+    for file in files:
+        size = file.stat().st_size
+        digest.update(f"{file.name if path.is_dir() else ''}\0{size}\0".encode())
+        with file.open("rb") as data:
+            if size <= block * blocks:
+                digest.update(data.read())
+            else:
+                for number in range(blocks):
+                    data.seek((size - block) * number // (blocks - 1))
+                    digest.update(data.read(block))
+    return f"sha256:{digest.hexdigest()}"

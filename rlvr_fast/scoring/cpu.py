@@ -1,0 +1,214 @@
+"""The CPU path: lays tensors out for the compiled core, and makes the tiles that it folds.
+
+Memory of the linear functions, besides the outputs (H up to 8192): a tile of float32 logits
+(1024 x 4096, 16 MB), as much float32 weight as a tile needs (at most 32 MB, and none where the
+weight is float32 already), a chunk of float32 hidden states (at most 32 MB).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+
+from rlvr_fast import _core
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.scoring.inputs import IGNORED
+from rlvr_fast.scoring.results import DivergenceStats, TokenStats
+
+__all__ = ["linear_divergence", "linear_token_stats", "token_stats"]
+
+ROWS = 1024
+COLUMNS = 4096
+WEIGHT_ELEMENTS = 1 << 23  # of a float32 copy of the weight
+TARGET_ROWS = 128
+# Matrix libraries treat a handful of rows by other routines, which add in another order.
+ROW_MULTIPLE = 16
+
+# Forces an instruction set of `_core.instruction_sets()`; empty for the fastest. For tests.
+instruction_set = ""
+
+
+def token_stats(
+    logits: torch.Tensor, targets: torch.Tensor, temperature: Any, softcap: float | None
+) -> TokenStats:
+    """`rlvr_fast.token_stats` of checked CPU tensors."""
+    if logits.shape[-1] > 1 and logits.stride(-1) != 1:
+        logits = logits.contiguous()
+    stats = _empty_stats(targets.shape)
+    _core.token_stats(
+        logits,
+        targets.contiguous(),
+        _temperatures(temperature),
+        softcap or 0.0,
+        tuple(stats),
+        instruction_set,
+    )
+    return stats
+
+
+def linear_token_stats(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperature: Any,
+    softcap: float | None,
+    scale: float,
+) -> TokenStats:
+    """`rlvr_fast.linear_token_stats` of checked CPU tensors."""
+    leading = targets.shape
+    hidden = hidden.reshape(-1, hidden.shape[-1])
+    flat = targets.reshape(-1)
+    rows = _scored_rows(flat, weight.shape[0])
+    temperatures = _temperatures(temperature).reshape(-1)
+    bias = None if bias is None else bias.to(torch.float32).contiguous()
+    stats = TokenStats(
+        *(torch.full(flat.shape, -1 if v.dtype == torch.int32 else torch.nan, dtype=v.dtype)
+          for v in _empty_stats(torch.Size([0])))
+    )  # fmt: skip
+    with torch.inference_mode():
+        product = _Product(weight)
+        for start in range(0, len(rows), ROWS):
+            chosen = rows[start : start + ROWS]
+            chunk = product.pad(hidden, chosen)
+            chunk_targets = flat[chosen]
+            chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
+            target_bias = None if bias is None else bias[chunk_targets]
+            values = product.at_targets(chunk, chunk_targets)
+            # The second round only where the library computed the target's column in another
+            # order inside the tile: then the tile's own value is taken, and the sweep repeated.
+            for _ in range(2):
+                folds = _core.RowFolds(
+                    chunk_targets, values, target_bias, chunk_temperatures, scale, softcap or 0.0,
+                    instruction_set,
+                )  # fmt: skip
+                for first, tile in product.tiles(chunk):
+                    columns = None if bias is None else bias[first : first + tile.shape[1]]
+                    folds.fold(tile[: len(chosen)], first, columns)
+                values = torch.empty_like(values)
+                if folds.seen_targets(values) == 0:
+                    break
+            part = _empty_stats(chosen.shape)
+            folds.finalize(tuple(part))
+            for whole, piece in zip(stats, part, strict=True):
+                whole[chosen] = piece
+    return TokenStats(*(value.reshape(leading) for value in stats))
+
+
+def linear_divergence(
+    hidden_p: torch.Tensor,
+    weight_p: torch.Tensor,
+    hidden_q: torch.Tensor,
+    weight_q: torch.Tensor,
+    targets: torch.Tensor | None,
+    temperature: Any,
+) -> DivergenceStats:
+    """`rlvr_fast.linear_divergence` of checked CPU tensors."""
+    leading = hidden_p.shape[:-1]
+    hidden_p = hidden_p.reshape(-1, hidden_p.shape[-1])
+    hidden_q = hidden_q.reshape(-1, hidden_q.shape[-1])
+    total = len(hidden_p)
+    temperatures = _temperatures(temperature).reshape(-1)
+    flat = None if targets is None else targets.reshape(-1)
+    if flat is not None:
+        _scored_rows(flat, weight_p.shape[0])
+    out = DivergenceStats(*(torch.empty(total) for _ in range(6)))
+    with torch.inference_mode():
+        p, q = _Product(weight_p, weight_q), _Product(weight_q, weight_p)
+        for start in range(0, total, ROWS):
+            chosen = torch.arange(start, min(start + ROWS, total))
+            rows = len(chosen)
+            chunk_p, chunk_q = p.pad(hidden_p, chosen), q.pad(hidden_q, chosen)
+            chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
+            target_p, target_q = torch.full((rows,), torch.nan), torch.full((rows,), torch.nan)
+            if flat is not None:
+                wanted = flat[chosen]
+                known = wanted != IGNORED
+                target_p[known] = p.at_targets(chunk_p, wanted.clamp(min=0))[known]
+                target_q[known] = q.at_targets(chunk_q, wanted.clamp(min=0))[known]
+            folds = _core.PairFolds(rows, chunk_temperatures, instruction_set)
+            for (_, tile_p), (_, tile_q) in zip(p.tiles(chunk_p), q.tiles(chunk_q), strict=True):
+                folds.fold(tile_p[:rows], tile_q[:rows])
+            part = tuple(value[start : start + rows] for value in out)
+            folds.finalize(target_p, target_q, part)
+    return DivergenceStats(*(value.reshape(leading) for value in out))
+
+
+class _Product:
+    """hidden weight^T in float32, tile by tile, through buffers that are used again."""
+
+    def __init__(self, weight: torch.Tensor, other: torch.Tensor | None = None) -> None:
+        self._weight = weight
+        width = max(weight.shape[1], 0 if other is None else other.shape[1], 1)
+        # A function of the shape of the weight alone: a row's sums must not depend on the batch.
+        fitting = WEIGHT_ELEMENTS // width // 256 * 256
+        self._columns = max(256, min(COLUMNS, fitting))
+        self._copies = weight.dtype != torch.float32
+        self._tile = torch.empty(0)
+        self._buffer = torch.empty(0)
+
+    def pad(self, hidden: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Float32 copy of these rows, zeros below up to a multiple of ROW_MULTIPLE."""
+        padded = -(-len(rows) // ROW_MULTIPLE) * ROW_MULTIPLE
+        chunk = torch.zeros(padded, hidden.shape[1])
+        chunk[: len(rows)] = hidden[rows]
+        return chunk
+
+    def at_targets(self, chunk: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Each row's product with its target's row of the weight.
+
+        As the diagonal of a small product by the same routine, which adds over H in the same order
+        as the tiles do.
+        """
+        values = torch.empty(len(targets))
+        for start in range(0, len(targets), TARGET_ROWS):
+            wanted = targets[start : start + TARGET_ROWS]
+            rows = self.pad(self._weight, wanted)
+            block = torch.mm(chunk[start : start + len(rows)], rows.t())
+            values[start : start + len(wanted)] = block.diagonal()[: len(wanted)]
+        return values
+
+    def tiles(self, chunk: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
+        """(first column, float32 products of `chunk` with these columns); a tile is soon reused."""
+        if self._tile.numel() < chunk.shape[0] * self._columns:
+            self._tile = torch.empty(chunk.shape[0] * self._columns)
+        for first in range(0, len(self._weight), self._columns):
+            columns = self._weight[first : first + self._columns]
+            count = len(columns)
+            if self._copies:
+                if not self._buffer.numel():
+                    self._buffer = torch.empty(self._columns, self._weight.shape[1])
+                columns = self._buffer[:count].copy_(columns)
+            tile = self._tile[: chunk.shape[0] * count].view(chunk.shape[0], count)
+            torch.mm(chunk, columns.t(), out=tile)
+            yield first, tile
+
+
+def _scored_rows(targets: torch.Tensor, vocabulary: int) -> torch.Tensor:
+    """Indices of the rows that are not ignored."""
+    outside = (targets != IGNORED) & ((targets < 0) | (targets >= vocabulary))
+    if bool(outside.any()):
+        row = int(outside.nonzero()[0])
+        raise InvalidInputError(
+            f"targets must lie in [0, {vocabulary}) or be -100 (ignored); row {row} holds "
+            f"{int(targets[row])}"
+        )
+    return (targets != IGNORED).nonzero().reshape(-1)
+
+
+def _temperatures(temperature: Any) -> torch.Tensor:
+    if isinstance(temperature, torch.Tensor):
+        return temperature.contiguous()
+    return torch.tensor([temperature], dtype=torch.float32)
+
+
+def _empty_stats(shape: torch.Size) -> TokenStats:
+    return TokenStats(
+        logprob=torch.empty(shape),
+        entropy=torch.empty(shape),
+        logsumexp=torch.empty(shape),
+        rank=torch.empty(shape, dtype=torch.int32),
+        mass_above=torch.empty(shape),
+    )

@@ -1,0 +1,240 @@
+"""Scores the completions of a run directory under a model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.progress import Progress
+from rlvr_fast.scoring.scorer import Scorer
+
+if TYPE_CHECKING:
+    from rlvr_fast.scoring.results import SequenceScores
+    from rlvr_fast.store import Run
+
+__all__ = ["score_run"]
+
+# A part holds about this many tokens or rows: what a killed stage loses at most.
+_PART_TOKENS = 2_000_000
+_PART_ROWS = 20_000
+
+
+def score_run(
+    run: Run,
+    model: Any,
+    *,
+    label: str,
+    revision: str | None = None,
+    temperature: float = 1.0,
+    top_p: float | None = None,
+    per_token: bool = False,
+    batch_tokens: int = 4096,
+    device: str | None = None,
+    dtype: Any = None,
+    progress: Progress | None = None,
+) -> int:
+    """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
+
+    Scores what is not scored yet, part by part, so that it may be interrupted and given again, or
+    given again after a top-up. Imported rollouts without token ids are tokenised with the model's
+    own tokenizer, which need not split them as they were drawn.
+
+    Args:
+        model: as for `Scorer`, or a Scorer.
+        label: names the scores, "base" or "rl" in a study.
+        temperature, top_p, per_token: as for `Scorer.score`. The papers' token entropy and
+            perplexity are at temperature 1, whatever the completions were drawn at.
+        progress: called as progress("score", completions done, completions in all).
+
+    Returns:
+        How many completions were scored now.
+
+    Raises:
+        InvalidInputError: token ids that the model does not have, or a tokenizer that is not the
+            model's: it gives other ids for the run's prompts (the problem is named); a completion
+            longer than the model's context.
+        RunDirectoryError: LABEL holds scores of another model or with other options.
+
+    >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
+    20480
+    """
+    stage = f"scores/{label}"
+    with run.writing():
+        samples = run.num_samples()
+        total = int(samples.sum())
+        done = int(run.num_samples(stage).sum())
+        scorer = (
+            model
+            if isinstance(model, Scorer)
+            else Scorer(
+                model, revision=revision, device=device, dtype=dtype, batch_tokens=batch_tokens
+            )
+        )
+        options = _options(scorer, temperature, top_p, per_token)
+        _refuse_other_scores(run, label, options, exists=done > 0)
+        prompts = _prompts(run, scorer)
+        run.write_json(f"{stage}/scores.json", options)
+        before = done
+        for rows in _unscored(run, stage):
+            ids = _completions(rows, scorer)
+            keys = rows["problem_id"].to_pylist()
+            start = done
+
+            def report(part_done: int, _: int, start: int = start) -> None:
+                if progress is not None:
+                    progress("score", start + part_done, total)
+
+            try:
+                scores = scorer.score(
+                    [prompts[key] for key in keys],
+                    ids,
+                    temperature=temperature,
+                    top_p=top_p,
+                    per_token=per_token,
+                    progress=report,
+                )
+            except InvalidInputError:
+                _name_the_row(scorer, prompts, rows, ids)
+                raise
+            run.append(stage, _table(rows, scores))
+            done += len(rows)
+            report(0, 0, done)
+    return done - before
+
+
+def _options(
+    scorer: Scorer, temperature: float, top_p: float | None, per_token: bool
+) -> dict[str, Any]:
+    versions = {}
+    for package in ("rlvr-fast", "torch", "transformers"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "model": {"name": scorer.name, "revision": scorer.revision},
+        "temperature": temperature,
+        "top_p": top_p,
+        "per_token": per_token,
+        "dtype": scorer.dtype,
+        "versions": versions,
+    }
+
+
+def _refuse_other_scores(run: Run, label: str, options: dict[str, Any], *, exists: bool) -> None:
+    stored = run.read_json(f"scores/{label}/scores.json")
+    if stored is None or not exists:
+        return
+    if not isinstance(stored, dict):
+        raise RunDirectoryError(f"{run.path}/scores/{label}/scores.json: expected a JSON object")
+    for name in ("model", "temperature", "top_p", "per_token", "dtype"):
+        there, asked = stored.get(name), options[name]
+        if name == "model" and isinstance(there, dict):
+            # A digest of the weights is the model, wherever its folder lies.
+            revision = asked["revision"]
+            if str(revision).startswith("sha256:") and there.get("revision") == revision:
+                continue
+        if there != asked:
+            raise RunDirectoryError(
+                f"{run.path}: scores/{label} was made with {name} {there}, now asked for {asked}; "
+                "give another label, or the same model and options"
+            )
+
+
+def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
+    """Token ids of each problem's prompt; checks that the model's tokenizer agrees with them."""
+    problems = run.problems()
+    names = problems["problem_id"].to_pylist()
+    texts = problems["prompt"].to_pylist()
+    stored = problems["prompt_token_ids"].to_pylist()
+    if scorer.tokenizer is None or not names:
+        return dict(zip(names, stored, strict=True))
+    with_special = scorer.tokenizer(texts)["input_ids"]
+    # A prompt made by a chat template holds its special tokens as text already.
+    without = scorer.tokenizer(texts, add_special_tokens=False)["input_ids"]
+    prompts = {}
+    for name, ids, a, b in zip(names, stored, with_special, without, strict=True):
+        if ids and ids != list(a) and ids != list(b):
+            at = next(
+                (i for i, (x, y) in enumerate(zip(ids, a, strict=False)) if x != y),
+                min(len(ids), len(a)),
+            )
+            raise InvalidInputError(
+                f"{run.path}: the tokenizer of {scorer.name} is not the one this run was drawn "
+                f"with: for the prompt of problem {name!r} it gives other ids from position "
+                f"{at} on ({list(a)[at : at + 4]}, stored {ids[at : at + 4]}); score the run with "
+                "a model of the same tokenizer"
+            )
+        prompts[name] = ids or list(a)
+    return prompts
+
+
+def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
+    """Samples without scores, cut into tables of a part's size."""
+    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text", "token_ids"]):
+        missing = part.filter(pa.array(~run.has_rows(stage, part)))
+        # Completions of one problem together: they share their prompt, and many are the same.
+        missing = missing.sort_by([("problem_id", "ascending"), ("sample_index", "ascending")])
+        lengths = np.diff(missing["token_ids"].combine_chunks().offsets.to_numpy())
+        ends = np.cumsum(lengths)
+        start = 0
+        while start < len(missing):
+            fed = ends[start] - lengths[start]
+            stop = int(np.searchsorted(ends, fed + _PART_TOKENS, side="right"))
+            stop = min(max(stop, start + 1), start + _PART_ROWS)
+            yield missing.slice(start, stop - start)
+            start = stop
+
+
+def _completions(rows: pa.Table, scorer: Scorer) -> list[Any]:
+    column = rows["token_ids"].combine_chunks()
+    values = column.values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    ids: list[Any] = [values[a:b] for a, b in pairwise(offsets)]
+    # Text without ids: an import that came without a tokenizer.
+    for i, text in enumerate(rows["text"].to_pylist()):
+        if text and not len(ids[i]):
+            if scorer.tokenizer is None:
+                raise InvalidInputError(
+                    f"problem {rows['problem_id'][i]}, sample {rows['sample_index'][i]}: stored "
+                    "without token ids, and the model came without a tokenizer; give the model's "
+                    "name or folder"
+                )
+            ids[i] = scorer.tokenizer(text, add_special_tokens=False)["input_ids"]
+    return ids
+
+
+def _name_the_row(
+    scorer: Scorer, prompts: dict[str, list[int]], rows: pa.Table, ids: list[Any]
+) -> None:
+    """Raises the error of the first draw that cannot be scored, naming it as the run does."""
+    for i, key in enumerate(rows["problem_id"].to_pylist()):
+        try:
+            scorer.check([prompts[key]], [ids[i]])
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"problem {key!r}, sample {rows['sample_index'][i]}: {error}"
+            ) from None
+
+
+def _table(rows: pa.Table, scores: SequenceScores) -> pa.Table:
+    columns: dict[str, Any] = {
+        "problem_id": rows["problem_id"],
+        "sample_index": rows["sample_index"],
+        "num_tokens": pa.array(scores.num_tokens, pa.int32()),
+        "logprob": pa.array(scores.logprob),
+        "mean_entropy": pa.array(scores.mean_entropy),
+    }
+    if scores.num_outside_nucleus is not None:
+        columns["num_outside_nucleus"] = pa.array(scores.num_outside_nucleus, pa.int32())
+    for name in ("token_logprobs", "token_entropies"):
+        lists = getattr(scores, name)
+        if lists is not None:
+            columns[name] = pa.array(lists, pa.list_(pa.float32()))
+    return pa.table(columns)

@@ -1,0 +1,160 @@
+"""Teacher-forces finished completions through a causal language model."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.models import load_causal_lm, local_revision
+from rlvr_fast.scoring.heads import head_of
+from rlvr_fast.scoring.linear import linear_token_stats
+from rlvr_fast.scoring.results import SequenceScores, TokenStats
+from rlvr_fast.scoring.sequences import Batch, Sequences, plan_batches
+
+__all__ = ["Scorer"]
+
+
+class Scorer:
+    """Scores completions under one causal language model; see `score`.
+
+    Args:
+        model: a folder, a Hugging Face name or a .gguf file (dequantised); or a loaded model of
+            transformers, which is used as it is.
+        revision: branch, tag or commit of a Hugging Face name.
+        device: "cuda" where there is one, else "cpu".
+        dtype: a torch dtype or its name; float32 on the CPU, bfloat16 on CUDA by default. The
+            head's logits are float32 in any case.
+        batch_tokens: how many tokens, padding included, go through the model at once.
+
+    Raises:
+        UnsupportedModelError: an architecture whose head is not known to be scored exactly.
+        InvalidInputError: no such model.
+
+    >>> from rlvr_fast import Scorer
+    >>> scorer = Scorer("path/to/model")                                 # doctest: +SKIP
+    >>> scorer.score([[1, 5, 7]], [[3, 3, 2]]).logprob                   # doctest: +SKIP
+    array([-9.1])
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        revision: str | None = None,
+        device: str | None = None,
+        dtype: Any = None,
+        batch_tokens: int = 4096,
+    ) -> None:
+        if batch_tokens < 1:
+            raise InvalidInputError(f"batch_tokens must be at least 1, got {batch_tokens}")
+        self.tokenizer: Any = None
+        if isinstance(model, (str, Path)):
+            self.name = str(model)
+            self.revision = revision or local_revision(model)
+            self.model, self.tokenizer = load_causal_lm(model, revision, device, dtype)
+        else:
+            self.name = str(getattr(model, "name_or_path", "") or type(model).__name__)
+            self.revision = revision
+            self.model = model if device is None and dtype is None else model.to(device, dtype)
+            self.model.eval()
+        self.head = head_of(self.model)
+        self.batch_tokens = batch_tokens
+        config = self.model.config.get_text_config()
+        # Ids must have an embedding; the head may have more rows than that, or fewer.
+        embeddings = self.model.get_input_embeddings().weight.shape[0]
+        self.vocab_size = min(int(embeddings), int(self.head.weight.shape[0]))
+        self.context_length: int | None = getattr(config, "max_position_embeddings", None)
+
+    @property
+    def dtype(self) -> str:
+        """Name of the type of the model's weights."""
+        return str(self.head.weight.dtype).removeprefix("torch.")
+
+    def score(
+        self,
+        prompts: Sequence[Sequence[int]],
+        completions: Sequence[Sequence[int]],
+        *,
+        temperature: float = 1.0,
+        top_p: float | None = None,
+        per_token: bool = False,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> SequenceScores:
+        """Log-prob, mean entropy and perplexity of each completion after its prompt.
+
+        The exact token ids are fed, none is added. Sequences are sorted by length into batches of
+        `batch_tokens`, padded on the right under plain causal attention, and only the completions'
+        positions go through the head, tile by tile, so that the logits of a batch never exist.
+        A completion that occurs several times after the same prompt is scored once.
+
+        Args:
+            prompts: token ids of each prompt, at least one.
+            completions: token ids of each completion, as many as prompts; may be empty.
+            temperature: of the distribution that is scored: softmax(logits / temperature).
+            top_p: counts tokens outside the top-p nucleus of that distribution (mass above not
+                below top_p).
+            per_token: also return each token's log-prob and entropy.
+            progress: called with (sequences done, sequences in all).
+
+        Returns:
+            SequenceScores in the order given, float64 sums of float32 token statistics, in nats. An
+            empty completion has logprob 0, and mean_entropy and perplexity nan.
+
+        Raises:
+            InvalidInputError: lists of different lengths, an empty prompt, a token id that the
+                model does not have (another tokenizer's), a sequence longer than the model's
+                context; the message names the sequence.
+        """
+        if not (temperature > 0 and math.isfinite(temperature)):
+            raise InvalidInputError(f"temperature must be positive and finite, got {temperature}")
+        if top_p is not None and not 0 < top_p <= 1:
+            raise InvalidInputError(f"top_p must lie in (0, 1], got {top_p}")
+        sequences = self.check(prompts, completions)
+        total = int(sequences.lengths.sum())
+        logprobs = np.empty(total, np.float32)
+        entropies = np.empty(total, np.float32)
+        outside = None if top_p is None else np.empty(total, np.bool_)
+        done = 0
+        with torch.inference_mode():
+            for batch in plan_batches(sequences, self.batch_tokens):
+                if len(batch.targets):
+                    stats = self._batch(batch, temperature)
+                    logprobs[batch.slots] = stats.logprob.cpu().numpy()
+                    entropies[batch.slots] = stats.entropy.cpu().numpy()
+                    if outside is not None:
+                        outside[batch.slots] = stats.mass_above.cpu().numpy() >= top_p
+                done += batch.sequences
+                if progress is not None:
+                    progress(sequences.occurrences(done), len(sequences.index))
+        return sequences.scores(logprobs, entropies, outside, per_token=per_token)
+
+    def check(
+        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
+    ) -> Sequences:
+        """Lays the sequences out, and raises what `score` would raise of them."""
+        sequences = Sequences.from_lists(prompts, completions)
+        sequences.check(self.vocab_size, self.context_length, self.name)
+        return sequences
+
+    def _batch(self, batch: Batch, temperature: float) -> TokenStats:
+        device = self.head.weight.device
+        # No attention mask: padding stands on the right, where plain causal attention never looks.
+        hidden = self.head.decoder(
+            input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False
+        ).last_hidden_state
+        rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
+        return linear_token_stats(
+            rows,
+            self.head.weight,
+            torch.from_numpy(batch.targets).to(device),
+            bias=self.head.bias,
+            temperature=temperature,
+            softcap=self.head.softcap,
+            scale=self.head.scale,
+        )
