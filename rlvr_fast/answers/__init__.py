@@ -1,1 +1,27 @@
+"""From completions to answers to verdicts."""
 
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# name -> the module that defines it, imported on first use.
+_HOME = {
+    "AnswerGroups": "grouping",
+    "AnswerIndex": "grouping",
+    "compare_canonical": "normalization",
+    "extract_answers": "extraction",
+    "group_answers": "grouping",
+    "normalize_answers": "normalization",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,114 @@
+// Columns of strings, integers and integer lists, read in place from Arrow memory. A column owns
+// the arrays it was given and releases them; nothing is copied and no row becomes an object.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "answers/arrow_abi.hpp"
+
+namespace rlvr::answers {
+
+// Owns one imported ArrowArray (the C data interface moves structs by copy and clears the source).
+class OwnedArray {
+ public:
+  explicit OwnedArray(ArrowArray* source);
+  ~OwnedArray();
+  OwnedArray(const OwnedArray&) = delete;
+  OwnedArray& operator=(const OwnedArray&) = delete;
+  const ArrowArray& get() const { return array_; }
+
+ private:
+  ArrowArray array_;
+};
+
+struct Row {
+  std::string_view text;
+  bool null = false;
+};
+
+enum class ColumnKind { kString, kInteger, kList };
+
+// One contiguous piece of a column. Random access; the only type switch is inside.
+class Chunk {
+ public:
+  // Throws InvalidInput for an Arrow type that is not asked for, and names it.
+  Chunk(const ArrowSchema& schema, std::shared_ptr<OwnedArray> owner, const ArrowArray& array);
+
+  std::int64_t size() const { return length_; }
+  ColumnKind kind() const { return kind_; }
+  bool is_null(std::int64_t i) const {
+    const std::int64_t at = offset_ + i;
+    if (all_null_) return true;
+    if (validity_ != nullptr && !((validity_[at >> 3] >> (at & 7)) & 1)) return true;
+    return layout_ == Layout::kDictionary && dictionary_null(at);
+  }
+  Row string_at(std::int64_t i) const {
+    if (is_null(i)) return {{}, true};
+    return {raw_string_at(i), false};
+  }
+  // Callers check is_null first.
+  std::int64_t integer_at(std::int64_t i) const;
+  // Appends the integers of list i to out.
+  void list_at(std::int64_t i, std::vector<std::int64_t>& out) const;
+  std::int64_t list_size(std::int64_t i) const;
+
+ private:
+  enum class Layout { kOffsets32, kOffsets64, kView, kDictionary };
+  std::string_view raw_string_at(std::int64_t i) const;
+  bool dictionary_null(std::int64_t at) const;
+
+  std::shared_ptr<OwnedArray> owner_;
+  ColumnKind kind_ = ColumnKind::kString;
+  Layout layout_ = Layout::kOffsets32;
+  std::int64_t length_ = 0;
+  std::int64_t offset_ = 0;
+  const std::uint8_t* validity_ = nullptr;
+  const void* values_ = nullptr;  // offsets, views or integers
+  const char* data_ = nullptr;
+  const void* const* variadic_ = nullptr;
+  bool all_null_ = false;
+  char integer_ = 0;          // Arrow format letter of integers and of dictionary indices
+  std::vector<Chunk> inner_;  // the dictionary, or the values of lists
+};
+
+class Column {
+ public:
+  void append(Chunk chunk);
+  std::int64_t size() const { return starts_.empty() ? 0 : starts_.back() + chunks_.back().size(); }
+  ColumnKind kind() const { return chunks_.empty() ? ColumnKind::kString : chunks_[0].kind(); }
+  bool empty() const { return chunks_.empty(); }
+
+  // Calls visit(row, chunk, index in chunk) for rows of [begin, end), in order.
+  template <typename Visit>
+  void for_rows(std::int64_t begin, std::int64_t end, Visit&& visit) const {
+    if (begin >= end) return;
+    for (std::size_t c = chunk_of(begin); c < chunks_.size() && begin < end; ++c) {
+      const std::int64_t stop = std::min(end, starts_[c] + chunks_[c].size());
+      for (; begin < stop; ++begin) visit(begin, chunks_[c], begin - starts_[c]);
+    }
+  }
+  Row string_at(std::int64_t row) const {
+    const std::size_t c = chunk_of(row);
+    return chunks_[c].string_at(row - starts_[c]);
+  }
+  const Chunk& chunk_at(std::int64_t row, std::int64_t& index) const {
+    const std::size_t c = chunk_of(row);
+    index = row - starts_[c];
+    return chunks_[c];
+  }
+
+ private:
+  std::size_t chunk_of(std::int64_t row) const;
+  std::vector<Chunk> chunks_;
+  std::vector<std::int64_t> starts_;
+};
+
+// Takes over what the stream or array holds. Throws InvalidInput.
+Column import_stream(ArrowArrayStream* stream);
+Column import_array(ArrowSchema* schema, ArrowArray* array);
+
+}  // namespace rlvr::answers

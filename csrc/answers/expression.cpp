@@ -1,0 +1,424 @@
+#include "answers/expression.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <numeric>
+#include <tuple>
+
+namespace rlvr::answers {
+namespace {
+
+constexpr std::size_t kMaxTerms = 64;
+constexpr std::int64_t kMaxExponent = 100000;
+constexpr std::uint64_t kTrialLimit = 1 << 16;
+
+auto order_key(const Factor& f) { return std::tie(f.kind, f.prime, f.name); }
+
+bool less(const std::vector<Factor>& x, const std::vector<Factor>& y) {
+  return std::lexicographical_compare(
+      x.begin(), x.end(), y.begin(), y.end(), [](const Factor& a, const Factor& b) {
+        return std::tie(a.kind, a.prime, a.name, a.exponent.n, a.exponent.d) <
+               std::tie(b.kind, b.prime, b.name, b.exponent.n, b.exponent.d);
+      });
+}
+
+Exponent make_exponent(Budget& b, std::int64_t n, std::int64_t d) {
+  if (d < 0) n = -n, d = -d;
+  const std::int64_t g = std::gcd(n, d);
+  n /= g, d /= g;
+  if (n > kMaxExponent || n < -kMaxExponent || d > kMaxExponent) {
+    b.fail();
+    return {0, 1};
+  }
+  return {n, d};
+}
+
+Exponent add(Budget& b, const Exponent& x, const Exponent& y) {
+  return make_exponent(b, x.n * y.d + y.n * x.d, x.d * y.d);
+}
+
+Exponent multiply(Budget& b, const Exponent& x, const Exponent& y) {
+  return make_exponent(b, x.n * y.n, x.d * y.d);
+}
+
+// Whole powers of primes and of i move into the coefficient.
+void reduce(Budget& b, Term& term) {
+  std::erase_if(term.factors, [&](Factor& f) {
+    if (f.exponent.n == 0) return true;
+    if (f.kind == FactorKind::kPrime) {
+      std::int64_t whole = f.exponent.n / f.exponent.d;
+      if (f.exponent.n % f.exponent.d < 0) --whole;
+      if (whole != 0) {
+        term.coefficient =
+            multiply(b, term.coefficient, power(b, Rational{static_cast<Int>(f.prime), 1}, whole));
+        f.exponent.n -= whole * f.exponent.d;
+      }
+      return f.exponent.n == 0;
+    }
+    if (f.kind == FactorKind::kI) {
+      if (f.exponent.d != 1) {
+        b.fail();
+        return false;
+      }
+      const std::int64_t turns = ((f.exponent.n % 4) + 4) % 4;
+      if (turns >= 2) term.coefficient.n = -term.coefficient.n;
+      f.exponent.n = turns % 2;
+      return f.exponent.n == 0;
+    }
+    return false;
+  });
+}
+
+Term multiply(Budget& b, const Term& x, const Term& y) {
+  Term out;
+  out.coefficient = multiply(b, x.coefficient, y.coefficient);
+  if (x.factors.empty() || y.factors.empty()) {
+    out.factors = x.factors.empty() ? y.factors : x.factors;
+    return out;
+  }
+  auto i = x.factors.begin(), j = y.factors.begin();
+  while (i != x.factors.end() || j != y.factors.end()) {
+    if (j == y.factors.end() || (i != x.factors.end() && order_key(*i) < order_key(*j))) {
+      out.factors.push_back(*i++);
+    } else if (i == x.factors.end() || order_key(*j) < order_key(*i)) {
+      out.factors.push_back(*j++);
+    } else {
+      out.factors.push_back(*i);
+      out.factors.back().exponent = add(b, i->exponent, j->exponent);
+      ++i, ++j;
+    }
+  }
+  if (b.ok()) reduce(b, out);
+  return out;
+}
+
+Expression collect(Budget& b, std::vector<Term> terms) {
+  std::sort(terms.begin(), terms.end(),
+            [](const Term& x, const Term& y) { return less(x.factors, y.factors); });
+  Expression out;
+  for (Term& term : terms) {
+    if (!out.terms.empty() && out.terms.back().factors == term.factors) {
+      out.terms.back().coefficient = add(b, out.terms.back().coefficient, term.coefficient);
+    } else {
+      if (!out.terms.empty() && out.terms.back().coefficient.zero()) out.terms.pop_back();
+      out.terms.push_back(std::move(term));
+    }
+  }
+  if (!out.terms.empty() && out.terms.back().coefficient.zero()) out.terms.pop_back();
+  if (out.terms.size() > kMaxTerms) b.fail();
+  return out;
+}
+
+// A name holds the forms of its parts, so without a limit nested powers of sums grow exponentially.
+Expression opaque(Budget& b, std::string name, Exponent exponent) {
+  if (name.size() > 4096) {
+    b.fail();
+    return {};
+  }
+  return {{{Rational{1, 1}, {{FactorKind::kOpaque, 0, std::move(name), exponent}}}}};
+}
+
+Term power(Budget& b, const Term& term, std::int64_t n) {
+  Term out;
+  out.coefficient = power(b, term.coefficient, n);
+  out.factors = term.factors;
+  for (Factor& f : out.factors) f.exponent = multiply(b, f.exponent, {n, 1});
+  if (b.ok()) reduce(b, out);
+  return out;
+}
+
+// x with the sign of every term flipped that holds the factor.
+Expression conjugate(const Expression& x, const Factor& factor) {
+  Expression out = x;
+  for (Term& term : out.terms) {
+    for (const Factor& f : term.factors) {
+      if (order_key(f) == order_key(factor)) term.coefficient.n = -term.coefficient.n;
+    }
+  }
+  return out;
+}
+
+Expression invert(Budget& b, const Expression& x) {
+  if (x.zero()) {
+    b.fail();
+    return {};
+  }
+  if (x.terms.size() == 1) return {{power(b, x.terms[0], -1)}};
+  // 1/x of a sum of square roots: multiply by conjugates until the denominator is rational.
+  bool roots_only = true;
+  for (const Term& term : x.terms) {
+    for (const Factor& f : term.factors) {
+      roots_only &= f.kind == FactorKind::kI ||
+                    (f.kind == FactorKind::kPrime && f.exponent == Exponent{1, 2});
+    }
+  }
+  if (roots_only) {
+    Expression numerator = constant({1, 1}), denominator = x;
+    for (int round = 0; round < 6 && b.ok(); ++round) {
+      if (denominator.rational()) {
+        return multiply(b, numerator, constant(invert(b, denominator.value())));
+      }
+      const Factor factor = denominator.terms.back().factors.back();
+      const Expression other = conjugate(denominator, factor);
+      numerator = multiply(b, numerator, other);
+      denominator = multiply(b, denominator, other);
+    }
+    b.fail();
+    return {};
+  }
+  const Rational lead = x.terms[0].coefficient;
+  const Expression scaled = multiply(b, x, constant(invert(b, lead)));
+  return multiply(b, opaque(b, concat({"(", to_string(scaled), ")"}), {-1, 1}),
+                  constant(invert(b, lead)));
+}
+
+// Appends value^exponent as primes; fails where a factor is too large to find.
+void add_prime_powers(Budget& b, Int value, const Exponent& exponent, Term& out) {
+  const auto push = [&](std::uint64_t prime, std::int64_t count) {
+    Term one{Rational{1, 1}, {{FactorKind::kPrime, prime, {}, multiply(b, exponent, {count, 1})}}};
+    if (!b.ok()) return;
+    reduce(b, one);
+    out = multiply(b, out, one);
+  };
+  for (std::uint64_t p = 2; p < kTrialLimit && static_cast<Int>(p) * p <= value;
+       p += p == 2 ? 1 : 2) {
+    if ((p & 1023) == 3 && !b.spend(64)) return;
+    std::int64_t count = 0;
+    while (value % p == 0) value /= p, ++count;
+    if (count > 0) push(p, count);
+  }
+  if (value == 1) return;
+  if (value >= static_cast<Int>(kTrialLimit) * kTrialLimit) {
+    b.fail();
+    return;
+  }
+  push(static_cast<std::uint64_t>(value), 1);
+}
+
+Expression root(Budget& b, const Expression& base, const Exponent& exponent) {
+  if (base.zero()) {
+    if (exponent.n <= 0) b.fail();
+    return {};
+  }
+  if (base.terms.size() > 1) return opaque(b, concat({"(", to_string(base), ")"}), exponent);
+  const Term& term = base.terms[0];
+  // (c F)^e = c^e F^e on the principal branch needs c > 0 and at most one F of unknown sign.
+  int free = 0;
+  bool plain = true;
+  for (const Factor& f : term.factors) {
+    if (f.kind == FactorKind::kSymbol || f.kind == FactorKind::kOpaque) {
+      ++free;
+      plain &= f.exponent == Exponent{1, 1};
+    }
+    plain &= f.kind != FactorKind::kI;
+  }
+  if (free > 1 || !plain) return opaque(b, concat({"(", to_string(base), ")"}), exponent);
+  Term out{Rational{1, 1}, {}};
+  Int n = term.coefficient.n;
+  if (n < 0) {
+    if (free > 0 || exponent.d != 2) {
+      b.fail();  // the real and the principal root of a negative number differ
+      return {};
+    }
+    n = -n;
+    out.factors.push_back({FactorKind::kI, 0, {}, {exponent.n, 1}});
+    reduce(b, out);
+  }
+  add_prime_powers(b, n, exponent, out);
+  add_prime_powers(b, term.coefficient.d, {-exponent.n, exponent.d}, out);
+  for (const Factor& f : term.factors) {
+    if (!b.ok()) return {};
+    Term one{Rational{1, 1}, {f}};
+    one.factors[0].exponent = multiply(b, f.exponent, exponent);
+    reduce(b, one);
+    out = multiply(b, out, one);
+  }
+  return {{out}};
+}
+
+}  // namespace
+
+bool Expression::has(FactorKind kind) const {
+  for (const Term& term : terms) {
+    for (const Factor& f : term.factors) {
+      if (f.kind == kind) return true;
+    }
+  }
+  return false;
+}
+
+Expression constant(const Rational& value) {
+  if (value.zero()) return {};
+  return {{{value, {}}}};
+}
+
+Expression atom(FactorKind kind, std::string name) {
+  return {{{Rational{1, 1}, {{kind, 0, std::move(name), {1, 1}}}}}};
+}
+
+Expression add(Budget& b, const Expression& x, const Expression& y) {
+  if (!b.ok()) return {};
+  if (x.rational() && y.rational()) return constant(add(b, x.value(), y.value()));
+  std::vector<Term> terms = x.terms;
+  terms.insert(terms.end(), y.terms.begin(), y.terms.end());
+  if (!b.spend(static_cast<int>(terms.size()))) return {};
+  return collect(b, std::move(terms));
+}
+
+Expression negate(Expression x) {
+  for (Term& term : x.terms) term.coefficient.n = -term.coefficient.n;
+  return x;
+}
+
+Expression multiply(Budget& b, const Expression& x, const Expression& y) {
+  if (!b.ok()) return {};
+  if (x.rational() && y.rational()) return constant(multiply(b, x.value(), y.value()));
+  if (!b.spend(static_cast<int>(1 + x.terms.size() * y.terms.size()))) return {};
+  std::vector<Term> terms;
+  for (const Term& s : x.terms) {
+    for (const Term& t : y.terms) {
+      terms.push_back(multiply(b, s, t));
+      if (!b.ok()) return {};
+    }
+  }
+  return collect(b, std::move(terms));
+}
+
+Expression divide(Budget& b, const Expression& x, const Expression& y) {
+  if (!b.ok()) return {};
+  return multiply(b, x, invert(b, y));
+}
+
+Expression power(Budget& b, const Expression& base, const Expression& exponent) {
+  if (!b.ok()) return {};
+  if (!exponent.rational()) {
+    if (base.zero()) {
+      b.fail();
+      return {};
+    }
+    return opaque(b, concat({"(", to_string(base), ")^(", to_string(exponent), ")"}), {1, 1});
+  }
+  const Rational e = exponent.value();
+  if (e.n > kMaxExponent || e.n < -kMaxExponent || e.d > 64) {
+    b.fail();
+    return {};
+  }
+  const auto n = static_cast<std::int64_t>(e.n);
+  if (!e.integer()) return root(b, base, {n, static_cast<std::int64_t>(e.d)});
+  if (base.zero()) {
+    if (n <= 0) b.fail();  // 0^0 and 1/0 have no value
+    return {};
+  }
+  if (base.terms.size() == 1) return {{power(b, base.terms[0], n)}};
+  if (n > 32 || n < -32) {
+    b.fail();
+    return {};
+  }
+  Expression out = constant({1, 1});
+  for (std::int64_t i = 0; i < std::abs(n) && b.ok(); ++i) out = multiply(b, out, base);
+  return n < 0 ? invert(b, out) : out;
+}
+
+namespace {
+
+void append_exponent(std::string& out, const Exponent& e) {
+  if (e == Exponent{1, 1}) return;
+  if (e.d == 1 && e.n >= 0 && e.n <= 9) {
+    out += concat({"^", std::to_string(e.n)});
+  } else if (e.d == 1) {
+    out += concat({"^(", std::to_string(e.n), ")"});
+  } else {
+    out += concat({"^(", std::to_string(e.n), "/", std::to_string(e.d), ")"});
+  }
+}
+
+// All radicals of a term under one root where that fits: 2^(1/2) 13^(1/2) is 26^(1/2).
+void append_radicals(std::vector<std::string>& parts, const std::vector<Factor>& factors) {
+  std::int64_t d = 1;
+  std::size_t count = 0;
+  for (const Factor& f : factors) {
+    if (f.kind == FactorKind::kPrime) d = std::lcm(d, f.exponent.d), ++count;
+  }
+  if (count == 0) return;
+  Budget b;
+  Rational value{1, 1};
+  if (d <= 64) {
+    for (const Factor& f : factors) {
+      if (f.kind != FactorKind::kPrime) continue;
+      value = multiply(
+          b, value,
+          power(b, Rational{static_cast<Int>(f.prime), 1}, f.exponent.n * (d / f.exponent.d)));
+    }
+  } else {
+    b.fail();
+  }
+  if (b.ok()) {
+    parts.push_back(concat({to_string(value.n), "^(1/", std::to_string(d), ")"}));
+    return;
+  }
+  for (const Factor& f : factors) {
+    if (f.kind != FactorKind::kPrime) continue;
+    parts.push_back(std::to_string(f.prime));
+    append_exponent(parts.back(), f.exponent);
+  }
+}
+
+}  // namespace
+
+std::string to_string(const Expression& x) {
+  if (x.zero()) return "0";
+  std::string out;
+  for (const Term& term : x.terms) {
+    std::vector<std::string> parts;
+    append_radicals(parts, term.factors);
+    for (const Factor& f : term.factors) {
+      if (f.kind == FactorKind::kPrime) continue;
+      parts.push_back(f.kind == FactorKind::kPi ? "pi" : f.kind == FactorKind::kI ? "i" : f.name);
+      const bool bare_power = f.kind == FactorKind::kOpaque && f.exponent != Exponent{1, 1} &&
+                              !(f.name.front() == '(' && f.name.find(")^(") == std::string::npos);
+      if (bare_power) parts.back() = concat({"(", parts.back(), ")"});
+      append_exponent(parts.back(), f.exponent);
+    }
+    const Rational& c = term.coefficient;
+    if (c.n > 0 && !out.empty()) out += "+";
+    if (parts.empty()) {
+      out += to_string(c);
+      continue;
+    }
+    if (c.n == -1 && c.d == 1) {
+      out += "-";
+    } else if (!c.one()) {
+      out += concat({to_string(c), "*"});
+    }
+    for (std::size_t i = 0; i < parts.size(); ++i) out += concat({i > 0 ? "*" : "", parts[i]});
+  }
+  return out;
+}
+
+std::complex<long double> to_complex(const Expression& x) {
+  std::complex<long double> sum = 0;
+  for (const Term& term : x.terms) {
+    std::complex<long double> product = to_real(term.coefficient);
+    for (const Factor& f : term.factors) {
+      const long double e = static_cast<long double>(f.exponent.n) / f.exponent.d;
+      switch (f.kind) {
+        case FactorKind::kPrime:
+          product *= std::pow(static_cast<long double>(f.prime), e);
+          break;
+        case FactorKind::kPi:
+          product *= std::pow(std::numbers::pi_v<long double>, e);
+          break;
+        case FactorKind::kI:
+          product *= std::complex<long double>(0, 1);
+          break;
+        default:
+          break;
+      }
+    }
+    sum += product;
+  }
+  return sum;
+}
+
+}  // namespace rlvr::answers

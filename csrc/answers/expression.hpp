@@ -1,0 +1,60 @@
+// Exact sums of products: rational coefficient x primes^fractions x pi^k x i x symbols^exponents.
+//
+// Without opaque factors the form is unique, so two expressions are equal if and only if their
+// forms are: products of prime^e with 0 <= e < 1 are linearly independent over the rationals
+// (Besicovitch 1940), pi is transcendental over them (Lindemann), i is not real, and symbols are
+// free. An opaque factor (a function, a power of a sum) is known by its canonical text alone: equal
+// forms are still equal values, but different forms may be equal too.
+#pragma once
+
+#include <complex>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "answers/rational.hpp"
+
+namespace rlvr::answers {
+
+struct Exponent {
+  std::int64_t n = 1, d = 1;
+  bool operator==(const Exponent&) const = default;
+};
+
+enum class FactorKind : std::uint8_t { kPrime, kPi, kI, kSymbol, kOpaque };
+
+struct Factor {
+  FactorKind kind;
+  std::uint64_t prime = 0;
+  std::string name;
+  Exponent exponent;
+  bool operator==(const Factor&) const = default;
+};
+
+struct Term {
+  Rational coefficient;
+  std::vector<Factor> factors;  // sorted by kind, prime and name; none to the power 0
+};
+
+struct Expression {
+  std::vector<Term> terms;  // sorted by factors; no zero coefficients; none: the number 0
+
+  bool zero() const { return terms.empty(); }
+  bool rational() const { return terms.empty() || (terms.size() == 1 && terms[0].factors.empty()); }
+  Rational value() const { return terms.empty() ? Rational{} : terms[0].coefficient; }
+  bool has(FactorKind kind) const;
+  bool numeric() const { return !has(FactorKind::kSymbol) && !has(FactorKind::kOpaque); }
+};
+
+Expression constant(const Rational& value);
+Expression atom(FactorKind kind, std::string name = {});
+Expression add(Budget& b, const Expression& x, const Expression& y);
+Expression negate(Expression x);
+Expression multiply(Budget& b, const Expression& x, const Expression& y);
+Expression divide(Budget& b, const Expression& x, const Expression& y);
+Expression power(Budget& b, const Expression& base, const Expression& exponent);
+std::string to_string(const Expression& x);
+// Of a numeric expression.
+std::complex<long double> to_complex(const Expression& x);
+
+}  // namespace rlvr::answers

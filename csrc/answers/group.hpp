@@ -1,0 +1,236 @@
+// Groups rows by (problem, answer). Rows are split by hash into shards; a shard belongs to one task
+// at a time, so no locks are held, and rows reach a shard in order, so the result is the same for
+// any number of threads. Equal hashes are always confirmed by comparing bytes.
+//
+// A group costs 48 bytes and at most 15.5 more of the table (while it doubles), plus the bytes of
+// answers longer than 16. Rows pass through in batches of fixed size.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "answers/hash.hpp"
+#include "common/error.hpp"
+#include "common/parallel.hpp"
+
+namespace rlvr::answers {
+
+constexpr int kShardBits = 6;
+constexpr int kShards = 1 << kShardBits;
+constexpr std::int64_t kBatchRows = 1 << 18;
+constexpr int kBatchTasks = 8;
+constexpr std::uint32_t kNullLength = 0xFFFFFFFF;  // the group of rows that have no answer
+
+// Problem ids as small numbers. Codes depend on the order of arrival and never leave the index.
+class ProblemTable {
+ public:
+  enum class Kind : std::uint32_t { kUnknown, kInteger, kString };
+
+  // Throws InvalidInput where integers and strings are mixed.
+  void set_kind(Kind kind);
+  Kind kind() const { return kind_; }
+  std::uint32_t code(std::int64_t id);
+  // stored, where not null, receives a view of the id that lives as long as the table.
+  std::uint32_t code(std::string_view id, std::string_view* stored = nullptr);
+  std::size_t size() const { return kind_ == Kind::kInteger ? integers_.size() : strings_.size(); }
+  std::int64_t integer(std::uint32_t code) const { return integers_[code]; }
+  std::string_view string(std::uint32_t code) const { return strings_[code]; }
+
+ private:
+  Kind kind_ = Kind::kUnknown;
+  std::mutex mutex_;
+  std::vector<std::int64_t> integers_;
+  std::deque<std::string> strings_;  // a deque, so that views of its strings stay valid
+  std::unordered_map<std::int64_t, std::uint32_t> integer_codes_;
+  std::unordered_map<std::string_view, std::uint32_t> string_codes_;
+};
+
+// One task's shortcut to the table: it takes no lock for ids it has seen lately.
+class ProblemCache {
+ public:
+  explicit ProblemCache(ProblemTable& table) : table_(table), entries_(kEntries) {}
+  std::uint32_t code(std::int64_t id);
+  std::uint32_t code(std::string_view id);
+
+ private:
+  static constexpr std::size_t kEntries = 4096;
+  struct Entry {
+    std::uint64_t key = 0;
+    std::uint32_t code = 0;
+    bool used = false;
+    std::string_view id;
+  };
+  ProblemTable& table_;
+  std::vector<Entry> entries_;
+};
+
+struct Group {
+  std::uint64_t hash;
+  std::uint64_t count;
+  std::uint64_t first_row;
+  std::uint32_t problem;
+  std::uint32_t length;
+  union {
+    char bytes[16];
+    const char* pointer;
+  };
+
+  bool null() const { return length == kNullLength; }
+  std::string_view answer() const {
+    if (null()) return {};
+    return {length <= sizeof bytes ? bytes : pointer, length};
+  }
+};
+static_assert(sizeof(Group) == 48);
+
+// A row on its way to its shard: short answers travel along, so that grouping never goes back to
+// the text.
+struct Entry {
+  std::uint64_t hash;
+  std::uint32_t problem;
+  std::uint32_t length;
+  std::uint32_t row;  // in its batch
+  char bytes[12];     // or, for longer answers, a pointer
+
+  std::string_view answer() const {
+    if (length == kNullLength) return {};
+    if (length <= sizeof bytes) return {bytes, length};
+    const char* pointer;
+    std::memcpy(&pointer, bytes, sizeof pointer);
+    return {pointer, length};
+  }
+};
+static_assert(sizeof(Entry) == 32);
+
+class Shard {
+ public:
+  // The number of the group in this shard.
+  std::uint32_t add(std::uint64_t hash, std::uint32_t problem, std::uint32_t length,
+                    std::string_view answer, std::uint64_t count, std::uint64_t first_row);
+  std::uint32_t size() const { return size_; }
+  const Group& operator[](std::uint32_t i) const { return blocks_[i / kBlock][i % kBlock]; }
+  std::size_t memory() const;
+  void prefetch(std::uint64_t hash) const {
+    if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+
+ private:
+  static constexpr std::uint32_t kBlock = 256;
+  static constexpr std::size_t kArenaBlock = 16 << 10;
+  Group& at(std::uint32_t i) { return blocks_[i / kBlock][i % kBlock]; }
+  void grow();
+  const char* store(std::string_view answer);
+
+  std::vector<std::uint32_t> slots_;  // group + 1, or 0
+  std::uint32_t size_ = 0;
+  std::vector<std::unique_ptr<Group[]>> blocks_;
+  std::vector<std::unique_ptr<char[]>> arena_;
+  std::size_t arena_used_ = kArenaBlock;
+  std::size_t arena_bytes_ = 0;
+  char* arena_block_ = nullptr;
+};
+
+class GroupIndex {
+ public:
+  // hash_bits below 128 shortens the hash, which forces collisions: for tests only.
+  explicit GroupIndex(int hash_bits = 128);
+  GroupIndex(const GroupIndex&) = delete;
+  GroupIndex& operator=(const GroupIndex&) = delete;
+
+  ProblemTable& problems() { return problems_; }
+  const ProblemTable& problems() const { return problems_; }
+  std::uint64_t num_rows() const { return num_rows_; }
+  std::uint64_t num_groups() const;
+  const Shard& shard(int s) const { return shards_[s]; }
+  std::size_t memory() const;
+
+  // Adds rows [0, rows). For a part of a batch, source(task, begin, end, sink) calls
+  // sink(row, problem code, is_null, answer) for each row in order; answers must stay in place
+  // until source is called again for that task. shard_groups, where not null, receives for every
+  // row shard << 26 | group.
+  template <typename Source>
+  void add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups = nullptr);
+
+  // One group at once, as when merging or loading.
+  void add_group(std::uint32_t problem, bool null, std::string_view answer, std::uint64_t count,
+                 std::uint64_t first_row);
+  void add_row_count(std::uint64_t rows) { num_rows_ += rows; }
+
+  // Adds other's groups, as if its rows followed this index's rows.
+  void merge(const GroupIndex& other);
+
+  // Groups in the order of their first rows, as shard << 26 | group.
+  std::vector<std::uint32_t> order() const;
+  const Group& group(std::uint32_t shard_group) const {
+    return shards_[shard_group >> 26][shard_group & ((1U << 26) - 1)];
+  }
+
+  // Little-endian, versioned, with a checksum; load throws InvalidInput for anything else.
+  void save(const std::string& path) const;
+  void load(const std::string& path);
+
+ private:
+  using Buckets = std::array<std::vector<Entry>, kShards>;
+  Hash128 hash(std::uint32_t problem, bool null, std::string_view answer) const;
+  static int shard_of(const Hash128& h) { return static_cast<int>(h.hi >> (64 - kShardBits)); }
+  void drain(std::vector<Buckets>& tasks, std::uint32_t* shard_groups);
+
+  ProblemTable problems_;
+  std::array<Shard, kShards> shards_;
+  std::uint64_t num_rows_ = 0;
+  std::uint64_t lo_mask_ = ~0ULL, hi_mask_ = ~0ULL;
+};
+
+inline Hash128 GroupIndex::hash(std::uint32_t problem, bool null, std::string_view answer) const {
+  Hash128 h = hash128(answer, (static_cast<std::uint64_t>(problem) << 1) | (null ? 1 : 0));
+  h.lo &= lo_mask_, h.hi &= hi_mask_;
+  return h;
+}
+
+template <typename Source>
+void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups) {
+  std::vector<Buckets> tasks(kBatchTasks);
+  for (std::int64_t start = 0; start < rows; start += kBatchRows) {
+    const std::int64_t batch = std::min(kBatchRows, rows - start);
+    parallel_for(kBatchTasks, [&](std::int64_t task) {
+      Buckets& buckets = tasks[task];
+      for (auto& bucket : buckets) bucket.clear();
+      const std::int64_t begin = start + batch * task / kBatchTasks;
+      const std::int64_t end = start + batch * (task + 1) / kBatchTasks;
+      source(static_cast<int>(task), begin, end,
+             [&](std::int64_t row, std::uint32_t problem, bool null, std::string_view answer) {
+               if (answer.size() >= kNullLength) {
+                 throw InvalidInput("an answer of row " + std::to_string(row) +
+                                    " is longer than 4 GiB");
+               }
+               const Hash128 h = hash(problem, null, answer);
+               Entry entry;
+               entry.hash = h.lo;
+               entry.problem = problem;
+               entry.length = null ? kNullLength : static_cast<std::uint32_t>(answer.size());
+               entry.row = static_cast<std::uint32_t>(row - start);
+               if (answer.size() <= sizeof entry.bytes) {
+                 std::memset(entry.bytes, 0, sizeof entry.bytes);
+                 if (!answer.empty()) std::memcpy(entry.bytes, answer.data(), answer.size());
+               } else {
+                 const char* pointer = answer.data();
+                 std::memcpy(entry.bytes, &pointer, sizeof pointer);
+               }
+               buckets[shard_of(h)].push_back(entry);
+             });
+    });
+    drain(tasks, shard_groups);
+    num_rows_ += static_cast<std::uint64_t>(batch);
+    if (shard_groups != nullptr) shard_groups += batch;
+  }
+}
+
+}  // namespace rlvr::answers

@@ -1,0 +1,22 @@
+// Takes the typographic dressing off an answer, sign by sign, before it is parsed.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace rlvr::answers {
+
+// Stands for a comma that can only separate thousands: {,} and ,\!
+constexpr char kThousands = '\x01';
+
+// Math delimiters, currency, sizes and spacing dropped, Unicode signs spelt in ASCII. False where a
+// sign is met that the parser has no meaning for.
+bool clean_latex(std::string_view text, std::string& out);
+
+// The words of an answer that is nothing but words ("east", \text{Evelyn}); empty otherwise.
+std::string plain_words(std::string_view text);
+
+// Whether word is the name of a unit that answers carry along ("cm", "degrees", "dollars").
+bool is_unit(std::string_view word);
+
+}  // namespace rlvr::answers

@@ -1,0 +1,162 @@
+#include "answers/normalize.hpp"
+
+#include <cmath>
+
+#include "answers/extract.hpp"
+#include "answers/hash.hpp"
+#include "answers/value.hpp"
+
+namespace rlvr::answers {
+namespace {
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+// Most answers are integers. Longer ones are left to the parser, which knows its limits.
+bool plain_integer(std::string_view s, std::string& out) {
+  while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
+  while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
+  const bool negative = !s.empty() && s.front() == '-';
+  if (negative) s.remove_prefix(1);
+  if (s.empty() || s.size() > 30) return false;
+  for (const char c : s) {
+    if (!is_digit(c)) return false;
+  }
+  while (s.size() > 1 && s.front() == '0') s.remove_prefix(1);
+  if (negative && s != "0") out += '-';
+  out += s;
+  return true;
+}
+
+void append_unresolved(std::string_view answer, std::string& out) {
+  std::string text;
+  text.reserve(answer.size() + 1);
+  text += '?';
+  bool blank = false;
+  for (const char c : answer) {
+    if (is_blank(c)) {
+      blank = text.size() > 1;
+      continue;
+    }
+    if (blank) text += ' ';
+    blank = false;
+    text += c;
+  }
+  append_utf8(text, out);
+}
+
+Comparison compare_numbers(const Expression& x, const Expression& y) {
+  const std::complex<long double> a = to_complex(x), b = to_complex(y);
+  const long double gap = std::abs(a - b);
+  const long double scale = std::max(std::abs(a), std::abs(b));
+  // The margin covers rounding to 6 decimals and evaluation to 15 digits, and NaN.
+  return gap > 2e-6L && gap > 1e-9L * scale ? Comparison::kDifferent : Comparison::kUnknown;
+}
+
+bool number(const Value& value) {
+  return value.kind == ValueKind::kExpression && value.expression.numeric();
+}
+
+// Of values whose canonical forms differ.
+Comparison compare(const Value& gold, const Value& answer) {
+  if (number(gold) && number(answer)) return compare_numbers(gold.expression, answer.expression);
+  const auto all_numbers = [](const Value& v) {
+    for (const Value& part : v.parts) {
+      if (!number(part)) return false;
+    }
+    return true;
+  };
+  const auto any_different = [&] {
+    for (std::size_t i = 0; i < gold.parts.size(); ++i) {
+      if (compare(gold.parts[i], answer.parts[i]) == Comparison::kDifferent) return true;
+    }
+    return false;
+  };
+  if (gold.kind == answer.kind) {
+    switch (gold.kind) {
+      case ValueKind::kBracket:
+        if (gold.open != answer.open || gold.close != answer.close) return Comparison::kUnknown;
+        if (gold.parts.size() != answer.parts.size()) {
+          return all_numbers(gold) && all_numbers(answer) ? Comparison::kDifferent
+                                                          : Comparison::kUnknown;
+        }
+        return any_different() ? Comparison::kDifferent : Comparison::kUnknown;
+      case ValueKind::kMatrix:
+        if (gold.columns != answer.columns || gold.parts.size() != answer.parts.size()) {
+          return Comparison::kDifferent;
+        }
+        return any_different() ? Comparison::kDifferent : Comparison::kUnknown;
+      case ValueKind::kSet: {
+        // Different when some element of one has no counterpart it could equal in the other.
+        const auto unmatched = [](const Value& x, const Value& y) {
+          for (const Value& a : x.parts) {
+            bool possible = false;
+            for (const Value& b : y.parts) {
+              possible |= to_string(a) == to_string(b) || compare(a, b) != Comparison::kDifferent;
+            }
+            if (!possible) return true;
+          }
+          return false;
+        };
+        if (gold.parts.size() > 64 || answer.parts.size() > 64) return Comparison::kUnknown;
+        return unmatched(gold, answer) || unmatched(answer, gold) ? Comparison::kDifferent
+                                                                  : Comparison::kUnknown;
+      }
+      default:
+        return Comparison::kUnknown;
+    }
+  }
+  // A number against a tuple or set of several numbers.
+  const auto several = [&](const Value& v) {
+    return (v.kind == ValueKind::kBracket || v.kind == ValueKind::kSet) && v.parts.size() >= 2 &&
+           all_numbers(v);
+  };
+  if ((number(gold) && several(answer)) || (number(answer) && several(gold))) {
+    return Comparison::kDifferent;
+  }
+  return Comparison::kUnknown;
+}
+
+}  // namespace
+
+bool normalize(std::string_view answer, std::string& out) {
+  if (plain_integer(answer, out)) return true;
+  if (answer.size() <= kMaxParsedBytes) {
+    Value value;
+    if (parse_answer(answer, value)) {
+      out += to_string(value);
+      return true;
+    }
+  }
+  append_unresolved(answer, out);
+  return false;
+}
+
+Comparison compare_canonical(std::string_view gold, std::string_view answer) {
+  if (gold == answer) return Comparison::kEqual;
+  if (gold.empty() || answer.empty() || gold[0] == '?' || answer[0] == '?') {
+    return Comparison::kUnknown;
+  }
+  Value x, y;
+  if (!parse_answer(gold, x) || !parse_answer(answer, y)) return Comparison::kUnknown;
+  return compare(x, y);
+}
+
+std::string_view NormalizeCache::operator()(std::string_view answer, bool& resolved) {
+  if (answer.size() > 256) {
+    scratch_.clear();
+    resolved = normalize(answer, scratch_);
+    return scratch_;
+  }
+  Entry& entry = entries_[hash128(answer).lo % kEntries];
+  if (!entry.used || entry.answer != answer) {
+    entry.used = true;
+    entry.answer.assign(answer);
+    entry.canonical.clear();
+    entry.resolved = normalize(answer, entry.canonical);
+  }
+  resolved = entry.resolved;
+  return entry.canonical;
+}
+
+}  // namespace rlvr::answers

@@ -1,0 +1,277 @@
+#include "answers/pipeline.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <string>
+
+#include "answers/normalize.hpp"
+#include "common/parallel.hpp"
+
+namespace rlvr::answers {
+namespace {
+
+constexpr std::int64_t kTaskRows = 1 << 14;
+
+// Builds a string array from tasks of kTaskRows rows. row(task state, i, out) appends the bytes of
+// row i to out and returns whether the row is valid.
+template <typename MakeState, typename AppendRow>
+StringArray build_strings(std::int64_t rows, const MakeState& make_state, const AppendRow& append) {
+  StringArray array;
+  array.offsets.resize(rows + 1);
+  array.valid.resize(rows);
+  const std::int64_t tasks = (rows + kTaskRows - 1) / kTaskRows;
+  std::vector<std::string> parts(tasks);
+  parallel_for(tasks, [&](std::int64_t task) {
+    auto state = make_state();
+    std::string& out = parts[task];
+    const std::int64_t end = std::min(rows, (task + 1) * kTaskRows);
+    append(
+        state, task * kTaskRows, end,
+        [&](std::int64_t row, bool valid) {
+          array.valid[row] = valid;
+          array.offsets[row + 1] = static_cast<std::int64_t>(out.size());
+        },
+        out);
+  });
+  std::vector<std::int64_t> base(tasks + 1);
+  for (std::int64_t t = 0; t < tasks; ++t) {
+    base[t + 1] = base[t] + static_cast<std::int64_t>(parts[t].size());
+  }
+  array.bytes.resize(base[tasks]);
+  parallel_for(tasks, [&](std::int64_t task) {
+    std::copy(parts[task].begin(), parts[task].end(), array.bytes.begin() + base[task]);
+    std::string().swap(parts[task]);
+    const std::int64_t end = std::min(rows, (task + 1) * kTaskRows);
+    for (std::int64_t row = task * kTaskRows; row < end; ++row)
+      array.offsets[row + 1] += base[task];
+  });
+  return array;
+}
+
+const Chunk& string_chunk(const Chunk& chunk, const char* what) {
+  if (chunk.kind() != ColumnKind::kString) {
+    throw InvalidInput(std::string(what) + ": expected strings");
+  }
+  return chunk;
+}
+
+struct Nothing {};
+
+}  // namespace
+
+Extracted extract_column(const Column& texts, Policy policy, std::size_t max_bytes) {
+  const std::int64_t rows = texts.size();
+  Extracted result;
+  result.statuses.resize(rows);
+  result.answers = build_strings(
+      rows, [] { return Nothing{}; },
+      [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& out) {
+        texts.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row text = string_chunk(chunk, "texts").string_at(i);
+          const Extraction found = text.null ? Extraction{} : extract(text.text, policy, max_bytes);
+          result.statuses[row] = static_cast<std::int8_t>(found.status);
+          if (found.status == Status::kFound) append_utf8(found.answer, out);
+          done(row, found.status == Status::kFound);
+        });
+      });
+  return result;
+}
+
+Normalized normalize_column(const Column& answers) {
+  const std::int64_t rows = answers.size();
+  Normalized result;
+  result.resolved.resize(rows);
+  result.canonicals = build_strings(
+      rows, [] { return std::make_unique<NormalizeCache>(); },
+      [&](std::unique_ptr<NormalizeCache>& cache, std::int64_t begin, std::int64_t end,
+          const auto& done, std::string& out) {
+        answers.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row answer = string_chunk(chunk, "answers").string_at(i);
+          bool resolved = false;
+          if (!answer.null) out.append((*cache)(answer.text, resolved));
+          result.resolved[row] = resolved;
+          done(row, !answer.null);
+        });
+      });
+  return result;
+}
+
+std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& answers) {
+  if (golds.size() != answers.size()) {
+    throw InvalidInput("expected as many golds as answers; got " + std::to_string(golds.size()) +
+                       " and " + std::to_string(answers.size()));
+  }
+  const std::int64_t rows = golds.size();
+  std::vector<std::uint8_t> result(rows);
+  const std::int64_t tasks = (rows + kTaskRows - 1) / kTaskRows;
+  parallel_for(tasks, [&](std::int64_t task) {
+    const std::int64_t end = std::min(rows, (task + 1) * kTaskRows);
+    golds.for_rows(
+        task * kTaskRows, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row gold = string_chunk(chunk, "golds").string_at(i);
+          std::int64_t at;
+          const Row answer = string_chunk(answers.chunk_at(row, at), "answers").string_at(at);
+          result[row] = static_cast<std::uint8_t>(gold.null || answer.null
+                                                      ? Comparison::kUnknown
+                                                      : compare_canonical(gold.text, answer.text));
+        });
+  });
+  return result;
+}
+
+namespace {
+
+// What one task of add_columns keeps between batches.
+struct AddState {
+  AddState(ProblemTable& table) : problems(table) {}
+  ProblemCache problems;
+  NormalizeCache cache;
+  std::vector<std::unique_ptr<char[]>> arena;  // canonical forms of this batch
+  std::size_t block = 0, used = 0;
+  StatusCounts statuses;
+
+  static constexpr std::size_t kBlock = 256 << 10;
+  std::string_view keep(std::string_view bytes) {
+    if (bytes.size() > kBlock) {
+      return large.emplace_back(bytes);
+    }
+    if (block == arena.size() || used + bytes.size() > kBlock) {
+      if (block < arena.size()) ++block;
+      if (block == arena.size()) arena.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
+      used = 0;
+    }
+    char* at = arena[block].get() + used;
+    std::copy(bytes.begin(), bytes.end(), at);
+    used += bytes.size();
+    return {at, bytes.size()};
+  }
+  void next_batch() {
+    block = 0, used = 0;
+    large.clear();
+  }
+  std::deque<std::string> large;
+};
+
+}  // namespace
+
+StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column& texts,
+                         const AddOptions& options, std::uint32_t* shard_groups) {
+  if (problems.size() != texts.size()) {
+    throw InvalidInput("expected a problem id for each answer; got " +
+                       std::to_string(problems.size()) + " problem ids and " +
+                       std::to_string(texts.size()) + " answers");
+  }
+  if (texts.size() == 0) return {};
+  const bool integers = problems.kind() == ColumnKind::kInteger;
+  if (problems.kind() == ColumnKind::kList) {
+    throw InvalidInput("problem_ids: expected integers or strings, got lists");
+  }
+  if (texts.kind() != ColumnKind::kString) throw InvalidInput("answers: expected strings");
+  index.problems().set_kind(integers ? ProblemTable::Kind::kInteger : ProblemTable::Kind::kString);
+  std::vector<std::unique_ptr<AddState>> states(kBatchTasks);
+  for (auto& state : states) state = std::make_unique<AddState>(index.problems());
+  const auto null_problem = [](std::int64_t row) {
+    throw InvalidInput("problem_ids: row " + std::to_string(row) +
+                       " is null; each answer needs the id of its problem");
+  };
+  const bool plain = !options.policy && !options.normalize;
+  index.add_rows(
+      texts.size(),
+      [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
+        AddState& state = *states[task];
+        state.next_batch();
+        std::vector<std::uint32_t> codes(end - begin);
+        problems.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          if (chunk.is_null(i)) null_problem(row);
+          codes[row - begin] = integers ? state.problems.code(chunk.integer_at(i))
+                                        : state.problems.code(chunk.string_at(i).text);
+        });
+        texts.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row text = chunk.string_at(i);
+          const std::uint32_t problem = codes[row - begin];
+          if (plain) {
+            sink(row, problem, text.null, text.text);
+            return;
+          }
+          Extraction found;
+          if (!text.null) {
+            found = options.policy ? extract(text.text, *options.policy, options.max_bytes)
+                                   : Extraction{text.text, Status::kFound};
+          }
+          ++state.statuses.by_status[static_cast<int>(found.status)];
+          if (found.status != Status::kFound) {
+            sink(row, problem, true, std::string_view());
+          } else if (options.normalize) {
+            bool resolved;
+            const std::string_view canonical = state.cache(found.answer, resolved);
+            sink(row, problem, false, canonical.size() <= 12 ? canonical : state.keep(canonical));
+          } else if (is_valid_utf8(found.answer)) {
+            sink(row, problem, false, found.answer);
+          } else {
+            std::string clean;
+            append_utf8(found.answer, clean);
+            sink(row, problem, false, state.keep(clean));
+          }
+        });
+      },
+      shard_groups);
+  StatusCounts total;
+  for (const auto& state : states) {
+    for (int s = 0; s < 4; ++s) total.by_status[s] += state->statuses.by_status[s];
+  }
+  return total;
+}
+
+GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint32_t>& order) {
+  GroupColumns out;
+  const auto groups = static_cast<std::int64_t>(order.size());
+  out.counts.resize(groups);
+  out.first_rows.resize(groups);
+  const bool strings = index.problems().kind() == ProblemTable::Kind::kString;
+  if (!strings) out.integer_problems.resize(groups);
+  out.answers = build_strings(
+      groups, [] { return Nothing{}; },
+      [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
+        for (std::int64_t g = begin; g < end; ++g) {
+          const Group& group = index.group(order[g]);
+          out.counts[g] = static_cast<std::int64_t>(group.count);
+          out.first_rows[g] = static_cast<std::int64_t>(group.first_row);
+          if (!strings) out.integer_problems[g] = index.problems().integer(group.problem);
+          append_utf8(group.answer(), bytes);
+          done(g, !group.null());
+        }
+      });
+  if (strings) {
+    out.string_problems = build_strings(
+        groups, [] { return Nothing{}; },
+        [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
+          for (std::int64_t g = begin; g < end; ++g) {
+            append_utf8(index.problems().string(index.group(order[g]).problem), bytes);
+            done(g, true);
+          }
+        });
+  }
+  return out;
+}
+
+void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
+               std::vector<std::uint32_t>& shard_groups) {
+  std::vector<std::uint32_t> start(kShards + 1);
+  for (int s = 0; s < kShards; ++s) start[s + 1] = start[s] + index.shard(s).size();
+  std::vector<std::uint32_t> rank(order.size());
+  for (std::size_t place = 0; place < order.size(); ++place) {
+    rank[start[order[place] >> 26] + (order[place] & ((1U << 26) - 1))] =
+        static_cast<std::uint32_t>(place);
+  }
+  const auto rows = static_cast<std::int64_t>(shard_groups.size());
+  parallel_for((rows + kTaskRows - 1) / kTaskRows, [&](std::int64_t task) {
+    const std::int64_t end = std::min(rows, (task + 1) * kTaskRows);
+    for (std::int64_t row = task * kTaskRows; row < end; ++row) {
+      const std::uint32_t code = shard_groups[row];
+      shard_groups[row] = rank[start[code >> 26] + (code & ((1U << 26) - 1))];
+    }
+  });
+}
+
+}  // namespace rlvr::answers

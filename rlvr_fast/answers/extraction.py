@@ -1,0 +1,69 @@
+"""The final answer of each completion, found from its end."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from rlvr_fast import _core
+from rlvr_fast.answers._arrow import is_arrow, string_array, to_string_column
+
+__all__ = ["MAX_ANSWER_BYTES", "POLICIES", "STATUSES", "Policy", "Status", "extract_answers"]
+
+Policy = Literal[
+    "auto", "answer_tag", "boxed", "after_think", "final_line", "last_number", "code_block"
+]
+Status = Literal["found", "unfinished", "missing", "malformed"]
+POLICIES: tuple[Policy, ...] = (
+    "auto", "answer_tag", "boxed", "after_think", "final_line", "last_number", "code_block",
+)  # fmt: skip
+STATUSES: tuple[Status, ...] = ("found", "unfinished", "missing", "malformed")
+MAX_ANSWER_BYTES = 64 << 10
+
+
+def extract_answers(
+    texts: Any, *, policy: Policy = "auto", max_bytes: int = MAX_ANSWER_BYTES
+) -> tuple[Any, Any]:
+    r"""Extract the final answer of each completion.
+
+    The policies, each deciding on the *last* mark of its kind and never falling back to an earlier
+    one:
+
+    * ``answer_tag``: the last ``<answer>...</answer>``;
+    * ``boxed``: the last ``\boxed{...}`` or ``\fbox{...}``, braces balanced;
+    * ``after_think``: all that follows the last ``</think>``;
+    * ``final_line``: what follows "Answer:", "The answer is" or "####" on the last such line;
+    * ``last_number``: the last number in the text, sign and fraction included;
+    * ``code_block``: the last block fenced by three backticks;
+    * ``auto``: the answer tag, else the box, else what follows ``</think>`` (arXiv 2507.14843,
+      App. B.3). A tag or box that is there but unfinished or malformed is not passed over.
+
+    The statuses: ``found``; ``unfinished``, begun and cut off (a tag, box, fence or ``<think>``
+    that is never closed); ``missing``; ``malformed``, there but empty, without braces, or longer
+    than ``max_bytes``.
+
+    Args:
+        texts: a list of str (or None), or any Arrow string array, chunked or not, read in place.
+            Null is ``missing``. Bytes that are not UTF-8 come out as U+FFFD.
+        policy: one of the names above.
+        max_bytes: the longest answer taken, in bytes.
+
+    Returns:
+        ``(answers, statuses)``, one of each for a text: lists for a list, a ``large_string`` and a
+        ``string`` pyarrow array for Arrow. An answer is None (null) unless its status is ``found``.
+
+    Raises:
+        InvalidInputError: an unknown policy, or texts that are not strings.
+
+    Example:
+        >>> extract_answers([r"so \boxed{\frac{1}{2}}.", "cut off in \\boxed{1"])
+        (['\\frac{1}{2}', None], ['found', 'unfinished'])
+    """
+    column = to_string_column(texts, "texts")
+    parts, codes = _core.extract_answers(column, policy, max_bytes)
+    answers = string_array(parts)
+    if not is_arrow(texts):
+        return answers.to_pylist(), [STATUSES[code] for code in codes]
+    import pyarrow as pa
+
+    names = pa.array(STATUSES, pa.string())
+    return answers, pa.DictionaryArray.from_arrays(pa.array(codes), names).cast(pa.string())
