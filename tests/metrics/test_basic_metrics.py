@@ -40,7 +40,7 @@ def test_pass_at_k_equals_rational_arithmetic_for_every_small_case() -> None:
     np.testing.assert_allclose(got, want, rtol=1e-11, atol=1e-15)
 
 
-@pytest.mark.parametrize("n", [1024, 8192, 16384, 100_003])
+@pytest.mark.parametrize("n", [1024, 8192, 16384, 30_011])
 def test_pass_at_k_equals_rational_arithmetic_for_large_n(n: int) -> None:
     for c in (0, 1, 2, 3, 17, n // 3, n - 20, n - 1, n):
         for k in (1, 2, 5, 16, 17, 256, n // 2, n - 3, n - 1, n):

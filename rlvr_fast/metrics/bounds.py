@@ -1,0 +1,140 @@
+"""What the metrics could be if the undecided verdicts (time-outs, errors, unparsed) were known.
+
+No probability is involved: every undecided draw may be correct or not, and each bound is attained.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics._checks import Counts, as_counts, as_samples_and_correct, first_index
+from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics.intervals import Interval
+from rlvr_fast.metrics.pass_at_k import pass_at_k
+from rlvr_fast.metrics.support import support_ratios
+
+__all__ = ["ShiftBounds", "pass_at_k_bounds", "support_shift_bounds"]
+
+
+def _with_undecided(
+    num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, prefix: str
+) -> tuple[Counts, Counts, Counts]:
+    n, c = as_samples_and_correct(num_samples, num_correct, prefix=prefix)
+    undecided = as_counts(f"{prefix}undecided", num_undecided)
+    most = c + undecided
+    n, c, most = np.broadcast_arrays(n, c, most)
+    bad = most > n
+    if bad.any():
+        raise InvalidInputError(
+            f"{prefix}correct plus {prefix}undecided exceeds {prefix}samples at "
+            f"{first_index(bad)}: {int(most[bad].flat[0])} of {int(n[bad].flat[0])}"
+        )
+    return n, c, most
+
+
+def pass_at_k_bounds(
+    num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, k: ArrayLike
+) -> Interval:
+    """pass@k per problem when none, and when all, of the undecided draws are correct.
+
+    Shapes and nan as `pass_at_k`.
+
+    >>> bounds = pass_at_k_bounds(10, 2, 3, 1)
+    >>> float(bounds.low), float(bounds.high)
+    (0.2, 0.5)
+    """
+    n, c, most = _with_undecided(num_samples, num_correct, num_undecided, "num_")
+    return Interval(pass_at_k(n, c, k), pass_at_k(n, most, k))
+
+
+@dataclass(frozen=True, slots=True)
+class ShiftBounds:
+    """(least, greatest) value of each count and ratio of the "seen" rule; nan where 0/0 always."""
+
+    preserved: tuple[int, int]
+    expanded: tuple[int, int]
+    shrunk: tuple[int, int]
+    out: tuple[int, int]
+    srr: tuple[float, float]
+    ndr: tuple[float, float]
+    sds: tuple[float, float]
+    nscr: tuple[float, float]
+
+
+def support_shift_bounds(
+    base_correct: ArrayLike,
+    base_undecided: ArrayLike,
+    base_samples: ArrayLike,
+    rl_correct: ArrayLike,
+    rl_undecided: ArrayLike,
+    rl_samples: ArrayLike,
+) -> ShiftBounds:
+    """Bounds of the support shift ("seen") over every way the undecided draws could have gone.
+
+    Counts are bounded one at a time: the bounds of P, E, S, O are not attained together.
+
+    >>> support_shift_bounds([3, 0], [0, 2], 8, [1, 4], [0, 0], 8).expanded
+    (0, 1)
+    """
+    bn, bc, b_most = _with_undecided(base_samples, base_correct, base_undecided, "base_")
+    rn, rc, r_most = _with_undecided(rl_samples, rl_correct, rl_undecided, "rl_")
+    bn, bc, rn, rc = paired(bn, bc, rn, rc)
+    base_low, rl_low = bc > 0, rc > 0
+    base_high = np.broadcast_to(b_most, bc.shape) > 0
+    rl_high = np.broadcast_to(r_most, rc.shape) > 0
+
+    def count(base: np.ndarray, rl: np.ndarray) -> int:
+        return int(np.count_nonzero(base & rl))
+
+    preserved = (count(base_low, rl_low), count(base_high, rl_high))
+    expanded = (count(~base_high, rl_low), count(~base_low, rl_high))
+    shrunk = (count(base_low, ~rl_high), count(base_high, ~rl_low))
+    out = (count(~base_high, ~rl_high), count(~base_low, ~rl_low))
+
+    # the fixed labels, and how many problems are torn between two labels or among all four
+    p, e, s = preserved[0], expanded[0], shrunk[0]
+    base_torn, rl_torn = base_high & ~base_low, rl_high & ~rl_low
+    p_or_s = count(base_low, rl_torn)
+    p_or_e = count(base_torn, rl_low)
+    s_or_o = count(base_torn, ~rl_high)
+    e_or_o = count(~base_high, rl_torn)
+    any_label = count(base_torn, rl_torn)
+
+    # Each ratio is monotone in every choice or coordinate-wise quasi-convex (1/SDS is
+    # 1 + (S/P + P/E)/2), so minima and maxima lie at corners, except the maximum of SDS.
+    corners = []
+    for ps, pe, so, eo, free in itertools.product((0, 1), (0, 1), (0, 1), (0, 1), range(4)):
+        corners.append(
+            (
+                p + ps * p_or_s + pe * p_or_e + (free == 0) * any_label,
+                e + (1 - pe) * p_or_e + eo * e_or_o + (free == 1) * any_label,
+                s + (1 - ps) * p_or_s + so * s_or_o + (free == 2) * any_label,
+            )
+        )
+    ratios = support_ratios(*np.array(corners, dtype=np.float64).T)
+
+    # greatest SDS: no avoidable S; x of the P-or-S become P, y of the P-or-E become P
+    x = np.arange(p_or_s + 1)[:, np.newaxis]
+    y = np.arange(p_or_e + any_label + 1)[np.newaxis, :]
+    grid = support_ratios(p + x + y, e + e_or_o + p_or_e + any_label - y, s + p_or_s - x)
+    best_sds = max(float(ratios.sds.max()), float(grid.sds.max()))
+
+    def span(values: np.ndarray) -> tuple[float, float]:
+        known = values[~np.isnan(values)]
+        return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
+
+    return ShiftBounds(
+        preserved=preserved,
+        expanded=expanded,
+        shrunk=shrunk,
+        out=out,
+        srr=span(ratios.srr),
+        ndr=span(ratios.ndr),
+        sds=(float(ratios.sds.min()), best_sds),
+        nscr=span(ratios.nscr),
+    )
