@@ -16,7 +16,7 @@ from rlvr_fast.metrics import (
     perplexity,
 )
 from rlvr_fast.report.comparison import Comparison, Group
-from rlvr_fast.report.sides import CompletionScores, FloatArray, IntArray, Side
+from rlvr_fast.report.sides import CompletionScores, FloatArray, IntArray, Side, sample_ks
 
 __all__ = [
     "CompletionSupport",
@@ -32,28 +32,13 @@ __all__ = [
     "histograms",
     "pass_curves",
     "perplexity_rows",
-    "powers_of_two",
     "shift_at_k",
 ]
 
 
-def powers_of_two(limit: int) -> list[int]:
-    """1, 2, 4, ... up to limit."""
-    return [1 << i for i in range(int(limit).bit_length())] if limit >= 1 else []
-
-
-def _depth(comparison: Comparison) -> int:
-    """The largest k that at least half of the problems drawn by both models have samples for."""
-    fewest = np.minimum(comparison.base.num_samples, comparison.rl.num_samples)
-    drawn = fewest[fewest > 0]
-    return int(np.median(drawn)) if drawn.size else 0
-
-
 def curve_ks(comparison: Comparison) -> list[int]:
     """The k of every curve: powers of two, and the number of samples itself."""
-    depth = _depth(comparison)
-    ks = powers_of_two(depth)
-    return ks if not ks or ks[-1] == depth else [*ks, depth]
+    return sample_ks(comparison.base, comparison.rl)
 
 
 @dataclass(frozen=True, slots=True)

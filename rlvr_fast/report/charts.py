@@ -176,22 +176,33 @@ def region_chart(shift: ShiftAtK, *, name: str) -> Markup:
             body.append(_area(xs, low, high, f"hatch {region}"))
         base = upper
     body += _y_grid(1.0, "share of problems", y) + _k_ticks(ks, x)
-    base = np.zeros(ks.shape)
-    for region, share in zip(REGIONS, shares, strict=True):
-        middle = (base + share / 2)[ok]
-        inner = share[ok][1:-1] if len(xs) > 2 else share[ok]
-        offset = 1 if len(xs) > 2 else 0
-        if inner.size and inner.max() > 0.06:
-            at = int(np.argmax(inner)) + offset
-            body.append(
-                _text(xs[at], y(middle[at]) + 4, f"{LETTER[region]} {WORD[region]}", "onfill")
-            )
-        base = base + share
+    body += _region_names([share[ok] for share in shares], xs, y)
     body.append(_line(0, TOP, 0, HEIGHT - BOTTOM, "kline"))
     last = ", ".join(f"{WORD[r]} {getattr(shift, r)[-1]:.1f}" for r in REGIONS)
     return _svg(
         body, f"Regions by number of samples, {name}: at k={ks[-1]} {last}.", kind="regions"
     )
+
+
+def _region_names(
+    shares: list[FloatArray], xs: list[float], y: Callable[[float], float]
+) -> list[str]:
+    """Each region's name where it is thickest and no other name stands in the way."""
+    placed: list[tuple[float, float]] = []
+    out = []
+    base = np.zeros(len(xs))
+    inside = [i for i, x in enumerate(xs) if LEFT + 40 <= x <= WIDTH - RIGHT - 40]
+    for region, share in zip(REGIONS, shares, strict=True):
+        middle = base + share / 2
+        base = base + share
+        for i in sorted(inside, key=lambda i: -float(share[i])):
+            spot = (xs[i], y(float(middle[i])) + 4)
+            clear = all(abs(spot[0] - a) > 74 or abs(spot[1] - b) > 15 for a, b in placed)
+            if share[i] > 0.065 and clear:
+                placed.append(spot)
+                out.append(_text(*spot, f"{LETTER[region]} {WORD[region]}", "onfill"))
+                break
+    return out
 
 
 def histogram_chart(base: AccuracyHistogram, rl: AccuracyHistogram, *, name: str) -> Markup:
@@ -254,8 +265,8 @@ def taxonomy_chart(
 
     `tasks[i]` is what the page's filter selects by; `names[i]` is shown on hover.
     """
-    size, strip = 384, 30
-    x0, y0, height = 44, 394, 434
+    size, strip = 376, 30
+    x0, y0, height = 54, 386, 426
     lowest = 1.0 / max(depth, 2)
     decades = -math.log10(lowest)
 

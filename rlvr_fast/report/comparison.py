@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import SupportShift, support_shift
+from rlvr_fast.metrics import FisherTests, SupportShift, support_shift
+from rlvr_fast.report.evidence import GroupEvidence, gather_evidence, problem_tests
 from rlvr_fast.report.sides import (
     VERDICTS,
     AnswerCounts,
@@ -20,6 +21,7 @@ from rlvr_fast.report.sides import (
     Side,
     read_problems,
     read_side,
+    sample_ks,
     task_domains,
 )
 from rlvr_fast.store import Run, differences
@@ -33,7 +35,7 @@ RULES: tuple[Rule, ...] = ("seen", "epsilon")
 CHECKS = ("problems", "tasks", "template", "sampling", "extraction", "verifiers")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Group:
     """A set of problems a table has a row for: everything, one domain, or one task."""
 
@@ -61,7 +63,8 @@ class Comparison:
     """Everything the report says, measured; see `compare_runs`.
 
     ``shifts`` holds the labels of all problems under both rules, ``rule`` names the one that heads
-    the tables. ``notes`` are sentences a reader of any number here has to know.
+    the tables. ``evidence[i]`` is that on ``groups[i]``, ``tests`` one test a problem. ``notes``
+    are sentences a reader of any number here has to know.
     """
 
     problems: Problems
@@ -72,6 +75,8 @@ class Comparison:
     shifts: dict[str, SupportShift]
     answers: AnswerSupport
     groups: tuple[Group, ...]
+    tests: FisherTests
+    evidence: tuple[GroupEvidence, ...]
     allowed: dict[str, str]
     notes: tuple[str, ...]
 
@@ -193,6 +198,9 @@ def compare_runs(
     shifts: dict[str, SupportShift] = {
         name: support_shift(*counts, rule=name, zeta=zeta) for name in RULES
     }
+    groups = _groups(problems)
+    tests = problem_tests(left, right)
+    ks = sample_ks(left, right)
     return Comparison(
         problems=problems,
         base=left,
@@ -201,7 +209,12 @@ def compare_runs(
         zeta=zeta,
         shifts=shifts,
         answers=_answer_support(left, right, zeta),
-        groups=_groups(problems),
+        groups=groups,
+        tests=tests,
+        evidence=tuple(
+            gather_evidence(left, right, g.members, shifts["seen"].subset(g.members), tests, ks)
+            for g in groups
+        ),
         allowed=found,
         notes=tuple(_notes(left, right)),
     )

@@ -68,7 +68,7 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
                 path = folder / f"{name}.{suffix}"
                 # Without a date two reports of the same runs are the same bytes.
                 metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
-                figure.savefig(path, dpi=200, bbox_inches="tight", metadata=metadata)
+                figure.savefig(path, dpi=200, metadata=metadata)
                 written.append(path)
     return written
 
@@ -116,6 +116,10 @@ def _pass_at_k(comparison: Comparison) -> Any:
     figure, axes = _grid(groups)
     for axis, group in zip(axes, groups, strict=False):
         curves = analysis.pass_curves(comparison, group)
+        evidence = comparison.evidence[comparison.groups.index(group)]
+        for side, band in (("base", evidence.base_curve), ("rl", evidence.rl_curve)):
+            if curves.ks.size:
+                axis.fill_between(band.k, band.low, band.high, color=COLOR[side], alpha=0.12, lw=0)
         axis.plot(curves.ks, curves.base, "s--", color=COLOR["base"], ms=3, lw=1.2, label="base")
         axis.plot(curves.ks, curves.rl, "o-", color=COLOR["rl"], ms=3, lw=1.4, label="RL")
         axis.set_title(_name(group.name))
@@ -281,7 +285,8 @@ def _entropies(comparison: Comparison) -> Any:
         axis.hlines(y, base, rl, color="#c9ccd1", lw=2, zorder=1)
         axis.plot(base, y, "s", color=COLOR["base"], ms=4.5, label="base")
         axis.plot(rl, y, "o", color=COLOR["rl"], ms=4.5, label="RL")
-        axis.set_xlim(left=0)
+        top = np.nanmax(np.concatenate([base, rl]))
+        axis.set_xlim(0, 1.12 * top if top > 0 else 1)
     axes[0].set_yticks(y, [_name(g.name) for g in groups])
     axes[0].set_ylim(-0.6, len(groups) - 0.4)
     handles, names = axes[0].get_legend_handles_labels()

@@ -20,6 +20,7 @@ from markupsafe import Markup
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.report import analysis, charts, tables
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
+from rlvr_fast.report.evidence import luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
 
@@ -78,10 +79,9 @@ def render_page(comparison: Comparison) -> str:
     )
 
 
-_BIDI = {
-    ord(c): f"⟨U+{ord(c):04X}⟩" for c in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-}
-_CONTROL = {i: chr(0x2400 + i) for i in range(32) if i not in (9, 10)} | {127: "␡"} | _BIDI
+_HIDDEN = [*(i for i in range(32) if i not in (9, 10)), *range(127, 160), 0x2028, 0x2029]
+_HIDDEN += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+_VISIBLE = {code: f"⟨U+{code:04X}⟩" for code in _HIDDEN}
 
 
 def visible(text: str | None, limit: int | None = None) -> str:
@@ -90,7 +90,7 @@ def visible(text: str | None, limit: int | None = None) -> str:
         return "none"
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    return text.translate(_CONTROL)
+    return text.translate(_VISIBLE)
 
 
 def script_json(value: Any) -> Markup:
@@ -116,6 +116,7 @@ def _view(c: Comparison) -> dict[str, Any]:
         "tables": {
             "support": {rule: tables.support_table(c, rule) for rule in RULES},
             "answers": {rule: tables.answer_table(c, rule) for rule in RULES},
+            "evidence": tables.evidence_table(c),
             "entropy": tables.entropy_table(c),
             "failures": tables.failure_table(c),
             "perplexity": tables.perplexity_table(c),
@@ -143,6 +144,15 @@ def _view(c: Comparison) -> dict[str, Any]:
         "many_answers": bool(answer_counts.max(initial=0) > 1),
         "perplexity": _perplexity_view(c),
         "token_entropy_missing": [s.name for s in c.sides if int(s.token_entropy_count.sum()) == 0],
+        "evidence_hidden": (
+            "kind",
+            *(
+                f"{r}_{end}"
+                for r in ("srr", "ndr", "sds", "nscr")
+                for end in ("low", "high", "least", "most")
+            ),
+        ),
+        "score_temperature": _score_temperature(c),
         "failing": any(int(s.num_undecided.sum()) for s in c.sides),
         "sampling": dict(plain(c.base.run.info.sampling)),
         "engines": {s.name: dict(plain(s.run.info.engine)) for s in c.sides},
@@ -152,6 +162,12 @@ def _view(c: Comparison) -> dict[str, Any]:
         "WORD": charts.WORD,
         "REGIONS": charts.REGIONS,
     }
+
+
+def _score_temperature(c: Comparison) -> str | None:
+    """The temperature that the scores were taken at, where it is one and the same."""
+    found = {str(one.info.get("temperature")) for side in c.sides for one in side.scores.values()}
+    return found.pop() if len(found) == 1 and "None" not in found else None
 
 
 def _samples_text(c: Comparison) -> str:
@@ -167,6 +183,7 @@ def _samples_text(c: Comparison) -> str:
 def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
     shift_at_k = analysis.shift_at_k(c, group)
     curves = analysis.pass_curves(c, group)
+    evidence = c.evidence[index]
     base, rl = analysis.histograms(c, group)
     return {
         "index": index,
@@ -175,7 +192,18 @@ def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
         "task_members": _task_members(c, group),
         "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
         "answers": {rule: analysis.answer_shift(c, group, rule) for rule in RULES},
-        "curves": charts.pass_chart(curves, name=group.name),
+        "evidence": evidence,
+        "luck": luck_sentences(c.group_shift(group, "seen"), evidence),
+        "curves": charts.pass_chart(
+            curves,
+            name=group.name,
+            bands={
+                "base": (evidence.base_curve.low, evidence.base_curve.high),
+                "rl": (evidence.rl_curve.low, evidence.rl_curve.high),
+            }
+            if curves.ks.size
+            else None,
+        ),
         "regions": charts.region_chart(shift_at_k, name=group.name),
         "histogram": charts.histogram_chart(base, rl, name=group.name),
     }

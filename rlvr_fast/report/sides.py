@@ -191,6 +191,20 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
     )
 
 
+def sample_ks(base: Side, rl: Side) -> list[int]:
+    """The k at which curves are drawn: powers of two up to the number of samples, and that number.
+
+    Where problems differ in it, up to what at least half of them have in both runs.
+    """
+    fewest = np.minimum(base.num_samples, rl.num_samples)
+    drawn = fewest[fewest > 0]
+    if not drawn.size:
+        return []
+    depth = int(np.median(drawn))
+    ks = [1 << i for i in range(depth.bit_length())]
+    return ks if ks[-1] == depth else [*ks, depth]
+
+
 def _model_field(run: Run, key: str) -> str | None:
     model = run.info.model
     value = model.get(key) if isinstance(model, dict) else getattr(model, key, None)

@@ -28,7 +28,7 @@ __all__ = [
     "write_tables",
 ]
 
-Kind = Literal["text", "count", "share", "signed", "number", "length"]
+Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +63,10 @@ def cell_text(value: Any, kind: Kind) -> str:
         return f"{value:.3f}"
     if kind == "signed":
         return f"{value:+.3f}".replace("-", "−")
+    if kind == "p":
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if kind == "decimal":
+        return (f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
     if kind == "length":
         return f"{value:,.1f}"
     return f"{value:.3g}".replace("-", "−") if abs(value) < 1e4 else f"{value:,.0f}"
@@ -113,6 +117,67 @@ def support_table(comparison: Comparison, rule: str) -> Table:
     )
 
 
+def evidence_table(comparison: Comparison) -> Table:
+    """How much of each group's shift is more than luck (rule "seen", problem level)."""
+    rows = []
+    for group, e in zip(comparison.groups, comparison.evidence, strict=True):
+        shift = comparison.group_shift(group, "seen")
+        row: dict[str, Any] = {
+            **_group_cells(group),
+            "shrunk": shift.shrunk,
+            "shrunk_by_luck": e.exchange.shrunk,
+            "p_shrunk": e.exchange.p_shrunk,
+            "expanded": shift.expanded,
+            "expanded_by_luck": e.exchange.expanded,
+            "p_expanded": e.exchange.p_expanded,
+            "p_sign": e.sign_p,
+            "split_half_shrunk": e.split_half.shrunk,
+            "worse": e.worse,
+            "better": e.better,
+        }
+        for name in ("srr", "ndr", "sds", "nscr"):
+            estimate = getattr(e.interval, name) if e.interval is not None else None
+            row[f"{name}_low"] = estimate.low if estimate else None
+            row[f"{name}_high"] = estimate.high if estimate else None
+            row[f"{name}_least"], row[f"{name}_most"] = getattr(e.bounds, name)
+        rows.append(row)
+    columns = (
+        *GROUP,
+        Column("shrunk", "lost", "count", "problems lost under the rule “seen once”"),
+        Column("shrunk_by_luck", "by luck", "length", "expected if the two models were one"),
+        Column("p_shrunk", "p", "p", "chance of at least as many lost, were the models one"),
+        Column("expanded", "found", "count", "problems found under the rule “seen once”"),
+        Column("expanded_by_luck", "by luck", "length", "expected if the two models were one"),
+        Column("p_expanded", "p", "p", "chance of at least as many found, were the models one"),
+        Column("p_sign", "E vs S, p", "p", "exact sign test: found against lost"),
+        Column(
+            "split_half_shrunk",
+            "base vs itself",
+            "length",
+            "problems lost, and as many found, between two halves of the base model’s draws",
+        ),
+        Column("worse", "less often", "count", "Fisher’s test, 5 % false discoveries"),
+        Column("better", "more often", "count", "Fisher’s test, 5 % false discoveries"),
+        *(
+            column
+            for name in ("srr", "ndr", "sds", "nscr")
+            for column in (
+                Column(f"{name}_low", f"{name.upper()} low", "share", "95 % interval"),
+                Column(f"{name}_high", "high", "share", "95 % interval"),
+                Column(f"{name}_least", "least", "share", "if draws without verdict went one way"),
+                Column(f"{name}_most", "most", "share", "or the other"),
+            )
+        ),
+    )
+    return Table(
+        "evidence",
+        "How much of the shift is more than luck (problem level, reached = at least one correct "
+        "draw). Intervals are for the population of such problems.",
+        columns,
+        rows,
+    )
+
+
 def answer_table(comparison: Comparison, rule: str) -> Table:
     """Distinct correct answers, one row per group."""
     rows = [
@@ -138,30 +203,45 @@ def answer_table(comparison: Comparison, rule: str) -> Table:
 def pass_table(comparison: Comparison) -> Table:
     """pass@k of both models, one row per group and k."""
     rows = []
-    for group in comparison.groups:
+    for group, evidence in zip(comparison.groups, comparison.evidence, strict=True):
         curves = analysis.pass_curves(comparison, group)
-        for k, base, rl, problems in zip(
-            curves.ks, curves.base, curves.rl, curves.problems, strict=True
-        ):
+        for i, k in enumerate(curves.ks):
             rows.append(
                 {
                     **_group_cells(group),
                     "k": int(k),
-                    "base": float(base),
-                    "rl": float(rl),
-                    "difference": float(rl - base),
-                    "problems": int(problems),
+                    "base": float(curves.base[i]),
+                    "base_low": float(evidence.base_curve.low[i]),
+                    "base_high": float(evidence.base_curve.high[i]),
+                    "rl": float(curves.rl[i]),
+                    "rl_low": float(evidence.rl_curve.low[i]),
+                    "rl_high": float(evidence.rl_curve.high[i]),
+                    "difference": float(curves.rl[i] - curves.base[i]),
+                    "difference_low": float(evidence.difference.low[i]),
+                    "difference_high": float(evidence.difference.high[i]),
+                    "problems": int(curves.problems[i]),
                 }
             )
     columns = (
         *GROUP,
         Column("k", "k", "count"),
         Column("base", "base", "share", "mean unbiased pass@k of the base model"),
+        Column("base_low", "low", "share", "95 % interval"),
+        Column("base_high", "high", "share", "95 % interval"),
         Column("rl", "RL", "share", "mean unbiased pass@k of the RL model"),
+        Column("rl_low", "low", "share", "95 % interval"),
+        Column("rl_high", "high", "share", "95 % interval"),
         Column("difference", "RL − base", "signed"),
+        Column("difference_low", "low", "signed", "95 % interval, paired"),
+        Column("difference_high", "high", "signed", "95 % interval, paired"),
         Column("problems", "problems", "count", "problems with at least k samples in both runs"),
     )
-    return Table("pass_at_k", "Mean pass@k (unbiased) of both models.", columns, rows)
+    return Table(
+        "pass_at_k",
+        "Mean pass@k (unbiased) of both models, 95 % intervals over problems.",
+        columns,
+        rows,
+    )
 
 
 def shift_at_k_table(comparison: Comparison) -> Table:
@@ -279,9 +359,9 @@ def perplexity_table(comparison: Comparison) -> Table:
         Column("scored_by", "under model"),
         Column("subset", "subset"),
         Column("number", "number", "count"),
-        Column("lower", "lower quartile", "number"),
-        Column("median", "median", "number"),
-        Column("upper", "upper quartile", "number"),
+        Column("lower", "lower quartile", "decimal"),
+        Column("median", "median", "decimal"),
+        Column("upper", "upper quartile", "decimal"),
     )
     return Table("perplexity", "Perplexity of completions (quartiles).", columns, rows)
 
@@ -315,12 +395,17 @@ def completion_table(comparison: Comparison) -> Table:
         Column("other", "under model"),
         Column("number", "completions", "count"),
         Column("problems", "problems", "count"),
-        Column("outside", "outside nucleus", "share"),
-        Column("problems_outside", "problems wholly outside", "count"),
+        Column("outside", "share outside the nucleus", "share"),
+        Column("problems_outside", "problems with all outside", "count"),
         Column("median_own", "median log p, own", "number"),
         Column("median_other", "median log p, other", "number"),
         Column("log_ratio_lower", "log ratio, lower quartile", "number"),
-        Column("log_ratio", "median", "number"),
+        Column(
+            "log_ratio",
+            "median log ratio",
+            "number",
+            "log p under the other model minus log p under its own, nats",
+        ),
         Column("log_ratio_upper", "upper quartile", "number"),
         Column("temperature", "temperature", "number"),
         Column("top_p", "top-p", "number"),
@@ -409,6 +494,7 @@ def all_tables(comparison: Comparison) -> Iterator[Table]:
     for rule in RULES:
         yield support_table(comparison, rule)
         yield answer_table(comparison, rule)
+    yield evidence_table(comparison)
     yield pass_table(comparison)
     yield shift_at_k_table(comparison)
     yield entropy_table(comparison)
@@ -483,6 +569,7 @@ def summary(comparison: Comparison) -> dict[str, Any]:
             }
             for side in comparison.sides
         },
+        "evidence": evidence_table(comparison).rows[0],
         "answers": shift_cells(analysis.answer_shift(comparison, overall)),
         "completions": completion_table(comparison).rows,
         "perplexity": perplexity_table(comparison).rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import select
@@ -107,9 +108,11 @@ def browser() -> Iterator[Page]:
         read_out, write_out = os.pipe()
 
         def descriptors() -> None:  # the protocol's pipe is file descriptors 3 and 4
-            saved = os.dup(write_out)
-            os.dup2(read_in, 3)
-            os.dup2(saved, 4)
+            # First out of the way: these may be 3 or 4 themselves.
+            reading = fcntl.fcntl(read_in, fcntl.F_DUPFD, 10)
+            writing = fcntl.fcntl(write_out, fcntl.F_DUPFD, 10)
+            os.dup2(reading, 3)
+            os.dup2(writing, 4)
 
         process = subprocess.Popen(
             [CHROMIUM, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
