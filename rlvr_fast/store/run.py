@@ -346,6 +346,10 @@ class Run:
                 write_json(self.path / "run.json", info.to_json())
                 self.info = info
 
+    def forget_index(self) -> None:
+        """Drops what is kept in memory of the parts' keys; they are read anew when needed."""
+        self._indexes.clear()
+
     def _index(self, stage: str) -> KeyIndex:
         """The keys of `stage`, brought up to date: only parts not seen before are read."""
         parts = self.parts(stage)

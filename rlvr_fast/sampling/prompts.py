@@ -1,0 +1,74 @@
+"""From a question to the text a model is given."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.sampling.engine import Engine
+
+__all__ = ["Template", "load_template"]
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """How a question becomes a prompt.
+
+    `name` is "plain", "chat" or the name of a file; `text`, which `sha256` digests, is
+    "{question}", the source of the chat template, or the contents of the file.
+    """
+
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(f"{self.name == 'chat'}\0{self.text}".encode()).hexdigest()
+
+    def render(self, question: str, engine: Engine) -> str:
+        """The prompt of `question`."""
+        if self.name == "chat":
+            return engine.render_chat(question)
+        # Not str.format: a template may hold braces of its own, LaTeX most of all.
+        return self.text.replace("{question}", question)
+
+    def to_json(self) -> dict[str, str]:
+        """The object "prompt_template" of run.json."""
+        return {"name": self.name, "sha256": self.sha256}
+
+
+def load_template(name: str, engine: Engine) -> Template:
+    """The template `name` for `engine`.
+
+    "plain" gives the question as it is; "chat" puts it into the tokenizer's chat template; "auto"
+    is "chat" where the tokenizer has such a template and "plain" elsewhere; anything else is the
+    path of a text file that holds {question}.
+
+    Raises InvalidInputError where the tokenizer has no chat template, there is no such file, or it
+    lacks {question}.
+    """
+    chat = engine.chat_template
+    if name == "auto":
+        name = "plain" if chat is None else "chat"
+    if name == "plain":
+        return Template("plain", "{question}")
+    if name == "chat":
+        if chat is None:
+            raise InvalidInputError(
+                f"the tokenizer of {engine.model} has no chat template; use --template plain, "
+                "or a text file that holds {question}"
+            )
+        return Template("chat", chat)
+    file = Path(name)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"expected the template 'auto', 'plain', 'chat' or a readable text file, got {name!r} "
+            f"({error})"
+        ) from None
+    if "{question}" not in text:
+        raise InvalidInputError(f"{file}: the template does not hold {{question}}")
+    return Template(file.name, text)

@@ -1,0 +1,198 @@
+"""The sampling stage: problems to a run directory, and its missing draws to samples."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.progress import Progress
+from rlvr_fast.sampling.engine import Completion, Engine, Request, SamplingParameters
+from rlvr_fast.sampling.prompts import load_template
+from rlvr_fast.store import SAMPLES, Run
+
+if TYPE_CHECKING:
+    from rlvr_fast.tasks import Problem, Task
+
+__all__ = ["prepare_run", "sample_run"]
+
+_FLUSH_ROWS = 20_000
+_PROGRESS_SECONDS = 0.2
+
+
+def prepare_run(
+    path: str | Path,
+    engine: Engine,
+    tasks: Sequence[Task],
+    parameters: SamplingParameters,
+    *,
+    template: str = "auto",
+) -> Run:
+    """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
+
+    Args:
+        template: "auto", "plain", "chat" or a text file that holds {question}; see
+            `prompts.load_template`.
+
+    Raises:
+        InvalidInputError: a prompt that is longer than the model's context or holds token ids the
+            model does not have (the message names the problem), a problem_id that comes twice.
+        RunDirectoryError: `path` holds something else; the message names what differs.
+    """
+    form = load_template(template, engine)
+    problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
+    prompts = [form.render(problem.question, engine) for problem in problems]
+    # A chat template writes the special tokens itself.
+    encoded = engine.encode(prompts, special_tokens=form.name != "chat")
+    for problem, ids in zip(problems, encoded, strict=True):
+        _check_prompt(problem, ids, engine)
+    table = pa.table(
+        {
+            "problem_id": [problem.problem_id for problem in problems],
+            "task": [problem.task for problem in problems],
+            "prompt": prompts,
+            "prompt_token_ids": pa.array(encoded, pa.list_(pa.int32())),
+            "gold": pa.array([problem.gold for problem in problems], pa.string()),
+            "metadata": [
+                json.dumps(problem.metadata, ensure_ascii=False, sort_keys=True)
+                for problem in problems
+            ],
+        }
+    )
+    return Run.create(
+        path,
+        model={"name": engine.model, "revision": engine.revision},
+        engine={"name": engine.name, "version": engine.version, "notes": list(engine.notes)},
+        sampling=parameters.to_json(),
+        prompt_template=form.to_json(),
+        tasks=[{"name": task.name, "spec": task.spec} for task in tasks],
+        problems=table,
+        versions=_versions(),
+    )
+
+
+def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:
+    where = f"problem {problem.problem_id!r}"
+    if not ids:
+        raise InvalidInputError(f"{where}: its prompt has no tokens")
+    if max(ids) >= engine.vocab_size:
+        raise InvalidInputError(
+            f"{where}: its prompt holds token id {max(ids)}, but {engine.model} has "
+            f"{engine.vocab_size} tokens; is the tokenizer the model's own?"
+        )
+    context = engine.context_length
+    if context is not None and len(ids) >= context:
+        raise InvalidInputError(
+            f"{where}: its prompt has {len(ids)} tokens, but the context of {engine.model} holds "
+            f"{context} with the completion; leave the problem out or take another model"
+        )
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in ("rlvr-fast", "torch", "transformers", "vllm", "reasoning-gym", "pyarrow"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def sample_run(
+    run: Run,
+    engine: Engine,
+    num_samples: int,
+    *,
+    progress: Progress | None = None,
+    flush_seconds: float = 5.0,
+) -> int:
+    """Makes the draws that `run` lacks to have `num_samples` samples a problem; returns how many.
+
+    Finished draws are stored every `flush_seconds`, and when anything, Ctrl-C included, ends the
+    stage early. A killed stage loses no more than the draws since; given again it makes exactly the
+    missing ones, each with the seed it would have had.
+
+    Raises:
+        InvalidInputError: num_samples < 1.
+        RunDirectoryError: the run is of another model or engine, is being written to by another
+            process, or the disk is full.
+    """
+    _check_engine(run, engine)
+    sampling = dict(run.info.sampling)
+    parameters = SamplingParameters(**{**sampling, "stop": tuple(sampling["stop"])})
+    with run.writing():
+        run.request(num_samples)
+        have = np.minimum(run.num_samples(), num_samples)
+        total = int(num_samples * len(have) - have.sum())
+        pending: list[Completion] = []
+        made, flushed, told = 0, time.monotonic(), 0.0
+        if progress is not None and total:
+            progress("sample", 0, total)
+        try:
+            for completion in engine.generate(_requests(run, num_samples), parameters):
+                pending.append(completion)
+                made += 1
+                now = time.monotonic()
+                if now - flushed >= flush_seconds or len(pending) >= _FLUSH_ROWS:
+                    _append(run, pending)
+                    pending, flushed = [], time.monotonic()
+                if progress is not None and now - told >= _PROGRESS_SECONDS:
+                    progress("sample", made, total)
+                    told = now
+        except BaseException:
+            run.forget_index()  # the interrupt may have come while it was brought up to date
+            held = run.has_rows("samples", _table(pending)) if pending else np.zeros(0, bool)
+            pending = [row for row, there in zip(pending, held, strict=True) if not there]
+            if pending:
+                _append(run, pending)
+            raise
+        if pending:
+            _append(run, pending)
+        if progress is not None and made:
+            progress("sample", made, total)
+    return made
+
+
+def _check_engine(run: Run, engine: Engine) -> None:
+    model, revision = run.info.model["name"], run.info.model["revision"]
+    digest = isinstance(revision, str) and revision.startswith("sha256:")
+    if revision != engine.revision or (not digest and model != engine.model):
+        raise RunDirectoryError(
+            f"{run.path}: made with model {model} at {revision or 'no revision'}, "
+            f"not {engine.model} at {engine.revision or 'no revision'}; name another folder"
+        )
+    if run.info.engine["name"] != engine.name:
+        raise RunDirectoryError(
+            f"{run.path}: made with the engine {run.info.engine['name']}, not {engine.name}; "
+            "go on with that one, or name another folder"
+        )
+
+
+def _requests(run: Run, num_samples: int) -> Iterator[Request]:
+    problems = run.problems()
+    prompts = problems["prompt_token_ids"].combine_chunks()
+    number = {key: row for row, key in enumerate(problems["problem_id"].to_pylist())}
+    for problem_id, indices, seeds in list(run.iter_missing(num_samples)):
+        prompt = prompts[number[problem_id]].as_py()
+        yield Request(problem_id, prompt, indices, seeds)
+
+
+def _table(completions: Sequence[Completion]) -> pa.Table:
+    return pa.table(
+        {
+            field.name: pa.array([getattr(c, field.name) for c in completions], field.type)
+            for field in SAMPLES
+        }
+    )
+
+
+def _append(run: Run, completions: Sequence[Completion]) -> None:
+    run.append("samples", _table(completions))
