@@ -70,8 +70,8 @@ def linear_token_stats(
     )  # fmt: skip
     with torch.inference_mode():
         product = _Product(weight)
-        for start in range(0, len(rows), ROWS):
-            chosen = rows[start : start + ROWS]
+        for start in range(0, len(rows), product.rows):
+            chosen = rows[start : start + product.rows]
             chunk = product.pad(hidden, chosen)
             chunk_targets = flat[chosen]
             chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
@@ -117,8 +117,8 @@ def linear_divergence(
     out = DivergenceStats(*(torch.empty(total) for _ in range(6)))
     with torch.inference_mode():
         p, q = _Product(weight_p, weight_q), _Product(weight_q, weight_p)
-        for start in range(0, total, ROWS):
-            chosen = torch.arange(start, min(start + ROWS, total))
+        for start in range(0, total, p.rows):
+            chosen = torch.arange(start, min(start + p.rows, total))
             rows = len(chosen)
             chunk_p, chunk_q = p.pad(hidden_p, chosen), q.pad(hidden_q, chosen)
             chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
@@ -144,9 +144,12 @@ class _Product:
         width = max(weight.shape[1], 0 if other is None else other.shape[1], 1)
         # A function of the shape of the weight alone: a row's sums must not depend on the batch.
         fitting = WEIGHT_ELEMENTS // width // 256 * 256
-        self._columns = max(256, min(COLUMNS, fitting))
+        self._columns = min(max(256, min(COLUMNS, fitting)), max(1, len(weight)))
+        # A tile of few columns may have more rows.
+        self.rows = max(ROWS, min(ROWS * COLUMNS // self._columns, WEIGHT_ELEMENTS // width))
         self._copies = weight.dtype != torch.float32
         self._tile = torch.empty(0)
+        self._single: tuple[torch.Tensor, torch.Tensor] | None = None  # the only tile of a chunk
         self._buffer = torch.empty(0)
 
     def pad(self, hidden: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
@@ -162,6 +165,9 @@ class _Product:
         As the diagonal of a small product by the same routine, which adds over H in the same order
         as the tiles do.
         """
+        if len(self._weight) <= self._columns:  # there is one tile, and it may as well tell
+            _, tile = next(self.tiles(chunk))
+            return tile[: len(targets)].gather(1, targets[:, None]).squeeze(1)
         values = torch.empty(len(targets))
         for start in range(0, len(targets), TARGET_ROWS):
             wanted = targets[start : start + TARGET_ROWS]
@@ -172,6 +178,9 @@ class _Product:
 
     def tiles(self, chunk: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
         """(first column, float32 products of `chunk` with these columns); a tile is soon reused."""
+        if self._single is not None and self._single[0] is chunk:
+            yield 0, self._single[1]
+            return
         if self._tile.numel() < chunk.shape[0] * self._columns:
             self._tile = torch.empty(chunk.shape[0] * self._columns)
         for first in range(0, len(self._weight), self._columns):
@@ -183,6 +192,8 @@ class _Product:
                 columns = self._buffer[:count].copy_(columns)
             tile = self._tile[: chunk.shape[0] * count].view(chunk.shape[0], count)
             torch.mm(chunk, columns.t(), out=tile)
+            if count == len(self._weight):
+                self._single = chunk, tile
             yield first, tile
 
 

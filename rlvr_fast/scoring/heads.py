@@ -27,6 +27,7 @@ class Head:
     bias: torch.Tensor | None  # [V]
     scale: float
     softcap: float | None
+    trees: bool  # whether the decoder takes position_ids and a mask [B, 1, T, T] as they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class _Architecture:
     decoder: str = "model"
     scale: Callable[[Any], float] = lambda config: 1.0
     softcap: Callable[[Any], float | None] = lambda config: None
+    trees: bool = True
 
 
 def _softcap(config: Any) -> float | None:
@@ -55,7 +57,9 @@ HEADS: dict[str, _Architecture] = {
     "Qwen2MoeForCausalLM": _PLAIN,
     "Qwen3ForCausalLM": _PLAIN,
     "Qwen3MoeForCausalLM": _PLAIN,
-    "Qwen2_5_VLForConditionalGeneration": _Architecture(decoder="model.language_model"),
+    "Qwen2_5_VLForConditionalGeneration": _Architecture(
+        decoder="model.language_model", trees=False
+    ),
     "PhiForCausalLM": _PLAIN,
     "Phi3ForCausalLM": _PLAIN,
     "OlmoForCausalLM": _PLAIN,
@@ -111,4 +115,5 @@ def head_of(model: Any) -> Head:
         bias=None if layer.bias is None else layer.bias.detach(),
         scale=architecture.scale(model.config),
         softcap=architecture.softcap(model.config),
+        trees=architecture.trees,
     )

@@ -16,6 +16,7 @@ from rlvr_fast.scoring.heads import head_of
 from rlvr_fast.scoring.linear import linear_token_stats
 from rlvr_fast.scoring.results import SequenceScores, TokenStats
 from rlvr_fast.scoring.sequences import Batch, Sequences, plan_batches
+from rlvr_fast.scoring.trees import plan_trees, worth_sharing
 
 __all__ = ["Scorer"]
 
@@ -65,6 +66,7 @@ class Scorer:
             self.model.eval()
         self.head = head_of(self.model)
         self.batch_tokens = batch_tokens
+        self._shares = self.head.trees and _full_attention(self.model.config)
         config = self.model.config.get_text_config()
         # Ids must have an embedding; the head may have more rows than that, or fewer.
         embeddings = self.model.get_input_embeddings().weight.shape[0]
@@ -122,16 +124,21 @@ class Scorer:
         outside = None if top_p is None else np.empty(total, np.bool_)
         done = 0
         with torch.inference_mode():
-            for batch in plan_batches(sequences, self.batch_tokens):
+            share = self._shares and worth_sharing(sequences)
+            plan = plan_trees if share else plan_batches
+            for batch in plan(sequences, self.batch_tokens):
                 if len(batch.targets):
                     stats = self._batch(batch, temperature)
-                    logprobs[batch.slots] = stats.logprob.cpu().numpy()
-                    entropies[batch.slots] = stats.entropy.cpu().numpy()
+                    rows = slice(None) if batch.rows is None else batch.rows
+                    logprobs[batch.slots] = stats.logprob.cpu().numpy()[rows]
+                    entropies[batch.slots] = stats.entropy.cpu().numpy()[rows]
                     if outside is not None:
-                        outside[batch.slots] = stats.mass_above.cpu().numpy() >= top_p
+                        outside[batch.slots] = stats.mass_above.cpu().numpy()[rows] >= top_p
                 done += batch.sequences
                 if progress is not None:
-                    progress(sequences.occurrences(done), len(sequences.index))
+                    progress(
+                        done * len(sequences.index) // len(sequences.first), len(sequences.index)
+                    )
         return sequences.scores(logprobs, entropies, outside, per_token=per_token)
 
     def check(
@@ -145,8 +152,15 @@ class Scorer:
     def _batch(self, batch: Batch, temperature: float) -> TokenStats:
         device = self.head.weight.device
         # No attention mask: padding stands on the right, where plain causal attention never looks.
+        options: dict[str, Any] = {}
+        if batch.ancestors is not None and batch.depths is not None:
+            options["position_ids"] = torch.from_numpy(batch.depths).to(device)
+            seen = torch.from_numpy(batch.ancestors).to(device).unsqueeze(1)
+            dtype = self.model.dtype
+            options["attention_mask"] = torch.zeros(seen.shape, dtype=dtype, device=device)
+            options["attention_mask"].masked_fill_(~seen, torch.finfo(dtype).min)
         hidden = self.head.decoder(
-            input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False
+            input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
         ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
         return linear_token_stats(
@@ -158,3 +172,17 @@ class Scorer:
             softcap=self.head.softcap,
             scale=self.head.scale,
         )
+
+
+def _full_attention(config: Any) -> bool:
+    """Whether every layer sees all that came before, by a mask that it can be given."""
+    config = config.get_text_config()
+    types = getattr(config, "layer_types", None) or []
+    window = getattr(config, "sliding_window", None)
+    windowed = window is not None and getattr(config, "use_sliding_window", True)
+    implementation = getattr(config, "_attn_implementation", None)
+    return (
+        all(kind == "full_attention" for kind in types)
+        and (bool(types) or not windowed)
+        and implementation in ("sdpa", "eager")
+    )

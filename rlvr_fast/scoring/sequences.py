@@ -11,7 +11,7 @@ import numpy.typing as npt
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring.results import SequenceScores
 
-__all__ = ["Batch", "Sequences", "plan_batches"]
+__all__ = ["Batch", "Ids", "Sequences", "plan_batches"]
 
 Ids = npt.NDArray[np.int64]
 
@@ -24,7 +24,11 @@ class Batch:
     positions: Ids  # of tokens.ravel(): where each completion token is predicted
     targets: Ids  # the completion tokens
     slots: Ids  # where their statistics belong among all completion tokens
-    sequences: int  # distinct sequences, all of `tokens`
+    sequences: int  # how many distinct sequences
+    # Where completions share what they have in common (trees.py):
+    rows: Ids | None = None  # which of `targets` each slot's statistics come from
+    depths: Ids | None = None  # position of each token
+    ancestors: npt.NDArray[np.bool_] | None = None  # [rows, width, width]: who sees whom
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +42,6 @@ class Sequences:
     lengths: Ids  # of the distinct completions
     offsets: Ids  # of the distinct completions' tokens among all of them
     order: Ids  # distinct pairs from the longest to the shortest
-    counts: Ids  # given pairs among the first n of `order`, for n = 0, 1, ...
 
     @classmethod
     def from_lists(
@@ -55,12 +58,14 @@ class Sequences:
         unique_prompts: list[Ids] = []
         unique_completions: list[Ids] = []
         first: list[int] = []
-        # The same prompt object usually comes again and again.
+        # Equal prompts become one array, so that they may be told apart by identity.
+        known_prompts: dict[bytes, Ids] = {}
         previous: tuple[Sequence[int], Ids, bytes] | None = None
         for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
             if previous is None or previous[0] is not prompt:
                 ids = _token_ids(prompt, f"prompt {i}")
-                previous = (prompt, ids, ids.tobytes())
+                content = ids.tobytes()
+                previous = (prompt, known_prompts.setdefault(content, ids), content)
             completion_ids = _token_ids(completion, f"completion {i}")
             key = (previous[2], completion_ids.tobytes())
             at = known.setdefault(key, len(known))
@@ -72,7 +77,6 @@ class Sequences:
         lengths = np.array([len(c) for c in unique_completions], np.int64)
         totals = lengths + np.array([len(p) for p in unique_prompts], np.int64)
         order = np.argsort(-totals, kind="stable")
-        multiplicity = np.bincount(index, minlength=len(first))
         return cls(
             prompts=unique_prompts,
             completions=unique_completions,
@@ -81,7 +85,6 @@ class Sequences:
             lengths=lengths,
             offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             order=order,
-            counts=np.concatenate([[0], np.cumsum(multiplicity[order])]).astype(np.int64),
         )
 
     def check(self, vocab_size: int, context_length: int | None, model: str) -> None:
@@ -105,10 +108,6 @@ class Sequences:
                     f"sequence {i} has {len(prompt)} prompt and {len(completion)} completion "
                     f"tokens, {total} in all, but the context of {model} holds {context_length}"
                 )
-
-    def occurrences(self, done: int) -> int:
-        """How many given pairs the first `done` of `order` stand for."""
-        return int(self.counts[done])
 
     def scores(
         self,
