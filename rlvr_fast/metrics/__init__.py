@@ -14,19 +14,42 @@ from rlvr_fast.metrics.bootstrap import (
     ratio_interval,
     support_interval,
 )
-from rlvr_fast.metrics.bounds import ShiftBounds, pass_at_k_bounds, support_shift_bounds
+from rlvr_fast.metrics.bounds import (
+    ShiftBounds,
+    accessibility_bounds,
+    pass_at_k_bounds,
+    support_shift_bounds,
+)
+from rlvr_fast.metrics.crossover import Crossover, crossover
 from rlvr_fast.metrics.entropy import (
     answer_entropies,
     answer_entropy,
     mean_token_entropy,
     perplexity,
 )
+from rlvr_fast.metrics.extrapolation import (
+    BetaBinomialFit,
+    HoldOut,
+    extrapolate_pass_at_k,
+    fit_beta_binomial,
+    hold_out,
+)
+from rlvr_fast.metrics.importance import ImportanceEstimate, importance_estimate
 from rlvr_fast.metrics.intervals import (
     CurveInterval,
     Estimate,
     Interval,
     beta_interval,
     clopper_pearson,
+)
+from rlvr_fast.metrics.leash import (
+    Ceiling,
+    TiltCurve,
+    TiltFit,
+    fit_tilt,
+    support_ceiling,
+    tilt,
+    tilt_pass_at_k,
 )
 from rlvr_fast.metrics.nulls import (
     ExchangeNull,
@@ -37,6 +60,9 @@ from rlvr_fast.metrics.nulls import (
     split_half_null,
 )
 from rlvr_fast.metrics.pass_at_k import pass_at_k
+from rlvr_fast.metrics.peers import cover_at, g_pass_at_k, pass_hat_k
+from rlvr_fast.metrics.planning import Plan, decision_limits, plan
+from rlvr_fast.metrics.posterior import posterior_pass_at_k, posterior_support
 from rlvr_fast.metrics.significance import FisherTests, fisher_tests, sign_test
 from rlvr_fast.metrics.summaries import (
     AccuracyHistogram,
@@ -55,48 +81,81 @@ from rlvr_fast.metrics.support import (
     support_ratios,
     support_shift,
 )
+from rlvr_fast.metrics.tilt_distance import TiltDistance, tilt_distance
+from rlvr_fast.metrics.unseen import Richness, UnseenMass, chao1, good_turing
 
 __all__ = [
     "LABELS",
     "AccuracyHistogram",
+    "BetaBinomialFit",
+    "Ceiling",
+    "Crossover",
     "CurveInterval",
     "Estimate",
     "ExchangeNull",
     "ExpectedShift",
     "FisherTests",
+    "HoldOut",
+    "ImportanceEstimate",
     "Interval",
     "NullShift",
+    "Plan",
+    "Richness",
     "Rule",
     "ShiftBounds",
     "SolvableCoverage",
     "SupportInterval",
     "SupportRatios",
     "SupportShift",
+    "TiltCurve",
+    "TiltDistance",
+    "TiltFit",
+    "UnseenMass",
     "above_guessing",
     "accessibility",
+    "accessibility_bounds",
     "accuracy_histogram",
     "answer_entropies",
     "answer_entropy",
     "beta_interval",
+    "chao1",
     "clopper_pearson",
+    "cover_at",
+    "crossover",
+    "decision_limits",
     "delta_se",
     "detection_threshold",
     "exchange_null",
     "expected_support_shift",
+    "extrapolate_pass_at_k",
     "fisher_tests",
+    "fit_beta_binomial",
+    "fit_tilt",
+    "g_pass_at_k",
+    "good_turing",
     "guessing_baseline",
+    "hold_out",
+    "importance_estimate",
     "mean_token_entropy",
     "pass_at_k",
     "pass_at_k_bounds",
     "pass_at_k_difference",
     "pass_at_k_interval",
+    "pass_hat_k",
     "perplexity",
+    "plan",
+    "posterior_pass_at_k",
+    "posterior_support",
     "ratio_interval",
     "sign_test",
     "solvable_coverage",
     "split_half_null",
+    "support_ceiling",
     "support_interval",
     "support_ratios",
     "support_shift",
     "support_shift_bounds",
+    "tilt",
+    "tilt_distance",
+    "tilt_pass_at_k",
 ]

@@ -241,7 +241,7 @@ class SupportInterval:
     level: float
 
 
-def _from_sums(
+def interval_from_sums(
     value: Floats, sums: Floats, other: Floats, problems: int, level: float
 ) -> SupportInterval:
     """Limits from the real problems' weighted sums [replicates, 4] and one problem's weight."""
@@ -300,7 +300,7 @@ def support_interval(
     for rows, weights in weight_blocks(len(masses), replicates, rng):
         sums[rows] = weights @ masses
     other = rng.standard_exponential(replicates)
-    return _from_sums(masses.sum(axis=0), sums, other, len(masses), level)
+    return interval_from_sums(masses.sum(axis=0), sums, other, len(masses), level)
 
 
 def ratio_interval(
@@ -324,4 +324,4 @@ def ratio_interval(
     # exponential weights of c equal problems sum to a Gamma(c) variable
     sums = np.where(counts > 0, rng.standard_gamma(np.maximum(counts, 1), size), 0.0)
     other = rng.standard_exponential(replicates)
-    return _from_sums(counts.astype(np.float64), sums, other, int(counts.sum()), level)
+    return interval_from_sums(counts.astype(np.float64), sums, other, int(counts.sum()), level)

@@ -12,13 +12,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, as_counts, as_samples_and_correct, first_index
+from rlvr_fast.metrics._checks import (
+    Bools,
+    Counts,
+    Floats,
+    as_counts,
+    as_samples_and_correct,
+    first_index,
+    same_length,
+)
 from rlvr_fast.metrics.bootstrap import paired
 from rlvr_fast.metrics.intervals import Interval
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.support import support_ratios
 
-__all__ = ["ShiftBounds", "pass_at_k_bounds", "support_shift_bounds"]
+__all__ = ["ShiftBounds", "accessibility_bounds", "pass_at_k_bounds", "support_shift_bounds"]
 
 
 def _with_undecided(
@@ -84,11 +92,33 @@ def support_shift_bounds(
     bn, bc, b_most = _with_undecided(base_samples, base_correct, base_undecided, "base_")
     rn, rc, r_most = _with_undecided(rl_samples, rl_correct, rl_undecided, "rl_")
     bn, bc, rn, rc = paired(bn, bc, rn, rc)
-    base_low, rl_low = bc > 0, rc > 0
-    base_high = np.broadcast_to(b_most, bc.shape) > 0
-    rl_high = np.broadcast_to(r_most, rc.shape) > 0
+    b_most, r_most = (np.broadcast_to(m, bc.shape) for m in (b_most, r_most))
+    return _bounds(bc > 0, b_most > 0, rc > 0, r_most > 0)
 
-    def count(base: np.ndarray, rl: np.ndarray) -> int:
+
+def accessibility_bounds(base_state: ArrayLike, rl_state: ArrayLike) -> ShiftBounds:
+    """Bounds of the support shift when undetermined problems may turn out either way.
+
+    States are those of `accessibility`: 1 reached, 0 not reached, -1 undetermined. With the epsilon
+    rule this bounds the shift of the true supports {p > epsilon}: each determined state is right
+    with confidence 1 - zeta.
+
+    >>> accessibility_bounds([1, 1, 0], [1, -1, -1]).shrunk
+    (0, 1)
+    """
+    base = np.atleast_1d(np.asarray(base_state))
+    rl = np.atleast_1d(np.asarray(rl_state))
+    same_length({"base_state": base, "rl_state": rl})
+    for name, state in (("base_state", base), ("rl_state", rl)):
+        if not np.isin(state, (-1, 0, 1)).all():
+            raise InvalidInputError(f"{name} must hold -1, 0 and 1 only")
+    return _bounds(base == 1, base != 0, rl == 1, rl != 0)
+
+
+def _bounds(base_low: Bools, base_high: Bools, rl_low: Bools, rl_high: Bools) -> ShiftBounds:
+    """Bounds when each model surely reaches `low` and at most reaches `high`."""
+
+    def count(base: Bools, rl: Bools) -> int:
         return int(np.count_nonzero(base & rl))
 
     preserved = (count(base_low, rl_low), count(base_high, rl_high))
@@ -124,7 +154,7 @@ def support_shift_bounds(
     grid = support_ratios(p + x + y, e + e_or_o + p_or_e + any_label - y, s + p_or_s - x)
     best_sds = max(float(ratios.sds.max()), float(grid.sds.max()))
 
-    def span(values: np.ndarray) -> tuple[float, float]:
+    def span(values: Floats) -> tuple[float, float]:
         known = values[~np.isnan(values)]
         return (float(known.min()), float(known.max())) if known.size else (np.nan, np.nan)
 

@@ -13,6 +13,8 @@ from scipy.stats import beta, binom, binomtest, false_discovery_control, fisher_
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import (
     above_guessing,
+    accessibility,
+    accessibility_bounds,
     beta_interval,
     clopper_pearson,
     exchange_null,
@@ -266,6 +268,19 @@ def test_shift_bounds_are_attained_and_never_passed(rows: list[tuple[int, ...]])
             assert got == pytest.approx((values.min(), values.max())), name
         else:
             assert np.isnan(got).all()
+
+
+def test_bounds_of_the_epsilon_rule_hold_every_completion() -> None:
+    base = accessibility(8192, [0, 3, 900, 2, 7], rule="epsilon")
+    rl = accessibility(8192, [5, 3, 0, 40, 7], rule="epsilon")
+    bounds = accessibility_bounds(base, rl)
+    assert bounds.preserved == (1, 3)
+    assert bounds.expanded == (0, 3)
+    assert bounds.shrunk == (1, 2)
+    assert bounds.out == (0, 2)
+    assert bounds.srr == (1 / 3, 3 / 4)
+    with pytest.raises(InvalidInputError, match="-1, 0 and 1"):
+        accessibility_bounds([2], [0])
 
 
 def test_ratios_of_arrays() -> None:

@@ -1,0 +1,260 @@
+"""pass@k past the number of draws, by a Beta (or zero-inflated Beta) law of the problems' p.
+
+Source: Kazdan et al., arXiv 2510.05197 (Beta-binomial), with a spike at p = 0 added for problems
+that a model never solves. Nothing past n is measured: `hold_out` says how far to trust it here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+from scipy.special import betaln, digamma, expit, logit
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct, probability
+from rlvr_fast.metrics.bootstrap import check_replicates, weight_blocks
+from rlvr_fast.metrics.intervals import CurveInterval
+from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
+
+__all__ = [
+    "BetaBinomialFit",
+    "HoldOut",
+    "extrapolate_pass_at_k",
+    "fit_beta_binomial",
+    "hold_out",
+]
+
+# log alpha and log beta stay within this, so that a fit to equal p's ends instead of running off
+_LOG_LIMIT = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class BetaBinomialFit:
+    """p = 0 with chance ``zero``, else p ~ Beta(alpha, beta); fitted by maximum likelihood."""
+
+    alpha: float
+    beta: float
+    zero: float
+    loglik: float
+    problems: int
+
+    def pass_at_k(self, k: ArrayLike) -> Floats:
+        """Expected pass@k of a new problem, shape of k."""
+        ks = as_ks(k).astype(np.float64)
+        miss = np.exp(betaln(self.alpha, self.beta + ks) - betaln(self.alpha, self.beta))
+        return np.asarray((1 - self.zero) * (1 - miss))
+
+    def zero_weight(self, num_samples: ArrayLike, num_correct: ArrayLike) -> Floats:
+        """Posterior chance that p = 0, per problem: 0 where anything was correct."""
+        n, c = as_samples_and_correct(num_samples, num_correct)
+        miss = np.exp(betaln(self.alpha, self.beta + n) - betaln(self.alpha, self.beta))
+        weight = self.zero / (self.zero + (1 - self.zero) * miss) if self.zero > 0 else 0.0 * miss
+        return np.where(c == 0, weight, 0.0)
+
+    def predict(self, num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Floats:
+        """Posterior mean of 1 - (1-p)^k of each problem given its own draws, [problems, K]."""
+        n, c = as_samples_and_correct(num_samples, num_correct)
+        ks = np.atleast_1d(as_ks(k)).astype(np.float64)
+        a = (self.alpha + c)[..., np.newaxis]
+        b = (self.beta + n - c)[..., np.newaxis]
+        solved = -np.expm1(betaln(a, b + ks) - betaln(a, b))
+        return np.asarray((1 - self.zero_weight(n, c))[..., np.newaxis] * solved)
+
+    def draw(
+        self, num_samples: ArrayLike, num_correct: ArrayLike, size: int, rng: np.random.Generator
+    ) -> Floats:
+        """Posterior draws of p, [size, problems]."""
+        n, c = as_samples_and_correct(num_samples, num_correct)
+        p = rng.beta(self.alpha + c, self.beta + n - c, (size, *n.shape))
+        if self.zero > 0:
+            p[rng.random(p.shape) < self.zero_weight(n, c)] = 0.0
+        return p
+
+
+def _maximise(
+    n: Counts, c: Counts, weight: Floats, start: Floats, zero_inflated: bool
+) -> tuple[Floats, float]:
+    """Weighted maximum likelihood over distinct (n, c): (log a, log b[, logit z]) and loglik."""
+    none = c == 0
+
+    def negative(x: Floats) -> tuple[float, Floats]:
+        a, b = np.exp(x[:2])
+        log_bb = betaln(a + c, b + n - c) - betaln(a, b)
+        total = digamma(a + b) - digamma(a + b + n)
+        slope_a = a * (digamma(a + c) - digamma(a) + total)
+        slope_b = b * (digamma(b + n - c) - digamma(b) + total)
+        if not zero_inflated:
+            value = float(weight @ log_bb)
+            return -value, -np.array([weight @ slope_a, weight @ slope_b])
+        z = float(expit(x[2]))
+        log_mix = np.log1p(-z) + log_bb
+        log_lik = np.where(none, np.logaddexp(np.log(z), log_mix), log_mix)
+        share = np.exp(log_mix - log_lik)  # posterior weight of the Beta part
+        gradient = np.array(
+            [
+                weight @ (share * slope_a),
+                weight @ (share * slope_b),
+                weight @ ((1 - share) * (1 - z) - share * z),
+            ]
+        )
+        return -float(weight @ log_lik), -gradient
+
+    bounds = [(-_LOG_LIMIT, _LOG_LIMIT)] * 2 + [(-_LOG_LIMIT, _LOG_LIMIT)] * zero_inflated
+    result = minimize(negative, start, jac=True, method="L-BFGS-B", bounds=bounds)
+    return np.asarray(result.x, dtype=np.float64), -float(result.fun)
+
+
+def _distinct(n: Counts, c: Counts) -> tuple[Counts, Counts, Counts]:
+    """Distinct (n, c) pairs and the pair of each problem: most of the likelihood is shared."""
+    pairs, inverse = np.unique(np.stack([n, c], axis=1), axis=0, return_inverse=True)
+    return pairs[:, 0], pairs[:, 1], inverse.ravel()
+
+
+def _per_pair(index: Counts, weight: Floats, pairs: int) -> Floats:
+    """Total weight of the problems that share each distinct pair."""
+    return np.asarray(np.bincount(index, weights=weight, minlength=pairs), dtype=np.float64)
+
+
+def _starts(n: Counts, c: Counts, weight: Floats, zero_inflated: bool) -> list[Floats]:
+    mean = float(np.clip((weight @ c) / max(float(weight @ n), 1.0), 1e-4, 1 - 1e-4))
+    beta_starts = [np.log([s * mean, s * (1 - mean)]) for s in (0.3, 3.0)]
+    if not zero_inflated:
+        return beta_starts
+    none = float(np.clip(weight[c == 0].sum() / weight.sum(), 0.02, 0.9))
+    return [np.append(x, logit(z)) for x in beta_starts for z in (none / 2, 0.01)]
+
+
+def _to_fit(x: Floats, loglik: float, problems: int) -> BetaBinomialFit:
+    zero = float(expit(x[2])) if len(x) == 3 else 0.0
+    zero = 0.0 if zero < 1e-5 else zero
+    return BetaBinomialFit(float(np.exp(x[0])), float(np.exp(x[1])), zero, loglik, problems)
+
+
+def fit_beta_binomial(
+    num_samples: ArrayLike, num_correct: ArrayLike, *, zero_inflated: bool = False
+) -> BetaBinomialFit:
+    """Maximum-likelihood law of p over problems from [problems] counts; needs at least 3 problems.
+
+    ``zero_inflated`` adds a share of problems with p = 0 exactly. Draws cannot tell p = 0 from p
+    far below 1/n: the share is what *looks* like zero at this depth. The log-likelihood leaves out
+    the binomial coefficients.
+    """
+    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = n[n > 0], c[n > 0]
+    if len(n) < 3:
+        raise InvalidInputError(f"fitting needs at least 3 problems with samples, got {len(n)}")
+    dn, dc, index = _distinct(n, c)
+    weight = np.bincount(index, minlength=len(dn)).astype(np.float64)
+    best = max(
+        (
+            _maximise(dn, dc, weight, start, zero_inflated)
+            for start in _starts(dn, dc, weight, zero_inflated)
+        ),
+        key=lambda found: found[1],
+    )
+    return _to_fit(best[0], best[1], len(n))
+
+
+def extrapolate_pass_at_k(
+    num_samples: ArrayLike,
+    num_correct: ArrayLike,
+    k: ArrayLike,
+    *,
+    zero_inflated: bool = True,
+    level: float = 0.95,
+    replicates: int = 200,
+    seed: int = 0,
+) -> CurveInterval:
+    """Mean pass@k over problems, measured where k <= n and by the fitted law past n.
+
+    Up to the smallest n it is the unbiased estimate. Past it each problem contributes the posterior
+    mean of 1 - (1-p)^k given its own draws. The interval resamples problems and refits: it holds
+    the spread over problems and of the fit, *not* the error of the assumed law, which `hold_out`
+    shows. ``problems`` counts the problems that have k samples: 0 marks a value that is wholly an
+    extrapolation.
+    """
+    tail = (1 - probability("level", level)) / 2
+    ks = np.atleast_1d(as_ks(k))
+    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = n[n > 0], c[n > 0]
+    fit = fit_beta_binomial(n, c, zero_inflated=zero_inflated)
+    dn, dc, index = _distinct(n, c)
+    depth = int(n.min())
+    measured = ks <= depth
+    unbiased = pass_at_k(dn, dc, ks)
+
+    def curve(law: BetaBinomialFit, weight: Floats) -> Floats:
+        values = np.where(measured, unbiased, law.predict(dn, dc, ks))
+        return np.asarray(weight @ values / weight.sum())
+
+    start = np.array([np.log(fit.alpha), np.log(fit.beta)])
+    if zero_inflated:
+        start = np.append(start, logit(np.clip(fit.zero, 1e-4, 0.99)))
+    drawn = np.empty((check_replicates(replicates), len(ks)))
+    rng = np.random.default_rng(seed)
+    for rows, weights in weight_blocks(len(n), replicates, rng):
+        for row, weight in zip(range(rows.start, rows.stop), weights, strict=True):
+            shared = _per_pair(index, weight, len(dn))
+            x, loglik = _maximise(dn, dc, shared, start, zero_inflated)
+            drawn[row] = curve(_to_fit(x, loglik, len(n)), shared)
+    value = curve(fit, np.bincount(index, minlength=len(dn)).astype(np.float64))
+    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    number = (n[:, np.newaxis] >= ks).sum(axis=0)
+    return CurveInterval(ks, value, np.fmin(low, value), np.fmax(high, value), number)
+
+
+@dataclass(frozen=True, slots=True)
+class HoldOut:
+    """Extrapolation from ``keep`` draws a problem against what all draws measure, at each k."""
+
+    keep: int
+    k: Counts
+    predicted: Floats
+    low: Floats
+    high: Floats
+    measured: Floats
+
+    @property
+    def worst_error(self) -> float:
+        """Largest absolute error of the prediction."""
+        return float(np.abs(self.predicted - self.measured).max())
+
+
+def hold_out(
+    num_samples: ArrayLike,
+    num_correct: ArrayLike,
+    *,
+    keep: int,
+    zero_inflated: bool = True,
+    replicates: int = 200,
+    seed: int = 0,
+) -> HoldOut:
+    """Hides all but ``keep`` random draws of each problem, extrapolates, and compares.
+
+    k runs over doublings of ``keep`` up to the smallest n. The failure it cannot show is one that
+    starts past n itself.
+    """
+    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = n[n > 0], c[n > 0]
+    keep = int(as_ks(keep))
+    depth = int(n.min()) if len(n) else 0
+    if depth < 2 * keep:
+        raise InvalidInputError(
+            f"keep must be at most half of the smallest number of samples ({depth}), got {keep}"
+        )
+    rng = np.random.default_rng(seed)
+    kept = rng.hypergeometric(c, n - c, keep)
+    ks = np.unique(np.append(keep * 2 ** np.arange(1, int(np.log2(depth / keep)) + 1), depth))
+    predicted = extrapolate_pass_at_k(
+        np.full_like(n, keep),
+        kept,
+        ks,
+        zero_inflated=zero_inflated,
+        replicates=replicates,
+        seed=seed,
+    )
+    measured = pass_at_k(n, c, ks).mean(axis=0)
+    return HoldOut(keep, ks, predicted.value, predicted.low, predicted.high, measured)

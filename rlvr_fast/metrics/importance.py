@@ -1,0 +1,203 @@
+"""How likely was the RL model's correct answer under the base model? Importance sampling, checked.
+
+Completions drawn from RL and scored under both models estimate the base's probability of being
+correct without drawing from the base: the mean over draws of 1[correct] p_base/p_rl. One heavy
+weight can be the whole sum; so the tail of the weights is fitted by a generalised Pareto law and
+the estimate is refused where its shape k is too large (PSIS: Vehtari et al., arXiv 1507.02646).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import norm
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics._checks import Floats, first_index, probability
+
+__all__ = ["ImportanceEstimate", "fit_generalized_pareto", "importance_estimate", "smooth_weights"]
+
+_LEAST_TAIL = 5
+
+
+@dataclass(frozen=True, slots=True)
+class ImportanceEstimate:
+    """Base's probability of a correct completion of the kinds that RL draws.
+
+    ``value``, ``low``, ``high`` are nan when not ``trusted``; ``reason`` then says why.
+    ``pareto_k`` is the fitted tail shape (-inf when the weights are all alike, nan when too few to
+    fit), ``ess`` the effective number of correct draws, ``log_value`` the natural log of the
+    smoothed estimate, kept also when refused, so that it can be looked at.
+    """
+
+    value: float
+    low: float
+    high: float
+    log_value: float
+    pareto_k: float
+    ess: float
+    draws: int
+    correct: int
+    trusted: bool
+    reason: str
+
+
+def fit_generalized_pareto(exceedances: ArrayLike) -> tuple[float, float]:
+    """Shape k and scale of a generalised Pareto law of values > 0 (heavier tail: larger k).
+
+    Zhang & Stephens' quasi-Bayes estimate (Technometrics 51, 2009) with the weak prior towards
+    k = 0.5 of arXiv 1507.02646, appendix C.
+    """
+    x = np.sort(np.asarray(exceedances, dtype=np.float64))
+    n = len(x)
+    if n < 2 or not x[0] >= 0 or not x[-1] > 0:
+        raise InvalidInputError("exceedances must be at least two values of at least 0, not all 0")
+    points = 30 + math.isqrt(n)
+    quartile = max(float(x[int(n / 4 + 0.5) - 1]), float(np.finfo(float).tiny))
+    j = np.arange(1, points + 1)
+    theta = 1 / x[-1] + (1 - np.sqrt(points / (j - 0.5))) / (3 * quartile)
+    k = np.log1p(-theta[:, np.newaxis] * x).mean(axis=1)
+    log_lik = n * (np.log(-theta / k) - k - 1)
+    weight = np.exp(log_lik - log_lik.max())
+    weight /= weight.sum()
+    best = float(theta @ weight)
+    shape = float(np.log1p(-best * x).mean())
+    scale = -shape / best
+    prior = 10
+    return (n * shape + prior * 0.5) / (n + prior), scale
+
+
+def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
+    """Pareto-smoothed log weights and the tail shape k.
+
+    The M = min(S/5, 3 sqrt(S)) largest of S weights are replaced by the expected order statistics
+    of the fitted law, none above the largest raw weight. k is nan (and nothing is smoothed) when
+    fewer than 5 weights are in the tail, -inf when the tail has no spread.
+    """
+    lw = np.asarray(log_weights, dtype=np.float64)
+    size = len(lw)
+    tail = int(min(size / 5, 3 * math.sqrt(size)))
+    if tail < _LEAST_TAIL:
+        return lw, math.nan
+    top = float(lw.max())
+    order = np.argsort(lw, kind="stable")
+    largest = order[-tail:]
+    cutoff = float(lw[order[-tail - 1]])
+    if top - cutoff < 1e-9:
+        return lw, -math.inf
+    exceedance = np.exp(lw[largest] - top) - math.exp(cutoff - top)
+    k, scale = fit_generalized_pareto(exceedance)
+    ranks = (np.arange(tail) + 0.5) / tail
+    # quantiles of the law: scale ((1-u)^-k - 1)/k, and its limit at k = 0
+    quantile = (
+        -scale * np.log1p(-ranks) if abs(k) < 1e-12 else scale * np.expm1(-k * np.log1p(-ranks)) / k
+    )
+    smoothed = lw.copy()
+    smoothed[largest] = np.minimum(np.log(quantile + math.exp(cutoff - top)) + top, top)
+    return smoothed, k
+
+
+def importance_estimate(
+    base_logprob: ArrayLike,
+    rl_logprob: ArrayLike,
+    correct: ArrayLike,
+    *,
+    threshold: float | None = None,
+    level: float = 0.95,
+) -> ImportanceEstimate:
+    """Base's probability of the correct completions of one problem, from draws of the RL model.
+
+    Parameters
+    ----------
+    base_logprob, rl_logprob : nats, shape [draws]
+        Sum over the tokens of each completion. ``rl_logprob`` must be that of the distribution the
+        completion was *drawn* from (temperature, nucleus and all). ``base_logprob`` may be at
+        temperature 1 or under base's own sampling distribution, where -inf (a token outside the
+        nucleus) is a weight of 0. Which one was used decides what is estimated.
+    correct : bool, shape [draws], all draws of the problem, right and wrong
+    threshold : largest Pareto k trusted; by default min(0.7, 1 - 1/log10(correct draws)), the
+        sample-size form of the later versions of arXiv 1507.02646
+
+    Returns an `ImportanceEstimate` with a log-normal interval from the weights' own spread. What RL
+    never draws adds nothing: the value is the base's mass of the correct completions that RL can
+    produce, so a lower bound of the base's probability of being correct.
+
+    Raises InvalidInputError on nan, on unequal lengths, or when a completion that was drawn has
+    RL log-probability -inf (it was then not scored under the distribution it was drawn from).
+    """
+    lb = np.asarray(base_logprob, dtype=np.float64)
+    lr = np.asarray(rl_logprob, dtype=np.float64)
+    right = np.asarray(correct, dtype=bool)
+    if lb.ndim != 1 or lb.shape != lr.shape or lb.shape != right.shape:
+        raise InvalidInputError(
+            "base_logprob, rl_logprob and correct must be equally long lists; got shapes "
+            f"{lb.shape}, {lr.shape}, {right.shape}"
+        )
+    for name, values, bad in (
+        ("base_logprob", lb, np.isnan(lb) | (lb == np.inf)),
+        ("rl_logprob", lr, ~np.isfinite(lr)),
+    ):
+        if bad.any():
+            raise InvalidInputError(
+                f"{name} of {first_index(bad)} is {values[bad][0]}; a completion that was drawn "
+                "has a finite log-probability under the distribution it was drawn from"
+            )
+    draws, number = len(lb), int(right.sum())
+    log_weights = lb[right] - lr[right]
+    log_weights = log_weights[log_weights > -np.inf]
+
+    def refused(reason: str, k: float, ess: float, log_value: float) -> ImportanceEstimate:
+        nan = math.nan
+        return ImportanceEstimate(
+            nan, nan, nan, log_value, k, ess, draws, number, trusted=False, reason=reason
+        )
+
+    if number == 0:
+        return refused("no draw of the RL model is correct", math.nan, 0.0, -math.inf)
+    if not len(log_weights):
+        return refused(
+            "no correct draw of the RL model has any probability under base",
+            math.nan,
+            0.0,
+            -math.inf,
+        )
+    smoothed, k = smooth_weights(log_weights)
+    top = float(smoothed.max())
+    weights = np.exp(smoothed - top)
+    total, squares = float(weights.sum()), float((weights**2).sum())
+    log_value = math.log(total / draws) + top
+    ess = total * total / squares
+    if math.isnan(k):
+        return refused(
+            f"{len(log_weights)} correct draws are too few to judge the weights by (25 are needed)",
+            k,
+            ess,
+            log_value,
+        )
+    limit = min(0.7, 1 - 1 / math.log10(len(log_weights))) if threshold is None else threshold
+    if k > limit:
+        return refused(
+            f"Pareto k {k:.2f} exceeds {limit:.2f}: a few completions carry the estimate",
+            k,
+            ess,
+            log_value,
+        )
+    # relative standard error of a mean over all draws, the incorrect ones counting as 0
+    relative = math.sqrt(max(squares / total**2 - 1 / draws, 0.0))
+    factor = math.exp(float(norm.ppf(0.5 + probability("level", level) / 2)) * relative)
+    value = math.exp(log_value)
+    return ImportanceEstimate(
+        value,
+        value / factor,
+        min(1.0, value * factor),
+        log_value,
+        k,
+        ess,
+        draws,
+        number,
+        trusted=True,
+        reason="",
+    )
