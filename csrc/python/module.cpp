@@ -4,9 +4,11 @@ namespace py = pybind11;
 
 void bind_scoring(py::module_& m);
 void bind_answers(py::module_& m);
+void bind_cuda(py::module_& m);
 
 PYBIND11_MODULE(_core, m) {
   m.doc() = "Compiled core of rlvr_fast: scoring kernels and the answer engine.";
   bind_scoring(m);
   bind_answers(m);
+  bind_cuda(m);
 }

@@ -73,6 +73,10 @@ def linear_token_stats(
                 f"on {bias.device}"
             )
     scale = float(scale)
+    if torch.compiler.is_compiling():
+        from rlvr_fast.scoring import ops
+
+        return ops.linear_token_stats(hidden, weight, targets, bias, temperature, softcap, scale)
     if hidden.device.type == "cpu":
         from rlvr_fast.scoring import cpu
 
@@ -138,6 +142,10 @@ def linear_divergence(
     if targets is not None:
         targets = check_targets(targets, leading, hidden_p.device)
     temperature = check_temperature(temperature, leading, hidden_p.device)
+    if torch.compiler.is_compiling():
+        from rlvr_fast.scoring import ops
+
+        return ops.linear_divergence(hidden_p, weight_p, hidden_q, weight_q, targets, temperature)
     if hidden_p.device.type == "cpu":
         from rlvr_fast.scoring import cpu
 

@@ -62,6 +62,10 @@ def token_stats(
     target = check_targets(from_numpy(targets), leading, tensor.device)
     temperature = check_temperature(temperature, leading, tensor.device)
     softcap = check_softcap(softcap)
+    if torch.compiler.is_compiling():
+        from rlvr_fast.scoring import ops
+
+        return ops.token_stats(tensor, target, temperature, softcap)
     if tensor.device.type == "cpu":
         from rlvr_fast.scoring import cpu
 

@@ -1,0 +1,92 @@
+// What every launcher shares: the device for the length of a call, and errors that say what failed.
+#pragma once
+
+#include <cuda_runtime.h>
+
+#include <string>
+
+#include "common/error.hpp"
+#include "scoring/cuda/device/segment_fold.cuh"
+#include "scoring/cuda/launch.hpp"
+
+namespace rlvr::cuda {
+
+inline void check(cudaError_t status, const char* what) {
+  if (status == cudaSuccess) return;
+  std::string message = std::string(what) + ": " + cudaGetErrorString(status);
+  if (status == cudaErrorNoDevice || status == cudaErrorInsufficientDriver ||
+      status == cudaErrorStubLibrary || status == cudaErrorSystemDriverMismatch) {
+    message +=
+        "; this needs an NVIDIA GPU and a driver for CUDA 13: see nvidia-smi, or move the tensors "
+        "to the CPU";
+  }
+  throw CudaFailure(message);
+}
+
+// Makes the device current, and the former one again at the end.
+class DeviceScope {
+ public:
+  explicit DeviceScope(int device) {
+    check(cudaGetDevice(&former_), "rlvr_fast: no CUDA device");
+    if (former_ != device) check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
+    device_ = device;
+  }
+  ~DeviceScope() {
+    if (former_ != device_) static_cast<void>(cudaSetDevice(former_));
+  }
+  DeviceScope(const DeviceScope&) = delete;
+  DeviceScope& operator=(const DeviceScope&) = delete;
+
+ private:
+  int former_ = 0;
+  int device_ = 0;
+};
+
+// Blocks are counted in 64 bits and must fit a grid; callers cut rows so that they do.
+template <typename... Parameters, typename... Arguments>
+void launch(const char* name, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
+            std::size_t shared_bytes, void* stream, const Arguments&... arguments) {
+  if (blocks == 0) return;
+  if (blocks > 0x7fffffff) throw CudaFailure(std::string(name) + ": more blocks than a grid holds");
+  kernel<<<static_cast<unsigned>(blocks), threads, shared_bytes,
+           static_cast<cudaStream_t>(stream)>>>(arguments...);
+  check(cudaGetLastError(), name);
+}
+
+inline LogitTransform transform_of(const RowOptions& options) {
+  return {options.bias, options.scale, options.softcap};
+}
+
+// One row's temperature.
+struct Temperatures {
+  const float* each;
+  float all;
+  RLVR_HD double operator()(std::int64_t row) const {
+    return static_cast<double>(each == nullptr ? all : each[row]);
+  }
+};
+
+inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// Rows as a kernel sees them.
+template <typename T>
+struct Rows {
+  const T* data;
+  std::int64_t columns;
+  std::int64_t inner_rows;
+  std::int64_t outer_stride;
+  std::int64_t row_stride;
+
+  RLVR_HD const T* row(std::int64_t index) const {
+    const std::int64_t outer = index / inner_rows;
+    return data + outer * outer_stride + (index - outer * inner_rows) * row_stride;
+  }
+};
+
+template <typename T>
+Rows<T> rows_of(const LogitRows& logits) {
+  return {static_cast<const T*>(logits.data), logits.columns, logits.inner_rows,
+          logits.outer_stride, logits.row_stride};
+}
+
+}  // namespace rlvr::cuda

@@ -1,0 +1,263 @@
+// What one thread does to its share of a segment of a row: the same source runs in the kernels and,
+// thread after thread, in the host tests.
+//
+// A row is cut into segments of kThreads x kWords words: a function of the vocabulary alone. All of
+// a segment is relative to the segment's largest logit, so an element costs one exp2 and nothing is
+// ever rescaled inside it; the segments of a row are merged in double, in their order.
+#pragma once
+
+#include "math/online_softmax.hpp"
+#include "scoring/cuda/device/element.cuh"
+
+namespace rlvr::cuda {
+
+inline constexpr int kWords = 8;  // sixteen-byte words a thread holds: all in flight at once
+
+template <typename T, int kThreads>
+inline constexpr int kSegment = kThreads * kWords * Word<T>::kElements;
+
+RLVR_HD float fast_exp2(float x) {
+#if defined(__CUDA_ARCH__)
+  float y;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));  // 2 ulp; PTX ISA 9.7.3
+  return y;
+#else
+  return std::exp2(x);
+#endif
+}
+
+RLVR_HD float fused(float a, float b, float c) {
+#if defined(__CUDA_ARCH__)
+  return __fmaf_rn(a, b, c);
+#else
+  return std::fma(a, b, c);
+#endif
+}
+
+// max that drops nan, as fmaxf does.
+RLVR_HD float larger(float a, float b) {
+#if defined(__CUDA_ARCH__)
+  return fmaxf(a, b);
+#else
+  return std::fmax(a, b);
+#endif
+}
+
+// z = scale * (x + bias), then softcap(z) = c tanh(z / c). Kernels are compiled with and without
+// it: kPlain ones never look at a LogitTransform. Ranks compare z, which the softcap cannot make
+// equal.
+struct LogitTransform {
+  const float* bias = nullptr;  // of the vocabulary, or null
+  float scale = 1.0f;
+  float softcap = 0.0f;  // 0: none
+
+  RLVR_HD bool plain() const { return bias == nullptr && scale == 1.0f && !(softcap > 0.0f); }
+
+  RLVR_HD float uncapped(float x, std::int64_t column) const {
+    return bias == nullptr ? x * scale : (x + bias[column]) * scale;
+  }
+
+  // Infinite logits stay: -inf is a mask, and the mask comes after the softcap.
+  RLVR_HD float capped(float z) const {
+    const bool infinite = z == negative_infinity() || z == -negative_infinity();
+    return softcap > 0.0f && !infinite ? softcap * tanhf(z / softcap) : z;
+  }
+};
+
+// What a segment's exponents are relative to.
+struct Reference {
+  float units;    // log2(e) / temperature
+  float largest;  // the segment's largest logit
+  float shift;    // units * largest, rounded; 0 where that is infinite
+  double exact;   // what the exponents below are relative to, exactly; -inf for an empty segment
+  bool wide;      // |shift| so large that its rounding would not be small: subtract first
+};
+
+RLVR_HD Reference make_reference(float units, float largest) {
+  Reference r;
+  r.units = units;
+  r.largest = largest;
+  r.shift = units * largest;
+  const float bound = 65536.0f;
+  r.wide = r.shift > bound || r.shift < -bound;
+  r.exact = r.wide ? static_cast<double>(units) * static_cast<double>(largest)
+                   : static_cast<double>(r.shift);
+  // Beyond float32 counts as infinite (online_softmax.hpp): such a segment is empty.
+  if (r.shift == negative_infinity()) {
+    r.exact = static_cast<double>(negative_infinity());
+    r.shift = 0.0f;
+    r.wide = false;
+  }
+  return r;
+}
+
+// Exponent of one logit, <= 0 up to rounding.
+RLVR_HD float exponent_of(float z, const Reference& r) {
+  return r.wide ? (z - r.largest) * r.units : fused(z, r.units, -r.shift);
+}
+
+// kMaybeWide = false where the whole block knows that the reference is not wide: one instruction.
+template <bool kMaybeWide>
+struct ExponentOf {
+  const Reference& reference;
+  RLVR_HD float operator()(float z) const {
+    return kMaybeWide ? exponent_of(z, reference) : fused(z, reference.units, -reference.shift);
+  }
+};
+
+struct Sums {
+  float sum = 0;
+  float weighted = 0;
+  float above = 0;
+  std::int32_t count_above = 0;
+};
+
+RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
+  return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
+}
+
+// What a segment leaves in the workspace.
+struct alignas(8) PartialState {
+  double shift;
+  Sums sums;
+};
+
+RLVR_HD PartialState make_partial(const Reference& r, const Sums& sums) { return {r.exact, sums}; }
+
+RLVR_HD SoftmaxState<double> widened(const PartialState& partial) {
+  SoftmaxState<double> state;
+  state.shift = partial.shift;
+  state.sum = partial.sums.sum;
+  state.weighted = partial.sums.weighted;
+  state.above = partial.sums.above;
+  state.count_above = partial.sums.count_above;
+  return state;
+}
+
+// The words of one thread: word w covers elements [(w * kThreads + thread) * kElements, +
+// kElements) of the segment that begins at `begin`.
+template <typename T, int kThreads>
+struct Slice {
+  Word<T> words[kWords];
+  std::int64_t first;  // column of this thread's first element
+
+  RLVR_HD void load(const T* row, std::int64_t begin, std::int64_t end, int thread, int bytes) {
+    first = begin + static_cast<std::int64_t>(thread) * Word<T>::kElements;
+    // Nearly every segment: one branch for the block, then every load in flight at once.
+    if (bytes == 16 && begin + kSegment<T, kThreads> <= end) {
+      const T* source = row + first;
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+      for (int w = 0; w < kWords; ++w) {
+        words[w] = load_whole_word(source + w * kThreads * Word<T>::kElements);
+      }
+      return;
+    }
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+    for (int w = 0; w < kWords; ++w) words[w] = load_word(row, column(w, 0), end, bytes);
+  }
+
+  // Makes the compiler read the words afresh: otherwise it keeps every float of the first pass for
+  // the second, in registers that are not there.
+  RLVR_HD void refresh() {
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+    for (int w = 0; w < kWords; ++w) {
+#pragma unroll
+      for (int q = 0; q < 4; ++q) asm volatile("" : "+r"(words[w].quads[q]));
+    }
+#endif
+  }
+
+  RLVR_HD std::int64_t column(int word, int element) const {
+    return first + static_cast<std::int64_t>(word) * kThreads * Word<T>::kElements + element;
+  }
+
+  // Before the softcap. Past the end there is no bias to read.
+  template <bool kPlain>
+  RLVR_HD float logit(int w, int i, const LogitTransform& transform, std::int64_t offset,
+                      std::int64_t end) const {
+    const float x = words[w].element(i);
+    if (kPlain || column(w, i) >= end) return x;
+    return transform.uncapped(x, offset + column(w, i));
+  }
+
+  template <bool kPlain>
+  RLVR_HD float largest(const LogitTransform& transform, std::int64_t offset,
+                        std::int64_t end) const {
+    float most = negative_infinity();
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+    for (int w = 0; w < kWords; ++w) {
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+      for (int i = 0; i < Word<T>::kElements; ++i) {
+        const float z = logit<kPlain>(w, i, transform, offset, end);
+        most = larger(most, kPlain ? z : transform.capped(z));
+      }
+    }
+    return most;
+  }
+
+  template <bool kPlain, typename Exponent>
+  RLVR_HD Sums fold(Exponent exponent_of_logit, float target_logit, const LogitTransform& transform,
+                    std::int64_t offset, std::int64_t end) const {
+    Sums sums;
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+    for (int w = 0; w < kWords; ++w) {
+#if defined(__CUDA_ARCH__)
+#pragma unroll
+#endif
+      for (int i = 0; i < Word<T>::kElements; ++i) {
+        const float z = logit<kPlain>(w, i, transform, offset, end);
+        const float exponent = exponent_of_logit(kPlain ? z : transform.capped(z));
+        const float p = fast_exp2(exponent);
+        sums.sum += p;
+        // A masked logit gives -inf * 0: the clamp makes it -150 * 0. A nan is kept by p.
+        sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);
+        if (z > target_logit) {
+          sums.above += p;
+          sums.count_above += 1;
+        }
+      }
+    }
+    return sums;
+  }
+
+  template <bool kPlain>
+  RLVR_HD Sums fold(const Reference& r, float target_logit, const LogitTransform& transform,
+                    std::int64_t offset, std::int64_t end) const {
+    if (kPlain && !r.wide) {
+      return fold<kPlain>(ExponentOf<false>{r}, target_logit, transform, offset, end);
+    }
+    return fold<kPlain>(ExponentOf<true>{r}, target_logit, transform, offset, end);
+  }
+};
+
+RLVR_HD float units_of(double temperature) { return static_cast<float>(kLog2E / temperature); }
+
+// The statistics of a row from its merged state; target_logit is capped. nats_per_unit undoes the
+// rounding of `units`.
+RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units,
+                                      double temperature, float target_logit) {
+  if (!(temperature > 0.0)) return undefined_result<float>();
+  const double target = static_cast<double>(units) * static_cast<double>(target_logit);
+  const double nats_per_unit = 1.0 / (static_cast<double>(units) * temperature);
+  const TokenResult<double> row = finalize(state, target, nats_per_unit);
+  TokenResult<float> out;
+  out.logprob = static_cast<float>(row.logprob);
+  out.entropy = static_cast<float>(row.entropy);
+  out.logsumexp = static_cast<float>(row.logsumexp);
+  out.mass_above = static_cast<float>(row.mass_above);
+  out.rank = row.rank;
+  return out;
+}
+
+}  // namespace rlvr::cuda

@@ -1,0 +1,124 @@
+"""Log-probs under the truncated distribution that top-p sampling draws from."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.scoring.inputs import (
+    check_softcap,
+    check_targets,
+    check_temperature,
+    check_tensor,
+)
+
+__all__ = ["NucleusStats", "nucleus_stats"]
+
+_CHUNK_ELEMENTS = 1 << 22  # of float64 on the CPU: what a chunk of rows may hold
+
+
+class NucleusStats(NamedTuple):
+    """The target under top-p sampling, float32 of the shape of the targets; nats."""
+
+    logprob: Any  # log(p(target) / kept_mass); -inf where the target is outside the nucleus
+    kept_mass: Any  # probability of the nucleus under the whole distribution, >= top_p
+
+
+def nucleus_stats(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    top_p: float,
+    temperature: Any = 1.0,
+    softcap: float | None = None,
+) -> NucleusStats:
+    """Log-prob of `targets` as top-p sampling draws them, and the mass that it keeps.
+
+    The nucleus is the smallest set of most likely tokens of mass >= top_p, as vLLM cuts it: a token
+    is in it if the tokens ahead of it hold less than top_p. Of tokens that tie at its edge only as
+    many are kept as are needed, in the order of their index: so does vLLM's GPU sampler (its CPU
+    fallback sorts, and keeps the same number of them, the last ones). At least one token is kept.
+
+    On CUDA the nucleus is found by counting, in at most two sweeps after the first, and tokens tie
+    where their float32 probabilities do (2^-20 of an octave); on the CPU by sorting in float64.
+
+    Args:
+        logits: [..., V] float32, bfloat16 or float16, on CPU or CUDA (V up to 524288 there).
+        targets: integers [...] in [0, V), or -100 for a row to leave out.
+        top_p: in (0, 1].
+        temperature, softcap: as in `token_stats`.
+
+    Returns:
+        NucleusStats of shape [...]; nan where `token_stats` gives nan.
+
+    Raises:
+        InvalidInputError: top_p outside (0, 1], or what `token_stats` refuses.
+
+    >>> import torch
+    >>> from rlvr_fast.scoring.nucleus import nucleus_stats
+    >>> logits = torch.log(torch.tensor([[0.5, 0.25, 0.2, 0.05]])).expand(2, 4)
+    >>> stats = nucleus_stats(logits, torch.tensor([1, 3]), top_p=0.7)
+    >>> [round(x, 4) for x in stats.kept_mass.tolist()]
+    [0.75, 0.75]
+    >>> [round(x, 4) for x in stats.logprob.tolist()]
+    [-1.0986, -inf]
+    """
+    logits = check_tensor("logits", logits)
+    leading = logits.shape[:-1]
+    targets = check_targets(targets, leading, logits.device)
+    temperature = check_temperature(temperature, leading, logits.device)
+    softcap = check_softcap(softcap)
+    if not (isinstance(top_p, (int, float)) and 0.0 < top_p <= 1.0):
+        raise InvalidInputError(f"top_p must be a number in (0, 1], got {top_p!r}")
+    if logits.device.type == "cuda":
+        from rlvr_fast.scoring import cuda
+
+        _, logprob, kept_mass = cuda.nucleus_stats(logits, targets, temperature, softcap, top_p)
+        return NucleusStats(logprob, kept_mass)
+    if logits.device.type != "cpu":
+        raise InvalidInputError(f"logits must lie on CPU or CUDA, not on {logits.device}")
+    return _sorted_nucleus(logits, targets, temperature, softcap, float(top_p))
+
+
+def _sorted_nucleus(
+    logits: torch.Tensor, targets: torch.Tensor, temperature: Any, softcap: float | None, p: float
+) -> NucleusStats:
+    """The definition itself, in float64: also what the CUDA kernel is tested against."""
+    leading, columns = targets.shape, logits.shape[-1]
+    flat, wanted = logits.reshape(-1, columns), targets.reshape(-1)
+    outside = (wanted != -100) & ((wanted < 0) | (wanted >= columns))
+    if bool(outside.any()):
+        row = int(outside.nonzero()[0])
+        raise InvalidInputError(
+            f"targets must lie in [0, {columns}) or be -100 (ignored); row {row} holds "
+            f"{int(wanted[row])}"
+        )
+    each = torch.as_tensor(temperature, dtype=torch.float64).expand(leading).reshape(-1)
+    logprob = torch.full(wanted.shape, math.nan)
+    kept_mass = torch.full(wanted.shape, math.nan)
+    rows = max(1, _CHUNK_ELEMENTS // max(columns, 1))
+    for start in range(0, len(wanted), rows):
+        here = slice(start, start + rows)
+        z = flat[here].to(torch.float64)
+        if softcap is not None:
+            z = torch.where(z.isinf(), z, softcap * torch.tanh(z / softcap))
+        z = z / each[here, None]
+        target = wanted[here]
+        defined = (target >= 0) & ~z.isnan().any(-1) & ~(z == math.inf).any(-1)
+        defined &= (z > -math.inf).any(-1) & (each[here] > 0)
+        order = z.argsort(dim=-1, descending=True, stable=True)
+        probabilities = torch.softmax(z.gather(-1, order), -1)
+        ahead = probabilities.cumsum(-1) - probabilities
+        kept = ahead < p
+        kept[:, :1] = True
+        mass = torch.where(kept, probabilities, 0.0).sum(-1) if p < 1 else torch.ones(len(z))
+        place = (order == target[:, None]).to(torch.int8).argmax(-1, keepdim=True)
+        inside = kept.gather(-1, place)[:, 0] | torch.tensor(p >= 1)
+        own = torch.log_softmax(z, -1).gather(-1, target.clamp(min=0)[:, None])[:, 0]
+        value = torch.where(inside, own - mass.double().log(), -math.inf)
+        logprob[here] = torch.where(defined, value, math.nan).float()
+        kept_mass[here] = torch.where(defined, mass.double(), math.nan).float()
+    return NucleusStats(logprob.reshape(leading), kept_mass.reshape(leading))

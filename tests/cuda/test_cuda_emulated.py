@@ -1,0 +1,277 @@
+"""The CUDA path whole, its kernels emulated on the host from the device's own source."""
+
+from __future__ import annotations
+
+import math
+
+import oracle
+import pytest
+import torch
+
+from rlvr_fast.scoring.nucleus import nucleus_stats
+
+DTYPES = [torch.float32, torch.bfloat16, torch.float16]
+# Absolute, float32 arithmetic on inputs up to |50|; the inputs themselves are exact.
+LOGPROB, ENTROPY, MASS = 2e-5, 2e-5, 2e-6
+
+
+def random_logits(rows, columns, dtype=torch.float32, scale=6.0, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, columns, generator=generator) * scale
+    return x.clamp(-50, 50).to(dtype)
+
+
+def random_targets(rows, columns, seed=1):
+    return torch.randint(0, columns, (rows,), generator=torch.Generator().manual_seed(seed))
+
+
+def assert_stats(stats, expected):
+    logprob, entropy, lse, rank, mass = expected
+    assert torch.allclose(stats.logprob.double(), logprob, rtol=1e-6, atol=LOGPROB)
+    assert torch.allclose(stats.entropy.double(), entropy, rtol=1e-6, atol=ENTROPY)
+    assert torch.allclose(stats.logsumexp.double(), lse, rtol=1e-6, atol=LOGPROB)
+    assert torch.allclose(stats.mass_above.double(), mass, rtol=1e-5, atol=MASS)
+    assert torch.equal(stats.rank.long(), rank)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [1, 2, 111, 8192, 16384, 50257])
+def test_token_stats_match_their_definition(kernels, dtype, columns):
+    x, targets = random_logits(5, columns, dtype), random_targets(5, columns)
+    stats = kernels.token_stats(x, targets, 0.6, None)
+    assert_stats(stats, oracle.token_stats(x, targets, temperature=0.6))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_softcap_and_a_temperature_for_each_row(kernels, dtype):
+    x, targets = random_logits(4, 9001, dtype), random_targets(4, 9001)
+    temperatures = torch.tensor([0.3, 0.6, 1.0, 2.5])
+    stats = kernels.token_stats(x, targets, temperatures, 30.0)
+    assert_stats(stats, oracle.token_stats(x, targets, softcap=30.0, temperature=temperatures))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_any_row_stride_and_alignment_gives_the_same_bits(kernels, dtype):
+    columns = 20011
+    x, targets = random_logits(3, columns, dtype), random_targets(3, columns)
+    expected = kernels.token_stats(x, targets, 1.0, None)
+    for shift in (1, 2, 3, 4):
+        wide = torch.full((3, columns + 13), 7.0, dtype=dtype)
+        view = wide[:, shift : shift + columns]
+        view.copy_(x)
+        for got, want in zip(kernels.token_stats(view, targets, 1.0, None), expected, strict=True):
+            assert torch.equal(got, want)
+    batch = torch.stack([x, x])[:, :-1]  # leading dimensions of two strides
+    got = kernels.token_stats(batch, targets[:2].expand(2, 2), 1.0, None)
+    assert torch.equal(got.logprob[1], expected.logprob[:2])
+    columns_apart = x.t().contiguous().t()
+    got = kernels.token_stats(columns_apart, targets, 1.0, None)
+    assert torch.equal(got.entropy, expected.entropy)
+
+
+def test_masked_logits_and_extremes(kernels):
+    columns = 10000
+    x, targets = random_logits(7, columns), random_targets(7, columns)
+    x[0, : columns - 3] = -math.inf  # a few tokens allowed
+    targets[0] = columns - 2
+    x[1] -= 1e4
+    x[2] = -1e30  # uniform, far below zero
+    x[3, targets[3]] = -math.inf  # only the target is masked
+    x[4] = -math.inf
+    x[4, 77] = 0.0  # one-hot
+    targets[4] = 77
+    x[5] = x[5].abs() * 1e6  # one token far ahead
+    x[6, 5] = -1e30
+    stats = kernels.token_stats(x, targets, 1.0, None)
+    logprob, entropy, _, rank, mass = oracle.token_stats(x, targets)
+    assert torch.allclose(stats.logprob.double(), logprob, rtol=1e-6, atol=LOGPROB)
+    assert torch.allclose(stats.entropy.double(), entropy, rtol=1e-6, atol=ENTROPY)
+    assert torch.allclose(stats.mass_above.double(), mass, atol=MASS)
+    assert torch.equal(stats.rank.long(), rank)
+    assert stats.logprob[2].item() == pytest.approx(-math.log(columns), abs=1e-6)
+    assert stats.logprob[3].item() == -math.inf
+    assert (stats.logprob[4].item(), stats.entropy[4].item()) == (0.0, 0.0)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize("column", [0, 7, 9998])
+def test_a_row_that_is_not_a_distribution_is_undefined(kernels, value, column):
+    x, targets = random_logits(3, 9999), random_targets(3, 9999)
+    x[1, column] = value
+    stats = kernels.token_stats(x, targets, 1.0, None)
+    for part in (stats.logprob, stats.entropy, stats.logsumexp, stats.mass_above):
+        assert part.isnan().tolist() == [False, True, False]
+    assert stats.rank[1].item() == -1
+    clean = kernels.token_stats(x[[0, 2]], targets[[0, 2]], 1.0, None)
+    assert torch.equal(stats.logprob[[0, 2]], clean.logprob)
+
+
+def test_rows_without_a_distribution_or_a_target(kernels):
+    x = random_logits(5, 300)
+    x[1] = -math.inf
+    x[2] = torch.finfo(torch.float32).min
+    targets = torch.tensor([-100, 3, 3, 300, 3])  # 300 is no column: on a GPU it cannot be reported
+    temperatures = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
+    stats = kernels.token_stats(x, targets, temperatures, None)
+    assert stats.logprob.isnan().all()
+    assert stats.rank.tolist() == [-1] * 5
+    empty = kernels.token_stats(x[:0], targets[:0], 1.0, None)
+    assert empty.logprob.shape == (0,)
+
+
+def test_ties_do_not_count_as_above(kernels):
+    x = torch.tensor([[2.0, 1.0, 2.0, 1.0, 0.5]])
+    stats = kernels.token_stats(x.expand(5, 5), torch.arange(5), 1.0, None)
+    assert stats.rank.tolist() == [0, 2, 0, 2, 4]
+    assert stats.mass_above[0].item() == 0.0
+
+
+@pytest.mark.parametrize("top_p", [0.05, 0.5, 0.95, 0.999, 1.0])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [0.1, 1.0, 4.0])
+def test_nucleus_is_the_sorted_one(kernels, top_p, dtype, scale):
+    columns = 5003
+    x = random_logits(40, columns, dtype, scale, seed=3)
+    targets = x.float().argsort(-1, descending=True)[torch.arange(40), torch.arange(40) * 50]
+    _, logprob, kept = kernels.nucleus_stats(x, targets, 0.8, None, top_p)
+    expected = nucleus_stats(x, targets, top_p=top_p, temperature=0.8)
+    # Where the mass comes to top_p itself, to rounding, one token more or less is as right.
+    settled = (kept - expected.kept_mass).abs() <= 2e-6
+    at_edge = torch.minimum(kept, expected.kept_mass) - top_p
+    assert (settled | (at_edge.abs() < 1e-6)).all()
+    assert settled.float().mean() >= 0.9
+    same = logprob.isinf() == expected.logprob.isinf()
+    assert same[settled].all()
+    finite = settled & ~logprob.isinf()
+    assert torch.allclose(logprob[finite], expected.logprob[finite], atol=2e-5)
+
+
+def test_ties_at_the_edge_of_the_nucleus_are_kept_in_index_order(kernels):
+    x = torch.log(torch.tensor([[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])).expand(7, 7)
+    _, logprob, kept = kernels.nucleus_stats(x, torch.arange(7), 1.0, None, 0.65)
+    assert logprob.isinf().tolist() == [False] * 4 + [True] * 3
+    assert kept.tolist() == pytest.approx([0.7] * 7, abs=1e-6)
+    expected = nucleus_stats(x, torch.arange(7), top_p=0.65)
+    assert torch.allclose(logprob[:4], expected.logprob[:4], atol=1e-6)
+
+
+def test_nucleus_of_undefined_and_masked_rows(kernels):
+    x = random_logits(4, 100)
+    x[0] = -math.inf
+    x[1, 4] = math.nan
+    x[2, :99] = -math.inf
+    _, logprob, kept = kernels.nucleus_stats(x, torch.tensor([1, 1, 1, -100]), 1.0, None, 0.9)
+    assert logprob[[0, 1, 3]].isnan().all()
+    assert kept[[0, 1, 3]].isnan().all()
+    assert (logprob[2].item(), kept[2].item()) == (-math.inf, 1.0)
+
+
+@pytest.mark.slow  # importing vLLM
+def test_nucleus_agrees_with_vllm(kernels):
+    sampler = pytest.importorskip(
+        "vllm.v1.sample.ops.topk_topp_sampler", reason="vLLM is not installed"
+    )
+    x = random_logits(16, 3000, scale=3.0, seed=9)
+    for top_p in (0.3, 0.8, 0.95):
+        masked = sampler.apply_top_k_top_p_pytorch(x.clone(), None, torch.full((16,), top_p))
+        kept = masked > -math.inf
+        for target in (0, 17, 2999):
+            targets = torch.full((16,), target)
+            _, logprob, _ = kernels.nucleus_stats(x, targets, 1.0, None, top_p)
+            assert torch.equal(logprob > -math.inf, kept[:, target])
+            want = torch.log_softmax(masked, -1)[:, target]
+            inside = kept[:, target]
+            assert torch.allclose(logprob[inside], want[inside], atol=2e-5)
+
+
+def linear_inputs(rows, columns, width, dtype, seed=5):
+    generator = torch.Generator().manual_seed(seed)
+    hidden = torch.randn(rows, width, generator=generator).to(dtype)
+    weight = (torch.randn(columns, width, generator=generator) / width**0.5 * 4).to(dtype)
+    return hidden, weight
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("columns", [1, 111, 4096, 4097, 9000])
+def test_linear_statistics_match_their_definition(kernels, dtype, columns):
+    hidden, weight = linear_inputs(7, columns, 24, dtype)
+    bias = torch.randn(columns)
+    targets = random_targets(7, columns)
+    temperatures = torch.linspace(0.5, 2.0, 7)
+    stats = kernels.linear_token_stats(hidden, weight, targets, bias, temperatures, 20.0, 0.7)
+    x = hidden.double() @ weight.double().t()
+    logprob, entropy, lse, rank, mass = oracle.token_stats(
+        x, targets, bias=bias, scale=0.7, softcap=20.0, temperature=temperatures
+    )
+    assert torch.allclose(stats.logprob.double(), logprob, atol=LOGPROB)
+    assert torch.allclose(stats.entropy.double(), entropy, atol=ENTROPY)
+    assert torch.allclose(stats.logsumexp.double(), lse, atol=LOGPROB)
+    assert torch.allclose(stats.mass_above.double(), mass, atol=MASS)
+    assert torch.equal(stats.rank.long(), rank)
+
+
+def test_linear_rows_have_the_same_bits_alone_and_in_any_batch(kernels, monkeypatch):
+    monkeypatch.setattr(kernels, "ROWS", 16)
+    hidden, weight = linear_inputs(50, 9000, 32, torch.float32)
+    targets = random_targets(50, 9000)
+    whole = kernels.linear_token_stats(hidden, weight, targets, None, 1.0, None, 1.0)
+    for row in (0, 17, 49):
+        one = slice(row, row + 1)
+        alone = kernels.linear_token_stats(hidden[one], weight, targets[one], None, 1.0, None, 1.0)
+        for got, want in zip(alone, whole, strict=True):
+            assert torch.equal(got, want[one])
+
+
+def test_linear_ties_with_the_target_are_exact(kernels):
+    hidden, weight = linear_inputs(9, 9000, 32, torch.float32)
+    weight[8500] = weight[3]  # equal logits in the first and in the overlapping last tile
+    first, last = (
+        kernels.linear_token_stats(hidden, weight, torch.full((9,), target), None, 1.0, None, 1.0)
+        for target in (3, 8500)
+    )
+    for got, want in zip(first, last, strict=True):
+        assert torch.equal(got, want)
+    below = hidden.double() @ weight.double().t()
+    assert torch.equal(first.rank.long(), (below > below[:, 3:4] + 1e-9).sum(-1))
+
+
+def test_linear_padding_of_the_vocabulary_is_left_out_by_slicing(kernels):
+    hidden, weight = linear_inputs(3, 5000, 16, torch.float32)
+    padded = torch.cat([weight, torch.zeros(120, 16)])
+    targets = random_targets(3, 5000)
+    cut = kernels.linear_token_stats(hidden, padded[:5000], targets, None, 1.0, None, 1.0)
+    exact = kernels.linear_token_stats(hidden, weight, targets, None, 1.0, None, 1.0)
+    assert torch.equal(cut.logprob, exact.logprob)
+
+
+def test_linear_ignored_targets_and_no_rows(kernels):
+    hidden, weight = linear_inputs(4, 200, 16, torch.bfloat16)
+    targets = torch.tensor([[-100, 5], [200, 7]])
+    stats = kernels.linear_token_stats(
+        hidden.reshape(2, 2, 16), weight, targets, None, 1.0, None, 1.0
+    )
+    assert stats.logprob.isnan().tolist() == [[True, False], [True, False]]
+    assert stats.rank[:, 0].tolist() == [-1, -1]
+    empty = kernels.linear_token_stats(hidden[:0], weight, targets[0, :0], None, 1.0, None, 1.0)
+    assert empty.logprob.shape == (0,)
+
+
+@pytest.mark.parametrize("columns", [1, 111, 4096, 9000])
+def test_divergence_matches_its_definition(kernels, columns):
+    hidden_p, weight_p = linear_inputs(6, columns, 24, torch.float32, seed=11)
+    hidden_q, weight_q = linear_inputs(6, columns, 40, torch.float32, seed=12)
+    targets = random_targets(6, columns)
+    targets[2] = -100
+    out = kernels.linear_divergence(hidden_p, weight_p, hidden_q, weight_q, targets, 0.9)
+    x_p, x_q = (h.double() @ w.double().t() for h, w in
+                ((hidden_p, weight_p), (hidden_q, weight_q)))  # fmt: skip
+    expected = oracle.divergence(x_p, x_q, temperature=0.9)
+    for got, want in zip(out[:4], expected, strict=True):
+        assert torch.allclose(got.double(), want, rtol=2e-6, atol=3e-5)
+    known = targets >= 0
+    want = oracle.token_stats(x_q[known], targets[known], temperature=0.9)[0]
+    assert torch.allclose(out.logprob_q[known].double(), want, atol=LOGPROB)
+    assert out.logprob_q.isnan().tolist() == [False, False, True, False, False, False]
+    same = kernels.linear_divergence(hidden_p, weight_p, hidden_p, weight_p, None, 1.0)
+    assert same.kl_pq.abs().max() < 1e-6
+    assert same.logprob_p.isnan().all()
