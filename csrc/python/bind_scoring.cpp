@@ -6,6 +6,7 @@
 
 #include "common/error.hpp"
 #include "common/parallel.hpp"
+#include "common/read_memory.hpp"
 #include "python/dlpack.hpp"
 #include "scoring/logits_stats.hpp"
 
@@ -158,6 +159,14 @@ py::tuple fold_pieces(const std::vector<double>& exponents, double target,
   return py::make_tuple(r.logprob, r.entropy, r.logsumexp, r.rank, r.mass_above);
 }
 
+std::uint64_t sum_words_of(const py::object& tensor) {
+  const BorrowedTensor borrowed(tensor);
+  const std::int64_t count = borrowed.elements();
+  const auto* words = borrowed.array<std::int64_t>(DataType::kInt64, count, "words");
+  const py::gil_scoped_release release;
+  return sum_words(reinterpret_cast<const std::uint64_t*>(words), count);
+}
+
 void raise_as(const char* name, const char* message) {
   py::set_error(py::module_::import("rlvr_fast.errors").attr(name), message);
 }
@@ -186,6 +195,8 @@ void bind_scoring(py::module_& m) {
   m.def("token_stats", &token_stats, py::arg("logits"), py::arg("targets"), py::arg("temperature"),
         py::arg("softcap"), py::arg("out"), py::arg("instruction_set") = "",
         "out: logprob, entropy, logsumexp, rank, mass_above, written in place.");
+  m.def("sum_words", &sum_words_of, py::arg("words"),
+        "Sum of an int64 tensor modulo 2^64: reads memory as fast as it goes, for benchmarks.");
   m.def("fold_pieces", &fold_pieces, py::arg("exponents"), py::arg("target"), py::arg("bounds"),
         py::arg("from_right") = false, "The fold of csrc/math, piece by piece, for tests.");
 

@@ -11,8 +11,10 @@ _HOME = {
     "AnswerIndex": "grouping",
     "compare_canonical": "normalization",
     "extract_answers": "extraction",
+    "grade_run": "grading",
     "group_answers": "grouping",
     "normalize_answers": "normalization",
+    "verify_answers": "verification",
 }
 
 __all__ = sorted(_HOME)

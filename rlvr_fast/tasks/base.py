@@ -46,6 +46,13 @@ class Verifier(Protocol):
     @property
     def equivalence(self) -> Equivalence: ...
 
+    def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        """Loads what verifying this problem needs, so that it is not on an answer's clock.
+
+        Raises InvalidInputError where the problem is not the one that was asked.
+        """
+        ...
+
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
         """Processor seconds one verification may take, where the caller asks for `timeout`."""
         ...

@@ -90,6 +90,9 @@ class GymVerifier:
     def name(self) -> str:
         return f"{generator()} {self._spec.source}"
 
+    def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        self._entry(problem_id, metadata)
+
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
         return timeout
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import logging
 import re
 from collections.abc import Mapping
@@ -38,6 +39,9 @@ class MathVerifier:
     @property
     def name(self) -> str:
         return _grader()
+
+    def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        import math_verify  # noqa: F401
 
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
         return timeout
@@ -98,10 +102,21 @@ def parse(text: str) -> tuple[Any, ...]:
 
 
 def equal(gold: str, answer: str) -> bool:
+    """Whether any reading of the gold equals any reading of the answer, as Math-Verify has it.
+
+    A comparison that fails is no match, as there; but not one that runs out of memory or stack.
+    """
     from math_verify import verify
 
-    golds, answers = list(parse(gold)), list(parse(answer))
-    return bool(verify(golds, answers, timeout_seconds=None))
+    for wanted, got in itertools.product(parse(gold), parse(answer)):
+        try:
+            if verify([wanted], [got], timeout_seconds=None, raise_on_error=True):
+                return True
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:
+            continue
+    return False
 
 
 def split_answers(text: str) -> list[str]:

@@ -1,0 +1,197 @@
+"""What the benchmarks share: interleaved timing, this machine's limits, and results as JSON.
+
+A benchmark checks its results first, then times all rivals in turn, round after round, so that a
+busy neighbour slows each of them alike; it reports medians, their spread, and ratios.
+"""
+
+from __future__ import annotations
+
+import datetime
+import gc
+import json
+import os
+import platform
+import statistics
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).resolve().parent / "results"
+_PACKAGES = ("rlvr-fast", "torch", "transformers", "numpy", "pyarrow", "polars", "vllm", "triton")
+
+
+def interleave(
+    rivals: Mapping[str, Callable[[], object]], *, rounds: int = 7, warmup: int = 1
+) -> dict[str, list[float]]:
+    """Seconds of each rival, one after another in each of `rounds` rounds."""
+    for _ in range(warmup):
+        for run in rivals.values():
+            run()
+    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    for _ in range(rounds):
+        for name, run in rivals.items():
+            gc.collect()
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return seconds
+
+
+def summary(seconds: Sequence[float]) -> dict[str, float]:
+    """Median, smallest and largest of some timings, in seconds."""
+    return {
+        "median_s": statistics.median(seconds),
+        "min_s": min(seconds),
+        "max_s": max(seconds),
+        "rounds": len(seconds),
+    }
+
+
+def read_bandwidth(gigabytes: float = 1.0) -> Callable[[], float]:
+    """A function that reads a buffer of this size with every thread; returns bytes a second.
+
+    Timed among the rivals: `interleave({"read": limit, ...})` and bytes / median.
+    """
+    import torch
+
+    from rlvr_fast import _core
+
+    words = torch.ones(int(gigabytes * (1 << 30)) // 8, dtype=torch.int64)
+
+    def read() -> float:
+        start = time.perf_counter()
+        total = _core.sum_words(words)
+        seconds = time.perf_counter() - start
+        if total != words.numel():
+            raise AssertionError("the buffer was not read whole")
+        return words.numel() * 8 / seconds
+
+    return read
+
+
+class PeakMemory:
+    """Largest resident set of this process while the context lasts, beyond what it had before.
+
+    In bytes, sampled every half millisecond from /proc; memory freed before is given back to the
+    system first, so that it is not counted as free room.
+    """
+
+    def __enter__(self) -> PeakMemory:
+        gc.collect()
+        trim_memory()
+        self.before = self.peak = resident_bytes()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+        self._thread.start()
+        return self
+
+    def _watch(self) -> None:
+        while not self._stop.wait(0.0005):
+            self.peak = max(self.peak, resident_bytes())
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+        self.peak = max(self.peak, resident_bytes())
+
+    @property
+    def extra_bytes(self) -> int:
+        return self.peak - self.before
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+def trim_memory() -> None:
+    """Gives free memory of malloc back to the system (glibc)."""
+    import ctypes
+
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):
+        return
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    cpu = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text("utf-8").splitlines():
+            if line.startswith("model name"):
+                cpu = line.split(":", 1)[1].strip()
+                break
+    memory = Path("/proc/meminfo")
+    found: dict[str, Any] = {
+        "cpu": cpu,
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": (
+            round(int(memory.read_text("ascii").split()[1]) / 2**20, 1) if memory.exists() else None
+        ),
+        "load_average": os.getloadavg()[0],
+        "system": f"{platform.system()} {platform.release().split('-')[0]}",
+    }
+    try:
+        from rlvr_fast import _core
+
+        found["instruction_sets"] = _core.instruction_sets()
+    except ImportError:
+        pass
+    try:
+        import torch
+
+        if torch.cuda.is_available():
+            found["gpu"] = torch.cuda.get_device_name()
+            found["cuda"] = torch.version.cuda
+    except ImportError:
+        pass
+    return found
+
+
+def versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def commit() -> str | None:
+    run = subprocess.run(
+        ["git", "-C", str(RESULTS.parent), "rev-parse", "--short", "HEAD"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.stdout.strip() or None
+
+
+def record(name: str, rows: Sequence[Mapping[str, Any]], out: Path | None = None) -> Path:
+    """Writes bench/results/NAME.json: the rows, with machine, versions, date and commit.
+
+    A row says what was measured ("what"), its figures with their units in their names, and where
+    there is one the target ("target") and whether it was met ("met").
+    """
+    folder = out or RESULTS
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    value = {
+        "name": name,
+        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "commit": commit(),
+        "machine": machine(),
+        "versions": versions(),
+        "rows": [dict(row) for row in rows],
+    }
+    path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    for row in rows:
+        print(json.dumps(row))
+    return path

@@ -1,0 +1,1 @@
+"""The parts of `examples/train_demo_pair.py`: problems, traces, tokenizer, model, trainings."""

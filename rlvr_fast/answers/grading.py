@@ -1,0 +1,381 @@
+"""From completions to verdicts: each distinct answer is extracted, grouped and verified once."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rlvr_fast import __version__
+from rlvr_fast.answers.distinct import DistinctAnswers
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, POLICIES, Policy, extract_answers
+from rlvr_fast.answers.journal import VerdictJournal, pair_key
+from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
+from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.progress import Progress
+from rlvr_fast.store import Run
+from rlvr_fast.tasks import Verdict, Verifier, load_verifier
+
+__all__ = ["CANONICAL_GRADER", "grade_run"]
+
+CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
+# Completions extracted at once: bounds memory by this much text, and by one samples part.
+BATCH_BYTES = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class GradedTask:
+    """How the answers of one task are found and verified."""
+
+    name: str
+    spec: str
+    policy: Policy
+    verifier: Verifier
+
+
+def grade_run(
+    run: Run,
+    *,
+    policy: str = "auto",
+    workers: int | None = None,
+    timeout: float = 5.0,
+    memory_mb: int = DEFAULT_MEMORY_MB,
+    regrade: bool = False,
+    audit: int = 0,
+    progress: Progress | None = None,
+) -> pa.Table:
+    """Extracts, groups and verifies the answers of a run; resumes, and tops up after more samples.
+
+    Writes the answers/ parts, grading.json and grades.parquet (docs/design.md), and keeps what the
+    worker processes decide in verdicts.jsonl as they decide it: after kill -9 nothing that was
+    extracted or decided is done again. An answer whose canonical form settles it is decided at
+    once; the others go to their task's verifier in isolated processes (docs/grading.md).
+
+    Args:
+        run: a run with samples.
+        policy: how answers are extracted, one of `POLICIES`. With "auto", code tasks take the last
+            code block.
+        workers: verifying processes; default one a processor. Verdicts do not depend on it.
+        timeout: processor seconds of one verification; passed, the verdict is `timeout`.
+        memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
+        regrade: where the run was graded with another policy or version, throw its answers and
+            grades away and grade anew, instead of refusing.
+        audit: verify a sample of this many verdicts once more by other means; see `audit_run`.
+        progress: called with the stages "extract" (completions) and "verify" (distinct answers).
+
+    Returns:
+        The table of grades.parquet: one row a distinct answer, and one with answer_id -1 and
+        verdict "unparsed" for each problem with completions that gave none.
+
+    Raises:
+        InvalidInputError: an unknown policy, a problem without the gold its verifier needs, a task
+            whose file or package has changed.
+        RunDirectoryError: no samples; graded otherwise before (see regrade); another writer.
+        MissingDependencyError: the run has code tasks and bubblewrap is missing.
+    """
+    if policy not in POLICIES:
+        raise InvalidInputError(
+            f"unknown extraction policy {policy!r}; known: {', '.join(POLICIES)}"
+        )
+    if not timeout > 0:
+        raise InvalidInputError(f"timeout should be a positive number of seconds, got {timeout}")
+    if workers is not None and workers < 1:
+        raise InvalidInputError(f"expected at least 1 worker, got {workers}")
+    tell = progress or (lambda stage, done, total: None)
+    with run.writing():
+        total = int(run.num_samples("samples").sum())
+        if not total:
+            raise RunDirectoryError(
+                f"{run.path}: no samples to grade; sample first (rlvr-fast sample)"
+            )
+        tasks = _tasks(run, policy)
+        settings = _settings(tasks, policy)
+        _check_settings(run, settings, regrade)
+        run.write_json("grading.json", settings)
+        problems = run.problems()
+        owners = problems["task"].to_pylist()
+        exact = [tasks[name].verifier.equivalence == "exact" for name in owners]
+        distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
+        _extract(run, tasks, owners, distinct, total, tell)
+        outcomes = _decide(run, tasks, problems, distinct, workers, timeout, memory_mb, tell)
+        grades = _grades(distinct, outcomes, settings["tasks"], owners)
+        run.write_table("grades.parquet", grades)
+        verdicts = Counter[str]()
+        for verdict, count in zip(
+            grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
+        ):
+            verdicts[verdict] += count
+        settings |= {
+            "limits": {
+                "timeout": timeout,
+                "memory_mb": memory_mb,
+                "max_answer_bytes": MAX_ANSWER_BYTES,
+            },
+            "graded": {
+                "completions": total,
+                "distinct_answers": len(distinct),
+                "decided_by_canonical_form": sum(
+                    outcome.grader == CANONICAL_GRADER for outcome in outcomes
+                ),
+                "verdicts": {name: verdicts[name] for name in get_args(Verdict)},
+            },
+        }
+        run.write_json("grading.json", settings)
+        if audit:
+            from rlvr_fast.answers.audit import audit_run
+
+            audit_run(run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb)
+        return run.read_table("grades.parquet")
+
+
+def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
+    specs = {task["name"]: task["spec"] for task in run.info.tasks}
+    tasks: dict[str, GradedTask] = {}
+    for name in pc.unique(run.problems()["task"]).to_pylist():
+        if name not in specs:
+            raise RunDirectoryError(
+                f"{run.path}: problems.parquet has problems of task {name!r}, which run.json does "
+                f"not name (it names {', '.join(map(repr, specs)) or 'none'})"
+            )
+        verifier = load_verifier(specs[name])
+        program = policy == "auto" and specs[name].startswith("code:")
+        chosen: Policy = "code_block" if program else policy  # type: ignore[assignment]
+        tasks[name] = GradedTask(name, specs[name], chosen, verifier)
+        if specs[name].startswith("code:"):
+            from rlvr_fast.tasks.sandbox import require_sandbox
+
+            require_sandbox()
+    return tasks
+
+
+def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
+    return {
+        "format": 1,
+        "policy": policy,
+        "canonical": CANONICAL_GRADER,
+        "tasks": {
+            task.name: {
+                "policy": task.policy,
+                "equivalence": task.verifier.equivalence,
+                "verifier": task.verifier.name,
+            }
+            for task in tasks.values()
+        },
+    }
+
+
+def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> None:
+    """Answers of two policies, or canonical forms of two versions, are never mixed in a run."""
+    before = run.read_json("grading.json")
+    if before is None:
+        if not run.parts("answers"):
+            return
+        said = "its answers/ were extracted by an unknown policy (grading.json is missing)"
+    else:
+        differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
+        if not differing:
+            return
+        key = differing[0]
+        said = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
+    if not regrade:
+        raise RunDirectoryError(
+            f"{run.path}: {said}. Grade it as before, or with regrade=True (rlvr-fast grade "
+            "--regrade), which throws its answers and grades away and keeps its samples"
+        )
+    (run.path / "grades.parquet").unlink(missing_ok=True)
+    (run.path / "audit.json").unlink(missing_ok=True)
+    if (run.path / "answers").is_dir():
+        shutil.rmtree(run.path / "answers")
+
+
+# -- extraction ----------------------------------------------------------------------------------
+
+
+def _extract(
+    run: Run,
+    tasks: dict[str, GradedTask],
+    owners: Sequence[str],
+    distinct: DistinctAnswers,
+    total: int,
+    tell: Progress,
+) -> None:
+    done = 0
+    for _, part in run.iter_parts("answers", ["problem_id", "answer", "answer_id"]):
+        known = part["answer_id"].to_numpy()
+        distinct.add(part["problem_id"], part["answer"], known)
+        done += len(part)
+    if done == total:
+        return
+    tell("extract", done, total)
+    waiting: list[pa.Table] = []
+    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text"]):
+        new = ~run.has_rows("answers", part.select(["problem_id", "sample_index"]))
+        if new.any():
+            waiting.append(part if new.all() else part.filter(pa.array(new)))
+        if sum(table.nbytes for table in waiting) > BATCH_BYTES:
+            done += _extract_batch(run, tasks, owners, distinct, waiting)
+            tell("extract", done, total)
+            waiting = []
+    if waiting:
+        done += _extract_batch(run, tasks, owners, distinct, waiting)
+        tell("extract", done, total)
+
+
+def _extract_batch(
+    run: Run,
+    tasks: dict[str, GradedTask],
+    owners: Sequence[str],
+    distinct: DistinctAnswers,
+    waiting: list[pa.Table],
+) -> int:
+    rows = pa.concat_tables(waiting)
+    policies = {task.policy for task in tasks.values()}
+    for policy in sorted(policies):
+        if len(policies) > 1:  # code tasks beside others
+            ids = [
+                problem_id
+                for problem_id, owner in zip(distinct.problems, owners, strict=True)
+                if tasks[owner].policy == policy
+            ]
+            chosen = rows.filter(pc.is_in(rows["problem_id"], pa.array(ids, pa.string())))
+        else:
+            chosen = rows
+        if not len(chosen):
+            continue
+        answers, statuses = extract_answers(chosen["text"], policy=policy)
+        numbers = distinct.add(chosen["problem_id"], answers)
+        run.append(
+            "answers",
+            pa.table(
+                {
+                    "problem_id": chosen["problem_id"],
+                    "sample_index": chosen["sample_index"],
+                    "answer": answers,
+                    "status": statuses,
+                    "answer_id": pa.array(numbers, pa.int32()),
+                }
+            ),
+        )
+    return len(rows)
+
+
+# -- verdicts ------------------------------------------------------------------------------------
+
+
+def _decide(
+    run: Run,
+    tasks: dict[str, GradedTask],
+    problems: pa.Table,
+    distinct: DistinctAnswers,
+    workers: int | None,
+    timeout: float,
+    memory_mb: int,
+    tell: Progress,
+) -> list[Outcome]:
+    names = problems["problem_id"].to_pylist()
+    owners = problems["task"].to_pylist()
+    golds = problems["gold"].to_pylist()
+    metadata = [json.loads(text) for text in problems["metadata"].to_pylist()]
+    for name, owner, gold in zip(names, owners, golds, strict=True):
+        if gold is None and tasks[owner].verifier.equivalence == "canonical":
+            raise InvalidInputError(
+                f"{run.path}: problem {name!r} of task {owner!r} has no gold answer to verify with"
+            )
+    outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
+    undecided = [number for number, outcome in enumerate(outcomes) if outcome is None]
+    with VerdictJournal(
+        run.path / "verdicts.jsonl", timeout=timeout, memory_mb=memory_mb
+    ) as journal:
+        waiting: list[tuple[int, str, Pair]] = []
+        for number in undecided:
+            owner = distinct.problem[number]
+            task = tasks[owners[owner]]
+            key = pair_key(task.verifier.name, names[owner], golds[owner], distinct.text[number])
+            outcomes[number] = journal.get(key)
+            if outcomes[number] is None:
+                pair = Pair(
+                    task.spec, names[owner], golds[owner], metadata[owner], distinct.text[number]
+                )
+                waiting.append((number, key, pair))
+        done = len(undecided) - len(waiting)
+        if waiting:
+            tell("verify", done, len(undecided))
+
+        def decided(place: int, outcome: Outcome) -> None:
+            nonlocal done
+            number, key, _ = waiting[place]
+            journal.add(key, outcome)
+            outcomes[number] = outcome
+            done += 1
+            tell("verify", done, len(undecided))
+
+        verify_pairs(
+            [pair for _, _, pair in waiting],
+            decided,
+            workers=workers,
+            timeout=timeout,
+            memory_mb=memory_mb,
+        )
+    return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _by_canonical_form(
+    distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
+) -> list[Outcome | None]:
+    """Verdicts that canonical forms settle; None for those that are left to verifiers."""
+    gold_forms = normalize_answers(pa.array(golds, pa.large_string())).to_pylist()
+    outcomes: list[Outcome | None] = [None] * len(distinct)
+    places = [place for place, form in enumerate(distinct.canonical) if form is not None]
+    compared = compare_canonical(
+        pa.array([gold_forms[distinct.problem[place]] for place in places], pa.large_string()),
+        pa.array([distinct.canonical[place] for place in places], pa.large_string()),
+    )
+    same = Outcome("correct", CANONICAL_GRADER)
+    other = Outcome("incorrect", CANONICAL_GRADER)
+    for place, comparison in zip(places, compared, strict=True):
+        about = metadata[distinct.problem[place]]
+        if comparison == "equal":
+            outcomes[place] = same
+        elif comparison == "different" and not (
+            # two values within a stated tolerance, or one list in another notation
+            about.get("tolerance") or about.get("multiple_answers")
+        ):
+            outcomes[place] = other
+    return outcomes
+
+
+def _grades(
+    distinct: DistinctAnswers,
+    outcomes: Sequence[Outcome],
+    settings: dict[str, Any],
+    owners: Sequence[str],
+) -> pa.Table:
+    without = np.flatnonzero(distinct.without_answer)
+    problem = np.concatenate([without, np.asarray(distinct.problem, np.int64)])
+    answer_id = np.concatenate([np.full(len(without), -1), np.arange(len(distinct))])
+    counts = np.concatenate([distinct.without_answer[without], distinct.counts])
+    shown = [None] * len(without) + [distinct.shown(number) for number in range(len(distinct))]
+    verdicts = ["unparsed"] * len(without) + [outcome.verdict for outcome in outcomes]
+    graders = [f"extraction {settings[owners[place]]['policy']}" for place in without.tolist()]
+    graders += [outcome.grader for outcome in outcomes]
+    order = pa.array(np.lexsort((answer_id, problem)))
+    names = pa.array(distinct.problems, pa.string()).take(pa.array(problem))
+    table = pa.table(
+        {
+            "problem_id": names,
+            "answer_id": pa.array(answer_id, pa.int32()),
+            "canonical": pa.array(shown, pa.large_string()),
+            "count": pa.array(counts, pa.int64()),
+            "verdict": pa.array(verdicts, pa.string()),
+            "grader": pa.array(graders, pa.string()),
+        }
+    )
+    return table.take(order)

@@ -1,0 +1,165 @@
+"""One verifying process: `python -m rlvr_fast.answers.worker_main MEMORY_MB GUARDED`.
+
+Reads one JSON object a line (id, spec, problem_id, gold, metadata, answer, limit) and writes one a
+line (id, verdict, grader, detail) in the same order. It never decides for itself that it takes too
+long: the kernel ends it after `limit` processor seconds, and whoever started it after a wall time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import resource
+import signal
+import sys
+import time
+from typing import Any
+
+MEBIBYTE = 1 << 20
+
+# What verifiers have no need of. Several evaluate an answer as Python through sympy's parse_expr,
+# so an answer may be a program. These hooks, a minimal environment, no writable files and the
+# limits are a second fence: they are not bubblewrap, in which programs are run on purpose.
+FORBIDDEN = (
+    "ctypes.",
+    "ftplib.",
+    "glob.",
+    "http.",
+    "os.chflags",
+    "os.chmod",
+    "os.chown",
+    "os.exec",
+    "os.fork",
+    "os.forkpty",
+    "os.fwalk",
+    "os.kill",
+    "os.killpg",
+    "os.link",
+    "os.lockf",
+    "os.mkdir",
+    "os.posix_spawn",
+    "os.putenv",
+    "os.remove",
+    "os.removexattr",
+    "os.rename",
+    "os.rmdir",
+    "os.setxattr",
+    "os.spawn",
+    "os.startfile",
+    "os.symlink",
+    "os.system",
+    "os.truncate",
+    "os.unsetenv",
+    "os.utime",
+    "pty.",
+    "shutil.",
+    "signal.pthread_kill",
+    "smtplib.",
+    "socket.",
+    "sqlite3.",
+    "subprocess.",
+    "tempfile.",
+    "urllib.",
+    "webbrowser.",
+)
+
+
+def main() -> None:
+    memory_mb, guarded = int(sys.argv[1]), sys.argv[2] == "1"
+    requests, replies = _channel()
+    _die_with_parent()
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if guarded:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
+    from rlvr_fast.tasks import load_verifier
+
+    if guarded:
+        sys.addaudithook(_guard)  # there is no way to take it off again
+        time.sleep = _no_sleep  # type: ignore[assignment]  # would hold up the worker until the wall time is over
+    signal.signal(signal.SIGPROF, signal.SIG_DFL)
+    replies.write(json.dumps({"ready": True}) + "\n")
+    replies.flush()
+    for line in requests:
+        request = json.loads(line)
+        reply = _verify(load_verifier, request)
+        replies.write(json.dumps({"id": request["id"], **reply}) + "\n")
+        replies.flush()
+
+
+def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
+    try:
+        verifier = load_verifier(request["spec"])  # trusted, and not on the answer's clock
+        grader = verifier.name
+        verifier.prepare(request["problem_id"], request["metadata"])
+    except Exception as error:
+        return {"fatal": str(error) or type(error).__name__}
+    try:
+        # The processor's clock and not the wall's: what else the machine does decides no verdict.
+        signal.setitimer(signal.ITIMER_PROF, request["limit"])
+        _Clock.running = True
+        try:
+            verdict = verifier.verify(
+                request["problem_id"], request["gold"], request["metadata"], request["answer"]
+            )
+        finally:
+            _Clock.running = False
+            signal.setitimer(signal.ITIMER_PROF, 0)
+        return {"verdict": verdict, "grader": grader, "detail": ""}
+    except MemoryError:
+        gc.collect()
+        return {"verdict": "error", "grader": grader, "detail": "memory"}
+    except BaseException as error:
+        with contextlib.suppress(Exception):
+            text = f"{type(error).__name__}: {error}"
+            return {"verdict": "error", "grader": grader, "detail": text[:400]}
+        return {"verdict": "error", "grader": grader, "detail": type(error).__name__}
+
+
+def _channel() -> tuple[Any, Any]:
+    """The pipes to the parent, under numbers that a verifier that prints or reads cannot hit."""
+    incoming, outgoing = os.dup(0), os.dup(1)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    requests = os.fdopen(incoming, encoding="utf-8", errors="surrogatepass")
+    replies = os.fdopen(outgoing, "w", encoding="utf-8", errors="surrogatepass")
+    return requests, replies
+
+
+class _Clock:
+    """Whether an answer is being verified; libraries that are being loaded may do more."""
+
+    running = False
+
+
+def _no_sleep(seconds: float) -> None:
+    raise PermissionError("an answer may not sleep")
+
+
+def _guard(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _Clock.running:
+        return
+    if event.startswith(FORBIDDEN):
+        raise PermissionError(f"an answer may not do {event}")
+    if event == "open":
+        mode, flags = arguments[1], arguments[2]
+        writing = isinstance(mode, str) and any(letter in mode for letter in "wax+")
+        if writing or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
+            raise PermissionError("an answer may not write files")
+
+
+def _die_with_parent() -> None:
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    set_parent_death_signal = 1  # prctl(2), PR_SET_PDEATHSIG
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,294 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from grading_runs import add_samples, boxed, make_run, tagged, verdicts
+
+from rlvr_fast.answers import grade_run
+from rlvr_fast.answers.grading import CANONICAL_GRADER
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.store import Run
+
+COUNTDOWN = "reasoning_gym:countdown?max_numbers=3&min_numbers=3&seed=7&size=2"
+
+
+def math_file(tmp_path, golds, **fields):
+    path = tmp_path / "sums.jsonl"
+    rows = [
+        {"id": i, "question": f"Question {i}?", "answer": gold, **fields}
+        for i, gold in enumerate(golds)
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return f"math:{path}"
+
+
+def count_verifications(monkeypatch):
+    """The pairs that grade_run sends to worker processes; they are verified for real."""
+    from rlvr_fast.answers import grading
+
+    sent = []
+    real = grading.verify_pairs
+
+    def counting(pairs, *args, **kwargs):
+        sent.extend((pair.problem_id, pair.answer) for pair in pairs)
+        return real(pairs, *args, **kwargs)
+
+    monkeypatch.setattr(grading, "verify_pairs", counting)
+    return sent
+
+
+def test_reasoning_gym_and_mathematics_are_graded_through_one_path(tmp_path, monkeypatch):
+    sent = count_verifications(monkeypatch)
+    run, problems = make_run(tmp_path / "run", [COUNTDOWN, math_file(tmp_path, ["1/2", "x^2-1"])])
+    gold = problems[0].gold
+    add_samples(
+        run,
+        {
+            "countdown/0": [tagged(gold), tagged(gold), tagged(f"({gold})"), tagged("1 + 1"), "?"],
+            "sums/0": [boxed("0.5"), boxed(r"\frac12"), boxed("2"), "\\boxed{1", boxed("1/2")],
+            "sums/1": [boxed("(x-1)(x+1)"), boxed("(x - 1)(x + 1)"), boxed("x^2"), boxed("")],
+        },
+    )
+    grades = grade_run(run, workers=2)
+    assert verdicts(run) == {
+        ("countdown/0", None): ("unparsed", 1),
+        ("countdown/0", gold): ("correct", 2),
+        ("countdown/0", f"({gold})"): ("correct", 1),
+        ("countdown/0", "1 + 1"): ("incorrect", 1),
+        ("sums/0", None): ("unparsed", 1),
+        ("sums/0", "1/2"): ("correct", 3),
+        ("sums/0", "2"): ("incorrect", 1),
+        ("sums/1", None): ("unparsed", 1),
+        **{key: value for key, value in verdicts(run).items() if key[0] == "sums/1" and key[1]},
+    }
+    by_answer = {shown: v for (name, shown), v in verdicts(run).items() if name == "sums/1"}
+    assert sorted(by_answer.values()) == [("correct", 2), ("incorrect", 1), ("unparsed", 1)]
+    assert len(sent) == len(set(sent))  # each distinct pair once
+    assert {answer for name, answer in sent if name == "countdown/0"} == {
+        gold, f"({gold})", "1 + 1",
+    }  # fmt: skip
+    assert not [pair for pair in sent if pair[0] == "sums/0"]  # numbers need no verifier
+    samples = run.num_samples("samples")
+    counts = dict.fromkeys(run.problems()["problem_id"].to_pylist(), 0)
+    for row in grades.to_pylist():
+        counts[row["problem_id"]] += row["count"]
+    assert list(counts.values()) == samples.tolist()
+
+
+def test_answer_ids_of_rows_and_grades_agree(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1", "2"])])
+    add_samples(run, {"sums/0": [boxed("1"), "no", boxed("3")], "sums/1": [boxed("1"), boxed("2")]})
+    grades = grade_run(run)
+    rows = run.read("answers").to_pylist()
+    assert [row["answer_id"] for row in rows] == [0, -1, 1, 2, 3]
+    assert [row["status"] for row in rows] == ["found", "missing", "found", "found", "found"]
+    graded = {row["answer_id"]: row for row in grades.to_pylist()}
+    assert graded[1]["canonical"] == "3"
+    assert graded[2]["problem_id"] == "sums/1"
+    assert graded[0]["grader"] == CANONICAL_GRADER
+    assert graded[-1]["verdict"] == "unparsed"
+
+
+def test_grading_again_changes_nothing_and_verifies_nothing(tmp_path, monkeypatch):
+    run, problems = make_run(tmp_path / "run", [COUNTDOWN])
+    add_samples(run, {p.problem_id: [tagged(p.gold), tagged("1 + 1")] for p in problems})
+    first = grade_run(run)
+    parts = [part.stat().st_mtime_ns for part in run.parts("answers")]
+    sent = count_verifications(monkeypatch)
+    assert grade_run(Run.open(run.path)).equals(first)
+    assert sent == []
+    assert [part.stat().st_mtime_ns for part in run.parts("answers")] == parts
+
+
+def test_a_top_up_extracts_new_rows_and_verifies_new_answers_only(tmp_path, monkeypatch):
+    run, problems = make_run(tmp_path / "run", [COUNTDOWN])
+    gold = problems[0].gold
+    add_samples(run, {"countdown/0": [tagged(gold), tagged("1 + 1")]})
+    before = grade_run(run)
+    add_samples(run, {"countdown/0": [tagged("1 + 1"), tagged("2 + 2"), "none"]}, first=2)
+    sent = count_verifications(monkeypatch)
+    after = grade_run(run)
+    assert sent == [("countdown/0", "2 + 2")]
+    assert len(run.read("answers")) == 5
+    ids = dict(zip(after["canonical"].to_pylist(), after["answer_id"].to_pylist(), strict=True))
+    for row in before.to_pylist():
+        assert ids[row["canonical"]] == row["answer_id"]  # a top-up renumbers nothing
+    assert verdicts(run) == {
+        ("countdown/0", None): ("unparsed", 1),
+        ("countdown/0", gold): ("correct", 1),
+        ("countdown/0", "1 + 1"): ("incorrect", 2),
+        ("countdown/0", "2 + 2"): ("incorrect", 1),
+    }
+
+
+@pytest.mark.slow
+def test_verdicts_do_not_depend_on_workers_or_on_the_order_of_completions(tmp_path):
+    hard = ["x^2-1", "(x-1)(x+1)", "x^2+1", r"\frac{x^3-x}{x}", "1/0", "10^{10^{10}}", "x", "y"]
+    tables = []
+    for workers, answers in ((1, hard), (3, hard[::-1])):
+        run, _ = make_run(tmp_path / f"run{workers}", [math_file(tmp_path, ["x^2-1"])])
+        add_samples(run, {"sums/0": [boxed(answer) for answer in answers]})
+        grade_run(run, workers=workers, timeout=1.0)
+        tables.append(verdicts(run))
+    assert tables[0] == tables[1]
+    assert {verdict for verdict, _ in tables[0].values()} == {"correct", "incorrect", "timeout"}
+
+
+def test_another_policy_is_refused_and_regrading_starts_clean(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
+    add_samples(run, {"sums/0": [tagged("1") + boxed("2")]})
+    grade_run(run, policy="boxed")
+    assert verdicts(run)[("sums/0", "2")] == ("incorrect", 1)
+    with pytest.raises(
+        RunDirectoryError, match=r"graded with policy 'boxed', now 'answer_tag'.*reg"
+    ):
+        grade_run(run, policy="answer_tag")
+    grade_run(run, policy="answer_tag", regrade=True)
+    assert verdicts(run) == {("sums/0", "1"): ("correct", 1)}
+    assert run.read_json("grading.json")["policy"] == "answer_tag"
+
+
+@pytest.mark.slow
+def test_other_limits_try_timeouts_again_and_keep_what_was_decided(tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["x^2-1"])])
+    add_samples(run, {"sums/0": [boxed("10^{10^{10}}"), boxed("(x-1)(x+1)")]})
+    grade_run(run, timeout=1.0)
+    sent = count_verifications(monkeypatch)
+    grade_run(run, timeout=1.5)
+    assert sent == [("sums/0", "10^{10^{10}}")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"policy": "box"}, "unknown extraction policy 'box'; known: auto"),
+        ({"timeout": 0}, "positive number of seconds"),
+        ({"workers": 0}, "at least 1 worker"),
+    ],
+)
+def test_bad_arguments_are_named(tmp_path, arguments, said):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
+    with pytest.raises(InvalidInputError, match=said):
+        grade_run(run, **arguments)
+
+
+def test_a_run_without_samples_is_refused(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
+    with pytest.raises(RunDirectoryError, match="no samples to grade"):
+        grade_run(run)
+
+
+def test_progress_counts_completions_and_answers(tmp_path):
+    run, problems = make_run(tmp_path / "run", [COUNTDOWN])
+    add_samples(run, {p.problem_id: [tagged(p.gold), tagged("1 + 1")] for p in problems})
+    told = []
+    grade_run(run, progress=lambda *about: told.append(about))
+    assert told[0] == ("extract", 0, 4)
+    assert ("extract", 4, 4) in told
+    assert told[-1] == ("verify", 4, 4)
+
+
+KILLED = """
+import os, sys
+from rlvr_fast.answers import grade_run
+from rlvr_fast.store import Run
+def tell(stage, done, total):
+    print(stage, done, flush=True)
+grade_run(Run.open(sys.argv[1]), workers=2, progress=tell)
+"""
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run", [COUNTDOWN])
+    answers = [tagged(f"{n} + {n}") for n in range(3000)]
+    add_samples(run, {"countdown/0": answers})
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(run.path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    for line in process.stdout:
+        if line.startswith("verify") and int(line.split()[1]) >= 200:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    journal = run.path / "verdicts.jsonl"
+    with journal.open("ab") as file:
+        file.write(b'{"key": "cut off in the mid')
+    kept = journal.read_bytes().count(b"\n")
+    assert 200 <= kept < 3000
+    assert not (run.path / "grades.parquet").exists()
+    sent = count_verifications(monkeypatch)
+    grade_run(Run.open(run.path), workers=2)
+    assert len(sent) == 3000 - kept
+    assert set(verdicts(run).values()) == {("incorrect", 1)}
+    keys = [json.loads(line)["key"] for line in journal.read_text().splitlines()]
+    assert len(keys) == len(set(keys)) == 3000
+    other, _ = make_run(tmp_path / "other", [COUNTDOWN])
+    add_samples(other, {"countdown/0": answers})
+    assert grade_run(other, workers=1).equals(run.read_table("grades.parquet"))
+
+
+@pytest.mark.slow
+def test_workers_die_with_their_parent(tmp_path):
+    run, _ = make_run(tmp_path / "run", [COUNTDOWN])
+    add_samples(run, {"countdown/0": [tagged(f"{n} + {n}") for n in range(2000)]})
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(run.path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    for line in process.stdout:
+        if line.startswith("verify") and int(line.split()[1]) >= 20:
+            break
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    assert len(children) == 2
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{child}").exists() for child in children):
+        assert time.monotonic() < deadline, "a worker outlived its parent"
+        time.sleep(0.05)
+
+
+def test_counts_of_many_completions_need_no_more_than_their_distinct_answers(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["7", "8"])])
+    rng = np.random.default_rng(0)
+    drawn = rng.integers(0, 50, size=(2, 20_000))
+    for problem in range(2):
+        run.append(
+            "samples",
+            pa.table(
+                {
+                    "problem_id": [f"sums/{problem}"] * 20_000,
+                    "sample_index": pa.array(range(20_000), pa.int32()),
+                    "text": [boxed(str(n)) for n in drawn[problem]],
+                    "token_ids": [[1]] * 20_000,
+                    "finish_reason": ["stop"] * 20_000,
+                    "seed": pa.nulls(20_000, pa.int64()),
+                }
+            ),
+        )
+    grade_run(run)
+    for problem in range(2):
+        values, counts = np.unique(drawn[problem], return_counts=True)
+        assert {
+            shown: count
+            for (name, shown), (_, count) in verdicts(run).items()
+            if name == f"sums/{problem}"
+        } == {str(v): int(c) for v, c in zip(values, counts, strict=True)}
+        assert verdicts(run)[(f"sums/{problem}", str(7 + problem))][0] == "correct"
