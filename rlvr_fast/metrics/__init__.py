@@ -62,7 +62,6 @@ from rlvr_fast.metrics.nulls import (
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.peers import cover_at, g_pass_at_k, pass_hat_k
 from rlvr_fast.metrics.planning import Plan, decision_limits, plan
-from rlvr_fast.metrics.posterior import posterior_pass_at_k, posterior_support
 from rlvr_fast.metrics.significance import FisherTests, fisher_tests, sign_test
 from rlvr_fast.metrics.summaries import (
     AccuracyHistogram,
@@ -144,8 +143,6 @@ __all__ = [
     "pass_hat_k",
     "perplexity",
     "plan",
-    "posterior_pass_at_k",
-    "posterior_support",
     "ratio_interval",
     "sign_test",
     "solvable_coverage",

@@ -20,6 +20,7 @@ from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import (
+    Bools,
     Counts,
     Floats,
     as_counts,
@@ -187,17 +188,20 @@ class ExpectedShift:
         return float(self.ratios.nscr)
 
 
-def _label_masses(bn: Counts, bc: Counts, rn: Counts, rc: Counts, k: int | None) -> Floats:
+def _label_masses(
+    bn: Counts, bc: Counts, rn: Counts, rc: Counts, k: int | None
+) -> tuple[Floats, Bools]:
     """[problems, 4] unbiased chances of P, E, S, O when each model is drawn k times (common depth).
 
-    Rows of problems without k samples of both models are left out.
+    Rows of problems without k samples of both models are left out; the mask says which remain.
     """
     depth = np.minimum(bn, rn) if k is None else np.full_like(bn, int(as_ks(k)))
     usable = (depth > 0) & (depth <= bn) & (depth <= rn)
     bn, bc, rn, rc, depth = (a[usable] for a in (bn, bc, rn, rc, depth))
     base = -np.expm1(log_all_miss(bn, bc, depth))
     rl = -np.expm1(log_all_miss(rn, rc, depth))
-    return np.stack([base * rl, (1 - base) * rl, base * (1 - rl), (1 - base) * (1 - rl)], axis=1)
+    labels = [base * rl, (1 - base) * rl, base * (1 - rl), (1 - base) * (1 - rl)]
+    return np.stack(labels, axis=1), usable
 
 
 def expected_support_shift(
@@ -220,7 +224,7 @@ def expected_support_shift(
     1.0
     """
     bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
-    masses = _label_masses(bn, bc, rn, rc, k)
+    masses, _ = _label_masses(bn, bc, rn, rc, k)
     p, e, s, o = (float(v) for v in masses.sum(axis=0))
     return ExpectedShift(p, e, s, o, skipped=len(bn) - len(masses))
 
@@ -279,6 +283,7 @@ def support_interval(
     rl_samples: ArrayLike,
     *,
     k: int | None = None,
+    groups: ArrayLike | None = None,
     level: float = 0.95,
     replicates: int = 4000,
     seed: int = 0,
@@ -289,18 +294,28 @@ def support_interval(
     the module's text). A ratio that is 0/0 in the data has nan as its value and limits that say how
     little is known.
 
+    ``groups``: where rows are not problems but distinct answers of them, the problem (0-based) of
+    each row. Whole problems are then resampled, since answers of one problem compete for its draws.
+
     >>> s = support_interval([4, 0, 1, 0] * 9, 16, [3, 0, 0, 1] * 9, 16)
     >>> s.srr.value, bool(s.srr.low < 0.5 < s.srr.high)
     (0.5, True)
     """
     bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
-    masses = _label_masses(bn, bc, rn, rc, k)
+    masses, usable = _label_masses(bn, bc, rn, rc, k)
+    rows_used = len(masses)
+    if groups is not None:
+        index = as_counts("groups", groups)
+        same_length({"groups": index, "base_correct": bc})
+        _, index = np.unique(index[usable], return_inverse=True)
+        columns = [np.bincount(index, weights=column) for column in masses.T]
+        masses = np.stack(columns, axis=1)
     rng = np.random.default_rng(seed)
     sums = np.empty((check_replicates(replicates), 4))
     for rows, weights in weight_blocks(len(masses), replicates, rng):
         sums[rows] = weights @ masses
     other = rng.standard_exponential(replicates)
-    return interval_from_sums(masses.sum(axis=0), sums, other, len(masses), level)
+    return interval_from_sums(masses.sum(axis=0), sums, other, rows_used, level)
 
 
 def ratio_interval(

@@ -63,16 +63,6 @@ class BetaBinomialFit:
         solved = -np.expm1(betaln(a, b + ks) - betaln(a, b))
         return np.asarray((1 - self.zero_weight(n, c))[..., np.newaxis] * solved)
 
-    def draw(
-        self, num_samples: ArrayLike, num_correct: ArrayLike, size: int, rng: np.random.Generator
-    ) -> Floats:
-        """Posterior draws of p, [size, problems]."""
-        n, c = as_samples_and_correct(num_samples, num_correct)
-        p = rng.beta(self.alpha + c, self.beta + n - c, (size, *n.shape))
-        if self.zero > 0:
-            p[rng.random(p.shape) < self.zero_weight(n, c)] = 0.0
-        return p
-
 
 def _maximise(
     n: Counts, c: Counts, weight: Floats, start: Floats, zero_inflated: bool

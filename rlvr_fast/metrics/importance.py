@@ -21,6 +21,8 @@ from rlvr_fast.metrics._checks import Floats, first_index, probability
 __all__ = ["ImportanceEstimate", "fit_generalized_pareto", "importance_estimate", "smooth_weights"]
 
 _LEAST_TAIL = 5
+# log weights closer than this are one weight
+_SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
 
     The M = min(S/5, 3 sqrt(S)) largest of S weights are replaced by the expected order statistics
     of the fitted law, none above the largest raw weight. k is nan (and nothing is smoothed) when
-    fewer than 5 weights are in the tail, -inf when the tail has no spread.
+    fewer than 5 weights exceed the tail's start, -inf when all weights are one.
     """
     lw = np.asarray(log_weights, dtype=np.float64)
     size = len(lw)
@@ -84,10 +86,17 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
         return lw, math.nan
     top = float(lw.max())
     order = np.argsort(lw, kind="stable")
-    largest = order[-tail:]
     cutoff = float(lw[order[-tail - 1]])
-    if top - cutoff < 1e-9:
+    if np.count_nonzero(lw > cutoff + _SAME) < _LEAST_TAIL:
+        # equal weights at the cutoff (few distinct completions): take all of the next value in
+        below = lw[lw < cutoff - _SAME]
+        cutoff = float(below.max()) if below.size and top - cutoff < _SAME else cutoff
+    largest = order[lw[order] > cutoff + _SAME]
+    tail = len(largest)
+    if tail == 0:
         return lw, -math.inf
+    if tail < _LEAST_TAIL:
+        return lw, math.nan
     exceedance = np.exp(lw[largest] - top) - math.exp(cutoff - top)
     k, scale = fit_generalized_pareto(exceedance)
     ranks = (np.arange(tail) + 0.5) / tail

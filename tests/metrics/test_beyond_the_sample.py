@@ -21,8 +21,6 @@ from rlvr_fast.metrics import (
     importance_estimate,
     pass_at_k,
     plan,
-    posterior_pass_at_k,
-    posterior_support,
 )
 from rlvr_fast.metrics.importance import fit_generalized_pareto, smooth_weights
 
@@ -246,22 +244,3 @@ def test_plan_with_nothing_open() -> None:
     assert made.problem.size == 0
     with pytest.raises(InvalidInputError, match="factors"):
         plan([1], 64, [1], 64, factors=())
-
-
-# -- posterior
-def test_posterior_intervals() -> None:
-    rng = np.random.default_rng(9)
-    p = np.where(rng.random(300) < 0.3, 0.0, rng.beta(0.5, 1.5, 300))
-    c = rng.binomial(64, p)
-    curve = posterior_pass_at_k(64, c, [1, 16, 256])
-    truth = np.array([(1 - (1 - p) ** k).mean() for k in (1, 16, 256)])
-    np.testing.assert_allclose(curve.value, truth, atol=0.03)
-    assert (curve.low < truth).all()
-    assert (truth < curve.high).all()
-    assert curve.problems.tolist() == [300, 300, 0]
-    d = rng.binomial(64, np.where(rng.random(300) < 0.2, 0.0, p))
-    deep = posterior_support(c, 64, d, 64, k=256)
-    assert deep.srr.low < deep.srr.value < deep.srr.high < 1
-    assert posterior_support([3, 0], 64, [4, 1], 64, k=64).problems == 2
-    with pytest.raises(InvalidInputError, match="prior"):
-        posterior_pass_at_k(64, c, 1, prior=(0.0, 1.0))

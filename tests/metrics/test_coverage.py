@@ -1,0 +1,108 @@
+"""Intervals cover and tests keep their error rates on planted models: bench/coverage.py, in small.
+
+Seeds are fixed, so these cannot flicker; the bounds allow three standard errors of the repetitions
+below 93 %. docs/statistics.md holds the full figures.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def coverage() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "rlvr_bench_coverage", ROOT / "bench" / "coverage.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def rates(
+    coverage: ModuleType, scenario: str, repetitions: int, **config: int
+) -> dict[str, dict[str, Any]]:
+    rows = coverage.measure(getattr(coverage, scenario), config, repetitions, seed=1)
+    return {row["what"]: row for row in rows}
+
+
+def least(repetitions: int) -> float:
+    return 0.93 - 3 * float(np.sqrt(0.93 * 0.07 / repetitions))
+
+
+def test_planted_models_hold_every_region(coverage: ModuleType) -> None:
+    rng = np.random.default_rng(0)
+    for n in (16, 16384):
+        population = coverage.Population(n)
+        assert population.weight.sum() == pytest.approx(1)
+        np.testing.assert_allclose(population.base.sum(axis=1), 1)
+        np.testing.assert_allclose(population.rl.sum(axis=1), 1)
+        sample = coverage.Sample(400, n, rng)
+        both = {(bool(b), bool(r)) for b, r in zip(sample.base, sample.rl, strict=True)}
+        assert len(both) == 4
+        # the planted borderline answer is seen half of the time
+        kind = population.kinds.index("borderline")
+        assert population.pass_at("base", n)[kind] == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("n", [16, 16384])
+def test_proportions(coverage: ModuleType, n: int) -> None:
+    got = rates(coverage, "proportions", 100, n=n, problems=40)
+    assert got["clopper_pearson"]["rate"] >= 0.95
+    assert 0.93 <= got["beta_interval"]["rate"] <= 0.98
+
+
+@pytest.mark.parametrize(("n", "problems"), [(16, 40), (1024, 40)])
+def test_curves_and_ratios(coverage: ModuleType, n: int, problems: int) -> None:
+    repetitions = 120
+    for scenario in ("curves", "support"):
+        for what, row in rates(coverage, scenario, repetitions, n=n, problems=problems).items():
+            assert row["rate"] >= least(row["repetitions"]), what
+
+
+def test_tilt_and_unseen_mass(coverage: ModuleType) -> None:
+    got = rates(coverage, "tilt", 150, n=64, problems=60)
+    assert got["fit_tilt, one beta"]["rate"] >= least(150)
+    assert got["fit_tilt, per problem"]["rate"] >= 0.93
+    assert got["fit_tilt: heterogeneity falsely found (share)"]["rate"] <= 0.05 + 3 * 0.018
+    got = rates(coverage, "unseen", 200, n=512, answers=60)
+    assert got["good_turing"]["rate"] >= least(200)
+
+
+def test_crossover(coverage: ModuleType) -> None:
+    got = rates(coverage, "crossing", 60, n=64, problems=60)
+    assert got["crossover"]["rate"] >= least(60)
+
+
+def test_importance_sampling_refuses_what_it_cannot_weigh(coverage: ModuleType) -> None:
+    got = rates(coverage, "importance", 150, n=2048, answers=200)
+    assert got["importance_estimate, where trusted"]["rate"] >= 0.88
+    assert got["importance_estimate: trusted (share)"]["rate"] > 0.6
+    assert got["importance_estimate: infinite-mean weights trusted (share)"]["rate"] < 0.02
+
+
+@pytest.mark.parametrize("n", [16, 1024])
+def test_false_alarms_and_discoveries(coverage: ModuleType, n: int) -> None:
+    repetitions = 150
+    for what, row in rates(coverage, "errors", repetitions, n=n, problems=100).items():
+        assert row["rate"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions), what
+
+
+def test_split_half_null_predicts_the_losses_of_a_fresh_pair(coverage: ModuleType) -> None:
+    got = rates(coverage, "split_half", 80, n=64, problems=200)
+    expected = got["split_half_null: expected losses a problem"]
+    seen = got["split_half_null: losses of a fresh pair a problem"]
+    assert expected["rate"] > 0.03
+    assert abs(expected["rate"] - seen["rate"]) < 4 * seen["standard_error"]
