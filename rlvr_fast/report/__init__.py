@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from rlvr_fast.report.comparison import Comparison, compare_runs
+from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
 from rlvr_fast.report.page import write_report
 
-__all__ = ["Comparison", "compare_runs", "write_report"]
+__all__ = [
+    "Comparison",
+    "compare_runs",
+    "reference_perplexity",
+    "training_dynamics",
+    "write_dynamics",
+    "write_report",
+]

@@ -15,7 +15,7 @@ from rlvr_fast.metrics import (
     pass_at_k,
     perplexity,
 )
-from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.comparison import Comparison, Group, plain
 from rlvr_fast.report.sides import CompletionScores, FloatArray, IntArray, Side, sample_ks
 
 __all__ = [
@@ -218,7 +218,10 @@ def perplexity_rows(comparison: Comparison) -> list[PerplexityRow]:
     assert labels is not None  # shifts made from samples always carry their labels
     rows = []
     for side in comparison.sides:
-        for label, scores in side.scores.items():
+        for label in ("base", "rl"):
+            scores = side.scores.get(label)
+            if scores is None:
+                continue
             value = perplexity(scores.logprob, scores.num_tokens)
             for subset in _SUBSETS:
                 if subset == "all":
@@ -271,16 +274,17 @@ class CompletionSupport:
 
 def completion_support(comparison: Comparison, side: Side, other: str) -> CompletionSupport | None:
     """None where the run's completions were not scored under `other`, or none is correct."""
-    theirs = side.scores.get(other)
+    theirs = _scores_under(side, other)
     if theirs is None or not theirs.correct.any():
         return None
     right = theirs.correct
-    own = _own_logprobs(side, theirs)[right]
+    own_scores = side.scores.get(theirs.label.replace(other, side.name, 1))
+    own = _own_logprobs(own_scores, theirs)[right]
     logprob = theirs.logprob[right]
     outside, all_outside = float("nan"), 0
     ids: tuple[str, ...] = ()
     problems = np.unique(theirs.problem[right])
-    if theirs.outside_nucleus is not None:
+    if theirs.outside_nucleus is not None and _as_sampled(side, theirs):
         flag = theirs.outside_nucleus[right] > 0
         outside = float(flag.mean())
         total = len(comparison.problems)
@@ -310,9 +314,22 @@ def completion_support(comparison: Comparison, side: Side, other: str) -> Comple
     )
 
 
-def _own_logprobs(side: Side, theirs: CompletionScores) -> FloatArray:
+def _as_sampled(side: Side, scores: CompletionScores) -> bool:
+    """Whether scores were taken under the parameters that the run was sampled with."""
+    sampling = plain(side.run.info.sampling)
+    return all(scores.info.get(k) == sampling.get(k) for k in ("temperature", "top_p"))
+
+
+def _scores_under(side: Side, other: str) -> CompletionScores | None:
+    """The scores under `other` as sampled (label "base-sampling", say), else plainly "base"."""
+    for label, scores in sorted(side.scores.items()):
+        if label.startswith(f"{other}-") and _as_sampled(side, scores):
+            return scores
+    return side.scores.get(other)
+
+
+def _own_logprobs(own: CompletionScores | None, theirs: CompletionScores) -> FloatArray:
     """The run's own log-probabilities, row for row of `theirs`; nan where not scored."""
-    own = side.scores.get(side.name)
     out = np.full(theirs.logprob.shape, np.nan)
     if own is None or own.logprob.size == 0:
         return out

@@ -12,7 +12,13 @@ import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import FisherTests, SupportShift, support_shift
+from rlvr_fast.report.beyond import Beyond, gather_beyond
 from rlvr_fast.report.evidence import GroupEvidence, gather_evidence, problem_tests
+from rlvr_fast.report.reweighting import (
+    Reweighting,
+    answer_distances,
+    reweighting_of_group,
+)
 from rlvr_fast.report.sides import (
     VERDICTS,
     AnswerCounts,
@@ -63,8 +69,8 @@ class Comparison:
     """Everything the report says, measured; see `compare_runs`.
 
     ``shifts`` holds the labels of all problems under both rules, ``rule`` names the one that heads
-    the tables. ``evidence[i]`` is that on ``groups[i]``, ``tests`` one test a problem. ``notes``
-    are sentences a reader of any number here has to know.
+    the tables. ``evidence[i]`` and ``reweighting[i]`` are those of ``groups[i]``, ``tests`` one
+    test a problem. ``notes`` are sentences a reader of any number here has to know.
     """
 
     problems: Problems
@@ -77,6 +83,8 @@ class Comparison:
     groups: tuple[Group, ...]
     tests: FisherTests
     evidence: tuple[GroupEvidence, ...]
+    beyond: Beyond
+    reweighting: tuple[Reweighting, ...]
     allowed: dict[str, str]
     notes: tuple[str, ...]
 
@@ -107,13 +115,13 @@ class Comparison:
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """(columns, rows) of the headline table: one row per group, overall first."""
-        from rlvr_fast.report.tables import headline_table
+        from rlvr_fast.report.summary import headline_table
 
         return headline_table(self)
 
     def summary(self) -> dict[str, Any]:
         """What `summary.json` holds, with None for what is not a number."""
-        from rlvr_fast.report.tables import summary
+        from rlvr_fast.report.summary import summary
 
         return summary(self)
 
@@ -144,6 +152,25 @@ def run_differences(base: Run, rl: Run) -> dict[str, str]:
                 f"{key} {grading[0].get(key)!r} and {grading[1].get(key)!r}"
             )
     return {kind: "; ".join(messages) for kind, messages in found.items()}
+
+
+def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[str, str]:
+    """`run_differences`, refused with InvalidInputError unless `allow` names them all."""
+    unknown = sorted(set(allow) - set(CHECKS))
+    if unknown:
+        raise InvalidInputError(
+            f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(CHECKS)}"
+        )
+    found = run_differences(base, rl)
+    refused = [name for name in found if name not in allow]
+    if refused:
+        shown = "\n".join(f"  {name}: {found[name]}" for name in refused)
+        raise InvalidInputError(
+            f"{base.path} and {rl.path} are not runs of one experiment:\n{shown}\n"
+            f"Draw or grade them alike, or allow the difference by name: "
+            + " ".join(f"--allow {name}" for name in refused)
+        )
+    return found
 
 
 def compare_runs(
@@ -177,21 +204,8 @@ def compare_runs(
     """
     if rule not in RULES:
         raise InvalidInputError(f'rule must be "seen" or "epsilon", got {rule!r}')
-    unknown = sorted(set(allow) - set(CHECKS))
-    if unknown:
-        raise InvalidInputError(
-            f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(CHECKS)}"
-        )
-    found = run_differences(base, rl)
-    refused = [name for name in found if name not in allow]
-    if refused:
-        shown = "\n".join(f"  {name}: {found[name]}" for name in refused)
-        raise InvalidInputError(
-            f"{base.path} and {rl.path} are not runs of one experiment:\n{shown}\n"
-            f"Draw or grade them alike, or allow the difference by name: "
-            + " ".join(f"--allow {name}" for name in refused)
-        )
-    problems = _common(read_problems(base, task_domains(base.info.tasks)), rl)
+    found = check_comparable(base, rl, allow)
+    problems = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
     left = read_side(base, "base", problems)
     right = read_side(rl, "rl", problems)
     counts = (left.num_correct, left.num_samples, right.num_correct, right.num_samples)
@@ -201,6 +215,7 @@ def compare_runs(
     groups = _groups(problems)
     tests = problem_tests(left, right)
     ks = sample_ks(left, right)
+    distances = answer_distances(left, right)
     return Comparison(
         problems=problems,
         base=left,
@@ -215,12 +230,14 @@ def compare_runs(
             gather_evidence(left, right, g.members, shifts["seen"].subset(g.members), tests, ks)
             for g in groups
         ),
+        beyond=gather_beyond(left, right, zeta),
+        reweighting=tuple(reweighting_of_group(left, right, g.members, distances) for g in groups),
         allowed=found,
         notes=tuple(_notes(left, right)),
     )
 
 
-def _common(problems: Problems, rl: Run) -> Problems:
+def common_problems(problems: Problems, rl: Run) -> Problems:
     other = set(rl.problems().column("problem_id").to_pylist())
     keep = [i for i, problem_id in enumerate(problems.ids) if problem_id in other]
     if not keep:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rlvr_fast.metrics import (
+    Crossover,
     CurveInterval,
     ExchangeNull,
     FisherTests,
@@ -14,6 +15,7 @@ from rlvr_fast.metrics import (
     ShiftBounds,
     SupportInterval,
     SupportShift,
+    crossover,
     exchange_null,
     fisher_tests,
     pass_at_k_difference,
@@ -25,7 +27,7 @@ from rlvr_fast.metrics import (
 )
 from rlvr_fast.report.sides import IntArray, Side
 
-__all__ = ["GroupEvidence", "gather_evidence", "luck_sentences"]
+__all__ = ["GroupEvidence", "crossover_sentence", "gather_evidence", "luck_sentences"]
 
 LEVEL = 0.95
 FDR = 0.05
@@ -40,7 +42,7 @@ class GroupEvidence:
     shows. ``split_half``: what two halves of the base model's own draws show. ``better`` and
     ``worse``: problems whose accuracy changed, Fisher's test at a false-discovery rate of `FDR`
     over all problems of the comparison. ``bounds``: over every outcome of the draws without a
-    verdict.
+    verdict. ``crossover``: where base's curve overtakes RL's; None for fewer than two samples.
     """
 
     interval: SupportInterval | None
@@ -53,6 +55,7 @@ class GroupEvidence:
     base_curve: CurveInterval
     rl_curve: CurveInterval
     difference: CurveInterval
+    crossover: Crossover | None
 
 
 def problem_tests(base: Side, rl: Side) -> FisherTests:
@@ -89,6 +92,9 @@ def gather_evidence(
         base_curve=pass_at_k_interval(bn, bc, at, level=LEVEL),
         rl_curve=pass_at_k_interval(rn, rc, at, level=LEVEL),
         difference=pass_at_k_difference(bn, bc, rn, rc, at, level=LEVEL),
+        crossover=crossover(bn, bc, rn, rc, max_k=at[-1], level=LEVEL)
+        if at[-1] > 1 and np.any(np.minimum(bn, rn) >= at[-1])
+        else None,
     )
 
 
@@ -117,3 +123,32 @@ def luck_sentences(shift: SupportShift, evidence: GroupEvidence) -> list[str]:
         text = ", and ".join(parts)
         out.append(text[0].upper() + text[1:] + ".")
     return out
+
+
+def _round(k: float | None) -> str:
+    if k is None:
+        return "–"
+    return f"{k:,.0f}" if k >= 10 else f"{k:.2g}"
+
+
+def crossover_sentence(found: Crossover | None) -> str:
+    """Where the two curves cross, in plain words."""
+    if found is None:
+        return ""
+    if found.verdict == "rl ahead":
+        text = f"RL stays ahead up to k = {found.max_k:,}"
+    elif found.verdict == "base ahead":
+        text = "The base model is ahead at every k"
+    elif found.verdict == "tied":
+        text = f"The curves end level at k = {found.max_k:,}"
+    else:
+        low = "the first sample" if found.low <= 1 else _round(found.low)
+        high = _round(found.high) if np.isfinite(found.high) else f"beyond {found.max_k:,}"
+        return (
+            f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): with "
+            "fewer samples RL solves more problems, with more the base model does."
+        )
+    if found.share_crossing > 0:
+        share = found.share_crossing
+        text += f"; {share:.0%} of resampled problem sets show a crossing within the samples"
+    return text + "."

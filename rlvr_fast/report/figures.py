@@ -11,7 +11,7 @@ from rlvr_fast.report import analysis
 from rlvr_fast.report.charts import LETTER, REGIONS, WORD
 from rlvr_fast.report.comparison import Comparison, Group
 
-__all__ = ["write_figures"]
+__all__ = ["COLOR", "STYLE", "new_figure", "save_figure", "write_figures"]
 
 # Okabe and Ito's hues (jfly.uni-koeln.de/color), darkened for white paper.
 COLOR = {
@@ -63,17 +63,24 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
             ("taxonomy", _taxonomy),
             ("entropies", _entropies),
         ):
-            figure = draw(comparison)
-            for suffix in ("png", "svg", "pdf"):
-                path = folder / f"{name}.{suffix}"
-                # Without a date two reports of the same runs are the same bytes.
-                metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
-                figure.savefig(path, dpi=200, metadata=metadata)
-                written.append(path)
+            written += save_figure(draw(comparison), folder / name)
     return written
 
 
-def _figure(width: float, height: float) -> Any:
+def save_figure(figure: Any, stem: Path) -> list[Path]:
+    """Saves one figure as STEM.png, STEM.svg and STEM.pdf."""
+    written = []
+    for suffix in ("png", "svg", "pdf"):
+        path = stem.with_suffix(f".{suffix}")
+        # Without a date two reports of the same runs are the same bytes.
+        metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
+        figure.savefig(path, dpi=200, metadata=metadata)
+        written.append(path)
+    return written
+
+
+def new_figure(width: float, height: float) -> Any:
+    """An empty figure, inches."""
     # Not pyplot: no global state, no display, safe in a thread.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -91,7 +98,7 @@ def _panels(comparison: Comparison) -> list[Group]:
 def _grid(groups: list[Group], height: float = 2.3) -> tuple[Any, list[Any]]:
     columns = min(3, len(groups))
     rows = -(-len(groups) // columns)
-    figure = _figure(2.6 * columns + 0.4, height * rows + 0.3)
+    figure = new_figure(2.6 * columns + 0.4, height * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[len(groups) :]:
         spare.set_axis_off()
@@ -134,7 +141,7 @@ def _pass_at_k(comparison: Comparison) -> Any:
 
 def _support(comparison: Comparison) -> Any:
     groups = list(comparison.groups)[:40]
-    figure = _figure(7.2, 0.42 * len(groups) + 1.0)
+    figure = new_figure(7.2, 0.42 * len(groups) + 1.0)
     axis = figure.subplots()
     regions = [*REGIONS]
     shifts = [comparison.group_shift(g) for g in groups]
@@ -218,7 +225,7 @@ def _accuracy(comparison: Comparison) -> Any:
 
 
 def _taxonomy(comparison: Comparison) -> Any:
-    figure = _figure(4.6, 4.6)
+    figure = new_figure(4.6, 4.6)
     axis = figure.subplots()
     labels = comparison.shifts["seen"].labels
     assert labels is not None
@@ -269,7 +276,7 @@ _ENTROPIES = (
 
 def _entropies(comparison: Comparison) -> Any:
     groups = list(comparison.groups)[:40]
-    figure = _figure(8.0, 0.3 * len(groups) + 1.1)
+    figure = new_figure(8.0, 0.3 * len(groups) + 1.1)
     axes = figure.subplots(1, len(_ENTROPIES), sharey=True)
     y = np.arange(len(groups))[::-1]
     for axis, (field, title) in zip(axes, _ENTROPIES, strict=True):

@@ -18,11 +18,13 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.report import analysis, charts, tables
+from rlvr_fast.report import analysis, charts, evidence_tables, tables
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
-from rlvr_fast.report.evidence import luck_sentences
+from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
+from rlvr_fast.report.summary import all_tables
+from rlvr_fast.report.table import cell_text, finite, write_tables
 
 __all__ = ["render_page", "write_report"]
 
@@ -39,9 +41,9 @@ def write_report(comparison: Comparison, out: str | Path) -> Path:
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        summary = json.dumps(tables.summary(comparison), indent=2, allow_nan=False)
+        summary = json.dumps(comparison.summary(), indent=2, allow_nan=False)
         (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
-        tables.write_tables(tables.all_tables(comparison), folder / "tables")
+        write_tables(all_tables(comparison), folder / "tables")
         write_figures(comparison, folder / "figures")
         page = folder / "index.html"
         page.write_text(render_page(comparison), encoding="utf-8")
@@ -65,7 +67,7 @@ def render_page(comparison: Comparison) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["visible"] = visible
-    environment.filters["cell"] = tables.cell_text
+    environment.filters["cell"] = cell_text
     environment.filters["percent"] = lambda v: "–" if v != v else f"{v:.1%}"
     source = Path(__file__).parent / "templates"
     script = (source / "page.js").read_text(encoding="utf-8")
@@ -95,7 +97,7 @@ def visible(text: str | None, limit: int | None = None) -> str:
 
 def script_json(value: Any) -> Markup:
     """JSON that may stand inside a script element: no character of it can end the element."""
-    text = json.dumps(tables.finite(value), separators=(",", ":"), allow_nan=False)
+    text = json.dumps(finite(value), separators=(",", ":"), allow_nan=False)
     return Markup(re.sub(r"[<>&]", lambda m: f"\\u{ord(m[0]):04x}", text))
 
 
@@ -116,7 +118,11 @@ def _view(c: Comparison) -> dict[str, Any]:
         "tables": {
             "support": {rule: tables.support_table(c, rule) for rule in RULES},
             "answers": {rule: tables.answer_table(c, rule) for rule in RULES},
-            "evidence": tables.evidence_table(c),
+            "evidence": evidence_tables.evidence_table(c),
+            "beyond": evidence_tables.beyond_table(c),
+            "unseen": evidence_tables.unseen_table(c),
+            "reweighting": evidence_tables.reweighting_table(c),
+            "plan": evidence_tables.plan_table(c, 10),
             "entropy": tables.entropy_table(c),
             "failures": tables.failure_table(c),
             "perplexity": tables.perplexity_table(c),
@@ -152,6 +158,9 @@ def _view(c: Comparison) -> dict[str, Any]:
                 for end in ("low", "high", "least", "most")
             ),
         ),
+        "nucleus_missing": any(
+            row["problems_outside"] is None for row in tables.completion_table(c).rows
+        ),
         "score_temperature": _score_temperature(c),
         "failing": any(int(s.num_undecided.sum()) for s in c.sides),
         "sampling": dict(plain(c.base.run.info.sampling)),
@@ -166,7 +175,12 @@ def _view(c: Comparison) -> dict[str, Any]:
 
 def _score_temperature(c: Comparison) -> str | None:
     """The temperature that the scores were taken at, where it is one and the same."""
-    found = {str(one.info.get("temperature")) for side in c.sides for one in side.scores.values()}
+    found = {
+        str(one.info.get("temperature"))
+        for side in c.sides
+        for name, one in side.scores.items()
+        if name in ("base", "rl")
+    }
     return found.pop() if len(found) == 1 and "None" not in found else None
 
 
@@ -193,6 +207,7 @@ def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
         "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
         "answers": {rule: analysis.answer_shift(c, group, rule) for rule in RULES},
         "evidence": evidence,
+        "crossing": crossover_sentence(evidence.crossover),
         "luck": luck_sentences(c.group_shift(group, "seen"), evidence),
         "curves": charts.pass_chart(
             curves,
@@ -202,6 +217,9 @@ def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
                 "rl": (evidence.rl_curve.low, evidence.rl_curve.high),
             }
             if curves.ks.size
+            else None,
+            crossover=(evidence.crossover.k, evidence.crossover.low, evidence.crossover.high)
+            if evidence.crossover is not None and evidence.crossover.k is not None
             else None,
         ),
         "regions": charts.region_chart(shift_at_k, name=group.name),

@@ -324,6 +324,15 @@ def score_labels(run: Run) -> list[str]:
     return [stage.removeprefix(prefix) for stage in run.stages() if stage.startswith(prefix)]
 
 
+def read_scores(run: Run, problems: Problems) -> dict[str, CompletionScores]:
+    """All scores of a run over `problems`, graded or not; `correct` is False throughout."""
+    ids = pa.array(problems.ids, pa.string())
+    width = int(run.num_samples().max(initial=0))
+    ungraded = np.full((len(problems), max(width, 1)), -1, np.int8)
+    found = {label: _read_label(run, label, ids, ungraded) for label in score_labels(run)}
+    return {label: scores for label, scores in found.items() if scores is not None}
+
+
 def _verdicts_by_draw(
     run: Run, ids: pa.Array, answers: _AnswerLookup, total: int
 ) -> npt.NDArray[np.int8]:

@@ -1,78 +1,39 @@
-"""The tables of a comparison, once as data; written as CSV, JSON and LaTeX."""
+"""The tables of the papers: support, curves, entropies, perplexity, problems."""
 
 from __future__ import annotations
 
-import csv
-import json
 import math
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from rlvr_fast.metrics import SupportShift
 from rlvr_fast.report import analysis
-from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
+from rlvr_fast.report.comparison import RULES, Comparison, Group
 from rlvr_fast.report.sides import IntArray
+from rlvr_fast.report.table import Column, Kind, Table
 
 __all__ = [
-    "Column",
-    "Table",
-    "all_tables",
-    "cell_text",
-    "headline_table",
-    "summary",
-    "write_tables",
+    "GROUP",
+    "answer_table",
+    "answers_by_problem",
+    "completion_table",
+    "entropy_table",
+    "failure_table",
+    "group_cells",
+    "histogram_table",
+    "pass_table",
+    "perplexity_table",
+    "problem_table",
+    "rule_text",
+    "shift_at_k_table",
+    "shift_cells",
+    "support_table",
 ]
 
-Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p"]
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: key in the rows, heading, how a value is printed, and what it means."""
-
-    key: str
-    title: str
-    kind: Kind = "text"
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table as data. ``caption`` names the rule and level of what is counted."""
-
-    name: str
-    caption: str
-    columns: tuple[Column, ...]
-    rows: list[dict[str, Any]]
-
-
-def cell_text(value: Any, kind: Kind) -> str:
-    """A value as it is printed; an en dash where there is none."""
-    if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
-    if kind == "text":
-        return str(value)
-    if kind == "count":
-        return f"{value:,.0f}"
-    if kind == "share":
-        return f"{value:.3f}"
-    if kind == "signed":
-        return f"{value:+.3f}".replace("-", "−")
-    if kind == "p":
-        return "<0.001" if value < 0.001 else f"{value:.3f}"
-    if kind == "decimal":
-        return (f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
-    if kind == "length":
-        return f"{value:,.1f}"
-    return f"{value:.3g}".replace("-", "−") if abs(value) < 1e4 else f"{value:,.0f}"
-
-
 GROUP = (Column("kind", "level"), Column("group", "group"))
+
+
 SHIFT = (
     Column("problems", "N", "count", "problems"),
     Column("preserved", "P", "count", "preserved: reached by both models"),
@@ -94,7 +55,7 @@ def rule_text(rule: str, zeta: float) -> str:
     return f"reached = correct mass above ε = −ln({zeta:g})/n with {1 - zeta:.0%} confidence"
 
 
-def _group_cells(group: Group) -> dict[str, Any]:
+def group_cells(group: Group) -> dict[str, Any]:
     return {"kind": group.kind, "group": group.name}
 
 
@@ -106,7 +67,7 @@ def shift_cells(shift: SupportShift) -> dict[str, Any]:
 def support_table(comparison: Comparison, rule: str) -> Table:
     """Problem level, one row per group."""
     rows = [
-        {**_group_cells(g), **shift_cells(comparison.group_shift(g, rule))}
+        {**group_cells(g), **shift_cells(comparison.group_shift(g, rule))}
         for g in comparison.groups
     ]
     return Table(
@@ -117,71 +78,10 @@ def support_table(comparison: Comparison, rule: str) -> Table:
     )
 
 
-def evidence_table(comparison: Comparison) -> Table:
-    """How much of each group's shift is more than luck (rule "seen", problem level)."""
-    rows = []
-    for group, e in zip(comparison.groups, comparison.evidence, strict=True):
-        shift = comparison.group_shift(group, "seen")
-        row: dict[str, Any] = {
-            **_group_cells(group),
-            "shrunk": shift.shrunk,
-            "shrunk_by_luck": e.exchange.shrunk,
-            "p_shrunk": e.exchange.p_shrunk,
-            "expanded": shift.expanded,
-            "expanded_by_luck": e.exchange.expanded,
-            "p_expanded": e.exchange.p_expanded,
-            "p_sign": e.sign_p,
-            "split_half_shrunk": e.split_half.shrunk,
-            "worse": e.worse,
-            "better": e.better,
-        }
-        for name in ("srr", "ndr", "sds", "nscr"):
-            estimate = getattr(e.interval, name) if e.interval is not None else None
-            row[f"{name}_low"] = estimate.low if estimate else None
-            row[f"{name}_high"] = estimate.high if estimate else None
-            row[f"{name}_least"], row[f"{name}_most"] = getattr(e.bounds, name)
-        rows.append(row)
-    columns = (
-        *GROUP,
-        Column("shrunk", "lost", "count", "problems lost under the rule “seen once”"),
-        Column("shrunk_by_luck", "by luck", "length", "expected if the two models were one"),
-        Column("p_shrunk", "p", "p", "chance of at least as many lost, were the models one"),
-        Column("expanded", "found", "count", "problems found under the rule “seen once”"),
-        Column("expanded_by_luck", "by luck", "length", "expected if the two models were one"),
-        Column("p_expanded", "p", "p", "chance of at least as many found, were the models one"),
-        Column("p_sign", "E vs S, p", "p", "exact sign test: found against lost"),
-        Column(
-            "split_half_shrunk",
-            "base vs itself",
-            "length",
-            "problems lost, and as many found, between two halves of the base model’s draws",
-        ),
-        Column("worse", "less often", "count", "Fisher’s test, 5 % false discoveries"),
-        Column("better", "more often", "count", "Fisher’s test, 5 % false discoveries"),
-        *(
-            column
-            for name in ("srr", "ndr", "sds", "nscr")
-            for column in (
-                Column(f"{name}_low", f"{name.upper()} low", "share", "95 % interval"),
-                Column(f"{name}_high", "high", "share", "95 % interval"),
-                Column(f"{name}_least", "least", "share", "if draws without verdict went one way"),
-                Column(f"{name}_most", "most", "share", "or the other"),
-            )
-        ),
-    )
-    return Table(
-        "evidence",
-        "How much of the shift is more than luck (problem level, reached = at least one correct "
-        "draw). Intervals are for the population of such problems.",
-        columns,
-        rows,
-    )
-
-
 def answer_table(comparison: Comparison, rule: str) -> Table:
     """Distinct correct answers, one row per group."""
     rows = [
-        {**_group_cells(g), **shift_cells(analysis.answer_shift(comparison, g, rule))}
+        {**group_cells(g), **shift_cells(analysis.answer_shift(comparison, g, rule))}
         for g in comparison.groups
     ]
     for row in rows:
@@ -208,7 +108,7 @@ def pass_table(comparison: Comparison) -> Table:
         for i, k in enumerate(curves.ks):
             rows.append(
                 {
-                    **_group_cells(group),
+                    **group_cells(group),
                     "k": int(k),
                     "base": float(curves.base[i]),
                     "base_low": float(evidence.base_curve.low[i]),
@@ -252,7 +152,7 @@ def shift_at_k_table(comparison: Comparison) -> Table:
         for i, k in enumerate(shift.ks):
             rows.append(
                 {
-                    **_group_cells(group),
+                    **group_cells(group),
                     "k": int(k),
                     "preserved": float(shift.preserved[i]),
                     "shrunk": float(shift.shrunk[i]),
@@ -286,7 +186,7 @@ def entropy_table(comparison: Comparison) -> Table:
             e = analysis.entropy_row(side, group)
             rows.append(
                 {
-                    **_group_cells(group),
+                    **group_cells(group),
                     "model": side.name,
                     "accuracy": e.accuracy,
                     "mean_length": e.mean_length,
@@ -315,7 +215,7 @@ def failure_table(comparison: Comparison) -> Table:
             f = analysis.failure_row(side, group)
             rows.append(
                 {
-                    **_group_cells(group),
+                    **group_cells(group),
                     "model": side.name,
                     "unparsed": f.unparsed,
                     "timeout": f.timeout,
@@ -419,7 +319,7 @@ def histogram_table(comparison: Comparison) -> Table:
     for group in comparison.groups:
         base, rl = analysis.histograms(comparison, group)
         for label, b, r in zip(base.bins, base.counts, rl.counts, strict=True):
-            rows.append({**_group_cells(group), "accuracy": label, "base": int(b), "rl": int(r)})
+            rows.append({**group_cells(group), "accuracy": label, "base": int(b), "rl": int(r)})
     columns = (
         *GROUP,
         Column("accuracy", "accuracy"),
@@ -487,174 +387,3 @@ def answers_by_problem(
         for mask in (in_base & in_rl, in_base & ~in_rl, ~in_base & in_rl)
     )
     return kept, lost, found
-
-
-def all_tables(comparison: Comparison) -> Iterator[Table]:
-    """Every table that is written beside the page."""
-    for rule in RULES:
-        yield support_table(comparison, rule)
-        yield answer_table(comparison, rule)
-    yield evidence_table(comparison)
-    yield pass_table(comparison)
-    yield shift_at_k_table(comparison)
-    yield entropy_table(comparison)
-    yield failure_table(comparison)
-    yield perplexity_table(comparison)
-    yield completion_table(comparison)
-    yield histogram_table(comparison)
-    yield problem_table(comparison)
-
-
-def headline_table(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """(columns, rows) for a terminal: support of problems and pass@k at both ends."""
-    table = support_table(comparison, comparison.rule)
-    shown = [c for c in table.columns if c.key != "kind"]
-    if not any(row["undetermined"] for row in table.rows):
-        shown = [c for c in shown if c.key != "undetermined"]
-    ks = analysis.curve_ks(comparison)
-    ends = [1, ks[-1]] if len(ks) > 1 else ks
-    columns = [c.title for c in shown]
-    columns += [f"{side} pass@{k}" for k in ends for side in ("base", "RL")]
-    rows = []
-    for group, row in zip(comparison.groups, table.rows, strict=True):
-        curves = analysis.pass_curves(comparison, group, ends)
-        cells = [cell_text(row[c.key], c.kind) for c in shown]
-        for i in range(len(ends)):
-            cells += [cell_text(float(v[i]), "share") for v in (curves.base, curves.rl)]
-        rows.append(tuple(cells))
-    return tuple(columns), rows
-
-
-def summary(comparison: Comparison) -> dict[str, Any]:
-    """The object of summary.json: strict JSON, None for what is not a number."""
-    overall = comparison.groups[0]
-    curves = analysis.pass_curves(comparison, overall)
-    powers = [(i, int(k)) for i, k in enumerate(curves.ks) if k & (k - 1) == 0]
-    by_kind: dict[str, dict[str, Any]] = {"task": {}, "domain": {}}
-    for group in comparison.groups[1:]:
-        by_kind[group.kind][group.name] = shift_cells(comparison.group_shift(group))
-    entropy = {}
-    for side in comparison.sides:
-        row = analysis.entropy_row(side, overall)
-        entropy[side.name] = {
-            "token": row.token,
-            "answer": row.answer,
-            "accuracy": row.accuracy,
-            "mean_length": row.mean_length,
-        }
-    sampling = dict(plain(comparison.base.run.info.sampling))
-    if "sampling" in comparison.allowed:
-        sampling = {side.name: dict(plain(side.run.info.sampling)) for side in comparison.sides}
-    value = {
-        "rule": comparison.rule,
-        "zeta": comparison.zeta,
-        "overall": shift_cells(comparison.shift),
-        "tasks": by_kind["task"],
-        "domains": by_kind["domain"],
-        "pass_at_k": {
-            "base": {str(k): float(curves.base[i]) for i, k in powers},
-            "rl": {str(k): float(curves.rl[i]) for i, k in powers},
-        },
-        "delta_se": analysis.sampling_gap(comparison, overall),
-        "entropy": entropy,
-        "models": {
-            side.name: {"name": side.model, "revision": side.revision} for side in comparison.sides
-        },
-        "sampling": sampling,
-        "samples": {
-            side.name: {
-                "total": int(side.num_samples.sum()),
-                "least": int(side.num_samples.min()),
-                "most": int(side.num_samples.max()),
-            }
-            for side in comparison.sides
-        },
-        "evidence": evidence_table(comparison).rows[0],
-        "answers": shift_cells(analysis.answer_shift(comparison, overall)),
-        "completions": completion_table(comparison).rows,
-        "perplexity": perplexity_table(comparison).rows,
-        "failures": [row for row in failure_table(comparison).rows if row["kind"] == "overall"],
-        "allowed_differences": comparison.allowed,
-        "notes": list(comparison.notes),
-    }
-    cleaned: dict[str, Any] = finite(value)
-    return cleaned
-
-
-def finite(value: Any) -> Any:
-    """The value with None in place of nan and infinities, so that it is strict JSON."""
-    if isinstance(value, dict):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(v) for v in value]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
-    return value
-
-
-def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
-    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for table in tables:
-        stem = folder / table.name
-        rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
-        with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([c.key for c in table.columns])
-            writer.writerows([_csv_cell(v) for v in row.values()] for row in rows)
-        stem.with_suffix(".json").write_text(
-            json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
-            + "\n",
-            encoding="utf-8",
-        )
-        stem.with_suffix(".tex").write_text(latex(table), encoding="utf-8")
-        written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
-    return written
-
-
-def _csv_cell(value: Any) -> Any:
-    # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
-
-
-_LATEX = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
-}  # fmt: skip
-
-
-def latex_escape(text: str) -> str:
-    """Text that LaTeX prints as it stands; control characters are dropped."""
-    text = re.sub(r"[\x00-\x1f\x7f]", " ", text)
-    return "".join(_LATEX.get(ch, ch) for ch in text)
-
-
-def latex(table: Table) -> str:
-    """A booktabs table, longtable where it would not fit a page."""
-    align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
-    head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
-    body = [
-        " & ".join(latex_escape(cell_text(row.get(c.key), c.kind)) for c in table.columns) + r" \\"
-        for row in table.rows
-    ]
-    caption = latex_escape(table.caption)
-    if len(body) > 40:
-        lines = [
-            r"\begin{longtable}{" + align + "}",
-            r"\caption{" + caption + r"}\\",
-            r"\toprule", head, r"\midrule", r"\endhead", *body, r"\bottomrule",
-            r"\end{longtable}",
-        ]  # fmt: skip
-    else:
-        lines = [
-            r"\begin{table}", r"\centering", r"\caption{" + caption + "}",
-            r"\begin{tabular}{" + align + "}", r"\toprule", head, r"\midrule", *body,
-            r"\bottomrule", r"\end{tabular}", r"\end{table}",
-        ]  # fmt: skip
-    return "% needs \\usepackage{booktabs,longtable}\n" + "\n".join(lines) + "\n"

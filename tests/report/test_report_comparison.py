@@ -15,8 +15,9 @@ import pytest
 from planted_runs import write_pair
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.report import analysis, compare_runs, tables
+from rlvr_fast.report import analysis, compare_runs, table
 from rlvr_fast.report.examples import collect_examples
+from rlvr_fast.report.summary import all_tables
 from rlvr_fast.store import Run
 
 TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
@@ -254,7 +255,7 @@ def test_summary_has_the_documented_shape(pair: tuple[Run, Run]) -> None:
 
 def test_tables_are_written_three_ways(pair: tuple[Run, Run], tmp_path: Path) -> None:
     comparison = compare_runs(*pair)
-    tables.write_tables(tables.all_tables(comparison), tmp_path)
+    table.write_tables(all_tables(comparison), tmp_path)
     with (tmp_path / "support_seen.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [r["group"] for r in rows] == ["Overall", "puzzles", "logic", *TASKS]
@@ -271,11 +272,11 @@ def test_tables_are_written_three_ways(pair: tuple[Run, Run], tmp_path: Path) ->
 
 
 def test_text_cannot_act_in_latex_or_a_spreadsheet() -> None:
-    assert tables.latex_escape("a_b & 50% \\input{x} $^~\n#") == (
+    assert table.latex_escape("a_b & 50% \\input{x} $^~\n#") == (
         r"a\_b \& 50\% \textbackslash{}input\{x\} \$\textasciicircum{}\textasciitilde{} \#"
     )
-    assert tables._csv_cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
-    assert tables.cell_text(float("nan"), "share") == "–"
+    assert table._csv_cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
+    assert table.cell_text(float("nan"), "share") == "–"
 
 
 def test_headline(pair: tuple[Run, Run]) -> None:

@@ -1,0 +1,188 @@
+"""Several runs against one base: the checkpoints of a training, and given reference traces."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics import pass_at_k, perplexity, support_shift
+from rlvr_fast.report import analysis
+from rlvr_fast.report.comparison import (
+    Comparison,
+    Group,
+    check_comparable,
+    common_problems,
+)
+from rlvr_fast.report.figures import COLOR, STYLE, new_figure, save_figure
+from rlvr_fast.report.sides import (
+    Side,
+    read_problems,
+    read_scores,
+    read_side,
+    sample_ks,
+    task_domains,
+)
+from rlvr_fast.report.table import Column, Table, write_tables
+from rlvr_fast.report.tables import rule_text, shift_cells
+from rlvr_fast.store import Run
+
+__all__ = ["reference_perplexity", "training_dynamics", "write_dynamics"]
+
+
+def training_dynamics(
+    base: Run,
+    checkpoints: Mapping[str, Run],
+    *,
+    rule: str = "seen",
+    zeta: float = 0.05,
+    allow: Collection[str] = (),
+) -> Table:
+    """Support, accuracy, entropy and length of each checkpoint against one base run.
+
+    `checkpoints` maps a name ("step 100") to a graded run, in the order of training. The first row
+    is the base itself. Problems are those that all runs share; k is the largest number of samples
+    that all runs have.
+
+    Raises InvalidInputError where a run is not comparable with the base (see `compare_runs`).
+    """
+    if not checkpoints:
+        raise InvalidInputError("checkpoints is empty: give at least one run to compare with base")
+    problems = read_problems(base, task_domains(base.info.tasks))
+    for run in checkpoints.values():
+        check_comparable(base, run, allow)
+        problems = common_problems(problems, run)
+    first = read_side(base, "base", problems)
+    sides = {name: read_side(run, "rl", problems) for name, run in checkpoints.items()}
+    depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
+    overall = Group("overall", "Overall", np.arange(len(problems)))
+    rows = [_dynamics_row("base", first, first, overall, depth, rule, zeta)]
+    rows += [
+        _dynamics_row(name, first, side, overall, depth, rule, zeta) for name, side in sides.items()
+    ]
+    columns = (
+        Column("checkpoint", "checkpoint"),
+        Column("preserved", "P", "count", "reached by both"),
+        Column("shrunk", "S", "count", "reached by the base only"),
+        Column("expanded", "E", "count", "reached by the checkpoint only"),
+        Column("out", "O", "count", "reached by neither"),
+        Column("srr", "SRR", "share"),
+        Column("ndr", "NDR", "share"),
+        Column("sds", "SDS", "share"),
+        Column("nscr", "NSCR", "signed"),
+        Column("pass_at_1", "pass@1", "share"),
+        Column("pass_at_n", f"pass@{depth}", "share"),
+        Column("token_entropy", "token entropy", "share", "nats"),
+        Column("answer_entropy", "answer entropy", "share", "nats"),
+        Column("mean_length", "length", "length", "tokens"),
+    )
+    caption = f"Training dynamics, {len(problems)} problems ({rule_text(rule, zeta)})."
+    return Table("dynamics", caption, columns, rows)
+
+
+def _dynamics_row(
+    name: str, base: Side, side: Side, overall: Group, depth: int, rule: str, zeta: float
+) -> dict[str, Any]:
+    shift = support_shift(
+        base.num_correct, base.num_samples, side.num_correct, side.num_samples,
+        rule="epsilon" if rule == "epsilon" else "seen", zeta=zeta,
+    )  # fmt: skip
+    entropy = analysis.entropy_row(side, overall)
+    curve = pass_at_k(side.num_samples, side.num_correct, [1, max(depth, 1)])
+    known = np.isfinite(curve)
+    number = known.sum(axis=0)
+    mean = np.where(known, curve, 0.0).sum(axis=0) / np.maximum(number, 1)
+    return {
+        "checkpoint": name,
+        **shift_cells(shift),
+        "pass_at_1": float(mean[0]) if number[0] else float("nan"),
+        "pass_at_n": float(mean[1]) if number[1] else float("nan"),
+        "token_entropy": entropy.token,
+        "answer_entropy": entropy.answer,
+        "mean_length": entropy.mean_length,
+    }
+
+
+def write_dynamics(table: Table, out: str | Path) -> list[Path]:
+    """Writes the table (CSV, JSON, LaTeX) and its figure (PNG, SVG, PDF) into `out`."""
+    import matplotlib
+
+    folder = Path(out)
+    written = write_tables([table], folder)
+    names = [str(row["checkpoint"]) for row in table.rows]
+    x = np.arange(len(names))
+    panels = (
+        ("pass@k", ("pass_at_1", "pass_at_n"), ("s--", "o-")),
+        ("problems", ("preserved", "shrunk", "expanded"), ("o-", "v-", "^-")),
+        ("entropy, nats", ("token_entropy", "answer_entropy"), ("s--", "o-")),
+    )
+    titles = {c.key: c.title for c in table.columns} | {
+        "preserved": "P kept", "shrunk": "S lost", "expanded": "E found",
+    }  # fmt: skip
+    with matplotlib.rc_context(STYLE):
+        figure = new_figure(8.4, 2.6)
+        for axis, (title, keys, styles) in zip(
+            figure.subplots(1, len(panels)), panels, strict=True
+        ):
+            for key, style, color in zip(keys, styles, ("base", "rl", "expanded"), strict=False):
+                values = np.array([row[key] for row in table.rows], dtype=np.float64)
+                shade = COLOR.get(key, COLOR[color])
+                axis.plot(x, values, style, ms=3.5, lw=1.3, color=shade, label=titles[key])
+            axis.set_title(title)
+            axis.set_xticks(x, names, rotation=30, ha="right")
+            axis.set_ylim(bottom=0)
+            axis.legend()
+        written += save_figure(figure, folder / table.name)
+    return written
+
+
+def reference_perplexity(comparison: Comparison, traces: Run) -> Table:
+    """Perplexity of given reference traces under every model that scored them, by region.
+
+    `traces` is a run directory of finished completions (`rlvr-fast import`) on problems of the
+    comparison, scored with `rlvr-fast score` under one label per model. Rows are split by what
+    became of the problem under the comparison's rule, as in table 2 of arXiv 2507.14843.
+    """
+    labels = comparison.shift.labels
+    assert labels is not None  # shifts made from samples always carry their labels
+    rows: list[dict[str, Any]] = []
+    for label, scores in read_scores(traces, comparison.problems).items():
+        value = perplexity(scores.logprob, scores.num_tokens)
+        for region in ("all", "preserved", "shrunk", "expanded", "out", "undetermined"):
+            mask = np.isfinite(value)
+            if region != "all":
+                mask &= labels[scores.problem] == region
+            if mask.any():
+                low, median, high = np.quantile(value[mask], [0.25, 0.5, 0.75])
+                rows.append(
+                    {
+                        "scored_by": label,
+                        "region": region,
+                        "number": int(mask.sum()),
+                        "problems": int(np.unique(scores.problem[mask]).size),
+                        "mean": float(value[mask].mean()),
+                        "lower": float(low),
+                        "median": float(median),
+                        "upper": float(high),
+                    }
+                )
+    if not rows:
+        raise InvalidInputError(
+            f"{traces.path} holds no scores of problems of this comparison; score it first: "
+            f"rlvr-fast score {traces.path} --model MODEL --label base"
+        )
+    columns = (
+        Column("scored_by", "under model"),
+        Column("region", "problems"),
+        Column("number", "traces", "count"),
+        Column("problems", "on problems", "count"),
+        Column("mean", "mean", "decimal"),
+        Column("lower", "lower quartile", "decimal"),
+        Column("median", "median", "decimal"),
+        Column("upper", "upper quartile", "decimal"),
+    )
+    caption = f"Perplexity of reference traces, by region (rule: {comparison.rule})."
+    return Table("reference_perplexity", caption, columns, rows)

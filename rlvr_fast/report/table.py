@@ -1,0 +1,147 @@
+"""A table as data, and the files it is written to: CSV, JSON and LaTeX."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+__all__ = [
+    "Column",
+    "Kind",
+    "Table",
+    "cell_text",
+    "finite",
+    "latex",
+    "latex_escape",
+    "write_tables",
+]
+
+Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p"]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: key in the rows, heading, how a value is printed, and what it means."""
+
+    key: str
+    title: str
+    kind: Kind = "text"
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as data. ``caption`` names the rule and level of what is counted."""
+
+    name: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: list[dict[str, Any]]
+
+
+def cell_text(value: Any, kind: Kind) -> str:
+    """A value as it is printed; an en dash where there is none."""
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
+        return "–"
+    if kind == "text":
+        return str(value)
+    if kind == "count":
+        return f"{value:,.0f}"
+    if kind == "share":
+        return f"{value:.3f}"
+    if kind == "signed":
+        return f"{value:+.3f}".replace("-", "−")
+    if kind == "p":
+        return "<0.001" if value < 0.001 else f"{value:.3f}"
+    if kind == "decimal":
+        return (f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
+    if kind == "length":
+        return f"{value:,.1f}"
+    return f"{value:.3g}".replace("-", "−") if abs(value) < 1e4 else f"{value:,.0f}"
+
+
+def finite(value: Any) -> Any:
+    """The value with None in place of nan and infinities, so that it is strict JSON."""
+    if isinstance(value, dict):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    if isinstance(value, (float, np.floating)):
+        return float(value) if math.isfinite(value) else None
+    if isinstance(value, np.integer):
+        return int(value)
+    return value
+
+
+def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
+    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for table in tables:
+        stem = folder / table.name
+        rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
+        with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow([c.key for c in table.columns])
+            writer.writerows([_csv_cell(v) for v in row.values()] for row in rows)
+        stem.with_suffix(".json").write_text(
+            json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
+            + "\n",
+            encoding="utf-8",
+        )
+        stem.with_suffix(".tex").write_text(latex(table), encoding="utf-8")
+        written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
+    return written
+
+
+def _csv_cell(value: Any) -> Any:
+    # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return "'" + value
+    return value
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
+}  # fmt: skip
+
+
+def latex_escape(text: str) -> str:
+    """Text that LaTeX prints as it stands; control characters are dropped."""
+    text = re.sub(r"[\x00-\x1f\x7f]", " ", text)
+    return "".join(_LATEX.get(ch, ch) for ch in text)
+
+
+def latex(table: Table) -> str:
+    """A booktabs table, longtable where it would not fit a page."""
+    align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
+    head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
+    body = [
+        " & ".join(latex_escape(cell_text(row.get(c.key), c.kind)) for c in table.columns) + r" \\"
+        for row in table.rows
+    ]
+    caption = latex_escape(table.caption)
+    if len(body) > 40:
+        lines = [
+            r"\begin{longtable}{" + align + "}",
+            r"\caption{" + caption + r"}\\",
+            r"\toprule", head, r"\midrule", r"\endhead", *body, r"\bottomrule",
+            r"\end{longtable}",
+        ]  # fmt: skip
+    else:
+        lines = [
+            r"\begin{table}", r"\centering", r"\caption{" + caption + "}",
+            r"\begin{tabular}{" + align + "}", r"\toprule", head, r"\midrule", *body,
+            r"\bottomrule", r"\end{tabular}", r"\end{table}",
+        ]  # fmt: skip
+    return "% needs \\usepackage{booktabs,longtable}\n" + "\n".join(lines) + "\n"

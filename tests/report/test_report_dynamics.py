@@ -1,0 +1,74 @@
+"""Checkpoints of a training against one base, and perplexity of given traces."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_runs import write_pair
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.report import (
+    compare_runs,
+    reference_perplexity,
+    training_dynamics,
+    write_dynamics,
+)
+from rlvr_fast.store import Run
+
+TASKS = {"puzzle": 8, "logic": 1}
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    return write_pair(tmp_path_factory.mktemp("pair"), tasks=TASKS, samples=32, seed=5)
+
+
+def test_dynamics_of_checkpoints(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    base, rl = pair
+    _, late = write_pair(tmp_path / "late", tasks=TASKS, samples=16, seed=5, scores=False)
+    table = training_dynamics(base, {"step 100": rl, "step 200": late})
+    assert [row["checkpoint"] for row in table.rows] == ["base", "step 100", "step 200"]
+    comparison = compare_runs(base, rl)
+    for name in ("preserved", "shrunk", "expanded", "out"):
+        assert table.rows[1][name] == getattr(comparison.shift, name)
+    assert table.rows[0]["srr"] == 1.0
+    assert table.rows[0]["expanded"] == 0
+    assert any(c.title == "pass@16" for c in table.columns)
+    assert table.rows[0]["pass_at_1"] == pytest.approx(np.mean(comparison.base.accuracy))
+    assert math.isnan(table.rows[2]["token_entropy"])
+    names = {path.name for path in write_dynamics(table, tmp_path / "out")}
+    assert names == {f"dynamics.{s}" for s in ("csv", "json", "tex", "png", "svg", "pdf")}
+
+
+def test_dynamics_refuses_what_cannot_be_compared(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="at least one"):
+        training_dynamics(pair[0], {})
+    _, other = write_pair(tmp_path, tasks={"logic": 1}, samples=4, scores=False)
+    with pytest.raises(InvalidInputError, match="problems"):
+        training_dynamics(pair[0], {"other": other})
+
+
+def test_reference_perplexity_splits_by_region(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    table = reference_perplexity(comparison, pair[0])
+    labels = dict(zip(comparison.problems.ids, comparison.shift.labels.tolist(), strict=True))
+    scores = [
+        (labels[r["problem_id"]], math.exp(-r["logprob"] / r["num_tokens"]))
+        for r in pair[0].read("scores/rl").to_pylist()
+    ]
+    rows = {r["region"]: r for r in table.rows if r["scored_by"] == "rl"}
+    assert rows["all"]["median"] == pytest.approx(np.median([v for _, v in scores]))
+    for region in ("preserved", "shrunk", "out"):
+        chosen = [v for r, v in scores if r == region]
+        assert rows[region]["number"] == len(chosen)
+        assert rows[region]["mean"] == pytest.approx(np.mean(chosen))
+
+
+def test_reference_perplexity_needs_scores(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    comparison = compare_runs(*pair)
+    traces, _ = write_pair(tmp_path, tasks=TASKS, samples=4, seed=5, scores=False)
+    with pytest.raises(InvalidInputError, match="rlvr-fast score"):
+        reference_perplexity(comparison, traces)
