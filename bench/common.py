@@ -185,7 +185,7 @@ def record(name: str, rows: Sequence[Mapping[str, Any]], out: Path | None = None
     path = folder / f"{name}.json"
     value = {
         "name": name,
-        "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "commit": commit(),
         "machine": machine(),
         "versions": versions(),

@@ -16,8 +16,9 @@
 //  - A state of nothing, or of -inf alone, is {shift = -inf, all sums 0}: a neutral element of
 //  merge.
 //    `reference_shift` gives the finite number to subtract in such a block.
-//  - |u| beyond the range of Real counts as infinite: a row masked with the lowest float32
-//    everywhere is as empty as a row of -inf.
+//  - Beyond |u| = 2^22 the rounding of a float32 `shift` approaches 1, so that the fma gives the
+//    rounding and not 0 for the largest logit itself (rows around -1e30). There the exponent must be
+//    (z - largest z) * units_per_logit, and `shift` that logit's u.
 //  - merge is associative up to rounding and commutative exactly; callers fix its order.
 #pragma once
 

@@ -119,6 +119,7 @@ class BorrowedTensor {
     return reinterpret_cast<T*>(static_cast<char*>(view().data) + view().byte_offset);
   }
   bool contiguous() const {
+    if (elements() == 0) return true;
     std::int64_t expected = 1;
     for (int d = ndim() - 1; d >= 0; --d) {
       if (size(d) > 1 && stride(d) != expected) return false;

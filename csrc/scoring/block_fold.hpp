@@ -18,7 +18,7 @@ struct Float16 {
 inline constexpr std::int64_t kBlock = 4096;
 
 // From a stored value x to the logit z = scale * (x + bias), and to the exponent
-// u = units_per_logit * softcap(z), softcap(z) = cap * tanh(z / cap) where cap > 0.
+// u = units_per_logit * y, y = softcap(z) = cap * tanh(z / cap) where cap > 0.
 struct Transform {
   float units_per_logit = 1.0f;
   float scale = 1.0f;
@@ -26,6 +26,14 @@ struct Transform {
   const float* bias = nullptr;  // of the block's first column
 
   bool plain() const { return scale == 1.0f && cap == 0.0f && bias == nullptr; }
+};
+
+// What the exponents of a block are relative to. Near: u - value, one fused multiply-subtract.
+// Far, where float32 cannot hold u to a fraction of 1: (y - value) * units_per_logit, and value is
+// the block's largest y itself.
+struct Reference {
+  float value;
+  bool far = false;
 };
 
 // Sums relative to the reference that the block was folded with.
@@ -43,15 +51,15 @@ struct PairSums {
 
 template <typename T>
 struct BlockFolds {
-  // Largest u of the block, nan left out; -inf where there is none.
+  // Largest y (capped logit) of the block, nan left out; -inf where there is none.
   float (*largest)(const T* x, std::int64_t count, const Transform& transform);
   // `threshold` is a logit z: what exceeds it is `above`.
-  BlockSums (*fold)(const T* x, std::int64_t count, const Transform& transform, float reference,
+  BlockSums (*fold)(const T* x, std::int64_t count, const Transform& transform, Reference reference,
                     float threshold);
   PairSums (*fold_pair)(const T* p, const T* q, std::int64_t count, const Transform& transform_p,
-                        const Transform& transform_q, float reference_p, float reference_q);
-  // z and u of one stored value, by the very instructions that fold it.
-  void (*one)(const T* x, const Transform& transform, float* z, float* u);
+                        const Transform& transform_q, Reference reference_p, Reference reference_q);
+  // z and y of one stored value, by the very instructions that fold it.
+  void (*one)(const T* x, const Transform& transform, float* z, float* y);
 };
 
 struct FoldTable {

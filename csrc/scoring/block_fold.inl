@@ -60,8 +60,18 @@ struct Accumulators {
 inline V logit_of(V x, V bias, const Transform& t) { return (x + bias) * V::fill(t.scale); }
 inline V capped(V z, const Transform& t) { return t.cap > 0.0f ? softcap(z, t.cap) : z; }
 
+template <bool kFar>
+inline V exponent_from(V y, V units, V reference) {
+  if constexpr (kFar) {
+    return (y - reference) * units;
+  } else {
+    return exponent_of(y, units, reference);
+  }
+}
+
+template <bool kFar>
 inline void accumulate(Accumulators& into, V z, V y, V units, V reference, V threshold) {
-  const V exponent = bounded(fnmadd_reference(y, units, reference));
+  const V exponent = bounded(exponent_from<kFar>(y, units, reference));
   const V p = exp2(exponent);
   into.sum = into.sum + p;
   into.weighted = fma(exponent, p, into.weighted);
@@ -141,12 +151,12 @@ float largest(const T* x, std::int64_t count, const Transform& t) {
   store(lanes, max(max(best[0], best[1]), max(best[2], best[3])));
   float result = -kInfinity;
   for (const float lane : lanes) result = lane > result ? lane : result;
-  return result * t.units_per_logit;
+  return result;
 }
 
-template <typename T>
-BlockSums fold(const T* x, std::int64_t count, const Transform& t, float reference,
-               float threshold) {
+template <bool kFar, typename T>
+BlockSums fold_from(const T* x, std::int64_t count, const Transform& t, float reference,
+                    float threshold) {
   Accumulators sums[kUnroll];
   const V units = V::fill(t.units_per_logit);
   const V ref = V::fill(reference);
@@ -156,15 +166,15 @@ BlockSums fold(const T* x, std::int64_t count, const Transform& t, float referen
       for (int k = 0; k < kUnroll; k += 2) {
         V a, b;
         V::load_pair(from + k * kLanes, a, b);
-        accumulate(sums[k], a, a, units, ref, limit);
-        accumulate(sums[k + 1], b, b, units, ref, limit);
+        accumulate<kFar>(sums[k], a, a, units, ref, limit);
+        accumulate<kFar>(sums[k + 1], b, b, units, ref, limit);
       }
     });
   } else {
     for_each_step(x, t.bias, count, [&](const T* from, const float* bias) {
       for (int k = 0; k < kUnroll; ++k) {
         const V z = load_logit(from, bias, k, t);
-        accumulate(sums[k], z, capped(z, t), units, ref, limit);
+        accumulate<kFar>(sums[k], z, capped(z, t), units, ref, limit);
       }
     });
   }
@@ -177,6 +187,13 @@ BlockSums fold(const T* x, std::int64_t count, const Transform& t, float referen
   return out;
 }
 
+template <typename T>
+BlockSums fold(const T* x, std::int64_t count, const Transform& t, Reference reference,
+               float threshold) {
+  return reference.far ? fold_from<true>(x, count, t, reference.value, threshold)
+                       : fold_from<false>(x, count, t, reference.value, threshold);
+}
+
 // Expected exponents of the other model: a zero probability wins over a masked logit, and where the
 // probability is positive a masked logit gives -inf, hence an infinite divergence.
 inline V expected(V probability, V exponent, V sum) {
@@ -186,16 +203,22 @@ inline V expected(V probability, V exponent, V sum) {
 
 template <typename T>
 PairSums fold_pair(const T* p, const T* q, std::int64_t count, const Transform& tp,
-                   const Transform& tq, float reference_p, float reference_q) {
+                   const Transform& tq, Reference reference_p, Reference reference_q) {
   const V zero = V::fill(0.0f);
   V sum_p = zero, weighted_p = zero, cross_pq = zero;
   V sum_q = zero, weighted_q = zero, cross_qp = zero;
+  const auto exponent = [](V y, const Transform& t, Reference reference) {
+    const V units = V::fill(t.units_per_logit);
+    const V value = V::fill(reference.value);
+    return reference.far ? exponent_from<true>(y, units, value)
+                         : exponent_from<false>(y, units, value);
+  };
   const auto step = [&](const T* from_p, const T* from_q, const float* bias_p, const float* bias_q,
                         int k) {
     const V yp = capped(load_logit(from_p, bias_p, k, tp), tp);
     const V yq = capped(load_logit(from_q, bias_q, k, tq), tq);
-    const V ep = fnmadd_reference(yp, V::fill(tp.units_per_logit), V::fill(reference_p));
-    const V eq = fnmadd_reference(yq, V::fill(tq.units_per_logit), V::fill(reference_q));
+    const V ep = exponent(yp, tp, reference_p);
+    const V eq = exponent(yq, tq, reference_q);
     const V bp = bounded(ep);
     const V bq = bounded(eq);
     const V pp = exp2(bp);

@@ -54,7 +54,7 @@ inline V operator/(V a, V b) { return {_mm256_div_ps(a.lo, b.lo), _mm256_div_ps(
 inline V fma(V a, V b, V c) {
   return {_mm256_fmadd_ps(a.lo, b.lo, c.lo), _mm256_fmadd_ps(a.hi, b.hi, c.hi)};
 }
-inline V fnmadd_reference(V y, V units, V reference) {
+inline V exponent_of(V y, V units, V reference) {
   return {_mm256_fmsub_ps(y.lo, units.lo, reference.lo),
           _mm256_fmsub_ps(y.hi, units.hi, reference.hi)};
 }

@@ -46,7 +46,7 @@ inline V operator-(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }
 inline V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
 inline V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
 inline V fma(V a, V b, V c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
-inline V fnmadd_reference(V y, V units, V reference) {
+inline V exponent_of(V y, V units, V reference) {
   return {_mm512_fmsub_ps(y.v, units.v, reference.v)};
 }
 inline V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }

@@ -9,7 +9,7 @@ namespace rlvr {
 namespace {
 
 struct Mask {
-  bool lane[16];
+  std::int32_t lane[16];  // 0 or -1: as wide as a float, so that selections vectorise
 };
 
 inline float widen(float x) { return x; }
@@ -72,7 +72,13 @@ inline V operator/(V a, V b) {
   return V::each([&](int i) { return a.lane[i] / b.lane[i]; });
 }
 inline V fma(V a, V b, V c) { return a * b + c; }
-inline V fnmadd_reference(V y, V units, V reference) { return y * units - reference; }
+// Through double, where the product is exact: a reference of 1e4 would round away in float32.
+inline V exponent_of(V y, V units, V reference) {
+  return V::each([&](int i) {
+    return static_cast<float>(static_cast<double>(y.lane[i]) * static_cast<double>(units.lane[i]) -
+                              static_cast<double>(reference.lane[i]));
+  });
+}
 inline V max(V a, V b) {
   return V::each([&](int i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
 }
@@ -84,14 +90,16 @@ inline V absolute(V a) {
 }
 inline Mask greater(V a, V b) {
   Mask out;
-  for (int i = 0; i < 16; ++i) out.lane[i] = a.lane[i] > b.lane[i];
+  for (int i = 0; i < 16; ++i) out.lane[i] = -static_cast<std::int32_t>(a.lane[i] > b.lane[i]);
   return out;
 }
 inline V select(Mask mask, V a, V b) {
   return V::each([&](int i) { return mask.lane[i] ? a.lane[i] : b.lane[i]; });
 }
 inline V add_where(Mask mask, V a, V b) {
-  return V::each([&](int i) { return a.lane[i] + (mask.lane[i] ? b.lane[i] : 0.0f); });
+  return V::each([&](int i) {
+    return a.lane[i] + std::bit_cast<float>(std::bit_cast<std::int32_t>(b.lane[i]) & mask.lane[i]);
+  });
 }
 inline void store(float* to, V a) {
   for (int i = 0; i < 16; ++i) to[i] = a.lane[i];
@@ -102,7 +110,7 @@ struct Count {
   static Count zero() { return {}; }
 };
 inline Count add_where(Mask mask, Count a) {
-  for (int i = 0; i < 16; ++i) a.lane[i] += mask.lane[i] ? 1 : 0;
+  for (int i = 0; i < 16; ++i) a.lane[i] -= mask.lane[i];
   return a;
 }
 inline std::int32_t total(Count a) {

@@ -17,15 +17,36 @@ constexpr float kReferenceTooLow = 0x1p20f;
 // Logits that a task should fold before it is worth a thread's while.
 constexpr std::int64_t kTaskLogits = 1 << 16;
 
-SoftmaxState<double> state_of(const BlockSums& sums, float reference) {
+// Beyond this float32 holds an exponent to no better than 1/2, and the reference must be a logit.
+constexpr double kFarExponent = 0x1p22;
+
+SoftmaxState<double> state_of(const BlockSums& sums, double shift) {
   SoftmaxState<double> state;
-  state.shift = reference;
+  state.shift = shift;
   state.sum = sums.sum;
   state.weighted = sums.weighted;
   state.above = sums.above;
   state.count_above = sums.count_above;
   return state;
 }
+
+// A reference for a block, and the very same number for the state.
+struct Anchor {
+  Reference reference;
+  double shift;
+
+  // From columns before.
+  static Anchor of_shift(double shift) { return {{static_cast<float>(shift)}, shift}; }
+  // From the block's own largest logit; 0 for a block of -inf.
+  static Anchor of_largest(float largest, float units_per_logit) {
+    const double u = static_cast<double>(largest) * static_cast<double>(units_per_logit);
+    if (std::isfinite(largest) && std::fabs(u) > kFarExponent) return {{largest, true}, u};
+    const auto near = static_cast<float>(u);
+    return {{reference_shift(near)}, near};
+  }
+};
+
+bool usable(double shift) { return std::isfinite(shift) && std::fabs(shift) <= kFarExponent; }
 
 // The reference of the columns before serves for the next block too, so that a block is read once;
 // only the first one, and one that towers above what came before, is first searched for its
@@ -38,15 +59,18 @@ void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, T
     if (std::isnan(state.sum)) return;
     const std::int64_t size = std::min(kBlock, count - start);
     transform.bias = bias == nullptr ? nullptr : bias + start;
-    float reference = static_cast<float>(state.shift);
-    bool own = reference == -INFINITY;
-    if (own) reference = folds.largest(x + start, size, transform);
-    BlockSums sums = folds.fold(x + start, size, transform, reference_shift(reference), threshold);
-    if (!own && !(sums.sum <= kReferenceTooLow)) {
-      reference = std::max(reference, folds.largest(x + start, size, transform));
-      sums = folds.fold(x + start, size, transform, reference, threshold);
+    if (usable(state.shift)) {
+      const Anchor anchor = Anchor::of_shift(state.shift);
+      const BlockSums sums = folds.fold(x + start, size, transform, anchor.reference, threshold);
+      if (sums.sum <= kReferenceTooLow) {
+        state = merge(state, state_of(sums, anchor.shift));
+        continue;
+      }
     }
-    state = merge(state, state_of(sums, reference));
+    const Anchor anchor =
+        Anchor::of_largest(folds.largest(x + start, size, transform), transform.units_per_logit);
+    const BlockSums sums = folds.fold(x + start, size, transform, anchor.reference, threshold);
+    state = merge(state, state_of(sums, anchor.shift));
   }
 }
 
@@ -269,10 +293,9 @@ PairFolds::PairFolds(std::int64_t rows, const float* temperature, std::int64_t t
 
 namespace {
 
-// A block's contribution; a model that masks the whole block keeps the empty state.
-SoftmaxState<double> half_state(float sum, float weighted, float reference) {
+SoftmaxState<double> half_state(float sum, float weighted, double shift) {
   SoftmaxState<double> state;
-  state.shift = reference;
+  state.shift = shift;
   state.sum = sum;
   state.weighted = weighted;
   return state;
@@ -281,28 +304,32 @@ SoftmaxState<double> half_state(float sum, float weighted, float reference) {
 void fold_pair_columns(DivergenceState<double>& state, const float* p, const float* q,
                        std::int64_t count, const Transform& transform,
                        const BlockFolds<float>& folds) {
-  for (std::int64_t start = 0; start < count; start += kBlock) {
-    const std::int64_t size = std::min(kBlock, count - start);
-    float reference_p = static_cast<float>(state.p.shift);
-    float reference_q = static_cast<float>(state.q.shift);
-    bool own = reference_p == -INFINITY || reference_q == -INFINITY;
-    PairSums sums{};
-    for (;;) {
-      if (own) {
-        reference_p = std::max(reference_p, folds.largest(p + start, size, transform));
-        reference_q = std::max(reference_q, folds.largest(q + start, size, transform));
-      }
-      sums = folds.fold_pair(p + start, q + start, size, transform, transform,
-                             reference_shift(reference_p), reference_shift(reference_q));
-      if (own || (sums.sum_p <= kReferenceTooLow && sums.sum_q <= kReferenceTooLow)) break;
-      own = true;
-    }
+  const auto add = [&](const PairSums& sums, double shift_p, double shift_q) {
     DivergenceState<double> block;
-    block.p = half_state(sums.sum_p, sums.weighted_p, reference_p);
-    block.q = half_state(sums.sum_q, sums.weighted_q, reference_q);
+    block.p = half_state(sums.sum_p, sums.weighted_p, shift_p);
+    block.q = half_state(sums.sum_q, sums.weighted_q, shift_q);
     block.cross_pq = sums.cross_pq;
     block.cross_qp = sums.cross_qp;
     state = merge(state, block);
+  };
+  const float units = transform.units_per_logit;
+  for (std::int64_t start = 0; start < count; start += kBlock) {
+    const std::int64_t size = std::min(kBlock, count - start);
+    if (usable(state.p.shift) && usable(state.q.shift)) {
+      const Anchor at_p = Anchor::of_shift(state.p.shift);
+      const Anchor at_q = Anchor::of_shift(state.q.shift);
+      const PairSums sums = folds.fold_pair(p + start, q + start, size, transform, transform,
+                                            at_p.reference, at_q.reference);
+      if (sums.sum_p <= kReferenceTooLow && sums.sum_q <= kReferenceTooLow) {
+        add(sums, at_p.shift, at_q.shift);
+        continue;
+      }
+    }
+    const Anchor at_p = Anchor::of_largest(folds.largest(p + start, size, transform), units);
+    const Anchor at_q = Anchor::of_largest(folds.largest(q + start, size, transform), units);
+    add(folds.fold_pair(p + start, q + start, size, transform, transform, at_p.reference,
+                        at_q.reference),
+        at_p.shift, at_q.shift);
   }
 }
 

@@ -41,8 +41,7 @@ def token_stats(
         TokenStats of shape [...]; numpy arrays if `logits` was one.
         -inf logits have probability 0; where the target's is -inf, logprob is -inf.
         A row that holds nan or +inf, or nothing but -inf, gives nan everywhere and rank -1, and so
-        does an ignored row. Logits beyond 2.3e38 x temperature in size count as infinite, so that a
-        row masked everywhere with the lowest float32 is undefined too.
+        does an ignored row.
         Rank and mass above compare logits as they are stored, before softcap and temperature.
 
     Raises:
