@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import os
 import resource
 import selectors
@@ -25,6 +26,7 @@ __all__ = ["Limits", "ProgramResult", "require_sandbox", "run_program", "unavail
 Outcome = Literal["exited", "timeout", "memory", "output"]
 NOBODY = 65534
 FIRST_USER = 1_000_000_000
+_NUMBERS = itertools.count()
 MEBIBYTE = 1 << 20
 
 # Runs inside the sandbox. A process limit set there counts only the sandbox's processes: those of
@@ -218,7 +220,7 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
     words = ",".join(f"{name}={value}" for name, value in settings.items())
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
     # a user that no other sandbox has, so that none counts another's processes
-    user = FIRST_USER + os.getpid() if variant.drop else 0
+    user = FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if variant.drop else 0
     return [*command, python, "-I", "-S", "-c", LAUNCHER, str(user), words, *program]
 
 

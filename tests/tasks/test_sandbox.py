@@ -93,14 +93,14 @@ def test_processes_are_counted():
         "import os, time\nn = 0\n"
         "try:\n"
         "    while n < 500:\n"
-        "        if os.fork() == 0:\n            time.sleep(3); os._exit(0)\n"
+        "        if os.fork() == 0:\n            time.sleep(2); os._exit(0)\n"
         "        n += 1\n"
         "except OSError:\n    pass\n"
         "print(n)"
     )
-    limits = Limits(cpu_seconds=2, wall_seconds=6, memory_mb=2048, processes=16)
+    limits = Limits(cpu_seconds=5, wall_seconds=20, memory_mb=2048, processes=16)
     result = run(source, limits=limits)
-    assert result.outcome == "exited"
+    assert result.outcome == "exited", result
     assert 1 <= int(result.stdout) < 16
 
 
