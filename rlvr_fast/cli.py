@@ -85,7 +85,16 @@ def _show(comparison: Any, page: Path, *, json: bool) -> None:
         return
     console.result(comparison.headline())
     columns, rows = comparison.headline_table()
-    console.print_table(f"Support of problems, rule {comparison.rule!r}", columns, rows)
+    # Two tables that fit a terminal of 80 columns rather than one that does not.
+    curves = [i for i, name in enumerate(columns) if "pass@" in name]
+    support = [i for i in range(len(columns)) if i not in curves]
+    for title, chosen in (
+        (f"Problems kept, lost and found (rule: {comparison.rule})", support),
+        ("Solved by k draws", [0, *curves]),
+    ):
+        console.print_table(
+            title, [columns[i] for i in chosen], [[row[i] for i in chosen] for row in rows]
+        )
     console.result(f"Report: {page}")
 
 
@@ -236,6 +245,129 @@ def import_command(
     sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     run = import_rollouts(rollouts, out, model=model, fields=fields, sampling=sampling, task=task)
     _done(run, "samples", json=json)
+
+
+@app.command()
+def dynamics(
+    base: Annotated[Path, typer.Argument(help="The base model's graded run.")],
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
+    rule: Rule = "seen",
+    zeta: Zeta = 0.05,
+    json: Json = False,
+) -> None:
+    """Follow a training: several checkpoints against one base run."""
+    from rlvr_fast import study
+
+    names = [path.name for path in checkpoints]
+    keys = names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
+    table = study.dynamics(
+        base, dict(zip(keys, checkpoints, strict=True)), out=out, rule=rule, zeta=zeta
+    )
+    _print(table, json=json)
+
+
+@app.command()
+def references(
+    base: Annotated[Path, typer.Argument(help="The base model's graded run.")],
+    rl: Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")],
+    traces: Annotated[
+        Path, typer.Argument(help="Reference traces: imported, then scored under each model.")
+    ],
+    rule: Rule = "seen",
+    zeta: Zeta = 0.05,
+    json: Json = False,
+) -> None:
+    """Perplexity of given reference traces on kept, lost, found and unsolved problems."""
+    from rlvr_fast import study
+
+    _print(study.references(base, rl, traces, rule=rule, zeta=zeta), json=json)
+
+
+def _print(table: Any, *, json: bool) -> None:
+    if json:
+        console.print_json({"caption": table.caption, "rows": table.rows})
+        return
+    rows = [[row.get(column.key) for column in table.columns] for row in table.rows]
+    console.print_table(table.caption, [column.title for column in table.columns], rows)
+
+
+@app.command()
+def plan(
+    base: Annotated[Path, typer.Argument(help="The base model's graded run.")],
+    rl: Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")],
+    budget: Annotated[int | None, typer.Option(min=1, help="Samples to spend, in all.")] = None,
+    zeta: Zeta = 0.05,
+    json: Json = False,
+) -> None:
+    """Where more samples would decide the most labels that the epsilon rule leaves open."""
+    from rlvr_fast import study
+
+    undetermined, rows = study.plan(base, rl, zeta=zeta, budget=budget)
+    if json:
+        console.print_json({"undetermined": undetermined, "plan": rows})
+        return
+    console.result(f"{undetermined} labels are undetermined under the epsilon rule.")
+    if rows:
+        columns = ("problem", "base +", "RL +", "chance", "samples", "decided")
+        console.print_table("Sample these first", columns, [list(row.values()) for row in rows])
+
+
+@app.command()
+def replay(json: Json = False) -> None:
+    """Recompute the published tables of both papers from their own counts."""
+    from rlvr_fast import study
+
+    rows = study.replay()
+    if json:
+        console.print_json(rows)
+        return
+    marks = {True: "agrees", False: "DIFFERS", None: ""}
+    console.print_table(
+        "Published numbers, recomputed",
+        ("source", "row", "quantity", "printed", "recomputed", ""),
+        [
+            [
+                row["source"],
+                row["row"],
+                row["quantity"],
+                row["printed"],
+                row["recomputed"],
+                "known misprint" if row["misprint"] else marks[row["agrees"]],
+            ]
+            for row in rows
+        ],
+    )
+    checked = [row for row in rows if row["agrees"] is not None]
+    console.result(
+        f"{len(checked)} printed numbers: {sum(row['agrees'] for row in checked)} agree within half "
+        f"a unit of their last digit, {sum(row['misprint'] for row in checked)} are known misprints."
+    )
+    if any(row["agrees"] is False and not row["misprint"] for row in rows):
+        raise typer.Exit(1)
+
+
+@app.command()
+def bench(
+    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; a GPU if any.")] = None,
+    quick: Annotated[bool, typer.Option(help="Small shapes, a few seconds.")] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Time the scoring kernels beside this machine's own measured limits."""
+    from rlvr_fast import study
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        machine, rows = study.bench(device=device, quick=quick, progress=progress)
+    if json:
+        console.print_json({"machine": machine, "rows": rows})
+        return
+    console.print_table("This machine", ("what", "measured"), list(machine.items()))
+    columns = ("kernel", "ms", "limit", "limit ms", "share", "error")
+    keys = ("what", "median_ms", "limit", "limit_ms", "share_of_limit", "error_against_float64")
+    console.print_table("Kernels", columns, [[row[key] for key in keys] for row in rows])
 
 
 @app.command()

@@ -53,6 +53,10 @@ def load_causal_lm(
                 f"{path}: reading a GGUF file needs the package gguf: pip install 'rlvr-fast[gguf]'"
             ) from None
         source, options = str(path.parent), {"gguf_file": path.name}
+    from transformers.utils import logging
+
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # ours show what takes long; loading weights does not
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -63,6 +67,9 @@ def load_causal_lm(
             f"{model}: cannot be loaded as a causal language model "
             f"({(str(error).splitlines() or [type(error).__name__])[0]})"
         ) from error
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     return loaded.to(device).eval(), tokenizer
 
 

@@ -15,16 +15,21 @@ from rlvr_fast.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
-    from rlvr_fast.report import Comparison
+    from rlvr_fast.report import Comparison, Table
     from rlvr_fast.sampling import SamplingParameters
     from rlvr_fast.store import Run
 
 __all__ = [
     "StudyConfig",
     "StudyResult",
+    "bench",
     "compare",
     "demo_config",
+    "dynamics",
     "grade",
+    "plan",
+    "references",
+    "replay",
     "run_study",
     "sample",
     "sampling_parameters",
@@ -218,6 +223,83 @@ def compare(
 
     comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta, allow=tuple(allow))
     return comparison, write_report(comparison, out)
+
+
+def dynamics(
+    base: str | Path,
+    checkpoints: Mapping[str, str | Path],
+    *,
+    out: str | Path,
+    rule: str = "seen",
+    zeta: float = 0.05,
+) -> Table:
+    """Support, pass@k, entropy and length of several checkpoints against one base run."""
+    from rlvr_fast.report import training_dynamics, write_dynamics
+
+    runs = {name: _opened(path) for name, path in checkpoints.items()}
+    table = training_dynamics(_opened(base), runs, rule=rule, zeta=zeta)
+    write_dynamics(table, out)
+    return table
+
+
+def references(
+    base: str | Path, rl: str | Path, traces: str | Path, *, rule: str = "seen", zeta: float = 0.05
+) -> Table:
+    """Perplexity of scored reference traces, by what became of their problem."""
+    from rlvr_fast.report import compare_runs, reference_perplexity
+
+    comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta)
+    return reference_perplexity(comparison, _opened(traces))
+
+
+def plan(
+    base: str | Path, rl: str | Path, *, zeta: float = 0.05, budget: int | None = None
+) -> tuple[int, list[dict[str, Any]]]:
+    """(labels open now, the problems where further samples decide most of them, best first)."""
+    from rlvr_fast import metrics
+    from rlvr_fast.report import compare_runs
+
+    comparison = compare_runs(_opened(base), _opened(rl), rule="epsilon", zeta=zeta)
+    found = metrics.plan(
+        comparison.base.num_correct,
+        comparison.base.num_samples,
+        comparison.rl.num_correct,
+        comparison.rl.num_samples,
+        zeta=zeta,
+        budget=budget,
+    )
+    names = comparison.problems.problem_id
+    rows = [
+        {
+            "problem_id": str(names[problem]),
+            "base_samples": int(found.base_extra[i]),
+            "rl_samples": int(found.rl_extra[i]),
+            "probability": float(found.probability[i]),
+            "samples_so_far": int(found.cumulative_samples[i]),
+            "decided_so_far": float(found.cumulative_decided[i]),
+        }
+        for i, problem in enumerate(found.problem)
+    ]
+    return found.undetermined, rows
+
+
+def replay() -> list[dict[str, Any]]:
+    """Every number of the two papers' tables that follows from their counts, recomputed."""
+    import dataclasses
+
+    from rlvr_fast.metrics.replay import replay as rows
+
+    return [dataclasses.asdict(row) for row in rows()]
+
+
+def bench(
+    *, device: str | None = None, quick: bool = False, progress: Progress | None = None
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """(this machine's measured limits, one row a kernel), on the CPU or a GPU."""
+    from rlvr_fast.scoring.bench import run_benchmarks
+
+    machine, timings = run_benchmarks(device, quick=quick, progress=progress)
+    return machine, [timing.row() for timing in timings]
 
 
 def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:

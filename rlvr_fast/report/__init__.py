@@ -5,9 +5,11 @@ from __future__ import annotations
 from rlvr_fast.report.comparison import Comparison, compare_runs
 from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
 from rlvr_fast.report.page import write_report
+from rlvr_fast.report.table import Table
 
 __all__ = [
     "Comparison",
+    "Table",
     "compare_runs",
     "reference_perplexity",
     "training_dynamics",
