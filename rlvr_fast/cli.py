@@ -341,9 +341,10 @@ def replay(json: Json = False) -> None:
         ],
     )
     checked = [row for row in rows if row["agrees"] is not None]
+    agree, misprints = (sum(row[key] for row in checked) for key in ("agrees", "misprint"))
     console.result(
-        f"{len(checked)} printed numbers: {sum(row['agrees'] for row in checked)} agree within half "
-        f"a unit of their last digit, {sum(row['misprint'] for row in checked)} are known misprints."
+        f"{len(checked)} printed numbers: {agree} agree within half a unit of their last digit, "
+        f"{misprints} are known misprints."
     )
     if any(row["agrees"] is False and not row["misprint"] for row in rows):
         raise typer.Exit(1)
@@ -351,7 +352,7 @@ def replay(json: Json = False) -> None:
 
 @app.command()
 def bench(
-    device: Annotated[str | None, typer.Option(help="'cpu' or 'cuda'; a GPU if any.")] = None,
+    device: Annotated[str, typer.Option(help="'auto' (a GPU if any), 'cpu' or 'cuda'.")] = "auto",
     quick: Annotated[bool, typer.Option(help="Small shapes, a few seconds.")] = False,
     json: Json = False,
     quiet: Quiet = False,

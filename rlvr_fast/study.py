@@ -268,10 +268,10 @@ def plan(
         zeta=zeta,
         budget=budget,
     )
-    names = comparison.problems.problem_id
+    names = comparison.problems.ids
     rows = [
         {
-            "problem_id": str(names[problem]),
+            "problem_id": names[problem],
             "base_samples": int(found.base_extra[i]),
             "rl_samples": int(found.rl_extra[i]),
             "probability": float(found.probability[i]),
@@ -293,7 +293,7 @@ def replay() -> list[dict[str, Any]]:
 
 
 def bench(
-    *, device: str | None = None, quick: bool = False, progress: Progress | None = None
+    *, device: str = "auto", quick: bool = False, progress: Progress | None = None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(this machine's measured limits, one row a kernel), on the CPU or a GPU."""
     from rlvr_fast.scoring.bench import run_benchmarks
