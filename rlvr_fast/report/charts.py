@@ -108,7 +108,7 @@ def pass_chart(
     if not ks.size:
         return Markup("")
     x = log2_axis(ks)
-    values = np.concatenate([curves.base, curves.rl])
+    values = np.concatenate([curves.base, curves.rl, *(high for _, high in (bands or {}).values())])
     highest = np.nanmax(values) if np.isfinite(values).any() else 1.0
     step = 0.2 if highest > 0.4 else 0.1 if highest > 0.1 else 0.02
     top = max(step, step * math.ceil(highest / step - 1e-9))

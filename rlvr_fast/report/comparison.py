@@ -103,7 +103,9 @@ class Comparison:
         return self.shifts[rule or self.rule].subset(group.members)
 
     def headline(self) -> str:
-        """The finding in one plain sentence."""
+        """The finding in plain words: what became of the problems, and pass@k at both ends."""
+        from rlvr_fast.report.summary import pass_sentence
+
         s = self.shift
         text = (
             f"Of {_count(s.problems, 'problem')}, RLVR kept {s.preserved}, lost {s.shrunk} and "
@@ -111,7 +113,7 @@ class Comparison:
         )
         if s.undetermined:
             text += f", and for {s.undetermined} the samples do not decide"
-        return text + "."
+        return f"{text}. {pass_sentence(self)}".rstrip()
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """(columns, rows) of the headline table: one row per group, overall first."""
@@ -144,14 +146,24 @@ def run_differences(base: Run, rl: Run) -> dict[str, str]:
     found: dict[str, list[str]] = {}
     for difference in differences(base, rl):
         found.setdefault(difference.kind, []).append(difference.message)
-    grading = [run.read_json("grading.json") or {} for run in (base, rl)]
-    for key in sorted({*grading[0], *grading[1]}):
-        # Another verifier or another time limit is another notion of "correct".
-        if key in ("verifiers", "limits", "timeout") and grading[0].get(key) != grading[1].get(key):
-            found.setdefault("verifiers", []).append(
-                f"{key} {grading[0].get(key)!r} and {grading[1].get(key)!r}"
-            )
+    # Another verifier or another limit is another notion of "correct".
+    verified = [_verification(run) for run in (base, rl)]
+    for what in sorted(verified[0].keys() & verified[1].keys()):
+        left, right = (one[what] for one in verified)
+        if left != right:
+            found.setdefault("verifiers", []).append(f"{what} {left} and {right}")
     return {kind: "; ".join(messages) for kind, messages in found.items()}
+
+
+def _verification(run: Run) -> dict[str, Any]:
+    """How the answers of a run were verified: the limits, and the verifier of each task."""
+    grading = run.read_json("grading.json") or {}
+    tasks = grading.get("tasks") or {}
+    verifiers = {
+        f"verifier of {name}": {k: task[k] for k in ("verifier", "equivalence") if k in task}
+        for name, task in tasks.items()
+    }
+    return {"limits": grading.get("limits"), **verifiers}
 
 
 def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[str, str]:

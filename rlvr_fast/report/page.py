@@ -67,6 +67,7 @@ def render_page(comparison: Comparison) -> str:
         undefined=jinja2.StrictUndefined,
     )
     environment.filters["visible"] = visible
+    environment.filters["model"] = model_name
     environment.filters["cell"] = cell_text
     environment.filters["percent"] = lambda v: "–" if v != v else f"{v:.1%}"
     source = Path(__file__).parent / "templates"
@@ -84,6 +85,12 @@ def render_page(comparison: Comparison) -> str:
 _HIDDEN = [*(i for i in range(32) if i not in (9, 10)), *range(127, 160), 0x2028, 0x2029]
 _HIDDEN += [*range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _VISIBLE = {code: f"⟨U+{code:04X}⟩" for code in _HIDDEN}
+
+
+def model_name(name: str) -> str:
+    """A hub name as it stands; of a path its last part."""
+    parts = [part for part in re.split(r"[/\\]", name) if part]
+    return name if len(parts) <= 2 and not name.startswith(("/", ".", "~")) else parts[-1]
 
 
 def visible(text: str | None, limit: int | None = None) -> str:

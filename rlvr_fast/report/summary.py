@@ -54,23 +54,24 @@ def all_tables(comparison: Comparison) -> Iterator[Table]:
 
 
 def headline_table(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    """(columns, rows) for a terminal: support of problems and pass@k at both ends."""
+    """(columns, rows) for a terminal 80 columns wide: support of problems."""
     table = support_table(comparison, comparison.rule)
     shown = [c for c in table.columns if c.key != "kind"]
     if not any(row["undetermined"] for row in table.rows):
         shown = [c for c in shown if c.key != "undetermined"]
+    rows = [tuple(cell_text(row[c.key], c.kind) for c in shown) for row in table.rows]
+    return tuple(c.title for c in shown), rows
+
+
+def pass_sentence(comparison: Comparison) -> str:
+    """pass@k of both models at both ends of the curves, in one sentence."""
     ks = analysis.curve_ks(comparison)
-    ends = [1, ks[-1]] if len(ks) > 1 else ks
-    columns = [c.title for c in shown]
-    columns += [f"{side} pass@{k}" for k in ends for side in ("base", "RL")]
-    rows = []
-    for group, row in zip(comparison.groups, table.rows, strict=True):
-        curves = analysis.pass_curves(comparison, group, ends)
-        cells = [cell_text(row[c.key], c.kind) for c in shown]
-        for i in range(len(ends)):
-            cells += [cell_text(float(v[i]), "share") for v in (curves.base, curves.rl)]
-        rows.append(tuple(cells))
-    return tuple(columns), rows
+    if not ks:
+        return ""
+    curves = analysis.pass_curves(comparison, comparison.groups[0])
+    ends = [0, len(ks) - 1] if len(ks) > 1 else [0]
+    parts = [f"pass@{ks[i]} went from {curves.base[i]:.3f} to {curves.rl[i]:.3f}" for i in ends]
+    return ", ".join(parts) + "."
 
 
 def summary(comparison: Comparison) -> dict[str, Any]:

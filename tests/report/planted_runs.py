@@ -168,7 +168,10 @@ def _fill(
             _append_parts(run, rng, ids, columns, samples, mean_tokens, name, scores, answers)
     grades["grader"] = ["planted 1"] * len(grades["verdict"])
     run.write_table("grades.parquet", pa.table(grades))
-    run.write_json("grading.json", {"policy": "auto", "verifiers": {"planted": "1"}, "limits": {}})
+    tasks = {
+        task: {"verifier": "planted 1", "equivalence": "exact"} for task in sorted(set(task_of))
+    }
+    run.write_json("grading.json", {"policy": "auto", "tasks": tasks, "limits": {"timeout": 5.0}})
     if scores:
         for label in ("base", "rl"):
             run.write_json(

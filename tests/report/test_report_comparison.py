@@ -191,7 +191,11 @@ def test_other_sampling_is_refused_unless_allowed(tmp_path: Path, pair: tuple[Ru
 
 @pytest.mark.parametrize(
     ("key", "value", "kind"),
-    [("policy", "boxed", "extraction"), ("verifiers", {"planted": "2"}, "verifiers")],
+    [
+        ("policy", "boxed", "extraction"),
+        ("tasks", {"logic": {"verifier": "planted 2"}}, "verifiers"),
+        ("limits", {"timeout": 1.0}, "verifiers"),
+    ],
 )
 def test_other_grading_is_refused(
     tmp_path: Path, pair: tuple[Run, Run], key: str, value: object, kind: str
