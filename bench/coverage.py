@@ -4,7 +4,9 @@ A "model" is a categorical law over six answers of a problem, two of them correc
 drawn from a population with planted kinds: preserved, lost, found, faded, borderline (ln 2/n, where
 two equal models show a shift half of the time) and out. Draws are multinomial, n from 16 to 16 384.
 
-    python bench/coverage.py [--repetitions 600] [--only NAME ...]     # bench/results/coverage.json
+    python bench/coverage.py [--repetitions 600] [--only NAME ...]
+
+writes bench/results/coverage.json and the table in docs/statistics.md.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from rlvr_fast.metrics.support import support_ratios
 LEVEL = 0.95
 RATIOS = ("srr", "ndr", "sds", "nscr")
 CORRECT = np.array([True, True, False, False, False, False])
+UNITS = ("problems", "answers")
+MARKS = ("<!-- coverage: written by bench/coverage.py -->", "<!-- end of coverage -->")
 Hits = dict[str, Any]
 
 
@@ -184,6 +188,9 @@ def unseen(rng: np.random.Generator, n: int, answers: int) -> Hits:
         "good_turing": inside(mass, float(p[counts == 0].sum())),
         "chao1, equally likely answers": inside(m.chao1(even), answers),
         "chao1, Dirichlet(1/2) answers": inside(m.chao1(counts), answers),
+        "chao1, Dirichlet(1/2) answers: lower limit below the truth": (
+            m.chao1(counts).low <= answers
+        ),
     }
 
 
@@ -319,6 +326,50 @@ def measure(
         }
 
 
+def table(rows: list[dict[str, Any]]) -> str:
+    """Markdown: each quantity with its range of rates over the configurations measured."""
+    lines = [
+        "| what | n | problems | measured | repetitions | verdict |",
+        "|---|---|---|---|---|---|",
+    ]
+    grouped: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows:
+        grouped.setdefault((row["scenario"], row["what"]), []).append(row)
+    for (_, what), group in grouped.items():
+        rate = [row["rate"] for row in group]
+        cells = [
+            what,
+            " ".join(map(str, sorted({row["n"] for row in group}))),
+            " ".join(map(str, sorted({row[u] for row in group for u in UNITS if u in row}))),
+            f"{min(rate):.3f}" if len(rate) == 1 else f"{min(rate):.3f} to {max(rate):.3f}",
+            str(min(row["repetitions"] for row in group)),
+            verdict(what, rate),
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def verdict(what: str, rates: list[float]) -> str:
+    """What the rates say: coverage from 93 to 98 % is as stated, more is conservative."""
+    if what.startswith("split_half_null"):
+        return "expected and seen agree"
+    if "trusted (share)" in what:
+        return "how often it answers"
+    if any(word in what for word in ("false", "any discovery")):
+        return "at most 5 %" if max(rates) <= 0.05 + 3 * 0.009 else "**too often**"
+    if min(rates) < 0.925:
+        return "**does not cover**"
+    return "covers" if max(rates) <= 0.98 else "covers, conservative in places"
+
+
+def write_table(rows: list[dict[str, Any]]) -> None:
+    """Puts the table between its marks in docs/statistics.md."""
+    path = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
+    before, _, rest = path.read_text("utf-8").partition(MARKS[0])
+    after = rest.partition(MARKS[1])[2]
+    path.write_text(f"{before}{MARKS[0]}\n{table(rows)}{MARKS[1]}{after}", "utf-8")
+
+
 def main() -> None:
     from common import record
 
@@ -341,6 +392,7 @@ def main() -> None:
             print(f"{scenario.__name__}: {time.perf_counter() - start:.0f} s", flush=True)
             rows.sort(key=lambda row: names.index(row["scenario"]))
             record("coverage", rows, results)
+            write_table(rows)
 
 
 if __name__ == "__main__":

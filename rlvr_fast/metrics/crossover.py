@@ -39,8 +39,8 @@ class Crossover:
 
 
 def _grid(max_k: int) -> Counts:
-    """Every k to 64, then 1 % steps: linear interpolation between them is exact to 1e-4 of k."""
-    steps = np.geomspace(64, max(max_k, 65), num=int(np.log(max(max_k, 65) / 64) / 0.01) + 2)
+    """Every k to 64, then 3 % steps, between which the curves are all but straight."""
+    steps = np.geomspace(64, max(max_k, 65), num=int(np.log(max(max_k, 65) / 64) / 0.03) + 2)
     grid = np.unique(np.concatenate([np.arange(1, 65), steps.astype(np.int64), [max_k]]))
     return grid[grid <= max_k]
 

@@ -63,6 +63,14 @@ class BetaBinomialFit:
         solved = -np.expm1(betaln(a, b + ks) - betaln(a, b))
         return np.asarray((1 - self.zero_weight(n, c))[..., np.newaxis] * solved)
 
+    def draw(
+        self, num_samples: ArrayLike, num_correct: ArrayLike, rng: np.random.Generator
+    ) -> Floats:
+        """One posterior draw of each problem's p, [problems]."""
+        n, c = as_samples_and_correct(num_samples, num_correct)
+        p = rng.beta(self.alpha + c, self.beta + n - c)
+        return np.where(rng.random(p.shape) < self.zero_weight(n, c), 0.0, p)
+
 
 def _maximise(
     n: Counts, c: Counts, weight: Floats, start: Floats, zero_inflated: bool
@@ -161,9 +169,9 @@ def extrapolate_pass_at_k(
     """Mean pass@k over problems, measured where k <= n and by the fitted law past n.
 
     Up to the smallest n it is the unbiased estimate. Past it each problem contributes the posterior
-    mean of 1 - (1-p)^k given its own draws. The interval resamples problems and refits: it holds
-    the spread over problems and of the fit, *not* the error of the assumed law, which `hold_out`
-    shows. ``problems`` counts the problems that have k samples: 0 marks a value that is wholly an
+    mean of 1 - (1-p)^k given its own draws. The interval resamples problems, refits, and draws each
+    p from its posterior: it holds all but the error of the assumed law, which `hold_out` shows.
+    ``problems`` counts the problems that have k samples: 0 marks a value that is wholly an
     extrapolation.
     """
     tail = (1 - probability("level", level)) / 2
@@ -172,28 +180,29 @@ def extrapolate_pass_at_k(
     n, c = n[n > 0], c[n > 0]
     fit = fit_beta_binomial(n, c, zero_inflated=zero_inflated)
     dn, dc, index = _distinct(n, c)
-    depth = int(n.min())
-    measured = ks <= depth
-    unbiased = pass_at_k(dn, dc, ks)
-
-    def curve(law: BetaBinomialFit, weight: Floats) -> Floats:
-        values = np.where(measured, unbiased, law.predict(dn, dc, ks))
-        return np.asarray(weight @ values / weight.sum())
-
+    beyond = ks > int(n.min())
+    unbiased = pass_at_k(n, c, ks)
+    values = np.where(beyond, fit.predict(n, c, ks), unbiased)
     start = np.array([np.log(fit.alpha), np.log(fit.beta)])
     if zero_inflated:
         start = np.append(start, logit(np.clip(fit.zero, 1e-4, 0.99)))
-    drawn = np.empty((check_replicates(replicates), len(ks)))
+    low = np.empty((check_replicates(replicates), len(ks)))
+    high = np.empty_like(low)
     rng = np.random.default_rng(seed)
     for rows, weights in weight_blocks(len(n), replicates, rng):
         for row, weight in zip(range(rows.start, rows.stop), weights, strict=True):
-            shared = _per_pair(index, weight, len(dn))
-            x, loglik = _maximise(dn, dc, shared, start, zero_inflated)
-            drawn[row] = curve(_to_fit(x, loglik, len(n)), shared)
-    value = curve(fit, np.bincount(index, minlength=len(dn)).astype(np.float64))
-    low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+            x, loglik = _maximise(dn, dc, _per_pair(index, weight, len(dn)), start, zero_inflated)
+            with np.errstate(divide="ignore"):
+                log_miss = np.log1p(-_to_fit(x, loglik, len(n)).draw(n, c, rng))
+            solved = -np.expm1(log_miss[:, np.newaxis] * ks)
+            total = weight @ np.where(beyond, solved, unbiased)
+            # one more problem that speaks for the other side, as in `pass_at_k_interval`
+            mass, other = weight.sum(), rng.standard_exponential()
+            low[row], high[row] = total / (mass + other), (total + other) / (mass + other)
+    value = values.mean(axis=0)
+    lower, upper = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
     number = (n[:, np.newaxis] >= ks).sum(axis=0)
-    return CurveInterval(ks, value, np.fmin(low, value), np.fmax(high, value), number)
+    return CurveInterval(ks, value, np.fmin(lower, value), np.fmax(upper, value), number)
 
 
 @dataclass(frozen=True, slots=True)

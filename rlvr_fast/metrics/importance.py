@@ -76,8 +76,9 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
     """Pareto-smoothed log weights and the tail shape k.
 
     The M = min(S/5, 3 sqrt(S)) largest of S weights are replaced by the expected order statistics
-    of the fitted law, none above the largest raw weight. k is nan (and nothing is smoothed) when
-    fewer than 5 weights exceed the tail's start, -inf when all weights are one.
+    of the fitted law, none above the largest raw weight; a tail with k <= 0 is bounded and stays as
+    it is. k is nan (and nothing is smoothed) when fewer than 5 weights exceed the tail's start,
+    -inf when all weights are one.
     """
     lw = np.asarray(log_weights, dtype=np.float64)
     size = len(lw)
@@ -99,11 +100,12 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
         return lw, math.nan
     exceedance = np.exp(lw[largest] - top) - math.exp(cutoff - top)
     k, scale = fit_generalized_pareto(exceedance)
+    if k <= 0:
+        # a bounded tail needs no help, and smoothing would bias few distinct weights
+        return lw, k
     ranks = (np.arange(tail) + 0.5) / tail
-    # quantiles of the law: scale ((1-u)^-k - 1)/k, and its limit at k = 0
-    quantile = (
-        -scale * np.log1p(-ranks) if abs(k) < 1e-12 else scale * np.expm1(-k * np.log1p(-ranks)) / k
-    )
+    # quantiles of the law: scale ((1-u)^-k - 1)/k
+    quantile = scale * np.expm1(-k * np.log1p(-ranks)) / k
     smoothed = lw.copy()
     smoothed[largest] = np.minimum(np.log(quantile + math.exp(cutoff - top)) + top, top)
     return smoothed, k

@@ -80,6 +80,11 @@ class _Conditional:
     """
 
     def __init__(self, bn: Counts, rn: Counts, total: Counts) -> None:
+        # the law depends on these three alone: problems that share them share it
+        shared = np.stack([bn, rn, total], axis=1)
+        shared, inverse = np.unique(shared, axis=0, return_inverse=True)
+        self.index = inverse.ravel()
+        bn, rn, total = shared.T
         self.bn, self.rn, self.total = (a.astype(np.float64) for a in (bn, rn, total))
         low = np.maximum(0, total - bn)
         high = np.minimum(rn, total)
@@ -95,12 +100,20 @@ class _Conditional:
             self.log_base = np.where(inside, base, -np.inf)
 
     def __call__(self, beta: float) -> tuple[Floats, Floats]:
+        """Mean and variance for each problem."""
+        mean, variance = self._moments(beta)
+        return mean[self.index], variance[self.index]
+
+    def _moments(self, beta: float) -> tuple[Floats, Floats]:
         if self.exact:
-            log_w = self.log_base + beta * self.x
-            w = np.exp(log_w - log_w.max(axis=1, keepdims=True))
+            w = beta * self.x
+            w += self.log_base
+            w -= w.max(axis=1, keepdims=True)
+            np.exp(w, out=w)
             w /= w.sum(axis=1, keepdims=True)
-            mean = (w * self.x).sum(axis=1)
-            return mean, (w * (self.x - mean[:, np.newaxis]) ** 2).sum(axis=1)
+            mean = np.einsum("ij,ij->i", w, self.x)
+            square = np.einsum("ij,ij,ij->i", w, self.x, self.x)
+            return mean, np.maximum(square - mean * mean, 0.0)
         e = np.exp(beta)
         b = self.bn + self.rn * e - self.total * (e - 1)
         root = np.sqrt(np.maximum(b * b + 4 * self.bn * (e - 1) * self.total, 0))

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import betabinom
+from scipy.stats import betabinom, binom
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, probability
+from rlvr_fast.metrics._checks import Counts, Floats, as_counts, probability
 from rlvr_fast.metrics.bootstrap import paired
 from rlvr_fast.metrics.support import accessibility
 
@@ -38,33 +38,34 @@ class Plan:
     undetermined: int
 
 
-def decision_limits(num_samples: int, epsilon: float, *, zeta: float = 0.05) -> tuple[int, int]:
+def decision_limits(
+    num_samples: ArrayLike, epsilon: ArrayLike, *, zeta: float = 0.05
+) -> tuple[Counts, Counts]:
     """(most, least): "not reached" at c <= most (-1: never), "reached" at c >= least, of n samples.
 
-    >>> decision_limits(8192, 3.657e-4)
-    (0, 7)
+    The Clopper-Pearson limits of the epsilon rule, turned round: the upper one is at most epsilon
+    where P(X <= c) <= zeta for X ~ Binomial(n, epsilon), the lower one above it where
+    P(X >= c) < zeta. Elementwise.
+
+    >>> [int(limit) for limit in decision_limits(8192, 3.657e-4)]
+    [0, 7]
     """
-    n = int(num_samples)
-    # the limits lie within a few standard deviations of n epsilon
-    reach = int(n * epsilon + 12 * math.sqrt(n * epsilon + 1)) + 12
-    c = np.arange(min(n, reach) + 1)
-    state = accessibility(np.full_like(c, n), c, rule="epsilon", zeta=zeta, epsilon=epsilon)
-    no, yes = np.flatnonzero(state == 0), np.flatnonzero(state == 1)
-    return (int(no[-1]) if len(no) else -1, int(yes[0]) if len(yes) else n + 1)
+    zeta = probability("zeta", zeta)
+    n, eps = np.broadcast_arrays(
+        as_counts("num_samples", num_samples), np.asarray(epsilon, dtype=np.float64)
+    )
+    low = binom.ppf(zeta, n, eps)
+    # P(X <= low) may be zeta itself: none of n at epsilon = 1 - zeta^(1/n)
+    most = np.where(binom.cdf(low, n, eps) <= zeta * (1 + 1e-9), low, low - 1)
+    least = binom.ppf(1 - zeta, n, eps) + 1
+    return most.astype(np.int64), least.astype(np.int64)
 
 
 def _decided(
-    n: Counts, c: Counts, extra: int, epsilon: Floats, zeta: float, prior: tuple[float, float]
+    n: Counts, c: Counts, extra: Counts, epsilon: Floats, zeta: float, prior: tuple[float, float]
 ) -> Floats:
     """Chance that `extra` more samples decide each problem, by the posterior predictive law."""
-    cache: dict[tuple[int, float], tuple[int, int]] = {}
-    most = np.empty(len(n))
-    least = np.empty(len(n))
-    for i, (drawn, eps) in enumerate(zip(n + extra, epsilon, strict=True)):
-        key = (int(drawn), float(eps))
-        if key not in cache:
-            cache[key] = decision_limits(*key, zeta=zeta)
-        most[i], least[i] = cache[key]
+    most, least = decision_limits(n + extra, epsilon, zeta=zeta)
     law = betabinom(extra, prior[0] + c, prior[1] + n - c)
     return np.asarray(law.cdf(most - c) + law.sf(least - c - 1))
 
@@ -106,25 +107,18 @@ def plan(
     best_rate = np.zeros(len(index))
     best = np.zeros((3, len(index)))  # base_extra, rl_extra, probability
     for factor in factors:
-        # one number of further samples per group of equal depth keeps the law vectorised
-        extra_all = np.maximum(1, np.ceil(factor * drawn[index])).astype(np.int64)
-        for extra in np.unique(extra_all):
-            here = np.flatnonzero(extra_all == extra)
-            i = index[here]
-            chance = np.ones(len(i))
-            for open_, n, c in ((base_open, bn, bc), (rl_open, rn, rc)):
-                needs = open_[i]
-                if needs.any():
-                    rows = i[needs]
-                    chance[needs] *= _decided(n[rows], c[rows], int(extra), eps[rows], zeta, prior)
-            cost = extra * (base_open[i].astype(np.int64) + rl_open[i])
-            rate = chance / cost
-            better = rate > best_rate[here]
-            rows = here[better]
-            best_rate[rows] = rate[better]
-            best[0, rows] = np.where(base_open[i[better]], extra, 0)
-            best[1, rows] = np.where(rl_open[i[better]], extra, 0)
-            best[2, rows] = chance[better]
+        extra = np.maximum(1, np.ceil(factor * drawn[index])).astype(np.int64)
+        chance = np.ones(len(index))
+        for open_, n, c in ((base_open, bn, bc), (rl_open, rn, rc)):
+            needs = open_[index]
+            rows = index[needs]
+            if len(rows):
+                chance[needs] *= _decided(n[rows], c[rows], extra[needs], eps[rows], zeta, prior)
+        rate = chance / (extra * (base_open[index].astype(np.int64) + rl_open[index]))
+        better = rate > best_rate
+        best_rate = np.where(better, rate, best_rate)
+        found = np.stack([extra * base_open[index], extra * rl_open[index], chance])
+        best = np.where(better, found, best)
     order = np.argsort(-best_rate, kind="stable")
     order = order[best_rate[order] > 0]
     cost = (best[0] + best[1])[order].astype(np.int64)
