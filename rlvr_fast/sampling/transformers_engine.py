@@ -45,7 +45,8 @@ class TransformersEngine:
         """Loads `model`.
 
         Args:
-            batch_size: rows drawn side by side; by default up to 512, as memory allows.
+            batch_size: rows drawn side by side; by default up to 256 in each thread of a CPU
+                and 512 on a GPU, as memory allows.
 
         Raises:
             InvalidInputError: `model` cannot be loaded.
@@ -59,6 +60,7 @@ class TransformersEngine:
         self._model, self._tokenizer = load_causal_lm(model, revision, device, dtype)
         self.device: torch.device = self._model.device
         self._batch_size = batch_size
+        self._sharers = 1  # batches that share the memory
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
         self.context_length: int | None = getattr(config, "max_position_embeddings", None)
@@ -117,6 +119,7 @@ class TransformersEngine:
             self.limit(request, parameters)
         threads = torch.get_num_threads()
         if self.device.type != "cpu" or threads == 1 or self._parameters >= _LARGE_MODEL:
+            self._sharers = 1
             for finished in Batch(self, wanted, parameters).run():
                 yield from finished
             return
@@ -126,6 +129,7 @@ class TransformersEngine:
             [request.share(number, threads) for request in wanted] for number in range(threads)
         ]
         shares = [[request for request in share if len(request.seeds)] for share in shares]
+        self._sharers = threads
         batches = [Batch(self, share, parameters) for share in shares if share]
         try:
             for finished in run_threads([_single_threaded(batch.run) for batch in batches]):
@@ -174,7 +178,8 @@ class TransformersEngine:
         else:
             free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         # A third for the cache: it is copied when it grows, and activations need room too.
-        return max(1, min(512, int(free) // 3 // int(row)))
+        most = 512 if self.device.type == "cuda" else 256  # what the caches of a core can hold
+        return max(1, min(most, int(free) // 3 // self._sharers // int(row)))
 
     def _forward(
         self, tokens: torch.Tensor, cache: Any, positions: torch.Tensor, mask: Any

@@ -260,6 +260,7 @@ def _rollouts(
             raise InvalidInputError(
                 f"{where}: expected text in {names.completion!r}, got {type(text).__name__}"
             )
+        _check_unicode(where, text, names.completion)
         if ids is not None and not (
             isinstance(ids, list) and all(type(i) is int and 0 <= i < 2**31 for i in ids)
         ):
@@ -299,7 +300,19 @@ def _text(where: str, row: dict[str, Any], name: str) -> str:
     value = _value(where, row, name)
     if not isinstance(value, str):
         raise InvalidInputError(f"{where}: expected text in {name!r}, got {type(value).__name__}")
+    _check_unicode(where, value, name)
     return value
+
+
+def _check_unicode(where: str, text: str, name: str) -> None:
+    # JSON can spell half a surrogate pair, which no UTF-8 file can hold.
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise InvalidInputError(
+            f"{where}: the text in {name!r} is not valid Unicode ({error.reason} at character "
+            f"{error.start})"
+        ) from None
 
 
 def _scalar(where: str, row: dict[str, Any], name: str) -> str:
@@ -308,6 +321,7 @@ def _scalar(where: str, row: dict[str, Any], name: str) -> str:
         raise InvalidInputError(
             f"{where}: expected text or a number in {name!r}, got {type(value).__name__}"
         )
+    _check_unicode(where, str(value), name)
     return str(value)
 
 
