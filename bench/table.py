@@ -1,0 +1,135 @@
+"""Writes bench/README.md from the JSON in bench/results.
+
+python bench/table.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+
+# results file -> heading and what is compared, in the order of the page
+SECTIONS = {
+    "demo": ("The demo", "The whole job on the embedded models (`bench_demo.py`)."),
+    "token_stats": (
+        "Token statistics from logits, CPU",
+        "`token_stats` against PyTorch's log-softmax, entropy and gather (`bench_token_stats.py`).",
+    ),
+    "scorer": (
+        "Scoring completions, CPU",
+        "`Scorer` against a forward pass, log-softmax and entropy in transformers "
+        "(`bench_scorer.py`).",
+    ),
+    "answers": (
+        "Answer engine",
+        "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
+    ),
+    "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
+    "sampling": ("Sampling and the store", "`bench_sampling.py`."),
+    "pass_at_k": (
+        "pass@k and intervals",
+        "3400 problems, 8192 samples, 14 values of k, 1000 replicates (`bench_pass_at_k.py`).",
+    ),
+    "report": ("Report", "2000 problems x 2 models x 1024 samples (`bench_report.py`)."),
+    "coverage": (
+        "Coverage of the intervals",
+        "Measured on models whose answers are known (`coverage.py`); see docs/statistics.md.",
+    ),
+    "gpu": ("CUDA kernels", "`make gpu`; see docs/cuda.md."),
+}
+
+GPU_TARGETS = (
+    (
+        "`logits_stats` bf16 [8192, 151936], all outputs",
+        "at least 90 % of measured copy bandwidth, ahead of TRL's Triton log-prob and entropy, "
+        "at least 8x eager PyTorch",
+    ),
+    ("the same with exact top-p", "at most 1.6x the time without"),
+    ("few rows: [16, 151936]", "at least 60 % of bandwidth"),
+    (
+        "`linear_stats` fused, 8192 x 4096 x 151936 bf16, all outputs",
+        "at least 85 % of the measured matrix rate",
+    ),
+    ("`linear_divergence`, the same shape", "at most 2.2x the time of one such product"),
+    (
+        "error against float64 on the same bf16 inputs",
+        "log-prob 1e-4, entropy 2e-4 at logits up to 50",
+    ),
+    ("workspace", "at most 256 MB at any N"),
+)
+
+_APART = {"what", "target", "met", "median_s", "min_s", "max_s", "rounds"}
+
+
+def number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def figures(row: dict[str, Any]) -> str:
+    shown = []
+    if "median_s" in row:
+        spread = f"{seconds(row['min_s'])} to {seconds(row['max_s'])}" if "min_s" in row else ""
+        shown.append(f"**{seconds(row['median_s'])}** ({spread})")
+    for key, value in row.items():
+        if key in _APART or value is None or isinstance(value, (dict, list)):
+            continue
+        shown.append(f"{key.replace('_', ' ')} {number(value)}")
+    return "; ".join(shown)
+
+
+def section(name: str) -> list[str]:
+    title, text = SECTIONS[name]
+    lines = [f"## {title}", "", text, ""]
+    path = HERE / "results" / f"{name}.json"
+    if not path.exists():
+        if name == "gpu":
+            lines += ["| what | target | measured |", "|---|---|---|"]
+            lines += [f"| {what} | {target} | not yet measured |" for what, target in GPU_TARGETS]
+        else:
+            lines.append("Not yet measured.")
+        return [*lines, ""]
+    value = json.loads(path.read_text("utf-8"))
+    machine = value["machine"]
+    where = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
+    packages = ", ".join(
+        f"{package} {value['versions'][package]}"
+        for package in ("torch", "transformers", "polars", "pyarrow")
+        if package in value["versions"]
+    )
+    lines += [f"{where}; {value['date'][:10]}; commit {value['commit']}; {packages}.", ""]
+    lines += ["| what | measured | target | met |", "|---|---|---|---|"]
+    for row in value["rows"]:
+        met = {True: "yes", False: "**no**", None: ""}[row.get("met")]
+        cells = [str(row.get("what", "")), figures(row), str(row.get("target", "")), met]
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return [*lines, ""]
+
+
+def page() -> str:
+    lines = [
+        "# Benchmarks",
+        "",
+        "Written by `python bench/table.py` from `bench/results/*.json`. A benchmark checks its",
+        "results first, then times all rivals in turn, round after round, in one process: medians",
+        "(smallest to largest). The machines are shared and noisy, so ratios within a run say more",
+        "than any time.",
+        "",
+    ]
+    for name in SECTIONS:
+        lines += section(name)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+if __name__ == "__main__":
+    (HERE / "README.md").write_text(page(), "utf-8")
