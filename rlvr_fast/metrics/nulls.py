@@ -70,10 +70,10 @@ def split_half_null(
     n, c, h = n[usable], c[usable], h[usable]
     half = np.exp(log_all_miss(n, c, h))
     both = np.exp(log_all_miss(n, c, 2 * h))
-    lost = half - both
+    lost = np.maximum(half - both, 0.0)
     return NullShift(
         depth=h,
-        preserved=float((1 - 2 * half + both).sum()),
+        preserved=float(np.maximum(1 - 2 * half + both, 0.0).sum()),
         expanded=float(lost.sum()),
         shrunk=float(lost.sum()),
         out=float(both.sum()),

@@ -6,7 +6,7 @@ Definitions: Leash (arXiv 2507.14843), section 3 and appendix C.4.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -86,7 +86,7 @@ class SupportShift:
     ``preserved``: reached by both; ``expanded``: by RL only; ``shrunk``: by base only; ``out``: by
     neither; ``undetermined``: the samples do not decide (never under ``rule="seen"``, save for
     problems without samples). ``labels`` holds one of `LABELS` a problem, or None when only
-    the counts are known.
+    the counts are known; they take no part in comparisons.
     """
 
     preserved: int
@@ -96,7 +96,7 @@ class SupportShift:
     undetermined: int = 0
     rule: str = "seen"
     zeta: float = 0.05
-    labels: Labels | None = None
+    labels: Labels | None = field(default=None, compare=False)
 
     @classmethod
     def from_counts(

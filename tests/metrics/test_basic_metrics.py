@@ -130,6 +130,12 @@ def test_seen_rule_labels_and_ratios() -> None:
     assert shift.subset([True, True, False, False, False]).as_dict()["problems"] == 2
 
 
+def test_shifts_compare_by_their_counts() -> None:
+    assert support_shift([1, 0], 4, [1, 1], 4) == support_shift([2, 0], 4, [3, 2], 4)
+    assert support_shift([1, 0], 4, [1, 1], 4) == SupportShift.from_counts(1, 1, 0, 0)
+    assert support_shift([1, 0], 4, [1, 1], 4) != SupportShift.from_counts(1, 0, 1, 0)
+
+
 @given(*[st.integers(0, 50)] * 4)
 def test_sds_is_the_harmonic_mean(p: int, e: int, s: int, o: int) -> None:
     shift = SupportShift.from_counts(p, e, s, o)
