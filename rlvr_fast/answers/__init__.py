@@ -9,6 +9,7 @@ from typing import Any
 _HOME = {
     "AnswerGroups": "grouping",
     "AnswerIndex": "grouping",
+    "audit_run": "audit",
     "compare_canonical": "normalization",
     "extract_answers": "extraction",
     "grade_run": "grading",

@@ -68,7 +68,8 @@ def grade_run(
         memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
         regrade: where the run was graded with another policy or version, throw its answers and
             grades away and grade anew, instead of refusing.
-        audit: verify a sample of this many verdicts once more by other means; see `audit_run`.
+        audit: verify a sample of this many verdicts once more by other means, and write
+            audit.json; see `audit_run`.
         progress: called with the stages "extract" (completions) and "verify" (distinct answers).
 
     Returns:
@@ -132,7 +133,9 @@ def grade_run(
         if audit:
             from rlvr_fast.answers.audit import audit_run
 
-            audit_run(run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb)
+            audit_run(
+                run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb, progress=tell
+            )
         return run.read_table("grades.parquet")
 
 

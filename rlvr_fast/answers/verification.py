@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
 from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
 from rlvr_fast.errors import InvalidInputError
@@ -26,8 +27,8 @@ def verify_answers(
     the gold '5' and need not the other way round (docs/grading.md).
 
     Args:
-        golds, answers: one of each a row; extracted answers, not whole completions. None or an
-            empty answer is `unparsed`.
+        golds, answers: one of each a row; extracted answers, not whole completions. None, an empty
+            answer and one beyond `MAX_ANSWER_BYTES` (64 KiB) are `unparsed`.
         timeout: processor seconds of one verification, in a process that is ended when it takes
             longer; the verdict is then `timeout`.
         workers: verifying processes, default one a processor; memory_mb: MiB of each.
@@ -61,7 +62,7 @@ def verify_answers(
     verdicts: dict[tuple[str, str | None], Verdict] = {}
     waiting: list[tuple[str, str]] = []
     for (gold, answer), comparison in zip(distinct, compared, strict=True):
-        if answer is None or not answer.strip():
+        if answer is None or not answer.strip() or _too_long(answer):
             verdicts[gold, answer] = "unparsed"
         elif comparison == "unknown":
             waiting.append((gold, answer))
@@ -82,3 +83,7 @@ def verify_answers(
         memory_mb=memory_mb,
     )
     return [verdicts[pair] for pair in zip(golds, answers, strict=True)]
+
+
+def _too_long(answer: str) -> bool:
+    return len(answer.encode("utf-8", "replace")) > MAX_ANSWER_BYTES

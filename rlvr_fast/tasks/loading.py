@@ -82,4 +82,8 @@ def load_verifier(spec: str) -> Verifier:
         from rlvr_fast.tasks.math_verifier import MathVerifier
 
         return MathVerifier()
+    if parsed.scheme == "numeric":  # the audit's second opinion; poses no problems
+        from rlvr_fast.tasks.numeric_verifier import NumericVerifier
+
+        return NumericVerifier()
     return load_task(spec).verifier()

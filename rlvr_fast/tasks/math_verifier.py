@@ -77,6 +77,8 @@ def _grader() -> str:
 def prepared(text: str) -> str:
     """What Math-Verify is given: marked mathematics as it stands, anything else in a box."""
     text = text.strip()
+    if text.endswith(".") and not text.endswith(".."):
+        text = text[:-1].rstrip()  # ends a sentence; Math-Verify does not parse '635.'
     if match := E_NOTATION.fullmatch(text):
         text = rf"{match[1]} \times 10^{{{int(match[2])}}}"
     if MARKED.search(text):

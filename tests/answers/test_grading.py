@@ -292,3 +292,47 @@ def test_counts_of_many_completions_need_no_more_than_their_distinct_answers(tmp
             if name == f"sums/{problem}"
         } == {str(v): int(c) for v, c in zip(values, counts, strict=True)}
         assert verdicts(run)[(f"sums/{problem}", str(7 + problem))][0] == "correct"
+
+
+def test_programs_are_graded_once_each_in_bubblewrap(tmp_path, monkeypatch):
+    from rlvr_fast.tasks.sandbox import unavailable_reason
+
+    if unavailable_reason() is not None:
+        pytest.skip(unavailable_reason())
+    source = tmp_path / "adding.jsonl"
+    tests = [{"input": "1 2\n", "output": "3\n"}, {"input": "5 6\n", "output": "11\n"}]
+    source.write_text(json.dumps({"question": "Add.", "id": "a", "tests": tests}) + "\n")
+    run, _ = make_run(tmp_path / "run", [f"code:{source}?timeout=2", math_file(tmp_path, ["7"])])
+    right = "a, b = map(int, input().split())\nprint(a + b)"
+    fenced = [f"```python\n{code}\n```" for code in (right, right, "print(3)", "while True: pass")]
+    add_samples(run, {"adding/a": [*fenced, "no code"], "sums/0": [boxed("7")]})
+    sent = count_verifications(monkeypatch)
+    grades = grade_run(run, workers=2)
+    assert len(sent) == 3
+    found = {
+        (row["canonical"] or "").strip(): (row["verdict"], row["count"])
+        for row in grades.to_pylist()
+        if row["problem_id"] == "adding/a"
+    }
+    assert found == {
+        "": ("unparsed", 1),
+        right: ("correct", 2),
+        "print(3)": ("incorrect", 1),
+        "while True: pass": ("timeout", 1),
+    }
+    assert verdicts(run)[("sums/0", "7")] == ("correct", 1)
+    policies = {
+        name: task["policy"] for name, task in run.read_json("grading.json")["tasks"].items()
+    }
+    assert policies == {"adding": "code_block", "sums": "auto"}
+
+
+def test_programs_are_not_run_without_bubblewrap(tmp_path, monkeypatch):
+    from rlvr_fast.errors import MissingDependencyError
+
+    run, _ = make_run(tmp_path / "run", ["code:humaneval"])
+    add_samples(run, {"humaneval/0": ["```python\nprint(1)\n```"]})
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MissingDependencyError, match="apt-get install bubblewrap"):
+        grade_run(run)
+    assert run.read_table("grades.parquet") is None

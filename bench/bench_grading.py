@@ -1,0 +1,241 @@
+"""Grading a million completions, against Math-Verify on each of a sample of them.
+
+    python bench/bench_grading.py [--problems 1000] [--samples 1024] [--rival 2000]
+
+Answers are drawn Zipf-like from what a model might write for each problem's gold: the gold in
+several dressings, wrong numbers and expressions, and no answer at all. Math-Verify reads the same
+extracted answers, in one process without time limits of its own (its alarm would slow it down);
+every distinct pair is then verified by it alone and the verdicts compared.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "answers"))
+from common import record
+from grading_runs import make_run
+
+from rlvr_fast.answers import grade_run
+
+DISTINCT = 48  # of a problem
+PART_ROWS = 65536
+
+
+def golds(count: int, rng: np.random.Generator) -> list[str]:
+    """Golds in the kinds and shares of MATH500: integers, fractions, roots, expressions, tuples."""
+    made = []
+    for number in rng.integers(2, 997, size=count).tolist():
+        kind = number % 10
+        made.append(
+            [
+                *[str(number)] * 6,
+                rf"\frac{{{number}}}{{{number % 89 + 3}}}",
+                rf"{number}\sqrt{{{number % 7 + 2}}}",
+                rf"x^2+{number}x-{number % 13}",
+                rf"({number},{number % 17})",
+            ][kind]
+        )
+    return made
+
+
+def written(gold: str, rng: np.random.Generator) -> list[str]:
+    """DISTINCT answers to one problem, the likeliest first."""
+    numbers = [str(n) for n in rng.integers(-50, 2000, size=28).tolist()]
+    numbers += [rf"\frac{{{a}}}{{{b}}}" for a, b in rng.integers(1, 60, size=(8, 2)).tolist()]
+    numbers += [rf"{a}\sqrt{{{b}}}" for a, b in rng.integers(2, 40, size=(4, 2)).tolist()]
+    shape = "x^2-{}x+{}" if "x" in gold else "({},{})"
+    own_kind = [shape.format(a, b) for a, b in rng.integers(1, 90, size=(36, 2)).tolist()]
+    # a wrong answer is mostly of the gold's kind, and now and then of another
+    wrong = own_kind + numbers[:4] if "x" in gold or gold[0] == "(" else numbers + own_kind[:1]
+    wrong += [rf"{a}\%" for a in rng.integers(1, 99, size=1).tolist()]
+    dressed = [
+        gold,
+        rf"${gold}$",
+        rf" {gold} ",
+        rf"\left({gold}\right)" if gold[0] != "(" else gold,
+    ]
+    dressed += [f"x = {gold}", gold + ".", rf"\text{{{gold}}}" if gold.isdecimal() else gold]
+    answers = list(dict.fromkeys(dressed + wrong))[:DISTINCT]
+    # the gold is likely but not always the likeliest
+    return [answers[0], *rng.permutation(answers[1:]).tolist()]
+
+
+def fill(run, problems, samples: int, rng: np.random.Generator) -> int:
+    padding = "We compute step by step, and check each step with care before we go on. " * 6
+    rows: dict[str, list] = {"problem_id": [], "sample_index": [], "text": []}
+    size = 0
+
+    def flush() -> None:
+        count = len(rows["text"])
+        run.append(
+            "samples",
+            pa.table(
+                {
+                    "problem_id": rows["problem_id"],
+                    "sample_index": pa.array(rows["sample_index"], pa.int32()),
+                    "text": pa.array(rows["text"], pa.large_string()),
+                    "token_ids": pa.ListArray.from_arrays(
+                        pa.array(np.arange(count + 1), pa.int32()),
+                        pa.array(np.ones(count), pa.int32()),
+                    ),
+                    "finish_reason": pa.array(["stop"] * count),
+                    "seed": pa.nulls(count, pa.int64()),
+                }
+            ),
+        )
+        for column in rows.values():
+            column.clear()
+
+    for problem in problems:
+        answers = written(problem.gold, rng)
+        weights = 1.0 / np.arange(1, len(answers) + 1) ** 1.2
+        drawn = rng.choice(len(answers), size=samples, p=weights / weights.sum())
+        silent = rng.random(samples) < 0.03
+        for index in range(samples):
+            text = padding if silent[index] else f"{padding}\\boxed{{{answers[drawn[index]]}}}"
+            size += len(text)
+            rows["problem_id"].append(problem.problem_id)
+            rows["sample_index"].append(index)
+            rows["text"].append(text)
+        if len(rows["text"]) >= PART_ROWS:
+            flush()
+    if rows["text"]:
+        flush()
+    return size
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--problems", type=int, default=1000)
+    options.add_argument("--samples", type=int, default=1024)
+    options.add_argument("--rival", type=int, default=2000, help="completions for Math-Verify")
+    options.add_argument("--check", type=int, default=0, help="distinct pairs compared; 0: all")
+    asked = options.parse_args()
+    rng = np.random.default_rng(0)
+    folder = Path(tempfile.mkdtemp(prefix="bench-grading-"))
+    try:
+        measure(asked, rng, folder)
+    finally:
+        shutil.rmtree(folder)
+
+
+def measure(asked: argparse.Namespace, rng: np.random.Generator, folder: Path) -> None:
+    source = folder / "golds.jsonl"
+    source.write_text(
+        "".join(
+            f'{{"id": {i}, "question": "Problem {i}?", "answer": {_quoted(gold)}}}\n'
+            for i, gold in enumerate(golds(asked.problems, rng))
+        )
+    )
+    run, problems = make_run(folder / "run", [f"math:{source}"])
+    size = fill(run, problems, asked.samples, rng)
+    completions = asked.problems * asked.samples
+
+    # The rival's first half, ours, the rival's second half: one machine, one time.
+    logging.disable(logging.CRITICAL)
+    rival = sample_pairs(run, problems, asked.rival, rng)
+    half = len(rival) // 2
+    rival_seconds = math_verify_seconds(rival[:half])
+    started = time.perf_counter()
+    grades = grade_run(run)
+    seconds = time.perf_counter() - started
+    rival_seconds += math_verify_seconds(rival[half:])
+
+    graded = run.read_json("grading.json")["graded"]
+    disagreements, distinct, checked = compare(run, problems, grades, asked.check)
+    ratio = (rival_seconds / len(rival)) / (seconds / completions)
+    rows = [
+        {
+            "completions": completions,
+            "text_bytes": size,
+            "seconds": seconds,
+            "completions_per_second": completions / seconds,
+            "distinct_pairs": distinct,
+            "decided_by_canonical_form": graded["decided_by_canonical_form"],
+            "share_by_canonical_form": graded["decided_by_canonical_form"] / distinct,
+            "math_verify_per_second": len(rival) / rival_seconds,
+            "math_verify_completions": len(rival),
+            "times_math_verify": ratio,
+            "distinct_pairs_compared": checked,
+            "disagreements": len(disagreements),
+            "disagreement_examples": disagreements[:20],
+            "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        }
+    ]
+    record("grading", rows)
+
+
+def _quoted(text: str) -> str:
+    import json
+
+    return json.dumps(text)
+
+
+def sample_pairs(run, problems, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Whole completions and their golds, drawn evenly from the run."""
+    gold = {p.problem_id: p.gold for p in problems}
+    pairs = []
+    parts = run.parts("samples")
+    for _, table in run.iter_parts("samples", ["problem_id", "text"]):
+        chosen = rng.choice(
+            len(table), size=min(len(table), -(-count // len(parts))), replace=False
+        )
+        for row in table.take(pa.array(chosen)).to_pylist():
+            pairs.append((gold[row["problem_id"]], row["text"]))
+    return pairs[:count]
+
+
+def math_verify_seconds(pairs: list[tuple[str, str]]) -> float:
+    """Math-Verify as its users call it: parse the gold, parse the completion, verify."""
+    from math_verify import parse, verify
+
+    started = time.perf_counter()
+    for gold, text in pairs:
+        verify(
+            parse(f"\\boxed{{{gold}}}", parsing_timeout=None),
+            parse(text, parsing_timeout=None),
+            timeout_seconds=None,
+        )
+    return time.perf_counter() - started
+
+
+def compare(run, problems, grades, limit: int) -> tuple[list[dict], int, int]:
+    """Math-Verify's verdict on distinct pairs, as they were written, against ours."""
+    from rlvr_fast.tasks.math_verifier import MathVerifier
+
+    gold = {p.problem_id: p.gold for p in problems}
+    ours = {row["answer_id"]: row for row in grades.to_pylist() if row["answer_id"] >= 0}
+    pairs = {
+        (row["problem_id"], row["answer"]): row["answer_id"]
+        for _, table in run.iter_parts("answers", ["problem_id", "answer", "answer_id"])
+        for row in table.group_by(["problem_id", "answer", "answer_id"]).aggregate([]).to_pylist()
+        if row["answer_id"] >= 0
+    }
+    chosen = sorted(pairs)
+    if limit and limit < len(chosen):
+        chosen = [chosen[i] for i in np.random.default_rng(1).permutation(len(chosen))[:limit]]
+    verifier, disagreements = MathVerifier(), []
+    for problem_id, answer in chosen:
+        verdict = verifier.verify("", gold[problem_id], {}, answer)
+        mine = ours[pairs[problem_id, answer]]["verdict"]
+        if (verdict == "correct") != (mine == "correct"):
+            disagreements.append(
+                {"gold": gold[problem_id], "answer": answer, "ours": mine, "math_verify": verdict}
+            )
+    return disagreements, len(ours), len(chosen)
+
+
+if __name__ == "__main__":
+    main()

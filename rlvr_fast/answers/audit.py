@@ -1,0 +1,150 @@
+"""A second verifier over a sample of a run's verdicts."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from typing import Any
+
+from rlvr_fast.answers.grading import CANONICAL_GRADER
+from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.progress import Progress
+from rlvr_fast.store import Run
+from rlvr_fast.tasks import load_verifier
+
+__all__ = ["audit_run"]
+
+NUMERIC = "numeric:values"
+
+
+def audit_run(
+    run: Run,
+    count: int,
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    timeout: float = 5.0,
+    memory_mb: int = DEFAULT_MEMORY_MB,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Verifies `count` verdicts of a graded run by other means and writes audit.json.
+
+    The sample is uniform over the distinct answers judged correct or incorrect, half of each where
+    there are enough. Verdicts of canonical forms go to Math-Verify; Math-Verify's to a comparison
+    of values at random points; those of Reasoning Gym and of programs, which have one verifier, to
+    that verifier again in a fresh process. Disagreements are for a human to look at: either side
+    may be right.
+
+    Returns:
+        What audit.json holds: the model, and for each first grader how many verdicts were
+        compared, agreed, disagreed, and on how many the second had no opinion (`unparsed`,
+        `timeout`, `error`); and every disagreement with its gold, answer and share of completions.
+
+    Raises:
+        InvalidInputError: count below 1. RunDirectoryError: the run is not graded.
+    """
+    if count < 1:
+        raise InvalidInputError(f"expected to audit at least 1 verdict, got {count}")
+    grades = run.read_table("grades.parquet")
+    if grades is None:
+        raise RunDirectoryError(f"{run.path}: not graded yet; grade it first (rlvr-fast grade)")
+    chosen = _sample(grades.to_pylist(), count, seed)
+    texts = _texts(run, {row["answer_id"] for row in chosen})
+    problems = {row["problem_id"]: row for row in run.problems().to_pylist()}
+    specs = {task["name"]: task["spec"] for task in run.info.tasks}
+    pairs = []
+    for row in chosen:
+        problem = problems[row["problem_id"]]
+        spec = specs[problem["task"]]
+        if load_verifier(spec).equivalence == "canonical" and row["grader"] != CANONICAL_GRADER:
+            spec = NUMERIC
+        pairs.append(
+            Pair(
+                spec,
+                row["problem_id"],
+                problem["gold"],
+                json.loads(problem["metadata"]),
+                texts[row["answer_id"]],
+            )
+        )
+    second: dict[int, Outcome] = {}
+
+    def decided(place: int, outcome: Outcome) -> None:
+        second[place] = outcome
+        if progress is not None:
+            progress("audit", len(second), len(pairs))
+
+    verify_pairs(pairs, decided, workers=workers, timeout=timeout, memory_mb=memory_mb)
+    report = _report(run, chosen, pairs, second, seed)
+    run.write_json("audit.json", report)
+    return report
+
+
+def _sample(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
+    draw = random.Random(seed)
+    kinds = [[row for row in rows if row["verdict"] == kind] for kind in ("correct", "incorrect")]
+    for kind in kinds:
+        draw.shuffle(kind)
+    few, many = sorted(kinds, key=len)
+    first = few[: max(count // 2, count - len(many))]
+    return sorted(first + many[: count - len(first)], key=lambda row: row["answer_id"])
+
+
+def _texts(run: Run, wanted: set[int]) -> dict[int, str]:
+    """The answers as first written, which is what was verified."""
+    texts: dict[int, str] = {}
+    for _, part in run.iter_parts("answers", ["answer_id", "answer"]):
+        seen, first = set(part["answer_id"].to_pylist()) & wanted - texts.keys(), {}
+        if seen:
+            for row, number in enumerate(part["answer_id"].to_pylist()):
+                if number in seen and number not in first:
+                    first[number] = row
+            texts |= {number: part["answer"][row].as_py() for number, row in first.items()}
+    return texts
+
+
+def _report(
+    run: Run,
+    chosen: list[dict[str, Any]],
+    pairs: list[Pair],
+    second: dict[int, Outcome],
+    seed: int,
+) -> dict[str, Any]:
+    graders: dict[str, Counter[str]] = {}
+    disagreements = []
+    for place, (row, pair) in enumerate(zip(chosen, pairs, strict=True)):
+        outcome = second[place]
+        tally = graders.setdefault(f"{row['grader']} | {outcome.grader}", Counter())
+        tally["sampled"] += 1
+        if outcome.verdict not in ("correct", "incorrect"):
+            tally["no_opinion"] += 1
+        elif outcome.verdict == row["verdict"]:
+            tally["agreed"] += 1
+        else:
+            tally["disagreed"] += 1
+            disagreements.append(
+                {
+                    "problem_id": row["problem_id"],
+                    "answer_id": row["answer_id"],
+                    "gold": pair.gold,
+                    "answer": pair.answer,
+                    "completions": row["count"],
+                    "verdict": row["verdict"],
+                    "second_verdict": outcome.verdict,
+                    "grader": row["grader"],
+                    "second_grader": outcome.grader,
+                }
+            )
+    return {
+        "model": run.info.model,
+        "seed": seed,
+        "sampled": len(chosen),
+        "disagreed": len(disagreements),
+        "graders": {
+            name: {key: tally[key] for key in ("sampled", "agreed", "disagreed", "no_opinion")}
+            for name, tally in graders.items()
+        },
+        "disagreements": disagreements,
+    }

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rlvr_fast.answers import extract_answers, verify_answers
+from rlvr_fast.errors import InvalidInputError
+
+SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))
+ROLLOUTS = SHARED / "rollouts" / "math_50x8.jsonl"
+
+# (problem, response) whose verdict differs from the one that came with them. None does: see
+# docs/grading.md.
+DISAGREEMENTS: list[tuple[int, int]] = []
+
+
+@pytest.mark.skipif(not ROLLOUTS.exists(), reason=f"no rollouts at {ROLLOUTS}")
+@pytest.mark.parametrize("policy", ["auto", "boxed"])
+def test_real_completions_get_the_verdicts_that_came_with_them(policy):
+    rows = [json.loads(line) for line in ROLLOUTS.read_text("utf-8").splitlines()]
+    texts = [text for row in rows for text in row["code"]]
+    answers, statuses = extract_answers(texts, policy=policy)
+    assert len(texts) == 400
+    assert set(statuses) == {"found"}
+    golds = [row["gt"] for row in rows for _ in row["code"]]
+    verdicts = verify_answers(golds, answers)
+    came = [score for row in rows for score in row["score"]]
+    assert 0 < sum(came) < 400
+    differing = [
+        divmod(place, 8)
+        for place, (verdict, score) in enumerate(zip(verdicts, came, strict=True))
+        if (verdict == "correct") != score
+    ]
+    assert differing == DISAGREEMENTS
+
+
+def test_each_row_gets_its_own_verdict():
+    golds = ["1/2", "1/2", "1/2", "5", "5", "5", "x^2-1"]
+    answers = ["0.50", "2", None, "x = 5", "", "five", "(x-1)(x+1)"]
+    assert verify_answers(golds, answers) == [
+        "correct", "incorrect", "unparsed", "correct", "unparsed", "incorrect", "correct",
+    ]  # fmt: skip
+
+
+def test_verdicts_do_not_depend_on_order_or_workers():
+    golds = ["x^2-1"] * 6
+    answers = ["(x-1)(x+1)", "x^2+1", r"\frac{x^3-x}{x}", "x", r"-(1-x^2)", r"\sin x"]
+    forward = verify_answers(golds, answers, workers=1)
+    assert verify_answers(golds, answers[::-1], workers=3) == forward[::-1]
+    assert set(forward) == {"correct", "incorrect"}
+
+
+def test_nothing_to_verify():
+    assert verify_answers([], []) == []
+
+
+@pytest.mark.parametrize(
+    ("golds", "answers", "said"),
+    [
+        (["1"], [], "got 1 golds and 0 answers"),
+        (["1", None], ["1", "2"], "golds: row 1: missing gold"),
+        (["1", " "], ["1", "2"], "golds: row 1: missing gold"),
+        (["1"], [5], "answers: row 0: expected text"),
+    ],
+)
+def test_bad_input_is_named(golds, answers, said):
+    with pytest.raises(InvalidInputError, match=said):
+        verify_answers(golds, answers)
+
+
+@pytest.mark.slow
+def test_every_hostile_answer_gets_a_verdict_within_the_limits():
+    from hostile import hostile_answers
+
+    answers = hostile_answers()
+    assert len(answers) >= 200
+    started = time.monotonic()
+    verdicts = verify_answers(["5"] * len(answers), answers, timeout=1.0, memory_mb=1024)
+    assert len(verdicts) == len(answers)
+    assert set(verdicts) <= {"correct", "incorrect", "unparsed", "timeout", "error"}
+    # each is tried at most twice, for a second of processor time each
+    assert time.monotonic() - started < 500
+
+
+def test_answers_beyond_the_length_limit_are_unparsed():
+    assert verify_answers(["5"], ["5" * 70_000]) == ["unparsed"]

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from rlvr_fast.answers.workers import Pair, verify_pairs
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tasks import load_task
+
+
+@pytest.fixture(scope="module")
+def countdown():
+    task = load_task("reasoning_gym:countdown?max_numbers=3&min_numbers=3&seed=7&size=1")
+    (problem,) = task.problems()
+
+    def pair(answer):
+        return Pair(task.spec, problem.problem_id, problem.gold, problem.metadata, answer)
+
+    return problem, pair
+
+
+def outcomes(pairs, **options):
+    found = {}
+    verify_pairs(pairs, found.__setitem__, **options)
+    assert sorted(found) == list(range(len(pairs)))
+    return [found[place] for place in range(len(pairs))]
+
+
+def sums(gold, answer):
+    return Pair("math:golds", "p", gold, {}, answer)
+
+
+def test_pairs_of_several_tasks_are_verified_side_by_side(countdown):
+    problem, pair = countdown
+    found = outcomes([sums("5", "x=5"), pair(problem.gold), sums("5", "6"), pair("1")], workers=2)
+    assert [outcome.verdict for outcome in found] == [
+        "correct", "correct", "incorrect", "incorrect",
+    ]  # fmt: skip
+    assert found[0].grader.startswith("math-verify ")
+    assert found[1].grader.startswith("reasoning-gym ")
+
+
+@pytest.mark.slow
+def test_hangs_and_crashes_cost_their_own_pair_only(countdown):
+    problem, pair = countdown
+    found = outcomes(
+        [
+            pair("9**9**9**9"),  # does not come back from C code
+            pair(problem.gold),
+            pair("__import__('os')._exit(3)"),
+            sums("5", "x=5"),
+            pair("__import__('os').kill(__import__('os').getpid(), 9)"),
+            pair("__import__('time').sleep(1000)"),
+            pair("(lambda f: f(f))(lambda f: f(f))"),
+            pair("[0] * 10**12"),
+            pair(f"({problem.gold})"),
+        ],
+        workers=2,
+        timeout=1.0,
+    )
+    assert [outcome.verdict for outcome in found] == [
+        "timeout", "correct", "error", "correct", "incorrect", "incorrect", "incorrect",
+        "incorrect", "correct",
+    ]  # fmt: skip
+    assert found[0].detail == "1 s of processor time"
+    assert "exit status 3" in found[2].detail
+
+
+def test_an_answer_that_is_a_program_does_no_harm(countdown, tmp_path, monkeypatch):
+    _, pair = countdown
+    monkeypatch.setenv("RLVR_SECRET", "s3cret")
+    mark = tmp_path / "mark"
+    readable = tmp_path / "environment"
+    found = outcomes(
+        [
+            pair(f"__import__('os').system('touch {mark}')"),
+            pair(f"open('{mark}', 'w')"),
+            pair(f"__import__('pathlib').Path('{mark}').touch()"),
+            pair(f"__import__('subprocess').run(['touch', '{mark}'])"),
+            pair(f"__import__('os').mkdir('{mark}')"),
+            pair("__import__('socket').socket()"),
+            pair(f"open('{readable}','w').write(str(dict(__import__('os').environ)))"),
+            pair(f"__import__('os').rename('{Path(__file__)}', '{mark}')"),
+        ],
+        workers=1,
+    )
+    assert {outcome.verdict for outcome in found} <= {"incorrect", "error"}
+    assert not mark.exists()
+    assert not readable.exists()
+    assert Path(__file__).exists()
+
+
+def test_a_worker_knows_nothing_of_the_environment(countdown, monkeypatch):
+    monkeypatch.setenv("RLVR_SECRET", "s3cret")
+    _, pair = countdown
+    # 1/0 where the secret is in sight, so that the verdict tells: both are wrong answers, hence
+    # the exit status, which only the first would give
+    leak = "__import__('os')._exit(7) if 'RLVR_SECRET' in __import__('os').environ else 1"
+    (outcome,) = outcomes([pair(leak)], workers=1)
+    assert outcome.verdict == "incorrect"
+
+
+def test_a_task_that_cannot_verify_stops_the_grading(countdown):
+    problem, pair = countdown
+    drifted = {**problem.metadata, "question_sha256": "0" * 64}
+    bad = Pair(pair("1").spec, problem.problem_id, problem.gold, drifted, "1")
+    with pytest.raises(InvalidInputError, match="is not the problem that was asked"):
+        outcomes([bad], workers=1)
+
+
+def test_no_worker_outlives_its_work(countdown):
+    _, pair = countdown
+    outcomes([pair("1")], workers=1)
+    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    deadline = time.monotonic() + 5
+    while any(b"worker_main" in Path(f"/proc/{c}/cmdline").read_bytes() for c in children):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
