@@ -53,6 +53,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--sft-steps", type=int, nargs="+", help="of each supervised cycle; default: their own"
     )
+    parser.add_argument("--sft-minutes", type=float, help="at most this long a supervised cycle")
+    parser.add_argument("--grpo-minutes", type=float, help="at most this long in GRPO")
     parser.add_argument("--grpo-steps", type=int, default=GRPOConfig().steps)
     parser.add_argument("--grpo-rate", type=float, default=GRPOConfig().learning_rate)
     parser.add_argument("--cache", type=Path, help="folder that keeps the posed problems")
@@ -89,6 +91,10 @@ def main() -> int:
         learning_rate=args.grpo_rate,
         max_tokens=sampling["max_tokens"],
     )
+    if args.sft_minutes:
+        sft = replace(sft, seconds=60 * args.sft_minutes)
+    if args.grpo_minutes:
+        rl_config = replace(rl_config, seconds=60 * args.grpo_minutes)
     sizes, rl_sizes, shape = SUPERVISED_SIZES, GRPO_SIZES, SHAPE
     samples, per_task = demo["samples"], 16
     if args.smoke:

@@ -34,8 +34,9 @@ Countdown has many correct answers a problem, products one. Training problems co
 than the demo's. Reasoning Gym draws its item i from Random(seed + i), so the seeds lie millions
 apart, and problems with the demo's content in any wording or order of the numbers (same numbers and
 target; same two factors) are removed from both trainings. Two-digit products are few (8100 ordered
-pairs), so many others of them are seen in training. Hyper-parameters were chosen on development problems from yet
-other seeds; the demo's problems were fixed before the first training and are only measured.
+pairs), so many others of them are seen in training. The demo's problems were fixed before the first
+training and only measured after the last step: nothing was chosen by them. `--development` measures
+on problems of yet other seeds, for whoever wants to try other settings.
 """
 
 _TRAINING = """\
@@ -50,7 +51,7 @@ _TRAINING = """\
 | draws | | temperature 1, no truncation, at most {max_tokens} tokens |
 | time | {sft_seconds:.0f} s | {rl_seconds:.0f} s |
 
-The whole script took {seconds:.0f} s on {threads} threads of a shared machine with 2 CPU cores (torch {torch}).
+The phases took {seconds:.0f} s together, on {threads} threads (torch {torch}).{clock}
 
 The traces come in several styles, drawn anew each time: worked steps, steps after a dead end, the
 answer alone, products split on either factor or rounded up; and a fifth of all traces answer wrongly
@@ -91,6 +92,18 @@ Mean completion: {base_tokens:.1f} tokens (base), {rl_tokens:.1f} (RL); no `<ans
 """
 
 
+def _clock(sft_seconds: float, rl_seconds: float) -> str:
+    """What the options --sft-minutes and --grpo-minutes did, if they were given."""
+    day = 86400.0
+    if sft_seconds >= day and rl_seconds >= day:
+        return ""
+    return (
+        f" A clock limited the last supervised cycle to {sft_seconds:.0f} s, with the cosine following"
+        f" the clock, and GRPO to {rl_seconds:.0f} s: so on another machine the same command takes"
+        " other numbers of steps."
+    )
+
+
 def write_card(path: Path, record: dict[str, Any]) -> None:
     found = record["evaluation"]
     sft, rl = record["supervised"], record["grpo"]
@@ -119,7 +132,7 @@ def write_card(path: Path, record: dict[str, Any]) -> None:
             if sft["config"]["bfloat16"]
             else "float32",
             sft_seconds=sum(cycle["seconds"] for cycle in sft["cycles"]),
-            rl_steps=rl["config"]["steps"],
+            rl_steps=rl["steps"],
             rl_problems=rl["config"]["problems"],
             group=rl["config"]["group"],
             minibatches=rl["config"]["minibatches"],
@@ -130,6 +143,7 @@ def write_card(path: Path, record: dict[str, Any]) -> None:
             rl_seconds=rl["seconds"],
             refused=rl["refused_by_guard"],
             seconds=record["seconds"],
+            clock=_clock(sft["config"]["seconds"], rl["config"]["seconds"]),
             threads=record["threads"],
             torch=record["versions"]["torch"],
         ),

@@ -29,22 +29,24 @@ class Cycle:
 @dataclass(frozen=True, slots=True)
 class SupervisedConfig:
     # Small batches later: at this size more updates teach more than smoother ones.
-    cycles: tuple[Cycle, ...] = (Cycle(700, 128, 3e-3), Cycle(2200, 64, 2e-3))
+    cycles: tuple[Cycle, ...] = (Cycle(700, 128, 3e-3), Cycle(1566, 64, 2e-3))
     warmup: int = 100
+    seconds: float = 86400.0  # a cycle ends here at the latest
     weight_decay: float = 0.01
     bfloat16: bool = True  # the matrix products of the forward pass; weights stay float32
 
 
 @dataclass(frozen=True, slots=True)
 class GRPOConfig:
-    steps: int = 200
+    steps: int = 81
     problems: int = 48
     group: int = 16
     minibatches: int = 2
-    learning_rate: float = 3e-4
+    learning_rate: float = 4e-4
     warmup: int = 5
     clip: float = 0.2
     max_tokens: int = 72
+    seconds: float = 86400.0  # no step begins after this
 
 
 @dataclass(slots=True)
@@ -127,9 +129,13 @@ def supervised(
     started, smooth, tokens = time.perf_counter(), math.nan, 0
     batches = _batches(prompts, tokenizer, teacher, cycle.batch, rng)
     model.train()
+    taken = 0
     for step in range(cycle.steps):
+        # Where a clock is set and runs ahead of the steps, the cosine follows the clock.
+        done = max(step / cycle.steps, (time.perf_counter() - started) / config.seconds)
+        if done >= 1:
+            break
         batch = next(batches)
-        done = step / cycle.steps
         rate = cycle.learning_rate * (0.1 + 0.45 * (1 + math.cos(math.pi * done)))
         for group in optimizer.param_groups:
             group["lr"] = rate * min(1.0, (step + 1) / config.warmup)
@@ -139,6 +145,7 @@ def supervised(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
+        taken += 1
         tokens += batch.targets.numel()
         smooth = loss.item() if math.isnan(smooth) else 0.98 * smooth + 0.02 * loss.item()
         if (step + 1) % 100 == 0 or step + 1 == cycle.steps:
@@ -149,6 +156,7 @@ def supervised(
     model.eval()
     return {
         **asdict(cycle),
+        "steps": taken,
         "seconds": time.perf_counter() - started,
         "final_loss_nats": smooth,
         "trace_tokens": tokens,
@@ -182,6 +190,8 @@ def grpo(
     history: list[dict[str, float]] = []
     order: list[TrainProblem] = []
     for step in range(config.steps):
+        if time.perf_counter() - started > config.seconds:
+            break
         if len(order) < config.problems:
             order = rng.sample(problems, len(problems))
         chosen, order = order[: config.problems], order[config.problems :]
@@ -226,6 +236,7 @@ def grpo(
             print(f"grpo {step + 1}/{config.steps} {said} {spent:.0f} s", flush=True)
     return {
         "seconds": time.perf_counter() - started,
+        "steps": len(history),
         "problems": len(problems),
         "refused_by_guard": reward.refused,
         "history": history[9::10],
