@@ -1,0 +1,58 @@
+"""docs/statistics.md names functions that exist and the coverage that was measured."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from rlvr_fast import metrics
+from rlvr_fast.metrics import replay
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "statistics.md").read_text("utf-8")
+
+
+def test_every_function_named_exists() -> None:
+    block = PAGE.partition("```python")[2].partition("```")[0]
+    names = set(re.findall(r"(?:^|; )([a-z_0-9]+)\(", block, flags=re.M))
+    assert len(names) > 35
+    missing = {name for name in names if not hasattr(metrics, name)}
+    assert not missing
+    in_text = set(re.findall(r"`([a-z_0-9]+_[a-z_0-9]+)`", PAGE.partition("## Measured")[0]))
+    fields = {"max_k", "tv_base", "tv_noise", "kl_reweighting", "kl_within", "beta_to_reach"}
+    assert {name for name in in_text - fields if not hasattr(metrics, name)} == set()
+
+
+def test_public_names_are_all_there() -> None:
+    assert sorted(metrics.__all__) == sorted(set(metrics.__all__))
+    for name in metrics.__all__:
+        assert getattr(metrics, name) is not None
+
+
+def test_table_is_the_measured_one() -> None:
+    results = ROOT / "bench" / "results" / "coverage.json"
+    if not results.exists():
+        pytest.skip(f"{results} is absent: run bench/coverage.py")
+    spec = importlib.util.spec_from_file_location("rlvr_coverage", ROOT / "bench" / "coverage.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    rows = json.loads(results.read_text("utf-8"))["rows"]
+    start, end = module.MARKS
+    printed = PAGE.partition(start)[2].partition(end)[0].strip()
+    assert printed == module.table(rows).strip()
+    # whatever does not cover is explained in the text above the table
+    failing = {row for row in printed.splitlines() if "does not cover" in row}
+    assert all("chao1" in row or "two spikes" in row for row in failing)
+
+
+def test_replay_figures_in_the_text() -> None:
+    rows = replay.replay()
+    assert f"{len(rows)}\nnumbers, of which {len(replay.MISPRINTS)} do not agree" in PAGE
