@@ -197,8 +197,8 @@ BlockSums fold(const T* x, std::int64_t count, const Transform& t, Reference ref
 // Expected exponents of the other model: a zero probability wins over a masked logit, and where the
 // probability is positive a masked logit gives -inf, hence an infinite divergence.
 inline V expected(V probability, V exponent, V sum) {
-  const V term = probability * exponent;
-  return sum + select(greater(probability, V::fill(0.0f)), term, probability);
+  const V zero = V::fill(0.0f);
+  return fma(select(greater(probability, zero), exponent, zero), probability, sum);
 }
 
 template <typename T>

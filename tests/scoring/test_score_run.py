@@ -1,0 +1,218 @@
+"""score_run: from a run directory to scores/LABEL, resumable, with the errors that name a row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.scoring import Scorer, score_run
+from rlvr_fast.store import Run
+
+WORDS = ["<pad>", *"abcdefghij"]
+PROMPTS = {"p0": "a b c", "p1": "d"}
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def save_model(folder, words=WORDS, seed=0):
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(words), hidden_size=16, intermediate_size=24, num_hidden_layers=1,
+        num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=32,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder)
+    tokenizer = Tokenizer(models.WordLevel({w: i for i, w in enumerate(words)}, unk_token="<pad>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>").save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    return save_model(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture
+def run(tmp_path):
+    problems = pa.table(
+        {
+            "problem_id": list(PROMPTS),
+            "task": ["t", "t"],
+            "prompt": list(PROMPTS.values()),
+            "prompt_token_ids": pa.array([[1, 2, 3], [4]], pa.list_(pa.int32())),
+            "gold": pa.array(["1", None], pa.string()),
+            "metadata": ["{}", "{}"],
+        }
+    )
+    return Run.create(
+        tmp_path / "run",
+        model={"name": "m", "revision": None},
+        engine={"name": "e", "version": "1", "notes": []},
+        sampling={"temperature": 1.0, "top_p": 1.0, "max_tokens": 9, "seed": 0, "stop": []},
+        prompt_template={"name": "plain", "sha256": "x"},
+        tasks=[{"name": "t", "spec": "t"}],
+        problems=problems,
+    )
+
+
+def add_samples(run, indices, ids=None, text="a b"):
+    draws = [(problem, index) for index in indices for problem in PROMPTS]
+    run.append(
+        "samples",
+        pa.table(
+            {
+                "problem_id": [problem for problem, _ in draws],
+                "sample_index": pa.array([index for _, index in draws], pa.int32()),
+                "text": pa.array([text] * len(draws), pa.large_string()),
+                "token_ids": pa.array(
+                    [([5, 6, 7, index % 11] if ids is None else ids)[: 1 + index % 4]
+                     for _, index in draws],
+                    pa.list_(pa.int32()),
+                ),
+                "finish_reason": ["stop"] * len(draws),
+                "seed": pa.array([None] * len(draws), pa.int64()),
+            }
+        ),
+    )  # fmt: skip
+
+
+def rows(run, label="base"):
+    return {
+        (r["problem_id"], r["sample_index"]): r for r in run.read(f"scores/{label}").to_pylist()
+    }
+
+
+def test_scores_are_those_of_the_scorer(run, model):
+    add_samples(run, range(9))
+    seen = []
+    made = score_run(
+        run, str(model), label="base", top_p=0.9, per_token=True,
+        progress=lambda stage, done, total: seen.append((stage, done, total)),
+    )  # fmt: skip
+    assert made == 18
+    assert seen[-1] == ("score", 18, 18)
+    found = rows(run)
+    assert len(found) == 18
+    samples = run.read("samples").to_pylist()
+    prompts = {"p0": [1, 2, 3], "p1": [4]}
+    expected = Scorer(str(model)).score(
+        [prompts[s["problem_id"]] for s in samples],
+        [s["token_ids"] for s in samples],
+        top_p=0.9, per_token=True,
+    )  # fmt: skip
+    for i, sample in enumerate(samples):
+        row = found[sample["problem_id"], sample["sample_index"]]
+        assert row["num_tokens"] == len(sample["token_ids"])
+        assert row["logprob"] == pytest.approx(expected.logprob[i], abs=1e-5)
+        assert row["mean_entropy"] == pytest.approx(expected.mean_entropy[i], abs=1e-5)
+        assert row["num_outside_nucleus"] == expected.num_outside_nucleus[i]
+        np.testing.assert_allclose(row["token_logprobs"], expected.token_logprobs[i], atol=1e-5)
+        np.testing.assert_allclose(row["token_entropies"], expected.token_entropies[i], atol=1e-5)
+
+
+def test_scores_only_what_is_missing(run, model):
+    add_samples(run, range(4))
+    assert score_run(run, str(model), label="base") == 8
+    before = rows(run)
+    assert score_run(run, str(model), label="base") == 0
+    add_samples(run, range(4, 6))
+    assert score_run(run, str(model), label="base") == 4
+    after = rows(run)
+    assert len(after) == 12
+    assert all(after[key] == before[key] for key in before)
+
+
+def test_an_interrupted_scoring_goes_on(run, model, monkeypatch):
+    from rlvr_fast.scoring import run as stage
+
+    monkeypatch.setattr(stage, "_PART_ROWS", 5)
+    add_samples(run, range(10))
+    score = Scorer.score
+    calls = []
+
+    def interrupted(self, *args, **options):
+        calls.append(1)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        return score(self, *args, **options)
+
+    monkeypatch.setattr(Scorer, "score", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        score_run(run, str(model), label="base")
+    assert len(rows(run)) == 10
+    monkeypatch.setattr(Scorer, "score", score)
+    assert score_run(run, str(model), label="base") == 10
+    assert len(rows(run)) == 20
+
+
+def test_two_labels_live_side_by_side(run, model, tmp_path):
+    other = save_model(tmp_path / "other", seed=1)
+    add_samples(run, range(3))
+    score_run(run, str(model), label="base")
+    score_run(run, str(other), label="rl")
+    assert rows(run, "base")["p0", 0]["logprob"] != rows(run, "rl")["p0", 0]["logprob"]
+    with pytest.raises(RunDirectoryError, match="scores/base was made with model"):
+        score_run(run, str(other), label="base")
+    with pytest.raises(RunDirectoryError, match=r"temperature 1\.0, now asked for 0\.5"):
+        score_run(run, str(model), label="base", temperature=0.5)
+
+
+def test_token_ids_of_another_vocabulary_are_refused(run, model):
+    add_samples(run, [3], ids=[1, 2, 99, 3])
+    with pytest.raises(InvalidInputError, match=r"problem 'p0', sample 3: .* token id 99"):
+        score_run(run, str(model), label="base")
+    assert run.read("scores/base").num_rows == 0
+
+
+def test_another_tokenizer_is_refused(run, tmp_path):
+    other = save_model(tmp_path / "other", words=["<pad>", *"jihgfedcba"])
+    add_samples(run, range(2))
+    with pytest.raises(InvalidInputError, match=r"tokenizer of .*problem 'p0'.* from position 0"):
+        score_run(run, str(other), label="base")
+
+
+def test_a_completion_beyond_the_context_is_named(run, model):
+    add_samples(run, [3], ids=None)
+    draw = pa.table(
+        {
+            "problem_id": ["p1"],
+            "sample_index": pa.array([8], pa.int32()),
+            "text": pa.array(["x"], pa.large_string()),
+            "token_ids": pa.array([[1] * 40], pa.list_(pa.int32())),
+            "finish_reason": ["length"],
+            "seed": pa.array([None], pa.int64()),
+        }
+    )
+    run.append("samples", draw)
+    with pytest.raises(InvalidInputError, match=r"problem 'p1', sample 8: .*41 in all.* holds 32"):
+        score_run(run, str(model), label="base")
+
+
+def test_text_without_ids_is_tokenised(run, model):
+    add_samples(run, [0], ids=[], text="e f")
+    score_run(run, str(model), label="base")
+    found = rows(run)["p0", 0]
+    expected = Scorer(str(model)).score([[1, 2, 3]], [[5, 6]])
+    assert found["num_tokens"] == 2
+    assert found["logprob"] == pytest.approx(expected.logprob[0], abs=1e-6)
+
+
+def test_a_loaded_model_or_scorer_will_do(run, model):
+    add_samples(run, range(2))
+    loaded = LlamaForCausalLM.from_pretrained(model)
+    assert score_run(run, loaded, label="loaded") == 4
+    assert score_run(run, Scorer(str(model)), label="scorer") == 4
+    assert rows(run, "loaded")["p0", 1]["logprob"] == pytest.approx(
+        rows(run, "scorer")["p0", 1]["logprob"]
+    )

@@ -1,0 +1,280 @@
+"""The Scorer against the full logits of transformers, architecture by architecture."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import transformers
+
+import rlvr_fast
+from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
+from rlvr_fast.scoring.heads import HEADS
+
+VOCABULARY = 131
+SMALL = {
+    "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
+    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 96,
+    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+}  # fmt: skip
+EXPERTS = {
+    "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24,
+    "decoder_sparse_step": 1,
+}  # fmt: skip
+NO_GROUPS = {"num_key_value_heads": 4}
+
+# What makes each architecture small, and what makes its head its own.
+CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "LlamaForCausalLM": ("LlamaConfig", {"tie_word_embeddings": True}),
+    "MistralForCausalLM": ("MistralConfig", {"sliding_window": 8}),
+    "MixtralForCausalLM": ("MixtralConfig", {"num_local_experts": 4}),
+    "Qwen2ForCausalLM": ("Qwen2Config", {}),
+    "Qwen2MoeForCausalLM": ("Qwen2MoeConfig", {**EXPERTS, "shared_expert_intermediate_size": 24}),
+    "Qwen3ForCausalLM": ("Qwen3Config", {"head_dim": 8}),
+    "Qwen3MoeForCausalLM": ("Qwen3MoeConfig", {**EXPERTS, "head_dim": 8}),
+    "PhiForCausalLM": ("PhiConfig", {"num_key_value_heads": 4}),
+    "Phi3ForCausalLM": ("Phi3Config", {}),
+    "OlmoForCausalLM": ("OlmoConfig", {}),
+    "Olmo2ForCausalLM": ("Olmo2Config", {}),
+    "Olmo3ForCausalLM": ("Olmo3Config", {"sliding_window": 8}),
+    "SmolLM3ForCausalLM": ("SmolLM3Config", {}),
+    "StableLmForCausalLM": ("StableLmConfig", NO_GROUPS),
+    "Starcoder2ForCausalLM": ("Starcoder2Config", {}),
+    "GemmaForCausalLM": ("GemmaConfig", {"head_dim": 8}),
+    "Gemma2ForCausalLM": (
+        "Gemma2Config", {"head_dim": 8, "final_logit_softcapping": 2.0, "sliding_window": 8},
+    ),
+    "Gemma3ForCausalLM": (
+        "Gemma3TextConfig", {"head_dim": 8, "final_logit_softcapping": 2.0, "sliding_window": 8},
+    ),
+    "CohereForCausalLM": ("CohereConfig", {"logit_scale": 0.25}),
+    "Cohere2ForCausalLM": ("Cohere2Config", {"logit_scale": 0.25, "sliding_window": 8}),
+    "GraniteForCausalLM": ("GraniteConfig", {"logits_scaling": 5.0}),
+    "GraniteMoeForCausalLM": (
+        "GraniteMoeConfig",
+        {"logits_scaling": 5.0, "num_local_experts": 4, "num_experts_per_tok": 2},
+    ),
+    "GPT2LMHeadModel": ("GPT2Config", {}),
+    "GPTJForCausalLM": ("GPTJConfig", {"rotary_dim": 4}),
+    "GPTNeoXForCausalLM": ("GPTNeoXConfig", {}),
+    "Qwen2_5_VLForConditionalGeneration": ("Qwen2_5_VLConfig", {}),
+}  # fmt: skip
+
+
+@functools.cache
+def small_model(name: str) -> Any:
+    config_name, options = CONFIGURATIONS[name]
+    config_class = getattr(transformers, config_name)
+    if name in ("GPT2LMHeadModel", "GPTJForCausalLM"):
+        config = config_class(
+            vocab_size=VOCABULARY, n_embd=32, n_inner=48, n_layer=2, n_head=4, n_positions=96,
+            bos_token_id=1, eos_token_id=2, **options,
+        )  # fmt: skip
+    elif name == "Qwen2_5_VLForConditionalGeneration":
+        config = config_class(
+            text_config={**SMALL, "rope_parameters": {
+                "rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 1e4,
+            }},
+            vision_config={"depth": 1, "hidden_size": 16, "intermediate_size": 16, "num_heads": 2,
+                           "out_hidden_size": 32},
+        )  # fmt: skip
+    else:
+        config = config_class(**{**SMALL, **options})
+    torch.manual_seed(0)
+    model = getattr(transformers, name)(config).eval()
+    with torch.no_grad():
+        for key, parameter in model.named_parameters():
+            if parameter.ndim == 2:  # the initial weights hardly tell tokens apart
+                parameter.normal_(0, 0.3)
+            elif key == "lm_head.bias":
+                parameter.normal_()
+    return model
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    # Matrices this small only wait for one another on a machine that is busy with something else.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def llama() -> Any:
+    return small_model("LlamaForCausalLM")
+
+
+def random_sequences(count: int, seed: int = 0) -> tuple[list[list[int]], list[list[int]]]:
+    """Completions of a few prompts; some begin alike, some are another's beginning, some equal."""
+    rng = np.random.default_rng(seed)
+    prompts = [rng.integers(0, VOCABULARY, n).tolist() for n in (1, 7, 20)]
+    chosen, completions = [], []
+    for _ in range(count):
+        chosen.append(prompts[rng.integers(3)])
+        start = [5, 6, 7, 8, 9, 10][: rng.integers(0, 7)]
+        completions.append(start + rng.integers(0, VOCABULARY, rng.integers(0, 25)).tolist())
+    return [*chosen, chosen[0]], [*completions, completions[0]]
+
+
+def expected_statistics(
+    model: Any, prompt: list[int], completion: list[int], temperature: float = 1.0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Token log-probs, entropies and masses above, from the logits of one sequence alone."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+    logits = logits[len(prompt) - 1 : -1].double() / temperature
+    log_probabilities = torch.log_softmax(logits, -1)
+    probabilities = log_probabilities.exp()
+    target = torch.tensor(completion)[:, None]
+    above = log_probabilities > log_probabilities.gather(1, target)
+    return (
+        log_probabilities.gather(1, target)[:, 0],
+        -(probabilities * log_probabilities).sum(-1),
+        (probabilities * above).sum(-1),
+    )
+
+
+def test_every_architecture_of_the_table_is_tested():
+    assert set(CONFIGURATIONS) == set(HEADS)
+
+
+@pytest.mark.parametrize("share", [False, True], ids=["sequences", "trees"])
+@pytest.mark.parametrize("name", list(HEADS))
+def test_architectures(name, share):
+    model = small_model(name)
+    scorer = rlvr_fast.Scorer(model, batch_tokens=200)
+    if share and not scorer._shares:
+        pytest.skip(f"{name} is scored one sequence after another")
+    scorer._shares = share
+    prompts, completions = random_sequences(24)
+    scores = scorer.score(prompts, completions, per_token=True)
+    for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        if not completion:
+            continue
+        logprobs, entropies, _ = expected_statistics(model, prompt, completion)
+        np.testing.assert_allclose(scores.token_logprobs[i], logprobs, atol=1e-4)
+        np.testing.assert_allclose(scores.token_entropies[i], entropies, atol=1e-4)
+
+
+def test_heads_are_what_makes_them_different():
+    """The tiny models do have a cap, a factor or a bias that a plain head would miss."""
+    heads = {name: rlvr_fast.Scorer(small_model(name)).head for name in HEADS}
+    assert heads["Gemma2ForCausalLM"].softcap == 2.0
+    assert heads["Gemma3ForCausalLM"].softcap == 2.0
+    assert heads["CohereForCausalLM"].scale == 0.25
+    assert heads["GraniteForCausalLM"].scale == pytest.approx(0.2)
+    for name in ("PhiForCausalLM", "GPTJForCausalLM"):
+        assert heads[name].bias is not None
+        assert heads[name].bias.abs().max() > 0.1
+    for name, head in heads.items():
+        plain = head.softcap is None and head.scale == 1.0
+        assert plain == (name[:4] not in ("Gemm", "Cohe", "Gran") or name == "GemmaForCausalLM")
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_sums_order_and_duplicates(llama, share):
+    scorer = rlvr_fast.Scorer(llama, batch_tokens=300)
+    scorer._shares = share
+    prompts, completions = random_sequences(60, seed=3)
+    seen = []
+    scores = scorer.score(
+        prompts, completions, temperature=0.7, top_p=0.9, per_token=True,
+        progress=lambda done, total: seen.append((done, total)),
+    )  # fmt: skip
+    assert scores.num_tokens.tolist() == [len(c) for c in completions]
+    for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        if not completion:
+            assert scores.logprob[i] == 0
+            assert np.isnan(scores.mean_entropy[i])
+            assert np.isnan(scores.perplexity[i])
+            assert scores.num_outside_nucleus[i] == 0
+            continue
+        logprobs, entropies, above = expected_statistics(llama, prompt, completion, 0.7)
+        assert scores.logprob[i] == pytest.approx(logprobs.sum().item(), abs=1e-3)
+        assert scores.mean_entropy[i] == pytest.approx(entropies.mean().item(), abs=1e-4)
+        assert scores.perplexity[i] == pytest.approx(np.exp(-logprobs.mean().item()), rel=1e-4)
+        assert scores.num_outside_nucleus[i] == int((above >= 0.9).sum())
+    assert scores.logprob[0] == scores.logprob[-1]
+    assert seen[-1] == (len(prompts), len(prompts))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+
+
+def test_trees_and_sequences_agree(llama):
+    scorer = rlvr_fast.Scorer(llama, batch_tokens=1024)
+    prompts, completions = random_sequences(400, seed=5)
+    trees = scorer.score(prompts, completions)
+    scorer._shares = False
+    sequences = scorer.score(prompts, completions)
+    np.testing.assert_allclose(trees.logprob, sequences.logprob, atol=2e-4)
+    np.testing.assert_allclose(trees.mean_entropy, sequences.mean_entropy, atol=1e-5)
+
+
+def test_batches_do_not_matter_beyond_rounding(llama):
+    prompts, completions = random_sequences(50, seed=7)
+    found = []
+    for batch_tokens in (1, 64, 4096):
+        scorer = rlvr_fast.Scorer(llama, batch_tokens=batch_tokens)
+        scorer._shares = False
+        found.append(scorer.score(prompts, completions).logprob)
+    np.testing.assert_allclose(found[0], found[1], atol=2e-4)
+    np.testing.assert_allclose(found[0], found[2], atol=2e-4)
+
+
+def test_nothing_to_score(llama):
+    scorer = rlvr_fast.Scorer(llama)
+    scores = scorer.score([], [])
+    assert all(len(value) == 0 for value in scores[:4])
+    empty = scorer.score([[1, 2]], [[]], per_token=True)
+    assert empty.num_tokens.tolist() == [0]
+    assert empty.logprob.tolist() == [0.0]
+    assert len(empty.token_logprobs[0]) == 0
+
+
+@pytest.mark.parametrize(
+    ("prompts", "completions", "options", "message"),
+    [
+        ([[1]], [[1], [2]], {}, "1 prompts and 2 completions"),
+        ([[1], []], [[1], [2]], {}, "prompt 1 has no tokens"),
+        ([[1]], [[VOCABULARY]], {}, "completion 0 holds token id 131, but .* has 131 tokens"),
+        ([[1], [1, -1]], [[1], [3]], {}, "prompt 1 holds token id -1"),
+        ([[1], [1] * 90], [[1], [3] * 7], {}, "sequence 1 has 90 prompt and 7 .* holds 96"),
+        ([["a"]], [[1]], {}, "prompt 0 must be a list of token ids"),
+        ([[1]], [[1]], {"temperature": 0}, "temperature"),
+        ([[1]], [[1]], {"top_p": 0}, "top_p"),
+    ],
+)
+def test_bad_input_is_named(llama, prompts, completions, options, message):
+    with pytest.raises(InvalidInputError, match=message):
+        rlvr_fast.Scorer(llama).score(prompts, completions, **options)
+
+
+def test_a_sequence_of_the_context_length_fits(llama):
+    scores = rlvr_fast.Scorer(llama).score([[1] * 90], [[3] * 6])
+    logprobs, _, _ = expected_statistics(llama, [1] * 90, [3] * 6)
+    assert scores.logprob[0] == pytest.approx(logprobs.sum().item(), abs=1e-3)
+
+
+def test_an_unknown_architecture_is_refused_by_name():
+    config = transformers.BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2)
+    with pytest.raises(UnsupportedModelError, match=r"BloomForCausalLM.*heads\.py"):
+        rlvr_fast.Scorer(transformers.BloomForCausalLM(config))
+
+
+def test_a_head_that_is_not_a_plain_layer_is_refused(llama):
+    class Adapter(torch.nn.Linear):
+        pass
+
+    model = copy.deepcopy(llama)
+    model.lm_head = Adapter(32, VOCABULARY)
+    with pytest.raises(UnsupportedModelError, match="Adapter"):
+        rlvr_fast.Scorer(model)
+
+
+def test_a_missing_model_is_named(tmp_path):
+    with pytest.raises(InvalidInputError, match="nowhere"):
+        rlvr_fast.Scorer(tmp_path / "nowhere")
