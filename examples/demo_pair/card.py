@@ -98,9 +98,9 @@ def _clock(sft_seconds: float, rl_seconds: float) -> str:
     if sft_seconds >= day and rl_seconds >= day:
         return ""
     return (
-        f" A clock limited the last supervised cycle to {sft_seconds:.0f} s, with the cosine following"
-        f" the clock, and GRPO to {rl_seconds:.0f} s: so on another machine the same command takes"
-        " other numbers of steps."
+        f" A clock ended the last supervised cycle after {sft_seconds:.0f} s at the latest, its cosine"
+        f" following the clock, and GRPO after {rl_seconds:.0f} s; the machine was busy with other"
+        " work. Without a clock the script's default takes these numbers of steps."
     )
 
 
