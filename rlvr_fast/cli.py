@@ -85,16 +85,8 @@ def _show(comparison: Any, page: Path, *, json: bool) -> None:
         return
     console.result(comparison.headline())
     columns, rows = comparison.headline_table()
-    # Two tables that fit a terminal of 80 columns rather than one that does not.
-    curves = [i for i, name in enumerate(columns) if "pass@" in name]
-    support = [i for i in range(len(columns)) if i not in curves]
-    for title, chosen in (
-        (f"Problems kept, lost and found (rule: {comparison.rule})", support),
-        ("Solved by k draws", [0, *curves]),
-    ):
-        console.print_table(
-            title, [columns[i] for i in chosen], [[row[i] for i in chosen] for row in rows]
-        )
+    title = f"Problems kept, lost and found (rule: {comparison.rule})"
+    console.print_table(title, columns, rows)
     console.result(f"Report: {page}")
 
 
