@@ -17,8 +17,8 @@
 //  merge.
 //    `reference_shift` gives the finite number to subtract in such a block.
 //  - Beyond |u| = 2^22 the rounding of a float32 `shift` approaches 1, so that the fma gives the
-//    rounding and not 0 for the largest logit itself (rows around -1e30). There the exponent must be
-//    (z - largest z) * units_per_logit, and `shift` that logit's u.
+//    rounding and not 0 for the largest logit itself (rows around -1e30). There the exponent must
+//    be (z - largest z) * units_per_logit, and `shift` that logit's u.
 //  - merge is associative up to rounding and commutative exactly; callers fix its order.
 #pragma once
 
