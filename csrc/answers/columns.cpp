@@ -122,7 +122,7 @@ std::string_view Chunk::raw_string_at(std::int64_t i) const {
   return inner_[0].raw_string_at(read_integer(integer_, values_, at));
 }
 
-std::int64_t Chunk::integer_at(std::int64_t i) const {
+std::int64_t Chunk::any_integer_at(std::int64_t i) const {
   const std::int64_t value = read_integer(integer_, values_, offset_ + i);
   return layout_ == Layout::kDictionary ? inner_[0].integer_at(value) : value;
 }

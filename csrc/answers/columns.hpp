@@ -48,10 +48,23 @@ class Chunk {
   }
   Row string_at(std::int64_t i) const {
     if (is_null(i)) return {{}, true};
+    if (layout_ == Layout::kOffsets64) {
+      const auto* offsets = static_cast<const std::int64_t*>(values_) + offset_ + i;
+      return {{data_ + offsets[0], static_cast<std::size_t>(offsets[1] - offsets[0])}, false};
+    }
+    if (layout_ == Layout::kOffsets32) {
+      const auto* offsets = static_cast<const std::int32_t*>(values_) + offset_ + i;
+      return {{data_ + offsets[0], static_cast<std::size_t>(offsets[1] - offsets[0])}, false};
+    }
     return {raw_string_at(i), false};
   }
   // Callers check is_null first.
-  std::int64_t integer_at(std::int64_t i) const;
+  std::int64_t integer_at(std::int64_t i) const {
+    if (integer_ == 'l' && layout_ != Layout::kDictionary) {
+      return static_cast<const std::int64_t*>(values_)[offset_ + i];
+    }
+    return any_integer_at(i);
+  }
   // Appends the integers of list i to out.
   void list_at(std::int64_t i, std::vector<std::int64_t>& out) const;
   std::int64_t list_size(std::int64_t i) const;
@@ -59,6 +72,7 @@ class Chunk {
  private:
   enum class Layout { kOffsets32, kOffsets64, kView, kDictionary };
   std::string_view raw_string_at(std::int64_t i) const;
+  std::int64_t any_integer_at(std::int64_t i) const;
   bool dictionary_null(std::int64_t at) const;
 
   std::shared_ptr<OwnedArray> owner_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numbers>
 #include <numeric>
 #include <tuple>
@@ -119,6 +120,29 @@ Expression opaque(Budget& b, std::string name, Exponent exponent) {
   return {{{Rational{1, 1}, {{FactorKind::kOpaque, 0, std::move(name), exponent}}}}};
 }
 
+// A power of a sum that is kept as it stands.
+Expression opaque_sum(Budget& b, const Expression& base, Exponent exponent) {
+  Expression out = opaque(b, concat({"(", to_string(base), ")"}), exponent);
+  if (b.ok()) out.terms[0].factors[0].base = std::make_shared<const Expression>(base);
+  return out;
+}
+
+// The term as a sum, whole powers of sums multiplied out.
+Expression expand(Budget& b, Term term) {
+  for (std::size_t i = 0; i < term.factors.size(); ++i) {
+    const Factor factor = term.factors[i];
+    if (factor.base == nullptr || factor.exponent.d != 1 || factor.exponent.n <= 0) continue;
+    if (factor.exponent.n > 32) b.fail();
+    term.factors.erase(term.factors.begin() + static_cast<std::ptrdiff_t>(i));
+    Expression out = expand(b, std::move(term));
+    for (std::int64_t k = 0; k < factor.exponent.n && b.ok(); ++k) {
+      out = multiply(b, out, *factor.base);
+    }
+    return out;
+  }
+  return {{std::move(term)}};
+}
+
 Term power(Budget& b, const Term& term, std::int64_t n) {
   Term out;
   out.coefficient = power(b, term.coefficient, n);
@@ -144,7 +168,7 @@ Expression invert(Budget& b, const Expression& x) {
     b.fail();
     return {};
   }
-  if (x.terms.size() == 1) return {{power(b, x.terms[0], -1)}};
+  if (x.terms.size() == 1) return expand(b, power(b, x.terms[0], -1));
   // 1/x of a sum of square roots: multiply by conjugates until the denominator is rational.
   bool roots_only = true;
   for (const Term& term : x.terms) {
@@ -169,8 +193,7 @@ Expression invert(Budget& b, const Expression& x) {
   }
   const Rational lead = x.terms[0].coefficient;
   const Expression scaled = multiply(b, x, constant(invert(b, lead)));
-  return multiply(b, opaque(b, concat({"(", to_string(scaled), ")"}), {-1, 1}),
-                  constant(invert(b, lead)));
+  return multiply(b, opaque_sum(b, scaled, {-1, 1}), constant(invert(b, lead)));
 }
 
 // Appends value^exponent as primes; fails where a factor is too large to find.
@@ -201,7 +224,7 @@ Expression root(Budget& b, const Expression& base, const Exponent& exponent) {
     if (exponent.n <= 0) b.fail();
     return {};
   }
-  if (base.terms.size() > 1) return opaque(b, concat({"(", to_string(base), ")"}), exponent);
+  if (base.terms.size() > 1) return opaque_sum(b, base, exponent);
   const Term& term = base.terms[0];
   // (c F)^e = c^e F^e on the principal branch needs c > 0 and at most one F of unknown sign.
   int free = 0;
@@ -213,7 +236,7 @@ Expression root(Budget& b, const Expression& base, const Exponent& exponent) {
     }
     plain &= f.kind != FactorKind::kI;
   }
-  if (free > 1 || !plain) return opaque(b, concat({"(", to_string(base), ")"}), exponent);
+  if (free > 1 || !plain) return opaque_sum(b, base, exponent);
   Term out{Rational{1, 1}, {}};
   Int n = term.coefficient.n;
   if (n < 0) {
@@ -278,8 +301,13 @@ Expression multiply(Budget& b, const Expression& x, const Expression& y) {
   std::vector<Term> terms;
   for (const Term& s : x.terms) {
     for (const Term& t : y.terms) {
-      terms.push_back(multiply(b, s, t));
+      Expression product = expand(b, multiply(b, s, t));
       if (!b.ok()) return {};
+      std::move(product.terms.begin(), product.terms.end(), std::back_inserter(terms));
+      if (terms.size() > kMaxTerms * kMaxTerms) {
+        b.fail();
+        return {};
+      }
     }
   }
   return collect(b, std::move(terms));
@@ -310,14 +338,15 @@ Expression power(Budget& b, const Expression& base, const Expression& exponent) 
     if (n <= 0) b.fail();  // 0^0 and 1/0 have no value
     return {};
   }
-  if (base.terms.size() == 1) return {{power(b, base.terms[0], n)}};
+  if (base.terms.size() == 1) return expand(b, power(b, base.terms[0], n));
   if (n > 32 || n < -32) {
     b.fail();
     return {};
   }
+  const Expression step = n < 0 ? invert(b, base) : base;
   Expression out = constant({1, 1});
-  for (std::int64_t i = 0; i < std::abs(n) && b.ok(); ++i) out = multiply(b, out, base);
-  return n < 0 ? invert(b, out) : out;
+  for (std::int64_t i = 0; i < std::abs(n) && b.ok(); ++i) out = multiply(b, out, step);
+  return out;
 }
 
 namespace {

@@ -9,6 +9,7 @@
 
 #include <complex>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,12 +24,20 @@ struct Exponent {
 
 enum class FactorKind : std::uint8_t { kPrime, kPi, kI, kSymbol, kOpaque };
 
+struct Expression;
+
 struct Factor {
   FactorKind kind;
   std::uint64_t prime = 0;
   std::string name;
   Exponent exponent;
-  bool operator==(const Factor&) const = default;
+  // The sum behind an opaque root or inverse: a whole power of it is multiplied out again.
+  std::shared_ptr<const Expression> base = nullptr;
+
+  bool operator==(const Factor& other) const {
+    return kind == other.kind && prime == other.prime && name == other.name &&
+           exponent == other.exponent;
+  }
 };
 
 struct Term {

@@ -31,22 +31,56 @@ std::uint32_t ProblemTable::code(std::string_view id, std::string_view* stored) 
   return at->second;
 }
 
+template <typename Same>
+ProblemCache::Entry& ProblemCache::find(std::uint64_t key, std::uint64_t spread, const Same& same) {
+  const std::size_t mask = entries_.size() - 1;
+  std::size_t at = (spread >> 40) & mask;
+  while (entries_[at].code != kFree && !(entries_[at].key == key && same(entries_[at]))) {
+    at = (at + 1) & mask;
+  }
+  return entries_[at];
+}
+
+// Keeps the cache at most half full; beyond its limit it starts anew.
+void ProblemCache::added() {
+  if (++used_ * 2 <= entries_.size()) return;
+  const bool full = entries_.size() >= kMaxEntries;
+  entries_.assign(full ? entries_.size() : entries_.size() * 4, Entry());
+  used_ = 0;
+}
+
 std::uint32_t ProblemCache::code(std::int64_t id) {
+  if (last_code_ != kFree && id == last_id_) return last_code_;
   const auto key = static_cast<std::uint64_t>(id);
-  Entry& entry = entries_[(key * hash_detail::kK0) >> 52];
-  if (!entry.used || entry.key != key) entry = {key, table_.code(id), true, {}};
-  return entry.code;
+  Entry& entry = find(key, key * hash_detail::kK0, [](const Entry&) { return true; });
+  std::uint32_t code = entry.code;
+  if (code == kFree) {
+    code = table_.code(id);
+    entry = {key, nullptr, 0, code};
+    added();
+  }
+  last_id_ = id, last_code_ = code;
+  return code;
 }
 
 std::uint32_t ProblemCache::code(std::string_view id) {
-  const std::uint64_t key = hash128(id).lo;
-  Entry& entry = entries_[key >> 52];
-  if (!entry.used || entry.key != key || entry.id != id) {
-    std::string_view stored;
-    const std::uint32_t code = table_.code(id, &stored);
-    entry = {key, code, true, stored};
-  }
-  return entry.code;
+  const Hash128 h = hash128(id);
+  Entry& entry =
+      find(h.lo, h.hi, [&](const Entry& e) { return std::string_view(e.id, e.length) == id; });
+  if (entry.code != kFree) return entry.code;
+  std::string_view stored;
+  const std::uint32_t code = table_.code(id, &stored);
+  entry = {h.lo, stored.data(), static_cast<std::uint32_t>(stored.size()), code};
+  added();
+  return code;
+}
+
+void Bucket::grow() {
+  const std::size_t capacity = capacity_ == 0 ? 1024 : capacity_ * 2;
+  auto entries = std::make_unique_for_overwrite<Entry[]>(capacity);
+  std::copy_n(entries_.get(), size_, entries.get());
+  entries_ = std::move(entries);
+  capacity_ = capacity;
 }
 
 const char* Shard::store(std::string_view answer) {
@@ -74,23 +108,42 @@ void Shard::grow() {
   for (std::uint32_t i = 0; i < size_; ++i) {
     std::size_t slot = at(i).hash & (size - 1);
     while (slots[slot] != 0) slot = (slot + 1) & (size - 1);
-    slots[slot] = i + 1;
+    slots[slot] = tag(at(i).hash) | (i + 1);
   }
   slots_.swap(slots);
 }
+
+namespace {
+
+// Of a group whose answer has the same length. Short answers are compared as words.
+bool same_bytes(const Group& group, std::string_view answer) {
+  const std::size_t n = answer.size();
+  if (n > 16) return std::memcmp(group.pointer, answer.data(), n) == 0;
+  std::uint64_t head, tail;
+  std::memcpy(&head, group.bytes, 8);
+  std::memcpy(&tail, group.bytes + 8, 8);
+  head = hash_detail::little(head), tail = hash_detail::little(tail);
+  return head == hash_detail::load_part(answer.data(), n) &&
+         tail == (n > 8 ? hash_detail::load_part(answer.data() + 8, n - 8) : 0);
+}
+
+}  // namespace
 
 std::uint32_t Shard::add(std::uint64_t hash, std::uint32_t problem, std::uint32_t length,
                          std::string_view answer, std::uint64_t count, std::uint64_t first_row) {
   if ((size_ + 1) * 5ULL > slots_.size() * 4ULL) grow();
   const std::size_t mask = slots_.size() - 1;
   std::size_t slot = hash & mask;
+  const std::uint32_t wanted = tag(hash);
   for (; slots_[slot] != 0; slot = (slot + 1) & mask) {
-    Group& group = at(slots_[slot] - 1);
+    if ((slots_[slot] & ~kGroupMask) != wanted) continue;
+    const std::uint32_t number = (slots_[slot] & kGroupMask) - 1;
+    Group& group = at(number);
     if (group.hash == hash && group.problem == problem && group.length == length &&
-        group.answer() == answer) {
+        same_bytes(group, answer)) {
       group.count += count;
       group.first_row = std::min(group.first_row, first_row);
-      return slots_[slot] - 1;
+      return number;
     }
   }
   if (size_ >= 1U << 26) throw InvalidInput("more than 4 billion distinct answers in one index");
@@ -107,7 +160,7 @@ std::uint32_t Shard::add(std::uint64_t hash, std::uint32_t problem, std::uint32_
   } else {
     group.pointer = store(answer);
   }
-  slots_[slot] = ++size_;
+  slots_[slot] = wanted | ++size_;
   return size_ - 1;
 }
 
@@ -141,9 +194,10 @@ void GroupIndex::drain(std::vector<Buckets>& tasks, std::uint32_t* shard_groups)
   parallel_for(kShards, [&](std::int64_t s) {
     Shard& shard = shards_[s];
     for (Buckets& buckets : tasks) {
-      const std::vector<Entry>& bucket = buckets[s];
+      const Bucket& bucket = buckets[s];
       for (std::size_t i = 0; i < bucket.size(); ++i) {
-        if (i + 8 < bucket.size()) shard.prefetch(bucket[i + 8].hash);
+        if (i + 16 < bucket.size()) shard.prefetch_slot(bucket[i + 16].hash);
+        if (i + 8 < bucket.size()) shard.prefetch_group(bucket[i + 8].hash);
         const Entry& entry = bucket[i];
         const std::uint32_t group = shard.add(entry.hash, entry.problem, entry.length,
                                               entry.answer(), 1, num_rows_ + entry.row);

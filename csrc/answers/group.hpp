@@ -25,7 +25,10 @@ namespace rlvr::answers {
 
 constexpr int kShardBits = 6;
 constexpr int kShards = 1 << kShardBits;
-constexpr std::int64_t kBatchRows = 1 << 18;
+// Rows at a time, 32 bytes each: few for an index that has to stay small, more where all rows are
+// at hand, since a shard's groups are then fetched into the cache less often.
+constexpr std::int64_t kSmallBatch = 1 << 18;
+constexpr std::int64_t kLargeBatch = 1 << 21;
 constexpr int kBatchTasks = 8;
 constexpr std::uint32_t kNullLength = 0xFFFFFFFF;  // the group of rows that have no answer
 
@@ -53,23 +56,32 @@ class ProblemTable {
   std::unordered_map<std::string_view, std::uint32_t> string_codes_;
 };
 
-// One task's shortcut to the table: it takes no lock for ids it has seen lately.
+// One task's shortcut to the table: it takes no lock for ids it has seen.
 class ProblemCache {
  public:
-  explicit ProblemCache(ProblemTable& table) : table_(table), entries_(kEntries) {}
+  explicit ProblemCache(ProblemTable& table) : table_(table), entries_(1024) {}
   std::uint32_t code(std::int64_t id);
   std::uint32_t code(std::string_view id);
 
  private:
-  static constexpr std::size_t kEntries = 4096;
+  static constexpr std::size_t kMaxEntries = 1 << 16;
+  static constexpr std::uint32_t kFree = 0xFFFFFFFF;
   struct Entry {
     std::uint64_t key = 0;
-    std::uint32_t code = 0;
-    bool used = false;
-    std::string_view id;
+    const char* id = nullptr;  // of a string: where the table keeps it
+    std::uint32_t length = 0;
+    std::uint32_t code = kFree;
   };
+  // The entry of a key, or the free one where it belongs.
+  template <typename Same>
+  Entry& find(std::uint64_t key, std::uint64_t spread, const Same& same);
+  void added();
+
   ProblemTable& table_;
   std::vector<Entry> entries_;
+  std::size_t used_ = 0;
+  std::int64_t last_id_ = 0;
+  std::uint32_t last_code_ = kFree;
 };
 
 struct Group {
@@ -100,6 +112,19 @@ struct Entry {
   std::uint32_t row;  // in its batch
   char bytes[12];     // or, for longer answers, a pointer
 
+  void set_answer(std::string_view answer) {
+    const char* pointer = answer.data();
+    std::uint64_t head = 0;
+    std::uint32_t tail = 0;
+    if (answer.size() > sizeof bytes) {
+      std::memcpy(&head, &pointer, sizeof pointer);
+    } else {
+      head = hash_detail::little(hash_detail::load_part(pointer, answer.size()));
+      if (answer.size() > 8) std::memcpy(&tail, pointer + 8, answer.size() - 8);
+    }
+    std::memcpy(bytes, &head, 8);
+    std::memcpy(bytes + 8, &tail, 4);
+  }
   std::string_view answer() const {
     if (length == kNullLength) return {};
     if (length <= sizeof bytes) return {bytes, length};
@@ -110,6 +135,24 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 32);
 
+// The entries of one task for one shard. Entries are filled in place: building them elsewhere and
+// copying stalls on store forwarding.
+class Bucket {
+ public:
+  Entry& append() {
+    if (size_ == capacity_) grow();
+    return entries_[size_++];
+  }
+  void clear() { size_ = 0; }
+  std::size_t size() const { return size_; }
+  const Entry& operator[](std::size_t i) const { return entries_[i]; }
+
+ private:
+  void grow();
+  std::unique_ptr<Entry[]> entries_;
+  std::size_t size_ = 0, capacity_ = 0;
+};
+
 class Shard {
  public:
   // The number of the group in this shard.
@@ -118,8 +161,14 @@ class Shard {
   std::uint32_t size() const { return size_; }
   const Group& operator[](std::uint32_t i) const { return blocks_[i / kBlock][i % kBlock]; }
   std::size_t memory() const;
-  void prefetch(std::uint64_t hash) const {
+  // Two steps, some entries apart: the slot, then the group it points to.
+  void prefetch_slot(std::uint64_t hash) const {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+  }
+  void prefetch_group(std::uint64_t hash) const {
+    if (slots_.empty()) return;
+    const std::uint32_t slot = slots_[hash & (slots_.size() - 1)];
+    if (slot != 0) __builtin_prefetch(&(*this)[(slot & kGroupMask) - 1]);
   }
 
  private:
@@ -129,7 +178,13 @@ class Shard {
   void grow();
   const char* store(std::string_view answer);
 
-  std::vector<std::uint32_t> slots_;  // group + 1, or 0
+  // The lower 27 bits are group + 1, or 0; the upper 5 are bits of the hash that spare most looks
+  // at groups of other hashes.
+  static constexpr std::uint32_t kGroupMask = (1U << 27) - 1;
+  static std::uint32_t tag(std::uint64_t hash) {
+    return static_cast<std::uint32_t>(hash >> 32) & ~kGroupMask;
+  }
+  std::vector<std::uint32_t> slots_;
   std::uint32_t size_ = 0;
   std::vector<std::unique_ptr<Group[]>> blocks_;
   std::vector<std::unique_ptr<char[]>> arena_;
@@ -157,7 +212,8 @@ class GroupIndex {
   // until source is called again for that task. shard_groups, where not null, receives for every
   // row shard << 26 | group.
   template <typename Source>
-  void add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups = nullptr);
+  void add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups = nullptr,
+                std::int64_t batch_rows = kSmallBatch);
 
   // One group at once, as when merging or loading.
   void add_group(std::uint32_t problem, bool null, std::string_view answer, std::uint64_t count,
@@ -178,7 +234,7 @@ class GroupIndex {
   void load(const std::string& path);
 
  private:
-  using Buckets = std::array<std::vector<Entry>, kShards>;
+  using Buckets = std::array<Bucket, kShards>;
   Hash128 hash(std::uint32_t problem, bool null, std::string_view answer) const;
   static int shard_of(const Hash128& h) { return static_cast<int>(h.hi >> (64 - kShardBits)); }
   void drain(std::vector<Buckets>& tasks, std::uint32_t* shard_groups);
@@ -196,10 +252,11 @@ inline Hash128 GroupIndex::hash(std::uint32_t problem, bool null, std::string_vi
 }
 
 template <typename Source>
-void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups) {
+void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups,
+                          std::int64_t batch_rows) {
   std::vector<Buckets> tasks(kBatchTasks);
-  for (std::int64_t start = 0; start < rows; start += kBatchRows) {
-    const std::int64_t batch = std::min(kBatchRows, rows - start);
+  for (std::int64_t start = 0; start < rows; start += batch_rows) {
+    const std::int64_t batch = std::min(batch_rows, rows - start);
     parallel_for(kBatchTasks, [&](std::int64_t task) {
       Buckets& buckets = tasks[task];
       for (auto& bucket : buckets) bucket.clear();
@@ -212,19 +269,12 @@ void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t
                                     " is longer than 4 GiB");
                }
                const Hash128 h = hash(problem, null, answer);
-               Entry entry;
+               Entry& entry = buckets[shard_of(h)].append();
                entry.hash = h.lo;
                entry.problem = problem;
                entry.length = null ? kNullLength : static_cast<std::uint32_t>(answer.size());
                entry.row = static_cast<std::uint32_t>(row - start);
-               if (answer.size() <= sizeof entry.bytes) {
-                 std::memset(entry.bytes, 0, sizeof entry.bytes);
-                 if (!answer.empty()) std::memcpy(entry.bytes, answer.data(), answer.size());
-               } else {
-                 const char* pointer = answer.data();
-                 std::memcpy(entry.bytes, &pointer, sizeof pointer);
-               }
-               buckets[shard_of(h)].push_back(entry);
+               entry.set_answer(answer);
              });
     });
     drain(tasks, shard_groups);

@@ -152,7 +152,7 @@ std::string plain_words(std::string_view s) {
       } else if (one_of(command, kWrappers)) {
         wrapped = true;
         i += command.size();
-      } else if (command == "quad" || command == "qquad") {
+      } else if (command == "quad" || command == "qquad" || command == "displaystyle") {
         words += ' ';
         i += command.size();
       } else {

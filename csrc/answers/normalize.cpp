@@ -1,5 +1,6 @@
 #include "answers/normalize.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "answers/extract.hpp"
@@ -53,6 +54,48 @@ Comparison compare_numbers(const Expression& x, const Expression& y) {
   return gap > 2e-6L && gap > 1e-9L * scale ? Comparison::kDifferent : Comparison::kUnknown;
 }
 
+// A polynomial in symbols has one form; a function or a power of a sum has not.
+bool polynomial(const Value& value) {
+  return value.kind == ValueKind::kExpression && !value.expression.has(FactorKind::kOpaque);
+}
+
+std::vector<std::string> symbols(const Expression& x) {
+  std::vector<std::string> names;
+  for (const Term& term : x.terms) {
+    for (const Factor& f : term.factors) {
+      if (f.kind == FactorKind::kSymbol) names.push_back(f.name);
+    }
+  }
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  return names;
+}
+
+// Polynomials differ where some coefficient does by more than rounding. Those in other symbols may
+// mean the same ("2n" and "2k"), and one term may be a number and its unit ("37/4 m").
+Comparison compare_polynomials(const Expression& x, const Expression& y) {
+  const bool same_symbols = symbols(x) == symbols(y);
+  const bool against_number =
+      (x.numeric() && y.terms.size() > 1) || (y.numeric() && x.terms.size() > 1);
+  if (!same_symbols && !against_number) return Comparison::kUnknown;
+  Budget b;
+  const Expression gap = add(b, x, negate(y));
+  if (!b.ok()) return Comparison::kUnknown;
+  const auto rational_coefficients = [](const Expression& e) {
+    for (const Term& term : e.terms) {
+      for (const Factor& f : term.factors) {
+        if (f.kind != FactorKind::kSymbol) return false;
+      }
+    }
+    return true;
+  };
+  if (!rational_coefficients(gap)) return Comparison::kUnknown;
+  for (const Term& term : gap.terms) {
+    if (std::abs(to_real(term.coefficient)) > 1e-3L) return Comparison::kDifferent;
+  }
+  return Comparison::kUnknown;
+}
+
 bool number(const Value& value) {
   return value.kind == ValueKind::kExpression && value.expression.numeric();
 }
@@ -60,6 +103,9 @@ bool number(const Value& value) {
 // Of values whose canonical forms differ.
 Comparison compare(const Value& gold, const Value& answer) {
   if (number(gold) && number(answer)) return compare_numbers(gold.expression, answer.expression);
+  if (polynomial(gold) && polynomial(answer)) {
+    return compare_polynomials(gold.expression, answer.expression);
+  }
   const auto all_numbers = [](const Value& v) {
     for (const Value& part : v.parts) {
       if (!number(part)) return false;

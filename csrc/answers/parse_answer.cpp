@@ -1095,6 +1095,30 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
+// The inside of a box or font that holds the whole answer.
+std::string_view unwrapped(std::string_view s) {
+  for (int round = 0; round < 4; ++round) {
+    if (s.empty() || s.front() != '\\' || s.back() != '}') return s;
+    std::size_t end = 1;
+    while (end < s.size() && is_letter(s[end])) ++end;
+    if (!one_of(s.substr(1, end - 1), kWrappers)) return s;
+    while (end < s.size() && s[end] == ' ') ++end;
+    if (s[end] != '{') return s;
+    int level = 0;
+    for (std::size_t i = end; i + 1 < s.size(); ++i) {
+      if (s[i] == '\\') {
+        ++i;
+      } else if (s[i] == '{') {
+        ++level;
+      } else if (s[i] == '}' && --level == 0) {
+        return s;
+      }
+    }
+    s = trim(s.substr(end + 1, s.size() - end - 2));
+  }
+  return s;
+}
+
 }  // namespace
 
 bool parse_answer(std::string_view text, Value& value) {
@@ -1111,7 +1135,13 @@ bool parse_answer(std::string_view text, Value& value) {
   if (s.size() > 4 && s.substr(0, 2) == "**" && s.substr(s.size() - 2) == "**") {
     s = trim(s.substr(2, s.size() - 4));
   }
-  if (!s.empty() && s.back() == '.') s = trim(s.substr(0, s.size() - 1));
+  const auto drop_period = [&] {
+    for (int k = 0; k < 2 && !s.empty() && s.back() == '.'; ++k)
+      s = trim(s.substr(0, s.size() - 1));
+  };
+  drop_period();
+  s = unwrapped(s);
+  drop_period();
   if (s.empty()) return false;
   Value out;
   if (!Parser(s).answer(out)) return false;

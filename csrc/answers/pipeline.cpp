@@ -126,6 +126,7 @@ namespace {
 struct AddState {
   AddState(ProblemTable& table) : problems(table) {}
   ProblemCache problems;
+  std::vector<std::uint32_t> codes;
   NormalizeCache cache;
   std::vector<std::unique_ptr<char[]>> arena;  // canonical forms of this batch
   std::size_t block = 0, used = 0;
@@ -181,7 +182,8 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
       [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
         AddState& state = *states[task];
         state.next_batch();
-        std::vector<std::uint32_t> codes(end - begin);
+        std::vector<std::uint32_t>& codes = state.codes;
+        codes.resize(end - begin);
         problems.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
           if (chunk.is_null(i)) null_problem(row);
           codes[row - begin] = integers ? state.problems.code(chunk.integer_at(i))
@@ -215,7 +217,7 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           }
         });
       },
-      shard_groups);
+      shard_groups, options.batch_rows);
   StatusCounts total;
   for (const auto& state : states) {
     for (int s = 0; s < 4; ++s) total.by_status[s] += state->statuses.by_status[s];
@@ -234,6 +236,7 @@ GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint3
       groups, [] { return Nothing{}; },
       [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
         for (std::int64_t g = begin; g < end; ++g) {
+          if (g + 8 < end) __builtin_prefetch(&index.group(order[g + 8]));
           const Group& group = index.group(order[g]);
           out.counts[g] = static_cast<std::int64_t>(group.count);
           out.first_rows[g] = static_cast<std::int64_t>(group.first_row);

@@ -39,6 +39,7 @@ struct AddOptions {
   std::optional<Policy> policy;  // absent: the texts are answers already
   std::size_t max_bytes = kDefaultMaxAnswerBytes;
   bool normalize = false;
+  std::int64_t batch_rows = kSmallBatch;
 };
 struct StatusCounts {
   std::uint64_t by_status[4] = {};

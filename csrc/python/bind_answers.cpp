@@ -4,6 +4,7 @@
 #include <mutex>
 #include <optional>
 
+#include "answers/near_duplicates.hpp"
 #include "answers/normalize.hpp"
 #include "answers/pipeline.hpp"
 #include "arrow.hpp"
@@ -74,7 +75,10 @@ py::dict group_to_python(const py::object& problems, const py::object& answers, 
   std::vector<std::uint32_t> group_of_row(rows ? answer_column.size() : 0);
   {
     const py::gil_scoped_release release;
-    add_columns(index, problem_column, answer_column, {}, rows ? group_of_row.data() : nullptr);
+    AddOptions options;
+    options.batch_rows = kLargeBatch;
+    add_columns(index, problem_column, answer_column, options,
+                rows ? group_of_row.data() : nullptr);
     const std::vector<std::uint32_t> order = index.order();
     columns = group_columns(index, order);
     if (rows) rank_rows(index, order, group_of_row);
@@ -82,6 +86,18 @@ py::dict group_to_python(const py::object& problems, const py::object& answers, 
   py::dict out = to_python(index, std::move(columns));
   out["group_of_row"] = to_numpy(std::move(group_of_row));
   return out;
+}
+
+py::tuple duplicates_to_python(const py::object& texts, std::optional<double> threshold,
+                               int ngram) {
+  const Column column = column_from_python(texts, "texts");
+  Duplicates result;
+  {
+    const py::gil_scoped_release release;
+    result = find_duplicates(column, {threshold, ngram});
+  }
+  return py::make_tuple(to_numpy(std::move(result.group_of_row)),
+                        to_numpy(std::move(result.counts)), to_numpy(std::move(result.first_rows)));
 }
 
 class PyIndex {
@@ -151,6 +167,8 @@ void bind_answers(py::module_& m) {
   m.def("compare_canonical", &compare_to_python, py::arg("golds"), py::arg("answers"));
   m.def("group_answers", &group_to_python, py::arg("problem_ids"), py::arg("answers"),
         py::arg("hash_bits"), py::arg("rows"));
+  m.def("find_duplicates", &duplicates_to_python, py::arg("texts"), py::arg("threshold"),
+        py::arg("ngram"));
   m.def(
       "hash128",
       [](const py::bytes& data, std::uint64_t seed) {

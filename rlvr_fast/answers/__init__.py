@@ -9,9 +9,11 @@ from typing import Any
 _HOME = {
     "AnswerGroups": "grouping",
     "AnswerIndex": "grouping",
+    "DuplicateGroups": "duplicates",
     "audit_run": "audit",
     "compare_canonical": "normalization",
     "extract_answers": "extraction",
+    "find_duplicates": "duplicates",
     "grade_run": "grading",
     "group_answers": "grouping",
     "normalize_answers": "normalization",

@@ -27,8 +27,9 @@ def normalize_answers(answers: Any, *, return_resolved: bool = False) -> Any:
     Dropped as dressing are fonts, ``\text``, sizes, spacing, math delimiters, a final period,
     ``x =``, and, as rule graders do, currency signs, degrees and units: a form says the number, but
     not its unit. What two readings leave open stays unresolved: percentages (50% is 50 in some
-    golds and .5 in others), ``2^10``, ``1/2x``, ``f(2x)``. ``(1,2)`` has one form whether it is a point or an
-    open interval; ``1,234`` is 1234, ``1, 234`` is the set of 1 and 234, and ``(1,234)`` a pair.
+    golds and .5 in others), ``2^10``, ``1/2x``, ``f(2x)``. ``(1,2)`` has one form
+    whether it is a point or an open interval; ``1,234`` is 1234, ``1, 234`` is the set of 1 and
+    234, and ``(1,234)`` a pair.
 
     Args:
         answers: a list of str (or None), or any Arrow string array, read in place.
@@ -63,8 +64,8 @@ def compare_canonical(golds: Any, answers: Any) -> list[Comparison]:
 
     ``equal``: the forms are the same. ``different``: both values are exact and differ by more than
     2e-6 absolutely and 1e-9 relatively, so that no verifier's rounding calls them equal
-    (math-verify compares floats to six decimals), or their structures hold such a difference. ``unknown``:
-    anything else, for a slower verifier to decide.
+    (math-verify compares floats to six decimals), or their structures hold such a difference.
+    ``unknown``: anything else, for a slower verifier to decide.
 
     Args:
         golds, answers: forms from :func:`normalize_answers`, one of each for a pair: lists of str
