@@ -1,8 +1,8 @@
 """The CUDA path: lays tensors out for the kernels, and makes the tiles of products that they fold.
 
 Everything is enqueued on the current stream of the tensors' device and nothing waits for it, so
-that no value is looked at: a target outside [0, V) gives nan and rank -1, as an ignored one does, and a
-temperature that is not positive gives nan.
+that no value is looked at: a target outside [0, V) gives nan and rank -1, as an ignored one does,
+and a temperature that is not positive gives nan.
 
 A row's bits do not depend on its batch. `token_stats` cuts a row by its vocabulary alone and merges
 in one order. The linear functions multiply tiles of one fixed shape, rows padded, operands always

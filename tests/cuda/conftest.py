@@ -63,13 +63,50 @@ def emulation() -> ModuleType:
     return module
 
 
-@pytest.fixture
-def kernels(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """`rlvr_fast.scoring.cuda`, running on CPU tensors through the emulation."""
+class Kernels:
+    """`rlvr_fast.scoring.cuda` for tensors of the CPU: moved to where it runs, and back."""
+
+    def __init__(self, module: ModuleType, device: str) -> None:
+        self.module = module
+        self.device = device
+
+    def __getattr__(self, name: str) -> Any:
+        function = getattr(self.module, name)
+
+        def call(*arguments: Any) -> Any:
+            result = function(*(self._moved(a) for a in arguments))
+            if name == "nucleus_stats":
+                stats, logprob, kept_mass = result
+                return stats._make(v.cpu() for v in stats), logprob.cpu(), kept_mass.cpu()
+            return result._make(value.cpu() for value in result)
+
+        return call
+
+    def _moved(self, value: Any) -> Any:
+        import torch
+
+        if not isinstance(value, torch.Tensor) or self.device == "cpu":
+            return value
+        if value._base is None:
+            return value.to(self.device)
+        # A view keeps its strides, which are often what is tested.
+        base = value._base.to(self.device)
+        return base.as_strided(value.shape, value.stride(), value.storage_offset())
+
+
+@pytest.fixture(params=["emulated", pytest.param("gpu", marks=pytest.mark.gpu)])
+def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The CUDA path: on a GPU where one is, and on the CPU through the emulation."""
     import torch
 
     from rlvr_fast.scoring import cuda
 
+    if request.param == "gpu":
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+        return Kernels(cuda, "cuda")
+
+    emulation = request.getfixturevalue("emulation")
     monkeypatch.setattr(cuda, "_core", SimpleNamespace(cuda=emulation.cuda))
     monkeypatch.setattr(cuda, "_device", lambda device: emulation.cuda.Device(0, 0))
 
@@ -79,4 +116,4 @@ def kernels(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
         return torch.mm(block.float(), columns.float().t(), out=self._tile)
 
     monkeypatch.setattr(cuda.Product, "_multiply", multiply)
-    return cuda
+    return Kernels(cuda, "cpu")

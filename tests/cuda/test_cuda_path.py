@@ -1,4 +1,5 @@
-"""The CUDA path whole, its kernels emulated on the host from the device's own source."""
+"""The CUDA path whole: on a GPU where there is one, and everywhere with its kernels emulated on the
+host from the device's own source."""
 
 from __future__ import annotations
 
@@ -211,7 +212,7 @@ def test_linear_statistics_match_their_definition(kernels, dtype, columns):
 
 
 def test_linear_rows_have_the_same_bits_alone_and_in_any_batch(kernels, monkeypatch):
-    monkeypatch.setattr(kernels, "ROWS", 16)
+    monkeypatch.setattr(kernels.module, "ROWS", 16)
     hidden, weight = linear_inputs(50, 9000, 32, torch.float32)
     targets = random_targets(50, 9000)
     whole = kernels.linear_token_stats(hidden, weight, targets, None, 1.0, None, 1.0)
