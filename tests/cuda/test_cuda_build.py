@@ -63,7 +63,7 @@ def test_every_kernel_compiles_clean_and_the_module_needs_no_cuda_library(tmp_pa
     log = build.stdout + build.stderr
     assert build.returncode == 0, log[-5000:]
 
-    report = [line for line in resources(log)]
+    report = list(resources(log))
     with capsys.disabled():
         print("\narch   registers  spilled bytes  kernel")
         for arch, registers, spilled, kernel in report:

@@ -1,0 +1,155 @@
+"""Timings of the CUDA kernels against the targets of docs/cuda.md; writes gpu.json and gpu.md.
+
+    python bench/gpu.py [--out FOLDER] [--quick]
+
+Limits (copy bandwidth, bf16 product) are measured in the same run. Results are checked before they
+are timed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from common import RESULTS, record
+
+from rlvr_fast import linear_token_stats, token_stats
+from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
+
+
+def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:
+    """A few rows of a large tensor at a time, so that no call finds its logits in the cache; in a
+    graph, so that Python's launches are not what is timed."""
+    x = torch.randn(rows * windows * 2, VOCABULARY, device="cuda").mul_(4).to(torch.bfloat16)
+    targets = torch.randint(0, VOCABULARY, (len(x),), device="cuda")
+
+    def work() -> None:
+        for window in range(0, len(x), rows):
+            here = slice(window, window + rows)
+            token_stats(x[here], targets[here])
+
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        work()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        work()
+    return bench.timing(
+        f"token_stats bf16 [{rows}, {VOCABULARY}]", graph.replay, "copy",
+        rows * VOCABULARY * 2.0, None, per_call=2 * windows,
+    )  # fmt: skip
+
+
+def eager_pytorch(bench: Bench, rows: int) -> Timing:
+    """The same statistics by the usual lines of PyTorch, in chunks that fit beside the logits."""
+    x = torch.randn(rows, VOCABULARY, device="cuda").mul_(4).to(torch.bfloat16)
+    targets = torch.randint(0, VOCABULARY, (rows,), device="cuda")
+
+    def work() -> None:
+        log_p = torch.log_softmax(x.float(), -1)
+        p = log_p.exp()
+        chosen = log_p.gather(-1, targets[:, None])
+        above = log_p > chosen
+        _ = -(p * log_p).sum(-1), above.sum(-1), (p * above).sum(-1)
+        torch.logsumexp(x.float(), -1)
+
+    return bench.timing(
+        f"eager PyTorch bf16 [{rows}, {VOCABULARY}]", work, "copy", x.numel() * 2.0, None
+    )
+
+
+def peak_workspace(rows: int) -> dict[str, float]:
+    hidden = torch.randn(rows, 4096, device="cuda", dtype=torch.bfloat16)
+    weight = torch.randn(VOCABULARY, 4096, device="cuda", dtype=torch.bfloat16)
+    x = torch.randn(rows, VOCABULARY, device="cuda", dtype=torch.bfloat16)
+    targets = torch.randint(0, VOCABULARY, (rows,), device="cuda")
+    found = {}
+    for name, work in {
+        "token_stats": lambda: token_stats(x, targets),
+        "linear_token_stats": lambda: linear_token_stats(hidden, weight, targets),
+    }.items():
+        work()
+        torch.cuda.synchronize()
+        torch.cuda.reset_peak_memory_stats()
+        before = torch.cuda.memory_allocated()
+        work()
+        torch.cuda.synchronize()
+        found[name] = (torch.cuda.max_memory_allocated() - before) / 2**20
+    return found
+
+
+def driver() -> str:
+    run = subprocess.run(
+        ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return run.stdout.strip().splitlines()[0] if run.stdout.strip() else "unknown"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--out", type=Path, default=RESULTS)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    if not torch.cuda.is_available():
+        print("bench/gpu.py needs an NVIDIA GPU; this machine shows none", file=sys.stderr)
+        return 2
+    facts, timings = run_benchmarks("cuda", quick=options.quick)
+    facts["driver"] = driver()
+    bench = Bench("cuda")
+    rows = 2048 if options.quick else 8192
+    timings.append(few_rows(bench))
+    timings.append(eager_pytorch(bench, rows))
+    if not options.quick:
+        timings.append(token_stats_of(bench, torch.float32))
+        timings.append(token_stats_of(bench, torch.bfloat16, columns=50257))
+    workspace = peak_workspace(rows)
+
+    result: list[dict[str, Any]] = [{"what": "limits", **facts}]
+    result += [timing.row() for timing in timings]
+    result += [{"what": f"workspace of {k}", "mebibytes": v} for k, v in workspace.items()]
+    record("gpu", result, options.out)
+    table = markdown(facts, timings, workspace)
+    (options.out / "gpu.md").write_text(table, "utf-8")
+    print(table)
+    return 0
+
+
+def token_stats_of(bench: Bench, dtype: torch.dtype, columns: int = VOCABULARY) -> Timing:
+    """50 257 columns: every row begins at another alignment."""
+    x = torch.randn(8192, columns, device="cuda").mul_(4).to(dtype)
+    targets = torch.randint(0, columns, (8192,), device="cuda")
+    return bench.timing(
+        f"token_stats {str(dtype)[6:]} [8192, {columns}]", lambda: token_stats(x, targets), "copy",
+        float(x.numel() * x.element_size()), None,
+    )  # fmt: skip
+
+
+def markdown(facts: dict[str, Any], timings: list[Timing], workspace: dict[str, float]) -> str:
+    lines = [
+        f"{facts['device']}, driver {facts['driver']}, torch {facts['torch']}; copies "
+        f"{facts['copy_gb_per_s']:.0f} GB/s (read + written), multiplies bf16 at "
+        f"{facts['product_tflop_per_s']:.0f} TFLOP/s, both measured in the same run.",
+        "",
+        "| what | ms (median) | spread | share of the limit | error against float64 |",
+        "|---|---|---|---|---|",
+    ]
+    for t in timings:
+        error = "" if t.error is None else f"{t.error:.1e}"
+        lines.append(
+            f"| {t.what} | {t.seconds * 1e3:.3f} | {t.spread:.1%} | {t.share:.0%} of {t.limit} "
+            f"| {error} |"
+        )
+    lines += ["", "Workspace: " + ", ".join(f"{k} {v:.0f} MiB" for k, v in workspace.items()), ""]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    torch.manual_seed(0)
+    sys.exit(main())
