@@ -87,6 +87,23 @@ void finish_tiles(Address states, std::int64_t rows, std::int64_t vocabulary, Ad
                      at<const float>(target_logits), options, out, device);
 }
 
+cuda::HalfMatrix half_matrix(Address data, const std::string& type, std::int64_t rows,
+                             std::int64_t columns, std::int64_t row_stride) {
+  return {at<const void>(data), logit_type(type), rows, columns, row_stride};
+}
+
+void fused_target_logits(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& gathered,
+                         Address out, int cluster, const cuda::Device& device) {
+  cuda::fused_target_logits(hidden, gathered, at<float>(out), cluster, device);
+}
+
+void fused_fold(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& weight,
+                Address target_logits, const cuda::RowOptions& options, Address states, int cluster,
+                const cuda::Device& device) {
+  cuda::fused_fold(hidden, weight, at<const float>(target_logits), options, at<void>(states),
+                   cluster, device);
+}
+
 void fold_pair(const cuda::LogitRows& tile_p, const cuda::LogitRows& tile_q,
                std::int64_t first_column, std::int64_t vocabulary,
                const cuda::RowOptions& options_p, const cuda::RowOptions& options_q, Address states,
@@ -152,6 +169,15 @@ void bind_cuda(py::module_& m) {
   c.def("finish_tiles", &finish_tiles, py::arg("states"), py::arg("rows"), py::arg("vocabulary"),
         py::arg("targets"), py::arg("target_logits"), py::arg("options"), py::arg("out"),
         py::arg("device"));
+  py::class_<cuda::HalfMatrix>(c, "HalfMatrix", py::module_local())
+      .def(py::init(&half_matrix), py::arg("data"), py::arg("type"), py::arg("rows"),
+           py::arg("columns"), py::arg("row_stride"));
+  c.def("fused_supported", &cuda::fused_supported, py::arg("device"),
+        "Is this a GPU that the fused path is compiled for (sm_90a)?");
+  c.def("fused_target_logits", &fused_target_logits, py::arg("hidden"), py::arg("gathered"),
+        py::arg("out"), py::arg("cluster"), py::arg("device"));
+  c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("target_logits"),
+        py::arg("options"), py::arg("states"), py::arg("cluster"), py::arg("device"));
   c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"));
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),
         py::arg("vocabulary"), py::arg("options_p"), py::arg("options_q"), py::arg("states"),

@@ -12,11 +12,16 @@ algorithm for another batch; the target's logit comes from one more tile of that
 Memory of the linear functions besides the outputs: a tile of float32 logits (32 MB; two of them for
 the divergence), a block of hidden states (2048 x H) and a tile of the weight (4096 x H): 80 MB for
 bfloat16 at H = 4096. `token_stats` takes at most 64 MB.
+
+`RLVR_LINEAR_PATH=fused` takes the kernel that multiplies and folds at once (linear_fused.cu) where
+it can: on sm_90, 16-bit inputs of one type, no bias, softcap or scale. It has not run on a GPU yet,
+so that the default is `portable`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -30,6 +35,11 @@ __all__ = ["linear_divergence", "linear_token_stats", "nucleus_stats", "token_st
 
 # Rows of a tile: with TILE_COLUMNS float32 columns it is 32 MB and stays in the L2 cache.
 ROWS = 2048
+
+# Of the fused path: blocks that share a tile of the weight (1 or 2); bytes of partial states and of
+# gathered rows of the weight that a chunk of rows may take.
+FUSED_CLUSTER = 2
+FUSED_BYTES = 64 << 20
 
 
 def token_stats(
@@ -120,6 +130,10 @@ def linear_token_stats(
     stats = empty_stats(flat.shape, device)
     if vocabulary == 0:
         raise InvalidInputError("weight must have at least one row, got none")
+    plain = bias is None and not softcap and scale == 1.0
+    if plain and linear_path() == "fused" and fused_fits(hidden, weight):
+        _fused_token_stats(hidden, weight, flat, temperature, stats)
+        return TokenStats(*(value.reshape(leading) for value in stats))
     with torch.no_grad(), exact_products(device):
         product = Product(weight, hidden.dtype)
         for start in range(0, len(flat), ROWS):
@@ -146,6 +160,71 @@ def linear_token_stats(
             )  # fmt: skip
             del kept_alive
     return TokenStats(*(value.reshape(leading) for value in stats))
+
+
+def linear_path() -> str:
+    """What RLVR_LINEAR_PATH asks for: "portable" (the default) or "fused"."""
+    path = os.environ.get("RLVR_LINEAR_PATH", "portable")
+    if path not in ("portable", "fused"):
+        raise InvalidInputError(f"RLVR_LINEAR_PATH must be 'portable' or 'fused', got {path!r}")
+    return path
+
+
+def fused_fits(hidden: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Can the fused kernel take these? The copy engine wants rows at multiples of 16 bytes."""
+    return (
+        hidden.dtype == weight.dtype
+        and hidden.dtype in (torch.bfloat16, torch.float16)
+        and hidden.shape[1] % 8 == 0
+        and weight.stride(1) == 1
+        and weight.stride(0) % 8 == 0
+        and weight.data_ptr() % 16 == 0
+        and bool(_core.cuda.fused_supported(hidden.device.index or 0))
+    )
+
+
+def _fused_token_stats(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    temperature: Any,
+    stats: TokenStats,
+) -> None:
+    vocabulary, width = weight.shape
+    device = hidden.device
+    if not hidden.is_contiguous() or hidden.data_ptr() % 16 != 0:
+        hidden = hidden.clone(memory_format=torch.contiguous_format)
+    per_row = max(_core.cuda.tile_states_bytes(1, vocabulary), width * weight.element_size())
+    rows_at_once = max(256, FUSED_BYTES // per_row // 256 * 256)
+    for start in range(0, len(targets), rows_at_once):
+        rows = min(rows_at_once, len(targets) - start)
+        here = slice(start, start + rows)
+        wanted = targets[here]
+        options, kept_alive = _row_options(_part(temperature, here), None, 1.0, None)
+        gathered = weight[wanted.clamp(0, vocabulary - 1)]
+        target_logits = torch.empty(rows, device=device)
+        block = _half_matrix(hidden[here])
+        _core.cuda.fused_target_logits(
+            block, _half_matrix(gathered), target_logits.data_ptr(), FUSED_CLUSTER,
+            _device(device),
+        )  # fmt: skip
+        states = _bytes(_core.cuda.tile_states_bytes(rows, vocabulary), device)
+        _core.cuda.fused_fold(
+            block, _half_matrix(weight), target_logits.data_ptr(), options, states.data_ptr(),
+            FUSED_CLUSTER, _device(device),
+        )  # fmt: skip
+        _core.cuda.finish_tiles(
+            states.data_ptr(), rows, vocabulary, wanted.data_ptr(), target_logits.data_ptr(),
+            options, _token_outputs(TokenStats(*(value[here] for value in stats))),
+            _device(device),
+        )  # fmt: skip
+        del kept_alive
+
+
+def _half_matrix(matrix: torch.Tensor) -> Any:
+    return _core.cuda.HalfMatrix(
+        matrix.data_ptr(), _dtype_name(matrix), matrix.shape[0], matrix.shape[1], matrix.stride(0)
+    )
 
 
 def linear_divergence(

@@ -106,7 +106,20 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             pytest.skip("no CUDA device")
         return Kernels(cuda, "cuda")
 
-    emulation = request.getfixturevalue("emulation")
+    return emulate(request.getfixturevalue("emulation"), monkeypatch)
+
+
+@pytest.fixture
+def emulated(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The CUDA path through the emulation, whatever is here."""
+    return emulate(emulation, monkeypatch)
+
+
+def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
+    import torch
+
+    from rlvr_fast.scoring import cuda
+
     monkeypatch.setattr(cuda, "_core", SimpleNamespace(cuda=emulation.cuda))
     monkeypatch.setattr(cuda, "_device", lambda device: emulation.cuda.Device(0, 0))
 

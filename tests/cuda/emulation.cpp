@@ -7,11 +7,13 @@
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "common/error.hpp"
 #include "scoring/cuda/device/nucleus.cuh"
 #include "scoring/cuda/device/pair_fold.cuh"
+#include "scoring/cuda/device/register_fold.cuh"
 #include "scoring/cuda/launch.hpp"
 
 namespace rlvr::cuda {
@@ -260,6 +262,94 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
                           transform.capped(transform.uncapped(target_logits[row], targets[row])));
     }
     store(out, row, result);
+  }
+}
+
+namespace {
+
+float half_at(const HalfMatrix& m, std::int64_t row, std::int64_t column) {
+  if (row >= m.rows || column >= m.columns) return 0.0f;  // as the copy engine fills
+  const std::int64_t at = row * m.row_stride + column;
+  return m.type == LogitType::kBfloat16 ? to_float(static_cast<const Bfloat16*>(m.data)[at])
+                                        : to_float(static_cast<const Float16*>(m.data)[at]);
+}
+
+float dot(const HalfMatrix& a, std::int64_t row, const HalfMatrix& b, std::int64_t column) {
+  float sum = 0;
+  for (std::int64_t h = 0; h < a.columns; ++h) sum += half_at(a, row, h) * half_at(b, column, h);
+  return sum;
+}
+
+}  // namespace
+
+bool fused_supported(int) { return true; }
+
+void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out, int,
+                         const Device&) {
+  for (std::int64_t row = 0; row < hidden.rows; ++row) out[row] = dot(hidden, row, gathered, row);
+}
+
+// One warpgroup's 64 rows at a time, in the layout of its registers.
+void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float* target_logits,
+                const RowOptions& options, void* states, int, const Device&) {
+  auto* partials = static_cast<PartialState*>(states);
+  const std::int64_t segments = segments_of(weight.rows);
+  for (std::int64_t first_row = 0; first_row < hidden.rows; first_row += 64) {
+    for (std::int64_t segment = 0; segment < segments; ++segment) {
+      std::vector<RowFold> folds(2 * 128);
+      for (RowFold& fold : folds) fold.clear();
+      const std::int64_t begin = segment * kTileColumns;
+      const std::int64_t end = std::min(begin + kTileColumns, weight.rows);
+      for (std::int64_t column = begin; column < end; column += kFragmentColumns) {
+        std::vector<float> tile(64 * kFragmentColumns);
+        for (int r = 0; r < 64; ++r) {
+          for (int c = 0; c < kFragmentColumns; ++c) {
+            tile[r * kFragmentColumns + c] = column + c < weight.rows
+                                                 ? dot(hidden, first_row + r, weight, column + c)
+                                                 : negative_infinity();
+          }
+        }
+        for (int thread = 0; thread < 128; ++thread) {
+          float fragment[kFragment];
+          for (int half = 0; half < 2; ++half) {
+            for (int pair = 0; pair < kFragment / 4; ++pair) {
+              for (int element = 0; element < 2; ++element) {
+                fragment[fragment_index(half, pair, element)] =
+                    tile[fragment_row(thread, half) * kFragmentColumns +
+                         fragment_column(thread, pair, element)];
+              }
+            }
+          }
+          const auto row_values = [&](int half) {
+            const std::int64_t row =
+                std::min(first_row + fragment_row(thread, half), hidden.rows - 1);
+            return std::pair(units_of(temperature_of(options, row)), target_logits[row]);
+          };
+          const auto [units_0, target_0] = row_values(0);
+          const auto [units_1, target_1] = row_values(1);
+          folds[2 * thread].push<0>(fragment, units_0, target_0);
+          folds[2 * thread + 1].push<1>(fragment, units_1, target_1);
+        }
+      }
+      for (int quad = 0; quad < 32; ++quad) {
+        for (int half = 0; half < 2; ++half) {
+          const std::int64_t row = first_row + fragment_row(quad * 4, half);
+          if (row >= hidden.rows) continue;
+          const float units = units_of(temperature_of(options, row));
+          float most = negative_infinity();
+          for (int t = 0; t < 4; ++t) most = larger(most, folds[2 * (quad * 4 + t) + half].largest);
+          Sums sums[4];
+          for (int t = 0; t < 4; ++t) {
+            RowFold& fold = folds[2 * (quad * 4 + t) + half];
+            fold.move_to(most, units);
+            sums[t] = fold.sums;
+          }
+          RowFold total = folds[2 * quad * 4 + half];
+          total.sums = (sums[0] + sums[1]) + (sums[2] + sums[3]);
+          partials[row * segments + segment] = make_partial(total, units);
+        }
+      }
+    }
   }
 }
 

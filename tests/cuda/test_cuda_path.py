@@ -257,6 +257,46 @@ def test_linear_ignored_targets_and_no_rows(kernels):
     assert empty.logprob.shape == (0,)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("columns", [1, 111, 4096, 4700])
+def test_fused_statistics_match_their_definition(emulated, monkeypatch, dtype, columns):
+    """The fold from registers; on a GPU, test_cuda_fused.py."""
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
+    hidden, weight = linear_inputs(70, columns, 24, dtype)
+    targets = random_targets(70, columns)
+    targets[3] = -100
+    temperatures = torch.linspace(0.5, 2.0, 70)
+    stats = emulated.linear_token_stats(hidden, weight, targets, None, temperatures, None, 1.0)
+    known = targets >= 0
+    x = (hidden.double() @ weight.double().t())[known]
+    logprob, entropy, lse, rank, mass = oracle.token_stats(
+        x, targets[known], temperature=temperatures[known]
+    )
+    assert torch.allclose(stats.logprob[known].double(), logprob, atol=LOGPROB)
+    assert torch.allclose(stats.entropy[known].double(), entropy, atol=ENTROPY)
+    assert torch.allclose(stats.logsumexp[known].double(), lse, atol=LOGPROB)
+    assert torch.allclose(stats.mass_above[known].double(), mass, atol=MASS)
+    assert (stats.rank[known].long() - rank).abs().max() <= 1
+    assert stats.rank[3].item() == -1
+
+
+def test_fused_folds_masked_and_extreme_logits(emulated, monkeypatch):
+    """Products of 1e4 and more, and one overflow to infinity."""
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
+    hidden, weight = linear_inputs(4, 600, 8, torch.bfloat16)
+    hidden[0] *= 1e4
+    hidden[1] = 0.0  # uniform
+    hidden[2] = 3e38
+    weight[5] = 3e38
+    weight[6] = 3e38
+    targets = torch.tensor([5, 9, 9, 9])
+    stats = emulated.linear_token_stats(hidden, weight, targets, None, 1.0, None, 1.0)
+    assert stats.logprob[1].item() == pytest.approx(-math.log(600), abs=1e-6)
+    assert stats.entropy[1].item() == pytest.approx(math.log(600), abs=1e-6)
+    assert stats.logprob[2].isnan()
+    assert stats.rank[2].item() == -1
+
+
 @pytest.mark.parametrize("columns", [1, 111, 4096, 9000])
 def test_divergence_matches_its_definition(kernels, columns):
     hidden_p, weight_p = linear_inputs(6, columns, 24, torch.float32, seed=11)

@@ -98,6 +98,25 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
                   const std::int64_t* targets, const float* target_logits,
                   const RowOptions& options, const TokenOutputs& out, const Device& device);
 
+// The fused path (linear_fused.cu): the product and its fold in one kernel, for sm_90a. States are
+// those of the tiles, for finish_tiles. No bias, scale or softcap.
+struct HalfMatrix {
+  const void* data;  // divisible by 16, as row_stride * 2 must be
+  LogitType type;    // bfloat16 or float16
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t row_stride;
+};
+
+bool fused_supported(int device);
+// out[r] = hidden[r] . gathered[r], in the bits of the sweep. gathered: a row of the weight for
+// each row of hidden. cluster: 1 or 2 blocks that share the weight's tiles; bits do not depend on
+// it.
+void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out,
+                         int cluster, const Device& device);
+void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float* target_logits,
+                const RowOptions& options, void* states, int cluster, const Device& device);
+
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
                std::int64_t vocabulary, const RowOptions& options_p, const RowOptions& options_q,

@@ -39,6 +39,15 @@ void finish_tiles(const void*, std::int64_t, std::int64_t, const std::int64_t*, 
   not_built();
 }
 
+bool fused_supported(int) { not_built(); }
+void fused_target_logits(const HalfMatrix&, const HalfMatrix&, float*, int, const Device&) {
+  not_built();
+}
+void fused_fold(const HalfMatrix&, const HalfMatrix&, const float*, const RowOptions&, void*, int,
+                const Device&) {
+  not_built();
+}
+
 std::int64_t pair_states_bytes(std::int64_t, std::int64_t) { not_built(); }
 void fold_pair(const LogitRows&, const LogitRows&, std::int64_t, std::int64_t, const RowOptions&,
                const RowOptions&, void*, const Device&) {

@@ -66,7 +66,7 @@ struct Temperatures {
   }
 };
 
-inline std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+RLVR_HD std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // Rows as a kernel sees them.
 template <typename T>

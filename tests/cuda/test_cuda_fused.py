@@ -1,0 +1,101 @@
+"""The fused product and fold (linear_fused.cu) on a Hopper GPU. `pytest -m gpu`."""
+
+from __future__ import annotations
+
+import oracle
+import pytest
+import torch
+
+import rlvr_fast
+from rlvr_fast import _core
+from rlvr_fast.scoring import cuda
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.timeout(60),
+    pytest.mark.skipif(
+        not (torch.cuda.is_available() and torch.cuda.get_device_capability() == (9, 0)),
+        reason="no GPU of compute capability 9.0",
+    ),
+]
+
+
+@pytest.fixture(autouse=True, params=[1, 2], ids=["alone", "pairs"])
+def fused(request, monkeypatch):
+    assert _core.cuda.fused_supported(0)
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
+    monkeypatch.setattr(cuda, "FUSED_CLUSTER", request.param)
+
+
+def linear_inputs(rows, columns, width, dtype=torch.bfloat16, seed=0):
+    generator = torch.Generator("cuda").manual_seed(seed)
+    hidden = torch.randn(rows, width, generator=generator, device="cuda").to(dtype)
+    weight = torch.randn(columns, width, generator=generator, device="cuda")
+    targets = torch.randint(0, columns, (rows,), generator=generator, device="cuda")
+    return hidden, (weight * (4 / width**0.5)).to(dtype), targets
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("rows", "columns", "width"),
+    [(1, 1, 8), (3, 111, 64), (130, 4097, 72), (300, 50257, 1024), (257, 151936, 896)],
+)
+def test_fused_statistics_match_their_definition(rows, columns, width, dtype):
+    hidden, weight, targets = linear_inputs(rows, columns, width, dtype)
+    temperatures = torch.linspace(0.5, 2.0, rows, device="cuda")
+    stats = rlvr_fast.linear_token_stats(hidden, weight, targets, temperature=temperatures)
+    few = slice(max(0, rows - 40), rows)
+    x = hidden[few].double() @ weight.double().t()
+    logprob, entropy, lse, rank, mass = oracle.token_stats(
+        x, targets[few], temperature=temperatures[few]
+    )
+    assert (stats.logprob[few].double() - logprob).abs().max() < 1e-4
+    assert (stats.entropy[few].double() - entropy).abs().max() < 2e-4
+    assert (stats.logsumexp[few].double() - lse).abs().max() < 1e-4
+    assert (stats.mass_above[few].double() - mass).abs().max() < 1e-5
+    assert (stats.rank[few].long() - rank).abs().max() <= 2
+
+
+def test_fused_agrees_with_the_portable_path(monkeypatch):
+    hidden, weight, targets = linear_inputs(1000, 50257, 2048)
+    targets[17] = -100
+    fused = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "portable")
+    portable = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    for a, b in zip(fused, portable, strict=True):
+        assert torch.allclose(a.double(), b.double(), atol=2e-4, rtol=1e-3, equal_nan=True)
+
+
+def test_fused_rows_have_the_same_bits_in_any_batch():
+    hidden, weight, targets = linear_inputs(900, 50257, 512)
+    whole = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    for here in (slice(0, 1), slice(100, 400), slice(899, 900)):
+        part = rlvr_fast.linear_token_stats(hidden[here], weight, targets[here])
+        for a, b in zip(part, whole, strict=True):
+            assert torch.equal(a, b[here])
+    again = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    for a, b in zip(again, whole, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_the_target_s_logit_has_the_bits_of_the_sweep():
+    """The largest logit as target: nothing is above it, to the last bit."""
+    hidden, weight, _ = linear_inputs(700, 50257, 1024)
+    targets = (hidden.float() @ weight.float().t()).argmax(-1)
+    weight[50256] = weight[int(targets[0])]  # a tie for one row
+    stats = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    assert (stats.rank == 0).float().mean() > 0.99  # float32 may order near-ties otherwise
+    assert stats.rank[0].item() == 0
+    assert stats.mass_above[0].item() == 0.0
+
+
+def test_fused_calls_are_captured_in_a_graph():
+    hidden, weight, targets = linear_inputs(64, 20000, 256)
+    expected = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        captured = rlvr_fast.linear_token_stats(hidden, weight, targets)
+    graph.replay()
+    torch.cuda.synchronize()
+    for a, b in zip(captured, expected, strict=True):
+        assert torch.equal(a, b)
