@@ -136,8 +136,9 @@ def sample_run(
         made, flushed, told = 0, time.monotonic(), 0.0
         if progress is not None and total:
             progress("sample", 0, total)
+        draws = engine.generate(_requests(run, num_samples), parameters)
         try:
-            for completion in engine.generate(_requests(run, num_samples), parameters):
+            for completion in draws:
                 pending.append(completion)
                 made += 1
                 now = time.monotonic()
@@ -148,6 +149,9 @@ def sample_run(
                     progress("sample", made, total)
                     told = now
         except BaseException:
+            close = getattr(draws, "close", None)
+            if close is not None:
+                close()  # threads of the engine must not go on drawing
             run.forget_index()  # the interrupt may have come while it was brought up to date
             held = run.has_rows("samples", _table(pending)) if pending else np.zeros(0, bool)
             pending = [row for row, there in zip(pending, held, strict=True) if not there]

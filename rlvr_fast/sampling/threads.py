@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
 __all__ = ["run_threads"]
@@ -18,7 +18,9 @@ class _Stopped(Exception):
     """The consumer is gone."""
 
 
-def run_threads(sources: Sequence[Callable[[], Iterator[_T]]]) -> Iterator[_T]:
+def run_threads(
+    sources: Sequence[Callable[[], Iterator[_T]]],
+) -> Generator[_T, None, None]:
     """Yields the items of all `sources`, each run in a thread of its own.
 
     The first exception of a source ends all and is raised here. When the consumer stops early,

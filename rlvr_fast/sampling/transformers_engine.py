@@ -6,6 +6,7 @@ stays full. A prompt is run through the model once, and its cache copied to each
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -132,8 +133,10 @@ class TransformersEngine:
         self._sharers = threads
         batches = [Batch(self, share, parameters) for share in shares if share]
         try:
-            for finished in run_threads([_single_threaded(batch.run) for batch in batches]):
-                yield from finished
+            side_by_side = run_threads([_single_threaded(batch.run) for batch in batches])
+            with contextlib.closing(side_by_side):
+                for finished in side_by_side:
+                    yield from finished
         finally:
             torch.set_num_threads(threads)
 
