@@ -70,13 +70,13 @@ def main() -> None:
     memory_mb, guarded = int(sys.argv[1]), sys.argv[2] == "1"
     requests, replies = _channel()
     _die_with_parent()
+    from rlvr_fast.tasks import load_verifier
+
+    os.dup2(0, 2)  # until here standard error told the parent why a worker does not start
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if guarded:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
-    from rlvr_fast.tasks import load_verifier
-
-    if guarded:
         sys.addaudithook(_guard)  # there is no way to take it off again
         time.sleep = _no_sleep  # type: ignore[assignment]  # would hold up the worker until the wall time is over
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
@@ -94,6 +94,8 @@ def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
         verifier = load_verifier(request["spec"])  # trusted, and not on the answer's clock
         grader = verifier.name
         verifier.prepare(request["problem_id"], request["metadata"])
+    except MemoryError:
+        return {"fatal": "the memory limit of a worker does not hold the verifier; raise memory_mb"}
     except Exception as error:
         return {"fatal": str(error) or type(error).__name__}
     try:
@@ -122,7 +124,7 @@ def _channel() -> tuple[Any, Any]:
     """The pipes to the parent, under numbers that a verifier that prints or reads cannot hit."""
     incoming, outgoing = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
+    for number in (0, 1):
         os.dup2(null, number)
     requests = os.fdopen(incoming, encoding="utf-8", errors="surrogatepass")
     replies = os.fdopen(outgoing, "w", encoding="utf-8", errors="surrogatepass")

@@ -23,6 +23,7 @@ from rlvr_fast.tasks import Verdict, load_verifier
 __all__ = ["DEFAULT_MEMORY_MB", "Outcome", "Pair", "default_workers", "verify_pairs"]
 
 DEFAULT_MEMORY_MB = 2048
+LEAST_MEMORY_MB = 512
 # Requests a worker holds at once: enough that it never waits, few enough to give back cheaply.
 WINDOW = 32
 # A verifier that sleeps uses no processor time; the wall ends it, generously, as a busy machine
@@ -81,6 +82,11 @@ def verify_pairs(
     Raises InvalidInputError where a task cannot verify at all (its file or package has changed),
     RlvrError where worker processes do not start.
     """
+    if memory_mb < LEAST_MEMORY_MB:
+        raise InvalidInputError(
+            f"expected memory_mb of at least {LEAST_MEMORY_MB} (what verifiers themselves take), "
+            f"got {memory_mb}"
+        )
     for programs in (False, True):  # workers that run programs start bubblewrap, others may not
         chosen = [
             (number, pair)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from rlvr_fast.answers.workers import Pair, verify_pairs
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_task
 
 
@@ -109,6 +109,19 @@ def test_a_task_that_cannot_verify_stops_the_grading(countdown):
     bad = Pair(pair("1").spec, problem.problem_id, problem.gold, drifted, "1")
     with pytest.raises(InvalidInputError, match="is not the problem that was asked"):
         outcomes([bad], workers=1)
+
+
+def test_a_worker_that_does_not_start_says_why(countdown, monkeypatch):
+    _, pair = countdown
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(RlvrError, match=r"did not start \(exit status 1\)"):
+        outcomes([pair("1")], workers=1)
+
+
+def test_a_memory_limit_below_what_verifiers_need_is_refused(countdown):
+    _, pair = countdown
+    with pytest.raises(InvalidInputError, match="memory_mb of at least"):
+        outcomes([pair("1")], workers=1, memory_mb=64)
 
 
 def test_no_worker_outlives_its_work(countdown):
