@@ -33,8 +33,9 @@ $(VENV)/.venv:
 	$(BIN)/pip install -q --disable-pip-version-check "pip>=25"
 	touch $@
 
-# The package alone, as a user installs it.
-$(VENV)/.package: $(VENV)/.venv pyproject.toml requirements/constraints.txt CMakeLists.txt
+# The package alone, as a user installs it; built again when the core has changed.
+CORE = CMakeLists.txt $(shell find csrc -type f)
+$(VENV)/.package: $(VENV)/.venv pyproject.toml requirements/constraints.txt $(CORE)
 	$(PIP) -e .
 	touch $@
 

@@ -128,6 +128,39 @@ def test_completions_are_those_of_the_tokens_and_of_the_nucleus(sampled):
         assert float(likelier.max()) < 0.9 + 1e-3
 
 
+@pytest.mark.slow
+def test_scores_of_its_completions_are_those_of_transformers(sampled):
+    """`score_run` on vLLM's completions, against transformers' own logits, token by token."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rlvr_fast.scoring import score_run
+
+    folder, path, _ = sampled
+    run = Run.open(path)
+    assert score_run(run, str(folder), label="self", per_token=True) == 8
+    prompts = {row["problem_id"]: row["prompt_token_ids"] for row in run.problems().to_pylist()}
+    samples = {
+        (row["problem_id"], row["sample_index"]): row["token_ids"]
+        for row in run.read("samples").to_pylist()
+    }
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    scores = run.read("scores/self").to_pylist()
+    assert {(row["problem_id"], row["sample_index"]) for row in scores} == samples.keys()
+    for row in scores:
+        prompt = prompts[row["problem_id"]]
+        ids = samples[row["problem_id"], row["sample_index"]]
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+        logp = torch.log_softmax(logits.double(), -1)
+        expected = logp.gather(1, torch.tensor(ids)[:, None])[:, 0]
+        entropy = -(logp.exp() * logp).sum(-1)
+        assert row["num_tokens"] == len(ids)
+        assert row["token_logprobs"] == pytest.approx(expected.tolist(), abs=1e-3)
+        assert row["logprob"] == pytest.approx(float(expected.sum()), abs=1e-3 * len(ids))
+        assert row["mean_entropy"] == pytest.approx(float(entropy.mean()), abs=1e-3)
+
+
 def test_without_vllm_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'rlvr-fast\[vllm\]'"):
