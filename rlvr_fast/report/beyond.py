@@ -31,7 +31,7 @@ __all__ = [
 
 # Problems and samples below which a fitted law says nothing.
 _LEAST_PROBLEMS = 8
-_LEAST_SAMPLES = 32
+_LEAST_SAMPLES = 64
 _REPLICATES = 100
 
 

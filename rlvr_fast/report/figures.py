@@ -70,6 +70,8 @@ def write_figures(comparison: Comparison, folder: Path) -> list[Path]:
 def save_figure(figure: Any, stem: Path) -> list[Path]:
     """Saves one figure as STEM.png, STEM.svg and STEM.pdf."""
     written = []
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")  # laid out once, not once a format
     for suffix in ("png", "svg", "pdf"):
         path = stem.with_suffix(f".{suffix}")
         # Without a date two reports of the same runs are the same bytes.

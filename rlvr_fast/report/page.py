@@ -165,6 +165,7 @@ def _view(c: Comparison) -> dict[str, Any]:
                 for end in ("low", "high", "least", "most")
             ),
         ),
+        "beyond_far_off": any(h.worst_error > 0.05 for h in c.beyond.held_out.values()),
         "nucleus_missing": any(
             row["problems_outside"] is None for row in tables.completion_table(c).rows
         ),

@@ -14,8 +14,10 @@ import pyarrow.parquet as pq
 import pytest
 from planted_runs import write_pair
 
+from rlvr_fast import metrics
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.report import analysis, compare_runs, table
+from rlvr_fast.report.evidence import luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.summary import all_tables
 from rlvr_fast.store import Run
@@ -293,3 +295,36 @@ def test_headline(pair: tuple[Run, Run]) -> None:
     assert columns[:5] == ("group", "N", "P", "S", "E")
     assert rows[0][:3] == ("Overall", "36", str(s.preserved))
     assert all(len(row) == len(columns) for row in rows)
+
+
+def test_evidence_rests_on_the_same_draws(pair: tuple[Run, Run]) -> None:
+    comparison = compare_runs(*pair)
+    ids = comparison.problems.ids
+    (drawn, base, _), (_, rl, _) = (naive(run) for run in pair)
+    n = [drawn[p] for p in ids]
+    b, r = [base[p] for p in ids], [rl[p] for p in ids]
+    row = comparison.summary()["evidence"]
+    null = metrics.exchange_null(b, n, r, n)
+    assert row["shrunk_by_luck"] == pytest.approx(null.shrunk)
+    assert row["p_shrunk"] == pytest.approx(null.p_shrunk)
+    assert row["srr_low"] < comparison.shift.srr < row["srr_high"]
+    assert row["srr_least"] <= comparison.shift.srr <= row["srr_most"]
+    assert row["srr_least"] < row["srr_most"]  # the runs hold unparsed and timed-out draws
+    said = luck_sentences(comparison.shift, comparison.evidence[0])
+    assert f"{null.shrunk:.1f} lost" in said[0]
+    assert f"The {comparison.shift.shrunk} lost are" in said[1]
+
+
+def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> None:
+    base, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=16, seed=3)
+    comparison = compare_runs(base, rl)
+    before = analysis.completion_support(comparison, comparison.rl, "base")
+    assert before is not None
+    assert before.outside > 0
+    rl.write_json("scores/base/scores.json", {"temperature": 1.0, "top_p": 0.95})
+    comparison = compare_runs(base, rl)
+    after = analysis.completion_support(comparison, comparison.rl, "base")
+    assert after is not None
+    assert math.isnan(after.outside)
+    assert after.log_ratio == before.log_ratio
+    assert comparison.summary()["completions"][0]["outside"] is None
