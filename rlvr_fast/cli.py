@@ -173,6 +173,10 @@ def score(
         str | None, typer.Option(help="Name of the scores, e.g. 'base' or 'rl'.")
     ] = None,
     revision: Annotated[str | None, typer.Option(help="Hub revision of the model.")] = None,
+    as_sampled: Annotated[
+        bool,
+        typer.Option(help="Under the run's own temperature and top-p, into LABEL-sampling."),
+    ] = False,
     per_token: Annotated[bool, typer.Option(help="Keep per-token log-probs, entropies.")] = False,
     json: Json = False,
     quiet: Quiet = False,
@@ -183,9 +187,15 @@ def score(
     name = label or Path(model).name
     with console.progress_bars(quiet=quiet or json) as progress:
         scored = study.score(
-            run, model, label=name, revision=revision, per_token=per_token, progress=progress
+            run,
+            model,
+            label=name,
+            revision=revision,
+            as_sampled=as_sampled,
+            per_token=per_token,
+            progress=progress,
         )
-    _done(scored, f"scores/{name}", json=json)
+    _done(scored, "scores", json=json)
 
 
 @app.command()

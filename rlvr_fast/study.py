@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
     from rlvr_fast.report import Comparison, Table
     from rlvr_fast.sampling import SamplingParameters
+    from rlvr_fast.scoring import Scorer
     from rlvr_fast.store import Run
 
 __all__ = [
@@ -194,18 +195,41 @@ def grade(
 
 def score(
     run: str | Path | Run,
-    model: str,
+    model: str | Scorer,
     *,
     label: str,
     revision: str | None = None,
+    as_sampled: bool = False,
     per_token: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Teacher-forces the run's completions through `model`, under the run's own sampling."""
+    """Teacher-forces the run's completions through `model` into scores/LABEL, at temperature 1.
+
+    With `as_sampled` the temperature and top-p are those the run was drawn with, and the scores
+    lie in scores/LABEL-sampling: log p of what sampling under these parameters draws from, and the
+    tokens outside its nucleus, which it can never draw.
+    """
     from rlvr_fast.scoring import score_run
 
     opened = _opened(run)
-    score_run(opened, model, label=label, revision=revision, per_token=per_token, progress=progress)
+    options: dict[str, Any] = {}
+    if as_sampled:
+        label = f"{label}-sampling"
+        options = {name: opened.info.sampling.get(name) for name in ("temperature", "top_p")}
+        if not options["temperature"] or options["top_p"] is None:
+            raise InvalidInputError(
+                f"{opened.path}: drawn at {options}: scoring as sampled needs a temperature above 0 "
+                "and a top_p, both known"
+            )
+    score_run(
+        opened,
+        model,
+        label=label,
+        revision=revision,
+        per_token=per_token,
+        progress=progress,
+        **options,
+    )
     return opened
 
 
@@ -223,6 +247,25 @@ def compare(
 
     comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta, allow=tuple(allow))
     return comparison, write_report(comparison, out)
+
+
+def _score_all(
+    config: StudyConfig,
+    runs: Mapping[str, Run],
+    models: Mapping[str, tuple[str, str | None]],
+    progress: Progress | None,
+) -> None:
+    """Every completion under both models, at temperature 1 and as it was sampled."""
+    from rlvr_fast.scoring import Scorer
+
+    for label, (model, revision) in models.items():
+        scorer = Scorer(model, revision=revision)
+        for side, run in runs.items():
+            # A greedy run has no sampling distribution to score under.
+            for as_sampled in (False, True) if config.parameters().temperature else (False,):
+                what = f"{side} under {label}" + (", as sampled" if as_sampled else "")
+                shown = _prefixed(progress, what)
+                score(run, scorer, label=label, as_sampled=as_sampled, progress=shown)
 
 
 def dynamics(
@@ -332,15 +375,7 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
             progress=_prefixed(progress, side),
         )
     if config.score:
-        for side, run in runs.items():
-            for label, (model, revision) in models.items():
-                score(
-                    run,
-                    model,
-                    label=label,
-                    revision=revision,
-                    progress=_prefixed(progress, f"{side} under {label}"),
-                )
+        _score_all(config, runs, models, progress)
     comparison, page = compare(
         runs["base"], runs["rl"], out=out / "report", rule=config.rule, zeta=config.zeta
     )

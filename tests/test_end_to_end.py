@@ -157,12 +157,15 @@ def test_doctor_finds_nothing_wrong(demo: Path) -> None:
 def test_scores_are_of_every_draw_under_both_models(demo: Path) -> None:
     for side in ("base", "rl"):
         draws = {(row["problem_id"], row["sample_index"]) for row in samples_of(demo / side)}
-        for label in ("base", "rl"):
+        for label in ("base", "rl", "base-sampling", "rl-sampling"):
             rows: list[dict[str, Any]] = []
             for part in (demo / side / "scores" / label).glob("part-*.parquet"):
                 rows += pq.read_table(part).to_pylist()
             assert {(row["problem_id"], row["sample_index"]) for row in rows} == draws
             assert all(row["logprob"] <= 0 for row in rows)
+            if label == f"{side}-sampling":  # what a model drew lies in its own nucleus
+                outside = sum(row["num_outside_nucleus"] for row in rows)
+                assert outside <= 1e-3 * sum(row["num_tokens"] for row in rows)
 
 
 def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
