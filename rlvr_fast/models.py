@@ -20,7 +20,7 @@ def load_causal_lm(
     """Loads (model, tokenizer) from a folder, a Hugging Face name or a .gguf file.
 
     Args:
-        model: a GGUF file is dequantised, so that its weights are what llama.cpp would compute with.
+        model: a GGUF file is dequantised: its weights are what llama.cpp would compute with.
         revision: branch, tag or commit of a Hugging Face name.
         device: "cuda" where there is one, else "cpu".
         dtype: a torch dtype or its name; float32 on the CPU and bfloat16 on CUDA by default.

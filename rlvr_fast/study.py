@@ -218,8 +218,8 @@ def score(
         options = {name: opened.info.sampling.get(name) for name in ("temperature", "top_p")}
         if not options["temperature"] or options["top_p"] is None:
             raise InvalidInputError(
-                f"{opened.path}: drawn at {options}: scoring as sampled needs a temperature above 0 "
-                "and a top_p, both known"
+                f"{opened.path}: drawn at {options}: scoring as sampled needs a temperature above "
+                "0 and a top_p, both known"
             )
     score_run(
         opened,
