@@ -26,9 +26,13 @@ inline V exp2_fraction(V f) {
   return p;
 }
 
-// 63 keeps the exponent field in range; a sum that large makes the caller choose a higher
-// reference.
-inline V bounded(V exponent) { return min(V::fill(63.0f), max(V::fill(-150.0f), exponent)); }
+// 63 keeps the exponent field in range where 2^n is put together from bits. A sum that large, or
+// infinite, makes the caller choose a higher reference.
+inline V bounded(V exponent) {
+  const V low = max(V::fill(-150.0f), exponent);
+  if constexpr (V::kScalesAnyExponent) return low;
+  return min(V::fill(63.0f), low);
+}
 
 // cap * tanh(z / cap). (1 - E) / (1 + E), E = exp(-2t), is exact to an ulp of 1 but not of t, so
 // that the Taylor series takes over below t = 0.3 (next term 8e-9). Infinite logits stay: -inf is a

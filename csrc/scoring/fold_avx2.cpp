@@ -21,6 +21,7 @@ inline __m256 widen_bfloat16(const BFloat16* x) {
 }
 
 struct V {
+  static constexpr bool kScalesAnyExponent = false;
   __m256 lo, hi;
 
   static V fill(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }

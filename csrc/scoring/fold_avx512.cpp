@@ -17,6 +17,7 @@ namespace {
 using Mask = __mmask16;
 
 struct V {
+  static constexpr bool kScalesAnyExponent = true;
   __m512 v;
 
   static V fill(float x) { return {_mm512_set1_ps(x)}; }

@@ -33,6 +33,7 @@ inline float widen(Float16 x) {
 }
 
 struct V {
+  static constexpr bool kScalesAnyExponent = false;
   float lane[16];
 
   template <typename Operation>
