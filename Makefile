@@ -53,7 +53,8 @@ build:
 
 stubs: $(VENV)/.dev
 	$(BIN)/pybind11-stubgen rlvr_fast._core --output-dir . --exit-code
-	$(BIN)/ruff format -q rlvr_fast/_core.pyi
+	$(BIN)/ruff check -q --fix-only rlvr_fast/_core
+	$(BIN)/ruff format -q rlvr_fast/_core
 
 bench: $(VENV)/.dev
 	for b in bench/bench_*.py; do $(BIN)/python $$b || exit 1; done

@@ -119,8 +119,8 @@ def examine_installation() -> dict[str, str]:
         from rlvr_fast import _core
 
         facts["core"] = "built"
-        facts["CPU kernels"] = str(_core.instruction_set())
-        facts["CUDA kernels"] = str(_core.cuda_status())
+        facts["CPU kernels"] = _core.instruction_sets()[0]
+        facts["CUDA kernels"] = _cuda()
     except ImportError as error:
         facts["core"] = f"not built ({error})"
     for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
@@ -129,6 +129,19 @@ def examine_installation() -> dict[str, str]:
         facts[package] = _version(package)
     facts["bubblewrap"] = shutil.which("bwrap") or "not found (code tasks need it)"
     return facts
+
+
+def _cuda() -> str:
+    from rlvr_fast import _core
+    from rlvr_fast.errors import CudaError
+
+    if not _core.cuda.built():
+        return "not built (RLVR_CUDA=ON builds them)"
+    try:
+        names = [_core.cuda.device_name(i) for i in range(_core.cuda.device_count())]
+    except CudaError as error:
+        return f"built; {error}"
+    return f"built; {', '.join(names) or 'no device'}"
 
 
 def _version(package: str) -> str:

@@ -33,7 +33,9 @@ def test_wheel_holds_what_it_needs_and_no_more(wheel: Path) -> None:
     assert any(n.startswith("rlvr_fast/_core.") and n.endswith(".so") for n in names)
     for needed in (
         "rlvr_fast/py.typed",
-        "rlvr_fast/_core.pyi",
+        "rlvr_fast/_core/__init__.pyi",
+        "rlvr_fast/metrics/published/leash_table1_support.csv",
+        "rlvr_fast/report/templates/index.html.j2",
         "rlvr_fast/demo_models/base/model.safetensors",
         "rlvr_fast/demo_models/rl/model.safetensors",
         "rlvr_fast/demo_models/demo.yaml",
