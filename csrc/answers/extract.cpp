@@ -1,6 +1,11 @@
 #include "answers/extract.hpp"
 
+#include <algorithm>
 #include <cstring>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 #include "common/error.hpp"
 
@@ -34,15 +39,32 @@ std::size_t rfind_byte(std::string_view s, char c, std::size_t end) {
 #endif
 }
 
-// The last occurrence of word (which begins with a rare byte) that starts before end.
+// The last occurrence of word (two bytes or more) that starts before end. Two bytes are compared at
+// once: in mathematics and code a lone '<' is common, "<a" and "</" are not.
 std::size_t rfind_word(std::string_view s, std::string_view word, std::size_t end) {
   if (s.size() < word.size()) return kNone;
-  end = std::min(end, s.size() - word.size() + 1);
-  for (;;) {
-    const std::size_t at = rfind_byte(s, word[0], end);
-    if (at == kNone || s.compare(at, word.size(), word) == 0) return at;
-    end = at;
+  std::size_t i = std::min(end, s.size() - word.size() + 1);
+#if defined(__SSE2__)
+  const __m128i first = _mm_set1_epi8(word[0]), second = _mm_set1_epi8(word[1]);
+  for (; i >= 16; i -= 16) {
+    // Reads up to s[i], which is inside s: a word that starts at i - 1 has a second byte there.
+    const char* p = s.data() + i - 16;
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 1));
+    auto mask = static_cast<unsigned>(
+        _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(x, first), _mm_cmpeq_epi8(y, second))));
+    while (mask != 0) {
+      const int bit = 31 - __builtin_clz(mask);
+      const std::size_t at = i - 16 + static_cast<std::size_t>(bit);
+      if (s.compare(at, word.size(), word) == 0) return at;
+      mask ^= 1U << bit;
+    }
   }
+#endif
+  while (i > 0) {
+    if (s[--i] == word[0] && s.compare(i, word.size(), word) == 0) return i;
+  }
+  return kNone;
 }
 
 Extraction finish(std::string_view answer, std::size_t max_bytes) {

@@ -103,6 +103,15 @@ def test_every_policy_is_covered() -> None:
     assert {case[0] for case in CASES} == set(POLICIES)
 
 
+@given(st.text("<a>/", max_size=90), st.text("x<a/", max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_tags_are_found_at_any_offset(before: str, after: str) -> None:
+    text = before + "<answer>7</answer>" + after
+    assert extract_answers([text], policy="answer_tag") == (["7"], ["found"])
+    text = before + "</think> 7" + after
+    assert extract_answers([text], policy="after_think") == (["7" + after], ["found"])
+
+
 def test_answers_over_the_limit_are_malformed() -> None:
     for template in (r"\boxed{%s}", "<answer>%s</answer>", "</think>%s"):
         assert extract_answers([template % ("1" * 65536)])[1] == ["found"]
