@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +24,8 @@ from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
 from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
-from rlvr_fast.report.summary import all_tables
-from rlvr_fast.report.table import cell_text, finite, write_tables
+from rlvr_fast.report.summary import all_tables, summary
+from rlvr_fast.report.table import Table, cell_text, finite, write_tables
 
 __all__ = ["render_page", "write_report"]
 
@@ -41,12 +42,13 @@ def write_report(comparison: Comparison, out: str | Path) -> Path:
     folder = Path(out)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        summary = json.dumps(comparison.summary(), indent=2, allow_nan=False)
-        (folder / "summary.json").write_text(summary + "\n", encoding="utf-8")
-        write_tables(all_tables(comparison), folder / "tables")
+        made = {table.name: table for table in all_tables(comparison)}
+        text = json.dumps(summary(comparison, made), indent=2, allow_nan=False)
+        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        write_tables(made.values(), folder / "tables")
         write_figures(comparison, folder / "figures")
         page = folder / "index.html"
-        page.write_text(render_page(comparison), encoding="utf-8")
+        page.write_text(render_page(comparison, made), encoding="utf-8")
     except OSError as error:
         raise InvalidInputError(
             f"{folder}: cannot write the report: {error.strerror or error}; "
@@ -55,8 +57,10 @@ def write_report(comparison: Comparison, out: str | Path) -> Path:
     return page
 
 
-def render_page(comparison: Comparison) -> str:
-    """The page as one string of HTML."""
+def render_page(comparison: Comparison, made: Mapping[str, Table] | None = None) -> str:
+    """The page as one string of HTML; `made` holds its tables by name where there are some."""
+    if made is None:
+        made = {table.name: table for table in all_tables(comparison)}
     import jinja2
 
     environment = jinja2.Environment(
@@ -74,7 +78,7 @@ def render_page(comparison: Comparison) -> str:
     script = (source / "page.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("index.html.j2").render(
-        **_view(comparison),
+        **_view(comparison, made),
         style=Markup((source / "style.css").read_text(encoding="utf-8")),
         script=Markup(script),
         script_hash=digest,
@@ -108,7 +112,7 @@ def script_json(value: Any) -> Markup:
     return Markup(re.sub(r"[<>&]", lambda m: f"\\u{ord(m[0]):04x}", text))
 
 
-def _view(c: Comparison) -> dict[str, Any]:
+def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
     labels = c.shifts["seen"].labels
     assert labels is not None
     task_groups = [g for g in c.groups if g.kind == "task"]
@@ -132,8 +136,8 @@ def _view(c: Comparison) -> dict[str, Any]:
             "plan": evidence_tables.plan_table(c, 10),
             "entropy": tables.entropy_table(c),
             "failures": tables.failure_table(c),
-            "perplexity": tables.perplexity_table(c),
-            "completions": tables.completion_table(c),
+            "perplexity": made["perplexity"],
+            "completions": made["completions"],
         },
         "taxonomy": charts.taxonomy_chart(
             c.base.accuracy,
@@ -155,7 +159,7 @@ def _view(c: Comparison) -> dict[str, Any]:
             for label in charts.REGIONS
         },
         "many_answers": bool(answer_counts.max(initial=0) > 1),
-        "perplexity": _perplexity_view(c),
+        "perplexity": _perplexity_view(made["perplexity"]),
         "token_entropy_missing": [s.name for s in c.sides if int(s.token_entropy_count.sum()) == 0],
         "evidence_hidden": (
             "kind",
@@ -166,9 +170,7 @@ def _view(c: Comparison) -> dict[str, Any]:
             ),
         ),
         "beyond_far_off": any(h.worst_error > 0.05 for h in c.beyond.held_out.values()),
-        "nucleus_missing": any(
-            row["problems_outside"] is None for row in tables.completion_table(c).rows
-        ),
+        "nucleus_missing": any(row["problems_outside"] is None for row in made["completions"].rows),
         "score_temperature": _score_temperature(c),
         "failing": any(int(s.num_undecided.sum()) for s in c.sides),
         "sampling": dict(plain(c.base.run.info.sampling)),
@@ -255,10 +257,11 @@ def _example_view(c: Comparison, example: Any) -> dict[str, Any]:
     }
 
 
-def _perplexity_view(c: Comparison) -> dict[str, dict[tuple[str, str], Any]]:
-    view: dict[str, dict[tuple[str, str], Any]] = {}
-    for row in analysis.perplexity_rows(c):
-        view.setdefault(row.subset, {})[(row.completions, row.scored_by)] = row
+def _perplexity_view(table: Table) -> dict[str, dict[tuple[str, str], dict[str, Any]]]:
+    """The rows by subset and by (completions of, under model)."""
+    view: dict[str, dict[tuple[str, str], dict[str, Any]]] = {}
+    for row in table.rows:
+        view.setdefault(row["subset"], {})[row["completions"], row["scored_by"]] = row
     return view
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr_fast.metrics import Crossover
@@ -74,8 +74,14 @@ def pass_sentence(comparison: Comparison) -> str:
     return ", ".join(parts) + "."
 
 
-def summary(comparison: Comparison) -> dict[str, Any]:
-    """The object of summary.json: strict JSON, None for what is not a number."""
+def summary(comparison: Comparison, tables: Mapping[str, Table] | None = None) -> dict[str, Any]:
+    """The object of summary.json: strict JSON, None for what is not a number.
+
+    `tables` by name, where they have been made already, spares making the costly ones twice.
+    """
+    made = tables or {}
+    completions = made.get("completions") or completion_table(comparison)
+    perplexities = made.get("perplexity") or perplexity_table(comparison)
     overall = comparison.groups[0]
     curves = analysis.pass_curves(comparison, overall)
     powers = [(i, int(k)) for i, k in enumerate(curves.ks) if k & (k - 1) == 0]
@@ -123,8 +129,8 @@ def summary(comparison: Comparison) -> dict[str, Any]:
         "reweighting": reweighting_table(comparison).rows[0],
         "undecided_problems": comparison.beyond.plan.undetermined,
         "answers": shift_cells(analysis.answer_shift(comparison, overall)),
-        "completions": completion_table(comparison).rows,
-        "perplexity": perplexity_table(comparison).rows,
+        "completions": completions.rows,
+        "perplexity": perplexities.rows,
         "failures": [row for row in failure_table(comparison).rows if row["kind"] == "overall"],
         "allowed_differences": comparison.allowed,
         "notes": list(comparison.notes),
