@@ -1,6 +1,6 @@
 """Timings of the CUDA kernels against the targets of docs/cuda.md; writes gpu.json and gpu.md.
 
-    python bench/gpu.py [--out FOLDER] [--quick]
+    python bench/gpu.py [--out FOLDER] [--quick] [--fused]
 
 Limits (copy bandwidth, bf16 product) are measured in the same run. Results are checked before they
 are timed.
@@ -9,6 +9,7 @@ are timed.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ import torch
 from common import RESULTS, record
 
 from rlvr_fast import linear_token_stats, token_stats
+from rlvr_fast.errors import RlvrError
+from rlvr_fast.scoring import cuda
 from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
 
 
@@ -96,10 +99,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--fused", action="store_true", help="the fused linear kernel alone")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         print("bench/gpu.py needs an NVIDIA GPU; this machine shows none", file=sys.stderr)
         return 2
+    if options.fused:
+        return fused(options.out, options.quick)
     facts, timings = run_benchmarks("cuda", quick=options.quick)
     facts["driver"] = driver()
     bench = Bench("cuda")
@@ -118,6 +124,38 @@ def main() -> int:
     table = markdown(facts, timings, workspace)
     (options.out / "gpu.md").write_text(table, "utf-8")
     print(table)
+    return 0
+
+
+def fused(out: Path, quick: bool) -> int:
+    """The fused kernel beside the portable path, in turns; writes gpu_fused.json."""
+    bench = Bench("cuda", rounds=5)
+    rows: list[dict[str, Any]] = [
+        {"what": "limits", "device": torch.cuda.get_device_name(), "driver": driver(),
+         "product_tflop_per_s": bench.limit("product") / 1e12}
+    ]  # fmt: skip
+    for width in (4096,) if quick else (4096, 1024):
+        n = 2048 if quick else 8192
+        hidden = torch.randn(n, width, device="cuda").to(torch.bfloat16)
+        weight = (torch.randn(VOCABULARY, width, device="cuda") * (4 / width**0.5)).bfloat16()
+        targets = torch.randint(0, VOCABULARY, (n,), device="cuda")
+        few = slice(0, 8)
+        log_p = torch.log_softmax(hidden[few].double() @ weight.double().t(), -1)
+        exact = log_p.gather(-1, targets[few, None])[:, 0]
+        for path, cluster in (("portable", 1), ("fused", 1), ("fused", 2)) * 2:
+            os.environ["RLVR_LINEAR_PATH"] = path
+            cuda.FUSED_CLUSTER = cluster
+            stats = linear_token_stats(hidden, weight, targets)
+            error = float((stats.logprob[few].double() - exact).abs().max())
+            if not error < 2e-4:
+                raise RlvrError(f"{path}, cluster {cluster}: log-probs are off by {error:.2g}")
+            timing = bench.timing(
+                f"linear_token_stats {path} (cluster {cluster}) bf16 {n} x {width} x {VOCABULARY}",
+                lambda h=hidden, w=weight, t=targets: linear_token_stats(h, w, t),
+                "product", 2.0 * n * width * VOCABULARY, error,
+            )  # fmt: skip
+            rows.append(timing.row())
+    record("gpu_fused", rows, out)
     return 0
 
 

@@ -1,33 +1,43 @@
 #!/usr/bin/env bash
 # What `make gpu` runs, on any machine with an NVIDIA GPU, nvcc, torch and no network: builds the
 # core in place for this GPU, runs the tests marked gpu, compute-sanitizer over a small set, and the
-# GPU benchmarks. Logs, gpu.json and gpu.md go to $OUT, or to bench/results. What failed is printed
-# last. PYTHON chooses the interpreter (default python3).
+# GPU benchmarks. gpu.json, gpu.md and gpu_fused.json go to $OUT, or to bench/results; logs to
+# build/gpu-logs, and with $OUT set to $OUT/gpu.log too. What failed is printed last.
+# PYTHON chooses the interpreter (default python3).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 OUT=${OUT:-bench/results}
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)
+LOGS=build/gpu-logs # one file of them all goes to OUT where that was asked for
+rm -rf "$LOGS" && mkdir -p "$LOGS"
 export PYTHONUNBUFFERED=1 PYTHONPATH="$PWD:$PWD/bench${PYTHONPATH:+:$PYTHONPATH}"
 failed=()
 
+if ! nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader; then
+  echo "FAILED: this machine shows no NVIDIA GPU (nvidia-smi); make gpu needs one" >&2
+  exit 1
+fi
+
 step() { # step NAME SECONDS COMMAND...
-  local name=$1 limit=$2 start=$SECONDS
+  local name=$1 limit=$2 start=$SECONDS status=0
   shift 2
   echo "== $name"
-  if timeout "$limit" "$@" >"$OUT/gpu-$name.log" 2>&1; then
+  timeout "$limit" "$@" >"$LOGS/$name.log" 2>&1 || status=$?
+  if ((status == 0)); then
     echo "   done in $((SECONDS - start)) s"
   else
-    echo "   FAILED after $((SECONDS - start)) s; the end of $OUT/gpu-$name.log:"
-    tail -n 25 "$OUT/gpu-$name.log" | sed 's/^/   | /'
+    echo "   FAILED ($status) after $((SECONDS - start)) s; the end of its output:"
+    tail -n 25 "$LOGS/$name.log" | cut -c 1-300 | sed 's/^/   | /'
     failed+=("$name")
-    return 1
   fi
+  return "$status"
 }
 
 build() {
-  local capability architecture generator=()
+  local capability architecture
+  local generator=()
   capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1)
   case $capability in
     8.*) architecture=80 ;;
@@ -44,18 +54,17 @@ build() {
     rm -f rlvr_fast/_core*.so && cp build/gpu/_core*.so rlvr_fast/
 }
 
-spills() { # nvcc's own report: no kernel may spill
-  grep -E "Compiling entry|spill|Used" "$OUT/gpu-build.log"
-  ! grep -E "[1-9][0-9]* bytes spill" "$OUT/gpu-build.log"
+spills() { # nvcc's own report: no kernel may spill. Nothing to see where nothing was compiled.
+  grep -E "Compiling entry|spill|Used" "$LOGS/build.log"
+  ! grep -E "[1-9][0-9]* bytes spill" "$LOGS/build.log"
 }
 
 export -f build spills
-export PYTHON OUT
-nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader || failed+=(nvidia-smi)
+export PYTHON LOGS
 if step build 300 bash -c build; then
-  # A build that found its objects up to date reports no registers.
   step spills 10 bash -c spills
-  step tests 240 "$PYTHON" -m pytest -m gpu tests/cuda -q -p no:cacheprovider -x --maxfail 8
+  step tests 240 "$PYTHON" -m pytest -m gpu tests/cuda -q -p no:cacheprovider --maxfail 8 \
+    --ignore tests/cuda/test_cuda_fused.py
   if command -v compute-sanitizer >/dev/null; then
     for tool in memcheck racecheck; do
       step "$tool" 100 compute-sanitizer --tool "$tool" --error-exitcode 9 \
@@ -64,10 +73,18 @@ if step build 300 bash -c build; then
   else
     echo "== memcheck, racecheck: compute-sanitizer is not installed, left out"
   fi
-  step bench 200 "$PYTHON" bench/gpu.py --out "$OUT" && cat "$OUT/gpu.md"
+  step bench 150 "$PYTHON" bench/gpu.py --out "$OUT" && cat "$OUT/gpu.md"
+  # Last and apart: were a kernel of this path to hang, nothing else would be lost.
+  step fused-tests 90 "$PYTHON" -m pytest -m gpu tests/cuda/test_cuda_fused.py -q \
+    -p no:cacheprovider --maxfail 4 &&
+    step fused-bench 60 "$PYTHON" bench/gpu.py --fused --out "$OUT" &&
+    grep linear_token_stats "$LOGS/fused-bench.log"
+fi
+if [[ -n ${KEEP_LOGS:-} || $OUT != */bench/results ]]; then
+  tail -n +1 "$LOGS"/*.log >"$OUT/gpu.log"
 fi
 if ((${#failed[@]})); then
-  echo "FAILED: ${failed[*]} (logs in $OUT)"
+  echo "FAILED: ${failed[*]} (logs in $LOGS)"
   exit 1
 fi
 echo "all of make gpu passed in $SECONDS s"

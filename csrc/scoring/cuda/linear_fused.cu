@@ -24,7 +24,6 @@ inline constexpr int kColumns = 256;      // of a tile of the vocabulary
 inline constexpr int kDepth = 64;         // of H, a stage: 128 bytes, one swizzled row
 inline constexpr int kStages = 4;         // 48 KiB each
 inline constexpr int kThreads = 3 * 128;  // producer, two consumers
-inline constexpr int kConsumerWarps = 8;
 
 enum class Job { kFold, kDiagonal };
 
@@ -61,6 +60,8 @@ RLVR_HD std::int64_t tiles_of_unit(std::int64_t unit_first, std::int64_t columns
 }
 
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+
+inline constexpr int kConsumerWarps = 8;
 
 // Where the ring stands: the stage, and how often it has been round.
 struct Ring {

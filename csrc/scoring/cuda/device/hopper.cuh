@@ -33,13 +33,13 @@ __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, std::uint
       : "memory");
 }
 
-// Arrives at the same barrier of another block of the cluster (or of this one).
+// Arrives at the same barrier of another block of the cluster (or of this one). It releases no
+// data: what it gives up was only read, so that a fence over the whole GPU would be for nothing.
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, std::uint32_t block) {
   asm volatile(
       "{\n.reg .b32 remote;\n"
       "mapa.shared::cluster.u32 remote, %0, %1;\n"
-      "mbarrier.arrive.release.cluster.shared::cluster.b64 _, [remote];\n}\n" ::"r"(
-          shared_address(barrier)),
+      "mbarrier.arrive.shared::cluster.b64 _, [remote];\n}\n" ::"r"(shared_address(barrier)),
       "r"(block)
       : "memory");
 }
@@ -49,7 +49,7 @@ __device__ __forceinline__ void barrier_wait(std::uint64_t* barrier, std::uint32
   asm volatile(
       "{\n.reg .pred done;\n"
       "again:\n"
-      "mbarrier.try_wait.parity.acquire.cluster.shared::cta.b64 done, [%0], %1;\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n"
       "@done bra over;\n"
       "bra again;\n"
       "over:\n}\n" ::"r"(shared_address(barrier)),
