@@ -152,6 +152,7 @@ def grade(
     workers: Annotated[int | None, typer.Option(min=1, help="Verifier processes.")] = None,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one answer.")] = 5.0,
     audit: Annotated[int, typer.Option(min=0, help="Verdicts to check a second way.")] = 0,
+    regrade: Annotated[bool, typer.Option(help="Grade anew, under another policy say.")] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -160,7 +161,13 @@ def grade(
 
     with console.progress_bars(quiet=quiet or json) as progress:
         graded = study.grade(
-            run, policy=policy, workers=workers, timeout=timeout, audit=audit, progress=progress
+            run,
+            policy=policy,
+            workers=workers,
+            timeout=timeout,
+            audit=audit,
+            regrade=regrade,
+            progress=progress,
         )
     _done(graded, "grades", json=json)
 

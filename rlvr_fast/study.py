@@ -181,14 +181,24 @@ def grade(
     workers: int | None = None,
     timeout: float = 5.0,
     audit: int = 0,
+    regrade: bool = False,
     progress: Progress | None = None,
 ) -> Run:
-    """Extracts, groups and verifies the run's answers, each distinct one once."""
+    """Extracts, groups and verifies the run's answers, each distinct one once.
+
+    A run graded under another policy is refused, unless `regrade` has it graded anew.
+    """
     from rlvr_fast.answers import grade_run
 
     opened = _opened(run)
     grade_run(
-        opened, policy=policy, workers=workers, timeout=timeout, audit=audit, progress=progress
+        opened,
+        policy=policy,
+        workers=workers,
+        timeout=timeout,
+        audit=audit,
+        regrade=regrade,
+        progress=progress,
     )
     return opened
 
