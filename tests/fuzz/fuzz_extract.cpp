@@ -1,0 +1,26 @@
+// Extraction of any bytes by any policy: the answer lies inside the text and within the limit.
+#include <cstdlib>
+#include <string>
+
+#include "answers/extract.hpp"
+
+using namespace rlvr::answers;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const auto policy = static_cast<Policy>(data[0] % 7);
+  const std::string text(reinterpret_cast<const char*>(data + 1), size - 1);
+  const std::size_t limit = 1 + data[0] % 64;
+  const Extraction found = extract(text, policy, limit);
+  if ((found.status == Status::kFound) == found.answer.empty()) std::abort();
+  if (found.status == Status::kFound) {
+    if (found.answer.data() < text.data() || found.answer.size() > limit ||
+        found.answer.data() + found.answer.size() > text.data() + text.size()) {
+      std::abort();
+    }
+    std::string clean;
+    append_utf8(found.answer, clean);
+    if (!is_valid_utf8(clean)) std::abort();
+  }
+  return 0;
+}

@@ -1,0 +1,24 @@
+// Normalisation of any bytes: valid UTF-8 out, '?' exactly where unresolved, blanks no matter, and
+// a comparison that is symmetric in what it calls different.
+#include <cstdlib>
+#include <string>
+
+#include "answers/extract.hpp"
+#include "answers/normalize.hpp"
+
+using namespace rlvr::answers;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  const std::string text(reinterpret_cast<const char*>(data), size);
+  std::string form, again;
+  const bool resolved = normalize(text, form);
+  if (form.empty() || (form[0] == '?') == resolved || !is_valid_utf8(form)) std::abort();
+  if (normalize(" " + text + "\n", again) != resolved || again != form) std::abort();
+  if (compare_canonical(form, form) != Comparison::kEqual) std::abort();
+  const std::size_t half = size / 2;
+  std::string left, right;
+  normalize(std::string_view(text).substr(0, half), left);
+  normalize(std::string_view(text).substr(half), right);
+  if (compare_canonical(left, right) != compare_canonical(right, left)) std::abort();
+  return 0;
+}

@@ -1,0 +1,81 @@
+"""libFuzzer under ASan and UBSan on extraction and normalisation; grouping under TSan.
+
+RLVR_FUZZ_SECONDS sets how long each target runs (20 by default; CI gives a minute).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CSRC = ROOT / "csrc"
+SECONDS = int(os.environ.get("RLVR_FUZZ_SECONDS", "20"))
+CLANG = next((c for c in ("clang++", "clang++-14", "clang++-19") if shutil.which(c)), None)
+SOURCES = {
+    "fuzz_extract": ["answers/extract.cpp"],
+    "fuzz_normalize": [
+        "answers/extract.cpp",
+        "answers/normalize.cpp",
+        "answers/parse_answer.cpp",
+        "answers/latex_cleanup.cpp",
+        "answers/expression.cpp",
+        "answers/rational.cpp",
+    ],
+    "grouping_threads": ["answers/group.cpp", "common/parallel.cpp"],
+}
+SEEDS = [
+    r"\boxed{\frac{1}{2}}", "<answer>3</answer>", "</think> 5", "Answer: 7", "1,234",
+    r"(1,2]\cup[3,4)",
+    r"\{1\pm\sqrt{5},-2\}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"2^{1/2}+\pi^2-3i", "52_8",
+    r"\sqrt[3]{x+1}^2", r"\lfloor n/2\rfloor", r"\log_{10}250", "5.4e-3 cm", r"3\frac{1}{2}",
+]  # fmt: skip
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CLANG is None, reason="clang++ is not installed (apt-get install clang)"),
+]
+
+
+def build(name: str, flags: list[str], folder: Path) -> Path:
+    assert CLANG is not None
+    program = folder / name
+    sources = [str(CSRC / source) for source in SOURCES[name]]
+    subprocess.run(
+        [CLANG, "-std=c++20", "-O1", "-g", "-fno-omit-frame-pointer", *flags, f"-I{CSRC}",
+         str(Path(__file__).parent / f"{name}.cpp"), *sources, "-pthread", "-o", str(program)],
+        check=True,
+    )  # fmt: skip
+    return program
+
+
+@pytest.mark.parametrize("name", ["fuzz_extract", "fuzz_normalize"])
+def test_fuzz_target_finds_nothing(name: str, tmp_path: Path) -> None:
+    program = build(
+        name,
+        ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=undefined"],
+        tmp_path,
+    )
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    for i, seed in enumerate(SEEDS):
+        (corpus / str(i)).write_bytes(
+            bytes([i]) + seed.encode() if "extract" in name else seed.encode()
+        )
+    done = subprocess.run(
+        [program, f"-max_total_time={SECONDS}", "-timeout=5", "-rss_limit_mb=1024", "-max_len=2048",
+         "-print_final_stats=1", str(corpus)],
+        capture_output=True, text=True, timeout=SECONDS + 300, cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert "stat::number_of_executed_units" in done.stderr
+
+
+def test_grouping_has_no_data_race(tmp_path: Path) -> None:
+    program = build("grouping_threads", ["-fsanitize=thread"], tmp_path)
+    done = subprocess.run([program], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout) == (0, "ok\n"), done.stderr[-4000:]
