@@ -175,7 +175,8 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
         raise InvalidInputError(f"task {str(spec)!r}: size should be at least 1")
     try:
         config = config_class(**values)
-        config.validate()
+        # a few datasets' configs have nothing to validate
+        getattr(config, "validate", lambda: None)()
     except (AssertionError, ValueError, TypeError) as error:
         raise InvalidInputError(
             f"task {str(spec)!r}: {generator()} refuses this config: {error or type(error)}"
