@@ -92,20 +92,22 @@ def _logits_stats(
     dtype = _dtype_name(logits)
     size = _core.cuda.logits_workspace_bytes(rows, columns, dtype)
     workspace = torch.empty(size, dtype=torch.uint8, device=device)
-    _core.cuda.logits_stats(
-        _core.cuda.LogitRows(
-            logits.data_ptr(), dtype, rows, columns, inner_rows, outer_stride, row_stride
-        ),
-        targets.data_ptr(),
-        options,
-        workspace.data_ptr(),
-        size,
-        _token_outputs(stats),
-        1.0 if top_p is None else top_p,
-        0 if nucleus is None else nucleus[0].data_ptr(),
-        0 if nucleus is None else nucleus[1].data_ptr(),
-        _device(device),
+    geometry = _core.cuda.LogitRows(
+        logits.data_ptr(), dtype, rows, columns, inner_rows, outer_stride, row_stride
     )
+    with on(device):
+        _core.cuda.logits_stats(
+            geometry,
+            targets.data_ptr(),
+            options,
+            workspace.data_ptr(),
+            size,
+            _token_outputs(stats),
+            1.0 if top_p is None else top_p,
+            0 if nucleus is None else nucleus[0].data_ptr(),
+            0 if nucleus is None else nucleus[1].data_ptr(),
+            _device(device),
+        )
     del kept_alive
     return (stats, *(nucleus or (None, None)))
 
@@ -132,9 +134,10 @@ def linear_token_stats(
         raise InvalidInputError("weight must have at least one row, got none")
     plain = bias is None and not softcap and scale == 1.0
     if plain and linear_path() == "fused" and fused_fits(hidden, weight):
-        _fused_token_stats(hidden, weight, flat, temperature, stats)
+        with torch.no_grad(), on(device):
+            _fused_token_stats(hidden, weight, flat, temperature, stats)
         return TokenStats(*(value.reshape(leading) for value in stats))
-    with torch.no_grad(), exact_products(device):
+    with torch.no_grad(), on(device), exact_products(device):
         product = Product(weight, hidden.dtype)
         for start in range(0, len(flat), ROWS):
             rows = min(ROWS, len(flat) - start)
@@ -247,7 +250,7 @@ def linear_divergence(
     out = DivergenceStats(*(torch.empty(total, device=device) for _ in range(6)))
     if vocabulary == 0:
         raise InvalidInputError("weight_p must have at least one row, got none")
-    with torch.no_grad(), exact_products(device):
+    with torch.no_grad(), on(device), exact_products(device):
         # Half the rows of a tile each: both tiles of a pair stay in the cache.
         p = Product(weight_p, hidden_p.dtype, ROWS // 2)
         q = Product(weight_q, hidden_q.dtype, ROWS // 2)
@@ -340,6 +343,11 @@ class Product:
         if self._dtype == torch.float32:
             return torch.mm(block, columns.t(), out=self._tile)
         return torch.mm(block, columns.t(), out_dtype=torch.float32, out=self._tile)
+
+
+def on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Makes it torch's current device: the kernels make it the driver's, and leave it so."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

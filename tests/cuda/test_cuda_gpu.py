@@ -132,7 +132,7 @@ def test_linear_statistics_and_the_target_s_own_bits(dtype):
     assert (stats.logprob[few].double() - logprob).abs().max() < 1e-4
     assert (stats.entropy[few].double() - entropy).abs().max() < 2e-4
     assert (stats.rank[few].long() - rank).abs().max() <= 1
-    with torch.no_grad(), cuda.exact_products(hidden.device):
+    with torch.no_grad(), cuda.on(hidden.device), cuda.exact_products(hidden.device):
         product = cuda.Product(weight, hidden.dtype)
         block = product.block(hidden)
         before = product.at_targets(block, targets)

@@ -9,6 +9,7 @@ import oracle
 import pytest
 import torch
 
+import rlvr_fast
 from rlvr_fast.scoring.nucleus import nucleus_stats
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -110,7 +111,7 @@ def test_a_row_that_is_not_a_distribution_is_undefined(kernels, value, column):
 def test_rows_without_a_distribution_or_a_target(kernels):
     x = random_logits(5, 300)
     x[1] = -math.inf
-    x[2] = torch.finfo(torch.float32).min
+    x[2, 9] = math.inf
     targets = torch.tensor([-100, 3, 3, 300, 3])  # 300 is no column: on a GPU it cannot be reported
     temperatures = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
     stats = kernels.token_stats(x, targets, temperatures, None)
@@ -316,3 +317,28 @@ def test_divergence_matches_its_definition(kernels, columns):
     same = kernels.linear_divergence(hidden_p, weight_p, hidden_p, weight_p, None, 1.0)
     assert same.kl_pq.abs().max() < 1e-6
     assert same.logprob_p.isnan().all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_cpu_says_the_same(kernels, dtype):
+    """One contract on both devices, edge rows included."""
+    x, targets = random_logits(8, 5000, dtype), random_targets(8, 5000)
+    x[1] = -math.inf
+    x[2] = torch.finfo(dtype).min
+    x[3, 100] = math.nan
+    x[4, 100] = math.inf
+    x[5, targets[5]] = -math.inf
+    targets[6] = -100
+    for softcap in (None, 12.0):
+        got = kernels.token_stats(x, targets, 0.7, softcap)
+        want = rlvr_fast.token_stats(x, targets, temperature=0.7, softcap=softcap)
+        for a, b in zip(got, want, strict=True):
+            assert torch.allclose(a.double(), b.double(), atol=3e-5, rtol=1e-6, equal_nan=True)
+    hidden, weight = linear_inputs(8, 5000, 32, dtype)
+    got = kernels.linear_token_stats(hidden, weight, targets, None, 0.7, 9.0, 0.5)
+    want = rlvr_fast.linear_token_stats(
+        hidden, weight, targets, temperature=0.7, softcap=9.0, scale=0.5
+    )
+    for a, b in zip(got, want, strict=True):
+        tolerance = 1 if a.dtype == torch.int32 else 3e-5
+        assert torch.allclose(a.double(), b.double(), atol=tolerance, equal_nan=True)

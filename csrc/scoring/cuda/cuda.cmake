@@ -45,7 +45,8 @@ if(RLVR_CUDA_ARCHITECTURES STREQUAL "all")
       "SHELL:-gencode=arch=compute_90a,code=sm_90a"
       "SHELL:-gencode=arch=compute_100,code=sm_100")
 else()
-  set(rlvr_gencode "")
+  # For one machine, where kernels are looked into; in a wheel line numbers would double its size.
+  set(rlvr_gencode -lineinfo)
   foreach(arch IN LISTS RLVR_CUDA_ARCHITECTURES)
     list(APPEND rlvr_gencode "SHELL:-gencode=arch=compute_${arch},code=sm_${arch}")
   endforeach()
@@ -56,7 +57,7 @@ file(GLOB rlvr_cuda_sources CONFIGURE_DEPENDS ${rlvr_cuda_dir}/*.cu)
 add_library(rlvr_cuda OBJECT ${rlvr_cuda_sources})
 target_include_directories(rlvr_cuda PRIVATE ${CMAKE_SOURCE_DIR}/csrc)
 target_compile_options(rlvr_cuda PRIVATE
-    ${rlvr_gencode} -lineinfo "SHELL:-Xptxas -v" "SHELL:-Xcompiler -Wall,-Wextra"
+    ${rlvr_gencode} "SHELL:-Xptxas -v" "SHELL:-Xcompiler -Wall,-Wextra"
     $<$<BOOL:${RLVR_WERROR}>:SHELL:-Werror all-warnings>
     $<$<BOOL:${RLVR_WERROR}>:SHELL:-Xcompiler -Werror>)
 target_sources(rlvr_core PRIVATE $<TARGET_OBJECTS:rlvr_cuda>)

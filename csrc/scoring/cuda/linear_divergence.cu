@@ -84,7 +84,7 @@ std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns) {
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
                std::int64_t vocabulary, const RowOptions& options_p, const RowOptions& options_q,
                void* states, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   const LogitTransform transform_p = transform_of(options_p);
   const LogitTransform transform_q = transform_of(options_q);
   const bool plain = transform_p.plain() && transform_q.plain();
@@ -100,7 +100,7 @@ void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
                  const std::int64_t* targets, const float* target_p, const float* target_q,
                  const RowOptions& options_p, const RowOptions& options_q,
                  const DivergenceOutputs& out, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   const Temperatures temperatures = {options_p.temperatures, options_p.temperature};
   launch("linear_divergence: finish_pair_rows", finish_pair_rows,
          ceil_div(rows, kFinishPairThreads / 32), kFinishPairThreads, 0, device.stream,

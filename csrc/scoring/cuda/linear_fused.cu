@@ -395,7 +395,7 @@ bool fused_supported(int device) {
 
 void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out,
                          int cluster, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   Work work = {};
   work.rows = hidden.rows;
   work.columns = gathered.rows;
@@ -406,7 +406,7 @@ void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, f
 
 void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float* target_logits,
                 const RowOptions& options, void* states, int cluster, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   Work work = {};
   work.rows = hidden.rows;
   work.columns = weight.rows;

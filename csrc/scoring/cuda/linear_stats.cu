@@ -64,7 +64,7 @@ std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns) {
 void place_targets(float* tile, std::int64_t row_stride, std::int64_t rows,
                    std::int64_t first_column, std::int64_t columns, const std::int64_t* targets,
                    const float* target_logits, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   constexpr int kThreads = 256;
   launch("linear_stats: place_target_logits", place_target_logits, ceil_div(rows, kThreads),
          kThreads, 0, device.stream, tile, row_stride, rows, first_column, columns, targets,
@@ -74,7 +74,7 @@ void place_targets(float* tile, std::int64_t row_stride, std::int64_t rows,
 void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vocabulary,
                const std::int64_t* targets, const float* target_logits, const RowOptions& options,
                void* states, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   const LogitTransform transform = transform_of(options);
   const Temperatures temperatures = {options.temperatures, options.temperature};
   const auto kernel = transform.plain() ? fold_tile_rows<true> : fold_tile_rows<false>;
@@ -87,7 +87,7 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
 void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary,
                   const std::int64_t* targets, const float* target_logits,
                   const RowOptions& options, const TokenOutputs& out, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   const Temperatures temperatures = {options.temperatures, options.temperature};
   launch("linear_stats: finish_rows", finish_rows, ceil_div(rows, kFinishThreads / 32),
          kFinishThreads, 0, device.stream, static_cast<const PartialState*>(states),

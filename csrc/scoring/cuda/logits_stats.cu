@@ -323,7 +323,7 @@ std::int64_t logits_workspace_bytes(std::int64_t rows, std::int64_t columns, Log
 void logits_stats(const LogitRows& logits, const std::int64_t* targets, const RowOptions& options,
                   void* workspace, std::int64_t workspace_bytes, const TokenOutputs& out,
                   float top_p, const NucleusOutputs* nucleus, const Device& device) {
-  const DeviceScope scope(device.index);
+  use_device(device.index);
   if (logits.rows == 0) return;
   if (nucleus != nullptr && logits.columns > kNucleusColumns) {
     throw InvalidInput("top_p: at most " + std::to_string(kNucleusColumns) +

@@ -1,4 +1,4 @@
-// What every launcher shares: the device for the length of a call, and errors that say what failed.
+// What every launcher shares: the device, and errors that say what failed.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -23,24 +23,12 @@ inline void check(cudaError_t status, const char* what) {
   throw CudaFailure(message);
 }
 
-// Makes the device current, and the former one again at the end.
-class DeviceScope {
- public:
-  explicit DeviceScope(int device) {
-    check(cudaGetDevice(&former_), "rlvr_fast: no CUDA device");
-    if (former_ != device) check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
-    device_ = device;
-  }
-  ~DeviceScope() {
-    if (former_ != device_) static_cast<void>(cudaSetDevice(former_));
-  }
-  DeviceScope(const DeviceScope&) = delete;
-  DeviceScope& operator=(const DeviceScope&) = delete;
-
- private:
-  int former_ = 0;
-  int device_ = 0;
-};
+// Makes the device current. Always, and for good: this runtime is linked in, and torch's is another
+// one whose idea of the current device is not seen here. The caller (scoring/cuda.py) makes the
+// same device torch's current one, and puts the former back.
+inline void use_device(int device) {
+  check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
+}
 
 // Blocks are counted in 64 bits and must fit a grid; callers cut rows so that they do.
 template <typename... Parameters, typename... Arguments>

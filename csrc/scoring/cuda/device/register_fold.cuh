@@ -82,16 +82,7 @@ struct RowFold {
 
 // What a row leaves in the workspace, once its quad of threads agrees on `largest`.
 RLVR_HD PartialState make_partial(const RowFold& row, float units) {
-  const Reference reference = make_reference(units, row.largest);
-  PartialState partial;
-  partial.shift = static_cast<double>(units) * static_cast<double>(row.largest);
-  partial.sums = row.sums;
-  // Beyond float32 counts as infinite, as everywhere: such a row is empty.
-  if (reference.exact == static_cast<double>(negative_infinity())) {
-    partial.shift = reference.exact;
-    if (row.sums.sum == row.sums.sum) partial.sums = Sums{};
-  }
-  return partial;
+  return {static_cast<double>(units) * static_cast<double>(row.largest), row.sums};
 }
 
 }  // namespace rlvr::cuda

@@ -82,8 +82,7 @@ RLVR_HD Reference make_reference(float units, float largest) {
   r.wide = r.shift > bound || r.shift < -bound;
   r.exact = r.wide ? static_cast<double>(units) * static_cast<double>(largest)
                    : static_cast<double>(r.shift);
-  // Beyond float32 counts as infinite (online_softmax.hpp): such a segment is empty.
-  if (r.shift == negative_infinity()) {
+  if (largest == negative_infinity()) {  // nothing here: any finite shift does
     r.exact = static_cast<double>(negative_infinity());
     r.shift = 0.0f;
     r.wide = false;
