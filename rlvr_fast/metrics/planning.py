@@ -58,6 +58,9 @@ def decision_limits(
     # P(X <= low) may be zeta itself: none of n at epsilon = 1 - zeta^(1/n)
     most = np.where(binom.cdf(low, n, eps) <= zeta * (1 + 1e-9), low, low - 1)
     least = binom.ppf(1 - zeta, n, eps) + 1
+    # No mass exceeds an epsilon of 1 or more (1 or 2 samples at zeta 0.05): never reached.
+    beyond = eps >= 1
+    most, least = np.where(beyond, n, most), np.where(beyond, n + 1, least)
     return most.astype(np.int64), least.astype(np.int64)
 
 
@@ -91,12 +94,17 @@ def plan(
     by default). ``budget`` cuts the list at so many samples.
 
     A mass close to epsilon takes samples without end: such problems come last, as they should.
+    A problem that one model has no samples of is to be drawn as deep as the other has it, one that
+    neither has samples of as deep as the others are (the median).
     """
     zeta = probability("zeta", zeta)
     bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
     if not factors or min(factors) <= 0:
         raise InvalidInputError(f"factors must be positive numbers, got {factors}")
-    drawn = np.maximum(np.minimum(bn, rn), 1)
+    drawn = np.where(np.minimum(bn, rn) > 0, np.minimum(bn, rn), np.maximum(bn, rn))
+    if (drawn > 0).any():
+        drawn = np.where(drawn > 0, drawn, np.int64(np.median(drawn[drawn > 0])))
+    drawn = np.maximum(drawn, 1)
     if epsilon is None:
         eps: Floats = -math.log(zeta) / drawn
     else:

@@ -238,6 +238,34 @@ def test_plan_predicts_how_many_labels_get_decided() -> None:
     assert len(plan(c, n, solved, n, epsilon=epsilon, factors=(2,), budget=budget).problem) <= 5
 
 
+@pytest.mark.filterwarnings("error")
+def test_plan_for_a_problem_one_model_has_no_samples_of() -> None:
+    made = plan([0, 0, 64, 0, 2], [0, 64, 64, 0, 2], [64, 0, 64, 0, 0], [64, 0, 64, 0, 0])
+    extra = {
+        int(i): (int(b), int(r))
+        for i, b, r in zip(made.problem, made.base_extra, made.rl_extra, strict=True)
+    }
+    assert made.undetermined == 4
+    assert extra.keys() == {0, 1, 3, 4}
+    assert extra[0][0] > 0
+    assert extra[0][1] == 0  # 64 of 64 decide RL
+    assert extra[1][0] == 0  # none of 64 decides base
+    assert extra[1][1] > 0
+    assert min(extra[3]) > 0
+    assert np.isfinite(made.probability).all()
+    assert ((made.probability > 0) & (made.probability <= 1)).all()
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_decision_limits_of_few_samples_are_the_epsilon_rule(n: int) -> None:
+    epsilon = -math.log(0.05) / n
+    most, least = decision_limits(n, epsilon)
+    state = accessibility(n, np.arange(n + 1), rule="epsilon", epsilon=epsilon)
+    np.testing.assert_array_equal(state == 0, np.arange(n + 1) <= most)
+    np.testing.assert_array_equal(state == 1, np.arange(n + 1) >= least)
+
+
 def test_plan_with_nothing_open() -> None:
     made = plan([64, 0], 64, [64, 64], 64)
     assert made.undetermined == 0
