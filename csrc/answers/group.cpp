@@ -83,6 +83,14 @@ void Bucket::grow() {
   capacity_ = capacity;
 }
 
+void TaskEntries::next_batch() {
+  for (Bucket& bucket : buckets_) bucket.clear();
+  recent_.assign(kRecent, Recent());
+  repeats_.clear();
+  looking_ = true;
+  looked_up_ = 0, num_repeats_ = 0;
+}
+
 const char* Shard::store(std::string_view answer) {
   if (answer.size() > kArenaBlock / 4) {
     arena_.push_back(std::make_unique_for_overwrite<char[]>(answer.size()));
@@ -190,23 +198,27 @@ std::size_t GroupIndex::memory() const {
   return total;
 }
 
-void GroupIndex::drain(std::vector<Buckets>& tasks, std::uint32_t* shard_groups) {
+void GroupIndex::drain(const std::vector<TaskEntries>& tasks, std::uint32_t* shard_groups) {
   parallel_for(kShards, [&](std::int64_t s) {
     Shard& shard = shards_[s];
-    for (Buckets& buckets : tasks) {
-      const Bucket& bucket = buckets[s];
+    for (const TaskEntries& task : tasks) {
+      const Bucket& bucket = task.bucket(static_cast<int>(s));
       for (std::size_t i = 0; i < bucket.size(); ++i) {
         if (i + 16 < bucket.size()) shard.prefetch_slot(bucket[i + 16].hash);
         if (i + 8 < bucket.size()) shard.prefetch_group(bucket[i + 8].hash);
         const Entry& entry = bucket[i];
-        const std::uint32_t group = shard.add(entry.hash, entry.problem, entry.length,
-                                              entry.answer(), 1, num_rows_ + entry.row);
+        const std::uint32_t group =
+            shard.add(entry.hash, entry.problem, entry.length, entry.answer(), 1 + entry.repeats,
+                      num_rows_ + entry.row);
         if (shard_groups != nullptr) {
           shard_groups[entry.row] = static_cast<std::uint32_t>(s) << 26 | group;
         }
       }
     }
   });
+  if (shard_groups == nullptr) return;
+  parallel_for(static_cast<std::int64_t>(tasks.size()),
+               [&](std::int64_t t) { tasks[t].copy_repeats(shard_groups); });
 }
 
 void GroupIndex::add_group(std::uint32_t problem, bool null, std::string_view answer,

@@ -30,6 +30,8 @@ constexpr int kShards = 1 << kShardBits;
 constexpr std::int64_t kSmallBatch = 1 << 18;
 constexpr std::int64_t kLargeBatch = 1 << 21;
 constexpr int kBatchTasks = 8;
+constexpr int kBatchRowBits = 21;
+static_assert(kLargeBatch <= 1 << kBatchRowBits);
 constexpr std::uint32_t kNullLength = 0xFFFFFFFF;  // the group of rows that have no answer
 
 // Problem ids as small numbers. Codes depend on the order of arrival and never leave the index.
@@ -103,14 +105,17 @@ struct Group {
 };
 static_assert(sizeof(Group) == 48);
 
-// A row on its way to its shard: short answers travel along, so that grouping never goes back to
-// the text.
+// Rows of one group on their way to its shard: short answers travel along, so that grouping never
+// goes back to the text.
 struct Entry {
+  static constexpr std::uint32_t kMaxRepeats = (1U << (32 - kBatchRowBits)) - 1;
+
   std::uint64_t hash;
   std::uint32_t problem;
   std::uint32_t length;
-  std::uint32_t row;  // in its batch
-  char bytes[12];     // or, for longer answers, a pointer
+  std::uint32_t row : kBatchRowBits;           // the first of them, in its batch
+  std::uint32_t repeats : 32 - kBatchRowBits;  // how many more there are
+  char bytes[12];                              // or, for longer answers, a pointer
 
   void set_answer(std::string_view answer) {
     const char* pointer = answer.data();
@@ -132,6 +137,13 @@ struct Entry {
     std::memcpy(&pointer, bytes, sizeof pointer);
     return {pointer, length};
   }
+  bool holds(std::uint32_t its_problem, std::uint32_t its_length, std::string_view its) const {
+    if (problem != its_problem || length != its_length) return false;
+    if (its.size() > sizeof bytes) return std::memcmp(answer().data(), its.data(), length) == 0;
+    Entry other;
+    other.set_answer(its);
+    return std::memcmp(bytes, other.bytes, sizeof bytes) == 0;
+  }
 };
 static_assert(sizeof(Entry) == 32);
 
@@ -145,12 +157,76 @@ class Bucket {
   }
   void clear() { size_ = 0; }
   std::size_t size() const { return size_; }
+  Entry& operator[](std::size_t i) { return entries_[i]; }
   const Entry& operator[](std::size_t i) const { return entries_[i]; }
 
  private:
   void grow();
   std::unique_ptr<Entry[]> entries_;
   std::size_t size_ = 0, capacity_ = 0;
+};
+
+// The entries of one task. Rows often come clustered by problem, and a problem has few answers: a
+// row that repeats an entry made lately is counted there, which costs neither the memory traffic
+// of a new entry nor a look into the shard. Where the first rows of a batch show few repeats, the
+// others are not looked up.
+class TaskEntries {
+ public:
+  void next_batch();
+  // keep_rows: remember which rows were counted into which, for copy_repeats.
+  void add(const Hash128& hash, int shard, std::uint32_t problem, std::uint32_t length,
+           std::string_view answer, std::uint32_t row, bool keep_rows) {
+    Recent* recent = nullptr;
+    if (looking_) {
+      recent = &recent_[hash.hi % kRecent];
+      if (looked_up_++ == kTrial) looking_ = num_repeats_ >= kTrial / 4;
+      if (recent->tag == tag(hash)) {
+        Entry& entry = buckets_[recent->shard][recent->at];
+        if (entry.hash == hash.lo && entry.repeats < Entry::kMaxRepeats &&
+            entry.holds(problem, length, answer)) {
+          entry.repeats = (entry.repeats + 1) & Entry::kMaxRepeats;
+          ++num_repeats_;
+          if (keep_rows) repeats_.emplace_back(row, std::uint32_t{entry.row});
+          return;
+        }
+      }
+    }
+    Bucket& bucket = buckets_[shard];
+    if (recent != nullptr) {
+      *recent = {tag(hash), static_cast<std::uint32_t>(shard),
+                 static_cast<std::uint32_t>(bucket.size())};
+    }
+    Entry& entry = bucket.append();
+    entry.hash = hash.lo;
+    entry.problem = problem;
+    entry.length = length;
+    entry.row = row & ((1U << kBatchRowBits) - 1);
+    entry.repeats = 0;
+    entry.set_answer(answer);
+  }
+  const Bucket& bucket(int shard) const { return buckets_[shard]; }
+  // Gives repeated rows the groups of the rows they repeat.
+  void copy_repeats(std::uint32_t* shard_groups) const {
+    for (const auto& [row, first] : repeats_) shard_groups[row] = shard_groups[first];
+  }
+
+ private:
+  static constexpr std::size_t kRecent = 4096;
+  static constexpr std::uint32_t kTrial = 8192;
+  struct Recent {
+    std::uint32_t tag = 0;  // 0: none
+    std::uint32_t shard = 0;
+    std::uint32_t at = 0;
+  };
+  static std::uint32_t tag(const Hash128& hash) {
+    return static_cast<std::uint32_t>(hash.lo >> 32) | 1;
+  }
+
+  std::array<Bucket, kShards> buckets_;
+  std::vector<Recent> recent_;
+  std::vector<std::pair<std::uint32_t, std::uint32_t>> repeats_;
+  bool looking_ = true;
+  std::uint32_t looked_up_ = 0, num_repeats_ = 0;
 };
 
 class Shard {
@@ -234,10 +310,9 @@ class GroupIndex {
   void load(const std::string& path);
 
  private:
-  using Buckets = std::array<Bucket, kShards>;
   Hash128 hash(std::uint32_t problem, bool null, std::string_view answer) const;
   static int shard_of(const Hash128& h) { return static_cast<int>(h.hi >> (64 - kShardBits)); }
-  void drain(std::vector<Buckets>& tasks, std::uint32_t* shard_groups);
+  void drain(const std::vector<TaskEntries>& tasks, std::uint32_t* shard_groups);
 
   ProblemTable problems_;
   std::array<Shard, kShards> shards_;
@@ -254,12 +329,12 @@ inline Hash128 GroupIndex::hash(std::uint32_t problem, bool null, std::string_vi
 template <typename Source>
 void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups,
                           std::int64_t batch_rows) {
-  std::vector<Buckets> tasks(kBatchTasks);
+  std::vector<TaskEntries> tasks(kBatchTasks);
   for (std::int64_t start = 0; start < rows; start += batch_rows) {
     const std::int64_t batch = std::min(batch_rows, rows - start);
     parallel_for(kBatchTasks, [&](std::int64_t task) {
-      Buckets& buckets = tasks[task];
-      for (auto& bucket : buckets) bucket.clear();
+      TaskEntries& entries = tasks[task];
+      entries.next_batch();
       const std::int64_t begin = start + batch * task / kBatchTasks;
       const std::int64_t end = start + batch * (task + 1) / kBatchTasks;
       source(static_cast<int>(task), begin, end,
@@ -269,12 +344,9 @@ void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t
                                     " is longer than 4 GiB");
                }
                const Hash128 h = hash(problem, null, answer);
-               Entry& entry = buckets[shard_of(h)].append();
-               entry.hash = h.lo;
-               entry.problem = problem;
-               entry.length = null ? kNullLength : static_cast<std::uint32_t>(answer.size());
-               entry.row = static_cast<std::uint32_t>(row - start);
-               entry.set_answer(answer);
+               entries.add(h, shard_of(h), problem,
+                           null ? kNullLength : static_cast<std::uint32_t>(answer.size()), answer,
+                           static_cast<std::uint32_t>(row - start), shard_groups != nullptr);
              });
     });
     drain(tasks, shard_groups);

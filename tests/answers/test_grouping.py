@@ -143,6 +143,34 @@ print(hashlib.sha256(groups.group_of_row.tobytes()).hexdigest())
 """
 
 
+@pytest.mark.parametrize("answers_each", [1, 40, 5000])
+@pytest.mark.parametrize("bits", [1, 128])
+def test_clustered_rows_are_grouped_as_any_others(answers_each: int, bits: int) -> None:
+    """Rows that repeat a row made lately are counted where that row waits, up to 2,048 times."""
+    rng = np.random.default_rng(answers_each)
+    n = 20_000 if bits == 1 else 300_000
+    problems = np.sort(rng.integers(0, 6, n))
+    codes = rng.integers(0, min(answers_each, 200 if bits == 1 else answers_each), n)
+    names = pa.array(
+        [None if i == 3 else f"answer number {i}" if i % 3 else str(i) for i in range(5000)]
+    )
+    texts = names.take(pa.array(codes))
+    keys = problems * 5000 + codes
+    _, first, of_key, counts = np.unique(
+        keys, return_index=True, return_inverse=True, return_counts=True
+    )
+    order = np.argsort(first)
+    rank = np.empty_like(order)
+    rank[order] = np.arange(len(order))
+    for rows in (True, False):
+        groups = group_answers(problems, texts, rows=rows, _hash_bits=bits)
+        np.testing.assert_array_equal(groups.first_row, first[order])
+        np.testing.assert_array_equal(groups.count, counts[order])
+        assert groups.answer.equals(texts.take(pa.array(first[order])).cast(groups.answer.type))
+        if groups.group_of_row is not None:
+            np.testing.assert_array_equal(groups.group_of_row, rank[of_key])
+
+
 def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
     outputs = {
         subprocess.run(
