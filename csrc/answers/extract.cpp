@@ -3,10 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
-
+#include "answers/find.hpp"
 #include "common/error.hpp"
 
 namespace rlvr::answers {
@@ -25,48 +22,6 @@ std::string_view trim(std::string_view s) {
   return s;
 }
 
-// The last position of c before end, or kNone. glibc's memrchr is vectorised for the machine at
-// hand, which is what lets a whole trace be searched at the speed of memory.
-std::size_t rfind_byte(std::string_view s, char c, std::size_t end) {
-#if defined(__GLIBC__)
-  const void* at = end == 0 ? nullptr : memrchr(s.data(), c, end);
-  return at == nullptr ? kNone : static_cast<std::size_t>(static_cast<const char*>(at) - s.data());
-#else
-  while (end > 0) {
-    if (s[--end] == c) return end;
-  }
-  return kNone;
-#endif
-}
-
-// The last occurrence of word (two bytes or more) that starts before end. Two bytes are compared at
-// once: in mathematics and code a lone '<' is common, "<a" and "</" are not.
-std::size_t rfind_word(std::string_view s, std::string_view word, std::size_t end) {
-  if (s.size() < word.size()) return kNone;
-  std::size_t i = std::min(end, s.size() - word.size() + 1);
-#if defined(__SSE2__)
-  const __m128i first = _mm_set1_epi8(word[0]), second = _mm_set1_epi8(word[1]);
-  for (; i >= 16; i -= 16) {
-    // Reads up to s[i], which is inside s: a word that starts at i - 1 has a second byte there.
-    const char* p = s.data() + i - 16;
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 1));
-    auto mask = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(x, first), _mm_cmpeq_epi8(y, second))));
-    while (mask != 0) {
-      const int bit = 31 - __builtin_clz(mask);
-      const std::size_t at = i - 16 + static_cast<std::size_t>(bit);
-      if (s.compare(at, word.size(), word) == 0) return at;
-      mask ^= 1U << bit;
-    }
-  }
-#endif
-  while (i > 0) {
-    if (s[--i] == word[0] && s.compare(i, word.size(), word) == 0) return i;
-  }
-  return kNone;
-}
-
 Extraction finish(std::string_view answer, std::size_t max_bytes) {
   answer = trim(answer);
   if (answer.empty() || answer.size() > max_bytes) return {{}, Status::kMalformed};
@@ -75,7 +30,7 @@ Extraction finish(std::string_view answer, std::size_t max_bytes) {
 
 Extraction answer_tag(std::string_view text, std::size_t max_bytes) {
   constexpr std::string_view kOpen = "<answer>", kClose = "</answer>";
-  const std::size_t open = rfind_word(text, kOpen, kNone);
+  const std::size_t open = rfind_word(text, kOpen);
   if (open == kNone) return {};
   const std::size_t begin = open + kOpen.size();
   const std::size_t close = text.find(kClose, begin);
@@ -130,9 +85,9 @@ Extraction boxed(std::string_view text, std::size_t max_bytes) {
 
 Extraction after_think(std::string_view text, std::size_t max_bytes) {
   constexpr std::string_view kOpen = "<think>", kClose = "</think>";
-  const std::size_t close = rfind_word(text, kClose, kNone);
+  const std::size_t close = rfind_word(text, kClose);
   if (close == kNone) {
-    const bool thinking = rfind_word(text, kOpen, kNone) != kNone;
+    const bool thinking = rfind_word(text, kOpen) != kNone;
     return {{}, thinking ? Status::kUnfinished : Status::kMissing};
   }
   const std::string_view rest = trim(text.substr(close + kClose.size()));

@@ -7,6 +7,7 @@ import os
 import time
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -110,6 +111,24 @@ def test_tags_are_found_at_any_offset(before: str, after: str) -> None:
     assert extract_answers([text], policy="answer_tag") == (["7"], ["found"])
     text = before + "</think> 7" + after
     assert extract_answers([text], policy="after_think") == (["7" + after], ["found"])
+
+
+def test_tags_are_found_in_long_texts_at_any_offset() -> None:
+    """Long texts are searched in blocks of 128, 32 and 16 bytes: a tag may straddle any of them."""
+    rng = np.random.default_rng(0)
+    noise = "".join(rng.choice(list("</>a b"), 2000)) + "<answer" + "</answe" * 9 + "<think"
+    assert "<answer>" not in noise
+    texts, wants = [], []
+    for after in range(330):
+        for before in (0, 1, 17, 700):
+            texts.append(noise[:before] + f"<answer>{after}</answer>" + noise[len(noise) - after :])
+            wants.append(str(after))
+    assert extract_answers(texts) == (wants, ["found"] * len(texts))
+    cuts = [noise[:cut] for cut in range(len(noise))]
+    assert extract_answers(cuts, policy="answer_tag") == (
+        [None] * len(cuts),
+        ["missing"] * len(cuts),
+    )
 
 
 def test_answers_over_the_limit_are_malformed() -> None:

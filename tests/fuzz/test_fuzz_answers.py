@@ -17,9 +17,10 @@ CSRC = ROOT / "csrc"
 SECONDS = int(os.environ.get("RLVR_FUZZ_SECONDS", "20"))
 CLANG = next((c for c in ("clang++", "clang++-14", "clang++-19") if shutil.which(c)), None)
 SOURCES = {
-    "fuzz_extract": ["answers/extract.cpp"],
+    "fuzz_extract": ["answers/extract.cpp", "answers/find.cpp"],
     "fuzz_normalize": [
         "answers/extract.cpp",
+        "answers/find.cpp",
         "answers/normalize.cpp",
         "answers/parse_answer.cpp",
         "answers/latex_cleanup.cpp",
