@@ -30,6 +30,7 @@ __all__ = [
     "entropy_row",
     "failure_row",
     "histograms",
+    "own_logprobs",
     "pass_curves",
     "perplexity_rows",
     "shift_at_k",
@@ -279,7 +280,7 @@ def completion_support(comparison: Comparison, side: Side, other: str) -> Comple
         return None
     right = theirs.correct
     own_scores = side.scores.get(theirs.label.replace(other, side.name, 1))
-    own = _own_logprobs(own_scores, theirs)[right]
+    own = own_logprobs(own_scores, theirs)[right]
     logprob = theirs.logprob[right]
     outside, all_outside = float("nan"), 0
     ids: tuple[str, ...] = ()
@@ -328,7 +329,7 @@ def _scores_under(side: Side, other: str) -> CompletionScores | None:
     return side.scores.get(other)
 
 
-def _own_logprobs(own: CompletionScores | None, theirs: CompletionScores) -> FloatArray:
+def own_logprobs(own: CompletionScores | None, theirs: CompletionScores) -> FloatArray:
     """The run's own log-probabilities, row for row of `theirs`; nan where not scored."""
     out = np.full(theirs.logprob.shape, np.nan)
     if own is None or own.logprob.size == 0:

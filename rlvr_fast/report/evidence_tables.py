@@ -6,10 +6,17 @@ from typing import Any
 
 from rlvr_fast.report.beyond import unseen_of_group
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.table import Column, Table
+from rlvr_fast.report.table import Column, Kind, Table, cell_text
 from rlvr_fast.report.tables import GROUP, group_cells
 
-__all__ = ["beyond_table", "evidence_table", "plan_table", "reweighting_table", "unseen_table"]
+__all__ = [
+    "beyond_table",
+    "bounds_table",
+    "evidence_table",
+    "plan_table",
+    "reweighting_table",
+    "unseen_table",
+]
 
 
 def evidence_table(comparison: Comparison) -> Table:
@@ -71,6 +78,55 @@ def evidence_table(comparison: Comparison) -> Table:
         columns,
         rows,
     )
+
+
+_BOUNDED: tuple[tuple[str, str, Kind], ...] = (
+    ("shrunk", "lost", "count"),
+    ("expanded", "found", "count"),
+    ("srr", "SRR", "share"),
+    ("ndr", "NDR", "share"),
+    ("sds", "SDS", "share"),
+    ("nscr", "NSCR", "signed"),
+)
+
+
+def bounds_table(comparison: Comparison) -> Table:
+    """Each group's shift over every way the draws without a verdict could have gone."""
+    rows = [
+        {
+            **group_cells(group),
+            **{
+                f"{name}_{end}": value
+                for name, _, _ in _BOUNDED
+                for end, value in zip(("least", "most"), getattr(e.bounds, name), strict=True)
+            },
+        }
+        for group, e in zip(comparison.groups, comparison.evidence, strict=True)
+    ]
+    columns = [*GROUP]
+    for name, title, kind in _BOUNDED:
+        columns += [Column(f"{name}_least", f"{title}, least", kind)]
+        columns += [Column(f"{name}_most", "most", kind)]
+    return Table(
+        "bounds",
+        "The shift if every draw without a verdict had been right or wrong, whichever moves a "
+        "number most (rule “seen once”).",
+        tuple(columns),
+        rows,
+    )
+
+
+def bounds_as_ranges(table: Table) -> Table:
+    """The bounds with one column a number, "least to most", as the page shows them."""
+    columns = (*GROUP, *(Column(name, title, "range") for name, title, _ in _BOUNDED))
+    rows = []
+    for row in table.rows:
+        cells = {column.key: row[column.key] for column in GROUP}
+        for name, _, kind in _BOUNDED:
+            least, most = (cell_text(row[f"{name}_{end}"], kind) for end in ("least", "most"))
+            cells[name] = least if least == most else f"{least} to {most}"
+        rows.append(cells)
+    return Table(table.name, table.caption, columns, rows)
 
 
 def beyond_table(comparison: Comparison) -> Table:

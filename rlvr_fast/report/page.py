@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.report import analysis, charts, evidence_tables, tables
+from rlvr_fast.report.chances import importance_refusal
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
 from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
 from rlvr_fast.report.examples import collect_examples
@@ -138,7 +139,10 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
             "failures": tables.failure_table(c),
             "perplexity": made["perplexity"],
             "completions": made["completions"],
+            "bounds": evidence_tables.bounds_as_ranges(made["bounds"]),
+            "guessing": made["guessing"],
         },
+        "importance": _importance_view(c, made["importance"]),
         "taxonomy": charts.taxonomy_chart(
             c.base.accuracy,
             c.rl.accuracy,
@@ -254,6 +258,29 @@ def _example_view(c: Comparison, example: Any) -> dict[str, Any]:
         "base": (int(c.base.num_correct[i]), int(c.base.num_samples[i])),
         "rl": (int(c.rl.num_correct[i]), int(c.rl.num_samples[i])),
         "text": example.text,
+    }
+
+
+_IMPORTANCE_ROWS = 12
+
+
+def _importance_view(c: Comparison, table: Table) -> dict[str, Any]:
+    """Counts for the sentence, and the rows worth showing: those to be trusted, found ones first"""
+    trusted = [row for row in table.rows if not row["reason"]]
+    reasons: dict[str, int] = {}
+    for row in table.rows:
+        if row["reason"]:
+            kind = "heavy" if row["reason"].startswith("Pareto") else "few"
+            kind = kind if kind == "heavy" or "too few" in row["reason"] else "other"
+            reasons[kind] = reasons.get(kind, 0) + 1
+    shown = Table(table.name, table.caption, table.columns, trusted[:_IMPORTANCE_ROWS])
+    return {
+        "refusal": importance_refusal(c),
+        "problems": len(table.rows),
+        "trusted": len(trusted),
+        "reasons": reasons,
+        "unseen": sum(row["label"] == "expanded" for row in trusted),
+        "table": shown,
     }
 
 

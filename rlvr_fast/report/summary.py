@@ -7,9 +7,11 @@ from typing import Any
 
 from rlvr_fast.metrics import Crossover
 from rlvr_fast.report import analysis
+from rlvr_fast.report.chances import guessing_table, importance_refusal, importance_table
 from rlvr_fast.report.comparison import RULES, Comparison, plain
 from rlvr_fast.report.evidence_tables import (
     beyond_table,
+    bounds_table,
     evidence_table,
     plan_table,
     reweighting_table,
@@ -39,6 +41,7 @@ def all_tables(comparison: Comparison) -> Iterator[Table]:
         yield support_table(comparison, rule)
         yield answer_table(comparison, rule)
     yield evidence_table(comparison)
+    yield bounds_table(comparison)
     yield pass_table(comparison)
     yield shift_at_k_table(comparison)
     yield beyond_table(comparison)
@@ -49,6 +52,8 @@ def all_tables(comparison: Comparison) -> Iterator[Table]:
     yield failure_table(comparison)
     yield perplexity_table(comparison)
     yield completion_table(comparison)
+    yield importance_table(comparison)
+    yield guessing_table(comparison)
     yield histogram_table(comparison)
     yield problem_table(comparison)
 
@@ -82,6 +87,8 @@ def summary(comparison: Comparison, tables: Mapping[str, Table] | None = None) -
     made = tables or {}
     completions = made.get("completions") or completion_table(comparison)
     perplexities = made.get("perplexity") or perplexity_table(comparison)
+    importance = made.get("importance") or importance_table(comparison)
+    guessing = made.get("guessing") or guessing_table(comparison)
     overall = comparison.groups[0]
     curves = analysis.pass_curves(comparison, overall)
     powers = [(i, int(k)) for i, k in enumerate(curves.ks) if k & (k - 1) == 0]
@@ -130,6 +137,12 @@ def summary(comparison: Comparison, tables: Mapping[str, Table] | None = None) -
         "undecided_problems": comparison.beyond.plan.undetermined,
         "answers": shift_cells(analysis.answer_shift(comparison, overall)),
         "completions": completions.rows,
+        "importance": {
+            "refusal": importance_refusal(comparison) or None,
+            "problems": len(importance.rows),
+            "trusted": sum(not row["reason"] for row in importance.rows),
+        },
+        "guessing": [row for row in guessing.rows if row["kind"] == "overall"],
         "perplexity": perplexities.rows,
         "failures": [row for row in failure_table(comparison).rows if row["kind"] == "overall"],
         "allowed_differences": comparison.allowed,

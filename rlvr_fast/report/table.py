@@ -24,7 +24,7 @@ __all__ = [
     "write_tables",
 ]
 
-Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p"]
+Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p", "range"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ def cell_text(value: Any, kind: Kind) -> str:
     """A value as it is printed; an en dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return "–"
-    if kind == "text":
+    if kind in ("text", "range"):
         return str(value)
     if kind == "count":
         return f"{value:,.0f}"

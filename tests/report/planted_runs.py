@@ -57,8 +57,14 @@ def write_pair(
     scores: bool = True,
     seed: int = 0,
     problems_per_part: int = 200,
+    sampling: dict | None = None,
+    answer_space: dict[str, int] | None = None,
 ) -> tuple[Run, Run]:
-    """Base and RL runs under `folder`. `tasks` maps a name to the number of right answers."""
+    """Base and RL runs under `folder`. `tasks` maps a name to the number of right answers.
+
+    `sampling` replaces values of `SAMPLING`; `answer_space` is by task, for its metadata.
+    """
+    spaces = answer_space or {}
     rng = np.random.default_rng(seed)
     ids, task_of, golds, questions, pairs = [], [], [], [], []
     for task, correct in tasks.items():
@@ -78,7 +84,10 @@ def write_pair(
             "prompt_token_ids": pa.array([[1, 2, 3]] * len(ids), pa.list_(pa.int32())),
             "gold": pa.array(golds, pa.string()),
             "metadata": [
-                json.dumps({"index": i, "domain": "puzzles" if t.startswith("p") else "logic"})
+                json.dumps(
+                    {"index": i, "domain": "puzzles" if t.startswith("p") else "logic"}
+                    | ({"answer_space": spaces[t]} if t in spaces else {})
+                )
                 for i, t in enumerate(task_of)
             ],
         }
@@ -89,7 +98,7 @@ def write_pair(
             folder / name,
             model={"name": f"planted/{name}", "revision": f"sha256:{name}"},
             engine={"name": "categorical", "version": "1", "notes": []},
-            sampling=SAMPLING,
+            sampling={**SAMPLING, **(sampling or {})},
             prompt_template={"name": "plain", "sha256": "0" * 64},
             tasks=[{"name": task, "spec": f"planted:{task}"} for task in tasks],
             problems=table,
