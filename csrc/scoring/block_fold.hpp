@@ -15,7 +15,7 @@ struct Float16 {
   std::uint16_t bits;
 };
 
-inline constexpr std::int64_t kBlock = 4096;
+inline constexpr std::int64_t kBlock = 16384;
 
 // From a stored value x to the logit z = scale * (x + bias), and to the exponent
 // u = units_per_logit * y, y = softcap(z) = cap * tanh(z / cap) where cap > 0.

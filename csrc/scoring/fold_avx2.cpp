@@ -112,6 +112,11 @@ inline V exp2(V exponent) {
   return {scaled(p.lo, whole.lo), scaled(p.hi, whole.hi)};
 }
 
+template <int kVectors>
+inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
+  for (int k = 0; k < kVectors; ++k) p[k] = exp2(exponent[k]);
+}
+
 #include "scoring/block_fold.inl"
 
 }  // namespace

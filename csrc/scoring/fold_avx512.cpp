@@ -9,7 +9,7 @@
 #include <immintrin.h>
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c")
+#pragma GCC target("avx512f,avx512dq,avx512bw,avx512vl,avx2,fma,f16c,popcnt")
 
 namespace rlvr {
 namespace {
@@ -58,14 +58,15 @@ inline V select(Mask mask, V a, V b) { return {_mm512_mask_blend_ps(mask, b.v, a
 inline V add_where(Mask mask, V a, V b) { return {_mm512_mask_add_ps(a.v, mask, a.v, b.v)}; }
 inline void store(float* to, V a) { _mm512_storeu_ps(to, a.v); }
 
+// A mask is counted by scalar units, which are idle otherwise.
 struct Count {
-  __m512i v;
-  static Count zero() { return {_mm512_setzero_si512()}; }
+  std::int32_t n;
+  static Count zero() { return {0}; }
 };
 inline Count add_where(Mask mask, Count a) {
-  return {_mm512_mask_sub_epi32(a.v, mask, a.v, _mm512_set1_epi32(-1))};
+  return {a.n + __builtin_popcount(static_cast<unsigned>(mask))};
 }
-inline std::int32_t total(Count a) { return _mm512_reduce_add_epi32(a.v); }
+inline std::int32_t total(Count a) { return a.n; }
 
 inline V exp2_fraction(V f);
 // scalef multiplies by 2^floor(exponent), so that only the fraction is needed.
@@ -74,7 +75,23 @@ inline V exp2(V exponent) {
   return {_mm512_scalef_ps(exp2_fraction(fraction).v, exponent.v)};
 }
 
+template <int kVectors>
+inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]);
+
 #include "scoring/block_fold.inl"
+
+template <int kVectors>
+inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
+  V fraction[kVectors];
+  for (int k = 0; k < kVectors; ++k) {
+    fraction[k].v = _mm512_reduce_ps(exponent[k].v, 0x09);
+    p[k] = V::fill(kExp2Coefficients[5]);
+  }
+  for (int i = 4; i >= 0; --i) {
+    for (int k = 0; k < kVectors; ++k) p[k] = fma(p[k], fraction[k], V::fill(kExp2Coefficients[i]));
+  }
+  for (int k = 0; k < kVectors; ++k) p[k].v = _mm512_scalef_ps(p[k].v, exponent[k].v);
+}
 
 }  // namespace
 

@@ -48,9 +48,12 @@ struct Anchor {
 
 bool usable(double shift) { return std::isfinite(shift) && std::fabs(shift) <= kFarExponent; }
 
+// The first logits of a row are searched for a reference, at a small part of a block's cost.
+constexpr std::int64_t kGuess = 1024;
+
 // The reference of the columns before serves for the next block too, so that a block is read once;
-// only the first one, and one that towers above what came before, is first searched for its
-// maximum.
+// only one that towers above what came before, or that starts with masked logits, is first
+// searched for its maximum.
 template <typename T>
 void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, Transform transform,
                   float threshold, const BlockFolds<T>& folds) {
@@ -59,11 +62,15 @@ void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, T
     if (std::isnan(state.sum)) return;
     const std::int64_t size = std::min(kBlock, count - start);
     transform.bias = bias == nullptr ? nullptr : bias + start;
-    if (usable(state.shift)) {
-      const Anchor anchor = Anchor::of_shift(state.shift);
-      const BlockSums sums = folds.fold(x + start, size, transform, anchor.reference, threshold);
+    const Anchor guess =
+        usable(state.shift)
+            ? Anchor::of_shift(state.shift)
+            : Anchor::of_largest(folds.largest(x + start, std::min(size, kGuess), transform),
+                                 transform.units_per_logit);
+    if (usable(guess.shift)) {
+      const BlockSums sums = folds.fold(x + start, size, transform, guess.reference, threshold);
       if (sums.sum <= kReferenceTooLow) {
-        state = merge(state, state_of(sums, anchor.shift));
+        state = merge(state, state_of(sums, guess.shift));
         continue;
       }
     }
