@@ -76,15 +76,23 @@ def seconds(value: float) -> str:
     return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
 
 
+def flat(value: Any) -> str:
+    """A figure, or several of one kind by name."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {flat(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return " to ".join(number(item) for item in value)
+    return number(value)
+
+
 def figures(row: dict[str, Any]) -> str:
     shown = []
     if "median_s" in row:
         spread = f"{seconds(row['min_s'])} to {seconds(row['max_s'])}" if "min_s" in row else ""
         shown.append(f"**{seconds(row['median_s'])}** ({spread})")
     for key, value in row.items():
-        if key in _APART or value is None or isinstance(value, (dict, list)):
-            continue
-        shown.append(f"{key.replace('_', ' ')} {number(value)}")
+        if key not in _APART and value is not None:
+            shown.append(f"{key.replace('_', ' ')} {flat(value)}")
     return "; ".join(shown)
 
 
@@ -111,7 +119,7 @@ def section(name: str) -> list[str]:
     lines += ["| what | measured | target | met |", "|---|---|---|---|"]
     for row in value["rows"]:
         met = {True: "yes", False: "**no**", None: ""}[row.get("met")]
-        cells = [str(row.get("what", "")), figures(row), str(row.get("target", "")), met]
+        cells = [str(row.get("what", "")), figures(row), flat(row.get("target", "")), met]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return [*lines, ""]
 
