@@ -99,7 +99,8 @@ def test_progress_counts_draws(engine, tmp_path):
 
 
 SCRIPT = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from tiny import Words
 from rlvr_fast.sampling import *
 import rlvr_fast.sampling.transformers_batch as batch
