@@ -216,8 +216,8 @@ def plan_table(comparison: Comparison, limit: int | None = None) -> Table:
         Column("base_extra", "more of base", "count"),
         Column("rl_extra", "more of RL", "count"),
         Column("probability", "chance to decide", "share"),
-        Column("cumulative_samples", "samples so far", "count"),
-        Column("cumulative_decided", "decided so far", "length"),
+        Column("cumulative_samples", "samples in all", "count", "of this row and those above"),
+        Column("cumulative_decided", "decided by then", "length", "expected number of problems"),
     )
     return Table("plan", "Where more samples would decide most labels.", columns, rows)
 

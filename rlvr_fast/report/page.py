@@ -20,11 +20,11 @@ from markupsafe import Markup
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.report import analysis, charts, evidence_tables, tables
-from rlvr_fast.report.chances import importance_refusal
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
 from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
+from rlvr_fast.report.sentences import completion_sentence, importance_view, tilt_sentence
 from rlvr_fast.report.summary import all_tables, summary
 from rlvr_fast.report.table import Table, cell_text, finite, write_tables
 
@@ -142,7 +142,7 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
             "bounds": evidence_tables.bounds_as_ranges(made["bounds"]),
             "guessing": made["guessing"],
         },
-        "importance": _importance_view(c, made["importance"]),
+        "importance": importance_view(c, made["importance"]),
         "taxonomy": charts.taxonomy_chart(
             c.base.accuracy,
             c.rl.accuracy,
@@ -175,6 +175,8 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
         ),
         "beyond_far_off": any(h.worst_error > 0.05 for h in c.beyond.held_out.values()),
         "nucleus_missing": any(row["problems_outside"] is None for row in made["completions"].rows),
+        "completion_text": [completion_sentence(row) for row in made["completions"].rows],
+        "tilt_text": tilt_sentence(c),
         "score_temperature": _score_temperature(c),
         "failing": any(int(s.num_undecided.sum()) for s in c.sides),
         "sampling": dict(plain(c.base.run.info.sampling)),
@@ -258,29 +260,6 @@ def _example_view(c: Comparison, example: Any) -> dict[str, Any]:
         "base": (int(c.base.num_correct[i]), int(c.base.num_samples[i])),
         "rl": (int(c.rl.num_correct[i]), int(c.rl.num_samples[i])),
         "text": example.text,
-    }
-
-
-_IMPORTANCE_ROWS = 12
-
-
-def _importance_view(c: Comparison, table: Table) -> dict[str, Any]:
-    """Counts for the sentence, and the rows worth showing: those to be trusted, found ones first"""
-    trusted = [row for row in table.rows if not row["reason"]]
-    reasons: dict[str, int] = {}
-    for row in table.rows:
-        if row["reason"]:
-            kind = "heavy" if row["reason"].startswith("Pareto") else "few"
-            kind = kind if kind == "heavy" or "too few" in row["reason"] else "other"
-            reasons[kind] = reasons.get(kind, 0) + 1
-    shown = Table(table.name, table.caption, table.columns, trusted[:_IMPORTANCE_ROWS])
-    return {
-        "refusal": importance_refusal(c),
-        "problems": len(table.rows),
-        "trusted": len(trusted),
-        "reasons": reasons,
-        "unseen": sum(row["label"] == "expanded" for row in trusted),
-        "table": shown,
     }
 
 

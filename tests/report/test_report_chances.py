@@ -29,19 +29,21 @@ PER_TASK = 12
 BAD = {"base": 0.02, "rl": 0.01}
 
 
-def planted_truth() -> list[tuple[int, np.ndarray, np.ndarray]]:
+def planted_truth(tasks: dict[str, int]) -> list[tuple[int, np.ndarray, np.ndarray]]:
     """The distributions that write_pair draws from, in the order of its problems."""
     rng = np.random.default_rng(SEED)
     return [
         (right, *answer_distributions(rng, correct=right))
-        for right in TASKS.values()
+        for right in tasks.values()
         for _ in range(PER_TASK)
     ]
 
 
-def rescore(run: Run, labels: dict[str, str], **info: object) -> None:
+def rescore(
+    run: Run, labels: dict[str, str], *, tasks: dict[str, int] = TASKS, **info: object
+) -> None:
     """True log-probabilities of every draw; `labels` maps a score label to its model."""
-    truth = dict(zip(run.problems()["problem_id"].to_pylist(), planted_truth(), strict=True))
+    truth = dict(zip(run.problems()["problem_id"].to_pylist(), planted_truth(tasks), strict=True))
     drawn = run.read("answers").to_pylist()
     for label, model in labels.items():
         logprob = []
@@ -75,10 +77,10 @@ def rescore(run: Run, labels: dict[str, str], **info: object) -> None:
         run.write_json(f"scores/{label}/scores.json", {"model": {"name": model}, **info})
 
 
-def planted(folder: Path, **options: object) -> tuple[Run, Run]:
+def planted(folder: Path, *, tasks: dict[str, int] = TASKS, **options: object) -> tuple[Run, Run]:
     return write_pair(
         folder,
-        tasks=TASKS,
+        tasks=tasks,
         problems_per_task=PER_TASK,
         samples=SAMPLES,
         scores=False,
@@ -101,7 +103,7 @@ def untruncated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
 def test_estimate_finds_the_planted_chance(untruncated: tuple[Run, Run]) -> None:
     comparison = compare_runs(*untruncated)
     table = importance_table(comparison)
-    truth = dict(zip(comparison.problems.ids, planted_truth(), strict=True))
+    truth = dict(zip(comparison.problems.ids, planted_truth(TASKS), strict=True))
     solved = int(np.count_nonzero(comparison.rl.num_correct))
     assert len(table.rows) == solved
     trusted = [row for row in table.rows if not row["reason"]]
@@ -116,6 +118,23 @@ def test_estimate_finds_the_planted_chance(untruncated: tuple[Run, Run]) -> None
     assert refused
     assert all(row.get("value", np.nan) != row.get("value", np.nan) for row in refused)
     assert any("too few" in row["reason"] for row in refused)
+
+
+def test_alike_weights_are_not_called_heavy(tmp_path: Path) -> None:
+    """With one right answer a problem all its weights are one: nothing can carry the estimate."""
+    base, rl = planted(tmp_path, sampling={"top_p": 1.0}, tasks={"logic": 1})
+    rescore(rl, {"base": "base", "rl": "rl"}, tasks={"logic": 1}, temperature=0.6, top_p=None)
+    comparison = compare_runs(base, rl)
+    assert all(
+        row["pareto_k"] == -math.inf
+        for row in importance_table(comparison).rows
+        if not row["reason"]
+    )
+    page = render_page(comparison)
+    said = comparison.summary()["importance"]
+    assert said["trusted"] > 0
+    assert f"on {said['trusted']} the weights can be trusted" in page
+    assert "a few completions carry the whole estimate" not in page
 
 
 def test_a_nucleus_refuses_the_estimate(tmp_path: Path) -> None:
@@ -180,6 +199,10 @@ def test_scores_as_sampled_are_a_level_and_not_other_models(tmp_path: Path) -> N
     section = re.search(r'(?s)<section id="completions">.*?</section>', page)
     assert section
     assert f"<td>{support.outside:.3f}</td>" in section[0]
+    assert f"{support.outside:.1%} of RL’s {support.number:,} correct completions" in section[0]
+    times = f"{math.exp(-support.log_ratio[1]):.3g} times less likely from base"
+    assert support.log_ratio[1] < 0
+    assert f"completion of RL is {times}" in section[0]
     assert f"<td>{support.problems_outside}</td>" in section[0]
 
 

@@ -1,0 +1,72 @@
+"""What some of the page's tables say, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.report.chances import importance_refusal
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.table import Table, cell_text
+
+__all__ = ["completion_sentence", "importance_view", "tilt_sentence"]
+
+
+def completion_sentence(row: dict[str, Any]) -> str:
+    """One row of the completion level in plain words."""
+    own, other = ("RL", "base") if row["completions"] == "rl" else ("base", "RL")
+    parts = []
+    if row["problems_outside"] is not None:
+        problems = row["problems"]
+        parts.append(
+            f"{row['outside']:.1%} of {own}’s {row['number']:,} correct completions hold a token "
+            f"that {other} can never draw; on {row['problems_outside']} of {problems} "
+            f"problem{'s' if problems != 1 else ''} all of them do"
+        )
+    ratio = row["log_ratio"]
+    if np.isfinite(ratio):
+        times = cell_text(float(np.exp(min(abs(ratio), 700.0))), "number")
+        direction = "less" if ratio < 0 else "more"
+        parts.append(
+            f"a typical correct completion of {own} is {times} times {direction} likely from "
+            f"{other}"
+        )
+    text = ". ".join(part[0].upper() + part[1:] for part in parts)
+    return f"{text}." if text else ""
+
+
+def tilt_sentence(c: Comparison) -> str:
+    """What the best tilt of all problems explains, in plain words; empty where nothing was fit."""
+    r = c.reweighting[0]
+    if not np.isfinite([r.beta, r.before, r.after, r.noise, r.new_mass, r.new_correct_mass]).all():
+        return ""
+    return (
+        f"Over all problems the best tilt takes the distance from {r.before:.3f} to {r.after:.3f}; "
+        f"the luck of sampling alone would leave {r.noise:.3f}. {r.new_mass:.1%} of RL’s draws "
+        f"give an answer that the base model never gave, and {r.new_correct_mass:.1%} of its draws "
+        "give a new answer that is right."
+    )
+
+
+_IMPORTANCE_ROWS = 12
+
+
+def importance_view(c: Comparison, table: Table) -> dict[str, Any]:
+    """Counts for the sentence, and the rows worth showing: those to be trusted, found ones first"""
+    trusted = [row for row in table.rows if not row["reason"]]
+    reasons = {"heavy": 0, "few": 0, "other": 0}
+    for row in table.rows:
+        reason = row["reason"]
+        if reason:
+            few = "few" if "too few" in reason else "other"
+            reasons["heavy" if reason.startswith("Pareto") else few] += 1
+    shown = Table(table.name, table.caption, table.columns, trusted[:_IMPORTANCE_ROWS])
+    return {
+        "refusal": importance_refusal(c),
+        "problems": len(table.rows),
+        "trusted": len(trusted),
+        "reasons": reasons,
+        "unseen": sum(row["label"] == "expanded" for row in trusted),
+        "table": shown,
+    }
