@@ -8,9 +8,16 @@ import numpy as np
 
 from rlvr_fast.report.chances import importance_refusal
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.table import Table, cell_text
+from rlvr_fast.report.table import Table
 
 __all__ = ["completion_sentence", "importance_view", "tilt_sentence"]
+
+
+def _about(value: float) -> str:
+    """Two digits are all that a typical value is worth."""
+    return (
+        f"{value:.1e}" if value >= 1e7 else f"{float(f'{value:.1e}'):,.{1 if value < 10 else 0}f}"
+    )
 
 
 def completion_sentence(row: dict[str, Any]) -> str:
@@ -21,15 +28,16 @@ def completion_sentence(row: dict[str, Any]) -> str:
         problems = row["problems"]
         parts.append(
             f"{row['outside']:.1%} of {own}’s {row['number']:,} correct completions hold a token "
-            f"that {other} can never draw; on {row['problems_outside']} of {problems} "
+            f"that {other} never draws under these sampling parameters; on "
+            f"{row['problems_outside']} of {problems} "
             f"problem{'s' if problems != 1 else ''} all of them do"
         )
     ratio = row["log_ratio"]
     if np.isfinite(ratio):
-        times = cell_text(float(np.exp(min(abs(ratio), 700.0))), "number")
+        times = _about(float(np.exp(min(abs(ratio), 700.0))))
         direction = "less" if ratio < 0 else "more"
         parts.append(
-            f"a typical correct completion of {own} is {times} times {direction} likely from "
+            f"a typical correct completion of {own} is about {times} times {direction} likely from "
             f"{other}"
         )
     text = ". ".join(part[0].upper() + part[1:] for part in parts)

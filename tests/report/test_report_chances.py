@@ -18,6 +18,7 @@ from rlvr_fast.report import analysis, compare_runs, write_report
 from rlvr_fast.report.chances import guessing_table, importance_table
 from rlvr_fast.report.evidence_tables import bounds_table
 from rlvr_fast.report.page import render_page
+from rlvr_fast.report.sentences import completion_sentence
 from rlvr_fast.report.summary import all_tables
 from rlvr_fast.store import Run
 
@@ -200,10 +201,20 @@ def test_scores_as_sampled_are_a_level_and_not_other_models(tmp_path: Path) -> N
     assert section
     assert f"<td>{support.outside:.3f}</td>" in section[0]
     assert f"{support.outside:.1%} of RL’s {support.number:,} correct completions" in section[0]
-    times = f"{math.exp(-support.log_ratio[1]):.3g} times less likely from base"
-    assert support.log_ratio[1] < 0
+    assert support.log_ratio[1] == pytest.approx(-0.1335, abs=1e-3)
+    times = "about 1.1 times less likely from base"
     assert f"completion of RL is {times}" in section[0]
     assert f"<td>{support.problems_outside}</td>" in section[0]
+
+
+def test_typical_ratios_have_two_digits() -> None:
+    row = {"completions": "base", "problems_outside": None, "log_ratio": -11.51}
+    assert completion_sentence(row) == (
+        "A typical correct completion of base is about 100,000 times less likely from RL."
+    )
+    assert "about 20 times more" in completion_sentence({**row, "log_ratio": 3.01})
+    assert "about 3.3e+43 times" in completion_sentence({**row, "log_ratio": 100.2})
+    assert completion_sentence({**row, "log_ratio": math.nan}) == ""
 
 
 def test_guesser(untruncated: tuple[Run, Run]) -> None:
