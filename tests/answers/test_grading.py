@@ -111,6 +111,7 @@ def test_grading_again_changes_nothing_and_verifies_nothing(tmp_path, monkeypatc
     assert [part.stat().st_mtime_ns for part in run.parts("answers")] == parts
 
 
+@pytest.mark.slow
 def test_a_top_up_extracts_new_rows_and_verifies_new_answers_only(tmp_path, monkeypatch):
     run, problems = make_run(tmp_path / "run", [COUNTDOWN])
     gold = problems[0].gold
@@ -189,6 +190,7 @@ def test_a_run_without_samples_is_refused(tmp_path):
         grade_run(run)
 
 
+@pytest.mark.slow
 def test_progress_counts_completions_and_answers(tmp_path):
     run, problems = make_run(tmp_path / "run", [COUNTDOWN])
     add_samples(run, {p.problem_id: [tagged(p.gold), tagged("1 + 1")] for p in problems})
@@ -294,6 +296,7 @@ def test_counts_of_many_completions_need_no_more_than_their_distinct_answers(tmp
         assert verdicts(run)[(f"sums/{problem}", str(7 + problem))][0] == "correct"
 
 
+@pytest.mark.slow
 def test_programs_are_graded_once_each_in_bubblewrap(tmp_path, monkeypatch):
     from rlvr_fast.tasks.sandbox import unavailable_reason
 
