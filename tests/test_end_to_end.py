@@ -123,6 +123,19 @@ def test_the_readmes_lines_give_the_reports_counts(demo: Path) -> None:
     }
 
 
+def test_the_readmes_library_example_runs(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    code = next(b for b in re.findall(r"```python\n(.*?)```", readme, re.S) if "token_stats" in b)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "'preserved', 'expanded', 'shrunk', 'out'" in done.stdout.replace("\n", " ").replace(
+        "' '", "', '"
+    )
+    assert done.stdout.count("1/2") == 3, "three spellings, one canonical form"
+
+
 def test_running_again_draws_nothing_again(demo: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in demo.rglob("part-*.parquet")}
     done = rlvr("demo", "--quick", "--out", "demo", "--json", cwd=demo.parent)
