@@ -41,6 +41,30 @@ SECTIONS = {
     "gpu": ("CUDA kernels", "`make gpu`; see docs/cuda.md."),
 }
 
+# What falls short, what was tried, and what limits it; figures measured as the section's own.
+NOTES = {
+    "token_stats": (
+        "bfloat16 falls short of 80x PyTorch: a call reads 311 MB in 10.1 ms, 77 % of the bandwidth "
+        "measured in the same run, and 80x (9.3 ms) would need 83 %. Tried, in logits a second: "
+        "four vectors folded stage by stage, so that their chains of dependent operations overlap "
+        "(no gain); larger blocks and masks counted by scalar units (6.1 G to 7.1 G on one core); "
+        "the next lines prefetched a page ahead (11.8 G to 13.1 G on two); a guessed reference "
+        "instead of a search of each split's first block (8.8 G on one, 15.4 G on two). Timed alone "
+        "and not between PyTorch's runs, a call takes 9.4 ms. Float32 reads at the full bandwidth."
+    ),
+    "scorer": (
+        "The speed falls short of 1.5x: 78 % of the Scorer's time are float32 matrix products and "
+        "13 % attention, and transformers needs both too; the fold, and everything else of ours, "
+        "is a few per cent. Batches of 512, 1024, 2048 and 4096 tokens made no difference (8.2 to "
+        "8.8 s). What one prompt's completions share is fed once, but here nothing is shared. "
+        "Products in bfloat16 (`dtype=torch.bfloat16`) would round what the comparison has exact."
+    ),
+    "answers": (
+        "Rows that come sorted by problem, with `group_of_row`, fall just short of twice polars, "
+        "which is itself 2.4 times as fast on them as on rows in random order."
+    ),
+}
+
 GPU_TARGETS = (
     (
         "`logits_stats` bf16 [8192, 151936], all outputs",
@@ -121,6 +145,8 @@ def section(name: str) -> list[str]:
         met = {True: "yes", False: "**no**", None: ""}[row.get("met")]
         cells = [str(row.get("what", "")), figures(row), flat(row.get("target", "")), met]
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    if name in NOTES:
+        lines += ["", NOTES[name]]
     return [*lines, ""]
 
 

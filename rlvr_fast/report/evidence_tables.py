@@ -236,6 +236,7 @@ def reweighting_table(comparison: Comparison) -> Table:
             "noise": r.noise,
             "new_mass": r.new_mass,
             "new_correct_mass": r.new_correct_mass,
+            "ceiling": r.ceiling.seen,
         }
         for group, r in zip(comparison.groups, comparison.reweighting, strict=True)
     ]
@@ -250,6 +251,12 @@ def reweighting_table(comparison: Comparison) -> Table:
         Column("noise", "by luck", "share", "what sampling alone would leave after the tilt"),
         Column("new_mass", "new answers", "share", "share of RL’s draws that base never gave"),
         Column("new_correct_mass", "new and right", "share", "of these, the correct ones"),
+        Column(
+            "ceiling",
+            "ceiling",
+            "share",
+            "what pass@k of a tilt can tend to, on problems base solved",
+        ),
     )
     return Table(
         "reweighting",

@@ -24,7 +24,12 @@ from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
 from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
-from rlvr_fast.report.sentences import completion_sentence, importance_view, tilt_sentence
+from rlvr_fast.report.sentences import (
+    ceiling_sentence,
+    completion_sentence,
+    importance_view,
+    tilt_sentence,
+)
 from rlvr_fast.report.summary import all_tables, summary
 from rlvr_fast.report.table import Table, cell_text, finite, write_tables
 
@@ -177,6 +182,7 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
         "nucleus_missing": any(row["problems_outside"] is None for row in made["completions"].rows),
         "completion_text": [completion_sentence(row) for row in made["completions"].rows],
         "tilt_text": tilt_sentence(c),
+        "ceiling_text": ceiling_sentence(c),
         "score_temperature": _score_temperature(c),
         "failing": any(int(s.num_undecided.sum()) for s in c.sides),
         "sampling": dict(plain(c.base.run.info.sampling)),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.metrics import TiltDistance, fit_tilt, tilt_distance
+from rlvr_fast.metrics import Ceiling, TiltDistance, fit_tilt, support_ceiling, tilt_distance
 from rlvr_fast.report.sides import VERDICTS, FloatArray, IntArray, Side
 
 __all__ = ["Reweighting", "answer_distances", "reweighting_of_group"]
@@ -20,7 +20,8 @@ class Reweighting:
     ``beta`` with its interval and ``heterogeneity_p`` as in `rlvr_fast.metrics.fit_tilt`. Mean
     total variation between the answers of the two models: ``before`` any tilt, ``after`` base was
     tilted to RL's accuracy, and what sampling ``noise`` alone would leave. ``new_mass``: mean share
-    of RL's draws on answers that base never gave.
+    of RL's draws on answers that base never gave. ``ceiling``: the most that any tilt can reach, at
+    any number of draws.
     """
 
     beta: float
@@ -32,6 +33,7 @@ class Reweighting:
     noise: float
     new_mass: float
     new_correct_mass: float
+    ceiling: Ceiling
 
 
 def answer_distances(base: Side, rl: Side) -> TiltDistance:
@@ -86,6 +88,7 @@ def reweighting_of_group(
         noise=_mean(distances.tv_noise[rows]),
         new_mass=_mean(distances.new_mass[rows]),
         new_correct_mass=_mean(distances.new_correct_mass[rows]),
+        ceiling=support_ceiling(base.num_samples[rows], base.num_correct[rows]),
     )
 
 

@@ -57,6 +57,24 @@ def tilt_sentence(c: Comparison) -> str:
     )
 
 
+def ceiling_sentence(c: Comparison) -> str:
+    """The ceiling that reweighting puts on pass@k (Leash, corollaries C.2 and C.5)."""
+    ceiling = c.reweighting[0].ceiling
+    if not ceiling.problems:
+        return ""
+    text = (
+        "A tilt gives nothing to what the base model never writes, and at most certainty to what "
+        f"it does: however strong, and at any k, it can solve the {ceiling.seen:.1%} of problems "
+        "that base was seen to solve"
+    )
+    if ceiling.unseen:
+        text += (
+            f"; the other {ceiling.unseen:.1%} only if base can solve them, but too rarely to be "
+            f"seen (each with a chance below {ceiling.threshold:.2g} a draw, 95 % confidence)"
+        )
+    return f"{text}."
+
+
 _IMPORTANCE_ROWS = 12
 
 

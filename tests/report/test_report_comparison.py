@@ -328,3 +328,15 @@ def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> 
     assert math.isnan(after.outside)
     assert after.log_ratio == before.log_ratio
     assert comparison.summary()["completions"][0]["outside"] is None
+
+
+def test_the_ceiling_of_every_tilt_is_what_base_was_seen_to_solve(pair: tuple[Run, Run]) -> None:
+    from rlvr_fast.report import evidence_tables
+    from rlvr_fast.report.sentences import ceiling_sentence
+
+    comparison = compare_runs(*pair)
+    table = evidence_tables.reweighting_table(comparison)
+    for group, row in zip(comparison.groups, table.rows, strict=True):
+        solved = comparison.base.num_correct[group.members] > 0
+        assert row["ceiling"] == pytest.approx(float(solved.mean()))
+    assert f"{table.rows[0]['ceiling']:.1%}" in ceiling_sentence(comparison)
