@@ -44,13 +44,13 @@ SECTIONS = {
 # What falls short, what was tried, and what limits it; figures measured as the section's own.
 NOTES = {
     "token_stats": (
-        "bfloat16 falls short of 80x PyTorch: a call reads 311 MB in 10.1 ms, 77 % of the bandwidth "
-        "measured in the same run, and 80x (9.3 ms) would need 83 %. Tried, in logits a second: "
+        "bfloat16 falls short of 80x PyTorch: a call reads 311 MB in 10.1 ms, 77 % of the read "
+        "bandwidth of the same run, and 80x (9.3 ms) would need 83 %. Tried, in logits a second: "
         "four vectors folded stage by stage, so that their chains of dependent operations overlap "
         "(no gain); larger blocks and masks counted by scalar units (6.1 G to 7.1 G on one core); "
         "the next lines prefetched a page ahead (11.8 G to 13.1 G on two); a guessed reference "
-        "instead of a search of each split's first block (8.8 G on one, 15.4 G on two). Timed alone "
-        "and not between PyTorch's runs, a call takes 9.4 ms. Float32 reads at the full bandwidth."
+        "instead of a search of each split's first block (8.8 G on one, 15.4 G on two). Timed "
+        "alone, not between PyTorch's runs, a call takes 9.4 ms. Float32 reads at full bandwidth."
     ),
     "scorer": (
         "The speed falls short of 1.5x: 78 % of the Scorer's time are float32 matrix products and "
