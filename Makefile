@@ -14,11 +14,12 @@ PIP     = $(BIN)/pip install -q --disable-pip-version-check -c requirements/cons
 demo: $(VENV)/.package
 	$(BIN)/rlvr-fast demo --out demo
 
+# The environment's own CMake first: Debian's does not know that a newer nvcc has C++20.
 test: $(VENV)/.dev
-	$(BIN)/python -m pytest
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
 
 check: $(VENV)/.dev lint
-	$(BIN)/python -m pytest -m "not slow" -n 2
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m "not slow" -n 2
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

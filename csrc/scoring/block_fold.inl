@@ -7,7 +7,7 @@
 // max(a, b) and min(a, b) that give b where either is nan, greater(a, b) -> Mask,
 // exp2 for exponents in [kLowestExponent, 63] and nan, and Count with add_where.
 // Every V has 16 lanes and the same operations in the same order, so that those with a fused
-// multiply-add agree bitwise.
+// multiply-add agree to the last bit or so.
 
 constexpr int kLanes = 16;
 constexpr int kUnroll = 4;

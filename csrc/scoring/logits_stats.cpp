@@ -13,6 +13,13 @@ namespace {
 // overflow; the block is then folded again from its own maximum. A whole block of the reference's
 // own size sums to 2^12.
 constexpr float kReferenceTooLow = 0x1p20f;
+// Mean exponent, in units above the reference, that a block may have: float32 keeps it to about
+// 1e-6 of itself, and that is the entropy's error.
+constexpr float kMeanTooHigh = 2.0f;
+
+bool well_chosen(float sum, float weighted) {
+  return sum <= kReferenceTooLow && weighted <= kMeanTooHigh * sum;
+}
 
 // Logits that a task should fold before it is worth a thread's while.
 constexpr std::int64_t kTaskLogits = 1 << 16;
@@ -69,7 +76,7 @@ void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, T
                                  transform.units_per_logit);
     if (usable(guess.shift)) {
       const BlockSums sums = folds.fold(x + start, size, transform, guess.reference, threshold);
-      if (sums.sum <= kReferenceTooLow) {
+      if (well_chosen(sums.sum, sums.weighted)) {
         state = merge(state, state_of(sums, guess.shift));
         continue;
       }
@@ -327,7 +334,7 @@ void fold_pair_columns(DivergenceState<double>& state, const float* p, const flo
       const Anchor at_q = Anchor::of_shift(state.q.shift);
       const PairSums sums = folds.fold_pair(p + start, q + start, size, transform, transform,
                                             at_p.reference, at_q.reference);
-      if (sums.sum_p <= kReferenceTooLow && sums.sum_q <= kReferenceTooLow) {
+      if (well_chosen(sums.sum_p, sums.weighted_p) && well_chosen(sums.sum_q, sums.weighted_q)) {
         add(sums, at_p.shift, at_q.shift);
         continue;
       }
