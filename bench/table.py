@@ -45,8 +45,8 @@ SECTIONS = {
 NOTES = {
     "token_stats": (
         "The ratio to PyTorch moves with the machine: 73x (10.1 ms against 741 ms) in the quietest "
-        "run, before a last change of accuracy, and more where PyTorch is slowed; 80x is not safely "
-        "met, and 9.3 ms would take 83 % of the read bandwidth. Tried, in logits a second: "
+        "run, before a last change of accuracy, and more where PyTorch is slowed; 80x is not "
+        "safely met, and 9.3 ms would take 83 % of the read bandwidth. Tried, in logits a second: "
         "four vectors folded stage by stage, so that their chains of dependent operations overlap "
         "(no gain); larger blocks and masks counted by scalar units (6.1 G to 7.1 G on one core); "
         "the next lines prefetched a page ahead (11.8 G to 13.1 G on two); a guessed reference "

@@ -424,7 +424,7 @@ def _done(run: Any, what: str, *, json: bool) -> None:
 def main() -> None:
     """Entry point of `rlvr-fast`."""
     try:
-        app()
+        app(prog_name="rlvr-fast")
     except (InvalidInputError, MissingDependencyError) as problem:
         console.error(str(problem))
         sys.exit(2)
