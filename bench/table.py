@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+
+import layouts
 
 HERE = Path(__file__).resolve().parent
 
@@ -36,7 +37,8 @@ SECTIONS = {
     "report": ("Report", "2000 problems x 2 models x 1024 samples (`bench_report.py`)."),
     "coverage": (
         "Coverage of the intervals",
-        "Measured on models whose answers are known (`coverage.py`); see docs/statistics.md.",
+        "Measured on models whose answers are known (`coverage.py`): the share of intervals that "
+        "hold the truth, unless the line says what else is counted; see docs/statistics.md.",
     ),
     "gpu": ("CUDA kernels", "`make gpu`; see docs/cuda.md."),
 }
@@ -86,40 +88,6 @@ GPU_TARGETS = (
     ("workspace", "at most 256 MB at any N"),
 )
 
-_APART = {"what", "target", "met", "median_s", "min_s", "max_s", "rounds"}
-
-
-def number(value: Any) -> str:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:,}"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-
-
-def seconds(value: float) -> str:
-    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
-
-
-def flat(value: Any) -> str:
-    """A figure, or several of one kind by name."""
-    if isinstance(value, dict):
-        return ", ".join(f"{key.replace('_', ' ')} {flat(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return " to ".join(number(item) for item in value)
-    return number(value)
-
-
-def figures(row: dict[str, Any]) -> str:
-    shown = []
-    if "median_s" in row:
-        spread = f"{seconds(row['min_s'])} to {seconds(row['max_s'])}" if "min_s" in row else ""
-        shown.append(f"**{seconds(row['median_s'])}** ({spread})")
-    for key, value in row.items():
-        if key not in _APART and value is not None:
-            shown.append(f"{key.replace('_', ' ')} {flat(value)}")
-    return "; ".join(shown)
-
 
 def section(name: str) -> list[str]:
     title, text = SECTIONS[name]
@@ -141,11 +109,11 @@ def section(name: str) -> list[str]:
         if package in value["versions"]
     )
     lines += [f"{where}; {value['date'][:10]}; commit {value['commit']}; {packages}.", ""]
-    lines += ["| what | measured | target | met |", "|---|---|---|---|"]
-    for row in value["rows"]:
-        met = {True: "yes", False: "**no**", None: ""}[row.get("met")]
-        cells = [str(row.get("what", "")), figures(row), flat(row.get("target", "")), met]
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    rows = value["rows"]
+    if name == "coverage":
+        lines += layouts.coverage(rows)
+    else:
+        lines += layouts.plain(layouts.COLUMNS.get(name) or layouts.every_figure(rows), rows)
     if name in NOTES:
         lines += ["", NOTES[name]]
     return [*lines, ""]

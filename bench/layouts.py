@@ -1,0 +1,194 @@
+"""The columns of each section of bench/README.md, and how a figure is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+Row = dict[str, Any]
+Column = tuple[str, Callable[[Row], str]]
+
+
+def number(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def seconds(value: float) -> str:
+    return f"{value * 1e3:.3g} ms" if value < 1 else f"{value:.3g} s"
+
+
+def spread(row: Row) -> str:
+    """Median (smallest to largest), from whatever unit the row has."""
+    if "median_s" in row:
+        return f"{seconds(row['median_s'])} ({seconds(row['min_s'])} to {seconds(row['max_s'])})"
+    if "median_ms" in row:
+        low, high = row["spread_ms"]
+        return f"{row['median_ms']:.3g} ms ({low:.3g} to {high:.3g})"
+    for key in ("seconds", "wall_s"):
+        if key in row:
+            return seconds(row[key])
+    return ""
+
+
+def figure(key: str, unit: str = "", factor: float = 1.0) -> Callable[[Row], str]:
+    """A figure of the row, nothing where the row has none."""
+
+    def show(row: Row) -> str:
+        value = row.get(key)
+        return "" if value is None else number(value * factor if factor != 1.0 else value) + unit
+
+    return show
+
+
+def pair(key: str, first: str, second: str, unit: str = "") -> Callable[[Row], str]:
+    def show(row: Row) -> str:
+        values = row.get(key)
+        return "" if values is None else f"{number(values[first])} / {number(values[second])}{unit}"
+
+    return show
+
+
+def share(key: str) -> Callable[[Row], str]:
+    return figure(key, " %", 100.0)
+
+
+WHAT: Column = ("what", lambda row: str(row["what"]))
+TIME: Column = ("time", spread)
+TIMES = "x"
+
+# A section without an entry shows every figure.
+COLUMNS: dict[str, tuple[Column, ...]] = {
+    "demo": (WHAT, TIME, ("largest process", figure("largest_process_gb", " GB"))),
+    "token_stats": (
+        WHAT,
+        TIME,
+        ("GB/s", figure("gigabytes_per_s")),
+        ("of read bandwidth", share("share_of_read_bandwidth")),
+        ("PyTorch", figure("torch_median_ms", " ms")),
+        ("faster", figure("times_faster_than_torch", TIMES)),
+        ("worst error log-prob / entropy", pair("worst_error", "logprob", "entropy")),
+        ("extra memory", figure("extra_memory_mb", " MB")),
+    ),
+    "scorer": (
+        WHAT,
+        ("tokens/s", figure("tokens_per_s")),
+        ("transformers", figure("transformers_tokens_per_s")),
+        ("faster", figure("times_faster", TIMES)),
+        (
+            "extra memory, ours / theirs",
+            pair("extra_memory_mb", "rlvr_fast", "transformers", " MB"),
+        ),
+        (
+            "largest difference, log-prob sum / entropy",
+            pair("largest_difference", "logprob_sum", "entropy"),
+        ),
+    ),
+    "answers": (
+        WHAT,
+        TIME,
+        ("text a row", figure("bytes_each", " B")),
+        ("GB/s of text", figure("gigabytes_per_s")),
+        ("of polars' speed", figure("times_polars", TIMES)),
+        ("bytes a group", figure("bytes_per_group")),
+    ),
+    "grading": (
+        WHAT,
+        TIME,
+        ("processor", figure("processor_seconds", " s")),
+        ("completions", figure("completions")),
+        ("distinct pairs", figure("distinct_pairs")),
+        ("decided by form", share("share_by_canonical_form")),
+        ("pairs also given to Math-Verify", figure("distinct_pairs_compared")),
+        ("disagreements", figure("disagreements")),
+        ("of Math-Verify's speed", figure("times_math_verify_by_processor_time", TIMES)),
+        ("peak memory", figure("peak_memory_mib", " MiB")),
+        ("load average", figure("load_average")),
+    ),
+    "sampling": (
+        WHAT,
+        TIME,
+        ("tokens/s", figure("tokens_per_s")),
+        ("of generate's speed", figure("ratio_to_generate", TIMES)),
+        ("draws/s", lambda row: figure("draws_per_s")(row) or figure("keys_per_s")(row)),
+    ),
+    "pass_at_k": (
+        WHAT,
+        TIME,
+        ("extra memory", figure("extra_mb", " MB")),
+        ("worst error", figure("worst_error")),
+        ("than product form", figure("times_faster_than_product_form", TIMES)),
+    ),
+    "report": (
+        WHAT,
+        TIME,
+        ("page", figure("page_mb", " MB")),
+        ("extra memory", figure("extra_mb", " MB")),
+    ),
+}
+
+
+def every_figure(rows: list[Row]) -> tuple[Column, ...]:
+    """Columns for results that COLUMNS does not lay out."""
+    keys = dict.fromkeys(key for row in rows for key in row)
+    shown = [key for key in keys if key not in ("what", "target", "met")]
+    return (WHAT, *((key.replace("_", " "), figure(key)) for key in shown))
+
+
+def said(value: Any) -> str:
+    """A target as words: several limits are named."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key.replace('_', ' ')} {number(v)}" for key, v in value.items())
+    return number(value)
+
+
+def table(heads: list[str], body: list[list[str]]) -> list[str]:
+    lines = [heads, ["---"] * len(heads), *body]
+    return ["| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines]
+
+
+def plain(columns: tuple[Column, ...], rows: list[Row]) -> list[str]:
+    """A line a row; columns that no row fills are left out."""
+    shown = [(head, [show(row) for row in rows]) for head, show in columns]
+    if any("target" in row for row in rows):
+        met = {True: "yes", False: "**no**", None: ""}
+        shown.append(("target", [said(row.get("target", "")) for row in rows]))
+        shown.append(("met", [met[row.get("met")] for row in rows]))
+    shown = [(head, cells) for head, cells in shown if any(cells)]
+    return table(
+        [head for head, _ in shown],
+        [list(line) for line in zip(*(c for _, c in shown), strict=True)],
+    )
+
+
+def coverage(rows: list[Row]) -> list[str]:
+    """A table for each scenario: a line for each interval, a column for each size of sample."""
+    lines: list[str] = []
+    for scenario in dict.fromkeys(row["scenario"] for row in rows):
+        own = [row for row in rows if row["scenario"] == scenario]
+        # Whatever else sets the rows of a scenario apart names the column.
+        sizes = dict.fromkeys(_size(row) for row in own)
+        cells = {(row["what"], _size(row)): f"{row['rate']:.3f}" for row in own}
+        error = max(row["standard_error"] for row in own)
+        repeated = max(row["repetitions"] for row in own)
+        lines += [
+            f"**{scenario}** ({number(repeated)} repetitions, standard errors up to {error:.2g})",
+            "",
+            *table(
+                ["rate", *sizes],
+                [
+                    [what, *(cells.get((what, size), "") for size in sizes)]
+                    for what in dict.fromkeys(row["what"] for row in own)
+                ],
+            ),
+            "",
+        ]
+    return lines[:-1]
+
+
+def _size(row: Row) -> str:
+    named = (("n", "n = "), ("problems", "problems: "))
+    return ", ".join(f"{text}{number(row[key])}" for key, text in named if key in row)
