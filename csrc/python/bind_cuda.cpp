@@ -97,11 +97,11 @@ void fused_target_logits(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix&
   cuda::fused_target_logits(hidden, gathered, at<float>(out), cluster, device);
 }
 
-void fused_fold(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& weight,
+void fused_fold(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& weight, Address targets,
                 Address target_logits, const cuda::RowOptions& options, Address states, int cluster,
                 const cuda::Device& device) {
-  cuda::fused_fold(hidden, weight, at<const float>(target_logits), options, at<void>(states),
-                   cluster, device);
+  cuda::fused_fold(hidden, weight, at<const std::int64_t>(targets), at<const float>(target_logits),
+                   options, at<void>(states), cluster, device);
 }
 
 void fold_pair(const cuda::LogitRows& tile_p, const cuda::LogitRows& tile_q,
@@ -176,8 +176,9 @@ void bind_cuda(py::module_& m) {
         "Is this a GPU that the fused path is compiled for (sm_90a)?");
   c.def("fused_target_logits", &fused_target_logits, py::arg("hidden"), py::arg("gathered"),
         py::arg("out"), py::arg("cluster"), py::arg("device"));
-  c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("target_logits"),
-        py::arg("options"), py::arg("states"), py::arg("cluster"), py::arg("device"));
+  c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),
+        py::arg("target_logits"), py::arg("options"), py::arg("states"), py::arg("cluster"),
+        py::arg("device"));
   c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"));
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),
         py::arg("vocabulary"), py::arg("options_p"), py::arg("options_q"), py::arg("states"),

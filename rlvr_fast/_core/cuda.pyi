@@ -148,6 +148,7 @@ def fold_tile(
 def fused_fold(
     hidden: HalfMatrix,
     weight: HalfMatrix,
+    targets: typing.SupportsInt | typing.SupportsIndex,
     target_logits: typing.SupportsInt | typing.SupportsIndex,
     options: RowOptions,
     states: typing.SupportsInt | typing.SupportsIndex,

@@ -213,8 +213,8 @@ def _fused_token_stats(
         )  # fmt: skip
         states = _bytes(_core.cuda.tile_states_bytes(rows, vocabulary), device)
         _core.cuda.fused_fold(
-            block, _half_matrix(weight), target_logits.data_ptr(), options, states.data_ptr(),
-            FUSED_CLUSTER, _device(device),
+            block, _half_matrix(weight), wanted.data_ptr(), target_logits.data_ptr(), options,
+            states.data_ptr(), FUSED_CLUSTER, _device(device),
         )  # fmt: skip
         _core.cuda.finish_tiles(
             states.data_ptr(), rows, vocabulary, wanted.data_ptr(), target_logits.data_ptr(),

@@ -11,9 +11,9 @@
 #include <vector>
 
 #include "common/error.hpp"
+#include "scoring/cuda/device/fused_work.cuh"
 #include "scoring/cuda/device/nucleus.cuh"
 #include "scoring/cuda/device/pair_fold.cuh"
-#include "scoring/cuda/device/register_fold.cuh"
 #include "scoring/cuda/launch.hpp"
 
 namespace rlvr::cuda {
@@ -289,24 +289,29 @@ void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, f
   for (std::int64_t row = 0; row < hidden.rows; ++row) out[row] = dot(hidden, row, gathered, row);
 }
 
+namespace {
+
 // One warpgroup's 64 rows at a time, in the layout of its registers.
-void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float* target_logits,
-                const RowOptions& options, void* states, int, const Device&) {
-  auto* partials = static_cast<PartialState*>(states);
-  const std::int64_t segments = segments_of(weight.rows);
-  for (std::int64_t first_row = 0; first_row < hidden.rows; first_row += 64) {
+template <bool kPlain>
+void fold_fragments(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work) {
+  constexpr int kColumns = 256;
+  constexpr int kFragment = kColumns / 2;
+  const std::int64_t segments = segments_of(work.columns);
+  for (std::int64_t first_row = 0; first_row < work.rows; first_row += 64) {
     for (std::int64_t segment = 0; segment < segments; ++segment) {
-      std::vector<RowFold> folds(2 * 128);
-      for (RowFold& fold : folds) fold.clear();
+      std::vector<FusedRow> rows(2 * 128);
+      for (int thread = 0; thread < 128; ++thread) {
+        for (int half = 0; half < 2; ++half) {
+          rows[2 * thread + half].begin<kPlain>(work, first_row + fragment_row(thread, half));
+        }
+      }
       const std::int64_t begin = segment * kTileColumns;
-      const std::int64_t end = std::min(begin + kTileColumns, weight.rows);
-      for (std::int64_t column = begin; column < end; column += kFragmentColumns) {
-        std::vector<float> tile(64 * kFragmentColumns);
+      const std::int64_t end = std::min(begin + kTileColumns, work.columns);
+      for (std::int64_t column = begin; column < end; column += kColumns) {
+        std::vector<float> tile(64 * kColumns);
         for (int r = 0; r < 64; ++r) {
-          for (int c = 0; c < kFragmentColumns; ++c) {
-            tile[r * kFragmentColumns + c] = column + c < weight.rows
-                                                 ? dot(hidden, first_row + r, weight, column + c)
-                                                 : negative_infinity();
+          for (int c = 0; c < kColumns; ++c) {
+            tile[r * kColumns + c] = dot(hidden, first_row + r, weight, column + c);
           }
         }
         for (int thread = 0; thread < 128; ++thread) {
@@ -315,42 +320,59 @@ void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float*
             for (int pair = 0; pair < kFragment / 4; ++pair) {
               for (int element = 0; element < 2; ++element) {
                 fragment[fragment_index(half, pair, element)] =
-                    tile[fragment_row(thread, half) * kFragmentColumns +
+                    tile[fragment_row(thread, half) * kColumns +
                          fragment_column(thread, pair, element)];
               }
             }
           }
-          const auto row_values = [&](int half) {
-            const std::int64_t row =
-                std::min(first_row + fragment_row(thread, half), hidden.rows - 1);
-            return std::pair(units_of(temperature_of(options, row)), target_logits[row]);
-          };
-          const auto [units_0, target_0] = row_values(0);
-          const auto [units_1, target_1] = row_values(1);
-          folds[2 * thread].push<0>(fragment, units_0, target_0);
-          folds[2 * thread + 1].push<1>(fragment, units_1, target_1);
+          make_logits<kPlain>(fragment, thread, column, work.columns, work.transform);
+          FusedRow* both = &rows[2 * thread];
+          both[0].fold.push<0, kPlain>(fragment, both[0].units, both[0].target_logit,
+                                       work.transform);
+          both[1].fold.push<1, kPlain>(fragment, both[1].units, both[1].target_logit,
+                                       work.transform);
         }
       }
       for (int quad = 0; quad < 32; ++quad) {
         for (int half = 0; half < 2; ++half) {
           const std::int64_t row = first_row + fragment_row(quad * 4, half);
-          if (row >= hidden.rows) continue;
-          const float units = units_of(temperature_of(options, row));
+          if (row >= work.rows) continue;
+          const float units = rows[2 * quad * 4 + half].units;
           float most = negative_infinity();
-          for (int t = 0; t < 4; ++t) most = larger(most, folds[2 * (quad * 4 + t) + half].largest);
           Sums sums[4];
           for (int t = 0; t < 4; ++t) {
-            RowFold& fold = folds[2 * (quad * 4 + t) + half];
+            most = larger(most, rows[2 * (quad * 4 + t) + half].fold.largest);
+          }
+          for (int t = 0; t < 4; ++t) {
+            RowFold& fold = rows[2 * (quad * 4 + t) + half].fold;
             fold.move_to(most, units);
             sums[t] = fold.sums;
           }
-          RowFold total = folds[2 * quad * 4 + half];
+          RowFold total = rows[2 * quad * 4 + half].fold;
           total.sums = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-          partials[row * segments + segment] = make_partial(total, units);
+          work.states[row * segments + segment] = make_partial(total, units);
         }
       }
     }
   }
+}
+
+}  // namespace
+
+void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
+                const float* target_logits, const RowOptions& options, void* states, int,
+                const Device&) {
+  Work work = {};
+  work.rows = hidden.rows;
+  work.columns = weight.rows;
+  work.depth = hidden.columns;
+  work.targets = targets;
+  work.stored_targets = target_logits;
+  work.temperatures = {options.temperatures, options.temperature};
+  work.transform = transform_of(options);
+  work.states = static_cast<PartialState*>(states);
+  const auto call = work.transform.plain() ? fold_fragments<true> : fold_fragments<false>;
+  call(hidden, weight, work);
 }
 
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns) {

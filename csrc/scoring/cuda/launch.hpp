@@ -114,8 +114,9 @@ bool fused_supported(int device);
 // it.
 void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out,
                          int cluster, const Device& device);
-void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const float* target_logits,
-                const RowOptions& options, void* states, int cluster, const Device& device);
+void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
+                const float* target_logits, const RowOptions& options, void* states, int cluster,
+                const Device& device);
 
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,

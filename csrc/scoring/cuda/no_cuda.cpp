@@ -43,8 +43,8 @@ bool fused_supported(int) { not_built(); }
 void fused_target_logits(const HalfMatrix&, const HalfMatrix&, float*, int, const Device&) {
   not_built();
 }
-void fused_fold(const HalfMatrix&, const HalfMatrix&, const float*, const RowOptions&, void*, int,
-                const Device&) {
+void fused_fold(const HalfMatrix&, const HalfMatrix&, const std::int64_t*, const float*,
+                const RowOptions&, void*, int, const Device&) {
   not_built();
 }
 

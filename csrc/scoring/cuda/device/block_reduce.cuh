@@ -1,10 +1,9 @@
 // Reductions of a block in one fixed order: a butterfly over the lanes of each warp, then the warps
-// from first to last. tests/cuda/emulation.hpp does the same with arrays.
+// from first to last. tests/cuda/emulation.cpp does the same with arrays.
 #pragma once
 
-#include <cuda_runtime.h>
-
 #include "scoring/cuda/device/pair_fold.cuh"
+#include "scoring/cuda/device/register_fold.cuh"
 
 namespace rlvr::cuda {
 
@@ -47,12 +46,12 @@ __device__ __forceinline__ DivergenceState<double> exchange(const DivergenceStat
 // The largest value of the block, in every thread. `shared` holds one float a warp.
 template <int kThreads>
 __device__ __forceinline__ float block_max(float value, float* shared) {
-#pragma unroll
+  RLVR_UNROLL
   for (int mask = 16; mask > 0; mask /= 2) value = larger(value, exchange(value, mask));
   if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
   float most = shared[0];
-#pragma unroll
+  RLVR_UNROLL
   for (int w = 1; w < kThreads / 32; ++w) most = larger(most, shared[w]);
   return most;
 }
@@ -60,7 +59,7 @@ __device__ __forceinline__ float block_max(float value, float* shared) {
 // The sum over the block, in thread 0. `shared` holds one value a warp.
 template <int kThreads, typename Values>
 __device__ __forceinline__ Values block_sum(Values value, Values* shared) {
-#pragma unroll
+  RLVR_UNROLL
   for (int mask = 16; mask > 0; mask /= 2) value = value + exchange(value, mask);
   if (threadIdx.x % 32 == 0) shared[threadIdx.x / 32] = value;
   __syncthreads();
@@ -70,6 +69,16 @@ __device__ __forceinline__ Values block_sum(Values value, Values* shared) {
   return value;
 }
 
+// The four threads of a row of a fragment agree on the largest logit, and add up in a fixed order.
+__device__ __forceinline__ void merge_quad(RowFold& row, float units) {
+  float most = row.largest;
+  most = larger(most, exchange(most, 1));
+  most = larger(most, exchange(most, 2));
+  row.move_to(most, units);
+  RLVR_UNROLL
+  for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
+}
+
 // A row's segments by one warp: lane l merges segments l, l + 32, ... in order, then a butterfly.
 template <typename State, typename Partial>
 __device__ __forceinline__ State merge_segments(const Partial* partials, int segments) {
@@ -77,7 +86,7 @@ __device__ __forceinline__ State merge_segments(const Partial* partials, int seg
   for (int s = static_cast<int>(threadIdx.x % 32); s < segments; s += 32) {
     state = merge(state, widened(partials[s]));
   }
-#pragma unroll
+  RLVR_UNROLL
   for (int mask = 16; mask > 0; mask /= 2) state = merge(state, exchange(state, mask));
   return state;
 }

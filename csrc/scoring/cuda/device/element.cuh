@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "math/online_softmax.hpp"
+#include "scoring/cuda/device/target.cuh"
 
 #if defined(__CUDACC__)
 #include <cuda_fp16.h>
@@ -138,12 +139,12 @@ RLVR_HD Word<T> load_word(const T* row, std::int64_t first, std::int64_t end, in
 #if defined(__CUDA_ARCH__)
   if (whole && bytes == 4) {
     const auto* quads = reinterpret_cast<const unsigned int*>(row + first);
-#pragma unroll
+    RLVR_UNROLL
     for (int q = 0; q < 4; ++q) word.quads[q] = __ldg(quads + q);
     return word;
   }
-#pragma unroll
 #endif
+  RLVR_UNROLL
   for (int q = 0; q < 4; ++q) word.quads[q] = partial_quad(row, first + q * kPerQuad, end);
   return word;
 }

@@ -1,13 +1,29 @@
 // The instructions of Hopper that C++ has no name for: barriers in shared memory, the tensor copy
 // engine, warpgroup products. One wrapper an instruction; PTX ISA 8.0 and later.
+// A host build brings the same names in machine/hopper.hpp (see target.cuh).
+//
+// RLVR_HOPPER: the instructions are there, in this pass of the compiler.
 #pragma once
-
-#include <cuda.h>
-#include <cuda_runtime.h>
 
 #include <cstdint>
 
+#include "scoring/cuda/device/target.cuh"
+
+#if defined(RLVR_HOST_MACHINE)
+#include <machine/hopper.hpp>
+#define RLVR_HOPPER
+#else
+
+#include <cuda.h>
+
+namespace rlvr::cuda::hopper {
+
+using TensorMap = CUtensorMap;
+
+}  // namespace rlvr::cuda::hopper
+
 #if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+#define RLVR_HOPPER
 
 namespace rlvr::cuda::hopper {
 
@@ -70,12 +86,12 @@ __device__ __forceinline__ std::uint32_t cluster_rank() {
   return rank;
 }
 
-__device__ __forceinline__ void prefetch_map(const CUtensorMap* map) {
+__device__ __forceinline__ void prefetch_map(const TensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<std::uint64_t>(map)) : "memory");
 }
 
 // A box of a row-major matrix, from (row, column) on; what lies outside arrives as zeros.
-__device__ __forceinline__ void copy_box(const CUtensorMap* map, std::uint64_t* barrier,
+__device__ __forceinline__ void copy_box(const TensorMap* map, std::uint64_t* barrier,
                                          void* destination, int column, int row) {
   asm volatile(
       "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes"
@@ -85,7 +101,7 @@ __device__ __forceinline__ void copy_box(const CUtensorMap* map, std::uint64_t* 
 }
 
 // The same to every block of `mask`, at the same place in its shared memory and barrier.
-__device__ __forceinline__ void copy_box_to(const CUtensorMap* map, std::uint64_t* barrier,
+__device__ __forceinline__ void copy_box_to(const TensorMap* map, std::uint64_t* barrier,
                                             void* destination, int column, int row,
                                             std::uint16_t mask) {
   asm volatile(
@@ -198,4 +214,5 @@ __device__ __forceinline__ void multiply_float16(float (&d)[128], std::uint64_t 
 
 }  // namespace rlvr::cuda::hopper
 
+#endif
 #endif

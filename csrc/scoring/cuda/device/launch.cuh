@@ -6,6 +6,7 @@
 #include <string>
 
 #include "common/error.hpp"
+#include "scoring/cuda/device/rows.cuh"
 #include "scoring/cuda/device/segment_fold.cuh"
 #include "scoring/cuda/launch.hpp"
 
@@ -44,32 +45,6 @@ void launch(const char* name, void (*kernel)(Parameters...), std::int64_t blocks
 inline LogitTransform transform_of(const RowOptions& options) {
   return {options.bias, options.scale, options.softcap};
 }
-
-// One row's temperature.
-struct Temperatures {
-  const float* each;
-  float all;
-  RLVR_HD double operator()(std::int64_t row) const {
-    return static_cast<double>(each == nullptr ? all : each[row]);
-  }
-};
-
-RLVR_HD std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-
-// Rows as a kernel sees them.
-template <typename T>
-struct Rows {
-  const T* data;
-  std::int64_t columns;
-  std::int64_t inner_rows;
-  std::int64_t outer_stride;
-  std::int64_t row_stride;
-
-  RLVR_HD const T* row(std::int64_t index) const {
-    const std::int64_t outer = index / inner_rows;
-    return data + outer * outer_stride + (index - outer * inner_rows) * row_stride;
-  }
-};
 
 template <typename T>
 Rows<T> rows_of(const LogitRows& logits) {

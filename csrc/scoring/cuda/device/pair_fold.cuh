@@ -46,13 +46,9 @@ RLVR_HD PairSums fold_pair_slice(const Slice<float, kThreads>& p, const Slice<fl
                                  const LogitTransform& transform_q, std::int64_t offset,
                                  std::int64_t end) {
   PairSums sums;
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+  RLVR_UNROLL
   for (int w = 0; w < kWords; ++w) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    RLVR_UNROLL
     for (int i = 0; i < Word<float>::kElements; ++i) {
       float z_p = p.template logit<kPlain>(w, i, transform_p, offset, end);
       float z_q = q.template logit<kPlain>(w, i, transform_q, offset, end);

@@ -1,18 +1,15 @@
 // The fold of an accumulator tile that lies in registers, and where its elements are: the epilogue
-// of the fused product. Runs on the host too (tests/cuda/emulation.cpp).
+// of the fused products. Runs on the host too (tests/cuda/emulation.cpp).
 //
-// A thread of a warpgroup holds, of a 64 x 256 tile, two rows and 64 columns of each (PTX ISA,
-// "wgmma.mma_async", register fragment D of .m64nNk16).
+// A warp holds 16 rows of a tile, a thread two of them and a quarter of their columns: PTX ISA,
+// "wgmma.mma_async", register fragment D of .m64nNk16, and "mma.m16n8k16", fragment C, are alike.
 #pragma once
 
 #include "scoring/cuda/device/segment_fold.cuh"
 
 namespace rlvr::cuda {
 
-inline constexpr int kFragmentColumns = 256;
-inline constexpr int kFragment = kFragmentColumns / 2;  // accumulators a thread: 2 rows x 64
-
-// Row of the 64-row tile that a thread's upper (half 0) or lower (half 1) accumulators belong to.
+// Row of the tile that a thread's upper (half 0) or lower (half 1) accumulators belong to.
 RLVR_HD int fragment_row(int thread, int half) {
   return (thread / 32) * 16 + (thread % 32) / 4 + 8 * half;
 }
@@ -21,6 +18,30 @@ RLVR_HD int fragment_column(int thread, int pair, int element) {
 }
 RLVR_HD constexpr int fragment_index(int half, int pair, int element) {
   return pair * 4 + half * 2 + element;
+}
+
+// Makes logits of a fragment of products, whose first column is `column` of the vocabulary: bias
+// and scale (the softcap comes later), and -inf at or past its end, where zeros have arrived.
+template <bool kPlain, int kSize>
+RLVR_HD void make_logits(float (&fragment)[kSize], int thread, std::int64_t column,
+                         std::int64_t columns, const LogitTransform& transform) {
+  const bool whole = column + kSize * 2 <= columns;
+  if (kPlain && whole) return;
+  RLVR_UNROLL
+  for (int pair = 0; pair < kSize / 4; ++pair) {
+    RLVR_UNROLL
+    for (int element = 0; element < 2; ++element) {
+      const std::int64_t c = column + fragment_column(thread, pair, element);
+      float& upper = fragment[fragment_index(0, pair, element)];
+      float& lower = fragment[fragment_index(1, pair, element)];
+      if (c >= columns) {
+        upper = lower = negative_infinity();
+      } else if (!kPlain) {
+        upper = transform.uncapped(upper, c);
+        lower = transform.uncapped(lower, c);
+      }
+    }
+  }
 }
 
 // A row's running sums, relative to the largest logit seen by this thread.
@@ -45,29 +66,25 @@ struct RowFold {
     largest = reference;
   }
 
-  // One half of a fragment: 64 columns of one row.
-  template <int kHalf>
-  RLVR_HD void push(const float (&fragment)[kFragment], float units, float target_logit) {
+  // One half of a fragment: a quarter of the columns of one row. target_logit is not capped.
+  template <int kHalf, bool kPlain, int kSize>
+  RLVR_HD void push(const float (&fragment)[kSize], float units, float target_logit,
+                    const LogitTransform& transform) {
     float most = negative_infinity();
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
-    for (int pair = 0; pair < kFragment / 4; ++pair) {
+    RLVR_UNROLL
+    for (int pair = 0; pair < kSize / 4; ++pair) {
       most = larger(most, larger(fragment[fragment_index(kHalf, pair, 0)],
                                  fragment[fragment_index(kHalf, pair, 1)]));
     }
-    move_to(most, units);
+    // The softcap keeps the order of logits.
+    move_to(kPlain ? most : transform.capped(most), units);
     const float reference = largest == negative_infinity() ? 0.0f : largest;
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
-    for (int pair = 0; pair < kFragment / 4; ++pair) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    RLVR_UNROLL
+    for (int pair = 0; pair < kSize / 4; ++pair) {
+      RLVR_UNROLL
       for (int element = 0; element < 2; ++element) {
         const float z = fragment[fragment_index(kHalf, pair, element)];
-        const float exponent = (z - reference) * units;
+        const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units;
         const float p = fast_exp2(exponent);
         sums.sum += p;
         sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);

@@ -145,17 +145,13 @@ struct Slice {
     // Nearly every segment: one branch for the block, then every load in flight at once.
     if (bytes == 16 && begin + kSegment<T, kThreads> <= end) {
       const T* source = row + first;
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+      RLVR_UNROLL
       for (int w = 0; w < kWords; ++w) {
         words[w] = load_whole_word(source + w * kThreads * Word<T>::kElements);
       }
       return;
     }
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    RLVR_UNROLL
     for (int w = 0; w < kWords; ++w) words[w] = load_word(row, column(w, 0), end, bytes);
   }
 
@@ -163,9 +159,9 @@ struct Slice {
   // the second, in registers that are not there.
   RLVR_HD void refresh() {
 #if defined(__CUDA_ARCH__)
-#pragma unroll
+    RLVR_UNROLL
     for (int w = 0; w < kWords; ++w) {
-#pragma unroll
+      RLVR_UNROLL
       for (int q = 0; q < 4; ++q) asm volatile("" : "+r"(words[w].quads[q]));
     }
 #endif
@@ -188,13 +184,9 @@ struct Slice {
   RLVR_HD float largest(const LogitTransform& transform, std::int64_t offset,
                         std::int64_t end) const {
     float most = negative_infinity();
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    RLVR_UNROLL
     for (int w = 0; w < kWords; ++w) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+      RLVR_UNROLL
       for (int i = 0; i < Word<T>::kElements; ++i) {
         const float z = logit<kPlain>(w, i, transform, offset, end);
         most = larger(most, kPlain ? z : transform.capped(z));
@@ -207,13 +199,9 @@ struct Slice {
   RLVR_HD Sums fold(Exponent exponent_of_logit, float target_logit, const LogitTransform& transform,
                     std::int64_t offset, std::int64_t end) const {
     Sums sums;
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+    RLVR_UNROLL
     for (int w = 0; w < kWords; ++w) {
-#if defined(__CUDA_ARCH__)
-#pragma unroll
-#endif
+      RLVR_UNROLL
       for (int i = 0; i < Word<T>::kElements; ++i) {
         const float z = logit<kPlain>(w, i, transform, offset, end);
         const float exponent = exponent_of_logit(kPlain ? z : transform.capped(z));

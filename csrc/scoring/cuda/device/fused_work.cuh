@@ -1,0 +1,99 @@
+// What the fused kernels share: their arguments, how the work is cut, and a row's values.
+//
+// A unit of work is a block's rows x kTileColumns columns of the vocabulary, and leaves one partial
+// state a row: rows are split by the vocabulary alone, and finish_tiles merges the states. The sum
+// over H runs in steps of 16, in order, and is never split: so the logit of a target, made by the
+// same instructions from gathered rows of the weight (kDiagonal), has the bits of the sweep.
+#pragma once
+
+#include "scoring/cuda/device/register_fold.cuh"
+#include "scoring/cuda/device/rows.cuh"
+#include "scoring/cuda/launch.hpp"
+
+namespace rlvr::cuda {
+
+enum class Job { kFold, kDiagonal };
+
+struct Work {
+  std::int64_t rows;
+  std::int64_t columns;  // of the vocabulary; for kDiagonal, of the gathered weight: the rows
+  std::int64_t depth;    // H
+  const std::int64_t* targets;
+  const float* stored_targets;  // products, before bias, scale and softcap
+  Temperatures temperatures;
+  LogitTransform transform;
+  PartialState* states;
+  float* diagonal;
+};
+
+// Units of groups of `rows` rows; neighbouring units share their columns.
+template <Job kJob>
+struct Units {
+  std::int64_t groups;
+  std::int64_t count;
+
+  RLVR_HD Units(const Work& work, int rows)
+      : groups(ceil_div(work.rows, rows)),
+        count(kJob == Job::kDiagonal ? groups : groups * ceil_div(work.columns, kTileColumns)) {}
+
+  RLVR_HD std::int64_t group(std::int64_t unit) const { return unit % groups; }
+  RLVR_HD std::int64_t segment(std::int64_t unit) const { return unit / groups; }
+};
+
+// Tiles of kColumns columns that a unit of `rows` rows multiplies: of the diagonal the one that
+// crosses these rows.
+template <Job kJob, int kColumns>
+struct TileRange {
+  std::int64_t begin;  // first column
+  std::int64_t count;
+
+  RLVR_HD TileRange(const Units<kJob>& units, std::int64_t unit, int rows, const Work& work) {
+    if (kJob == Job::kDiagonal) {
+      begin = units.group(unit) * rows / kColumns * kColumns;
+      count = 1;
+      return;
+    }
+    begin = units.segment(unit) * kTileColumns;
+    const std::int64_t left = ceil_div(work.columns - begin, kColumns);
+    const std::int64_t most = kTileColumns / kColumns;
+    count = left < most ? left : most;
+  }
+};
+
+// A row in the registers of a thread, and what its logits are compared with.
+struct FusedRow {
+  RowFold fold;
+  float units = 1.0f;
+  float target_logit = 0.0f;  // before the softcap
+
+  template <bool kPlain>
+  RLVR_HD void begin(const Work& work, std::int64_t row) {
+    fold.clear();
+    if (row >= work.rows) return;
+    units = units_of(work.temperatures(row));
+    target_logit = work.stored_targets[row];
+    if (kPlain) return;
+    const std::int64_t target = work.targets[row];
+    if (target >= 0 && target < work.columns) {
+      target_logit = work.transform.uncapped(target_logit, target);
+    }
+  }
+};
+
+// Writes what lies on the diagonal of a fragment whose rows are upper and lower.
+template <int kSize>
+RLVR_HD void store_diagonal(const float (&fragment)[kSize], int thread, std::int64_t column,
+                            std::int64_t upper, std::int64_t lower, const Work& work) {
+  RLVR_UNROLL
+  for (int pair = 0; pair < kSize / 4; ++pair) {
+    RLVR_UNROLL
+    for (int element = 0; element < 2; ++element) {
+      const std::int64_t c = column + fragment_column(thread, pair, element);
+      if (c >= work.rows) continue;
+      if (c == upper) work.diagonal[c] = fragment[fragment_index(0, pair, element)];
+      if (c == lower) work.diagonal[c] = fragment[fragment_index(1, pair, element)];
+    }
+  }
+}
+
+}  // namespace rlvr::cuda
