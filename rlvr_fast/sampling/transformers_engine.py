@@ -17,6 +17,7 @@ from transformers.cache_utils import DynamicCache
 
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
 from rlvr_fast.models import load_causal_lm, local_revision
+from rlvr_fast.products import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
 from rlvr_fast.sampling.threads import run_threads
 from rlvr_fast.sampling.transformers_batch import Batch
@@ -188,14 +189,15 @@ class TransformersEngine:
         self, tokens: torch.Tensor, cache: Any, positions: torch.Tensor, mask: Any
     ) -> torch.Tensor:
         """Logits [rows, vocabulary] after the last of `tokens` [rows, n]."""
-        out = self._model(
-            input_ids=tokens,
-            position_ids=positions,
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
+        with OneDnnLinears():
+            out = self._model(
+                input_ids=tokens,
+                position_ids=positions,
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=True,
+                logits_to_keep=1,
+            )
         logits: torch.Tensor = out.logits[:, -1]
         return logits
 

@@ -14,6 +14,7 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.products import linear
 from rlvr_fast.scoring.inputs import IGNORED
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
@@ -137,7 +138,7 @@ def linear_divergence(
 
 
 class _Product:
-    """hidden weight^T in float32, tile by tile, through buffers that are used again."""
+    """hidden weight^T in float32, tile by tile."""
 
     def __init__(self, weight: torch.Tensor, other: torch.Tensor | None = None) -> None:
         self._weight = weight
@@ -148,7 +149,6 @@ class _Product:
         # A tile of few columns may have more rows.
         self.rows = max(ROWS, min(ROWS * COLUMNS // self._columns, WEIGHT_ELEMENTS // width))
         self._copies = weight.dtype != torch.float32
-        self._tile = torch.empty(0)
         self._single: tuple[torch.Tensor, torch.Tensor] | None = None  # the only tile of a chunk
         self._buffer = torch.empty(0)
 
@@ -172,17 +172,15 @@ class _Product:
         for start in range(0, len(targets), TARGET_ROWS):
             wanted = targets[start : start + TARGET_ROWS]
             rows = self.pad(self._weight, wanted)
-            block = torch.mm(chunk[start : start + len(rows)], rows.t())
+            block = linear(chunk[start : start + len(rows)], rows)
             values[start : start + len(wanted)] = block.diagonal()[: len(wanted)]
         return values
 
     def tiles(self, chunk: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(first column, float32 products of `chunk` with these columns); a tile is soon reused."""
+        """(first column, float32 products of `chunk` with these columns), one at a time."""
         if self._single is not None and self._single[0] is chunk:
             yield 0, self._single[1]
             return
-        if self._tile.numel() < chunk.shape[0] * self._columns:
-            self._tile = torch.empty(chunk.shape[0] * self._columns)
         for first in range(0, len(self._weight), self._columns):
             columns = self._weight[first : first + self._columns]
             count = len(columns)
@@ -190,8 +188,7 @@ class _Product:
                 if not self._buffer.numel():
                     self._buffer = torch.empty(self._columns, self._weight.shape[1])
                 columns = self._buffer[:count].copy_(columns)
-            tile = self._tile[: chunk.shape[0] * count].view(chunk.shape[0], count)
-            torch.mm(chunk, columns.t(), out=tile)
+            tile = linear(chunk, columns)
             if count == len(self._weight):
                 self._single = chunk, tile
             yield first, tile

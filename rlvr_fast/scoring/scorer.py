@@ -12,6 +12,7 @@ import torch
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
+from rlvr_fast.products import OneDnnLinears
 from rlvr_fast.scoring.heads import head_of
 from rlvr_fast.scoring.linear import linear_token_stats
 from rlvr_fast.scoring.results import SequenceScores, TokenStats
@@ -159,9 +160,10 @@ class Scorer:
             dtype = self.model.dtype
             options["attention_mask"] = torch.zeros(seen.shape, dtype=dtype, device=device)
             options["attention_mask"].masked_fill_(~seen, torch.finfo(dtype).min)
-        hidden = self.head.decoder(
-            input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
-        ).last_hidden_state
+        with OneDnnLinears():
+            hidden = self.head.decoder(
+                input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
+            ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
         return linear_token_stats(
             rows,
