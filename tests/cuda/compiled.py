@@ -1,0 +1,96 @@
+"""C++ of the tests, compiled once for each state of its sources."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sysconfig
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CUDA = ROOT / "csrc/scoring/cuda"
+TESTS = ROOT / "tests/cuda"
+FLAGS = [
+    "-std=c++20", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
+    "-Werror", "-Wno-psabi",
+]  # fmt: skip
+# A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
+ON_MACHINE = ["-DRLVR_HOST_MACHINE"]
+MACHINE_INCLUDES = [f"-I{TESTS}", f"-I{TESTS / 'machine/toolkit'}"]
+
+
+def machine_sources() -> list[Path]:
+    """What carries out a kernel."""
+    return sorted((TESTS / "machine").glob("*.cpp"))
+
+
+def linked(
+    name: str,
+    sources: Sequence[Path],
+    *,
+    kernels: Sequence[Path] = (),
+    module: bool = False,
+    include: Sequence[Path] = (),
+) -> Path:
+    """The program, or the Python module, of these sources and kernels; skips without a compiler.
+
+    `include`: folders whose headers come before those of the repository.
+    """
+    compiler = shutil.which("c++") or shutil.which("g++")
+    if compiler is None:
+        pytest.skip("no C++ compiler here")
+    folder = Path(tempfile.gettempdir()) / f"rlvr_fast_compiled_{os.getuid()}"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    includes = [*(f"-I{path}" for path in include), f"-I{ROOT / 'csrc'}", *MACHINE_INCLUDES]
+    if module:
+        import pybind11
+
+        includes += [f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
+    headers = hashlib.sha256()
+    for path in header_files(include):
+        headers.update(path.read_bytes())
+
+    def object_of(source: Path, flags: Sequence[str]) -> Path:
+        command = [compiler, *FLAGS, *flags, *includes]
+        return built(folder, source.stem, ".o", command, [source], headers.hexdigest())
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        objects = [
+            *pool.map(lambda source: object_of(source, ["-c"]), sources),
+            *pool.map(lambda source: object_of(source, [*ON_MACHINE, "-c", "-x", "c++"]), kernels),
+        ]
+    command = [compiler, *(["-shared"] if module else [])]
+    return built(folder, name, ".so" if module else "", command, objects, "")
+
+
+def header_files(more: Sequence[Path]) -> list[Path]:
+    folders = [*more, ROOT / "csrc/common", ROOT / "csrc/math", CUDA, TESTS / "machine"]
+    return sorted(p for f in folders for p in f.rglob("*") if p.suffix in {".h", ".hpp", ".cuh"})
+
+
+def built(
+    folder: Path, name: str, suffix: str, command: list[str], inputs: Sequence[Path], state: str
+) -> Path:
+    """What `command` makes of `inputs`, unless it has been made already."""
+    key = hashlib.sha256("\0".join([*command, state]).encode())
+    for path in inputs:
+        key.update(path.read_bytes())
+    target = folder / f"{name}_{key.hexdigest()[:16]}{suffix}"
+    if target.exists():
+        return target
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        unfinished = Path(scratch) / target.name
+        run = subprocess.run(
+            [*command, *map(str, inputs), "-o", str(unfinished)],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert run.returncode == 0, run.stderr
+        unfinished.replace(target)
+    return target
