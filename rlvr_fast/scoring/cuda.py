@@ -14,8 +14,8 @@ the divergence), a block of hidden states (2048 x H) and a tile of the weight (4
 bfloat16 at H = 4096. `token_stats` takes at most 64 MB.
 
 `RLVR_LINEAR_PATH=fused` takes the kernel that multiplies and folds at once (linear_fused.cu) where
-it can: on sm_90, 16-bit inputs of one type, no bias, softcap or scale. It has not run on a GPU yet,
-so that the default is `portable`.
+it can: on sm_90, 16-bit inputs of one type. It has not run on a GPU yet, so that the default is
+`portable`.
 """
 
 from __future__ import annotations
@@ -132,10 +132,9 @@ def linear_token_stats(
     stats = empty_stats(flat.shape, device)
     if vocabulary == 0:
         raise InvalidInputError("weight must have at least one row, got none")
-    plain = bias is None and not softcap and scale == 1.0
-    if plain and linear_path() == "fused" and fused_fits(hidden, weight):
+    if linear_path() == "fused" and fused_fits(hidden, weight):
         with torch.no_grad(), on(device):
-            _fused_token_stats(hidden, weight, flat, temperature, stats)
+            _fused_token_stats(hidden, weight, flat, temperature, bias, scale, softcap, stats)
         return TokenStats(*(value.reshape(leading) for value in stats))
     with torch.no_grad(), on(device), exact_products(device):
         product = Product(weight, hidden.dtype)
@@ -191,6 +190,9 @@ def _fused_token_stats(
     weight: torch.Tensor,
     targets: torch.Tensor,
     temperature: Any,
+    bias: torch.Tensor | None,
+    scale: float,
+    softcap: float | None,
     stats: TokenStats,
 ) -> None:
     vocabulary, width = weight.shape
@@ -203,7 +205,7 @@ def _fused_token_stats(
         rows = min(rows_at_once, len(targets) - start)
         here = slice(start, start + rows)
         wanted = targets[here]
-        options, kept_alive = _row_options(_part(temperature, here), None, 1.0, None)
+        options, kept_alive = _row_options(_part(temperature, here), bias, scale, softcap)
         gathered = weight[wanted.clamp(0, vocabulary - 1)]
         target_logits = torch.empty(rows, device=device)
         block = _half_matrix(hidden[here])

@@ -238,12 +238,11 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
                void* states, const Device&) {
   auto* partials = static_cast<PartialState*>(states);
   for (std::int64_t row = 0; row < tile.rows; ++row) {
-    if (targets[row] < 0) continue;
+    if (targets[row] < 0 || targets[row] >= vocabulary) continue;
     partials[row * segments_of(vocabulary) + first_column / kTileColumns] =
         fold_segment<float, kTileThreads>(row_of<float>(tile, row), 0, tile.columns, first_column,
                                           units_of(temperature_of(options, row)),
-                                          transform_of(options), target_logits[row],
-                                          std::min(targets[row], vocabulary - 1));
+                                          transform_of(options), target_logits[row], targets[row]);
   }
 }
 

@@ -260,25 +260,33 @@ def test_linear_ignored_targets_and_no_rows(kernels):
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("columns", [1, 111, 4096, 4700])
-def test_fused_statistics_match_their_definition(emulated, monkeypatch, dtype, columns):
+@pytest.mark.parametrize("epilogue", ["plain", "bias", "scale and softcap", "all"])
+def test_fused_statistics_match_their_definition(emulated, monkeypatch, dtype, columns, epilogue):
     """The fold from registers; on a GPU, test_cuda_fused.py."""
     monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
-    hidden, weight = linear_inputs(70, columns, 24, dtype)
-    targets = random_targets(70, columns)
-    targets[3] = -100
-    temperatures = torch.linspace(0.5, 2.0, 70)
-    stats = emulated.linear_token_stats(hidden, weight, targets, None, temperatures, None, 1.0)
-    known = targets >= 0
+    rows = 70 if epilogue == "plain" else 9
+    hidden, weight = linear_inputs(rows, columns, 24, dtype)
+    targets = random_targets(rows, columns)
+    targets[3], targets[5] = -100, columns  # no columns: never looked up in the bias either
+    temperatures = torch.linspace(0.5, 2.0, rows)
+    bias = torch.linspace(-2, 2, columns) if epilogue in ("bias", "all") else None
+    if bias is not None and columns > 100:
+        bias[50] = -math.inf  # a mask, which a softcap leaves alone
+        targets[targets == 50] = 51
+    softcap, scale = (3.0, 0.7) if epilogue in ("scale and softcap", "all") else (None, 1.0)
+    stats = emulated.linear_token_stats(hidden, weight, targets, bias, temperatures, softcap, scale)
+    known = (targets >= 0) & (targets < columns)
     x = (hidden.double() @ weight.double().t())[known]
     logprob, entropy, lse, rank, mass = oracle.token_stats(
-        x, targets[known], temperature=temperatures[known]
+        x, targets[known], bias=bias, temperature=temperatures[known], softcap=softcap, scale=scale
     )
     assert torch.allclose(stats.logprob[known].double(), logprob, atol=LOGPROB)
     assert torch.allclose(stats.entropy[known].double(), entropy, atol=ENTROPY)
     assert torch.allclose(stats.logsumexp[known].double(), lse, atol=LOGPROB)
     assert torch.allclose(stats.mass_above[known].double(), mass, atol=MASS)
     assert (stats.rank[known].long() - rank).abs().max() <= 1
-    assert stats.rank[3].item() == -1
+    assert stats.rank[~known].tolist() == [-1, -1]
+    assert stats.logprob[~known].isnan().all()
 
 
 def test_fused_folds_masked_and_extreme_logits(emulated, monkeypatch):

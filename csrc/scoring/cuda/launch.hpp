@@ -99,7 +99,7 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
                   const RowOptions& options, const TokenOutputs& out, const Device& device);
 
 // The fused path (linear_fused.cu): the product and its fold in one kernel, for sm_90a. States are
-// those of the tiles, for finish_tiles. No bias, scale or softcap.
+// those of the tiles, for finish_tiles. Rows and columns are fewer than 2^30.
 struct HalfMatrix {
   const void* data;  // divisible by 16, as row_stride * 2 must be
   LogitType type;    // bfloat16 or float16

@@ -88,6 +88,9 @@ template <Job kJob, bool kPlain>
 void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work, int cluster,
               const Device& device) {
   if (work.rows == 0) return;
+  if (!fits_counters(work)) {
+    throw CudaFailure("linear_fused: more than 2^30 rows, columns or units of work in one call");
+  }
   const bool bfloat16 = hidden.type == LogitType::kBfloat16;
   if (cluster == 2) {
     const auto call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
@@ -134,7 +137,9 @@ void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::i
   work.temperatures = {options.temperatures, options.temperature};
   work.transform = transform_of(options);
   work.states = static_cast<PartialState*>(states);
-  dispatch<Job::kFold, true>(hidden, weight, work, cluster, device);
+  const auto call =
+      work.transform.plain() ? dispatch<Job::kFold, true> : dispatch<Job::kFold, false>;
+  call(hidden, weight, work, cluster, device);
 }
 
 }  // namespace rlvr::cuda

@@ -14,7 +14,7 @@ static_assert(kSegment<float, kTileThreads> == kTileColumns);
 
 template <bool kPlain>
 __global__ void __launch_bounds__(kTileThreads, 8)
-    fold_tile_rows(Rows<float> tile, std::int64_t first_column, int segment, int segments,
+    fold_tile_rows(Rows<float> tile, std::int64_t first_column, std::int64_t vocabulary,
                    const std::int64_t* __restrict__ targets,
                    const float* __restrict__ stored_targets, Temperatures temperatures,
                    LogitTransform transform, PartialState* __restrict__ states) {
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(kTileThreads, 8)
   __shared__ Sums sums[kTileThreads / 32];
   const std::int64_t row = blockIdx.x;
   const std::int64_t target = targets[row];
-  if (target < 0) return;  // finish_rows does not read its states
+  if (target < 0 || target >= vocabulary) return;  // finish_rows does not read its states
   const float* data = tile.row(row);
 
   Slice<float, kTileThreads> slice;
@@ -36,7 +36,10 @@ __global__ void __launch_bounds__(kTileThreads, 8)
   const Reference reference = make_reference(units_of(temperatures(row)), largest);
   const Sums total = block_sum<kTileThreads>(
       slice.fold<kPlain>(reference, target_logit, transform, first_column, tile.columns), sums);
-  if (threadIdx.x == 0) states[row * segments + segment] = make_partial(reference, total);
+  if (threadIdx.x == 0) {
+    const std::int64_t segments = ceil_div(vocabulary, kTileColumns);
+    states[row * segments + first_column / kTileColumns] = make_partial(reference, total);
+  }
 }
 
 __global__ void place_target_logits(float* __restrict__ tile, std::int64_t row_stride,
@@ -79,9 +82,8 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
   const Temperatures temperatures = {options.temperatures, options.temperature};
   const auto kernel = transform.plain() ? fold_tile_rows<true> : fold_tile_rows<false>;
   launch("linear_stats: fold_tile_rows", kernel, tile.rows, kTileThreads, 0, device.stream,
-         rows_of<float>(tile), first_column, static_cast<int>(first_column / kTileColumns),
-         tile_segments(vocabulary), targets, target_logits, temperatures, transform,
-         static_cast<PartialState*>(states));
+         rows_of<float>(tile), first_column, vocabulary, targets, target_logits, temperatures,
+         transform, static_cast<PartialState*>(states));
 }
 
 void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary,

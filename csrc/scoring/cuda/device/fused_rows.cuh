@@ -74,7 +74,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   Shared& shared = *reinterpret_cast<Shared*>(
       (reinterpret_cast<std::uintptr_t>(dynamic_shared()) + 1023) & ~std::uintptr_t{1023});
   const int group = static_cast<int>(threadIdx.x) / 128;
-  const std::uint32_t rank = kCluster > 1 ? cluster_rank() : 0;
+  const int rank = kCluster > 1 ? static_cast<int>(cluster_rank()) : 0;
 
   if (threadIdx.x == 0) {
     prefetch_map(&hidden);
@@ -91,31 +91,30 @@ __global__ void __launch_bounds__(kThreads, 1)
   constexpr int kGroupRows = kRows * kCluster;
   const Units<kJob> units(work, kGroupRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
-  const std::int64_t first_unit = blockIdx.x / kCluster;
-  const std::int64_t unit_stride = gridDim.x / kCluster;
+  const int first_unit = static_cast<int>(blockIdx.x) / kCluster;
+  const int unit_stride = static_cast<int>(gridDim.x) / kCluster;
 
   if (group == 0) {
     fewer_registers<40>();
     if (threadIdx.x == 0) {
       Ring ring;
-      for (std::int64_t unit = first_unit; unit < units.count; unit += unit_stride) {
-        const std::int64_t row =
-            units.group(unit) * kGroupRows + static_cast<std::int64_t>(rank) * kRows;
+      for (int unit = first_unit; unit < units.count; unit += unit_stride) {
+        const int row = units.group(unit) * kGroupRows + rank * kRows;
         const TileRange<kJob, kColumns> tiles(units, unit, kGroupRows, work);
-        for (std::int64_t tile = 0; tile < tiles.count; ++tile) {
-          const int column = static_cast<int>(tiles.begin + tile * kColumns);
+        for (int tile = 0; tile < tiles.count; ++tile) {
+          const int column = tiles.begin + tile * kColumns;
           for (int step = 0; step < steps; ++step) {
             Stage& stage = shared.stages[ring.stage];
             std::uint64_t* full = &shared.full[ring.stage];
             // A fresh barrier counts its "previous" phase as over: the first round does not wait.
             barrier_wait(&shared.empty[ring.stage], ring.parity ^ 1);
             barrier_expect(full, sizeof(Stage));
-            copy_box(&hidden, full, stage.a, step * kDepth, static_cast<int>(row));
+            copy_box(&hidden, full, stage.a, step * kDepth, row);
             if constexpr (kCluster == 1) {
               copy_box(&weight, full, stage.b, step * kDepth, column);
             } else {
               constexpr int kShare = kColumns / kCluster;
-              const int share = static_cast<int>(rank) * kShare;
+              const int share = rank * kShare;
               copy_box_to(&weight, full, stage.b + share * kDepth, step * kDepth, column + share,
                           static_cast<std::uint16_t>((1 << kCluster) - 1));
             }
@@ -132,18 +131,17 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int block_row = (group - 1) * 64;
     Ring ring;
     float d[kFragment];
-    for (std::int64_t unit = first_unit; unit < units.count; unit += unit_stride) {
-      const std::int64_t first_row =
-          units.group(unit) * kGroupRows + static_cast<std::int64_t>(rank) * kRows + block_row;
+    for (int unit = first_unit; unit < units.count; unit += unit_stride) {
+      const int first_row = units.group(unit) * kGroupRows + rank * kRows + block_row;
       const TileRange<kJob, kColumns> tiles(units, unit, kGroupRows, work);
-      const std::int64_t upper = first_row + fragment_row(thread, 0);
-      const std::int64_t lower = first_row + fragment_row(thread, 1);
+      const int upper = first_row + fragment_row(thread, 0);
+      const int lower = first_row + fragment_row(thread, 1);
       FusedRow rows[2];
       if constexpr (kJob == Job::kFold) {
         rows[0].begin<kPlain>(work, upper);
         rows[1].begin<kPlain>(work, lower);
       }
-      for (std::int64_t tile = 0; tile < tiles.count; ++tile) {
+      for (int tile = 0; tile < tiles.count; ++tile) {
         int last_stage = 0;
         for (int step = 0; step < steps; ++step) {
           barrier_wait(&shared.full[ring.stage], ring.parity);
@@ -169,7 +167,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         if (lane < kCluster) {
           barrier_arrive(&shared.empty[last_stage], static_cast<std::uint32_t>(lane));
         }
-        const std::int64_t column = tiles.begin + tile * kColumns;
+        const int column = tiles.begin + tile * kColumns;
         if constexpr (kJob == Job::kDiagonal) {
           store_diagonal(d, thread, column, upper, lower, work);
         } else {
@@ -183,7 +181,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
           merge_quad(rows[half].fold, rows[half].units);
-          const std::int64_t row = half == 0 ? upper : lower;
+          const int row = half == 0 ? upper : lower;
           if (lane % 4 == 0 && row < work.rows) {
             work.states[row * segments + units.segment(unit)] =
                 make_partial(rows[half].fold, rows[half].units);

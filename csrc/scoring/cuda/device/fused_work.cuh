@@ -26,37 +26,46 @@ struct Work {
   float* diagonal;
 };
 
-// Units of groups of `rows` rows; neighbouring units share their columns.
+// Units of groups of `rows` rows; neighbouring units share their columns. Counted in 32 bits, as
+// the copy engine counts rows: registers are scarce. fits_counters says whether they do.
 template <Job kJob>
 struct Units {
-  std::int64_t groups;
-  std::int64_t count;
+  int groups;
+  int count;
 
   RLVR_HD Units(const Work& work, int rows)
-      : groups(ceil_div(work.rows, rows)),
-        count(kJob == Job::kDiagonal ? groups : groups * ceil_div(work.columns, kTileColumns)) {}
+      : groups(static_cast<int>(ceil_div(work.rows, rows))),
+        count(kJob == Job::kDiagonal
+                  ? groups
+                  : groups * static_cast<int>(ceil_div(work.columns, kTileColumns))) {}
 
-  RLVR_HD std::int64_t group(std::int64_t unit) const { return unit % groups; }
-  RLVR_HD std::int64_t segment(std::int64_t unit) const { return unit / groups; }
+  RLVR_HD int group(int unit) const { return unit % groups; }
+  RLVR_HD int segment(int unit) const { return unit / groups; }
 };
+
+RLVR_HD bool fits_counters(const Work& work) {
+  constexpr std::int64_t kMost = 1 << 30;
+  return work.rows <= kMost && work.columns <= kMost && work.depth <= kMost &&
+         ceil_div(work.rows, 64) * ceil_div(work.columns, kTileColumns) <= kMost;
+}
 
 // Tiles of kColumns columns that a unit of `rows` rows multiplies: of the diagonal the one that
 // crosses these rows.
 template <Job kJob, int kColumns>
 struct TileRange {
-  std::int64_t begin;  // first column
-  std::int64_t count;
+  int begin;  // first column
+  int count;
 
-  RLVR_HD TileRange(const Units<kJob>& units, std::int64_t unit, int rows, const Work& work) {
+  RLVR_HD TileRange(const Units<kJob>& units, int unit, int rows, const Work& work) {
     if (kJob == Job::kDiagonal) {
       begin = units.group(unit) * rows / kColumns * kColumns;
       count = 1;
       return;
     }
-    begin = units.segment(unit) * kTileColumns;
+    begin = units.segment(unit) * static_cast<int>(kTileColumns);
     const std::int64_t left = ceil_div(work.columns - begin, kColumns);
-    const std::int64_t most = kTileColumns / kColumns;
-    count = left < most ? left : most;
+    constexpr int kMost = static_cast<int>(kTileColumns / kColumns);
+    count = left < kMost ? static_cast<int>(left) : kMost;
   }
 };
 
@@ -82,13 +91,13 @@ struct FusedRow {
 
 // Writes what lies on the diagonal of a fragment whose rows are upper and lower.
 template <int kSize>
-RLVR_HD void store_diagonal(const float (&fragment)[kSize], int thread, std::int64_t column,
-                            std::int64_t upper, std::int64_t lower, const Work& work) {
+RLVR_HD void store_diagonal(const float (&fragment)[kSize], int thread, int column, int upper,
+                            int lower, const Work& work) {
   RLVR_UNROLL
   for (int pair = 0; pair < kSize / 4; ++pair) {
     RLVR_UNROLL
     for (int element = 0; element < 2; ++element) {
-      const std::int64_t c = column + fragment_column(thread, pair, element);
+      const int c = column + fragment_column(thread, pair, element);
       if (c >= work.rows) continue;
       if (c == upper) work.diagonal[c] = fragment[fragment_index(0, pair, element)];
       if (c == lower) work.diagonal[c] = fragment[fragment_index(1, pair, element)];

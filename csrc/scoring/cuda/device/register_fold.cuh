@@ -25,21 +25,32 @@ RLVR_HD constexpr int fragment_index(int half, int pair, int element) {
 template <bool kPlain, int kSize>
 RLVR_HD void make_logits(float (&fragment)[kSize], int thread, std::int64_t column,
                          std::int64_t columns, const LogitTransform& transform) {
-  const bool whole = column + kSize * 2 <= columns;
-  if (kPlain && whole) return;
+  const std::int64_t left = columns - column;
+  const int inside = left < kSize * 2 ? static_cast<int>(left) : kSize * 2;
+  if (!kPlain) {
+    const float* bias = transform.bias == nullptr ? nullptr : transform.bias + column;
+    RLVR_UNROLL
+    for (int pair = 0; pair < kSize / 4; ++pair) {
+      RLVR_UNROLL
+      for (int element = 0; element < 2; ++element) {
+        const int c = fragment_column(thread, pair, element);
+        float b = 0.0f;
+        if (bias != nullptr && c < inside) b = bias[c];
+        float& upper = fragment[fragment_index(0, pair, element)];
+        float& lower = fragment[fragment_index(1, pair, element)];
+        upper = (upper + b) * transform.scale;
+        lower = (lower + b) * transform.scale;
+      }
+    }
+  }
+  if (left >= kSize * 2) return;
   RLVR_UNROLL
   for (int pair = 0; pair < kSize / 4; ++pair) {
     RLVR_UNROLL
     for (int element = 0; element < 2; ++element) {
-      const std::int64_t c = column + fragment_column(thread, pair, element);
-      float& upper = fragment[fragment_index(0, pair, element)];
-      float& lower = fragment[fragment_index(1, pair, element)];
-      if (c >= columns) {
-        upper = lower = negative_infinity();
-      } else if (!kPlain) {
-        upper = transform.uncapped(upper, c);
-        lower = transform.uncapped(lower, c);
-      }
+      if (fragment_column(thread, pair, element) < inside) continue;
+      fragment[fragment_index(0, pair, element)] = negative_infinity();
+      fragment[fragment_index(1, pair, element)] = negative_infinity();
     }
   }
 }
