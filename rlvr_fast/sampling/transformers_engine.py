@@ -20,6 +20,7 @@ from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.products import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
 from rlvr_fast.sampling.threads import run_threads
+from rlvr_fast.sampling.tokenizer_face import TokenizerFace
 from rlvr_fast.sampling.transformers_batch import Batch
 from rlvr_fast.sampling.transformers_cache import RaggedCache
 
@@ -30,7 +31,7 @@ __all__ = ["TransformersEngine"]
 _LARGE_MODEL = 500_000_000
 
 
-class TransformersEngine:
+class TransformersEngine(TokenizerFace):
     """Draws completions with a causal language model of transformers; see `Engine`."""
 
     name = "transformers"
@@ -72,28 +73,6 @@ class TransformersEngine:
         self._window = _sliding_window(config)
         self.end_tokens = self._end_tokens()
         self._check_cache()
-
-    # -- prompts ---------------------------------------------------------------------------------
-
-    @property
-    def chat_template(self) -> str | None:
-        """The tokenizer's chat template, None if it has none."""
-        template = getattr(self._tokenizer, "chat_template", None)
-        return template if isinstance(template, str) else None
-
-    def render_chat(self, question: str) -> str:
-        """`question` as the user's turn, and the start of the assistant's."""
-        text = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
-        )
-        return str(text)
-
-    def encode(self, prompts: Sequence[str], *, special_tokens: bool = True) -> list[list[int]]:
-        """Token ids of each prompt."""
-        if not prompts:
-            return []
-        encoded = self._tokenizer(list(prompts), add_special_tokens=special_tokens)["input_ids"]
-        return [list(ids) for ids in encoded]
 
     def _end_tokens(self) -> torch.Tensor:
         ids: set[int] = set()

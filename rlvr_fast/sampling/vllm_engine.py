@@ -11,6 +11,7 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
+from rlvr_fast.sampling.tokenizer_face import TokenizerFace
 
 __all__ = ["VllmEngine"]
 
@@ -36,7 +37,7 @@ def _import_vllm() -> Any:
     return vllm
 
 
-class VllmEngine:
+class VllmEngine(TokenizerFace):
     """Draws completions with vLLM; see `Engine`.
 
     On a GPU every draw has its own seed. On the CPU vLLM has none per request; there the random
@@ -79,26 +80,6 @@ class VllmEngine:
             f"{str(config.dtype).removeprefix('torch.')} on {device}",
             *((_NO_SEEDS,) if self._on_cpu else ()),
         )
-
-    @property
-    def chat_template(self) -> str | None:
-        """The tokenizer's chat template, None if it has none."""
-        template = getattr(self._tokenizer, "chat_template", None)
-        return template if isinstance(template, str) else None
-
-    def render_chat(self, question: str) -> str:
-        """`question` as the user's turn, and the start of the assistant's."""
-        text = self._tokenizer.apply_chat_template(
-            [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
-        )
-        return str(text)
-
-    def encode(self, prompts: Sequence[str], *, special_tokens: bool = True) -> list[list[int]]:
-        """Token ids of each prompt."""
-        if not prompts:
-            return []
-        encoded = self._tokenizer(list(prompts), add_special_tokens=special_tokens)["input_ids"]
-        return [list(ids) for ids in encoded]
 
     def generate(
         self, requests: Iterable[Request], parameters: SamplingParameters
