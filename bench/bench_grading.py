@@ -5,20 +5,25 @@
 Answers are drawn Zipf-like from what a model might write for each problem's gold: the gold in
 several dressings, wrong numbers and expressions, and no answer at all. Math-Verify reads
 completions whole, as its users call it, in one process and without its own time limits; then it
-verifies distinct pairs alone and the verdicts are compared. Both are measured in processor
+verifies every distinct answer text alone and the verdicts are compared (--journal FILE keeps them,
+so that a comparison that was interrupted goes on). Both are measured in processor
 seconds too, which a busy machine changes little.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import logging
+import multiprocessing
 import os
 import resource
 import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +129,9 @@ def main() -> None:
     options.add_argument("--samples", type=int, default=1024)
     options.add_argument("--rival", type=int, default=2000, help="completions for Math-Verify")
     options.add_argument("--check", type=int, default=0, help="distinct pairs compared; 0: all")
+    options.add_argument("--journal", type=Path, help="Math-Verify's verdicts, kept to go on from")
+    options.add_argument("--workers", type=int, default=2, help="processes that compare")
+    options.add_argument("--dry", action="store_true", help="print the result, do not record it")
     asked = options.parse_args()
     rng = np.random.default_rng(0)
     folder = Path(tempfile.mkdtemp(prefix="bench-grading-"))
@@ -137,7 +145,7 @@ def measure(asked: argparse.Namespace, rng: np.random.Generator, folder: Path) -
     source = folder / "golds.jsonl"
     source.write_text(
         "".join(
-            f'{{"id": {i}, "question": "Problem {i}?", "answer": {_quoted(gold)}}}\n'
+            f'{{"id": {i}, "question": "Problem {i}?", "answer": {json.dumps(gold)}}}\n'
             for i, gold in enumerate(golds(asked.problems, rng))
         )
     )
@@ -157,7 +165,8 @@ def measure(asked: argparse.Namespace, rng: np.random.Generator, folder: Path) -
     rival_seconds += math_verify_seconds(rival[half:])
 
     graded = run.read_json("grading.json")["graded"]
-    disagreements, distinct, checked = compare(run, problems, grades, asked.check)
+    compared = compare(run, problems, grades, asked, asked.journal or folder / "judged.jsonl")
+    distinct = compared["distinct_pairs"]
     ratio = (rival_seconds / len(rival)) / (processor / completions)
     rows = [
         {
@@ -169,25 +178,18 @@ def measure(asked: argparse.Namespace, rng: np.random.Generator, folder: Path) -
             "load_average": os.getloadavg()[0],
             "target": "60 s on 2 idle cores; 500 times Math-Verify per completion",
             "met": min(seconds, processor / 2) <= 60 and ratio >= 500,
-            "distinct_pairs": distinct,
+            **compared,
             "decided_by_canonical_form": graded["decided_by_canonical_form"],
             "share_by_canonical_form": graded["decided_by_canonical_form"] / distinct,
             "math_verify_per_processor_second": len(rival) / rival_seconds,
             "math_verify_completions": len(rival),
             "times_math_verify_by_processor_time": ratio,
-            "distinct_pairs_compared": checked,
-            "disagreements": len(disagreements),
-            "disagreement_examples": disagreements[:20],
             "peak_memory_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
     ]
-    record("grading", rows)
-
-
-def _quoted(text: str) -> str:
-    import json
-
-    return json.dumps(text)
+    print(json.dumps(rows, indent=1))
+    if not asked.dry:
+        record("grading", rows)
 
 
 def sample_pairs(run, problems, count: int, rng: np.random.Generator) -> list[tuple[str, str]]:
@@ -224,10 +226,45 @@ def processor_seconds() -> float:
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
 
-def compare(run, problems, grades, limit: int) -> tuple[list[dict], int, int]:
-    """Math-Verify's verdict on distinct pairs, as they were written, against ours."""
+Judged = dict[tuple[str, str], tuple[bool, str]]
+
+
+def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
+    """Two verdicts on a gold and an answer: plain Math-Verify's, as its users call it on text that
+    holds the answer in a box and with its own time limits; and that of our use of it."""
+    from math_verify import parse, verify
+
     from rlvr_fast.tasks.math_verifier import MathVerifier
 
+    logging.disable(logging.CRITICAL)
+    gold, answer = pair
+    plain = verify(parse(f"\\boxed{{{gold}}}"), parse(f"\\boxed{{{answer}}}"))
+    return pair, plain, MathVerifier().verify("", gold, {}, answer)
+
+
+def judged(pairs: list[tuple[str, str]], journal: Path, workers: int) -> Judged:
+    """Math-Verify's verdicts, in `workers` processes; those in the journal are not made again."""
+    done: Judged = {}
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8").splitlines():
+            gold, answer, plain, ours = json.loads(line)
+            done[gold, answer] = plain, ours
+    waiting = [pair for pair in dict.fromkeys(pairs) if pair not in done]
+    with (
+        journal.open("a", encoding="utf-8") as file,
+        ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool,
+    ):
+        for number, (pair, plain, ours) in enumerate(pool.map(judge, waiting, chunksize=16), 1):
+            done[pair] = plain, ours
+            file.write(json.dumps([*pair, plain, ours]) + "\n")
+            if number % 512 == 0:
+                file.flush()
+                print(f"compared {number} of {len(waiting)} pairs", file=sys.stderr)
+    return done
+
+
+def compare(run, problems, grades, asked: argparse.Namespace, journal: Path) -> dict[str, object]:
+    """Math-Verify's verdicts on distinct pairs, as they were written, against ours."""
     gold = {p.problem_id: p.gold for p in problems}
     ours = {row["answer_id"]: row for row in grades.to_pylist() if row["answer_id"] >= 0}
     pairs = {
@@ -237,17 +274,36 @@ def compare(run, problems, grades, limit: int) -> tuple[list[dict], int, int]:
         if row["answer_id"] >= 0
     }
     chosen = sorted(pairs)
-    if limit and limit < len(chosen):
-        chosen = [chosen[i] for i in np.random.default_rng(1).permutation(len(chosen))[:limit]]
-    verifier, disagreements = MathVerifier(), []
+    if asked.check and asked.check < len(chosen):
+        order = np.random.default_rng(1).permutation(len(chosen))
+        chosen = [chosen[i] for i in order[: asked.check]]
+    verdicts = judged([(gold[p], answer) for p, answer in chosen], journal, asked.workers)
+    disagreements, plain_reasons, plain_examples = [], Counter(), {}
     for problem_id, answer in chosen:
-        verdict = verifier.verify("", gold[problem_id], {}, answer)
-        mine = ours[pairs[problem_id, answer]]["verdict"]
-        if (verdict == "correct") != (mine == "correct"):
-            disagreements.append(
-                {"gold": gold[problem_id], "answer": answer, "ours": mine, "math_verify": verdict}
-            )
-    return disagreements, len(ours), len(chosen)
+        plain, verdict = verdicts[gold[problem_id], answer]
+        row = ours[pairs[problem_id, answer]]
+        shown = {"gold": gold[problem_id], "answer": answer, "ours": row["verdict"]}
+        if (verdict == "correct") != (row["verdict"] == "correct"):
+            disagreements.append({**shown, "math_verify": verdict})
+        if plain != (row["verdict"] == "correct"):
+            why = reason(gold[problem_id], answer)
+            plain_reasons[why] += 1
+            plain_examples.setdefault(why, {**shown, "plain_math_verify": plain})
+    return {
+        "distinct_pairs": len(ours),
+        "distinct_texts_compared": len(chosen),
+        "disagreements": len(disagreements),
+        "disagreement_examples": disagreements[:20],
+        "plain_math_verify_disagreements": dict(plain_reasons),
+        "plain_math_verify_examples": plain_examples,
+    }
+
+
+def reason(gold: str, answer: str) -> str:
+    """Why plain Math-Verify says otherwise, tried out: with that taken away it agrees."""
+    _, without_period, _ = judge((gold, answer.rstrip().removesuffix(".")))
+    ours = judge((gold, answer))[2] == "correct"
+    return "a final period" if without_period == ours else "unexplained"
 
 
 if __name__ == "__main__":

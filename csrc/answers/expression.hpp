@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "answers/rational.hpp"
@@ -52,6 +53,7 @@ struct Expression {
   bool rational() const { return terms.empty() || (terms.size() == 1 && terms[0].factors.empty()); }
   Rational value() const { return terms.empty() ? Rational{} : terms[0].coefficient; }
   bool has(FactorKind kind) const;
+  bool mentions(std::string_view symbol) const;
   bool numeric() const { return !has(FactorKind::kSymbol) && !has(FactorKind::kOpaque); }
 };
 
@@ -63,7 +65,12 @@ Expression multiply(Budget& b, const Expression& x, const Expression& y);
 Expression divide(Budget& b, const Expression& x, const Expression& y);
 Expression power(Budget& b, const Expression& base, const Expression& exponent);
 std::string to_string(const Expression& x);
-// Of a numeric expression.
-std::complex<long double> to_complex(const Expression& x);
+
+struct Approximation {
+  std::complex<long double> value;
+  long double size;  // the sum of the terms' sizes, which the error of the value is relative to
+};
+// Of an expression without opaque factors; a symbol e is Euler's number, other symbols are 1.
+Approximation approximate(const Expression& x);
 
 }  // namespace rlvr::answers

@@ -18,7 +18,7 @@ constexpr Spelling kUnicode[] = {
     {"\u2212", "-"},        {"\u00d7", "\\times "},
     {"\u00b7", "\\cdot "},  {"\u22c5", "\\cdot "},
     {"\u00f7", "/"},        {"\u03c0", "\\pi "},
-    {"\u221a", "\\sqrt "},  {"\u00b0", ""},
+    {"\u221a", "\\sqrt "},  {"\u00b0", "\\degree "},
     {"\u221e", "\\infty "}, {"\u00b1", "\\pm "},
     {"\u2213", "\\mp "},    {"\u00b2", "^2"},
     {"\u00b3", "^3"},       {"\u222a", "\\cup "},
@@ -33,11 +33,11 @@ constexpr Spelling kUnicode[] = {
 
 // Commands that are size, style or space.
 constexpr std::string_view kDropped[] = {
-    "left",        "right",        "big",        "Big",    "bigg",    "Bigg",      "bigl",
-    "bigr",        "Bigl",         "Bigr",       "biggl",  "biggr",   "Biggl",     "Biggr",
-    "middle",      "displaystyle", "limits",     "quad",   "qquad",   "thinspace", "textstyle",
-    "nolimits",    "medspace",     "thickspace", "degree", "degrees", "hfill",     "noindent",
-    "scriptstyle", "bf",           "rm",         "it"};
+    "left",  "right",     "big",         "Big",          "bigg",     "Bigg",
+    "bigl",  "bigr",      "Bigl",        "Bigr",         "biggl",    "biggr",
+    "Biggl", "Biggr",     "middle",      "displaystyle", "limits",   "quad",
+    "qquad", "thinspace", "textstyle",   "nolimits",     "medspace", "thickspace",
+    "hfill", "noindent",  "scriptstyle", "bf",           "rm",       "it"};
 
 template <std::size_t N>
 bool one_of(std::string_view word, const std::string_view (&words)[N]) {
@@ -59,6 +59,11 @@ bool three_digits(std::string_view s, std::size_t at) {
 
 bool clean_latex(std::string_view s, std::string& out) {
   out.clear();
+  int currencies = 0;  // "$3, 5 euros" is no set of numbers
+  for (const std::string_view sign : {"\\$", "\u20ac", "\u00a3"}) {
+    currencies += s.find(sign) != std::string_view::npos;
+  }
+  if (currencies > 1) return false;
   for (std::size_t i = 0; i < s.size();) {
     const char c = s[i];
     if (static_cast<unsigned char>(c) >= 0x80) {
@@ -90,6 +95,8 @@ bool clean_latex(std::string_view s, std::string& out) {
       if (tight && three_digits(s, k) && !out.empty() && is_digit(out.back())) {
         out += kThousands;
         i = k;
+      } else if (tight && k < s.size() && is_digit(s[k])) {
+        return false;  // 3,\!14: a decimal comma?
       } else {
         out += ',';
         ++i;

@@ -47,11 +47,11 @@ void append_unresolved(std::string_view answer, std::string& out) {
 }
 
 Comparison compare_numbers(const Expression& x, const Expression& y) {
-  const std::complex<long double> a = to_complex(x), b = to_complex(y);
-  const long double gap = std::abs(a - b);
-  const long double scale = std::max(std::abs(a), std::abs(b));
+  const Approximation a = approximate(x), b = approximate(y);
+  const long double gap = std::abs(a.value - b.value);
   // The margin covers rounding to 6 decimals and evaluation to 15 digits, and NaN.
-  return gap > 2e-6L && gap > 1e-9L * scale ? Comparison::kDifferent : Comparison::kUnknown;
+  return gap > 2e-6L && gap > 1e-9L * (a.size + b.size) ? Comparison::kDifferent
+                                                        : Comparison::kUnknown;
 }
 
 // A polynomial in symbols has one form; a function or a power of a sum has not.
@@ -78,6 +78,14 @@ Comparison compare_polynomials(const Expression& x, const Expression& y) {
   const bool against_number =
       (x.numeric() && y.terms.size() > 1) || (y.numeric() && x.terms.size() > 1);
   if (!same_symbols && !against_number) return Comparison::kUnknown;
+  // An e may be Euler's number: e + 1 is 3.718282 rounded.
+  const auto number_in_e = [](const Expression& e) {
+    const std::vector<std::string> names = symbols(e);
+    return names.empty() || (names.size() == 1 && names[0] == "e");
+  };
+  if (number_in_e(x) && number_in_e(y) && compare_numbers(x, y) != Comparison::kDifferent) {
+    return Comparison::kUnknown;
+  }
   Budget b;
   const Expression gap = add(b, x, negate(y));
   if (!b.ok()) return Comparison::kUnknown;
@@ -100,12 +108,20 @@ bool number(const Value& value) {
   return value.kind == ValueKind::kExpression && value.expression.numeric();
 }
 
+// A numbered choice, (ii); with an x the letters may be a product: xi.
+bool roman_numeral(const Value& value) {
+  return value.kind == ValueKind::kText &&
+         (value.text.find_first_not_of("iv") == std::string::npos ||
+          value.text.find_first_not_of("IV") == std::string::npos);
+}
+
 // Of values whose canonical forms differ.
 Comparison compare(const Value& gold, const Value& answer) {
   if (number(gold) && number(answer)) return compare_numbers(gold.expression, answer.expression);
   if (polynomial(gold) && polynomial(answer)) {
     return compare_polynomials(gold.expression, answer.expression);
   }
+  if (roman_numeral(gold) && roman_numeral(answer)) return Comparison::kDifferent;
   const auto all_numbers = [](const Value& v) {
     for (const Value& part : v.parts) {
       if (!number(part)) return false;

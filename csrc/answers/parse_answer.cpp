@@ -39,6 +39,16 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
+// (iv): a numbered choice, which letters that multiply would make the same as (vi).
+std::string_view roman_numeral(std::string_view s) {
+  if (s.size() > 2 && s.front() == '(' && s.back() == ')') s = trim(s.substr(1, s.size() - 2));
+  if (s.size() < 2 || s.size() > 6) return {};
+  for (const std::string_view letters : {"ivx", "IVX"}) {
+    if (s.find(letters[0]) != kNone && s.find_first_not_of(letters) == kNone) return s;
+  }
+  return {};
+}
+
 }  // namespace
 
 bool parse_answer(std::string_view text, Value& value) {
@@ -55,14 +65,21 @@ bool parse_answer(std::string_view text, Value& value) {
   if (s.size() > 4 && s.substr(0, 2) == "**" && s.substr(s.size() - 2) == "**") {
     s = trim(s.substr(2, s.size() - 4));
   }
+  bool dots = false;  // 0.333... goes on; "$x.$." has two periods
   const auto drop_period = [&] {
-    for (int k = 0; k < 2 && !s.empty() && s.back() == '.'; ++k)
-      s = trim(s.substr(0, s.size() - 1));
+    int periods = 0;
+    for (; !s.empty() && s.back() == '.'; ++periods) s = trim(s.substr(0, s.size() - 1));
+    dots |= periods > 2 || (periods == 2 && !s.empty() && is_digit(s.back()));
   };
   drop_period();
   s = unwrapped(s);
   drop_period();
-  if (s.empty()) return false;
+  if (s.empty() || dots) return false;
+  if (const std::string_view roman = roman_numeral(s); !roman.empty()) {
+    value.kind = ValueKind::kText;
+    value.text = roman;
+    return true;
+  }
   Value out;
   if (!Parser(s).answer(out)) return false;
   value = std::move(out);

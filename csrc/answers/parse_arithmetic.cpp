@@ -46,6 +46,7 @@ bool Parser::term(Expression& out) {
       if (pos_ + 1 < s_.size() && s_[pos_ + 1] == '*') return fail();
       ++pos_;
     } else if (c == '/') {
+      if (after_slash) return fail();  // 1/2/3: a date?
       ++pos_;
       divide_by = true;
     } else if (take_command("cdot") || take_command("times")) {
@@ -113,13 +114,21 @@ bool Parser::mixed_number(Expression& out) {
   const char next = peek();
   if (next == '^' || next == '!' || is_digit(next) || next == '.') return fail();
   out = constant(add(budget_, whole, multiply(budget_, n, invert(budget_, d))));
+  // 3\frac{1}{2}x: before another factor it is a product to most.
+  const std::size_t end = pos_;
+  if (implicit_factor() && !unit(out)) return fail();
+  pos_ = end;
   return ok();
 }
 
 bool Parser::implicit_factor() {
   const char c = peek();
-  if (c == '(' || c == '{') return true;
-  if (c == '[') return true;
+  if (c == '(' || c == '[') return true;
+  if (c == '{') {
+    // 3{2} shows as 32.
+    const std::size_t at = s_.find_first_not_of(' ', pos_ + 1);
+    return at == kNone || !is_digit(s_[at]) || fail();
+  }
   if (is_letter(c)) return !at_conjunction();
   if (c != '\\' || at_conjunction()) return false;
   const std::string_view name = command();
@@ -134,6 +143,7 @@ bool Parser::unit(const Expression& value) {
   if (!value.numeric()) return false;
   const std::string_view name = command();
   bool any = false;
+  unit_.clear();
   if (one_of(name, kWrappers)) {
     advance(name);
     if (!take('{')) return back_to(start);
@@ -158,6 +168,7 @@ bool Parser::unit(const Expression& value) {
 
 bool Parser::back_to(std::size_t start) {
   pos_ = start;
+  unit_.clear();
   return false;
 }
 
@@ -166,6 +177,7 @@ bool Parser::unit_word(bool& any) {
   if (w.empty() || !is_unit(w)) return false;
   pos_ += w.size();
   any = true;
+  unit_ += concat({" ", w.size() > 2 && w.back() == 's' ? w.substr(0, w.size() - 1) : w});
   unit_power();
   return true;
 }
@@ -180,26 +192,37 @@ void Parser::unit_power() {
     return;
   }
   ++pos_;
-  if (braced && !take('}')) pos_ = start;
+  if (braced && !take('}')) {
+    pos_ = start;
+    return;
+  }
+  unit_ += c;
 }
 
 bool Parser::factor(Expression& out) {
   const Nest nest(*this);
   if (!ok() || !primary(out)) return false;
+  bool raised = false;
   for (;;) {
     if (!ok()) return false;
     const char c = peek();
     if (c == '!') {
       ++pos_;
-      if (!factorial(out)) return false;
+      // n!! is another function than (n!)!, and 2^3! has two readings.
+      if (raised || peek() == '!' || !factorial(out)) return fail();
+    } else if (degrees()) {
+      continue;
     } else if (c == '^') {
       ++pos_;
-      if (degrees()) continue;
+      if (raised) return fail();  // 2^3^2, x\u00b2\u00b3
+      raised = true;
       Expression exponent;
       if (!exponent_of(exponent)) return false;
       out = power(budget_, out, exponent);
     } else if (c == '*' && pos_ + 1 < s_.size() && s_[pos_ + 1] == '*') {
       pos_ += 2;
+      if (raised) return fail();
+      raised = true;
       const bool negative = take('-');
       Expression exponent;
       if (!factor(exponent)) return false;
@@ -214,8 +237,14 @@ bool Parser::factor(Expression& out) {
 
 bool Parser::degrees() {
   const std::size_t start = pos_;
-  const bool braced = take('{');
-  if (take_command("circ") && (!braced || take('}'))) return true;
+  const bool raised = take('^');
+  const bool braced = raised && take('{');
+  const std::string_view name = command();
+  if (name == "degree" || name == "degrees" || (raised && name == "circ")) {
+    advance(name);
+    // The sine of 30 degrees is not that of 30.
+    if (!braced || take('}')) return functions_ == 0 || fail();
+  }
   pos_ = start;
   return false;
 }

@@ -11,6 +11,30 @@ namespace {
 // Letters that name functions: before a parenthesis they may apply rather than multiply.
 constexpr std::string_view kApplying = "fghpquvwyFGHPQTUVWXYI";
 
+// Whether what stands in braces, which TeX does not show, is one thing without them: 2, x, (x+1),
+// \sqrt[3]{2}.
+bool one_thing(std::string_view s) {
+  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
+  s.remove_prefix(std::min(s.find_first_not_of(' '), s.size()));
+  if (s.empty()) return false;
+  if (s.find_first_not_of("0123456789.") == kNone) return true;
+  std::size_t i = 0;
+  if (is_letter(s[0])) {
+    i = 1;
+  } else if (s[0] == '\\') {
+    for (i = 1; i < s.size() && is_letter(s[i]);) ++i;
+  } else if (s[0] != '(') {
+    return false;
+  }
+  for (int level = 0; i < s.size(); ++i) {
+    const char c = s[i];
+    level += c == '(' || c == '{' || c == '[' ? 1 : c == ')' || c == '}' || c == ']' ? -1 : 0;
+    if (level == 0 && std::string_view(")}] ").find(c) == kNone) return false;
+    if (level == 0 && s[0] == '(' && i + 1 < s.size()) return false;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool Parser::number(Rational& out) {
@@ -50,6 +74,8 @@ bool Parser::number(Rational& out) {
       ++i;
     }
   }
+  // 5,000,10,000 and 1,05 are no lists.
+  if (pos_ > 0 && s_[pos_ - 1] == ',' && digits.size() > 1 && digits[0] == '0') return fail();
   std::int64_t scale = 0;
   if (i < s_.size() && s_[i] == '.') {
     std::size_t k = i + 1;
@@ -60,6 +86,8 @@ bool Parser::number(Rational& out) {
     if (k == i + 1 && digits.empty()) return fail();
     i = k;
     if (i < s_.size() && s_[i] == '.') return fail();
+    // 0.1(6) repeats and 5.12(3) is uncertain.
+    if (i + 1 < s_.size() && s_[i] == '(' && is_digit(s_[i + 1])) return fail();
   }
   if (digits.empty() || digits.size() > 60) return fail();
   // e-notation needs its digits at once: 4.5e33, 1e-5.
@@ -97,10 +125,21 @@ bool Parser::primary(Expression& out) {
   }
   if (c == '(') return group(out, '(', ')');
   if (c == '[') return group(out, '[', ']');
-  if (c == '{') return group(out, '{', '}');
+  if (c == '{') return braces(out);
   if (is_letter(c)) return letters(out);
   if (c == '\\') return command_value(out);
   return fail();
+}
+
+bool Parser::braces(Expression& out) {
+  const std::size_t start = pos_;
+  if (!group(out, '{', '}')) return false;
+  if (one_thing(s_.substr(start + 1, pos_ - start - 2))) return true;
+  // {2x}^2 shows as 2x^2, and 2{x+1} as 2x+1.
+  const char next = peek();
+  if (next == '^' || next == '!' || next == '_') return fail();
+  const bool whole = start == 0 && next == '\0';
+  return out.terms.size() <= 1 || whole || fail();
 }
 
 bool Parser::letters(Expression& out) {
@@ -126,8 +165,11 @@ bool Parser::letters(Expression& out) {
 bool Parser::symbol(Expression& out) {
   const char c = s_[pos_++];
   std::string name(1, c);
+  const bool hexadecimal = pos_ >= 2 && (is_digit(s_[pos_ - 2]) || is_letter(s_[pos_ - 2])) &&
+                           std::string_view("abcdefABCDEF").find(c) != kNone;
   if (peek() == '_') {
     if (!subscript(name)) return false;
+    if (hexadecimal && is_digit(name[name.size() - 2])) return fail();  // 1A_{16} is a numeral
     out = atom(FactorKind::kSymbol, std::move(name));
   } else {
     out = c == 'i' ? atom(FactorKind::kI) : atom(FactorKind::kSymbol, std::move(name));
@@ -194,6 +236,11 @@ bool Parser::command_value(Expression& out) {
   if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
     Expression top, bottom;
     if (!argument(top) || !argument(bottom)) return fail();
+    // dy/dx is no quotient of products.
+    const auto differential = [](const Expression& e) {
+      return e.terms.size() == 1 && e.mentions("d");
+    };
+    if (differential(top) && differential(bottom)) return fail();
     out = divide(budget_, top, bottom);
     return ok();
   }
@@ -251,6 +298,9 @@ bool Parser::command_value(Expression& out) {
     if (end == kNone) return fail();
     for (std::size_t i = pos_; i < end; ++i) letters += is_letter(s_[i]);
     if (letters > 1 && name != "boxed" && name != "fbox") return fail();
+    // A bold i is a unit vector.
+    const bool bold = name == "mathbf" || name == "boldsymbol" || name == "bold";
+    if (bold && s_.substr(pos_, end - pos_).find('i') != kNone) return fail();
     return group(out, '{', '}');
   }
   return fail();
@@ -290,6 +340,7 @@ bool Parser::function(Expression& out, std::string_view name) {
     }
   }
   Expression inner;
+  ++functions_;
   if (peek() == '(') {
     if (!group(inner, '(', ')')) return false;
   } else if (peek() == '{') {
@@ -304,6 +355,7 @@ bool Parser::function(Expression& out, std::string_view name) {
     const char next = peek();
     if (next == '^' || next == '!' || next == '/' || implicit_factor()) return fail();
   }
+  --functions_;
   if (!opaque_atom(out, concat({label, "(", to_string(inner), ")"}))) return false;
   out = power(budget_, out, exponent);
   return ok();

@@ -1,4 +1,4 @@
-// Reads lists, sets, tuples, intervals, unions and matrices.
+// Reads sets, tuples, intervals, unions, matrices and numerals.
 #include <algorithm>
 
 #include "answers/parser.hpp"
@@ -12,179 +12,6 @@ namespace {
 constexpr std::string_view kMatrices[] = {"pmatrix", "bmatrix", "matrix", "array", "smallmatrix"};
 
 }  // namespace
-
-bool Parser::answer(Value& out) {
-  skip();
-  std::vector<Value> items;
-  if (!list(items, '\0')) return false;
-  skip();
-  if (pos_ != s_.size()) return fail();
-  if (items.empty()) return fail();
-  if (items.size() > 1 && merged_thousands_) return fail();
-  if (items.size() == 1) {
-    out = std::move(items[0]);
-  } else {
-    out = collection(std::move(items));
-  }
-  return budget_.ok();
-}
-
-Value Parser::collection(std::vector<Value> items) {
-  std::vector<std::pair<std::string, Value>> keyed;
-  for (Value& item : items) {
-    std::string key = to_string(item);
-    keyed.emplace_back(std::move(key), std::move(item));
-  }
-  std::stable_sort(keyed.begin(), keyed.end(),
-                   [](const auto& x, const auto& y) { return x.first < y.first; });
-  Value out;
-  out.kind = ValueKind::kSet;
-  for (std::size_t i = 0; i < keyed.size(); ++i) {
-    if (i > 0 && keyed[i].first == keyed[i - 1].first) out.kind = ValueKind::kList;
-    out.parts.push_back(std::move(keyed[i].second));
-  }
-  return out;
-}
-
-Value Parser::unique(Value all) {
-  all.kind = ValueKind::kSet;
-  const auto same = [](const Value& x, const Value& y) { return to_string(x) == to_string(y); };
-  all.parts.erase(std::unique(all.parts.begin(), all.parts.end(), same), all.parts.end());
-  return all;
-}
-
-bool Parser::separator() {
-  bool any = false;
-  for (;;) {
-    const char c = peek();
-    if (!any && (c == ',' || c == ';')) {
-      ++pos_;
-      any = true;
-      continue;
-    }
-    if (at_conjunction()) {
-      take_conjunction();
-      return true;
-    }
-    return any;
-  }
-}
-
-std::size_t Parser::conjunction_end() {
-  skip();
-  std::string_view w = word();
-  if (w == "and" || w == "or") return pos_ + w.size();
-  const std::string_view name = command();
-  if (name != "text" && name != "mbox" && name != "textrm" && name != "mathrm") return kNone;
-  std::size_t i = pos_ + 1 + name.size();
-  const auto blanks = [&] {
-    while (i < s_.size() && s_[i] == ' ') ++i;
-  };
-  blanks();
-  if (i >= s_.size() || s_[i] != '{') return kNone;
-  ++i;
-  blanks();
-  std::size_t end = i;
-  while (end < s_.size() && is_letter(s_[end])) ++end;
-  w = s_.substr(i, end - i);
-  i = end;
-  blanks();
-  if ((w != "and" && w != "or") || i >= s_.size() || s_[i] != '}') return kNone;
-  return i + 1;
-}
-
-std::optional<std::string> Parser::assignment() {
-  const std::size_t start = pos_;
-  std::string name;
-  const auto back = [&]() -> std::optional<std::string> {
-    pos_ = start;
-    return std::nullopt;
-  };
-  if (!variable(name)) return back();
-  if (peek() == '(') {
-    ++pos_;
-    std::string argument;
-    for (;;) {
-      if (!variable(argument)) return back();
-      if (take(')')) break;
-      if (!take(',')) return back();
-    }
-    name += "()";
-  }
-  if (take('=') || take_command("in")) return name;
-  return back();
-}
-
-bool Parser::variable(std::string& name) {
-  const char c = peek();
-  if (is_letter(c)) {
-    if (word().size() != 1) return false;
-    name = std::string(1, c);
-    ++pos_;
-  } else {
-    const std::string_view greek = command();
-    if (!one_of(greek, kGreek)) return false;
-    name = concat({"\\", greek});
-    advance(greek);
-  }
-  return peek() != '_' || subscript(name);
-}
-
-bool Parser::list(std::vector<Value>& items, char close) {
-  const Nest nest(*this);
-  if (!ok()) return false;
-  std::string first_name;
-  bool named = false;
-  for (;;) {
-    skip();
-    const std::optional<std::string> name = assignment();
-    if (name) {
-      if (items.empty()) {
-        first_name = *name, named = true;
-      } else if (!named || first_name != *name) {
-        return fail();  // x = 1, y = 2 is not the set of 1 and 2
-      }
-    }
-    const std::size_t start = pos_;
-    const int outer_signs = signs_, outer_sign = sign_;
-    signs_ = 0, sign_ = 1;
-    Value value;
-    if (!union_of(value)) return false;
-    const int seen = signs_;
-    if (name && mentions(value, *name)) return fail();
-    items.push_back(std::move(value));
-    if (seen > 1) return fail();
-    if (seen == 1) {
-      pos_ = start, sign_ = -1, signs_ = 0;
-      Value other;
-      if (!union_of(other)) return false;
-      if (to_string(other) != to_string(items.back())) items.push_back(std::move(other));
-    }
-    signs_ = outer_signs, sign_ = outer_sign;
-    if (items.size() > 256) return fail();
-    const std::size_t before = pos_;
-    if (!separator()) break;
-    if (pos_ == s_.size()) {  // a comma at the very end
-      pos_ = before;
-      return fail();
-    }
-  }
-  skip();
-  if (close == '\0') return pos_ == s_.size() || fail();
-  return true;
-}
-
-bool Parser::mentions(const Value& value, const std::string& name) {
-  for (const Term& term : value.expression.terms) {
-    for (const Factor& f : term.factors) {
-      if (f.kind == FactorKind::kSymbol && (f.name == name || f.name == concat({name, " "})))
-        return true;
-      if (f.kind == FactorKind::kOpaque && f.name.find(name) != kNone) return true;
-    }
-  }
-  return std::any_of(value.parts.begin(), value.parts.end(),
-                     [&](const Value& part) { return mentions(part, name); });
-}
 
 bool Parser::union_of(Value& out) {
   if (!component(out)) return false;
@@ -324,10 +151,13 @@ bool Parser::bracket(Value& out) {
   value.kind = ValueKind::kBracket;
   value.open = s_[pos_++];
   ++brackets_;
+  std::string first_unit;
   for (;;) {
     Value part;
     const int outer = signs_;
+    unit_.clear();
     if (!component(part)) return false;
+    if (!same_unit(first_unit)) return fail();
     if (signs_ != outer) return fail();  // (\pm 1, 2): which pairs are meant is unclear
     value.parts.push_back(std::move(part));
     if (value.parts.size() > 256) return fail();

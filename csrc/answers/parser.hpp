@@ -1,9 +1,9 @@
 // The reader of answers: recursive descent, bounded in depth and work. Where LaTeX or plain text
 // leaves two readings of an answer open, it fails and the answer stays unresolved.
 //
-//   answer      = list                                            parse_collections.cpp
+//   answer      = list                                            parse_lists.cpp
 //   list        = [name "="] union {separator [name "="] union}
-//   union       = component {"\cup" component}
+//   union       = component {"\cup" component}                    parse_collections.cpp
 //   component   = bracket | set | matrix | infinity | numeral | sum
 //   sum         = [sign] term {sign term}                         parse_arithmetic.cpp
 //   term        = (mixed number | factor) {[operator] factor} [unit]
@@ -115,10 +115,12 @@ class Parser {
   bool at_conjunction() { return conjunction_end() != parser_detail::kNone; }
   void take_conjunction() { pos_ = conjunction_end(); }
   // The "x =", "f(x) =" or "x \in" at pos_; what it names, or nothing.
-  std::optional<std::string> assignment();
+  std::optional<std::string> assignment(bool& member);
   bool variable(std::string& name);
   // Items up to close (a brace, or '\0' for the end); a \pm gives two.
   bool list(std::vector<Value>& items, char close);
+  // Whether parts that all carry a unit carry the same: 3 ft and 5 in are no set of numbers.
+  bool same_unit(std::string& first);
   static bool mentions(const Value& value, const std::string& name);
   bool union_of(Value& out);
   // Where the bracket at pos_ closes (any kind closes any: "(3,4]"), and whether commas separate
@@ -144,7 +146,7 @@ class Parser {
   bool unit_word(bool& any);
   void unit_power();
   bool factor(Expression& out);
-  // ^\circ and ^{\circ}: degrees are dressing.
+  // ^\circ, ^{\circ} and \degree: degrees are dressing, but for what a function is applied to.
   bool degrees();
   bool exponent_of(Expression& out);
   bool factorial(Expression& x);
@@ -156,6 +158,7 @@ class Parser {
   // Numbers, symbols and commands.
   bool number(Rational& out);
   bool primary(Expression& out);
+  bool braces(Expression& out);
   bool letters(Expression& out);
   bool symbol(Expression& out);
   // Is a letter before '(' a factor, or a function? n(n-1) is a product, x(t) and f(2x) are not.
@@ -173,6 +176,8 @@ class Parser {
   int sign_ = 1;   // what \pm stands for in this reading
   int signs_ = 0;  // how many were met in this item
   bool unit_ended_ = false;
+  std::string unit_;   // the unit read last; empty where there was none
+  int functions_ = 0;  // how many functions' arguments are open
   bool merged_thousands_ = false;
 };
 

@@ -1,0 +1,321 @@
+"""Canonical forms never call two values equal: readings that are open, and a fuzz of meanings."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from rlvr_fast.answers import compare_canonical, normalize_answers
+
+sympy = pytest.importorskip("sympy")
+
+# Answers that look alike and mean different things. Each group's members must not share a form;
+# what one of them means depends on the reader, so it is left unresolved.
+CONFUSABLE = [
+    ["3 boys and 5 girls", "5 boys and 3 girls", "3, 5"],
+    ["3 ft, 5 in", "5 ft, 3 in", "3, 5"],
+    ["3 hours and 15 minutes", "15 hours and 3 minutes", "3:15"],
+    ["(3 ft, 5 in)", "(3 in, 5 ft)", "(3, 5)"],
+    ["5 cm^2, 3 cm", "5 cm, 3 cm^2"],
+    [r"\$3, 5 \u20ac".replace("\\u20ac", "\u20ac"), r"\$5, 3 \u20ac".replace("\\u20ac", "\u20ac")],
+    ["3-5", "-2", "[3,5]", "5-3"],
+    ["2020-01-02", "2017", "2020-02-01"],
+    ["1/2/3", "1/6", "3/2", "1/2/2003"],
+    ["3:15", "3/15", "3.15"],
+    ["3:5", "3.5", "(3,5)"],
+    ["0.(3)", "0", "0.3", "0.333"],
+    ["0.1(6)", "0.6", "0.16", "1/6"],
+    ["5.12(3)", "15.36", "5.12"],
+    ["0.333...", "0.333", "1/3"],
+    [r"0.\overline{3}", "0.3", "1/3"],
+    ["3!!", "720", "3", "6"],
+    ["2^3!", "64", "40320"],
+    ["2^3^2", "64", "512"],
+    ["x\u00b2\u00b3", "x^6", "x^{23}"],
+    ["1A_{16}", "A_{16}", "26", "10"],
+    ["BA_{16}", "AB_{16}"],
+    ["10_2", "10", "2", "10_3"],
+    ["(ii)", "-1", "(iii)", "(iv)", "(vi)"],
+    ["(i)", "(ii)", "1"],
+    ["{32}{9}", "288", "329"],
+    ["3{2}", "6", "32"],
+    ["2{x+1}", "2x+2", "2x+1"],
+    ["{2x}^2", "4x^2", "2x^2"],
+    [r"3\frac{1}{2}x", r"\frac{7}{2}x", r"\frac{3}{2}x"],
+    [r"\sin(30^\circ)", r"\sin(30)", r"\sin(30\degree)", "1/2"],
+    [r"\frac{dy}{dx}", r"\frac{y}{x}"],
+    [r"3\mathbf{i}+4\mathbf{j}", "3i+4j"],
+    ["5,000,10,000", "0,0,5,10", "5000, 10000"],
+    ["1,05", "1,5", "1.05"],
+    [r"3,\!14", "3,14", "3.14"],
+    ["x=1,y=2", "1,2", "x=2,y=1"],
+    [r"x \in 5", "5"],
+    ["5%", "5", "0.05"],
+    ["5 percent", "5", "0.05"],
+    ["5 million", "5", "5 thousand"],
+    ["5 dozen", "5", "60"],
+    ["(A)", "(a)", "(B)"],
+    ["1 1/2", "1*1/2", "11/2"],
+    ["1,234", "(1,234)", "[1,234]", "1, 234"],
+    ["12,34", "12.34", "1234"],
+    [r"\{1,2\}", "(1,2)", "[1,2]", "(1,2]"],
+    [r"\infty", r"-\infty", "inf"],
+    ["5 am", "5 pm", "5"],
+    ["5 m", "5 s", "5"],
+    ["1 or more", "1"],
+    ["3 out of 5", "3/5", "3"],
+    ["at least 5", "5", "at most 5"],
+    [r"\ge 5", "5", r"\le 5"],
+    ["2e3.5", "2000"],
+    ["1.2.3", "1.23", "6"],
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("group", CONFUSABLE, ids=lambda group: group[0])
+def test_confusable_answers_keep_apart(group: list[str]) -> None:
+    forms = normalize_answers(group)
+    assert len(set(forms)) == len(forms), dict(zip(group, forms, strict=True))
+
+
+# What is dressing by decision (docs/grading.md, "What is dropped"): it decides no verdict.
+DROPPED = [
+    ["5", "5 cm", "5 km", r"5\text{ cm}^2", "5 hours", "5 people", r"5^\circ", "5 degrees"],
+    ["5", r"\$5", "$5", "5 dollars", "5 cents", "\u20ac5", "5 euros"],
+    ["5", "x=5", "y = 5", "f(x)=5", "x_1=5", r"\theta=5"],
+    ["1,2", r"\{1,2\}", "1 and 2", "1 or 2", "x=1,2", "2, 1", "1; 2"],
+    ["A", "(A)", r"\text{A}", r"\textbf{(A)}"],
+]
+
+
+@pytest.mark.parametrize("group", DROPPED, ids=lambda group: group[0] + " " + group[1])
+def test_what_is_dropped_is_what_the_page_says(group: list[str]) -> None:
+    assert len(set(normalize_answers(group))) == 1
+
+
+@pytest.mark.parametrize(
+    ("gold", "answer", "expected"),
+    [
+        ("e+1", "3.718282", "unknown"),  # e may be Euler's number, rounded
+        ("2e", "e+2.7182818", "unknown"),
+        ("e+1", "5", "different"),
+        ("e^2", "e^3", "different"),
+        ("(ii)", "(iii)", "different"),
+        ("(iv)", "(vi)", "different"),
+        (r"\text{xi}", r"\text{ix}", "unknown"),
+        # a difference of large terms is known no better than its terms are
+        (r"10^{18}\sqrt{2}-1414213562373095048", "0.8", "unknown"),
+        (r"10^{18}\sqrt{2}", r"10^{18}\sqrt{3}", "different"),
+    ],
+)
+def test_comparison_of_near_values(gold: str, answer: str, expected: str) -> None:
+    assert compare_canonical(*(normalize_answers([text]) for text in (gold, answer))) == [expected]
+
+
+class Meanings:
+    """Random answers with what they mean: a key that two answers share only where they are equal.
+
+    Readings are the strictest ones: 3!! is a double factorial, 2^3^2 is 2^9, {3}{2} shows as 32.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+
+    def number(self, bare: bool) -> tuple[str, object]:
+        """A number's text and sympy value; `bare` outside lists and brackets."""
+        s, r = sympy, self.rng
+        n, m, k = r.randint(0, 12), r.randint(1, 9), r.randint(1, 9)
+        big = r.randint(1000, 9999)
+        made: list[tuple[str, object]] = [
+            (str(n), s.Integer(n)),
+            (f"-{n}", s.Integer(-n)),
+            (f"{n}.{m}", s.Rational(f"{n}.{m}")),
+            (f"{m}/{k}", s.Rational(m, k)),
+            (rf"\frac{{{n}}}{{{m}}}", s.Rational(n, m)),
+            (rf"\dfrac{m}{k}", s.Rational(m, k)),
+            (f"{m}e{n}", s.Integer(m) * s.Integer(10) ** n),
+            (rf"{m}.{k} \times 10^{{{n - 6}}}", s.Rational(f"{m}.{k}") * s.Integer(10) ** (n - 6)),
+            (rf"{m}\sqrt{{{n}}}", m * s.sqrt(n)),
+            (rf"\sqrt{m}", s.sqrt(m)),
+            (rf"\sqrt[3]{{{m}}}", s.root(m, 3)),
+            (rf"{m}\pi", m * s.pi),
+            (rf"\frac{{{m}\pi}}{{{k}}}", s.Rational(m, k) * s.pi),
+            (f"{m}!", s.factorial(m)),
+            (f"{m}!!", s.factorial2(m)),
+            (f"{m}^{k}!", s.Integer(m) ** s.factorial(min(k, 4)) if k < 5 else s.Integer(m + 997)),
+            (f"2^{m}^2", s.Integer(2) ** (m**2)),
+            (f"2^{m}", s.Integer(2) ** m),
+            (rf"\binom{{{n + m}}}{{{m}}}", s.binomial(n + m, m)),
+            (rf"\lfloor {n}/{m} \rfloor", s.floor(s.Rational(n, m))),
+            (rf"\lceil -{n}/{m} \rceil", s.ceiling(-s.Rational(n, m))),
+            (f"{{{n}}}{{{m}}}", s.Integer(f"{n}{m}")),
+            (f"{n}{{{m}}}", s.Integer(f"{n}{m}")),
+            (f"0.({m})", s.Rational(m, 9)),
+            (f"{n}.{m}...", s.Rational(f"{n}.{m}{m}{m}") + s.Rational(1, 10**6)),
+            (rf"0.\overline{{{m}}}", s.Rational(m, 9)),
+            (f"{n} + {m}", s.Integer(n + m)),
+            (f"{n} - {m}", s.Integer(n - m)),
+            (rf"{n} \cdot {m}", s.Integer(n * m)),
+            (f"({n})({m})", s.Integer(n * m)),
+            (f"{m} + {k}i", m + k * s.I),
+            (rf"\sin({30 * k}^\circ)", s.sin(s.pi * k / 6)),
+            (rf"\sin({30 * k})", s.sin(30 * k)),
+            (rf"\ln({m + 1})", s.log(m + 1)),
+            (rf"\log_{{{m + 1}}}({k})", s.log(k, m + 1)),
+        ]
+        if m < k:
+            value = s.Integer(n + 1) + s.Rational(m, k)
+            made += [
+                (rf"{n + 1}\frac{{{m}}}{{{k}}}", value),
+                (f"{n + 1} {m}/{k}", value),
+                (rf"{n + 1}\frac{m}{k}", value),
+            ]
+        if bare:
+            made += [(f"{big:,}", s.Integer(big))]
+            made += [(f"{m}{{,}}{big % 1000:03d}", s.Integer(f"{m}{big % 1000:03d}"))]
+        return r.choice(made)
+
+    def polynomial(self) -> tuple[str, object]:
+        s, r = sympy, self.rng
+        x, y = s.symbols("x y")
+        a, b, c = (r.randint(1, 5) for _ in range(3))
+        return r.choice(
+            [
+                (f"{a}x", a * x),
+                (f"{a}x + {b}", a * x + b),
+                (f"{a}(x + {b})", a * x + a * b),
+                (f"{a}{{x+{b}}}", a * x + b),  # as TeX shows it
+                (f"{{{a}x}}^2", a * x**2),
+                (f"({a}x)^2", a**2 * x**2),
+                (f"{a}x^2", a * x**2),
+                (f"x^{a} y", x**a * y),
+                (f"x\u00b2\u00b3 + {a}", x**23 + a),
+                (f"x^2 + {a}", x**2 + a),
+                (f"(x+{a})(x-{b})", (x + a) * (x - b)),
+                (f"(x+{a})^2", (x + a) ** 2),
+                (rf"\frac{{x}}{{{a}}} + {b}y", x / a + b * y),
+                (rf"{a}\frac{{1}}{{2}}x", None),
+                (rf"\frac{{x+{a}}}{{y}}", (x + a) / y),
+                (rf"\sqrt{{x}} \cdot {a}", s.sqrt(x) * a),
+                (f"{a} - {b}x + {c}y", a - b * x + c * y),
+            ]
+        )
+
+    def key(self, value: object) -> object:
+        if value is None:
+            return self.rng.random()  # means nothing that another answer means
+        x, y = sympy.symbols("x y")
+        point = {x: sympy.Rational(17, 13), y: sympy.Rational(29, 11)}
+        number = sympy.sympify(value).subs(point).evalf(40)
+        return tuple(
+            sympy.nsimplify(0) if abs(part) < 1e-25 else sympy.Float(part, 20)
+            for part in number.as_real_imag()
+        )
+
+    def element(self) -> tuple[str, object]:
+        text, value = self.polynomial() if self.rng.random() < 0.2 else self.number(False)
+        return text, ("value", self.key(value))
+
+    def make(self) -> tuple[str, object]:
+        r = self.rng
+        kind = r.randrange(14)
+        if kind < 5:
+            text, value = self.number(True) if kind < 4 else self.polynomial()
+            return self.dressed(text), ("value", self.key(value))
+        n, m = r.randint(1, 6), r.randint(1, 6)
+        items = [self.element() for _ in range(r.randint(2, 3))]
+        texts, keys = [t for t, _ in items], [k for _, k in items]
+        comma = r.choice([",", ", ", " , "])
+        if kind in (5, 6):
+            left, right = r.choice(["()", "[]", "[)", "(]"])
+            if left + right in ("[)", "(]"):
+                texts, keys = texts[:2], keys[:2]
+            sized = r.random() < 0.3
+            text = (r"\left" if sized else "") + left + comma.join(texts)
+            return text + (r"\right" if sized else "") + right, (left, right, tuple(keys))
+        if kind in (7, 8):
+            if any(text[0].isdigit() and text[-1].isdigit() for text in texts):
+                comma = ", "  # 1,234
+            word = comma if len(texts) > 2 else r.choice([comma, " and ", " or "])
+            if kind == 8:
+                return rf"\{{{comma.join(texts)}\}}", ("several", frozenset(keys))
+            repeated = len(set(keys)) < len(keys)
+            meaning = tuple(sorted(map(str, keys))) if repeated else frozenset(keys)
+            return word.join(texts), ("several", meaning)
+        if kind == 9:
+            a, b = r.sample(["ft", "in", "hours", "minutes", "boys", "girls", "cm"], 2)
+            text = r.choice([f"{n} {a} and {m} {b}", f"{n} {a}, {m} {b}"])
+            return text, ("quantities", frozenset([(n, a), (m, b)]))
+        if kind == 10:
+            text, meaning = r.choice(
+                [
+                    (f"{n}-{m}", "range"),
+                    (f"{n}:{m}", "ratio"),
+                    (f"{n}/{m}/{n + m}", "date"),
+                    (f"200{n}-0{m}-0{n}", "day"),
+                ]
+            )
+            return text, (meaning, n, m)
+        if kind == 11:
+            base = r.choice([2, 3, 8, 16])
+            text = "".join(r.choice("01AB" if base == 16 else "01") for _ in range(3))
+            if base == 16:  # the lone digit A in it reads as a symbol with an index
+                return f"{text}_{{16}}", ("numeral", text.lstrip("0") if text[0] > "9" else text)
+            return r.choice([f"{text}_{{{base}}}", f"{text}_{base}"]), (
+                "numeral",
+                text.lstrip("0") or "0",
+                base,
+            )
+        if kind == 12:
+            word = r.choice(["i", "ii", "iii", "iv", "v", "vi", "vii", "ix", "xi"])
+            return r.choice([f"({word})", rf"\text{{{word}}}", rf"\text{{({word})}}"]), (
+                "choice",
+                word,
+            )
+        word = r.choice(["A", "B", "a", "b", "D", "E", "F"])
+        return r.choice([word, f"({word})", rf"\text{{{word}}}"]), ("letter", word)
+
+    def dressed(self, text: str) -> str:
+        r = self.rng
+        return r.choice(
+            [
+                text,
+                f"${text}$",
+                rf"\({text}\)",
+                f" {text} ",
+                rf"\boxed{{{text}}}",
+                f"x_1 = {text}",
+                rf"\displaystyle {text}",
+                rf"{text}\,",
+            ]
+        )
+
+
+def check_meanings(seed: int, count: int) -> tuple[int, int]:
+    made = Meanings(seed)
+    by_form: dict[str, tuple[str, object]] = {}
+    resolved_count = shared = 0
+    for _ in range(count):
+        text, meaning = made.make()
+        (form,), (resolved,) = normalize_answers([text], return_resolved=True)
+        if not resolved:
+            continue
+        resolved_count += 1
+        known_text, known = by_form.setdefault(form, (text, meaning))
+        assert known == meaning, f"{text!r} and {known_text!r} share the form {form!r}"
+        shared += known_text != text
+    return resolved_count, shared
+
+
+def test_answers_that_share_a_form_mean_the_same() -> None:
+    resolved, shared = check_meanings(seed=11, count=2500)
+    assert resolved > 1400
+    assert shared > 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12, 16))
+def test_answers_that_share_a_form_mean_the_same_at_length(seed: int) -> None:
+    resolved, shared = check_meanings(seed=seed, count=20_000)
+    assert resolved > 10_000
+    assert shared > 3000
