@@ -21,6 +21,8 @@ FLAGS = [
     "-std=c++20", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
     "-Werror", "-Wno-psabi",
 ]  # fmt: skip
+# What runs on the machine whole, launches included.
+FUSED_KERNELS = [CUDA / "linear_fused.cu"]
 # A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
 ON_MACHINE = ["-DRLVR_HOST_MACHINE"]
 MACHINE_INCLUDES = [f"-I{TESTS}", f"-I{TESTS / 'machine/toolkit'}"]

@@ -1,56 +1,20 @@
-"""A host emulation of the kernels, so that what needs a GPU elsewhere runs here (emulation.cpp)."""
+"""The CUDA path where there is no GPU: kernels emulated (emulation.cpp), or run on the machine."""
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
-import shutil
-import subprocess
-import sys
-import sysconfig
-import tempfile
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
+from compiled import FUSED_KERNELS, ROOT, TESTS, linked, machine_sources
 
 
 def build_emulation() -> Path:
     """The module, compiled once for each state of its sources."""
-    import pybind11
-
-    compiler = shutil.which("c++") or shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no C++ compiler here to build the emulation of the CUDA kernels")
-    sources = [ROOT / "tests/cuda/emulation.cpp", ROOT / "csrc/python/bind_cuda.cpp"]
-    headers = [
-        *(ROOT / "csrc/scoring/cuda").rglob("*.cuh"),
-        *(ROOT / "csrc/scoring/cuda").rglob("*.hpp"),
-        ROOT / "csrc/math/online_softmax.hpp",
-    ]
-    state = hashlib.sha256(sys.version.encode())
-    for path in sorted([*sources, *headers]):
-        state.update(path.read_bytes())
-    folder = Path(tempfile.gettempdir()) / "rlvr_fast_emulation"
-    folder.mkdir(exist_ok=True)
-    module = folder / f"rlvr_fast_emulation_{state.hexdigest()[:16]}.so"
-    if module.exists():
-        return module
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        unfinished = Path(scratch) / "module.so"
-        command = [
-            compiler, "-std=c++20", "-O1", "-march=native", "-fPIC", "-shared",
-            "-fvisibility=hidden", "-Wall", "-Wextra", "-Werror", f"-I{ROOT / 'csrc'}",
-            f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}",
-            *map(str, sources), "-o", str(unfinished),
-        ]  # fmt: skip
-        run = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert run.returncode == 0, run.stderr
-        unfinished.replace(module)
-    return module
+    sources = [TESTS / "emulation.cpp", ROOT / "csrc/python/bind_cuda.cpp", *machine_sources()]
+    return linked("rlvr_fast_emulation", sources, kernels=FUSED_KERNELS, module=True)
 
 
 @pytest.fixture(scope="session")

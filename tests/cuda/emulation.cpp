@@ -1,9 +1,9 @@
 // The kernels' arithmetic on the host: the functions of scoring/cuda/launch.hpp, built from the
 // very source that each device thread runs (scoring/cuda/device/*.cuh), thread after thread, with
-// block reductions in the order of block_reduce.cuh. Pointers are host pointers here. With
-// bind_cuda.cpp it makes a module that stands where rlvr_fast._core.cuda stands, so that
-// rlvr_fast/scoring/cuda.py runs whole on a machine without a GPU. Only exp2 differs, by two units
-// in the last place.
+// block reductions in the order of block_reduce.cuh. The fused kernels are not here: they and their
+// launches run as they are, on the machine. Pointers are host pointers. With bind_cuda.cpp it makes
+// a module that stands where rlvr_fast._core.cuda stands, so that rlvr_fast/scoring/cuda.py runs
+// whole where there is no GPU. Only exp2 differs, by two units in the last place.
 #include <pybind11/pybind11.h>
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "common/error.hpp"
-#include "scoring/cuda/device/fused_work.cuh"
+#include "machine/machine.hpp"
 #include "scoring/cuda/device/nucleus.cuh"
 #include "scoring/cuda/device/pair_fold.cuh"
 #include "scoring/cuda/launch.hpp"
@@ -264,116 +264,6 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
   }
 }
 
-namespace {
-
-float half_at(const HalfMatrix& m, std::int64_t row, std::int64_t column) {
-  if (row >= m.rows || column >= m.columns) return 0.0f;  // as the copy engine fills
-  const std::int64_t at = row * m.row_stride + column;
-  return m.type == LogitType::kBfloat16 ? to_float(static_cast<const Bfloat16*>(m.data)[at])
-                                        : to_float(static_cast<const Float16*>(m.data)[at]);
-}
-
-float dot(const HalfMatrix& a, std::int64_t row, const HalfMatrix& b, std::int64_t column) {
-  float sum = 0;
-  for (std::int64_t h = 0; h < a.columns; ++h) sum += half_at(a, row, h) * half_at(b, column, h);
-  return sum;
-}
-
-}  // namespace
-
-bool fused_supported(int) { return true; }
-
-void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out, int,
-                         const Device&) {
-  for (std::int64_t row = 0; row < hidden.rows; ++row) out[row] = dot(hidden, row, gathered, row);
-}
-
-namespace {
-
-// One warpgroup's 64 rows at a time, in the layout of its registers.
-template <bool kPlain>
-void fold_fragments(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work) {
-  constexpr int kColumns = 256;
-  constexpr int kFragment = kColumns / 2;
-  const std::int64_t segments = segments_of(work.columns);
-  for (std::int64_t first_row = 0; first_row < work.rows; first_row += 64) {
-    for (std::int64_t segment = 0; segment < segments; ++segment) {
-      std::vector<FusedRow> rows(2 * 128);
-      for (int thread = 0; thread < 128; ++thread) {
-        for (int half = 0; half < 2; ++half) {
-          rows[2 * thread + half].begin<kPlain>(work, first_row + fragment_row(thread, half));
-        }
-      }
-      const std::int64_t begin = segment * kTileColumns;
-      const std::int64_t end = std::min(begin + kTileColumns, work.columns);
-      for (std::int64_t column = begin; column < end; column += kColumns) {
-        std::vector<float> tile(64 * kColumns);
-        for (int r = 0; r < 64; ++r) {
-          for (int c = 0; c < kColumns; ++c) {
-            tile[r * kColumns + c] = dot(hidden, first_row + r, weight, column + c);
-          }
-        }
-        for (int thread = 0; thread < 128; ++thread) {
-          float fragment[kFragment];
-          for (int half = 0; half < 2; ++half) {
-            for (int pair = 0; pair < kFragment / 4; ++pair) {
-              for (int element = 0; element < 2; ++element) {
-                fragment[fragment_index(half, pair, element)] =
-                    tile[fragment_row(thread, half) * kColumns +
-                         fragment_column(thread, pair, element)];
-              }
-            }
-          }
-          make_logits<kPlain>(fragment, thread, column, work.columns, work.transform);
-          FusedRow* both = &rows[2 * thread];
-          both[0].fold.push<0, kPlain>(fragment, both[0].units, both[0].target_logit,
-                                       work.transform);
-          both[1].fold.push<1, kPlain>(fragment, both[1].units, both[1].target_logit,
-                                       work.transform);
-        }
-      }
-      for (int quad = 0; quad < 32; ++quad) {
-        for (int half = 0; half < 2; ++half) {
-          const std::int64_t row = first_row + fragment_row(quad * 4, half);
-          if (row >= work.rows) continue;
-          const float units = rows[2 * quad * 4 + half].units;
-          float most = negative_infinity();
-          Sums sums[4];
-          for (int t = 0; t < 4; ++t) {
-            most = larger(most, rows[2 * (quad * 4 + t) + half].fold.largest);
-          }
-          for (int t = 0; t < 4; ++t) {
-            RowFold& fold = rows[2 * (quad * 4 + t) + half].fold;
-            fold.move_to(most, units);
-            sums[t] = fold.sums;
-          }
-          RowFold total = rows[2 * quad * 4 + half].fold;
-          total.sums = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-          work.states[row * segments + segment] = make_partial(total, units);
-        }
-      }
-    }
-  }
-}
-
-}  // namespace
-
-void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
-                const float* target_logits, const RowOptions& options, void* states, int,
-                const Device&) {
-  Work work = {};
-  work.rows = hidden.rows;
-  work.columns = weight.rows;
-  work.depth = hidden.columns;
-  work.targets = targets;
-  work.stored_targets = target_logits;
-  work.temperatures = {options.temperatures, options.temperature};
-  work.transform = transform_of(options);
-  work.states = static_cast<PartialState*>(states);
-  const auto call = work.transform.plain() ? fold_fragments<true> : fold_fragments<false>;
-  call(hidden, weight, work);
-}
-
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns) {
   return rows * segments_of(columns) * static_cast<std::int64_t>(sizeof(PartialPair));
 }
@@ -437,4 +327,10 @@ void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
 
 void bind_cuda(pybind11::module_& m);
 
-PYBIND11_MODULE(rlvr_fast_emulation, m) { bind_cuda(m); }
+PYBIND11_MODULE(rlvr_fast_emulation, m) {
+  bind_cuda(m);
+  // How fused kernels run from now on: the seed of their schedule, the device's multiprocessors.
+  m.def("configure_machine", [](std::uint64_t seed, int processors) {
+    machine::configuration() = {.seed = seed, .processors = processors};
+  });
+}

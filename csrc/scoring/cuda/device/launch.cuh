@@ -31,15 +31,19 @@ inline void use_device(int device) {
   check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
 }
 
-// Blocks are counted in 64 bits and must fit a grid; callers cut rows so that they do.
+// Blocks are counted in 64 bits and must fit a grid; callers cut rows so that they do. Without
+// <<<>>>, which a host build of the launches does not read.
 template <typename... Parameters, typename... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
             std::size_t shared_bytes, void* stream, const Arguments&... arguments) {
   if (blocks == 0) return;
   if (blocks > 0x7fffffff) throw CudaFailure(std::string(name) + ": more blocks than a grid holds");
-  kernel<<<static_cast<unsigned>(blocks), threads, shared_bytes,
-           static_cast<cudaStream_t>(stream)>>>(arguments...);
-  check(cudaGetLastError(), name);
+  cudaLaunchConfig_t config = {};
+  config.gridDim = dim3(static_cast<unsigned>(blocks));
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared_bytes;
+  config.stream = static_cast<cudaStream_t>(stream);
+  check(cudaLaunchKernelEx(&config, kernel, arguments...), name);
 }
 
 inline LogitTransform transform_of(const RowOptions& options) {
