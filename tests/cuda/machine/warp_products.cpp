@@ -100,7 +100,7 @@ void load_matrices(std::uint32_t (&registers)[4], Address row) {
   std::copy(std::begin(mine.registers), std::end(mine.registers), std::begin(registers));
 }
 
-void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+void multiply_add(float* d, const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
                   HalfType type) {
   Thread& thread = self();
   Multiplication mine = {d, a, b, type};

@@ -14,8 +14,8 @@ namespace machine {
 // register m of a lane is its pair of elements of matrix m.
 void load_matrices(std::uint32_t (&registers)[4], Address row);
 
-// mma.sync.aligned.m16n8k16.row.col.f32: d += a b.
-void multiply_add(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
+// mma.sync.aligned.m16n8k16.row.col.f32: the four at d += a b.
+void multiply_add(float* d, const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
                   HalfType type);
 
 // Turns beyond the first that shared memory has needed for ldmatrix since the process began: a
