@@ -216,8 +216,8 @@ def score(
     """Teacher-forces the run's completions through `model` into scores/LABEL, at temperature 1.
 
     With `as_sampled` the temperature and top-p are those the run was drawn with, and the scores
-    lie in scores/LABEL-sampling: log p of what sampling under these parameters draws from, and the
-    tokens outside its nucleus, which it can never draw.
+    lie in scores/LABEL-sampling: with the mass that each nucleus keeps, which makes them the log p
+    under which the sampler draws, and the tokens outside it, which it can never draw.
     """
     from rlvr_fast.scoring import score_run
 

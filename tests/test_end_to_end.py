@@ -179,6 +179,10 @@ def test_scores_are_of_every_draw_under_both_models(demo: Path) -> None:
             if label == f"{side}-sampling":  # what a model drew lies in its own nucleus
                 outside = sum(row["num_outside_nucleus"] for row in rows)
                 assert outside <= 1e-3 * sum(row["num_tokens"] for row in rows)
+            if label.endswith("-sampling"):
+                assert all(row["log_kept_mass"] <= 0 for row in rows)
+                assert any(row["log_kept_mass"] < 0 for row in rows)
+    assert summary_of(demo)["importance"]["refusal"] is None
 
 
 def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:

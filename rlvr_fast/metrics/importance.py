@@ -182,8 +182,9 @@ def importance_estimate(
     log_value = math.log(total / draws) + top
     ess = total * total / squares
     if math.isnan(k):
+        which = "correct draws" + (" that base can make" if len(log_weights) < number else "")
         return refused(
-            f"{len(log_weights)} correct draws are too few to judge the weights by (25 are needed)",
+            f"{len(log_weights)} {which} are too few to judge the weights by (25 are needed)",
             k,
             ess,
             log_value,

@@ -26,13 +26,14 @@ __all__ = [
     "PerplexityRow",
     "ShiftAtK",
     "answer_shift",
+    "as_sampled",
     "completion_support",
     "entropy_row",
     "failure_row",
     "histograms",
-    "own_logprobs",
     "pass_curves",
     "perplexity_rows",
+    "row_for_row",
     "shift_at_k",
 ]
 
@@ -250,17 +251,20 @@ def perplexity_rows(comparison: Comparison) -> list[PerplexityRow]:
 
 @dataclass(frozen=True, slots=True)
 class CompletionSupport:
-    """How one run's correct completions look to the other model.
+    """How one run's correct completions look to the other model under one distribution.
 
+    ``distribution``: "as sampled", or "temperature 1", say, over the whole vocabulary.
     ``outside``: share of them with at least one token outside the other model's top-p nucleus,
     which under these sampling parameters it can therefore never produce; nan without nucleus
     scores. ``problems_outside``: problems all of whose correct completions are so. ``log_ratio``:
-    quartiles of (log p under the other model) - (log p under its own), nats per completion.
-    ``median_own`` and ``median_other``: median log-probability of the completion.
+    quartiles of (log p under the other model) - (log p under its own), nats per completion, of
+    those that the other model can produce at all. ``median_own`` and ``median_other``: median
+    log-probability of the completion (-inf where the other can produce less than half of them).
     """
 
     completions: str
     other: str
+    distribution: str
     number: int
     problems: int
     outside: float
@@ -273,19 +277,38 @@ class CompletionSupport:
     top_p: Any
 
 
-def completion_support(comparison: Comparison, side: Side, other: str) -> CompletionSupport | None:
-    """None where the run's completions were not scored under `other`, or none is correct."""
-    theirs = _scores_under(side, other)
-    if theirs is None or not theirs.correct.any():
-        return None
+def completion_support(comparison: Comparison, side: Side, other: str) -> list[CompletionSupport]:
+    """As sampled first, then at the temperature of the scores; only what the run's scores hold.
+
+    Empty where the completions were not scored under `other`, or none is correct.
+    """
+    return [
+        _completion_support(comparison, side, other, scores)
+        for scores in _scores_under(side, other)
+        if scores.correct.any()
+    ]
+
+
+def _completion_support(
+    comparison: Comparison, side: Side, other: str, theirs: CompletionScores
+) -> CompletionSupport:
     right = theirs.correct
     own_scores = side.scores.get(theirs.label.replace(other, side.name, 1))
-    own = own_logprobs(own_scores, theirs)[right]
-    logprob = theirs.logprob[right]
+    temperature = theirs.info.get("temperature")
+    sampled = as_sampled(side, theirs)
+    distribution = f"temperature {temperature:g}" if temperature is not None else "?"
+    logprob = theirs.logprob
+    own = None if own_scores is None else own_scores.logprob
+    if sampled and own_scores is not None:
+        truncated = theirs.sampling_logprob(own=False), own_scores.sampling_logprob(own=True)
+        if truncated[0] is not None and truncated[1] is not None:
+            (logprob, own), distribution = truncated, "as sampled"
+    own = row_for_row(own_scores, theirs, own)[right]
+    logprob = logprob[right]
     outside, all_outside = float("nan"), 0
     ids: tuple[str, ...] = ()
     problems = np.unique(theirs.problem[right])
-    if theirs.outside_nucleus is not None and _as_sampled(side, theirs):
+    if theirs.outside_nucleus is not None and sampled:
         flag = theirs.outside_nucleus[right] > 0
         outside = float(flag.mean())
         total = len(comparison.problems)
@@ -302,35 +325,41 @@ def completion_support(comparison: Comparison, side: Side, other: str) -> Comple
     return CompletionSupport(
         completions=side.name,
         other=other,
+        distribution=distribution,
         number=int(right.sum()),
         problems=int(problems.size),
         outside=outside,
         problems_outside=all_outside,
         problem_ids_outside=ids,
         median_own=float(np.nanmedian(own)) if np.isfinite(own).any() else float("nan"),
-        median_other=float(np.median(logprob)),
+        # the lower of the two middle ones: the mean of a number and -inf is neither
+        median_other=float(np.quantile(logprob, 0.5, method="lower")),
         log_ratio=(low, mid, high),
-        temperature=theirs.info.get("temperature"),
+        temperature=temperature,
         top_p=theirs.info.get("top_p"),
     )
 
 
-def _as_sampled(side: Side, scores: CompletionScores) -> bool:
+def as_sampled(side: Side, scores: CompletionScores) -> bool:
     """Whether scores were taken under the parameters that the run was sampled with."""
     sampling = plain(side.run.info.sampling)
     return all(scores.info.get(k) == sampling.get(k) for k in ("temperature", "top_p"))
 
 
-def _scores_under(side: Side, other: str) -> CompletionScores | None:
-    """The scores under `other` as sampled (label "base-sampling", say), else plainly "base"."""
-    for label, scores in sorted(side.scores.items()):
-        if label.startswith(f"{other}-") and _as_sampled(side, scores):
-            return scores
-    return side.scores.get(other)
+def _scores_under(side: Side, other: str) -> list[CompletionScores]:
+    """The scores under `other` as sampled (label "base-sampling", say), and plainly "base"."""
+    found = [
+        scores
+        for label, scores in sorted(side.scores.items())
+        if label.startswith(f"{other}-") and as_sampled(side, scores)
+    ][:1]
+    return [*found, *(side.scores[label] for label in (other,) if label in side.scores)]
 
 
-def own_logprobs(own: CompletionScores | None, theirs: CompletionScores) -> FloatArray:
-    """The run's own log-probabilities, row for row of `theirs`; nan where not scored."""
+def row_for_row(
+    own: CompletionScores | None, theirs: CompletionScores, values: FloatArray | None = None
+) -> FloatArray:
+    """`values` of `own` (by default its logprob), row for row of `theirs`; nan where not scored."""
     out = np.full(theirs.logprob.shape, np.nan)
     if own is None or own.logprob.size == 0:
         return out
@@ -340,5 +369,5 @@ def own_logprobs(own: CompletionScores | None, theirs: CompletionScores) -> Floa
     wanted = theirs.problem.astype(np.int64) * span + theirs.sample_index
     at = np.minimum(np.searchsorted(key[order], wanted), key.size - 1)
     hit = key[order][at] == wanted
-    out[hit] = own.logprob[order][at[hit]]
+    out[hit] = (own.logprob if values is None else values)[order][at[hit]]
     return out

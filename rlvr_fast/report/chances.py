@@ -11,7 +11,7 @@ from scipy.stats import false_discovery_control
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import above_guessing, guessing_baseline, importance_estimate
-from rlvr_fast.report.analysis import own_logprobs
+from rlvr_fast.report.analysis import row_for_row
 from rlvr_fast.report.comparison import Comparison, plain
 from rlvr_fast.report.evidence import FDR
 from rlvr_fast.report.sides import CompletionScores, FloatArray, Side
@@ -35,60 +35,74 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """Scores of the RL run's completions under base and under RL, both as they were drawn."""
+    """log p of the RL run's completions under base and under RL, both as they were drawn."""
 
-    base: CompletionScores
+    scores: CompletionScores  # the base model's: which draws, and which are correct
+    base: FloatArray
     own: FloatArray
 
 
-def _distribution(side: Side) -> tuple[float, str]:
-    """(temperature, why the scores are not of the distribution drawn from, or "")."""
+@dataclass(frozen=True, slots=True)
+class _Distribution:
+    """What the RL run was drawn from; `refusal` says why it cannot be scored, else is empty."""
+
+    temperature: float = math.nan
+    top_p: float = 1.0
+    refusal: str = ""
+
+
+def _distribution(side: Side) -> _Distribution:
     sampling = plain(side.run.info.sampling)
     temperature, top_p = sampling.get("temperature"), sampling.get("top_p")
-    if not temperature or top_p is None:
-        return math.nan, (
-            "it is not recorded at which temperature (above 0) and top-p the RL run was drawn"
+    if not temperature or not top_p:
+        return _Distribution(
+            refusal="it is not recorded at which temperature and top-p (both above 0) the RL run "
+            "was drawn"
         )
     other = [key for key, neutral in _NEUTRAL.items() if sampling.get(key) not in neutral]
     if other:
-        return math.nan, f"the RL run was drawn with {other[0]}, which the scores do not know of"
-    if top_p != 1:
-        return math.nan, (
-            f"the RL run was drawn with top-p {top_p:g}. The sampler then drops the unlikely "
-            "tokens and scales up the rest, by a factor that differs from token to token and is "
-            "not in the scores; left out, it would falsify every weight. Draw both models with "
-            "top_p: 1 to get this estimate"
+        return _Distribution(
+            refusal=f"the RL run was drawn with {other[0]}, which the scores do not know of"
         )
-    return float(temperature), ""
+    return _Distribution(float(temperature), float(top_p))
 
 
-def _scored(side: Side, model: str, temperature: float) -> CompletionScores | None:
-    """Scores under `model` at `temperature` and over the whole vocabulary."""
+def _logprob(
+    side: Side, model: str, drawn: _Distribution
+) -> tuple[CompletionScores, FloatArray] | None:
+    """Scores under `model`, and its log p under the distribution `drawn`; None if unknown."""
     for label in (f"{model}-sampling", model):
         one = side.scores.get(label)
-        if one is not None and one.info.get("temperature") == temperature:
-            return one
+        if one is None or one.info.get("temperature") != drawn.temperature:
+            continue
+        if drawn.top_p == 1:
+            return one, one.logprob
+        if one.info.get("top_p") == drawn.top_p:
+            logprob = one.sampling_logprob(own=model == side.name)
+            if logprob is not None:
+                return one, logprob
     return None
 
 
 def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
-    """The scores to weigh by, or None and the reason."""
+    """What to weigh by, or None and the reason."""
     rl = comparison.rl
-    temperature, reason = _distribution(rl)
-    if reason:
-        return None, reason
-    found = {model: _scored(rl, model, temperature) for model in ("base", "rl")}
+    drawn = _distribution(rl)
+    if drawn.refusal:
+        return None, drawn.refusal
+    found = {model: _logprob(rl, model, drawn) for model in ("base", "rl")}
     for model, one in found.items():
         if one is None:
             return None, (
-                f"the RL run’s completions have no scores under the {model} model at the "
-                f"temperature of the sampling ({temperature:g}); "
+                f"the RL run’s completions have no scores under the {model} model as they were "
+                f"sampled (temperature {drawn.temperature:g}, top-p {drawn.top_p:g}); "
                 f"`rlvr-fast score {rl.run.path.name} --model MODEL --label {model} --as-sampled` "
                 "makes them"
             )
-    base = found["base"]
+    base, own = found["base"], found["rl"]
     assert base is not None
-    return _Pair(base, own_logprobs(found["rl"], base)), ""
+    assert own is not None
+    return _Pair(base[0], base[1], row_for_row(own[0], base[0], own[1])), ""
 
 
 def importance_refusal(comparison: Comparison) -> str:
@@ -132,11 +146,11 @@ def _importance_rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]
     labels = comparison.shifts["seen"].labels
     assert labels is not None
     known = ~np.isnan(pair.own)
-    problem = pair.base.problem[known]
+    problem = pair.scores.problem[known]
     order = np.argsort(problem, kind="stable")
     bounds = np.searchsorted(problem[order], np.arange(len(comparison.problems) + 1))
     logprob, own, right = (
-        values[known][order] for values in (pair.base.logprob, pair.own, pair.base.correct)
+        values[known][order] for values in (pair.base, pair.own, pair.scores.correct)
     )
     accuracy = base.accuracy
     solved = np.flatnonzero(rl.num_correct > 0)

@@ -179,7 +179,7 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
             ),
         ),
         "beyond_far_off": any(h.worst_error > 0.05 for h in c.beyond.held_out.values()),
-        "nucleus_missing": any(row["problems_outside"] is None for row in made["completions"].rows),
+        "nucleus_missing": all(row["problems_outside"] is None for row in made["completions"].rows),
         "completion_text": [completion_sentence(row) for row in made["completions"].rows],
         "tilt_text": tilt_sentence(c),
         "ceiling_text": ceiling_sentence(c),

@@ -24,6 +24,7 @@ def completion_sentence(row: dict[str, Any]) -> str:
     """One row of the completion level in plain words."""
     own, other = ("RL", "base") if row["completions"] == "rl" else ("base", "RL")
     parts = []
+    cut = row["distribution"] == "as sampled"
     if row["problems_outside"] is not None:
         problems = row["problems"]
         parts.append(
@@ -36,9 +37,12 @@ def completion_sentence(row: dict[str, Any]) -> str:
     if np.isfinite(ratio):
         times = _about(float(np.exp(min(abs(ratio), 700.0))))
         direction = "less" if ratio < 0 else "more"
+        which = "one of the others" if cut and row["outside"] else "one"
+        if not cut:
+            which = f"a correct completion of {own}"
+        where = "" if cut else f"at {row['distribution']}, with nothing cut off, "
         parts.append(
-            f"a typical correct completion of {own} is about {times} times {direction} likely from "
-            f"{other}"
+            f"{where}{which} is typically about {times} times {direction} likely from {other}"
         )
     text = ". ".join(part[0].upper() + part[1:] for part in parts)
     return f"{text}." if text else ""
@@ -78,15 +82,18 @@ def ceiling_sentence(c: Comparison) -> str:
 _IMPORTANCE_ROWS = 12
 
 
+def _why_not(reason: str) -> str:
+    words = {"Pareto": "heavy", "too few": "few", "any probability": "impossible"}
+    return next((kind for word, kind in words.items() if word in reason), "other")
+
+
 def importance_view(c: Comparison, table: Table) -> dict[str, Any]:
     """Counts for the sentence, and the rows worth showing: those to be trusted, found ones first"""
     trusted = [row for row in table.rows if not row["reason"]]
-    reasons = {"heavy": 0, "few": 0, "other": 0}
+    reasons = dict.fromkeys(("heavy", "few", "impossible", "other"), 0)
     for row in table.rows:
-        reason = row["reason"]
-        if reason:
-            few = "few" if "too few" in reason else "other"
-            reasons["heavy" if reason.startswith("Pareto") else few] += 1
+        if row["reason"]:
+            reasons[_why_not(row["reason"])] += 1
     shown = Table(table.name, table.caption, table.columns, trusted[:_IMPORTANCE_ROWS])
     return {
         "refusal": importance_refusal(c),

@@ -63,8 +63,9 @@ class AnswerCounts:
 class CompletionScores:
     """Teacher-forced scores of a run's completions under one model; one row per completion.
 
-    logprob in nats. outside_nucleus counts the tokens outside the scoring model's top-p nucleus,
-    or is None where the scores were made without `top_p`.
+    logprob in nats, over the whole vocabulary. outside_nucleus counts the tokens outside the
+    scoring model's top-p nucleus; log_kept_mass sums the logs of the masses that its nuclei keep.
+    Both are None where (some of) the scores were made without `top_p`.
     """
 
     label: str
@@ -76,6 +77,18 @@ class CompletionScores:
     logprob: FloatArray
     mean_entropy: FloatArray
     outside_nucleus: npt.NDArray[np.int32] | None
+    log_kept_mass: FloatArray | None
+
+    def sampling_logprob(self, *, own: bool) -> FloatArray | None:
+        """log p under top-p sampling, which scales what a nucleus keeps up to 1; None if unknown.
+
+        -inf for a completion with a token outside the nucleus. Not so for a model's `own`
+        completions: it drew them, so a token outside is one at the edge, there by rounding.
+        """
+        if self.log_kept_mass is None or self.outside_nucleus is None:
+            return None
+        inside = self.logprob - self.log_kept_mass
+        return inside if own else np.where(self.outside_nucleus > 0, -np.inf, inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -376,12 +389,18 @@ def _read_label(
         if "num_outside_nucleus" in part.column_names:
             outside = pc.fill_null(part.column("num_outside_nucleus"), -1).to_numpy()
             _append(columns, "outside", np.asarray(outside, dtype=np.int32)[mine])
+        if "log_kept_mass" in part.column_names:
+            kept = pc.fill_null(part.column("log_kept_mass"), np.nan).to_numpy()
+            _append(columns, "kept", np.asarray(kept, dtype=np.float64)[mine])
     if not columns:
         return None
     whole = {name: np.concatenate(chunks) for name, chunks in columns.items()}
     outside = whole.get("outside")
     if outside is not None and (outside.size != whole["problem"].size or np.all(outside < 0)):
         outside = None  # some parts were scored without top_p: no claim can be made
+    kept = whole.get("kept")
+    if kept is not None and (kept.size != whole["problem"].size or np.isnan(kept).any()):
+        kept = None
     return CompletionScores(
         label=label,
         info=run.read_json(f"scores/{label}/scores.json") or {},
@@ -392,6 +411,7 @@ def _read_label(
         logprob=whole["logprob"],
         mean_entropy=whole["mean_entropy"],
         outside_nucleus=outside,
+        log_kept_mass=kept,
     )
 
 

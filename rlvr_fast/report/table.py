@@ -50,7 +50,7 @@ class Table:
 def cell_text(value: Any, kind: Kind) -> str:
     """A value as it is printed; an en dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "–"
+        return "−∞" if value == -math.inf else "–"
     if kind in ("text", "range"):
         return str(value)
     if kind == "count":
@@ -113,12 +113,18 @@ _LATEX = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
+    "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
 }  # fmt: skip
+# What pdfLaTeX prints as it stands.
+_PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
 
 def latex_escape(text: str) -> str:
-    """Text that LaTeX prints as it stands; control characters are dropped."""
-    text = re.sub(r"[\x00-\x1f\x7f]", " ", text)
+    """Text that LaTeX prints as it stands; blanks for what controls or redirects text.
+
+    Names in other scripts than Latin stay what they are, for XeLaTeX or LuaLaTeX.
+    """
+    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text)
     return "".join(_LATEX.get(ch, ch) for ch in text)
 
 
@@ -144,4 +150,7 @@ def latex(table: Table) -> str:
             r"\begin{tabular}{" + align + "}", r"\toprule", head, r"\midrule", *body,
             r"\bottomrule", r"\end{tabular}", r"\end{table}",
         ]  # fmt: skip
-    return "% needs \\usepackage{booktabs,longtable}\n" + "\n".join(lines) + "\n"
+    needs = "% needs \\usepackage{booktabs,longtable}\n"
+    if not all(_PLAIN_LATEX.fullmatch(line) for line in lines):
+        needs += "% needs XeLaTeX or LuaLaTeX, for names in other scripts\n"
+    return needs + "\n".join(lines) + "\n"

@@ -268,49 +268,59 @@ def perplexity_table(comparison: Comparison) -> Table:
 
 def completion_table(comparison: Comparison) -> Table:
     """Completion level: each run's correct completions under the other model."""
-    rows = []
-    for side, other in ((comparison.rl, "base"), (comparison.base, "rl")):
-        c = analysis.completion_support(comparison, side, other)
-        if c is None:
-            continue
-        rows.append(
-            {
-                "completions": c.completions,
-                "other": c.other,
-                "number": c.number,
-                "problems": c.problems,
-                "outside": c.outside,
-                "problems_outside": c.problems_outside if math.isfinite(c.outside) else None,
-                "median_own": c.median_own,
-                "median_other": c.median_other,
-                "log_ratio_lower": c.log_ratio[0],
-                "log_ratio": c.log_ratio[1],
-                "log_ratio_upper": c.log_ratio[2],
-                "temperature": c.temperature,
-                "top_p": c.top_p,
-            }
-        )
+    rows = [
+        {
+            "completions": c.completions,
+            "other": c.other,
+            "distribution": c.distribution,
+            "number": c.number,
+            "problems": c.problems,
+            "outside": c.outside,
+            "problems_outside": c.problems_outside if math.isfinite(c.outside) else None,
+            "median_own": c.median_own,
+            "median_other": c.median_other,
+            "log_ratio_lower": c.log_ratio[0],
+            "log_ratio": c.log_ratio[1],
+            "log_ratio_upper": c.log_ratio[2],
+            "temperature": c.temperature,
+            "top_p": c.top_p,
+        }
+        for side, other in ((comparison.rl, "base"), (comparison.base, "rl"))
+        for c in analysis.completion_support(comparison, side, other)
+    ]
     columns = (
         Column("completions", "correct completions of"),
         Column("other", "under model"),
+        Column("distribution", "distribution"),
         Column("number", "completions", "count"),
         Column("problems", "problems", "count"),
         Column("outside", "outside nucleus", "share", "with a token the other can never draw"),
         Column("problems_outside", "wholly outside", "count", "problems all of whose are so"),
-        Column("median_own", "median log p, own", "number"),
-        Column("median_other", "median log p, other", "number"),
+        Column("median_own", "log p, own", "number", "median under the model that wrote them"),
+        Column(
+            "median_other",
+            "log p, other",
+            "number",
+            "median under the other model; −∞ where it can draw less than half of them",
+        ),
         Column("log_ratio_lower", "log ratio, lower quartile", "number"),
         Column(
             "log_ratio",
             "median log ratio",
             "number",
-            "log p under the other model minus log p under its own, nats",
+            "log p under the other model minus log p under its own, nats, of those it can draw",
         ),
         Column("log_ratio_upper", "upper quartile", "number"),
         Column("temperature", "temperature", "number"),
         Column("top_p", "top-p", "number"),
     )
-    return Table("completions", "Support of completions (teacher-forced).", columns, rows)
+    return Table(
+        "completions",
+        "Completion level: correct completions of one model, teacher-forced under the other, under "
+        "the distribution they were sampled from and at the temperature of the scores.",
+        columns,
+        rows,
+    )
 
 
 def histogram_table(comparison: Comparison) -> Table:

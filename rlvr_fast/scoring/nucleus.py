@@ -15,9 +15,13 @@ from rlvr_fast.scoring.inputs import (
     check_tensor,
 )
 
-__all__ = ["NucleusStats", "nucleus_stats"]
+__all__ = ["NucleusStats", "linear_kept_mass", "nucleus_stats"]
 
 _CHUNK_ELEMENTS = 1 << 22  # of float64 on the CPU: what a chunk of rows may hold
+_LOGITS = 1 << 24  # of float32: what `linear_kept_mass` holds of them at a time
+_WEIGHTS = 1 << 23  # of a float32 copy of the weight
+# Most nuclei have a few tokens; only the rest of the rows pay for longer partial sorts.
+_SHORT = (8, 64, 1024)
 
 
 class NucleusStats(NamedTuple):
@@ -122,3 +126,66 @@ def _sorted_nucleus(
         logprob[here] = torch.where(defined, value, math.nan).float()
         kept_mass[here] = torch.where(defined, mass.double(), math.nan).float()
     return NucleusStats(logprob.reshape(leading), kept_mass.reshape(leading))
+
+
+def linear_kept_mass(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    *,
+    top_p: float,
+    bias: torch.Tensor | None = None,
+    temperature: float = 1.0,
+    softcap: float | None = None,
+    scale: float = 1.0,
+) -> torch.Tensor:
+    """`nucleus_stats(...).kept_mass` of the logits scale * (hidden weight^T + bias).
+
+    Logits are float32 and of at most 64 MB at a time (one row at least).
+
+    Args:
+        hidden: [N, H]. weight: [V, H], on the same device. bias: [V].
+        top_p: in (0, 1]. temperature: > 0, of all rows.
+
+    Returns:
+        float32 [N], on the device of `hidden`; nan where a row's logits hold nan.
+    """
+    kept = torch.ones(len(hidden), device=hidden.device)
+    if top_p >= 1:
+        return kept
+    rows = max(1, _LOGITS // max(1, len(weight)))
+    columns = max(1, _WEIGHTS // max(1, weight.shape[1]))
+    for start in range(0, len(hidden), rows):
+        chunk = hidden[start : start + rows].float()
+        logits = torch.empty(len(chunk), len(weight), device=hidden.device)
+        for first in range(0, len(weight), columns):
+            part = weight[first : first + columns].float()
+            logits[:, first : first + columns] = chunk @ part.t()
+        if bias is not None:
+            logits += bias.float()
+        logits *= scale
+        if softcap is not None:
+            logits = softcap * torch.tanh(logits / softcap)
+        kept[start : start + rows] = _kept_mass(logits / temperature, top_p)
+    return kept
+
+
+def _kept_mass(logits: torch.Tensor, top_p: float) -> torch.Tensor:
+    """Mass of each row's nucleus, from as many of its largest logits as are needed."""
+    total = torch.logsumexp(logits, -1)
+    kept = torch.full(total.shape, math.nan, device=logits.device)
+    rows = torch.arange(len(logits), device=logits.device)
+    for short in (*_SHORT, logits.shape[-1]):
+        size = min(short, logits.shape[-1])
+        largest = logits[rows].topk(size, dim=-1).values
+        mass = (largest.double() - total[rows, None].double()).exp()
+        upto = mass.cumsum(-1)
+        inside = upto - mass < top_p
+        inside[:, 0] = True
+        found = (mass * inside).sum(-1)
+        # A nan never reaches top_p, and stays what it is.
+        whole = (upto[:, -1] >= top_p) | (size == logits.shape[-1])
+        kept[rows[whole]] = found[whole].clamp(max=1).float()
+        rows = rows[~whole]
+        if not len(rows):
+            break
+    return kept

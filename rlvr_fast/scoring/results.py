@@ -47,5 +47,9 @@ class SequenceScores(NamedTuple):
     mean_entropy: npt.NDArray[np.float64]  # over the completion's positions, nats
     perplexity: npt.NDArray[np.float64]  # exp(-logprob / num_tokens)
     num_outside_nucleus: npt.NDArray[np.int32] | None = None  # tokens outside the top-p nucleus
+    # With top_p: sum of the logs of the masses that the nuclei keep, nats. Sampling scales a token
+    # inside up to p / kept mass, so logprob - log_kept_mass is the completion's log-probability as
+    # it is sampled, where no token is outside; else that is -inf.
+    log_kept_mass: npt.NDArray[np.float64] | None = None
     token_logprobs: list[npt.NDArray[np.float32]] | None = None
     token_entropies: list[npt.NDArray[np.float32]] | None = None

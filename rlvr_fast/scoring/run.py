@@ -233,6 +233,8 @@ def _table(rows: pa.Table, scores: SequenceScores) -> pa.Table:
     }
     if scores.num_outside_nucleus is not None:
         columns["num_outside_nucleus"] = pa.array(scores.num_outside_nucleus, pa.int32())
+    if scores.log_kept_mass is not None:
+        columns["log_kept_mass"] = pa.array(scores.log_kept_mass)
     for name in ("token_logprobs", "token_entropies"):
         lists = getattr(scores, name)
         if lists is not None:

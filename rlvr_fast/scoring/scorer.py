@@ -15,6 +15,7 @@ from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.products import OneDnnLinears
 from rlvr_fast.scoring.heads import head_of
 from rlvr_fast.scoring.linear import linear_token_stats
+from rlvr_fast.scoring.nucleus import linear_kept_mass
 from rlvr_fast.scoring.results import SequenceScores, TokenStats
 from rlvr_fast.scoring.sequences import Batch, Sequences, plan_batches
 from rlvr_fast.scoring.trees import plan_trees, worth_sharing
@@ -101,7 +102,8 @@ class Scorer:
             completions: token ids of each completion, as many as prompts; may be empty.
             temperature: of the distribution that is scored: softmax(logits / temperature).
             top_p: counts tokens outside the top-p nucleus of that distribution (mass above not
-                below top_p).
+                below top_p), and adds the logs of the masses that the nuclei keep: with both, the
+                completion's log-prob under top-p sampling follows (see `SequenceScores`).
             per_token: also return each token's log-prob and entropy.
             progress: called with (sequences done, sequences in all).
 
@@ -123,24 +125,26 @@ class Scorer:
         logprobs = np.empty(total, np.float32)
         entropies = np.empty(total, np.float32)
         outside = None if top_p is None else np.empty(total, np.bool_)
+        kept = None if top_p is None else np.empty(total, np.float32)
         done = 0
         with torch.inference_mode():
             share = self._shares and worth_sharing(sequences)
             plan = plan_trees if share else plan_batches
             for batch in plan(sequences, self.batch_tokens):
                 if len(batch.targets):
-                    stats = self._batch(batch, temperature)
+                    stats, kept_mass = self._batch(batch, temperature, top_p)
                     rows = slice(None) if batch.rows is None else batch.rows
                     logprobs[batch.slots] = stats.logprob.cpu().numpy()[rows]
                     entropies[batch.slots] = stats.entropy.cpu().numpy()[rows]
-                    if outside is not None:
+                    if outside is not None and kept is not None:
                         outside[batch.slots] = stats.mass_above.cpu().numpy()[rows] >= top_p
+                        kept[batch.slots] = kept_mass.cpu().numpy()[rows]
                 done += batch.sequences
                 if progress is not None:
                     progress(
                         done * len(sequences.index) // len(sequences.first), len(sequences.index)
                     )
-        return sequences.scores(logprobs, entropies, outside, per_token=per_token)
+        return sequences.scores(logprobs, entropies, outside, kept, per_token=per_token)
 
     def check(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -150,7 +154,10 @@ class Scorer:
         sequences.check(self.vocab_size, self.context_length, self.name)
         return sequences
 
-    def _batch(self, batch: Batch, temperature: float) -> TokenStats:
+    def _batch(
+        self, batch: Batch, temperature: float, top_p: float | None
+    ) -> tuple[TokenStats, torch.Tensor]:
+        """Statistics of the batch's targets, and the mass of the nucleus at each (1 without)."""
         device = self.head.weight.device
         # No attention mask: padding stands on the right, where plain causal attention never looks.
         options: dict[str, Any] = {}
@@ -165,15 +172,15 @@ class Scorer:
                 input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
             ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
-        return linear_token_stats(
-            rows,
-            self.head.weight,
-            torch.from_numpy(batch.targets).to(device),
-            bias=self.head.bias,
-            temperature=temperature,
-            softcap=self.head.softcap,
-            scale=self.head.scale,
-        )
+        head = {
+            "bias": self.head.bias,
+            "temperature": temperature,
+            "softcap": self.head.softcap,
+            "scale": self.head.scale,
+        }
+        targets = torch.from_numpy(batch.targets).to(device)
+        stats = linear_token_stats(rows, self.head.weight, targets, **head)
+        return stats, linear_kept_mass(rows, self.head.weight, top_p=top_p or 1.0, **head)
 
 
 def _full_attention(config: Any) -> bool:

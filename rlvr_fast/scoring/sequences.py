@@ -114,10 +114,14 @@ class Sequences:
         logprobs: npt.NDArray[np.float32],
         entropies: npt.NDArray[np.float32],
         outside: npt.NDArray[np.bool_] | None,
+        kept: npt.NDArray[np.float32] | None,
         *,
         per_token: bool,
     ) -> SequenceScores:
-        """Statistics of all completion tokens, summed per sequence, in the order given."""
+        """Statistics of all completion tokens, summed per sequence, in the order given.
+
+        `kept` is the mass that each position's nucleus keeps.
+        """
         lengths = self.lengths
         with np.errstate(invalid="ignore", over="ignore"):
             logprob = self._sums(logprobs)
@@ -136,6 +140,7 @@ class Sequences:
             num_outside_nucleus=(
                 None if outside is None else self._sums(outside)[self.index].astype(np.int32)
             ),
+            log_kept_mass=None if kept is None else self._sums(np.log(kept))[self.index],
             token_logprobs=pieces(logprobs) if per_token else None,
             token_entropies=pieces(entropies) if per_token else None,
         )

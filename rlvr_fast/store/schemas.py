@@ -76,6 +76,7 @@ SCORES = pa.schema(
         _required("logprob", pa.float64()),
         _required("mean_entropy", pa.float64()),
         _optional("num_outside_nucleus", pa.int32()),
+        _optional("log_kept_mass", pa.float64()),
         _optional("token_logprobs", pa.list_(pa.float32())),
         _optional("token_entropies", pa.list_(pa.float32())),
     ]

@@ -130,8 +130,7 @@ def test_perplexity_and_completions_match_the_scores(pair: tuple[Run, Run]) -> N
     assert cell.median == pytest.approx(
         np.median([math.exp(-r["logprob"] / r["num_tokens"]) for r in scored])
     )
-    support = analysis.completion_support(comparison, comparison.rl, "base")
-    assert support is not None
+    (support,) = analysis.completion_support(comparison, comparison.rl, "base")
     assert support.outside == pytest.approx(np.mean([r["num_outside_nucleus"] > 0 for r in scored]))
     own = {(r["problem_id"], r["sample_index"]): r["logprob"] for r in rows_of(rl, "scores/rl")}
     differences = [r["logprob"] - own[r["problem_id"], r["sample_index"]] for r in scored]
@@ -318,13 +317,11 @@ def test_evidence_rests_on_the_same_draws(pair: tuple[Run, Run]) -> None:
 def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> None:
     base, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=16, seed=3)
     comparison = compare_runs(base, rl)
-    before = analysis.completion_support(comparison, comparison.rl, "base")
-    assert before is not None
+    (before,) = analysis.completion_support(comparison, comparison.rl, "base")
     assert before.outside > 0
     rl.write_json("scores/base/scores.json", {"temperature": 1.0, "top_p": 0.95})
     comparison = compare_runs(base, rl)
-    after = analysis.completion_support(comparison, comparison.rl, "base")
-    assert after is not None
+    (after,) = analysis.completion_support(comparison, comparison.rl, "base")
     assert math.isnan(after.outside)
     assert after.log_ratio == before.log_ratio
     assert comparison.summary()["completions"][0]["outside"] is None

@@ -117,6 +117,8 @@ def test_scores_are_those_of_the_scorer(run, model):
         assert row["logprob"] == pytest.approx(expected.logprob[i], abs=1e-5)
         assert row["mean_entropy"] == pytest.approx(expected.mean_entropy[i], abs=1e-5)
         assert row["num_outside_nucleus"] == expected.num_outside_nucleus[i]
+        assert row["log_kept_mass"] == pytest.approx(expected.log_kept_mass[i], abs=1e-5)
+        assert row["log_kept_mass"] < 0
         np.testing.assert_allclose(row["token_logprobs"], expected.token_logprobs[i], atol=1e-5)
         np.testing.assert_allclose(row["token_entropies"], expected.token_entropies[i], atol=1e-5)
 

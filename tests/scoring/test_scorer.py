@@ -139,6 +139,24 @@ def expected_statistics(
     )
 
 
+def expected_kept_mass(
+    model: Any, prompt: list[int], completion: list[int], temperature: float, top_p: float
+) -> torch.Tensor:
+    """Mass of the smallest set of most likely tokens with at least top_p, at each position."""
+    with torch.no_grad():
+        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+    masses = torch.softmax(logits[len(prompt) - 1 : -1].double() / temperature, -1)
+    kept = []
+    for row in masses.sort(-1, descending=True).values.tolist():
+        total = 0.0
+        for mass in row:
+            if total >= top_p:
+                break
+            total += mass
+        kept.append(total)
+    return torch.tensor(kept, dtype=torch.float64)
+
+
 def test_every_architecture_of_the_table_is_tested():
     assert set(CONFIGURATIONS) == set(HEADS)
 
@@ -193,12 +211,16 @@ def test_sums_order_and_duplicates(llama, share):
             assert np.isnan(scores.mean_entropy[i])
             assert np.isnan(scores.perplexity[i])
             assert scores.num_outside_nucleus[i] == 0
+            assert scores.log_kept_mass[i] == 0
             continue
         logprobs, entropies, above = expected_statistics(llama, prompt, completion, 0.7)
         assert scores.logprob[i] == pytest.approx(logprobs.sum().item(), abs=1e-3)
         assert scores.mean_entropy[i] == pytest.approx(entropies.mean().item(), abs=1e-4)
         assert scores.perplexity[i] == pytest.approx(np.exp(-logprobs.mean().item()), rel=1e-4)
         assert scores.num_outside_nucleus[i] == int((above >= 0.9).sum())
+        kept = expected_kept_mass(llama, prompt, completion, 0.7, 0.9)
+        assert kept.min() < 0.99  # the nucleus does leave something out
+        assert scores.log_kept_mass[i] == pytest.approx(kept.log().sum().item(), abs=1e-4)
     assert scores.logprob[0] == scores.logprob[-1]
     assert seen[-1] == (len(prompts), len(prompts))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)

@@ -1,0 +1,39 @@
+"""The mass that a nucleus keeps, from hidden states: against sorting in float64."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rlvr_fast.scoring import nucleus
+from rlvr_fast.scoring.nucleus import linear_kept_mass, nucleus_stats
+
+
+@pytest.mark.parametrize("vocabulary", [3, 111, 5003])
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.95, 0.9999])
+@pytest.mark.parametrize("spread", [0.01, 1.0, 8.0])  # a nearly flat row to a nearly certain one
+def test_kept_mass(vocabulary, top_p, spread, monkeypatch):
+    torch.manual_seed(vocabulary)
+    monkeypatch.setattr(nucleus, "_LOGITS", 7 * vocabulary)  # several chunks of rows
+    monkeypatch.setattr(nucleus, "_WEIGHTS", 16 * 40)  # and of columns
+    hidden = torch.randn(23, 16)
+    weight = torch.randn(vocabulary, 16) * spread
+    bias = torch.randn(vocabulary)
+    options = {"temperature": 0.6, "softcap": 20.0}
+    logits = 0.5 * (hidden @ weight.t() + bias)
+    expected = nucleus_stats(
+        logits, torch.zeros(23, dtype=torch.int64), top_p=top_p, **options
+    ).kept_mass
+    found = linear_kept_mass(hidden, weight, bias=bias, scale=0.5, top_p=top_p, **options)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+    assert (found >= top_p - 1e-6).all()
+
+
+def test_kept_mass_at_the_ends():
+    hidden = torch.tensor([[1.0], [float("nan")], [0.0]])
+    weight = torch.tensor([[0.0], [2.0], [-float("inf")]])
+    assert linear_kept_mass(hidden, weight, top_p=1.0).tolist() == [1.0, 1.0, 1.0]
+    found = linear_kept_mass(hidden[:2], weight, top_p=0.5)
+    assert found[0] == pytest.approx(torch.sigmoid(torch.tensor(2.0)).item())
+    assert found[1].isnan()
+    assert linear_kept_mass(hidden[:0], weight, top_p=0.5).shape == (0,)

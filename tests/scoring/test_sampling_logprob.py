@@ -1,0 +1,43 @@
+"""What scoring says of a completion's chance is how often sampling draws it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+import rlvr_fast
+from rlvr_fast.sampling import SamplingParameters, load_engine
+from rlvr_fast.sampling.engine import Request
+
+MODEL = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
+DRAWS = 2000
+
+
+def test_drawn_as_often_as_scored() -> None:
+    top_p = 0.9
+    params = SamplingParameters(temperature=0.8, top_p=top_p, max_tokens=72)
+    engine = load_engine("transformers", str(MODEL))
+    (prompt,) = engine.encode(["Solve the following multiplication: 12 * 34."])
+    numbers = np.arange(DRAWS)
+    request = Request("p", prompt, numbers, 1000 + numbers)
+    drawn = Counter(tuple(c.token_ids) for c in engine.generate([request], params))
+    assert drawn.total() == DRAWS
+    seen = list(drawn)
+    scores = rlvr_fast.Scorer(str(MODEL)).score(
+        [list(prompt)] * len(seen), [list(c) for c in seen], temperature=0.8, top_p=top_p
+    )
+    assert scores.num_outside_nucleus.sum() == 0
+    assert scores.log_kept_mass.max() < 0
+    p = np.exp(scores.logprob - scores.log_kept_mass)
+    assert p.sum() <= 1 + 1e-5  # they are different completions
+    count = np.array(list(drawn.values()))
+    common = p * DRAWS > 20
+    assert common.sum() >= 5
+    z = (count - p * DRAWS)[common] / np.sqrt(DRAWS * p * (1 - p))[common]
+    assert np.abs(z).max() < 5
+    # without the mass that the nuclei keep it would not fit
+    whole = np.exp(scores.logprob)
+    z = (count - whole * DRAWS)[common] / np.sqrt(DRAWS * whole * (1 - whole))[common]
+    assert np.abs(z).max() > 5
