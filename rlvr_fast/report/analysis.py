@@ -297,13 +297,14 @@ def _completion_support(
     temperature = theirs.info.get("temperature")
     sampled = as_sampled(side, theirs)
     distribution = f"temperature {temperature:g}" if temperature is not None else "?"
-    logprob = theirs.logprob
-    own = None if own_scores is None else own_scores.logprob
+    logprob, own = theirs.logprob, None
     if sampled and own_scores is not None:
-        truncated = theirs.sampling_logprob(own=False), own_scores.sampling_logprob(own=True)
-        if truncated[0] is not None and truncated[1] is not None:
-            (logprob, own), distribution = truncated, "as sampled"
-    own = row_for_row(own_scores, theirs, own)[right]
+        drawn, own = theirs.sampling_logprob(own=False), own_scores.sampling_logprob(own=True)
+        if drawn is not None and own is not None:
+            logprob, distribution = drawn, "as sampled"
+        else:
+            own = None
+    written = row_for_row(own_scores, theirs, own)[right]
     logprob = logprob[right]
     outside, all_outside = float("nan"), 0
     ids: tuple[str, ...] = ()
@@ -316,7 +317,7 @@ def _completion_support(
         beyond = [int(p) for p in problems if inside[p] == 0]
         all_outside = len(beyond)
         ids = tuple(comparison.problems.ids[p] for p in beyond)
-    difference = (logprob - own)[np.isfinite(logprob - own)]
+    difference = (logprob - written)[np.isfinite(logprob - written)]
     low, mid, high = (
         (float(q) for q in np.quantile(difference, [0.25, 0.5, 0.75]))
         if difference.size
@@ -331,7 +332,7 @@ def _completion_support(
         outside=outside,
         problems_outside=all_outside,
         problem_ids_outside=ids,
-        median_own=float(np.nanmedian(own)) if np.isfinite(own).any() else float("nan"),
+        median_own=float(np.nanmedian(written)) if np.isfinite(written).any() else float("nan"),
         # the lower of the two middle ones: the mean of a number and -inf is neither
         median_other=float(np.quantile(logprob, 0.5, method="lower")),
         log_ratio=(low, mid, high),

@@ -172,7 +172,7 @@ class Scorer:
                 input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
             ).last_hidden_state
         rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
-        head = {
+        head: dict[str, Any] = {
             "bias": self.head.bias,
             "temperature": temperature,
             "softcap": self.head.softcap,
