@@ -3,13 +3,14 @@
 # make check   the quick tests, linters and types (after one `make test` or `make dev`)
 # make build   compile the core in place, with warnings as errors (for work on csrc/)
 # make gpu     on a machine with an NVIDIA GPU: build, test, sanitise, measure (docs/cuda.md)
+# make gpu-peers  there, after make gpu: our kernels beside everyone else's, for BUDGET seconds
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/pip install -q --disable-pip-version-check -c requirements/constraints.txt
 
-.PHONY: demo test check dev build stubs lint gpu bench clean
+.PHONY: demo test check dev build stubs lint gpu gpu-peers bench clean
 
 demo: $(VENV)/.package
 	$(BIN)/rlvr-fast demo --out demo
@@ -62,6 +63,12 @@ bench: $(VENV)/.dev
 
 gpu:
 	bash bench/run_gpu.sh
+
+OUT    ?= bench/results
+BUDGET ?= 480
+gpu-peers:
+	$(PYTHON) bench/gpu_peers.py --resume --budget $(BUDGET) --out $(OUT)
+	$(PYTHON) bench/table.py
 
 clean:
 	rm -rf build dist $(VENV) rlvr_fast/_core*.so

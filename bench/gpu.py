@@ -9,7 +9,9 @@ are timed.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -18,9 +20,9 @@ from typing import Any
 import torch
 from common import RESULTS, record
 
-from rlvr_fast import _core, linear_token_stats, token_stats
+from rlvr_fast import linear_token_stats, token_stats
 from rlvr_fast.errors import RlvrError
-from rlvr_fast.scoring import cuda_fused
+from rlvr_fast.scoring import cuda
 from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
 
 
@@ -65,6 +67,42 @@ def eager_pytorch(bench: Bench, rows: int) -> Timing:
     return bench.timing(
         f"eager PyTorch bf16 [{rows}, {VOCABULARY}]", work, "copy", x.numel() * 2.0, None
     )
+
+
+def trl_in_turns(bench: Bench, rows: int, columns: int = VOCABULARY) -> list[Timing]:
+    """TRL's Triton kernel, which gives log-prob and entropy alone, and ours, in turns.
+
+    Raises ImportError where TRL is not installed (requirements/gpu-peers.txt).
+    """
+    selective = importlib.import_module("trl.kernels").selective_log_softmax_and_entropy
+    x = torch.randn(rows, columns, device=bench.device).mul_(4).to(torch.bfloat16)
+    targets = torch.randint(0, columns, (rows,), device=bench.device)
+    works = {
+        "token_stats": lambda: tuple(token_stats(x, targets)[:2]),
+        "TRL Triton": lambda: selective(x, targets),
+    }
+    few = slice(0, 8)
+    log_p = torch.log_softmax(x[few].double(), -1)
+    exact = log_p.gather(-1, targets[few, None])[:, 0], -(log_p.exp() * log_p).sum(-1)
+    errors, seconds = {}, {}
+    with torch.no_grad():
+        for name, work in works.items():
+            off = zip(work(), exact, strict=True)
+            errors[name] = max(float((a[few].double() - b).abs().max()) for a, b in off)
+            seconds[name] = []
+        for _ in range(4):
+            for name, work in works.items():
+                seconds[name] += bench.times(work, 3)
+    shape = f"bf16 [{rows}, {columns}]"
+    names = {"token_stats": f"token_stats {shape} beside TRL", "TRL Triton": f"TRL Triton {shape}"}
+    bandwidth = "copy" if bench.device.type == "cuda" else "read"
+    limit = 2.0 * x.numel() / bench.limit(bandwidth)
+    found = []
+    for name, each in seconds.items():
+        median = statistics.median(each)
+        spread = (max(each) - min(each)) / median
+        found.append(Timing(names[name], median, spread, len(each), bandwidth, limit, errors[name]))
+    return found
 
 
 def peak_workspace(rows: int) -> dict[str, float]:
@@ -112,6 +150,11 @@ def main() -> int:
     rows = 2048 if options.quick else 8192
     timings.append(few_rows(bench))
     timings.append(eager_pytorch(bench, rows))
+    absent: list[dict[str, Any]] = []
+    try:
+        timings += trl_in_turns(bench, rows)
+    except Exception as error:  # a peer that cannot run is listed, and nothing else is lost
+        absent = [{"what": "TRL Triton", "error": f"{type(error).__name__}: {error}"[:200]}]
     if not options.quick:
         timings.append(token_stats_of(bench, torch.float32))
         timings.append(token_stats_of(bench, torch.bfloat16, columns=50257))
@@ -119,6 +162,7 @@ def main() -> int:
 
     result: list[dict[str, Any]] = [{"what": "limits", **facts}]
     result += [timing.row() for timing in timings]
+    result += absent
     result += [{"what": f"workspace of {k}", "mebibytes": v} for k, v in workspace.items()]
     record("gpu", result, options.out)
     table = markdown(facts, timings, workspace)
@@ -128,9 +172,7 @@ def main() -> int:
 
 
 def fused(out: Path, quick: bool) -> int:
-    """The fused kernels of this GPU beside the portable path, in turns; writes gpu_fused.json."""
-    names = ("mma", "wgmma", "wgmma_pairs")
-    kernels = [name for name in names if _core.cuda.fused_supported(0, name)]
+    """The fused kernel beside the portable path, in turns; writes gpu_fused.json."""
     bench = Bench("cuda", rounds=5)
     rows: list[dict[str, Any]] = [
         {"what": "limits", "device": torch.cuda.get_device_name(), "driver": driver(),
@@ -144,15 +186,15 @@ def fused(out: Path, quick: bool) -> int:
         few = slice(0, 8)
         log_p = torch.log_softmax(hidden[few].double() @ weight.double().t(), -1)
         exact = log_p.gather(-1, targets[few, None])[:, 0]
-        for name in ["portable", *kernels] * 2:
-            os.environ["RLVR_LINEAR_PATH"] = "fused" if name in kernels else "portable"
-            cuda_fused.KERNELS = (name,)
+        for path, cluster in (("portable", 1), ("fused", 1), ("fused", 2)) * 2:
+            os.environ["RLVR_LINEAR_PATH"] = path
+            cuda.FUSED_CLUSTER = cluster
             stats = linear_token_stats(hidden, weight, targets)
             error = float((stats.logprob[few].double() - exact).abs().max())
             if not error < 2e-4:
-                raise RlvrError(f"{name}: log-probs are off by {error:.2g}")
+                raise RlvrError(f"{path}, cluster {cluster}: log-probs are off by {error:.2g}")
             timing = bench.timing(
-                f"linear_token_stats {name} bf16 {n} x {width} x {VOCABULARY}",
+                f"linear_token_stats {path} (cluster {cluster}) bf16 {n} x {width} x {VOCABULARY}",
                 lambda h=hidden, w=weight, t=targets: linear_token_stats(h, w, t),
                 "product", 2.0 * n * width * VOCABULARY, error,
             )  # fmt: skip

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import gpu_page
 import layouts
 
 HERE = Path(__file__).resolve().parent
@@ -41,6 +42,12 @@ SECTIONS = {
         "hold the truth, unless the line says what else is counted; see docs/statistics.md.",
     ),
     "gpu": ("CUDA kernels", "`make gpu`; see docs/cuda.md."),
+    "gpu_peers": (
+        "CUDA kernels and their peers",
+        "Log-prob, entropy and more from hidden states and the LM head's weight, in bfloat16; no "
+        "gradients (`make gpu-peers`; docs/cuda.md names the wheels). TFLOP/s and shares count the "
+        "product alone. Bold: the fastest of those that give as much.",
+    ),
 }
 
 # What falls short, what was tried, and what limits it; figures measured as the section's own.
@@ -68,39 +75,27 @@ NOTES = {
     ),
 }
 
-GPU_TARGETS = (
-    (
-        "`logits_stats` bf16 [8192, 151936], all outputs",
-        "at least 90 % of measured copy bandwidth, ahead of TRL's Triton log-prob and entropy, "
-        "at least 8x eager PyTorch",
-    ),
-    ("the same with exact top-p", "at most 1.6x the time without"),
-    ("few rows: [16, 151936]", "at least 60 % of bandwidth"),
-    (
-        "`linear_stats` fused, 8192 x 4096 x 151936 bf16, all outputs",
-        "at least 85 % of the measured matrix rate",
-    ),
-    ("`linear_divergence`, the same shape", "at most 2.2x the time of one such product"),
-    (
-        "error against float64 on the same bf16 inputs",
-        "log-prob 1e-4, entropy 2e-4 at logits up to 50",
-    ),
-    ("workspace", "at most 256 MB at any N"),
-)
+# Sections with targets of their own, which stand there before anything is measured; the results
+# files that they are made of.
+GPU = {
+    "gpu": (gpu_page.kernels, ("gpu", "gpu_fused")),
+    "gpu_peers": (gpu_page.peers, ("gpu_peers",)),
+}
+
+# Every results file that has a place on the page.
+SHOWN = {*SECTIONS, *(name for _, names in GPU.values() for name in names)}
 
 
 def section(name: str) -> list[str]:
     title, text = SECTIONS[name]
     lines = [f"## {title}", "", text, ""]
-    path = HERE / "results" / f"{name}.json"
-    if not path.exists():
-        if name == "gpu":
-            lines += ["| what | target | measured |", "|---|---|---|"]
-            lines += [f"| {what} | {target} | not yet measured |" for what, target in GPU_TARGETS]
-        else:
-            lines.append("Not yet measured.")
-        return [*lines, ""]
-    value = json.loads(path.read_text("utf-8"))
+    show, names = GPU.get(name, (None, (name,)))
+    paths = [HERE / "results" / f"{part}.json" for part in names]
+    values = [json.loads(path.read_text("utf-8")) for path in paths if path.exists()]
+    rows = [row for value in values for row in value["rows"]]
+    if not values:
+        return [*lines, *(show([]) if show else ["Not yet measured."]), ""]
+    value = values[0]
     machine = value["machine"]
     where = machine.get("gpu") or f"{machine['cpu']}, {machine['cores']} cores"
     packages = ", ".join(
@@ -109,8 +104,9 @@ def section(name: str) -> list[str]:
         if package in value["versions"]
     )
     lines += [f"{where}; {value['date'][:10]}; commit {value['commit']}; {packages}.", ""]
-    rows = value["rows"]
-    if name == "coverage":
+    if show is not None:
+        lines += show(rows)
+    elif name == "coverage":
         lines += layouts.coverage(rows)
     else:
         lines += layouts.plain(layouts.COLUMNS.get(name) or layouts.every_figure(rows), rows)

@@ -152,19 +152,19 @@ def fused_fold(
     target_logits: typing.SupportsInt | typing.SupportsIndex,
     options: RowOptions,
     states: typing.SupportsInt | typing.SupportsIndex,
-    kernel: str,
+    cluster: typing.SupportsInt | typing.SupportsIndex,
     device: Device,
 ) -> None: ...
-def fused_supported(device: typing.SupportsInt | typing.SupportsIndex, kernel: str = "mma") -> bool:
+def fused_supported(device: typing.SupportsInt | typing.SupportsIndex) -> bool:
     """
-    Can this GPU run this fused kernel: "mma", "wgmma" or "wgmma_pairs"?
+    Is this a GPU that the fused path is compiled for (sm_90a)?
     """
 
 def fused_target_logits(
     hidden: HalfMatrix,
     gathered: HalfMatrix,
     out: typing.SupportsInt | typing.SupportsIndex,
-    kernel: str,
+    cluster: typing.SupportsInt | typing.SupportsIndex,
     device: Device,
 ) -> None: ...
 def logits_stats(

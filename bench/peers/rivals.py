@@ -1,0 +1,350 @@
+"""Who is measured, and how each is called: the entry point that its authors publish, with the
+options they document for scoring without gradients.
+
+A rival's `build` imports what it needs and returns the call that is timed, which returns tensors by
+name: logprob or nll, entropy, logsumexp, rank, mass_above; kl_pq, kl_qp, entropy_p, entropy_q. What
+must be made once, such as buffers that its users keep, is made in `build`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+import os
+import site
+import sys
+import types
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from peers import plain_torch
+from peers.inputs import Inputs, Work
+from peers.plain_torch import CHUNK
+from peers.plan import Case
+
+LOGPROB, ENTROPY, EVERYTHING = "log-prob", "log-prob + entropy", "everything"
+DIVERGENCE, ONE_WAY, NOTHING = "divergence both ways", "divergence one way + entropy", "nothing"
+
+
+@dataclass(frozen=True)
+class Rival:
+    name: str
+    gives: str
+    package: str  # the distribution whose version is recorded
+    modules: tuple[str, ...]  # without which it is absent
+    how: str  # the call, for the page
+    build: Callable[[Inputs], Work]
+    job: str = "linear"
+    ours: bool = False
+    rounds_logits: bool = False  # to 16 bits before they are folded
+    graph: bool = False  # it does not wait for the GPU, so that a CUDA graph can hold the call
+    memory: Callable[[Case], float] = lambda case: 0.0  # bytes of its logits, where it stores them
+
+    @property
+    def key(self) -> str:
+        return f"{self.name} ({self.gives})"
+
+    @property
+    def absent(self) -> str | None:
+        """The module that is missing, if one is."""
+        use_site_directories()
+        for module in self.modules:
+            try:
+                spec = importlib.util.find_spec(module)
+            except (ImportError, ValueError):
+                return module
+            if spec is None:
+                return module
+            if module == "cutlass" and not any(
+                any(Path(folder, "_mlir", "_mlir_libs").glob("_cutlass_ir.*"))
+                for folder in spec.submodule_search_locations or ()
+            ):
+                return "cutlass._mlir"  # its compiler is a wheel of its own
+        return None
+
+
+@functools.cache
+def use_site_directories() -> None:
+    """Reads the .pth files in PYTHONPATH's folders, as an installation would.
+
+    The CuTe DSL's wheel puts its own packages on the path in this way.
+    """
+    for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        if entry and any(Path(entry).glob("*.pth")):
+            site.addsitedir(entry)
+
+
+# --- ours
+
+
+def _ours(path: str) -> Callable[[Inputs], Work]:
+    def build(inputs: Inputs) -> Work:
+        from rlvr_fast import linear_token_stats
+        from rlvr_fast.scoring import cuda
+
+        hidden, weight, targets = inputs[:3]
+        if path == "fused" and not (hidden.is_cuda and cuda.fused_fits(hidden, weight)):
+            raise RuntimeError("the fused kernel does not take this GPU, type or shape")
+
+        def work() -> dict[str, torch.Tensor]:
+            os.environ["RLVR_LINEAR_PATH"] = path
+            return linear_token_stats(hidden, weight, targets)._asdict()
+
+        return work
+
+    return build
+
+
+def _our_divergence(inputs: Inputs) -> Work:
+    from rlvr_fast import linear_divergence
+
+    hidden, weight, targets, other_hidden, other_weight = inputs
+
+    def work() -> dict[str, torch.Tensor]:
+        os.environ["RLVR_LINEAR_PATH"] = "portable"
+        found = linear_divergence(hidden, weight, other_hidden, other_weight, targets=targets)
+        return found._asdict()
+
+    return work
+
+
+# --- Liger
+
+
+def _liger_cute(entropy: bool) -> Callable[[Inputs], Work]:
+    def build(inputs: Inputs) -> Work:
+        # Its documented switch: without it, each call waits for the GPU to look at the targets.
+        os.environ["LIGER_SCALED_CE_SM90_VALIDATE_TARGETS"] = "0"
+        ops = importlib.import_module("liger_kernel.ops.cutedsl.ops")
+        # The function that the frontend chooses on Hopper; elsewhere that would take PyTorch.
+        function = ops.LigerFusedScaledCrossEntropySM90Function
+        hidden, weight, targets = inputs[:3]
+
+        def work() -> dict[str, torch.Tensor]:
+            # temperature, ignore_index, m_tiles_per_cluster (without effect), return_entropy
+            out = function.apply(hidden, weight, targets, 1.0, -100, 1, entropy)
+            return {"nll": out[0], "entropy": out[1]} if entropy else {"nll": out}
+
+        return work
+
+    return build
+
+
+def _liger_triton(inputs: Inputs) -> Work:
+    functional = importlib.import_module("liger_kernel.transformers.functional")
+    hidden, weight, targets = inputs[:3]
+
+    def work() -> dict[str, torch.Tensor]:
+        call = functional.liger_fused_linear_cross_entropy
+        return {"nll": call(hidden, weight, targets, reduction="none")}
+
+    return work
+
+
+# --- quack
+
+
+def _quack(inputs: Inputs) -> Work:
+    linear = importlib.import_module("quack.linear_cross_entropy")
+    library = importlib.import_module("quack.epilogue.library")
+    hidden, weight, targets = inputs[:3]
+    if linear.scaled_exp_lce_supported(hidden, weight, 4096, "sum"):
+
+        def fused() -> dict[str, torch.Tensor]:
+            # What chunked_linear_cross_entropy does without gradients, short of the sum over rows.
+            out = library.lse_target_epi(
+                hidden, weight.mT, store_d=False, target=targets, tuned=False
+            )
+            return {"logsumexp": out["lse"], "nll": out["lse"] - out["target_logit"]}
+
+        return fused
+
+    def stored() -> dict[str, torch.Tensor]:
+        call = linear.linear_cross_entropy_func
+        return {"nll": call(hidden, weight, None, targets, reduction="none")}
+
+    return stored
+
+
+# --- verl
+
+
+@functools.cache
+def verl_linear_cross_entropy() -> Callable[..., Any]:
+    """verl's function, without what `import verl` asks for (Ray, tensordict, Hydra).
+
+    The packages above the module are entered in sys.modules by their folders alone, so that the
+    module itself, and all that it imports, is read from the wheel.
+    """
+    spec = importlib.util.find_spec("verl")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModuleNotFoundError("No module named 'verl'")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    for name in ("verl", "verl.utils"):
+        if name not in sys.modules:
+            package = types.ModuleType(name)
+            package.__path__ = [str(root.joinpath(*name.split(".")[1:]))]
+            sys.modules[name] = package
+    module = importlib.import_module("verl.utils.kernel.linear_cross_entropy")
+    call: Callable[..., Any] = module.linear_cross_entropy
+    return call
+
+
+def _verl(inputs: Inputs) -> Work:
+    call = verl_linear_cross_entropy()
+    hidden, weight, targets = inputs[:3]
+
+    def work() -> dict[str, torch.Tensor]:
+        logprob, entropy = call(hidden, weight, targets, 1.0, "none")
+        return {"logprob": logprob, "entropy": entropy}
+
+    return work
+
+
+# --- TRL
+
+_TRL_CHUNK = 32768  # columns: trl.trainer.utils._CHUNKED_LOGPROB_CHUNK_SIZE
+
+
+def _trl_chunked(*outputs: str) -> Callable[[Inputs], Work]:
+    def build(inputs: Inputs) -> Work:
+        function = importlib.import_module("trl.kernels").ChunkedLogProbFunction
+        hidden, weight, targets = inputs[:3]
+
+        def work() -> dict[str, torch.Tensor]:
+            # bias, targets, temperature, chunk_size, softcap, logit_scale, outputs
+            out = function.apply(hidden, weight, None, targets, 1.0, _TRL_CHUNK, None, 1.0, outputs)
+            found = {"logprob": out[0]}
+            return {**found, "entropy": out[1]} if "entropy" in outputs else found
+
+        return work
+
+    return build
+
+
+def _trl_triton(inputs: Inputs) -> Work:
+    call = importlib.import_module("trl.kernels").selective_log_softmax_and_entropy
+    hidden, weight, targets = inputs[:3]
+
+    def work() -> dict[str, torch.Tensor]:
+        logprob, entropy = call(torch.nn.functional.linear(hidden, weight), targets)
+        return {"logprob": logprob, "entropy": entropy}
+
+    return work
+
+
+def _trl_divergence(inputs: Inputs) -> Work:
+    module = importlib.import_module("trl.kernels.chunked_divergence")
+    function = module.ChunkedDivergenceFunction
+    hidden, weight, _, other_hidden, other_weight = inputs
+
+    def work() -> dict[str, torch.Tensor]:
+        # beta 0 is KL(teacher || student); the student, q, is the one whose entropy comes along
+        kl, entropy = function.apply(
+            other_hidden, other_weight, None, hidden, weight, None, 0.0, 1.0
+        )
+        return {"kl_pq": kl, "entropy_q": entropy}
+
+    return work
+
+
+# --- cut cross entropy
+
+
+def _cut_cross_entropy(implementation: str) -> Callable[[Inputs], Work]:
+    def build(inputs: Inputs) -> Work:
+        call = importlib.import_module("cut_cross_entropy").linear_cross_entropy
+        hidden, weight, targets = inputs[:3]
+
+        def work() -> dict[str, torch.Tensor]:
+            return {"nll": call(hidden, weight, targets, reduction="none", impl=implementation)}
+
+        return work
+
+    return build
+
+
+# --- everybody, in the order of the page
+
+_ALL = ("logprob", "entropy", "logsumexp", "rank", "mass_above")
+_BOTH = ("kl_pq", "kl_qp", "entropy_p", "entropy_q")
+
+
+def _logits_of(bytes_each: float, rows: int | None = None) -> Callable[[Case], float]:
+    return lambda case: bytes_each * min(case.rows, rows or case.rows) * case.vocabulary
+
+
+def _plain(name: str, compiled: bool) -> list[Rival]:
+    def rival(
+        gives: str, does: str, function: Callable[..., Any], names: tuple[str, ...], **options: Any
+    ) -> Rival:
+        # Eager PyTorch keeps three or four float32 tensors of the logits' shape at once.
+        models = 2 if gives == DIVERGENCE else 1
+        return Rival(
+            name, gives, "torch", ("torch",),
+            f"{does} of F.linear(hidden, weight).float(), {CHUNK} rows at a time",
+            plain_torch.build(function, *names, compiled=compiled),
+            memory=_logits_of(models * (10.0 if compiled else 22.0), CHUNK),
+            rounds_logits=True, graph=True, **options,
+        )  # fmt: skip
+
+    rivals = [
+        rival(ENTROPY, "log_softmax and entropy", plain_torch.entropy, _ALL[:2]),
+        rival(EVERYTHING, "all five", plain_torch.everything, _ALL),
+        rival(DIVERGENCE, "two log_softmax", plain_torch.divergence, _BOTH, job="divergence"),
+    ]
+    if compiled:
+        alone = rival(LOGPROB, "cross_entropy", plain_torch.logprob, ("logprob",))
+        rivals.insert(0, alone)
+    return rivals
+
+
+RIVALS: tuple[Rival, ...] = (
+    Rival("rlvr_fast fused", EVERYTHING, "rlvr-fast", ("rlvr_fast",),
+          "linear_token_stats, RLVR_LINEAR_PATH=fused", _ours("fused"), ours=True, graph=True),
+    Rival("rlvr_fast portable", EVERYTHING, "rlvr-fast", ("rlvr_fast",),
+          "linear_token_stats, RLVR_LINEAR_PATH=portable", _ours("portable"), ours=True,
+          graph=True),
+    Rival("Liger CuTe-DSL", LOGPROB, "liger-kernel", ("liger_kernel", "cutlass"),
+          "LigerFusedScaledCrossEntropySM90Function", _liger_cute(False),
+          rounds_logits=True),
+    Rival("Liger CuTe-DSL", ENTROPY, "liger-kernel", ("liger_kernel", "cutlass"),
+          "LigerFusedScaledCrossEntropySM90Function, return_entropy=True", _liger_cute(True),
+          rounds_logits=True),
+    Rival("Liger Triton", LOGPROB, "liger-kernel", ("liger_kernel", "triton"),
+          'liger_fused_linear_cross_entropy, reduction="none"', _liger_triton,
+          rounds_logits=True, memory=lambda case: 4.0 * case.rows * case.width),
+    Rival("quack", LOGPROB, "quack-kernels", ("quack", "cutlass", "tvm_ffi"),
+          "lse_target_epi without logits; linear_cross_entropy_func where V % 128 != 0", _quack,
+          memory=lambda case: 0.0 if case.vocabulary % 128 == 0
+          else 4.0 * case.rows * case.vocabulary),
+    Rival("verl Triton", ENTROPY, "verl", ("verl", "triton"),
+          'linear_cross_entropy, reduction "none"', _verl, graph=True),
+    Rival("TRL chunked", LOGPROB, "trl", ("trl", "triton"),
+          "ChunkedLogProbFunction, chunks of 32768 columns", _trl_chunked("log_probs"),
+          rounds_logits=True, memory=_logits_of(0.5, CHUNK), graph=True),
+    Rival("TRL chunked", ENTROPY, "trl", ("trl", "triton"),
+          "ChunkedLogProbFunction with entropy", _trl_chunked("log_probs", "entropy"),
+          rounds_logits=True, memory=_logits_of(0.5, CHUNK), graph=True),
+    Rival("TRL Triton", ENTROPY, "trl", ("trl", "triton"),
+          "selective_log_softmax_and_entropy of F.linear(hidden, weight)", _trl_triton,
+          rounds_logits=True, memory=_logits_of(2.0), graph=True),
+    Rival("cut-cross-entropy", LOGPROB, "cut-cross-entropy", ("cut_cross_entropy", "triton"),
+          'linear_cross_entropy, reduction="none"', _cut_cross_entropy("cce")),
+    *_plain("torch.compile", True),
+    *_plain("eager PyTorch", False),
+    Rival("torch.mm alone", NOTHING, "torch", ("torch",),
+          "the product in bfloat16, nothing folded", plain_torch.product_alone,
+          memory=_logits_of(2.0, 8192), graph=True),
+    Rival("torch.mm alone", NOTHING, "torch", ("torch",), "the first of the two products",
+          plain_torch.product_alone, job="divergence", memory=_logits_of(2.0, 8192), graph=True),
+    Rival("rlvr_fast portable", DIVERGENCE, "rlvr-fast", ("rlvr_fast",), "linear_divergence",
+          _our_divergence, job="divergence", ours=True, graph=True),
+    Rival("TRL chunked", ONE_WAY, "trl", ("trl", "triton", "datasets"),
+          "ChunkedDivergenceFunction, beta 0", _trl_divergence, job="divergence", graph=True),
+)  # fmt: skip
