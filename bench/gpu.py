@@ -20,9 +20,9 @@ from typing import Any
 import torch
 from common import RESULTS, record
 
-from rlvr_fast import linear_token_stats, token_stats
+from rlvr_fast import _core, linear_token_stats, token_stats
 from rlvr_fast.errors import RlvrError
-from rlvr_fast.scoring import cuda
+from rlvr_fast.scoring import cuda_fused
 from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
 
 
@@ -172,7 +172,9 @@ def main() -> int:
 
 
 def fused(out: Path, quick: bool) -> int:
-    """The fused kernel beside the portable path, in turns; writes gpu_fused.json."""
+    """The fused kernels of this GPU beside the portable path, in turns; writes gpu_fused.json."""
+    names = ("mma", "wgmma", "wgmma_pairs")
+    kernels = [name for name in names if _core.cuda.fused_supported(0, name)]
     bench = Bench("cuda", rounds=5)
     rows: list[dict[str, Any]] = [
         {"what": "limits", "device": torch.cuda.get_device_name(), "driver": driver(),
@@ -186,15 +188,15 @@ def fused(out: Path, quick: bool) -> int:
         few = slice(0, 8)
         log_p = torch.log_softmax(hidden[few].double() @ weight.double().t(), -1)
         exact = log_p.gather(-1, targets[few, None])[:, 0]
-        for path, cluster in (("portable", 1), ("fused", 1), ("fused", 2)) * 2:
-            os.environ["RLVR_LINEAR_PATH"] = path
-            cuda.FUSED_CLUSTER = cluster
+        for name in ["portable", *kernels] * 2:
+            os.environ["RLVR_LINEAR_PATH"] = "fused" if name in kernels else "portable"
+            cuda_fused.KERNELS = (name,)
             stats = linear_token_stats(hidden, weight, targets)
             error = float((stats.logprob[few].double() - exact).abs().max())
             if not error < 2e-4:
-                raise RlvrError(f"{path}, cluster {cluster}: log-probs are off by {error:.2g}")
+                raise RlvrError(f"{name}: log-probs are off by {error:.2g}")
             timing = bench.timing(
-                f"linear_token_stats {path} (cluster {cluster}) bf16 {n} x {width} x {VOCABULARY}",
+                f"linear_token_stats {name} bf16 {n} x {width} x {VOCABULARY}",
                 lambda h=hidden, w=weight, t=targets: linear_token_stats(h, w, t),
                 "product", 2.0 * n * width * VOCABULARY, error,
             )  # fmt: skip

@@ -29,6 +29,13 @@ cuda::LogitType logit_type(const std::string& name) {
   throw InvalidInput("logits must be float32, bfloat16 or float16, not " + name);
 }
 
+cuda::FusedKernel fused_kernel(const std::string& name) {
+  if (name == "mma") return cuda::FusedKernel::kMma;
+  if (name == "wgmma") return cuda::FusedKernel::kWgmma;
+  if (name == "wgmma_pairs") return cuda::FusedKernel::kWgmmaPairs;
+  throw InvalidInput("the fused kernels are mma, wgmma and wgmma_pairs, not " + name);
+}
+
 cuda::LogitRows logit_rows(Address data, const std::string& type, std::int64_t rows,
                            std::int64_t columns, std::int64_t inner_rows, std::int64_t outer_stride,
                            std::int64_t row_stride) {
@@ -93,15 +100,15 @@ cuda::HalfMatrix half_matrix(Address data, const std::string& type, std::int64_t
 }
 
 void fused_target_logits(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& gathered,
-                         Address out, int cluster, const cuda::Device& device) {
-  cuda::fused_target_logits(hidden, gathered, at<float>(out), cluster, device);
+                         Address out, const std::string& kernel, const cuda::Device& device) {
+  cuda::fused_target_logits(hidden, gathered, at<float>(out), fused_kernel(kernel), device);
 }
 
 void fused_fold(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& weight, Address targets,
-                Address target_logits, const cuda::RowOptions& options, Address states, int cluster,
-                const cuda::Device& device) {
+                Address target_logits, const cuda::RowOptions& options, Address states,
+                const std::string& kernel, const cuda::Device& device) {
   cuda::fused_fold(hidden, weight, at<const std::int64_t>(targets), at<const float>(target_logits),
-                   options, at<void>(states), cluster, device);
+                   options, at<void>(states), fused_kernel(kernel), device);
 }
 
 void fold_pair(const cuda::LogitRows& tile_p, const cuda::LogitRows& tile_q,
@@ -172,12 +179,17 @@ void bind_cuda(py::module_& m) {
   py::class_<cuda::HalfMatrix>(c, "HalfMatrix", py::module_local())
       .def(py::init(&half_matrix), py::arg("data"), py::arg("type"), py::arg("rows"),
            py::arg("columns"), py::arg("row_stride"));
-  c.def("fused_supported", &cuda::fused_supported, py::arg("device"),
-        "Is this a GPU that the fused path is compiled for (sm_90a)?");
+  c.def(
+      "fused_supported",
+      [](int device, const std::string& kernel) {
+        return cuda::fused_supported(device, fused_kernel(kernel));
+      },
+      py::arg("device"), py::arg("kernel") = "mma",
+      "Can this GPU run this fused kernel: \"mma\", \"wgmma\" or \"wgmma_pairs\"?");
   c.def("fused_target_logits", &fused_target_logits, py::arg("hidden"), py::arg("gathered"),
-        py::arg("out"), py::arg("cluster"), py::arg("device"));
+        py::arg("out"), py::arg("kernel"), py::arg("device"));
   c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),
-        py::arg("target_logits"), py::arg("options"), py::arg("states"), py::arg("cluster"),
+        py::arg("target_logits"), py::arg("options"), py::arg("states"), py::arg("kernel"),
         py::arg("device"));
   c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"));
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),

@@ -152,19 +152,19 @@ def fused_fold(
     target_logits: typing.SupportsInt | typing.SupportsIndex,
     options: RowOptions,
     states: typing.SupportsInt | typing.SupportsIndex,
-    cluster: typing.SupportsInt | typing.SupportsIndex,
+    kernel: str,
     device: Device,
 ) -> None: ...
-def fused_supported(device: typing.SupportsInt | typing.SupportsIndex) -> bool:
+def fused_supported(device: typing.SupportsInt | typing.SupportsIndex, kernel: str = "mma") -> bool:
     """
-    Is this a GPU that the fused path is compiled for (sm_90a)?
+    Can this GPU run this fused kernel: "mma", "wgmma" or "wgmma_pairs"?
     """
 
 def fused_target_logits(
     hidden: HalfMatrix,
     gathered: HalfMatrix,
     out: typing.SupportsInt | typing.SupportsIndex,
-    cluster: typing.SupportsInt | typing.SupportsIndex,
+    kernel: str,
     device: Device,
 ) -> None: ...
 def logits_stats(

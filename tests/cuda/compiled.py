@@ -22,7 +22,7 @@ FLAGS = [
     "-Werror", "-Wno-psabi",
 ]  # fmt: skip
 # What runs on the machine whole, launches included.
-FUSED_KERNELS = [CUDA / "linear_fused.cu"]
+FUSED_KERNELS = sorted(CUDA.glob("linear_fused*.cu"))
 # A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
 ON_MACHINE = ["-DRLVR_HOST_MACHINE"]
 MACHINE_INCLUDES = [f"-I{TESTS}", f"-I{TESTS / 'machine/toolkit'}"]

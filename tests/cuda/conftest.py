@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -82,15 +82,16 @@ def emulated(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
 def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     import torch
 
-    from rlvr_fast.scoring import cuda
+    from rlvr_fast import _core
+    from rlvr_fast.scoring import cuda, cuda_kernels, cuda_products
 
-    monkeypatch.setattr(cuda, "_core", SimpleNamespace(cuda=emulation.cuda))
-    monkeypatch.setattr(cuda, "_device", lambda device: emulation.cuda.Device(0, 0))
+    monkeypatch.setattr(_core, "cuda", emulation.cuda)
+    monkeypatch.setattr(cuda_kernels, "_index_and_stream", lambda device: (0, 0))
 
     # 16-bit products in float32 exist on CUDA alone; the products of their float32 copies are the
     # same numbers, summed in another order.
     def multiply(self: Any, block: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         return torch.mm(block.float(), columns.float().t(), out=self._tile)
 
-    monkeypatch.setattr(cuda.Product, "_multiply", multiply)
+    monkeypatch.setattr(cuda_products.Product, "_multiply", multiply)
     return Kernels(cuda, "cpu")

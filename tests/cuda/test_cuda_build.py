@@ -112,7 +112,12 @@ def resources(log):
         re.DOTALL,
     )
     for found in entry.finditer(log):
-        kernel = re.search(r"_cu_[0-9a-f]{8}\d+([a-z_]+?)(?:I(\w+?)E)?E", found["kernel"])
-        name = f"{kernel[1]}<{kernel[2] or ''}>" if kernel else found["kernel"]
+        kernel = re.search(
+            r"(?:_cu_[0-9a-f]{8}|\d(?=ampere|hopper))(ampere|hopper)?\d+([a-z_]+?)(?:I(\w+?)E)?E",
+            found["kernel"],
+        )
+        name = found["kernel"]
+        if kernel:
+            name = f"{kernel[1] or ''} {kernel[2]}<{kernel[3] or ''}>".strip()
         spilled = int(found["stores"]) + int(found["loads"])
         yield found["arch"], int(found["registers"]), spilled, name

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import rlvr_fast
-from rlvr_fast.scoring import cuda, nucleus
+from rlvr_fast.scoring import cuda_kernels, cuda_products, nucleus
 
 pytestmark = [
     pytest.mark.gpu,
@@ -132,8 +132,12 @@ def test_linear_statistics_and_the_target_s_own_bits(dtype):
     assert (stats.logprob[few].double() - logprob).abs().max() < 1e-4
     assert (stats.entropy[few].double() - entropy).abs().max() < 2e-4
     assert (stats.rank[few].long() - rank).abs().max() <= 1
-    with torch.no_grad(), cuda.on(hidden.device), cuda.exact_products(hidden.device):
-        product = cuda.Product(weight, hidden.dtype)
+    with (
+        torch.no_grad(),
+        cuda_kernels.on(hidden.device),
+        cuda_products.exact_products(hidden.device),
+    ):
+        product = cuda_products.Product(weight, hidden.dtype)
         block = product.block(hidden)
         before = product.at_targets(block, targets)
         for first, tile in product.tiles(block):

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import rlvr_fast
+from rlvr_fast.scoring import cuda_fused
 from rlvr_fast.scoring.nucleus import nucleus_stats
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -258,12 +259,17 @@ def test_linear_ignored_targets_and_no_rows(kernels):
     assert empty.logprob.shape == (0,)
 
 
+@pytest.fixture(params=["mma", "wgmma", "wgmma_pairs"])
+def fused(request, monkeypatch):
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
+    monkeypatch.setattr(cuda_fused, "KERNELS", (request.param,))
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("columns", [1, 111, 4096, 4700])
 @pytest.mark.parametrize("epilogue", ["plain", "bias", "scale and softcap", "all"])
-def test_fused_statistics_match_their_definition(emulated, monkeypatch, dtype, columns, epilogue):
-    """The fold from registers; on a GPU, test_cuda_fused.py."""
-    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
+def test_fused_statistics_match_their_definition(emulated, fused, dtype, columns, epilogue):
+    """The whole kernels, on the machine of these tests; on a GPU, test_cuda_fused.py."""
     rows = 70 if epilogue == "plain" else 9
     hidden, weight = linear_inputs(rows, columns, 24, dtype)
     targets = random_targets(rows, columns)
@@ -289,9 +295,8 @@ def test_fused_statistics_match_their_definition(emulated, monkeypatch, dtype, c
     assert stats.logprob[~known].isnan().all()
 
 
-def test_fused_folds_masked_and_extreme_logits(emulated, monkeypatch):
+def test_fused_folds_masked_and_extreme_logits(emulated, fused):
     """Products of 1e4 and more, and one overflow to infinity."""
-    monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
     hidden, weight = linear_inputs(4, 600, 8, torch.bfloat16)
     hidden[0] *= 1e4
     hidden[1] = 0.0  # uniform

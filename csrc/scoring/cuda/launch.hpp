@@ -98,8 +98,8 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
                   const std::int64_t* targets, const float* target_logits,
                   const RowOptions& options, const TokenOutputs& out, const Device& device);
 
-// The fused path (linear_fused.cu): the product and its fold in one kernel, for sm_90a. States are
-// those of the tiles, for finish_tiles. Rows and columns are fewer than 2^30.
+// The fused path (linear_fused.cu): the product and its fold in one kernel. States are those of the
+// tiles, for finish_tiles. Rows and columns are at most 2^30.
 struct HalfMatrix {
   const void* data;  // divisible by 16, as row_stride * 2 must be
   LogitType type;    // bfloat16 or float16
@@ -108,15 +108,19 @@ struct HalfMatrix {
   std::int64_t row_stride;
 };
 
-bool fused_supported(int device);
-// out[r] = hidden[r] . gathered[r], in the bits of the sweep. gathered: a row of the weight for
-// each row of hidden. cluster: 1 or 2 blocks that share the weight's tiles; bits do not depend on
-// it.
+// By products of warps (mma.sync), on any GPU from compute capability 8.0 on; or of warpgroups
+// (wgmma), on 9.0, alone or in pairs of blocks that share the weight's tiles. The bits of a pair
+// are those of one alone.
+enum class FusedKernel { kMma, kWgmma, kWgmmaPairs };
+
+bool fused_supported(int device, FusedKernel kernel);
+// out[r] = hidden[r] . gathered[r], in the bits of the same kernel's sweep. gathered: a row of the
+// weight for each row of hidden.
 void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out,
-                         int cluster, const Device& device);
+                         FusedKernel kernel, const Device& device);
 void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
-                const float* target_logits, const RowOptions& options, void* states, int cluster,
-                const Device& device);
+                const float* target_logits, const RowOptions& options, void* states,
+                FusedKernel kernel, const Device& device);
 
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,

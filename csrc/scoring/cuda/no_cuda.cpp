@@ -39,12 +39,12 @@ void finish_tiles(const void*, std::int64_t, std::int64_t, const std::int64_t*, 
   not_built();
 }
 
-bool fused_supported(int) { not_built(); }
-void fused_target_logits(const HalfMatrix&, const HalfMatrix&, float*, int, const Device&) {
+bool fused_supported(int, FusedKernel) { not_built(); }
+void fused_target_logits(const HalfMatrix&, const HalfMatrix&, float*, FusedKernel, const Device&) {
   not_built();
 }
 void fused_fold(const HalfMatrix&, const HalfMatrix&, const std::int64_t*, const float*,
-                const RowOptions&, void*, int, const Device&) {
+                const RowOptions&, void*, FusedKernel, const Device&) {
   not_built();
 }
 

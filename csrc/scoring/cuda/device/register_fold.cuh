@@ -77,6 +77,13 @@ struct RowFold {
     largest = reference;
   }
 
+  RLVR_HD void merge(RowFold other, float units) {
+    const float most = larger(largest, other.largest);
+    move_to(most, units);
+    other.move_to(most, units);
+    sums = sums + other.sums;
+  }
+
   // One half of a fragment: a quarter of the columns of one row. target_logit is not capped.
   template <int kHalf, bool kPlain, int kSize>
   RLVR_HD void push(const float (&fragment)[kSize], float units, float target_logit,

@@ -1,0 +1,86 @@
+// Launches the fused product and fold of device/fused_wgmma.cuh.
+#include <cuda.h>
+
+#include "scoring/cuda/device/fused_launch.cuh"
+#include "scoring/cuda/device/fused_wgmma.cuh"
+
+namespace rlvr::cuda {
+
+namespace {
+
+using namespace hopper;
+
+using EncodeTiled = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, void*,
+                                 const cuuint64_t*, const cuuint64_t*, const cuuint32_t*,
+                                 const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
+                                 CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
+
+// From the driver, at run time: the module must load where no driver is.
+EncodeTiled encode_tiled() {
+  static const EncodeTiled function = [] {
+    void* found = nullptr;
+    cudaDriverEntryPointQueryResult status;
+    check(cudaGetDriverEntryPointByVersion("cuTensorMapEncodeTiled", &found, 12000,
+                                           cudaEnableDefault, &status),
+          "linear_fused_wgmma: cuTensorMapEncodeTiled");
+    if (found == nullptr || status != cudaDriverEntryPointSuccess) {
+      throw CudaFailure(
+          "linear_fused_wgmma: the driver has no cuTensorMapEncodeTiled (CUDA 12 or newer)");
+    }
+    return reinterpret_cast<EncodeTiled>(found);
+  }();
+  return function;
+}
+
+CUtensorMap matrix_map(const HalfMatrix& matrix, int box_rows) {
+  CUtensorMap map;
+  const cuuint64_t sizes[2] = {static_cast<cuuint64_t>(matrix.columns),
+                               static_cast<cuuint64_t>(matrix.rows)};
+  const cuuint64_t strides[1] = {static_cast<cuuint64_t>(matrix.row_stride) * 2};
+  const cuuint32_t box[2] = {kDepth, static_cast<cuuint32_t>(box_rows)};
+  const cuuint32_t steps[2] = {1, 1};
+  const auto type = matrix.type == LogitType::kBfloat16 ? CU_TENSOR_MAP_DATA_TYPE_BFLOAT16
+                                                        : CU_TENSOR_MAP_DATA_TYPE_FLOAT16;
+  const CUresult status =
+      encode_tiled()(&map, type, 2, const_cast<void*>(matrix.data), sizes, strides, box, steps,
+                     CU_TENSOR_MAP_INTERLEAVE_NONE, CU_TENSOR_MAP_SWIZZLE_128B,
+                     CU_TENSOR_MAP_L2_PROMOTION_L2_256B, CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE);
+  if (status != CUDA_SUCCESS) {
+    throw CudaFailure("linear_fused_wgmma: no tensor map for a matrix of " +
+                      std::to_string(matrix.rows) + " x " + std::to_string(matrix.columns) +
+                      " (driver error " + std::to_string(static_cast<int>(status)) + ")");
+  }
+  return map;
+}
+
+template <typename T, Job kJob, int kCluster, bool kPlain>
+void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
+         const Device& device) {
+  const CUtensorMap hidden_map = matrix_map(hidden, kRows);
+  const CUtensorMap weight_map = matrix_map(weight, kColumns / kCluster);
+  launch_persistent("linear_fused_wgmma", fused_rows<T, kJob, kCluster, kPlain>,
+                    Units<kJob>(work, kRows * kCluster).count, kCluster, kThreads, kSharedBytes,
+                    device, hidden_map, weight_map, work);
+}
+
+template <Job kJob, bool kPlain>
+void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work, bool pairs,
+              const Device& device) {
+  const bool bfloat16 = hidden.type == LogitType::kBfloat16;
+  auto call = bfloat16 ? run<Bfloat16, kJob, 1, kPlain> : run<Float16, kJob, 1, kPlain>;
+  if (pairs) call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
+  call(hidden, weight, work, device);
+}
+
+}  // namespace
+
+void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
+                        const Work& work, bool pairs, const Device& device) {
+  auto call = dispatch<Job::kDiagonal, true>;
+  if (job == Job::kFold) {
+    call = work.transform.plain() ? dispatch<Job::kFold, true> : dispatch<Job::kFold, false>;
+  }
+  call(hidden, weight, work, pairs, device);
+}
+
+}  // namespace rlvr::cuda

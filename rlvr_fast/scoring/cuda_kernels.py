@@ -1,0 +1,153 @@
+"""Tensors as the CUDA kernels take them: addresses, strides, options, the current stream."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import torch
+
+from rlvr_fast import _core
+from rlvr_fast.errors import CudaError
+from rlvr_fast.scoring.results import TokenStats
+
+__all__ = [
+    "address",
+    "dtype_name",
+    "empty_bytes",
+    "empty_stats",
+    "finish_tiles",
+    "half_matrix",
+    "launch_device",
+    "on",
+    "require_kernels",
+    "row_geometry",
+    "row_options",
+    "tile_rows",
+    "token_outputs",
+]
+
+
+def require_kernels() -> None:
+    """Raises CudaError where this build has none."""
+    if not _core.cuda.built():
+        raise CudaError(
+            "the CUDA kernels are not in this build of rlvr_fast: rebuild it with RLVR_CUDA=ON "
+            "where nvcc is (docs/cuda.md), or move the tensors to the CPU"
+        )
+
+
+def on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
+    """Makes it torch's current device: the kernels make it the driver's, and leave it so."""
+    return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
+
+
+def launch_device(device: torch.device) -> Any:
+    """The device and its current stream."""
+    return _core.cuda.Device(*_index_and_stream(device))
+
+
+def _index_and_stream(device: torch.device) -> tuple[int, int]:
+    return device.index, torch.cuda.current_stream(device).cuda_stream
+
+
+def row_geometry(logits: torch.Tensor) -> tuple[torch.Tensor, int, int, int]:
+    """The tensor, and (inner_rows, outer_stride, row_stride) of its rows in elements.
+
+    Copied only where the columns are not adjacent or the leading dimensions need three strides.
+    """
+    columns = logits.shape[-1]
+    if columns > 1 and logits.stride(-1) != 1:
+        logits = logits.contiguous()
+    shape: list[int] = []
+    strides: list[int] = []
+    for size, stride in zip(logits.shape[:-1], logits.stride()[:-1], strict=True):
+        if size == 1:
+            continue
+        if shape and strides[-1] == stride * size:
+            shape[-1], strides[-1] = shape[-1] * size, stride
+        else:
+            shape.append(size)
+            strides.append(stride)
+    if len(shape) > 2:
+        return logits.contiguous(), max(1, logits.numel() // columns), 0, columns
+    if not shape:
+        return logits, 1, 0, columns
+    if len(shape) == 1:
+        return logits, shape[0], 0, strides[0]
+    return logits, shape[1], strides[0], strides[1]
+
+
+def empty_stats(shape: torch.Size, device: torch.device) -> TokenStats:
+    """Uninitialised outputs."""
+
+    def floats() -> torch.Tensor:
+        return torch.empty(shape, device=device)
+
+    rank = torch.empty(shape, dtype=torch.int32, device=device)
+    return TokenStats(floats(), floats(), floats(), rank, floats())
+
+
+def empty_bytes(count: int, device: torch.device) -> torch.Tensor:
+    """Workspace from torch's allocator."""
+    return torch.empty(count, dtype=torch.uint8, device=device)
+
+
+def row_options(temperature: Any, bias: Any, scale: float, softcap: float | None) -> Any:
+    """The kernels' options, and what must live until they are enqueued."""
+    each = temperature.contiguous() if isinstance(temperature, torch.Tensor) else None
+    options = _core.cuda.RowOptions(
+        address(each), 1.0 if each is not None else temperature, address(bias), scale,
+        softcap or 0.0,
+    )  # fmt: skip
+    return options, (each, bias)
+
+
+def tile_rows(tile: torch.Tensor, rows: int) -> Any:
+    """The first rows of a tile of float32 products."""
+    return _core.cuda.LogitRows(
+        tile.data_ptr(), "float32", rows, tile.shape[1], rows, 0, tile.stride(0)
+    )
+
+
+def half_matrix(matrix: torch.Tensor) -> Any:
+    """A matrix of 16-bit elements whose columns are adjacent."""
+    return _core.cuda.HalfMatrix(
+        matrix.data_ptr(), dtype_name(matrix), matrix.shape[0], matrix.shape[1], matrix.stride(0)
+    )
+
+
+def token_outputs(stats: TokenStats) -> Any:
+    """Where the kernels write these."""
+    return _core.cuda.TokenOutputs(
+        logprob=stats.logprob.data_ptr(),
+        entropy=stats.entropy.data_ptr(),
+        logsumexp=stats.logsumexp.data_ptr(),
+        rank=stats.rank.data_ptr(),
+        mass_above=stats.mass_above.data_ptr(),
+    )
+
+
+def finish_tiles(
+    states: torch.Tensor,
+    vocabulary: int,
+    targets: torch.Tensor,
+    target_logits: torch.Tensor,
+    options: Any,
+    stats: TokenStats,
+) -> None:
+    """The statistics of rows from the partial states of their tiles."""
+    _core.cuda.finish_tiles(
+        states.data_ptr(), len(targets), vocabulary, targets.data_ptr(), target_logits.data_ptr(),
+        options, token_outputs(stats), launch_device(targets.device),
+    )  # fmt: skip
+
+
+def dtype_name(tensor: torch.Tensor) -> str:
+    """As the kernels name it: "bfloat16", say."""
+    return str(tensor.dtype).removeprefix("torch.")
+
+
+def address(tensor: torch.Tensor | None) -> int:
+    """0 for none."""
+    return 0 if tensor is None else tensor.data_ptr()
