@@ -14,8 +14,10 @@ _HOME = {
     "token_stats": "rlvr_fast.scoring",
     "linear_token_stats": "rlvr_fast.scoring",
     "linear_divergence": "rlvr_fast.scoring",
+    "nucleus_stats": "rlvr_fast.scoring",
     "TokenStats": "rlvr_fast.scoring",
     "DivergenceStats": "rlvr_fast.scoring",
+    "NucleusStats": "rlvr_fast.scoring",
     "Scorer": "rlvr_fast.scoring",
     "SequenceScores": "rlvr_fast.scoring",
     # answers

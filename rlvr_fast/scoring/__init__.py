@@ -7,11 +7,13 @@ from typing import Any
 
 _HOME = {
     "DivergenceStats": "results",
+    "NucleusStats": "nucleus",
     "Scorer": "scorer",
     "SequenceScores": "results",
     "TokenStats": "results",
     "linear_divergence": "linear",
     "linear_token_stats": "linear",
+    "nucleus_stats": "nucleus",
     "score_run": "run",
     "token_stats": "logits",
 }

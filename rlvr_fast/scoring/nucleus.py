@@ -61,10 +61,9 @@ def nucleus_stats(
     Raises:
         InvalidInputError: top_p outside (0, 1], or what `token_stats` refuses.
 
-    >>> import torch
-    >>> from rlvr_fast.scoring.nucleus import nucleus_stats
+    >>> import torch, rlvr_fast
     >>> logits = torch.log(torch.tensor([[0.5, 0.25, 0.2, 0.05]])).expand(2, 4)
-    >>> stats = nucleus_stats(logits, torch.tensor([1, 3]), top_p=0.7)
+    >>> stats = rlvr_fast.nucleus_stats(logits, torch.tensor([1, 3]), top_p=0.7)
     >>> [round(x, 4) for x in stats.kept_mass.tolist()]
     [0.75, 0.75]
     >>> [round(x, 4) for x in stats.logprob.tolist()]
@@ -77,6 +76,10 @@ def nucleus_stats(
     softcap = check_softcap(softcap)
     if not (isinstance(top_p, (int, float)) and 0.0 < top_p <= 1.0):
         raise InvalidInputError(f"top_p must be a number in (0, 1], got {top_p!r}")
+    if torch.compiler.is_compiling():
+        from rlvr_fast.scoring import ops
+
+        return ops.nucleus_stats(logits, targets, float(top_p), temperature, softcap)
     if logits.device.type == "cuda":
         from rlvr_fast.scoring import cuda
 

@@ -15,10 +15,13 @@ from typing import Any
 
 import torch
 
+from rlvr_fast.scoring.nucleus import NucleusStats
+from rlvr_fast.scoring.nucleus import nucleus_stats as eager_nucleus_stats
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
-__all__ = ["linear_divergence", "linear_token_stats", "token_stats"]
+__all__ = ["linear_divergence", "linear_token_stats", "nucleus_stats", "token_stats"]
 
+_Two = tuple[torch.Tensor, torch.Tensor]
 _Five = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 _Six = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -75,6 +78,21 @@ def _linear_divergence(
     return tuple(out)
 
 
+def _nucleus_stats(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    top_p: float,
+    temperatures: torch.Tensor | None,
+    temperature: float,
+    softcap: float,
+) -> _Two:
+    each = temperature if temperatures is None else temperatures
+    stats = eager_nucleus_stats(
+        logits, targets, top_p=top_p, temperature=each, softcap=softcap or None
+    )
+    return stats.logprob, stats.kept_mass
+
+
 def _fake_stats(targets: torch.Tensor) -> _Five:
     def floats() -> torch.Tensor:
         return targets.new_empty(targets.shape, dtype=torch.float32)
@@ -83,6 +101,9 @@ def _fake_stats(targets: torch.Tensor) -> _Five:
     return floats(), floats(), floats(), rank, floats()
 
 
+_nucleus_stats_op = torch.library.custom_op(
+    "rlvr_fast::nucleus_stats", _nucleus_stats, mutates_args=()
+)
 _token_stats_op = torch.library.custom_op("rlvr_fast::token_stats", _token_stats, mutates_args=())
 _linear_token_stats_op = torch.library.custom_op(
     "rlvr_fast::linear_token_stats", _linear_token_stats, mutates_args=()
@@ -97,6 +118,16 @@ def _fake_token_stats(
     softcap: float,
 ) -> _Five:  # fmt: skip
     return _fake_stats(targets)
+
+
+def _fake_nucleus_stats(
+    logits: torch.Tensor, targets: torch.Tensor, top_p: float, temperatures: Any,
+    temperature: float, softcap: float,
+) -> _Two:  # fmt: skip
+    def floats() -> torch.Tensor:
+        return targets.new_empty(targets.shape, dtype=torch.float32)
+
+    return floats(), floats()
 
 
 def _fake_linear_token_stats(
@@ -116,6 +147,7 @@ def _fake_linear_divergence(
     return floats(), floats(), floats(), floats(), floats(), floats()
 
 
+_nucleus_stats_op.register_fake(_fake_nucleus_stats)
 _token_stats_op.register_fake(_fake_token_stats)
 _linear_token_stats_op.register_fake(_fake_linear_token_stats)
 _linear_divergence_op.register_fake(_fake_linear_divergence)
@@ -134,6 +166,21 @@ def token_stats(
     """`rlvr_fast.token_stats` of checked tensors, as an operator."""
     return TokenStats(
         *torch.ops.rlvr_fast.token_stats(logits, targets, *_split(temperature), softcap or 0.0)
+    )
+
+
+def nucleus_stats(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    top_p: float,
+    temperature: Any,
+    softcap: float | None,
+) -> NucleusStats:
+    """`rlvr_fast.nucleus_stats` of checked tensors, as an operator."""
+    return NucleusStats(
+        *torch.ops.rlvr_fast.nucleus_stats(
+            logits, targets, top_p, *_split(temperature), softcap or 0.0
+        )
     )
 
 

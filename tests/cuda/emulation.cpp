@@ -12,6 +12,7 @@
 
 #include "common/error.hpp"
 #include "machine/machine.hpp"
+#include "machine/warp_products.hpp"
 #include "scoring/cuda/device/nucleus.cuh"
 #include "scoring/cuda/device/pair_fold.cuh"
 #include "scoring/cuda/launch.hpp"
@@ -329,6 +330,7 @@ void bind_cuda(pybind11::module_& m);
 
 PYBIND11_MODULE(rlvr_fast_emulation, m) {
   bind_cuda(m);
+  m.def("bank_conflicts", &machine::bank_conflicts);
   // How fused kernels run from now on: the seed of their schedule, the device's multiprocessors.
   m.def("configure_machine", [](std::uint64_t seed, int processors) {
     machine::configuration() = {.seed = seed, .processors = processors};

@@ -30,6 +30,7 @@ def arguments(name: str, device: str):
     each = torch.tensor([0.5, 1.0, 1.5, 2.0], device=device)
     return {
         "token_stats": (normal(4, 300), targets, each, 1.0, 30.0),
+        "nucleus_stats": (normal(4, 300), targets, 0.9, each, 1.0, 0.0),
         "linear_token_stats": (hidden, weight, targets, normal(300), None, 0.7, 0.0, 0.5),
         "linear_divergence": (hidden, weight, normal(4, 24), normal(300, 24), targets, None, 1.0),
     }[name]
@@ -64,7 +65,8 @@ def test_the_public_functions_compile_without_a_graph_break(device):
         a = rlvr_fast.token_stats(logits * 1.0, targets, temperature=0.6, softcap=20.0)
         b = rlvr_fast.linear_token_stats(hidden, weight, targets, scale=0.5)
         c = rlvr_fast.linear_divergence(hidden, weight, -hidden, weight, targets=targets)
-        return a.logprob + b.entropy, a.rank + b.rank, c.kl_pq
+        d = rlvr_fast.nucleus_stats(logits, targets, top_p=0.8, temperature=0.6)
+        return a.logprob + b.entropy, a.rank + b.rank, c.kl_pq, d.logprob, d.kept_mass
 
     compiled = torch.compile(scores, fullgraph=True, backend="aot_eager")
     for got, want in zip(
