@@ -160,3 +160,41 @@ def test_published_rollouts_of_one_row_a_problem(tmp_path):
     assert run.num_samples().tolist() == [8] * 50
     assert run.problems()["gold"].to_pylist() == [row["gt"] for row in source]
     assert run.info.tasks[0]["spec"].endswith("?question=question&answer=gt&id=idx")
+
+
+def test_two_imports_of_the_same_problems_are_comparable(tmp_path):
+    """Each model's completions come in a file of their own."""
+    from rlvr_fast.store import differences
+
+    fields = {"completion": "response", "gold": "answer"}
+    runs = []
+    for name, gold in (("base", "2"), ("rl", "2"), ("other", "3")):
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text(json.dumps({"question": "1 + 1?", "answer": gold, "response": "2"}))
+        runs.append(import_rollouts(file, tmp_path / name, model=name, fields=fields))
+    assert differences(runs[0], runs[1]) == []
+    assert [d.kind for d in differences(runs[0], runs[2])] == ["problems"]
+
+
+@pytest.mark.parametrize(
+    ("spec", "refused"),
+    [
+        ("math:elsewhere/a.jsonl?answer=gt&sha256=12", False),
+        ("math:elsewhere/a.jsonl?answer=gt&sha256=34", True),
+        ("math:elsewhere/a.jsonl?answer=gold&sha256=12", True),
+        ("code:a.jsonl?answer=gt&sha256=12", True),
+    ],
+)
+def test_a_task_file_may_move_but_not_change(tmp_path, spec, refused):
+    def make(spec):
+        rows = pa.table({"question": ["1?"], "completion": ["1"]})
+        return import_rollouts(
+            rows, tmp_path / "run", model="m", tasks=[{"name": "imported", "spec": spec}]
+        )
+
+    make("math:a.jsonl?answer=gt&sha256=12")
+    if refused:
+        with pytest.raises(RunDirectoryError, match="tasks"):
+            make(spec)
+    else:
+        make(spec)
