@@ -14,6 +14,7 @@ from rlvr_fast.metrics import (
     HoldOut,
     Plan,
     chao1,
+    clopper_pearson,
     extrapolate_pass_at_k,
     good_turing,
     hold_out,
@@ -24,6 +25,7 @@ from rlvr_fast.report.sides import VERDICTS, FloatArray, IntArray, Side
 __all__ = [
     "Beyond",
     "UnseenAnswers",
+    "UnseenByProblem",
     "gather_beyond",
     "unseen_answers",
     "unseen_of_group",
@@ -50,6 +52,19 @@ class UnseenAnswers:
 
 
 @dataclass(frozen=True, slots=True)
+class UnseenByProblem:
+    """The same of one model for each problem, with 95 % intervals; mass is nan without draws."""
+
+    seen: IntArray
+    richness: FloatArray
+    richness_low: FloatArray
+    richness_high: FloatArray
+    mass: FloatArray
+    mass_low: FloatArray
+    mass_high: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
 class Beyond:
     """Estimates past the samples, for all problems together; None where there is too little data.
 
@@ -60,7 +75,7 @@ class Beyond:
     extrapolated: dict[str, CurveInterval]
     held_out: dict[str, HoldOut]
     plan: Plan
-    unseen: dict[str, tuple[IntArray, FloatArray, FloatArray]]
+    unseen: dict[str, UnseenByProblem]
 
 
 @contextlib.contextmanager
@@ -102,29 +117,34 @@ def _gather(base: Side, rl: Side, zeta: float) -> Beyond:
     )
 
 
-def unseen_answers(side: Side, total: int) -> tuple[IntArray, FloatArray, FloatArray]:
+def unseen_answers(side: Side, total: int) -> UnseenByProblem:
     """Per problem: distinct correct answers seen, Chao1's bound, Good-Turing's new-answer mass."""
     right = side.answers.verdict == VERDICTS.index("correct")
     problem, count = side.answers.problem[right], side.answers.count[right]
     bounds = np.searchsorted(problem, np.arange(total + 1))
     seen = np.diff(bounds).astype(np.int64)
-    richness = seen.astype(np.float64)
-    mass = np.where(side.num_samples > 0, 0.0, np.nan)
+    drawn = side.num_samples > 0
+    # Without an answer drawn once both estimates add nothing, and the mass has a bound.
+    richness = np.repeat(seen[np.newaxis].astype(np.float64), 3, axis=0)
+    none = np.zeros(total, np.int64)
+    mass = np.stack([none, none, clopper_pearson(side.num_samples, none).high])
+    mass = np.where(drawn, mass, np.nan)
     for i in np.flatnonzero(seen):
         counts = count[bounds[i] : bounds[i + 1]]
-        if counts.min() == 1:  # without an answer drawn once both estimates add nothing
+        if counts.min() == 1:
             draws = int(side.num_samples[i])
-            richness[i] = chao1(counts, draws=draws).value
-            mass[i] = good_turing(counts, draws=draws).value
-    return seen, richness, mass
+            many, unseen = chao1(counts, draws=draws), good_turing(counts, draws=draws)
+            richness[:, i] = many.value, many.low, many.high
+            mass[:, i] = unseen.value, unseen.low, unseen.high
+    return UnseenByProblem(seen, *richness, *mass)
 
 
-def unseen_of_group(
-    measured: tuple[IntArray, FloatArray, FloatArray], rows: IntArray
-) -> UnseenAnswers:
+def unseen_of_group(measured: UnseenByProblem, rows: IntArray) -> UnseenAnswers:
     """Sums and means over one group."""
-    seen, richness, mass = (a[rows] for a in measured)
+    mass = measured.mass[rows]
     known = mass[np.isfinite(mass)]
     return UnseenAnswers(
-        int(seen.sum()), float(richness.sum()), float(known.mean()) if known.size else float("nan")
+        int(measured.seen[rows].sum()),
+        float(measured.richness[rows].sum()),
+        float(known.mean()) if known.size else float("nan"),
     )

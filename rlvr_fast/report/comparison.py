@@ -11,9 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import FisherTests, SupportShift, support_shift
+from rlvr_fast.metrics import (
+    FisherTests,
+    SupportShift,
+    TiltDistance,
+    TiltFit,
+    fit_tilt,
+    support_shift,
+)
 from rlvr_fast.report.beyond import Beyond, gather_beyond
-from rlvr_fast.report.evidence import GroupEvidence, gather_evidence, problem_tests
+from rlvr_fast.report.evidence import (
+    GroupEvidence,
+    gather_evidence,
+    problem_tests,
+    share_sentence,
+)
 from rlvr_fast.report.reweighting import (
     Reweighting,
     answer_distances,
@@ -69,8 +81,9 @@ class Comparison:
     """Everything the report says, measured; see `compare_runs`.
 
     ``shifts`` holds the labels of all problems under both rules, ``rule`` names the one that heads
-    the tables. ``evidence[i]`` and ``reweighting[i]`` are those of ``groups[i]``, ``tests`` one
-    test a problem. ``notes`` are sentences a reader of any number here has to know.
+    the tables. ``evidence[i]`` and ``reweighting[i]`` are those of ``groups[i]``, ``tests``,
+    ``tilt`` and ``distances`` hold one entry a problem. ``notes`` are sentences a reader of any
+    number here has to know.
     """
 
     problems: Problems
@@ -85,6 +98,8 @@ class Comparison:
     evidence: tuple[GroupEvidence, ...]
     beyond: Beyond
     reweighting: tuple[Reweighting, ...]
+    tilt: TiltFit
+    distances: TiltDistance
     allowed: dict[str, str]
     notes: tuple[str, ...]
 
@@ -103,7 +118,10 @@ class Comparison:
         return self.shifts[rule or self.rule].subset(group.members)
 
     def headline(self) -> str:
-        """The finding in plain words: what became of the problems, and pass@k at both ends."""
+        """The finding in plain words: what became of the problems, how sure, and pass@k.
+
+        The intervals are those of the rule "seen"; under "epsilon" the labels themselves are sure.
+        """
         from rlvr_fast.report.summary import pass_sentence
 
         s = self.shift
@@ -113,7 +131,8 @@ class Comparison:
         )
         if s.undetermined:
             text += f", and for {s.undetermined} the samples do not decide"
-        return f"{text}. {pass_sentence(self)}".rstrip()
+        sure = share_sentence(self.evidence[0].interval) if self.rule == "seen" else ""
+        return " ".join(part for part in (f"{text}.", sure, pass_sentence(self)) if part)
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
         """(columns, rows) of the headline table: one row per group, overall first."""
@@ -239,11 +258,15 @@ def compare_runs(
         groups=groups,
         tests=tests,
         evidence=tuple(
-            gather_evidence(left, right, g.members, shifts["seen"].subset(g.members), tests, ks)
+            gather_evidence(
+                left, right, g.members, shifts["seen"].subset(g.members), tests, ks, zeta
+            )
             for g in groups
         ),
         beyond=gather_beyond(left, right, zeta),
         reweighting=tuple(reweighting_of_group(left, right, g.members, distances) for g in groups),
+        tilt=fit_tilt(*counts),
+        distances=distances,
         allowed=found,
         notes=tuple(_notes(left, right)),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,8 @@ from rlvr_fast.metrics import (
     ShiftBounds,
     SupportInterval,
     SupportShift,
+    accessibility,
+    accessibility_bounds,
     crossover,
     exchange_null,
     fisher_tests,
@@ -27,7 +30,13 @@ from rlvr_fast.metrics import (
 )
 from rlvr_fast.report.sides import IntArray, Side
 
-__all__ = ["GroupEvidence", "crossover_sentence", "gather_evidence", "luck_sentences"]
+__all__ = [
+    "GroupEvidence",
+    "crossover_sentence",
+    "gather_evidence",
+    "luck_sentences",
+    "share_sentence",
+]
 
 LEVEL = 0.95
 FDR = 0.05
@@ -42,7 +51,8 @@ class GroupEvidence:
     shows. ``split_half``: what two halves of the base model's own draws show. ``better`` and
     ``worse``: problems whose accuracy changed, Fisher's test at a false-discovery rate of `FDR`
     over all problems of the comparison. ``bounds``: over every outcome of the draws without a
-    verdict. ``crossover``: where base's curve overtakes RL's; None for fewer than two samples.
+    verdict. ``open_labels``: over every way the labels could turn out that the rule "epsilon"
+    leaves open. ``crossover``: where base's curve overtakes RL's; None for fewer than two samples.
     """
 
     interval: SupportInterval | None
@@ -52,6 +62,7 @@ class GroupEvidence:
     better: int
     worse: int
     bounds: ShiftBounds
+    open_labels: ShiftBounds
     base_curve: CurveInterval
     rl_curve: CurveInterval
     difference: CurveInterval
@@ -70,6 +81,7 @@ def gather_evidence(
     shift: SupportShift,
     tests: FisherTests,
     ks: list[int],
+    zeta: float,
 ) -> GroupEvidence:
     """The evidence on the problems `rows`; `shift` is theirs under the rule "seen"."""
     bn, bc, rn, rc = (
@@ -79,6 +91,12 @@ def gather_evidence(
     found = tests.discovery[rows]
     direction = tests.direction[rows]
     at = ks or [1]
+    # the threshold of `support_shift`: what both were sampled deeply enough to show
+    epsilon = -math.log(zeta) / np.maximum(np.minimum(bn, rn), 1)
+    states = [
+        np.atleast_1d(accessibility(n, c, rule="epsilon", zeta=zeta, epsilon=epsilon))
+        for n, c in ((bn, bc), (rn, rc))
+    ]
     return GroupEvidence(
         interval=support_interval(bc, bn, rc, rn, level=LEVEL) if drawn else None,
         exchange=exchange_null(bc, bn, rc, rn),
@@ -89,12 +107,27 @@ def gather_evidence(
         bounds=support_shift_bounds(
             bc, base.num_undecided[rows], bn, rc, rl.num_undecided[rows], rn
         ),
+        open_labels=accessibility_bounds(*states),
         base_curve=pass_at_k_interval(bn, bc, at, level=LEVEL),
         rl_curve=pass_at_k_interval(rn, rc, at, level=LEVEL),
         difference=pass_at_k_difference(bn, bc, rn, rc, at, level=LEVEL),
         crossover=crossover(bn, bc, rn, rc, max_k=at[-1], level=LEVEL)
         if at[-1] > 1 and np.any(np.minimum(bn, rn) >= at[-1])
         else None,
+    )
+
+
+def share_sentence(interval: SupportInterval | None) -> str:
+    """What RLVR does to problems like these, as shares with their intervals; "" without any."""
+    if interval is None:
+        return ""
+    kept, lost, found = (
+        f"{e.value:.0%} ({100 * e.low:.0f} to {e.high:.0%})"
+        for e in (interval.preserved, interval.shrunk, interval.expanded)
+    )
+    return (
+        f"Of problems like these, it keeps {kept}, loses {lost} and finds {found}; "
+        f"{interval.level:.0%} intervals in brackets."
     )
 
 

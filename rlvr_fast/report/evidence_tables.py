@@ -19,6 +19,9 @@ __all__ = [
 ]
 
 
+_SHARES = {"preserved": "kept", "shrunk": "lost", "expanded": "found", "out": "reached by neither"}
+
+
 def evidence_table(comparison: Comparison) -> Table:
     """How much of each group's shift is more than luck (rule "seen", problem level)."""
     rows = []
@@ -37,6 +40,11 @@ def evidence_table(comparison: Comparison) -> Table:
             "worse": e.worse,
             "better": e.better,
         }
+        for name in _SHARES:
+            estimate = getattr(e.interval, name) if e.interval is not None else None
+            row[f"{name}_share"] = estimate.value if estimate else None
+            row[f"{name}_share_low"] = estimate.low if estimate else None
+            row[f"{name}_share_high"] = estimate.high if estimate else None
         for name in ("srr", "ndr", "sds", "nscr"):
             estimate = getattr(e.interval, name) if e.interval is not None else None
             row[f"{name}_low"] = estimate.low if estimate else None
@@ -60,6 +68,15 @@ def evidence_table(comparison: Comparison) -> Table:
         ),
         Column("worse", "less often", "count", "Fisher’s test, 5 % false discoveries"),
         Column("better", "more often", "count", "Fisher’s test, 5 % false discoveries"),
+        *(
+            column
+            for name, title in _SHARES.items()
+            for column in (
+                Column(f"{name}_share", f"share {title}", "share", "of problems like these"),
+                Column(f"{name}_share_low", "low", "share", "95 % interval"),
+                Column(f"{name}_share_high", "high", "share", "95 % interval"),
+            )
+        ),
         *(
             column
             for name in ("srr", "ndr", "sds", "nscr")

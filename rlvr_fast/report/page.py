@@ -19,11 +19,13 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics import clopper_pearson
 from rlvr_fast.report import analysis, charts, evidence_tables, tables
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
-from rlvr_fast.report.evidence import crossover_sentence, luck_sentences
+from rlvr_fast.report.evidence import crossover_sentence, luck_sentences, share_sentence
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.figures import write_figures
+from rlvr_fast.report.problem_tables import answers_by_problem
 from rlvr_fast.report.sentences import (
     ceiling_sentence,
     completion_sentence,
@@ -177,6 +179,7 @@ def _view(c: Comparison, made: Mapping[str, Table]) -> dict[str, Any]:
                 for r in ("srr", "ndr", "sds", "nscr")
                 for end in ("low", "high", "least", "most")
             ),
+            *(f"{r}_share{end}" for r in charts.REGIONS for end in ("", "_low", "_high")),
         ),
         "beyond_far_off": any(h.worst_error > 0.05 for h in c.beyond.held_out.values()),
         "nucleus_missing": all(row["problems_outside"] is None for row in made["completions"].rows),
@@ -230,6 +233,7 @@ def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
         "answers": {rule: analysis.answer_shift(c, group, rule) for rule in RULES},
         "evidence": evidence,
         "crossing": crossover_sentence(evidence.crossover),
+        "shares": share_sentence(evidence.interval),
         "luck": luck_sentences(c.group_shift(group, "seen"), evidence),
         "curves": charts.pass_chart(
             curves,
@@ -304,8 +308,9 @@ def _problem_rows(c: Comparison) -> list[list[Any]]:
     labels = [c.shifts[rule].labels for rule in RULES]
     codes = {label: i for i, label in enumerate((*charts.REGIONS, "undetermined"))}
     task_names = {name: i for i, name in enumerate(dict.fromkeys(c.problems.tasks))}
-    kept, lost, found = tables.answers_by_problem(c)
+    kept, lost, found = answers_by_problem(c)
     shown = _answer_samples(c, answer)
+    sure = _how_sure(c)
     wrong = [_commonest_wrong(side, len(c.problems), answer) for side in c.sides]
     rows = []
     for i in range(len(c.problems)):
@@ -324,9 +329,18 @@ def _problem_rows(c: Comparison) -> list[list[Any]]:
                 visible(c.problems.prompts[i], text),
                 shown[i],
                 [wrong[0][i], wrong[1][i]],
+                sure[i],
             ]
         )
     return rows
+
+
+def _how_sure(c: Comparison) -> list[list[Any]]:
+    """Per problem [base low, high, RL low, high, q of Fisher's test, beta, low, high]."""
+    limits = [clopper_pearson(side.num_samples, side.num_correct) for side in c.sides]
+    columns = [end for one in limits for end in (one.low, one.high)]
+    columns += [c.tests.q_value, c.tilt.problem_beta, c.tilt.problem_low, c.tilt.problem_high]
+    return [[float(f"{v:.3g}") for v in row] for row in np.stack(columns, axis=1)]
 
 
 def _answer_samples(c: Comparison, limit: int) -> list[list[list[Any]]]:

@@ -17,6 +17,7 @@ from rlvr_fast.report.evidence_tables import (
     reweighting_table,
     unseen_table,
 )
+from rlvr_fast.report.problem_tables import problem_evidence_table, problem_table
 from rlvr_fast.report.table import Table, cell_text, finite
 from rlvr_fast.report.tables import (
     answer_table,
@@ -26,7 +27,6 @@ from rlvr_fast.report.tables import (
     histogram_table,
     pass_table,
     perplexity_table,
-    problem_table,
     shift_at_k_table,
     shift_cells,
     support_table,
@@ -56,6 +56,7 @@ def all_tables(comparison: Comparison) -> Iterator[Table]:
     yield guessing_table(comparison)
     yield histogram_table(comparison)
     yield problem_table(comparison)
+    yield problem_evidence_table(comparison)
 
 
 def headline_table(comparison: Comparison) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:

@@ -50,7 +50,7 @@ class Table:
 def cell_text(value: Any, kind: Kind) -> str:
     """A value as it is printed; an en dash where there is none."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
-        return "−∞" if value == -math.inf else "–"
+        return {math.inf: "∞", -math.inf: "−∞"}.get(value, "–") if value else "–"
     if kind in ("text", "range"):
         return str(value)
     if kind == "count":
@@ -91,7 +91,9 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
         with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow([c.key for c in table.columns])
-            writer.writerows([_csv_cell(v) for v in row.values()] for row in rows)
+            writer.writerows(
+                [_csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows
+            )
         stem.with_suffix(".json").write_text(
             json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
             + "\n",
@@ -103,6 +105,8 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
 
 
 def _csv_cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return "" if math.isnan(value) else value  # infinite it may be, unlike in JSON
     # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value

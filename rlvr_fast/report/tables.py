@@ -5,18 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from rlvr_fast.metrics import SupportShift
 from rlvr_fast.report import analysis
-from rlvr_fast.report.comparison import RULES, Comparison, Group
-from rlvr_fast.report.sides import IntArray
-from rlvr_fast.report.table import Column, Kind, Table
+from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.table import Column, Table
 
 __all__ = [
     "GROUP",
     "answer_table",
-    "answers_by_problem",
     "completion_table",
     "entropy_table",
     "failure_table",
@@ -24,7 +20,6 @@ __all__ = [
     "histogram_table",
     "pass_table",
     "perplexity_table",
-    "problem_table",
     "rule_text",
     "shift_at_k_table",
     "shift_cells",
@@ -289,10 +284,10 @@ def completion_table(comparison: Comparison) -> Table:
         for c in analysis.completion_support(comparison, side, other)
     ]
     columns = (
-        Column("completions", "correct completions of"),
-        Column("other", "under model"),
+        Column("completions", "completions of", "text", "correct ones only"),
+        Column("other", "under"),
         Column("distribution", "distribution"),
-        Column("number", "completions", "count"),
+        Column("number", "number", "count", "correct completions"),
         Column("problems", "problems", "count"),
         Column("outside", "outside nucleus", "share", "with a token the other can never draw"),
         Column("problems_outside", "wholly outside", "count", "problems all of whose are so"),
@@ -337,63 +332,3 @@ def histogram_table(comparison: Comparison) -> Table:
         Column("rl", "RL", "count"),
     )
     return Table("accuracy_histogram", "Problems per accuracy bin.", columns, rows)
-
-
-def problem_table(comparison: Comparison) -> Table:
-    """Every problem, with its counts and labels."""
-    base, rl = comparison.sides
-    labels = {}
-    for rule in RULES:
-        values = comparison.shifts[rule].labels
-        assert values is not None
-        labels[rule] = values
-    kept, lost, found = answers_by_problem(comparison)
-    ids, tasks = comparison.problems.ids, comparison.problems.tasks
-    rows = [
-        {
-            "problem_id": ids[i],
-            "task": tasks[i],
-            "label_seen": str(labels["seen"][i]),
-            "label_epsilon": str(labels["epsilon"][i]),
-            "base_samples": int(base.num_samples[i]),
-            "base_correct": int(base.num_correct[i]),
-            "base_undecided": int(base.num_undecided[i]),
-            "rl_samples": int(rl.num_samples[i]),
-            "rl_correct": int(rl.num_correct[i]),
-            "rl_undecided": int(rl.num_undecided[i]),
-            "answers_kept": int(kept[i]),
-            "answers_lost": int(lost[i]),
-            "answers_found": int(found[i]),
-            "base_answer_entropy": float(base.answer_entropy[i]),
-            "rl_answer_entropy": float(rl.answer_entropy[i]),
-        }
-        for i in range(len(ids))
-    ]
-    columns = tuple(
-        Column(key, key.replace("_", " "), _PROBLEM_KINDS.get(key, "count"))
-        for key in (rows[0] if rows else _PROBLEM_KINDS)
-    )
-    return Table("problems", "Every problem.", columns, rows)
-
-
-_PROBLEM_KINDS: dict[str, Kind] = {
-    "problem_id": "text",
-    "task": "text",
-    "label_seen": "text",
-    "label_epsilon": "text",
-    "base_answer_entropy": "share",
-    "rl_answer_entropy": "share",
-}
-
-
-def answers_by_problem(
-    comparison: Comparison,
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Distinct correct answers kept, lost and found in each problem (rule "seen")."""
-    answers, total = comparison.answers, len(comparison.problems)
-    in_base, in_rl = answers.base_count > 0, answers.rl_count > 0
-    kept, lost, found = (
-        np.bincount(answers.problem[mask], minlength=total).astype(np.int64)
-        for mask in (in_base & in_rl, in_base & ~in_rl, ~in_base & in_rl)
-    )
-    return kept, lost, found

@@ -72,7 +72,7 @@
   if (slider) slider.addEventListener("input", () => { state.k = Number(slider.value); showK(); });
 
   // -- the table of problems: [id, task, seen, epsilon, bc, bn, rc, rn, kept, lost, found, prompt,
-  //    answers, wrong]
+  //    answers, wrong, how sure]
   const PAGE = 25;
   const body = byId("problem-rows");
   const tasks = Array.from(byId("group").options).filter((o) => Number(o.dataset.task) >= 0)
@@ -150,6 +150,14 @@
     wide.colSpan = 8;
     const inside = make("div", "inside");
     inside.append(make("pre", "", row[11]));
+    const [bl, bh, rl, rh, q, beta, low, high] = row[14];
+    const number = (v) => (v === null ? "–" : String(v).replace("-", "−"));
+    const sure = [["base", row[4], row[5], bl, bh], ["RL", row[6], row[7], rl, rh]].map(([who, c, n, a, b]) =>
+      `${who} ${n ? (c / n).toFixed(3) : "–"} (${number(a)} to ${number(b)})`);
+    let text = `Chance of a right answer, 95% intervals: ${sure.join(", ")}. ` +
+      `Changed? q = ${number(q)} (Fisher’s test, false discoveries controlled).`;
+    if (beta !== null) text += ` Tilt β = ${number(beta)} (${number(low)} to ${number(high)}).`;
+    inside.append(make("p", "small", text));
     const kinds = ["answers kept", "answers lost", "answers found"];
     for (let kind = 0; kind < 3; kind++) {
       const some = row[12].filter((a) => a[0] === kind);
@@ -166,9 +174,9 @@
     ["base", "RL"].forEach((name, i) => {
       const wrong = row[13][i];
       if (!wrong) return;
-      const text = make("p", "small");
-      text.append(`Commonest wrong answer of ${name}: `, make("bdi", "raw", wrong[0]), ` (${wrong[1]} times)`);
-      inside.append(text);
+      const line = make("p", "small");
+      line.append(`Commonest wrong answer of ${name}: `, make("bdi", "raw", wrong[0]), ` (${wrong[1]} times)`);
+      inside.append(line);
     });
     wide.append(inside);
     more.append(wide);

@@ -1,0 +1,115 @@
+"""The numbers of single problems, against scipy on the counts of the run's own files."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from planted_runs import write_pair
+from scipy.stats import binomtest, false_discovery_control, fisher_exact
+
+from rlvr_fast.report import Comparison, compare_runs, write_report
+from rlvr_fast.report.page import render_page
+from rlvr_fast.report.problem_tables import problem_evidence_table
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+    folder = tmp_path_factory.mktemp("problems")
+    return compare_runs(*write_pair(folder, tasks={"puzzle": 8, "logic": 1}, samples=48, seed=4))
+
+
+def test_each_problem_has_its_intervals_and_test(comparison: Comparison) -> None:
+    rows = problem_evidence_table(comparison).rows
+    assert [row["problem_id"] for row in rows] == list(comparison.problems.ids)
+    base, rl = comparison.sides
+    p_values = []
+    for i, row in enumerate(rows):
+        for side in (base, rl):
+            c, n = int(side.num_correct[i]), int(side.num_samples[i])
+            interval = binomtest(c, n).proportion_ci(0.95, "exact")
+            assert row[f"{side.name}_accuracy"] == pytest.approx(c / n)
+            assert row[f"{side.name}_low"] == pytest.approx(interval.low)
+            assert row[f"{side.name}_high"] == pytest.approx(interval.high)
+        (b, m), (r, k) = (
+            (int(side.num_correct[i]), int(side.num_samples[i])) for side in (base, rl)
+        )
+        p_values.append(fisher_exact([[b, m - b], [r, k - r]]).pvalue)
+        assert row["p_value"] == pytest.approx(p_values[-1], abs=1e-9)
+        if 0 < b < m and 0 < r < k:
+            assert row["beta"] == pytest.approx(math.log(r / (k - r)) - math.log(b / (m - b)))
+            assert row["beta_low"] < row["beta"] < row["beta_high"]
+    q = false_discovery_control(np.minimum(p_values, 1))
+    np.testing.assert_allclose([row["q_value"] for row in rows], q, atol=1e-9)
+    for row, expected in zip(rows, q, strict=True):
+        better = row["rl_accuracy"] > row["base_accuracy"]
+        assert row["changed"] == (
+            "" if expected > 0.05 else "more often" if better else "less often"
+        )
+
+
+def test_each_problem_has_its_unseen_answers(comparison: Comparison) -> None:
+    rows = problem_evidence_table(comparison).rows
+    for side in comparison.sides:
+        grades = side.run.read_table("grades.parquet")
+        assert grades is not None
+        for row, n in zip(rows, side.num_samples, strict=True):
+            counts = [
+                g["count"]
+                for g in grades.to_pylist()
+                if g["problem_id"] == row["problem_id"] and g["verdict"] == "correct"
+            ]
+            once, twice = counts.count(1), counts.count(2)
+            name = side.name
+            assert row[f"{name}_answers"] == len(counts)
+            assert row[f"{name}_unseen"] == pytest.approx(once / n)
+            limits = binomtest(once, int(n)).proportion_ci(0.95, "exact")
+            assert row[f"{name}_unseen_low"] <= limits.low + 1e-12
+            assert row[f"{name}_unseen_high"] >= limits.high - 1e-12
+            more = (n - 1) / n * once * (once - 1) / (2 * (twice + 1))
+            assert row[f"{name}_at_least"] == pytest.approx(len(counts) + more)
+            assert row[f"{name}_at_least_low"] <= row[f"{name}_at_least"]
+            assert row[f"{name}_at_least_high"] >= row[f"{name}_at_least"]
+    assert any(row["base_unseen"] > 0 for row in rows)
+
+
+def test_the_table_is_written_infinite_tilts_too(comparison: Comparison, tmp_path: Path) -> None:
+    write_report(comparison, tmp_path)
+    with (tmp_path / "tables" / "problem_evidence.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len(comparison.problems)
+    lost = comparison.shifts["seen"].labels == "shrunk"
+    assert lost.any()
+    assert {row["beta"] for row, gone in zip(rows, lost, strict=True) if gone} == {"-inf"}
+    data = json.loads((tmp_path / "tables" / "problem_evidence.json").read_text())["rows"]
+    assert all(row["beta"] is None for row, gone in zip(data, lost, strict=True) if gone)
+
+
+def test_shares_with_intervals_head_the_page(comparison: Comparison) -> None:
+    row = comparison.summary()["evidence"]
+    text = comparison.headline()
+    page = render_page(comparison)
+    for name, word in (("preserved", "keeps"), ("shrunk", "loses"), ("expanded", "finds")):
+        share = getattr(comparison.shift, name) / comparison.shift.problems
+        assert row[f"{name}_share"] == pytest.approx(share)
+        assert row[f"{name}_share_low"] <= share < row[f"{name}_share_high"]
+        said = (
+            f"{word} {share:.0%} ({100 * row[f'{name}_share_low']:.0f} to "
+            f"{row[f'{name}_share_high']:.0%})"
+        )
+        assert said in text
+        assert said in page
+
+
+def test_what_is_open_under_epsilon_bounds_the_ratios(comparison: Comparison) -> None:
+    shift = comparison.shifts["epsilon"]
+    assert shift.undetermined
+    bounds = comparison.evidence[0].open_labels
+    assert bounds.preserved[0] == shift.preserved
+    assert bounds.srr[0] < bounds.srr[1]
+    assert bounds.srr[0] <= shift.srr <= bounds.srr[1]
+    assert f"{bounds.srr[0]:.3f} to {bounds.srr[1]:.3f}" in render_page(comparison)

@@ -1,0 +1,14 @@
+"""The pinned development set installs with whichever build of torch an index gives."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+CONSTRAINTS = Path(__file__).resolve().parent.parent / "requirements" / "constraints.txt"
+
+
+def test_nothing_is_pinned_that_only_one_build_of_torch_wants() -> None:
+    """torch from PyPI (CUDA) asks for versions of its own of these, its CPU build for none."""
+    names = [line.split("==")[0].lower() for line in CONSTRAINTS.read_text("utf-8").splitlines()]
+    assert "torch" in names
+    assert [n for n in names if n == "triton" or n.startswith(("nvidia-", "cuda-"))] == []
