@@ -14,7 +14,6 @@ import importlib.util
 import os
 import site
 import sys
-import types
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,10 +84,10 @@ def use_site_directories() -> None:
 def _ours(path: str) -> Callable[[Inputs], Work]:
     def build(inputs: Inputs) -> Work:
         from rlvr_fast import linear_token_stats
-        from rlvr_fast.scoring import cuda
+        from rlvr_fast.scoring.cuda_fused import fused_fits
 
         hidden, weight, targets = inputs[:3]
-        if path == "fused" and not (hidden.is_cuda and cuda.fused_fits(hidden, weight)):
+        if path == "fused" and not (hidden.is_cuda and fused_fits(hidden, weight)):
             raise RuntimeError("the fused kernel does not take this GPU, type or shape")
 
         def work() -> dict[str, torch.Tensor]:
@@ -181,15 +180,12 @@ def verl_linear_cross_entropy() -> Callable[..., Any]:
     The packages above the module are entered in sys.modules by their folders alone, so that the
     module itself, and all that it imports, is read from the wheel.
     """
-    spec = importlib.util.find_spec("verl")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'verl'")
-    root = Path(next(iter(spec.submodule_search_locations)))
     for name in ("verl", "verl.utils"):
         if name not in sys.modules:
-            package = types.ModuleType(name)
-            package.__path__ = [str(root.joinpath(*name.split(".")[1:]))]
-            sys.modules[name] = package
+            spec = importlib.util.find_spec(name)
+            if spec is None:
+                raise ModuleNotFoundError(f"No module named {name!r}")
+            sys.modules[name] = importlib.util.module_from_spec(spec)  # and its __init__ is not run
     module = importlib.import_module("verl.utils.kernel.linear_cross_entropy")
     call: Callable[..., Any] = module.linear_cross_entropy
     return call

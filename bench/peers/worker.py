@@ -37,7 +37,10 @@ def work(task: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> int:
         **bench.device.clocks(),
     }
     if bench.device.cuda:
-        limits |= {"device": torch.cuda.get_device_name(), "torch": torch.__version__}
+        from rlvr_fast.scoring.cuda_fused import fused_kernel
+
+        limits |= {"device": torch.cuda.get_device_name(), "torch": torch.__version__,
+                   "fused_kernel": fused_kernel(torch.device("cuda"))}  # fmt: skip
     tell({"limits": limits})
     for text in task["cases"]:
         case = parse_case(text)

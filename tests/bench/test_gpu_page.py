@@ -118,6 +118,8 @@ def test_the_kernels_own_targets():
         timed("TRL Triton bf16 [8192, 151936]", 0.9, 0.7, error_against_float64=1.0),
         timed("linear_divergence bfloat16 8192 x 4096 x 151936", 27.0, 0.95, "product"),
         {"what": "workspace of token_stats", "mebibytes": 64.0},
+        timed("linear_token_stats mma bf16 8192 x 4096 x 151936", 26.0, 0.5, "product"),
+        timed("linear_token_stats wgmma_pairs bf16 8192 x 4096 x 151936", 15.0, 0.86, "product"),
     ]
     lines = gpu_page.kernels(rows)
     assert cells(lines, "the same with exact top-p")[2:] == ["2x", "**no**"]
@@ -128,4 +130,5 @@ def test_the_kernels_own_targets():
     assert cells(lines, "error against float64 on the same bf16 inputs")[3] == "yes"
     assert cells(lines, "workspace")[2:] == ["64 MiB at most", "yes"]
     fused = "`linear_token_stats` fused, 8192 x 4096 x 151936 bf16, all outputs"
-    assert cells(lines, fused)[2] == "not yet measured"
+    assert cells(lines, fused)[2:] == ["wgmma_pairs: 15 ms, 86.0% of the product limit", "yes"]
+    assert cells(gpu_page.kernels(rows[:-2]), fused)[2] == "not yet measured"

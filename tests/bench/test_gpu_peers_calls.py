@@ -143,8 +143,9 @@ def test_verl_s_function_is_read_from_its_wheel_without_ray():
     process = subprocess.run(
         [sys.executable, "-c",
          "import sys; sys.path.insert(0, 'bench')\n"
-         "from peers.rivals import verl_linear_cross_entropy as load\n"
+         "from peers.rivals import RIVALS, verl_linear_cross_entropy as load\n"
          "call = load()\n"
+         "assert [r.absent for r in RIVALS if r.package == 'verl'] == [None]\n"
          "print(call.__self__.__module__, 'ray' in sys.modules, 'tensordict' in sys.modules)\n"
          "import inspect; print(*inspect.signature(call.__self__.forward).parameters)"],
         capture_output=True, text=True, check=False, cwd=REPO,
@@ -197,3 +198,17 @@ def test_the_cute_peers_import_where_there_is_no_gpu():
     with pytest.raises(RuntimeError, match="Hopper"), torch.no_grad():
         rivals._liger_cute(True)(inputs)()
     assert callable(rivals._quack(inputs))
+
+
+@pytest.mark.slow
+@needs("quack", "cutlass", "liger_kernel")
+def test_the_cute_peers_compile_for_hopper():
+    process = subprocess.run(
+        [sys.executable, Path(__file__).with_name("compiled_peers.py")],
+        capture_output=True, text=True, check=False,
+        env={**os.environ, "PYTHONPATH": f"{REPO / 'bench'}:{REPO}"},
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    names = json.loads(process.stdout.splitlines()[-1])
+    assert names[:2] == ["_ScaledCEForwardFragmentSM90"] * 2, process.stderr
+    assert any("lse_target_epi" in name for name in names), process.stderr
