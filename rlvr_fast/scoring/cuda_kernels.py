@@ -112,9 +112,10 @@ def tile_rows(tile: torch.Tensor, rows: int) -> Any:
 
 def half_matrix(matrix: torch.Tensor) -> Any:
     """A matrix of 16-bit elements whose columns are adjacent."""
-    return _core.cuda.HalfMatrix(
-        matrix.data_ptr(), dtype_name(matrix), matrix.shape[0], matrix.shape[1], matrix.stride(0)
-    )
+    rows, columns = matrix.shape
+    # The stride of a single row may be anything, which the copy engine would not take.
+    row_stride = matrix.stride(0) if rows > 1 else columns
+    return _core.cuda.HalfMatrix(matrix.data_ptr(), dtype_name(matrix), rows, columns, row_stride)
 
 
 def token_outputs(stats: TokenStats) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pybind11
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,7 +26,7 @@ FLAGS = [
 FUSED_KERNELS = sorted(CUDA.glob("linear_fused*.cu"))
 # A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
 ON_MACHINE = ["-DRLVR_HOST_MACHINE"]
-MACHINE_INCLUDES = [f"-I{TESTS}", f"-I{TESTS / 'machine/toolkit'}"]
+MACHINE_INCLUDES = [TESTS, TESTS / "machine/toolkit"]
 
 
 def machine_sources() -> list[Path]:
@@ -43,38 +44,41 @@ def linked(
 ) -> Path:
     """The program, or the Python module, of these sources and kernels; skips without a compiler.
 
-    `include`: folders whose headers come before those of the repository.
+    `include`: folders whose headers the kernels take before those of the repository.
     """
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
         pytest.skip("no C++ compiler here")
     folder = Path(tempfile.gettempdir()) / f"rlvr_fast_compiled_{os.getuid()}"
     folder.mkdir(exist_ok=True, mode=0o700)
-    includes = [*(f"-I{path}" for path in include), f"-I{ROOT / 'csrc'}", *MACHINE_INCLUDES]
-    if module:
-        import pybind11
+    includes = [f"-I{path}" for path in (ROOT / "csrc", *MACHINE_INCLUDES)]
+    includes += [f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
 
-        includes += [f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
-    headers = hashlib.sha256()
-    for path in header_files(include):
-        headers.update(path.read_bytes())
+    def source_object(source: Path) -> Path:
+        command = [compiler, *FLAGS, "-c", *includes]
+        return built(folder, source.stem, ".o", command, [source], digest(header_files()))
 
-    def object_of(source: Path, flags: Sequence[str]) -> Path:
-        command = [compiler, *FLAGS, *flags, *includes]
-        return built(folder, source.stem, ".o", command, [source], headers.hexdigest())
+    def kernel_object(kernel: Path) -> Path:
+        first = [f"-I{path}" for path in include]
+        command = [compiler, *FLAGS, *ON_MACHINE, "-c", *first, *includes, "-x", "c++"]
+        return built(folder, kernel.stem, ".o", command, [kernel], digest(header_files(*include)))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        objects = [
-            *pool.map(lambda source: object_of(source, ["-c"]), sources),
-            *pool.map(lambda source: object_of(source, [*ON_MACHINE, "-c", "-x", "c++"]), kernels),
-        ]
+        objects = [*pool.map(source_object, sources), *pool.map(kernel_object, kernels)]
     command = [compiler, *(["-shared"] if module else [])]
     return built(folder, name, ".so" if module else "", command, objects, "")
 
 
-def header_files(more: Sequence[Path]) -> list[Path]:
+def header_files(*more: Path) -> list[Path]:
     folders = [*more, ROOT / "csrc/common", ROOT / "csrc/math", CUDA, TESTS / "machine"]
     return sorted(p for f in folders for p in f.rglob("*") if p.suffix in {".h", ".hpp", ".cuh"})
+
+
+def digest(paths: Sequence[Path]) -> str:
+    state = hashlib.sha256()
+    for path in paths:
+        state.update(path.read_bytes())
+    return state.hexdigest()
 
 
 def built(
