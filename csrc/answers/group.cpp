@@ -85,8 +85,7 @@ void Bucket::grow() {
 
 void TaskEntries::next_batch() {
   for (Bucket& bucket : buckets_) bucket.clear();
-  recent_.assign(kRecent, Recent());
-  repeats_.clear();
+  recent_.assign(std::size_t{1} << kRecentBits, Recent());
   looking_ = true;
   looked_up_ = 0, num_repeats_ = 0;
 }
@@ -198,7 +197,7 @@ std::size_t GroupIndex::memory() const {
   return total;
 }
 
-void GroupIndex::drain(const std::vector<TaskEntries>& tasks, std::uint32_t* shard_groups) {
+void GroupIndex::drain(const std::vector<TaskEntries>& tasks, std::uint32_t* codes) {
   parallel_for(kShards, [&](std::int64_t s) {
     Shard& shard = shards_[s];
     for (const TaskEntries& task : tasks) {
@@ -210,15 +209,12 @@ void GroupIndex::drain(const std::vector<TaskEntries>& tasks, std::uint32_t* sha
         const std::uint32_t group =
             shard.add(entry.hash, entry.problem, entry.length, entry.answer(), 1 + entry.repeats,
                       num_rows_ + entry.row);
-        if (shard_groups != nullptr) {
-          shard_groups[entry.row] = static_cast<std::uint32_t>(s) << 26 | group;
+        if (codes != nullptr) {
+          codes[entry.row] = static_cast<std::uint32_t>(s) << 26 | group;
         }
       }
     }
   });
-  if (shard_groups == nullptr) return;
-  parallel_for(static_cast<std::int64_t>(tasks.size()),
-               [&](std::int64_t t) { tasks[t].copy_repeats(shard_groups); });
 }
 
 void GroupIndex::add_group(std::uint32_t problem, bool null, std::string_view answer,

@@ -117,18 +117,26 @@ struct Entry {
   std::uint32_t repeats : 32 - kBatchRowBits;  // how many more there are
   char bytes[12];                              // or, for longer answers, a pointer
 
-  void set_answer(std::string_view answer) {
+  // What bytes hold, as words.
+  struct Words {
+    std::uint64_t head;
+    std::uint32_t tail;
+    bool operator==(const Words&) const = default;
+  };
+  static Words words_of(std::string_view answer) {
+    Words words{0, 0};
     const char* pointer = answer.data();
-    std::uint64_t head = 0;
-    std::uint32_t tail = 0;
     if (answer.size() > sizeof bytes) {
-      std::memcpy(&head, &pointer, sizeof pointer);
+      std::memcpy(&words.head, &pointer, sizeof pointer);
     } else {
-      head = hash_detail::little(hash_detail::load_part(pointer, answer.size()));
-      if (answer.size() > 8) std::memcpy(&tail, pointer + 8, answer.size() - 8);
+      words.head = hash_detail::little(hash_detail::load_part(pointer, answer.size()));
+      if (answer.size() > 8) std::memcpy(&words.tail, pointer + 8, answer.size() - 8);
     }
-    std::memcpy(bytes, &head, 8);
-    std::memcpy(bytes + 8, &tail, 4);
+    return words;
+  }
+  void set_words(const Words& words) {
+    std::memcpy(bytes, &words.head, 8);
+    std::memcpy(bytes + 8, &words.tail, 4);
   }
   std::string_view answer() const {
     if (length == kNullLength) return {};
@@ -137,12 +145,14 @@ struct Entry {
     std::memcpy(&pointer, bytes, sizeof pointer);
     return {pointer, length};
   }
-  bool holds(std::uint32_t its_problem, std::uint32_t its_length, std::string_view its) const {
+  bool holds(std::uint32_t its_problem, std::uint32_t its_length, std::string_view its,
+             const Words& its_words) const {
     if (problem != its_problem || length != its_length) return false;
     if (its.size() > sizeof bytes) return std::memcmp(answer().data(), its.data(), length) == 0;
-    Entry other;
-    other.set_answer(its);
-    return std::memcmp(bytes, other.bytes, sizeof bytes) == 0;
+    Words words;
+    std::memcpy(&words.head, bytes, 8);
+    std::memcpy(&words.tail, bytes + 8, 4);
+    return words == its_words;
   }
 };
 static_assert(sizeof(Entry) == 32);
@@ -166,6 +176,32 @@ class Bucket {
   std::size_t size_ = 0, capacity_ = 0;
 };
 
+// Where each row went, before the groups have their order. A row that was counted where it waited
+// names the row it repeats, so that nothing but the row itself is read or written for it.
+struct RowGroups {
+  // The rows [begin, end) of one task.
+  struct Range {
+    std::int64_t batch, begin, end;      // batch: the first row of its batch
+    std::int64_t repeats_end = 0;        // rows from here on repeat none
+    std::vector<std::uint64_t> repeats;  // a bit a row from begin on
+
+    void repeat(std::int64_t row) {
+      const auto at = static_cast<std::uint64_t>(row - begin);
+      if (repeats.empty()) repeats.resize(static_cast<std::size_t>(end - begin + 63) / 64);
+      repeats[at / 64] |= 1ULL << (at % 64);
+      repeats_end = row + 1;
+    }
+    bool repeated(std::int64_t row) const {
+      const auto at = static_cast<std::uint64_t>(row - begin);
+      return (repeats[at / 64] >> (at % 64) & 1) != 0;
+    }
+  };
+
+  // One a row: shard << 26 | group, or, of a repeat, the row of its batch that it repeats.
+  std::uint32_t* codes = nullptr;
+  std::vector<Range> ranges;
+};
+
 // The entries of one task. Rows often come clustered by problem, and a problem has few answers: a
 // row that repeats an entry made lately is counted there, which costs neither the memory traffic
 // of a new entry nor a look into the shard. Where the first rows of a batch show few repeats, the
@@ -173,58 +209,72 @@ class Bucket {
 class TaskEntries {
  public:
   void next_batch();
-  // keep_rows: remember which rows were counted into which, for copy_repeats.
-  void add(const Hash128& hash, int shard, std::uint32_t problem, std::uint32_t length,
-           std::string_view answer, std::uint32_t row, bool keep_rows) {
+  // row counts from the start of the batch; codes are the batch's, null where they are not wanted.
+  // hash() is called only for what is no repeat: a repeat is found by its words and its bytes.
+  template <typename MakeHash>
+  void add(std::uint32_t problem, std::uint32_t length, std::string_view answer, std::uint32_t row,
+           std::uint32_t* codes, RowGroups::Range* range, const MakeHash& hash) {
+    const Entry::Words words = Entry::words_of(answer);
     Recent* recent = nullptr;
+    std::uint32_t tag = 0;
     if (looking_) {
-      recent = &recent_[hash.hi % kRecent];
+      const std::uint64_t key = short_key(problem, length, answer, words);
+      tag = static_cast<std::uint32_t>(key >> 16) | 1;
+      recent = &recent_[key >> (64 - kRecentBits)];
       if (looked_up_++ == kTrial) looking_ = num_repeats_ >= kTrial / 4;
-      if (recent->tag == tag(hash)) {
-        Entry& entry = buckets_[recent->shard][recent->at];
-        if (entry.hash == hash.lo && entry.repeats < Entry::kMaxRepeats &&
-            entry.holds(problem, length, answer)) {
+      if (recent->tag == tag) {
+        Entry& entry = buckets_[recent->place >> kBatchRowBits][recent->place & kPlaceMask];
+        if (entry.repeats < Entry::kMaxRepeats && entry.holds(problem, length, answer, words)) {
           entry.repeats = (entry.repeats + 1) & Entry::kMaxRepeats;
           ++num_repeats_;
-          if (keep_rows) repeats_.emplace_back(row, std::uint32_t{entry.row});
+          if (codes != nullptr) {
+            codes[row] = entry.row;
+            range->repeat(range->batch + row);
+          }
           return;
         }
       }
     }
+    const Hash128 h = hash();
+    const auto shard = static_cast<std::uint32_t>(h.hi >> (64 - kShardBits));
     Bucket& bucket = buckets_[shard];
     if (recent != nullptr) {
-      *recent = {tag(hash), static_cast<std::uint32_t>(shard),
-                 static_cast<std::uint32_t>(bucket.size())};
+      *recent = {tag, shard << kBatchRowBits | static_cast<std::uint32_t>(bucket.size())};
     }
     Entry& entry = bucket.append();
-    entry.hash = hash.lo;
+    entry.hash = h.lo;
     entry.problem = problem;
     entry.length = length;
     entry.row = row & ((1U << kBatchRowBits) - 1);
     entry.repeats = 0;
-    entry.set_answer(answer);
+    entry.set_words(words);
   }
   const Bucket& bucket(int shard) const { return buckets_[shard]; }
-  // Gives repeated rows the groups of the rows they repeat.
-  void copy_repeats(std::uint32_t* shard_groups) const {
-    for (const auto& [row, first] : repeats_) shard_groups[row] = shard_groups[first];
-  }
 
  private:
-  static constexpr std::size_t kRecent = 4096;
+  static constexpr int kRecentBits = 12;
   static constexpr std::uint32_t kTrial = 8192;
+  static constexpr std::uint32_t kPlaceMask = (1U << kBatchRowBits) - 1;
   struct Recent {
-    std::uint32_t tag = 0;  // 0: none
-    std::uint32_t shard = 0;
-    std::uint32_t at = 0;
+    std::uint32_t tag = 0;    // 0: none
+    std::uint32_t place = 0;  // shard and position in its bucket
   };
-  static std::uint32_t tag(const Hash128& hash) {
-    return static_cast<std::uint32_t>(hash.lo >> 32) | 1;
+  static_assert(kShardBits + kBatchRowBits <= 32);
+  // Cheaper than the hash, and good enough to find what was seen lately: longer answers by their
+  // ends.
+  static std::uint64_t short_key(std::uint32_t problem, std::uint32_t length,
+                                 std::string_view answer, const Entry::Words& words) {
+    std::uint64_t head = words.head, tail = words.tail;
+    if (answer.size() > sizeof Entry::bytes) {
+      head = hash_detail::load(answer.data());
+      tail = hash_detail::load(answer.data() + answer.size() - 8);
+    }
+    head ^= (std::uint64_t{problem} << 32 | length) * hash_detail::kK1;
+    return (head ^ std::rotl(tail * hash_detail::kK2, 32)) * hash_detail::kK0;
   }
 
   std::array<Bucket, kShards> buckets_;
   std::vector<Recent> recent_;
-  std::vector<std::pair<std::uint32_t, std::uint32_t>> repeats_;
   bool looking_ = true;
   std::uint32_t looked_up_ = 0, num_repeats_ = 0;
 };
@@ -285,10 +335,9 @@ class GroupIndex {
 
   // Adds rows [0, rows). For a part of a batch, source(task, begin, end, sink) calls
   // sink(row, problem code, is_null, answer) for each row in order; answers must stay in place
-  // until source is called again for that task. shard_groups, where not null, receives for every
-  // row shard << 26 | group.
+  // until source is called again for that task. row_groups, where not null, learns where they went.
   template <typename Source>
-  void add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups = nullptr,
+  void add_rows(std::int64_t rows, const Source& source, RowGroups* row_groups = nullptr,
                 std::int64_t batch_rows = kSmallBatch);
 
   // One group at once, as when merging or loading.
@@ -312,7 +361,7 @@ class GroupIndex {
  private:
   Hash128 hash(std::uint32_t problem, bool null, std::string_view answer) const;
   static int shard_of(const Hash128& h) { return static_cast<int>(h.hi >> (64 - kShardBits)); }
-  void drain(const std::vector<TaskEntries>& tasks, std::uint32_t* shard_groups);
+  void drain(const std::vector<TaskEntries>& tasks, std::uint32_t* codes);
 
   ProblemTable problems_;
   std::array<Shard, kShards> shards_;
@@ -327,31 +376,37 @@ inline Hash128 GroupIndex::hash(std::uint32_t problem, bool null, std::string_vi
 }
 
 template <typename Source>
-void GroupIndex::add_rows(std::int64_t rows, const Source& source, std::uint32_t* shard_groups,
+void GroupIndex::add_rows(std::int64_t rows, const Source& source, RowGroups* row_groups,
                           std::int64_t batch_rows) {
   std::vector<TaskEntries> tasks(kBatchTasks);
   for (std::int64_t start = 0; start < rows; start += batch_rows) {
     const std::int64_t batch = std::min(batch_rows, rows - start);
+    std::uint32_t* codes = row_groups != nullptr ? row_groups->codes + start : nullptr;
+    const std::size_t first_range = row_groups != nullptr ? row_groups->ranges.size() : 0;
+    if (row_groups != nullptr) row_groups->ranges.resize(first_range + kBatchTasks);
     parallel_for(kBatchTasks, [&](std::int64_t task) {
       TaskEntries& entries = tasks[task];
       entries.next_batch();
       const std::int64_t begin = start + batch * task / kBatchTasks;
       const std::int64_t end = start + batch * (task + 1) / kBatchTasks;
+      RowGroups::Range* range = nullptr;
+      if (row_groups != nullptr) {
+        range = &row_groups->ranges[first_range + static_cast<std::size_t>(task)];
+        range->batch = start, range->begin = begin, range->end = end;
+      }
       source(static_cast<int>(task), begin, end,
              [&](std::int64_t row, std::uint32_t problem, bool null, std::string_view answer) {
                if (answer.size() >= kNullLength) {
                  throw InvalidInput("an answer of row " + std::to_string(row) +
                                     " is longer than 4 GiB");
                }
-               const Hash128 h = hash(problem, null, answer);
-               entries.add(h, shard_of(h), problem,
-                           null ? kNullLength : static_cast<std::uint32_t>(answer.size()), answer,
-                           static_cast<std::uint32_t>(row - start), shard_groups != nullptr);
+               entries.add(problem, null ? kNullLength : static_cast<std::uint32_t>(answer.size()),
+                           answer, static_cast<std::uint32_t>(row - start), codes, range,
+                           [&] { return hash(problem, null, answer); });
              });
     });
-    drain(tasks, shard_groups);
+    drain(tasks, codes);
     num_rows_ += static_cast<std::uint64_t>(batch);
-    if (shard_groups != nullptr) shard_groups += batch;
   }
 }
 

@@ -157,7 +157,7 @@ struct AddState {
 }  // namespace
 
 StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column& texts,
-                         const AddOptions& options, std::uint32_t* shard_groups) {
+                         const AddOptions& options, RowGroups* row_groups) {
   if (problems.size() != texts.size()) {
     throw InvalidInput("expected a problem id for each answer; got " +
                        std::to_string(problems.size()) + " problem ids and " +
@@ -217,7 +217,7 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           }
         });
       },
-      shard_groups, options.batch_rows);
+      row_groups, options.batch_rows);
   StatusCounts total;
   for (const auto& state : states) {
     for (int s = 0; s < 4; ++s) total.by_status[s] += state->statuses.by_status[s];
@@ -259,7 +259,7 @@ GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint3
 }
 
 void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
-               std::vector<std::uint32_t>& shard_groups) {
+               RowGroups& row_groups) {
   std::vector<std::uint32_t> start(kShards + 1);
   for (int s = 0; s < kShards; ++s) start[s + 1] = start[s] + index.shard(s).size();
   std::vector<std::uint32_t> rank(order.size());
@@ -267,13 +267,18 @@ void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
     rank[start[order[place] >> 26] + (order[place] & ((1U << 26) - 1))] =
         static_cast<std::uint32_t>(place);
   }
-  const auto rows = static_cast<std::int64_t>(shard_groups.size());
-  parallel_for((rows + kTaskRows - 1) / kTaskRows, [&](std::int64_t task) {
-    const std::int64_t end = std::min(rows, (task + 1) * kTaskRows);
-    for (std::int64_t row = task * kTaskRows; row < end; ++row) {
-      const std::uint32_t code = shard_groups[row];
-      shard_groups[row] = rank[start[code >> 26] + (code & ((1U << 26) - 1))];
+  std::uint32_t* codes = row_groups.codes;
+  const auto ranked = [&](std::uint32_t code) {
+    return rank[start[code >> 26] + (code & ((1U << 26) - 1))];
+  };
+  parallel_for(static_cast<std::int64_t>(row_groups.ranges.size()), [&](std::int64_t r) {
+    const RowGroups::Range& range = row_groups.ranges[r];
+    std::int64_t row = range.begin;
+    for (; row < range.repeats_end; ++row) {
+      // What a row repeats comes before it, in its own range.
+      codes[row] = range.repeated(row) ? codes[range.batch + codes[row]] : ranked(codes[row]);
     }
+    for (; row < range.end; ++row) codes[row] = ranked(codes[row]);
   });
 }
 

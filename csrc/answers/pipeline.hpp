@@ -45,7 +45,7 @@ struct StatusCounts {
   std::uint64_t by_status[4] = {};
 };
 StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column& texts,
-                         const AddOptions& options, std::uint32_t* shard_groups = nullptr);
+                         const AddOptions& options, RowGroups* row_groups = nullptr);
 
 // The groups of an index as columns, in the order of their first rows.
 struct GroupColumns {
@@ -56,8 +56,8 @@ struct GroupColumns {
 };
 GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint32_t>& order);
 
-// shard << 26 | group of every row to its place in order.
+// Turns row_groups.codes into the place of each row's group in order.
 void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
-               std::vector<std::uint32_t>& shard_groups);
+               RowGroups& row_groups);
 
 }  // namespace rlvr::answers

@@ -72,19 +72,21 @@ py::dict group_to_python(const py::object& problems, const py::object& answers, 
   const Column answer_column = column_from_python(answers, "answers");
   GroupIndex index(hash_bits);
   GroupColumns columns;
-  std::vector<std::uint32_t> group_of_row(rows ? answer_column.size() : 0);
+  // Not set to zero: each thread touches its own rows first.
+  py::array_t<std::uint32_t> group_of_row(rows ? answer_column.size() : 0);
+  RowGroups row_groups;
+  row_groups.codes = group_of_row.mutable_data();
   {
     const py::gil_scoped_release release;
     AddOptions options;
     options.batch_rows = kLargeBatch;
-    add_columns(index, problem_column, answer_column, options,
-                rows ? group_of_row.data() : nullptr);
+    add_columns(index, problem_column, answer_column, options, rows ? &row_groups : nullptr);
     const std::vector<std::uint32_t> order = index.order();
     columns = group_columns(index, order);
-    if (rows) rank_rows(index, order, group_of_row);
+    if (rows) rank_rows(index, order, row_groups);
   }
   py::dict out = to_python(index, std::move(columns));
-  out["group_of_row"] = to_numpy(std::move(group_of_row));
+  out["group_of_row"] = std::move(group_of_row);
   return out;
 }
 

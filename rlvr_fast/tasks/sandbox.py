@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
+from rlvr_fast.tasks.seccomp import syscall_filter
 
 __all__ = ["Limits", "ProgramResult", "require_sandbox", "run_program", "unavailable_reason"]
 
@@ -199,12 +200,11 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
     command += [
         "--dev",
         "/dev",
-        "--perms",
-        "1777",
-        "--size",
-        str(limits.disk_mb * MEBIBYTE),
-        "--tmpfs",
-        "/tmp",
+        # bubblewrap's own /dev/shm would be bounded by the machine's memory alone
+        *_bounded_tmpfs("/dev/shm", limits),
+        "--remount-ro",
+        "/dev",
+        *_bounded_tmpfs("/tmp", limits),
     ]
     command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
     command += [*variant.flags, "--remount-ro", "/", "--"]
@@ -214,7 +214,7 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
         "AS": limits.memory_mb * MEBIBYTE,
         "CPU": seconds,
         "FSIZE": limits.disk_mb * MEBIBYTE,
-        "NOFILE": 256,
+        "NOFILE": 64,  # sockets and pipes hold memory that is nobody's
         "CORE": 0,
     }
     words = ",".join(f"{name}={value}" for name, value in settings.items())
@@ -224,22 +224,38 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
     return [*command, python, "-I", "-S", "-c", LAUNCHER, str(user), words, *program]
 
 
+def _bounded_tmpfs(path: str, limits: Limits) -> list[str]:
+    return ["--perms", "1777", "--size", str(limits.disk_mb * MEBIBYTE), "--tmpfs", path]
+
+
 def _supervised(
     command: Sequence[str], stdin: bytes, limits: Limits, variant: _Variant
 ) -> ProgramResult:
     nobody = NOBODY if os.geteuid() == 0 and not variant.drop else None
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
-        cwd="/",
-        start_new_session=True,
-        user=nobody,
-        group=nobody,
-        extra_groups=[] if nobody else None,
-    )
+    code = syscall_filter()
+    filter_end: int | None = None
+    if code is not None:
+        filter_end, filled = os.pipe()  # which holds 64 KiB at least
+        os.write(filled, code)
+        os.close(filled)
+        command = [command[0], "--seccomp", str(filter_end), *command[1:]]
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
+            cwd="/",
+            start_new_session=True,
+            pass_fds=() if filter_end is None else (filter_end,),
+            user=nobody,
+            group=nobody,
+            extra_groups=[] if nobody else None,
+        )
+    finally:
+        if filter_end is not None:
+            os.close(filter_end)
     assert process.stdin is not None
     assert process.stdout is not None
     assert process.stderr is not None

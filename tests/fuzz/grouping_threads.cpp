@@ -19,7 +19,9 @@ std::uint64_t grouped(std::int64_t rows) {
     caches.push_back(std::make_unique<ProblemCache>(index.problems()));
   }
   std::vector<std::deque<std::string>> kept(kBatchTasks);
-  std::vector<std::uint32_t> of_row(rows);
+  std::vector<std::uint32_t> codes(rows);
+  RowGroups row_groups;
+  row_groups.codes = codes.data();
   index.add_rows(
       rows,
       [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
@@ -30,8 +32,14 @@ std::uint64_t grouped(std::int64_t rows) {
           sink(row, caches[task]->code(std::to_string(row % 13)), false, answer);
         }
       },
-      of_row.data(), 4096);
-  return index.num_groups() * 1000003 + index.order().size() + of_row[rows - 1] % 1;
+      &row_groups, 4096);
+  std::uint64_t sum = index.num_groups() * 1000003 + index.order().size();
+  for (const RowGroups::Range& range : row_groups.ranges) {
+    for (std::int64_t row = range.begin; row < range.end; ++row) {
+      sum = sum * 31 + (row < range.repeats_end && range.repeated(row) ? codes[row] : 0);
+    }
+  }
+  return sum;
 }
 
 }  // namespace

@@ -1,0 +1,204 @@
+"""Programs that try to leave the sandbox or to starve the machine from inside it."""
+
+from __future__ import annotations
+
+import errno
+import struct
+
+import pytest
+
+from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
+from rlvr_fast.tasks.seccomp import syscall_filter
+
+needs_bubblewrap = pytest.mark.skipif(
+    unavailable_reason() is not None, reason=str(unavailable_reason())
+)
+needs_filter = pytest.mark.skipif(
+    syscall_filter() is None, reason="no system call filter for this kind of processor"
+)
+LIMITS = Limits(cpu_seconds=4, wall_seconds=10, memory_mb=256, disk_mb=16)
+CALL = """
+import ctypes, os
+libc = ctypes.CDLL(None, use_errno=True)
+def call(name, *arguments):
+    result = getattr(libc, name)(*arguments)
+    print(name, "refused" if result == -1 else "done", os.strerror(ctypes.get_errno()))
+"""
+
+
+def run(source):
+    return run_program({"main.py": source}, ["python", "main.py"], limits=LIMITS)
+
+
+@needs_bubblewrap
+@needs_filter
+def test_memory_that_no_process_maps_cannot_be_had():
+    result = run(
+        CALL + "call('memfd_create', b'x', 0)\n"
+        "call('shmget', 0, 64 << 20, 0o1600)\n"
+        "call('msgget', 0, 0o1600)\n"
+        "call('mq_open', b'/x', os.O_CREAT | os.O_RDWR, 0o600, None)"
+    )
+    lines = result.stdout.decode().splitlines()
+    assert len(lines) == 4, result
+    assert all(line.endswith("refused Operation not permitted") for line in lines), lines
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("folder", ["/tmp", "/dev/shm"])
+def test_files_in_memory_are_bounded_together(folder):
+    result = run(
+        "written = 0\n"
+        "try:\n"
+        "    for number in range(64):\n"
+        f"        with open(f'{folder}/{{number}}', 'wb', buffering=0) as file:\n"
+        "            written += file.write(bytes(1 << 20))\n"
+        "except OSError as error:\n"
+        "    print(error.strerror)\n"
+        "print(written >> 20)"
+    )
+    reason, mebibytes = result.stdout.decode().split("\n")[:2]
+    assert reason == "No space left on device"
+    assert 8 <= int(mebibytes) <= LIMITS.disk_mb
+
+
+@needs_bubblewrap
+@needs_filter
+def test_no_namespace_debugger_or_kernel_interface_of_its_own():
+    result = run(
+        CALL + "call('unshare', 0x10000000)\n"
+        "call('mount', b'none', b'/tmp', b'tmpfs', 0, None)\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    import time; time.sleep(2); os._exit(0)\n"
+        "call('ptrace', 16, child, 0, 0)\n"
+        "call('process_vm_readv', child, None, 0, None, 0, 0)\n"
+        "call('syscall', 425, 8, ctypes.create_string_buffer(240))\n"  # io_uring_setup
+        "call('syscall', 321 if os.uname().machine == 'x86_64' else 280, 5, 0, 0)\n"  # bpf
+    )
+    lines = result.stdout.decode().splitlines()
+    assert len(lines) == 6, result
+    assert all(line.endswith("refused Operation not permitted") for line in lines), lines
+
+
+@needs_bubblewrap
+@needs_filter
+def test_sockets_that_no_namespace_holds_are_refused():
+    result = run(
+        "import socket\n"
+        "for family in (40, 38, 17):\n"  # vsock reaches the hypervisor; alg; packet
+        "    try:\n"
+        "        socket.socket(family, socket.SOCK_STREAM)\n"
+        "    except OSError as error:\n"
+        "        print(error.errno)\n"
+        "left, right = socket.socketpair()\n"
+        "left.send(b'x'); print(right.recv(1))"
+    )
+    assert result.stdout.decode().split("\n")[:4] == [str(errno.EPERM)] * 3 + ["b'x'"]
+
+
+@needs_bubblewrap
+def test_what_ordinary_programs_use_still_works():
+    result = run(
+        "import asyncio, multiprocessing, subprocess, sys, tempfile, threading\n"
+        "async def two(): return 2\n"
+        "def square(x): return x * x\n"
+        "if __name__ == '__main__':\n"
+        "    results = [asyncio.run(two())]\n"
+        "    thread = threading.Thread(target=results.append, args=(3,)); thread.start()\n"
+        "    thread.join()\n"
+        "    with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "        results += pool.map(square, [2, 3])\n"
+        "    command = [sys.executable, '-c', 'print(5)']\n"
+        "    results.append(int(subprocess.run(command, capture_output=True).stdout))\n"
+        "    with tempfile.NamedTemporaryFile() as file: results.append(file.write(b'six'))\n"
+        "    print(results)"
+    )
+    assert result.stdout == b"[2, 3, 4, 9, 5, 3]\n", result
+
+
+@needs_bubblewrap
+def test_signals_do_not_leave_the_sandbox():
+    result = run(
+        "import os\n"
+        "for target in (os.getppid(), 1, -1):\n"
+        "    try: os.kill(target, 9)\n"
+        "    except OSError: pass\n"
+        "print('still here')"
+    )
+    # the parent in sight is the sandbox's own first process, which such signals do not reach
+    assert (result.outcome, result.stdout) == ("exited", b"still here\n")
+
+
+@needs_bubblewrap
+def test_links_lead_nowhere():
+    result = run(
+        "import os\n"
+        "for target in ('/etc/passwd', '/etc/hostname', '/proc/1/root/root', '/var', '/sys'):\n"
+        "    os.symlink(target, '/tmp/link')\n"
+        "    try:\n"
+        "        print(os.listdir('/tmp/link') if target > '/proc' else open('/tmp/link').read())\n"
+        "    except OSError: print('no')\n"
+        "    os.unlink('/tmp/link')"
+    )
+    assert result.stdout == b"no\n" * 5, result
+
+
+# -- the filter itself ---------------------------------------------------------------------------
+
+ALLOWED, KILLED = 0x7FFF0000, 0x80000000
+REFUSED = 0x00050000 | errno.EPERM
+
+
+def verdict(program, architecture, number, argument=0):
+    """What the kernel would do: classic BPF on one struct seccomp_data."""
+    data = struct.pack("=iIQQQQQQQ", number, architecture, 0, argument, 0, 0, 0, 0, 0)
+    instructions = list(struct.iter_unpack("=HBBI", program))
+    place, value = 0, 0
+    while True:
+        code, yes, no, constant = instructions[place]
+        place += 1
+        if code == 0x06:
+            return constant
+        if code == 0x20:
+            (value,) = struct.unpack_from("=I", data, constant)
+        else:
+            met = {
+                0x15: value == constant,
+                0x35: value >= constant,
+                0x45: bool(value & constant),
+            }[code]
+            place += yes if met else no
+
+
+X86_64 = {"read": 0, "memfd": 319, "clone": 56, "socket": 41, "socketpair": 53}
+AARCH64 = {"read": 63, "memfd": 279, "clone": 220, "socket": 198, "socketpair": 199}
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture", "numbers"),
+    [("x86_64", 0xC000003E, X86_64), ("aarch64", 0xC00000B7, AARCH64)],
+)
+def test_the_filter_decides_as_meant(machine, architecture, numbers):
+    program = syscall_filter(machine)
+    assert len(program) % 8 == 0
+    assert len(program) // 8 < 4096  # BPF_MAXINSNS
+    assert verdict(program, architecture, numbers["read"]) == ALLOWED
+    assert verdict(program, architecture, numbers["memfd"]) == REFUSED
+    assert verdict(program, architecture, 425) == REFUSED
+    assert verdict(program, architecture, 435) == 0x00050000 | errno.ENOSYS
+    assert verdict(program, architecture, numbers["clone"], 0x11) == ALLOWED
+    assert verdict(program, architecture, numbers["clone"], 0x10000011) == REFUSED
+    for call in ("socket", "socketpair"):
+        assert [verdict(program, architecture, numbers[call], family) for family in (1, 2, 40)] == [
+            ALLOWED,
+            ALLOWED,
+            REFUSED,
+        ]
+    assert verdict(program, 0x40000003, 0) == KILLED  # 32-bit calls have other numbers
+    if machine == "x86_64":
+        assert verdict(program, architecture, 0x40000000 | 319) == REFUSED
+
+
+def test_an_unknown_processor_has_no_filter():
+    assert syscall_filter("riscv64") is None
