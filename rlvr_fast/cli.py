@@ -6,13 +6,17 @@ Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted (what was finished i
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from rlvr_fast import __version__, console
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
+
+if TYPE_CHECKING:
+    from rlvr_fast.progress import Progress
 
 app = typer.Typer(
     name="rlvr-fast",
@@ -26,6 +30,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, fo
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bars.")]
 Rule = Annotated[str, typer.Option(help="Support rule: 'seen' or 'epsilon'.")]
 Zeta = Annotated[float, typer.Option(help="1 - confidence of the detection threshold.")]
+Allow = Annotated[
+    list[str] | None,
+    typer.Option(help="A difference between the runs to accept; may be repeated."),
+]
 RunDir = Annotated[Path, typer.Argument(help="A run directory.", show_default=False)]
 
 
@@ -78,6 +86,20 @@ def _study(config: Any, *, json: bool, quiet: bool) -> None:
     _show(result.comparison, result.report, json=json)
 
 
+def _stage(what: str, work: Callable[[Progress | None], Any], *, json: bool, quiet: bool) -> None:
+    """Runs one stage under its progress bar, and says what the run it returns holds now."""
+    from rlvr_fast.doctor import describe
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        run = work(progress)
+    facts = describe(run)
+    if json:
+        console.print_json(facts)
+    else:
+        counts = ", ".join(f"{v:,} {k}" for k, v in facts["counts"].items())
+        console.result(f"{run.path}: {what}: {counts}")
+
+
 def _show(comparison: Any, page: Path, *, json: bool) -> None:
     summary = comparison.summary()
     if json:
@@ -124,8 +146,9 @@ def sample(
         seed=seed,
         stop=tuple(stop or ()),
     )
-    with console.progress_bars(quiet=quiet or json) as progress:
-        run = study.sample(
+    _stage(
+        "samples",
+        lambda progress: study.sample(
             model,
             tasks=tasks,
             samples=samples,
@@ -135,8 +158,10 @@ def sample(
             revision=revision,
             template=template,
             progress=progress,
-        )
-    _done(run, "samples", json=json)
+        ),
+        json=json,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -159,8 +184,9 @@ def grade(
     """Extract and verify the answers, each distinct one once."""
     from rlvr_fast import study
 
-    with console.progress_bars(quiet=quiet or json) as progress:
-        graded = study.grade(
+    _stage(
+        "grades",
+        lambda progress: study.grade(
             run,
             policy=policy,
             workers=workers,
@@ -168,8 +194,10 @@ def grade(
             audit=audit,
             regrade=regrade,
             progress=progress,
-        )
-    _done(graded, "grades", json=json)
+        ),
+        json=json,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -191,18 +219,20 @@ def score(
     """Teacher-force the run's completions: log-prob, entropy, perplexity under a model."""
     from rlvr_fast import study
 
-    name = label or Path(model).name
-    with console.progress_bars(quiet=quiet or json) as progress:
-        scored = study.score(
+    _stage(
+        "scores",
+        lambda progress: study.score(
             run,
             model,
-            label=name,
+            label=label or Path(model).name,
             revision=revision,
             as_sampled=as_sampled,
             per_token=per_token,
             progress=progress,
-        )
-    _done(scored, "scores", json=json)
+        ),
+        json=json,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -212,16 +242,17 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
     rule: Rule = "seen",
     zeta: Zeta = 0.05,
-    allow: Annotated[
-        list[str] | None,
-        typer.Option(help="A difference between the runs to accept; may be repeated."),
-    ] = None,
+    allow: Allow = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Compare two graded runs: tables, figures and one HTML page."""
     from rlvr_fast import study
 
-    comparison, page = study.compare(base, rl, out=out, rule=rule, zeta=zeta, allow=allow or ())
+    with console.progress_bars(quiet=quiet or json) as progress:
+        comparison, page = study.compare(
+            base, rl, out=out, rule=rule, zeta=zeta, allow=allow or (), progress=progress
+        )
     _show(comparison, page, json=json)
 
 
@@ -241,6 +272,7 @@ def import_command(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="As drawn.")] = None,
     task: Annotated[str, typer.Option(help="Name of the task.")] = "imported",
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Make a run directory of completions that already exist."""
     from rlvr_fast.store import import_rollouts
@@ -252,8 +284,20 @@ def import_command(
             raise InvalidInputError(f"--field takes NAME=SOURCE, not {entry!r}")
         fields[name] = source
     sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-    run = import_rollouts(rollouts, out, model=model, fields=fields, sampling=sampling, task=task)
-    _done(run, "samples", json=json)
+    _stage(
+        "samples",
+        lambda progress: import_rollouts(
+            rollouts,
+            out,
+            model=model,
+            fields=fields,
+            sampling=sampling,
+            task=task,
+            progress=progress,
+        ),
+        json=json,
+        quiet=quiet,
+    )
 
 
 @app.command()
@@ -265,17 +309,28 @@ def dynamics(
     out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
     rule: Rule = "seen",
     zeta: Zeta = 0.05,
+    allow: Allow = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Follow a training: several checkpoints against one base run."""
     from rlvr_fast import study
 
     names = [path.name for path in checkpoints]
     keys = names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
-    table = study.dynamics(
-        base, dict(zip(keys, checkpoints, strict=True)), out=out, rule=rule, zeta=zeta
-    )
+    with console.progress_bars(quiet=quiet or json) as progress:
+        table = study.dynamics(
+            base,
+            dict(zip(keys, checkpoints, strict=True)),
+            out=out,
+            rule=rule,
+            zeta=zeta,
+            allow=allow or (),
+            progress=progress,
+        )
     _print(table, json=json)
+    if not json:
+        console.result(f"Table and figure: {out}")
 
 
 @app.command()
@@ -285,22 +340,37 @@ def references(
     traces: Annotated[
         Path, typer.Argument(help="Reference traces: imported, then scored under each model.")
     ],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table as CSV, JSON and LaTeX.")
+    ] = None,
     rule: Rule = "seen",
     zeta: Zeta = 0.05,
+    allow: Allow = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Perplexity of given reference traces on kept, lost, found and unsolved problems."""
     from rlvr_fast import study
 
-    _print(study.references(base, rl, traces, rule=rule, zeta=zeta), json=json)
+    with console.progress_bars(quiet=quiet or json) as progress:
+        table = study.references(
+            base,
+            rl,
+            traces,
+            out=out,
+            rule=rule,
+            zeta=zeta,
+            allow=allow or (),
+            progress=progress,
+        )
+    _print(table, json=json)
 
 
 def _print(table: Any, *, json: bool) -> None:
     if json:
         console.print_json({"caption": table.caption, "rows": table.rows})
         return
-    rows = [[row.get(column.key) for column in table.columns] for row in table.rows]
-    console.print_table(table.caption, [column.title for column in table.columns], rows)
+    console.print_table(table.caption, [c.title for c in table.columns], table.cells())
 
 
 @app.command()
@@ -309,12 +379,17 @@ def plan(
     rl: Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")],
     budget: Annotated[int | None, typer.Option(min=1, help="Samples to spend, in all.")] = None,
     zeta: Zeta = 0.05,
+    allow: Allow = None,
     json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Where more samples would decide the most labels that the epsilon rule leaves open."""
     from rlvr_fast import study
 
-    undetermined, rows = study.plan(base, rl, zeta=zeta, budget=budget)
+    with console.progress_bars(quiet=quiet or json) as progress:
+        undetermined, rows = study.plan(
+            base, rl, zeta=zeta, budget=budget, allow=allow or (), progress=progress
+        )
     if json:
         console.print_json({"undetermined": undetermined, "plan": rows})
         return
@@ -409,20 +484,9 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _done(run: Any, what: str, *, json: bool) -> None:
-    from rlvr_fast.doctor import describe
-
-    facts = describe(run)
-    if json:
-        console.print_json(facts)
-    else:
-        console.result(
-            f"{run.path}: {what}: " + ", ".join(f"{v:,} {k}" for k, v in facts["counts"].items())
-        )
-
-
 def main() -> None:
     """Entry point of `rlvr-fast`."""
+    console.spare_the_terminal()
     try:
         app(prog_name="rlvr-fast")
     except (InvalidInputError, MissingDependencyError) as problem:
@@ -430,4 +494,9 @@ def main() -> None:
         sys.exit(2)
     except RlvrError as problem:
         console.error(str(problem))
+        sys.exit(1)
+    except OSError as problem:
+        if problem.filename is None:
+            raise
+        console.error(f"{problem.filename}: {problem.strerror}")
         sys.exit(1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -15,7 +18,7 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
 
-__all__ = ["error", "note", "print_json", "print_table", "progress_bars"]
+__all__ = ["error", "note", "print_json", "print_table", "progress_bars", "spare_the_terminal"]
 
 # Results go to standard output, everything said on the way to standard error, so that
 # `rlvr-fast ... --json | jq` reads results alone.
@@ -23,24 +26,41 @@ _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
 
+# What an output that is not UTF-8 gets instead; of anything else it lacks, a question mark.
+_ASCII = str.maketrans({"−": "-", "–": "-", "’": "'", "“": '"', "”": '"', "∞": "inf", "≈": "~"})
+
+
+def spare_the_terminal() -> None:
+    """Lets an output that cannot hold every character show the rest: nothing ends for one sign."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
+def _shown(text: str, console: Console) -> Text:
+    # Text, not markup: names of tasks and problems are not ours to interpret.
+    return Text(text.translate(_ASCII) if console.options.ascii_only else text)
+
+
 def note(message: str) -> None:
     """A line for the person at the terminal."""
-    _err.print(Text(message), soft_wrap=True)
+    _err.print(_shown(message, _err), soft_wrap=True)
 
 
 def result(message: str) -> None:
     """A line of the result."""
-    _out.print(Text(message), soft_wrap=True)
+    _out.print(_shown(message, _out), soft_wrap=True)
 
 
 def error(message: str) -> None:
     """The last line before a non-zero exit."""
-    _err.print(Text("error: ", style="bold red") + Text(message), soft_wrap=True)
+    _err.print(Text("error: ", style="bold red") + _shown(message, _err), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
     """One JSON document on standard output; nan and infinities become null."""
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=False, allow_nan=False))
+    ascii_only = _out.options.ascii_only
+    print(json.dumps(_finite(value), indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
 
 def _finite(value: Any) -> Any:
@@ -54,14 +74,41 @@ def _finite(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """A table whose first column is text and whose others are numbers (nan prints as a dash)."""
-    table = Table(title=Text(title), title_justify="left", header_style="bold")
-    for i, column in enumerate(columns):
-        table.add_column(Text(column), justify="left" if i == 0 else "right", no_wrap=i > 0)
-    for row in rows:
-        # Text, not markup: names of tasks and problems are not ours to interpret.
-        table.add_row(*(Text(_cell(value)) for value in row))
-    _out.print(table)
+    """A table whose first column is text and whose others are numbers (nan prints as a dash).
+
+    Where the terminal is too narrow for it, the columns go on in further tables below.
+    """
+    cells = [[_cell(value) for value in row] for row in rows]
+    for i, chosen in enumerate(_columns_that_fit(columns, cells, _out.width)):
+        table = Table(
+            title=None if i else _shown(title, _out), title_justify="left", header_style="bold"
+        )
+        for at in chosen:
+            justify: Literal["left", "right"] = "right" if at else "left"
+            table.add_column(_shown(columns[at], _out), justify=justify, no_wrap=at > 0)
+        for row in cells:
+            table.add_row(*(_shown(row[at], _out) for at in chosen))
+        _out.print(table)
+
+
+def _columns_that_fit(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], width: int
+) -> list[list[int]]:
+    """Which columns stand in which table: the first in all, the others in order, once each."""
+    wide = [
+        max(cell_len(text) for text in (column, *(row[at] for row in cells))) + 3
+        for at, column in enumerate(columns)
+    ]
+    first = min(wide[0], width // 3) if wide else 0
+    parts: list[list[int]] = [[0]] if wide else []
+    used = first + 1
+    for at in range(1, len(wide)):
+        if used + wide[at] > width and len(parts[-1]) > 1:
+            parts.append([0])
+            used = first + 1
+        parts[-1].append(at)
+        used += wide[at]
+    return parts
 
 
 def _cell(value: Any) -> str:

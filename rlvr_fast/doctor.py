@@ -50,6 +50,8 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     """
     from rlvr_fast import store
 
+    if not (Path(path) / "run.json").exists():
+        store.Run.open(path)  # says that this is no run directory
     findings: list[dict[str, str]] = []
     if repair:
         findings += [

@@ -53,6 +53,10 @@ def load_causal_lm(
                 f"{path}: reading a GGUF file needs the package gguf: pip install 'rlvr-fast[gguf]'"
             ) from None
         source, options = str(path.parent), {"gguf_file": path.name}
+    elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):
+        raise InvalidInputError(
+            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
+        )
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()

@@ -251,12 +251,19 @@ def compare(
     rule: str = "seen",
     zeta: float = 0.05,
     allow: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> tuple[Comparison, Path]:
     """Compares two graded runs and writes the report; returns it and the path of its page."""
-    from rlvr_fast.report import compare_runs, write_report
+    from rlvr_fast.report import write_report
 
-    comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta, allow=tuple(allow))
-    return comparison, write_report(comparison, out)
+    comparison = _compared(base, rl, rule=rule, zeta=zeta, allow=allow, progress=progress)
+    return comparison, write_report(comparison, out, progress=progress)
+
+
+def _compared(base: str | Path | Run, rl: str | Path | Run, **options: Any) -> Comparison:
+    from rlvr_fast.report import compare_runs
+
+    return compare_runs(_opened(base), _opened(rl), **options)
 
 
 def _score_all(
@@ -285,34 +292,55 @@ def dynamics(
     out: str | Path,
     rule: str = "seen",
     zeta: float = 0.05,
+    allow: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Table:
     """Support, pass@k, entropy and length of several checkpoints against one base run."""
     from rlvr_fast.report import training_dynamics, write_dynamics
 
     runs = {name: _opened(path) for name, path in checkpoints.items()}
-    table = training_dynamics(_opened(base), runs, rule=rule, zeta=zeta)
+    table = training_dynamics(
+        _opened(base), runs, rule=rule, zeta=zeta, allow=allow, progress=progress
+    )
     write_dynamics(table, out)
     return table
 
 
 def references(
-    base: str | Path, rl: str | Path, traces: str | Path, *, rule: str = "seen", zeta: float = 0.05
+    base: str | Path,
+    rl: str | Path,
+    traces: str | Path,
+    *,
+    out: str | Path | None = None,
+    rule: str = "seen",
+    zeta: float = 0.05,
+    allow: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> Table:
-    """Perplexity of scored reference traces, by what became of their problem."""
-    from rlvr_fast.report import compare_runs, reference_perplexity
+    """Perplexity of scored reference traces, by what became of their problem; also into `out`."""
+    from rlvr_fast.report import reference_perplexity, write_tables
 
-    comparison = compare_runs(_opened(base), _opened(rl), rule=rule, zeta=zeta)
-    return reference_perplexity(comparison, _opened(traces))
+    opened = _opened(traces)
+    comparison = _compared(base, rl, rule=rule, zeta=zeta, allow=allow, progress=progress)
+    table = reference_perplexity(comparison, opened)
+    if out is not None:
+        write_tables([table], Path(out))
+    return table
 
 
 def plan(
-    base: str | Path, rl: str | Path, *, zeta: float = 0.05, budget: int | None = None
+    base: str | Path,
+    rl: str | Path,
+    *,
+    zeta: float = 0.05,
+    budget: int | None = None,
+    allow: Sequence[str] = (),
+    progress: Progress | None = None,
 ) -> tuple[int, list[dict[str, Any]]]:
     """(labels open now, the problems where further samples decide most of them, best first)."""
     from rlvr_fast import metrics
-    from rlvr_fast.report import compare_runs
 
-    comparison = compare_runs(_opened(base), _opened(rl), rule="epsilon", zeta=zeta)
+    comparison = _compared(base, rl, rule="epsilon", zeta=zeta, allow=allow, progress=progress)
     found = metrics.plan(
         comparison.base.num_correct,
         comparison.base.num_samples,
@@ -387,7 +415,12 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
     if config.score:
         _score_all(config, runs, models, progress)
     comparison, page = compare(
-        runs["base"], runs["rl"], out=out / "report", rule=config.rule, zeta=config.zeta
+        runs["base"],
+        runs["rl"],
+        out=out / "report",
+        rule=config.rule,
+        zeta=config.zeta,
+        progress=progress,
     )
     return StudyResult(out / "base", out / "rl", page, comparison)
 

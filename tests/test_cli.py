@@ -82,6 +82,9 @@ def test_shell_completion() -> None:
         (["compare", "a", "b"], "a: no such run directory"),
         (["sample", "x"], "Missing option"),
         (["nonsense"], "nonsense"),
+        (["doctor", "no/such/run"], "no/such/run: no such run directory"),
+        (["doctor", "."], "not a run directory"),
+        (["score", "r", "--model", "./no-model"], "r: no such run directory"),
         (
             ["sample", "m", "--tasks", "reasoning_gym:nope", "--samples", "1", "--out", "o"],
             "nope",
@@ -127,3 +130,47 @@ def test_doctor_of_the_installation() -> None:
     facts = json.loads(run.stdout)
     assert facts["core"] == "built"
     assert facts["torch"][0].isdigit()
+
+
+def test_an_output_without_the_characters_still_shows_the_rest() -> None:
+    """A terminal of another encoding than UTF-8 must not cost the result of a long job."""
+    code = (
+        "from rlvr_fast import console\n"
+        "console.spare_the_terminal()\n"
+        "console.print_table('Δ of “a”', ('group', 'NSCR'), [('题', '−0.476')])\n"
+        "console.result('k ≈ 2')\n"
+        "console.print_json({'题': 1.0})\n"
+        "console.error('no “x”')\n"
+    )
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == 0, run.stderr
+    assert "-0.476" in run.stdout
+    assert "k ~ 2" in run.stdout
+    assert '? of "a"' in run.stdout
+    assert 'error: no "x"' in run.stderr
+    assert json.loads(run.stdout[run.stdout.index("{") :]) == {"题": 1.0}
+
+
+@pytest.mark.parametrize("width", [40, 80, 300])
+def test_no_column_is_squeezed_away(width: int) -> None:
+    columns = [f"column {i}" for i in range(12)]
+    code = (
+        "from rlvr_fast import console\n"
+        f"console.print_table('title', {columns}, [['a' * 50, *map(str, range(1000, 1011))]] * 2)"
+    )
+    environment = {**os.environ, "COLUMNS": str(width)}
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+    )
+    assert run.returncode == 0, run.stderr
+    lines = run.stdout.splitlines()
+    assert max(map(len, lines)) <= width
+    for column in columns[1:]:
+        assert run.stdout.count(f" {column} ") == 1
+    for number in range(1000, 1011):
+        assert run.stdout.count(f" {number} ") == 2
+    assert run.stdout.count("title") == 1
+    assert run.stdout.count("column 0") == (1 if width == 300 else run.stdout.count("┏"))

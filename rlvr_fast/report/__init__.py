@@ -5,7 +5,7 @@ from __future__ import annotations
 from rlvr_fast.report.comparison import Comparison, compare_runs
 from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
 from rlvr_fast.report.page import write_report
-from rlvr_fast.report.table import Table
+from rlvr_fast.report.table import Table, write_tables
 
 __all__ = [
     "Comparison",
@@ -15,4 +15,5 @@ __all__ = [
     "training_dynamics",
     "write_dynamics",
     "write_report",
+    "write_tables",
 ]

@@ -19,6 +19,7 @@ from rlvr_fast.metrics import (
     fit_tilt,
     support_shift,
 )
+from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.beyond import Beyond, gather_beyond
 from rlvr_fast.report.evidence import (
     GroupEvidence,
@@ -211,6 +212,7 @@ def compare_runs(
     rule: str = "seen",
     zeta: float = 0.05,
     allow: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> Comparison:
     """Compare a graded run of the base model with a graded run of the RL model.
 
@@ -222,6 +224,7 @@ def compare_runs(
     allow : names among "problems", "tasks", "template", "sampling", "extraction", "verifiers" in
         which the runs may differ all the same; with "problems" the comparison is over those
         that both have
+    progress : called as progress("compare", steps done, steps in all)
 
     Every problem keeps the number of samples it really has in each run.
 
@@ -237,16 +240,30 @@ def compare_runs(
         raise InvalidInputError(f'rule must be "seen" or "epsilon", got {rule!r}')
     found = check_comparable(base, rl, allow)
     problems = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
+    groups = _groups(problems)
+    step = steps(progress, "compare", 5 + len(groups))
     left = read_side(base, "base", problems)
+    step()
     right = read_side(rl, "rl", problems)
+    step()
     counts = (left.num_correct, left.num_samples, right.num_correct, right.num_samples)
     shifts: dict[str, SupportShift] = {
         name: support_shift(*counts, rule=name, zeta=zeta) for name in RULES
     }
-    groups = _groups(problems)
     tests = problem_tests(left, right)
     ks = sample_ks(left, right)
     distances = answer_distances(left, right)
+    step()
+    answers = _answer_support(left, right, zeta)
+    step()
+    evidence = []
+    for group in groups:
+        rows = group.members
+        seen = shifts["seen"].subset(rows)
+        evidence.append(gather_evidence(left, right, rows, seen, tests, ks, zeta))
+        step()
+    beyond = gather_beyond(left, right, zeta)
+    step()
     return Comparison(
         problems=problems,
         base=left,
@@ -254,16 +271,11 @@ def compare_runs(
         rule=rule,
         zeta=zeta,
         shifts=shifts,
-        answers=_answer_support(left, right, zeta),
+        answers=answers,
         groups=groups,
         tests=tests,
-        evidence=tuple(
-            gather_evidence(
-                left, right, g.members, shifts["seen"].subset(g.members), tests, ks, zeta
-            )
-            for g in groups
-        ),
-        beyond=gather_beyond(left, right, zeta),
+        evidence=tuple(evidence),
+        beyond=beyond,
         reweighting=tuple(reweighting_of_group(left, right, g.members, distances) for g in groups),
         tilt=fit_tilt(*counts),
         distances=distances,

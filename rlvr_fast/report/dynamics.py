@@ -10,6 +10,7 @@ import numpy as np
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import pass_at_k, perplexity, support_shift
+from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report import analysis
 from rlvr_fast.report.comparison import (
     Comparison,
@@ -40,6 +41,7 @@ def training_dynamics(
     rule: str = "seen",
     zeta: float = 0.05,
     allow: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> Table:
     """Support, accuracy, entropy and length of each checkpoint against one base run.
 
@@ -55,8 +57,13 @@ def training_dynamics(
     for run in checkpoints.values():
         check_comparable(base, run, allow)
         problems = common_problems(problems, run)
+    step = steps(progress, "read", 1 + len(checkpoints))
     first = read_side(base, "base", problems)
-    sides = {name: read_side(run, "rl", problems) for name, run in checkpoints.items()}
+    step()
+    sides = {}
+    for name, run in checkpoints.items():
+        sides[name] = read_side(run, "rl", problems)
+        step()
     depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
     overall = Group("overall", "Overall", np.arange(len(problems)))
     rows = [_dynamics_row("base", first, first, overall, depth, rule, zeta)]

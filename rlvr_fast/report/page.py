@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import clopper_pearson
+from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report import analysis, charts, evidence_tables, tables
 from rlvr_fast.report.comparison import RULES, Comparison, Group, plain
 from rlvr_fast.report.evidence import crossover_sentence, luck_sentences, share_sentence
@@ -41,22 +42,30 @@ __all__ = ["render_page", "write_report"]
 _PROBLEM_BYTES = 2_600_000
 
 
-def write_report(comparison: Comparison, out: str | Path) -> Path:
+def write_report(
+    comparison: Comparison, out: str | Path, *, progress: Progress | None = None
+) -> Path:
     """Write the report into the folder `out` (made if missing) and return the page's path.
 
     Leaves `index.html` (one file, opens offline), `summary.json`, `tables/` (CSV, JSON, LaTeX) and
-    `figures/` (PNG, SVG, PDF). Raises InvalidInputError where `out` cannot be written.
+    `figures/` (PNG, SVG, PDF). Raises InvalidInputError where `out` cannot be written. `progress`
+    is called as progress("report", steps done, steps in all).
     """
     folder = Path(out)
+    step = steps(progress, "report", 4)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         made = {table.name: table for table in all_tables(comparison)}
+        step()
         text = json.dumps(summary(comparison, made), indent=2, allow_nan=False)
         (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
         write_tables(made.values(), folder / "tables")
+        step()
         write_figures(comparison, folder / "figures")
+        step()
         page = folder / "index.html"
         page.write_text(render_page(comparison, made), encoding="utf-8")
+        step()
     except OSError as error:
         raise InvalidInputError(
             f"{folder}: cannot write the report: {error.strerror or error}; "

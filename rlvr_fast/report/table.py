@@ -46,6 +46,10 @@ class Table:
     columns: tuple[Column, ...]
     rows: list[dict[str, Any]]
 
+    def cells(self) -> list[list[str]]:
+        """The rows as they are printed."""
+        return [[cell_text(row.get(c.key), c.kind) for c in self.columns] for row in self.rows]
+
 
 def cell_text(value: Any, kind: Kind) -> str:
     """A value as it is printed; an en dash where there is none."""
@@ -136,10 +140,7 @@ def latex(table: Table) -> str:
     """A booktabs table, longtable where it would not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
     head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
-    body = [
-        " & ".join(latex_escape(cell_text(row.get(c.key), c.kind)) for c in table.columns) + r" \\"
-        for row in table.rows
-    ]
+    body = [" & ".join(map(latex_escape, cells)) + r" \\" for cells in table.cells()]
     caption = latex_escape(table.caption)
     if len(body) > 40:
         lines = [

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.progress import Progress
 from rlvr_fast.store.index import MAX_SAMPLE_INDEX
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import SAMPLES
@@ -65,6 +66,7 @@ def import_rollouts(
     task: str = "imported",
     tasks: Sequence[Mapping[str, Any]] | None = None,
     tokenize: Callable[[str], Sequence[int]] | None = None,
+    progress: Progress | None = None,
 ) -> Run:
     """Makes a run directory of finished completions; problems may have any number of them each.
 
@@ -79,6 +81,7 @@ def import_rollouts(
             "math:SOURCE?..." task that compares answers with the gold field.
         tokenize: text to token ids, for rows without token ids; without it their lists are empty
             and such a run can be graded but not scored.
+        progress: called as progress("import", completions done, completions in all).
 
     Raises:
         InvalidInputError: naming the file and row (from 1) of the first row that lacks a field, is
@@ -108,15 +111,24 @@ def import_rollouts(
         tasks=tasks if tasks is not None else _default_tasks(source, names, problems),
         problems=_problem_table(problems, tokenize),
     )
+    total, done = sum(problem.total for problem in problems.values()), 0
     with run.writing():
         pending: list[_Rollout] = []
+
+        def store() -> None:
+            nonlocal done
+            _store(run, pending, tokenize)
+            done += len(pending)
+            pending.clear()
+            if progress is not None:
+                progress("import", done, total)
+
         for where, row in _rows(source):
             pending += _rollouts(where, row, names, problems)
             if len(pending) >= _ROWS_PER_PART:
-                _store(run, pending, tokenize)
-                pending = []
+                store()
         if pending:
-            _store(run, pending, tokenize)
+            store()
     return run
 
 
@@ -182,6 +194,7 @@ class _Problem:
     metadata: dict[str, Any]
     used: set[int] = dataclasses.field(default_factory=set)  # sample indices given explicitly
     count: int = 0  # completions handed out so far, where indices are counted
+    total: int = 0  # completions
 
 
 def _problems(source: str | Path | pa.Table, names: Fields, task: str) -> dict[str, _Problem]:
@@ -208,8 +221,7 @@ def _problems(source: str | Path | pa.Table, names: Fields, task: str) -> dict[s
                     f"{where}: problem {key!r} has another {what} than in an earlier row "
                     f"({old!r} and {new!r})"
                 )
-        for _ in _rollouts(where, row, names, problems):
-            pass
+        known.total += len(_rollouts(where, row, names, problems))
     if not problems:
         raise InvalidInputError(f"{_label(source)}: no rows")
     for problem in problems.values():

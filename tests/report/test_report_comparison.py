@@ -16,7 +16,7 @@ from planted_runs import write_pair
 
 from rlvr_fast import metrics
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.report import analysis, compare_runs, table
+from rlvr_fast.report import analysis, compare_runs, table, write_report
 from rlvr_fast.report.evidence import luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.summary import all_tables
@@ -337,3 +337,13 @@ def test_the_ceiling_of_every_tilt_is_what_base_was_seen_to_solve(pair: tuple[Ru
         solved = comparison.base.num_correct[group.members] > 0
         assert row["ceiling"] == pytest.approx(float(solved.mean()))
     assert f"{table.rows[0]['ceiling']:.1%}" in ceiling_sentence(comparison)
+
+
+def test_progress_of_a_comparison_ends_where_it_said(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    comparison = compare_runs(*pair, progress=lambda *step: seen.append(step))
+    write_report(comparison, tmp_path, progress=lambda *step: seen.append(step))
+    for stage in ("compare", "report"):
+        steps = [(done, total) for name, done, total in seen if name == stage]
+        assert [done for done, _ in steps] == list(range(len(steps)))
+        assert {total for _, total in steps} == {len(steps) - 1}

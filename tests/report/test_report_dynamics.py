@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -72,3 +74,23 @@ def test_reference_perplexity_needs_scores(pair: tuple[Run, Run], tmp_path: Path
     traces, _ = write_pair(tmp_path, tasks=TASKS, samples=4, seed=5, scores=False)
     with pytest.raises(InvalidInputError, match="rlvr-fast score"):
         reference_perplexity(comparison, traces)
+
+
+def test_a_difference_may_be_allowed_by_name_from_the_command_line(
+    pair: tuple[Run, Run], tmp_path: Path
+) -> None:
+    _, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=16, sampling={"temperature": 1.0})
+    arguments = ["dynamics", str(pair[0].path), str(rl.path), "--out", str(tmp_path / "out"), "-q"]
+
+    def run(*more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "rlvr_fast", *arguments, *more], capture_output=True, text=True
+        )
+
+    refused = run()
+    assert refused.returncode == 2
+    assert "--allow sampling" in refused.stderr
+    named = [word for word in refused.stderr.split("by name:")[1].split() if word != "--allow"]
+    done = run(*(part for name in named for part in ("--allow", name)))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "dynamics.csv").is_file()

@@ -198,3 +198,10 @@ def test_a_task_file_may_move_but_not_change(tmp_path, spec, refused):
             make(spec)
     else:
         make(spec)
+
+
+def test_progress_of_an_import(tmp_path):
+    rows = pa.table({"question": ["1?", "2?"], "completion": [["1", "x", "y"], ["2"]]})
+    seen = []
+    import_rollouts(rows, tmp_path / "run", model="m", progress=lambda *step: seen.append(step))
+    assert seen[-1] == ("import", 4, 4)
