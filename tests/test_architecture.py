@@ -20,7 +20,7 @@ ALLOWED = {
     "models": {"errors"},
     "products": set(),
     "tasks": {"errors"},
-    "store": {"errors"},
+    "store": {"errors", "progress"},
     "metrics": {"errors"},
     "sampling": {"errors", "progress", "models", "products", "tasks", "store"},
     "answers": {"errors", "progress", "tasks", "store", "_core"},
