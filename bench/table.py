@@ -10,6 +10,7 @@ from pathlib import Path
 
 import gpu_page
 import layouts
+from peers import page as peers_page
 
 HERE = Path(__file__).resolve().parent
 
@@ -79,7 +80,7 @@ NOTES = {
 # files that they are made of.
 GPU = {
     "gpu": (gpu_page.kernels, ("gpu", "gpu_fused")),
-    "gpu_peers": (gpu_page.peers, ("gpu_peers",)),
+    "gpu_peers": (peers_page.peers, ("gpu_peers",)),
 }
 
 # Every results file that has a place on the page.
