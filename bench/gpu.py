@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from common import RESULTS, record
 
-from rlvr_fast import _core, linear_token_stats, token_stats
+from rlvr_fast import _core, linear_divergence, linear_token_stats, token_stats
 from rlvr_fast.errors import RlvrError
 from rlvr_fast.scoring import cuda_fused
 from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
@@ -199,6 +199,16 @@ def fused(out: Path, quick: bool) -> int:
                 f"linear_token_stats {name} bf16 {n} x {width} x {VOCABULARY}",
                 lambda h=hidden, w=weight, t=targets: linear_token_stats(h, w, t),
                 "product", 2.0 * n * width * VOCABULARY, error,
+            )  # fmt: skip
+            rows.append(timing.row())
+        models = (hidden, weight, -hidden, weight)
+        for name in ["portable", *(k for k in kernels if k != "mma")] * 2:  # mma takes one model
+            os.environ["RLVR_LINEAR_PATH"] = "fused" if name in kernels else "portable"
+            cuda_fused.KERNELS = (name,)
+            timing = bench.timing(
+                f"linear_divergence {name} bf16 {n} x {width} x {VOCABULARY}",
+                lambda m=models: linear_divergence(*m),
+                "product", 4.0 * n * width * VOCABULARY, None,
             )  # fmt: skip
             rows.append(timing.row())
     record("gpu_fused", rows, out)

@@ -1,4 +1,7 @@
-"""A small set of calls for compute-sanitizer: odd sizes, masks, every kernel. See run_gpu.sh."""
+"""A small set of calls for compute-sanitizer: odd sizes, masks, every kernel. See run_gpu.sh.
+
+With RLVR_LINEAR_PATH=fused, the fused kernels alone.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,37 @@ import math
 import torch
 
 import rlvr_fast
+from rlvr_fast import _core
+from rlvr_fast.scoring import cuda_fused
 from rlvr_fast.scoring.nucleus import nucleus_stats
+
+
+def fused() -> None:
+    for kernel in ("mma", "wgmma", "wgmma_pairs"):
+        if not _core.cuda.fused_supported(0, kernel):
+            continue
+        cuda_fused.KERNELS = (kernel,)
+        for rows, columns, width in ((1, 1, 8), (5, 4100, 72), (300, 300, 256)):
+            hidden = torch.randn(rows, width, device="cuda").bfloat16()
+            weight = torch.randn(columns, width, device="cuda").bfloat16()
+            bias = torch.randn(columns, device="cuda")
+            targets = torch.arange(rows, device="cuda") % (columns + 1)
+            rlvr_fast.linear_token_stats(hidden, weight, targets)
+            rlvr_fast.linear_token_stats(hidden, weight, targets, bias=bias, softcap=9.0)
+            rlvr_fast.linear_divergence(hidden, weight, -hidden, weight, targets=targets)
 
 
 def main() -> None:
     torch.manual_seed(0)
+    if cuda_fused.linear_path() == "fused":
+        fused()
+    else:
+        every_other()
+    torch.cuda.synchronize()
+    print("sanitized calls done")
+
+
+def every_other() -> None:
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         for rows, columns in ((1, 1), (3, 111), (2, 16385), (2, 20001)):
             wide = torch.randn(rows, columns + 3, device="cuda").to(dtype)
@@ -34,8 +63,6 @@ def main() -> None:
     masked[1, 7] = 0
     stats = rlvr_fast.token_stats(masked, torch.tensor([7, 7], device="cuda"))
     assert stats.logprob.isnan().tolist() == [True, False]
-    torch.cuda.synchronize()
-    print("sanitized calls done")
 
 
 if __name__ == "__main__":

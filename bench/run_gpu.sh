@@ -37,7 +37,7 @@ step() { # step NAME SECONDS COMMAND...
 
 build() {
   local capability architecture
-  local generator=()
+  local generator=() cmake=(cmake)
   capability=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | head -n 1)
   case $capability in
     8.*) architecture=80 ;;
@@ -48,9 +48,12 @@ build() {
   architecture=${RLVR_CUDA_ARCHITECTURES:-$architecture}
   echo "compute capability $capability, building for $architecture"
   command -v ninja >/dev/null && generator=(-G Ninja)
-  cmake -S . -B build/gpu "${generator[@]}" -DPython_EXECUTABLE="$(command -v "$PYTHON")" \
+  # The environment's own first: a system's CMake may be older than its nvcc.
+  "$PYTHON" -m cmake --version >/dev/null 2>&1 && cmake=("$PYTHON" -m cmake)
+  "${cmake[@]}" --version | head -n 1
+  "${cmake[@]}" -S . -B build/gpu "${generator[@]}" -DPython_EXECUTABLE="$(command -v "$PYTHON")" \
     -DRLVR_CUDA=ON -DRLVR_CUDA_ARCHITECTURES="$architecture" &&
-    cmake --build build/gpu --parallel "$(nproc)" &&
+    "${cmake[@]}" --build build/gpu --parallel "$(nproc)" &&
     rm -f rlvr_fast/_core*.so && cp build/gpu/_core*.so rlvr_fast/
 }
 
@@ -59,24 +62,34 @@ spills() { # nvcc's own report: no kernel may spill. Nothing to see where nothin
   ! grep -E "[1-9][0-9]* bytes spill" "$LOGS/build.log"
 }
 
+sanitize() { # sanitize NAME TOOL; of the calls that $RLVR_LINEAR_PATH chooses
+  local probe
+  if ! command -v compute-sanitizer >/dev/null; then
+    echo "== $1: compute-sanitizer is not installed, left out"
+    return
+  fi
+  probe=$(timeout 60 compute-sanitizer "$PYTHON" -c \
+    "import torch; torch.zeros(1, device='cuda')" 2>&1)
+  if grep -qi "device not supported" <<<"$probe"; then # in some virtual machines
+    echo "== $1: compute-sanitizer does not support this device, left out"
+    return
+  fi
+  step "$1" 100 compute-sanitizer --tool "$2" --error-exitcode 9 "$PYTHON" bench/gpu_sanitize.py
+}
+
 export -f build spills
 export PYTHON LOGS
 if step build 300 bash -c build; then
   step spills 10 bash -c spills
   step tests 240 "$PYTHON" -m pytest -m gpu tests/cuda -q -p no:cacheprovider --maxfail 8 \
     --ignore tests/cuda/test_cuda_fused.py
-  if command -v compute-sanitizer >/dev/null; then
-    for tool in memcheck racecheck; do
-      step "$tool" 100 compute-sanitizer --tool "$tool" --error-exitcode 9 \
-        "$PYTHON" bench/gpu_sanitize.py
-    done
-  else
-    echo "== memcheck, racecheck: compute-sanitizer is not installed, left out"
-  fi
+  sanitize memcheck memcheck
+  sanitize racecheck racecheck
   step bench 150 "$PYTHON" bench/gpu.py --out "$OUT" && cat "$OUT/gpu.md"
   # Last and apart: were a kernel of this path to hang, nothing else would be lost.
   step fused-tests 90 "$PYTHON" -m pytest -m gpu tests/cuda/test_cuda_fused.py -q \
     -p no:cacheprovider --maxfail 4 &&
+    RLVR_LINEAR_PATH=fused sanitize fused-memcheck memcheck &&
     step fused-bench 60 "$PYTHON" bench/gpu.py --fused --out "$OUT" &&
     grep linear_token_stats "$LOGS/fused-bench.log"
 fi

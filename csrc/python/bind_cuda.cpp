@@ -119,6 +119,14 @@ void fold_pair(const cuda::LogitRows& tile_p, const cuda::LogitRows& tile_q,
                   device);
 }
 
+void fused_pair_fold(const cuda::HalfMatrix& hidden_p, const cuda::HalfMatrix& weight_p,
+                     const cuda::HalfMatrix& hidden_q, const cuda::HalfMatrix& weight_q,
+                     const cuda::RowOptions& options, Address states, const std::string& kernel,
+                     const cuda::Device& device) {
+  cuda::fused_pair_fold(hidden_p, weight_p, hidden_q, weight_q, options, at<void>(states),
+                        fused_kernel(kernel), device);
+}
+
 void finish_pair(Address states, std::int64_t rows, std::int64_t vocabulary, Address targets,
                  Address target_p, Address target_q, const cuda::RowOptions& options_p,
                  const cuda::RowOptions& options_q, const cuda::DivergenceOutputs& out,
@@ -195,6 +203,9 @@ void bind_cuda(py::module_& m) {
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),
         py::arg("vocabulary"), py::arg("options_p"), py::arg("options_q"), py::arg("states"),
         py::arg("device"));
+  c.def("fused_pair_fold", &fused_pair_fold, py::arg("hidden_p"), py::arg("weight_p"),
+        py::arg("hidden_q"), py::arg("weight_q"), py::arg("options"), py::arg("states"),
+        py::arg("kernel"), py::arg("device"));
   c.def("finish_pair", &finish_pair, py::arg("states"), py::arg("rows"), py::arg("vocabulary"),
         py::arg("targets"), py::arg("target_p"), py::arg("target_q"), py::arg("options_p"),
         py::arg("options_q"), py::arg("out"), py::arg("device"));

@@ -26,7 +26,13 @@ import torch
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring import cuda_kernels as kernels
-from rlvr_fast.scoring.cuda_fused import fused_fits, fused_token_stats, linear_path
+from rlvr_fast.scoring.cuda_fused import (
+    fused_divergence,
+    fused_divergence_fits,
+    fused_fits,
+    fused_token_stats,
+    linear_path,
+)
 from rlvr_fast.scoring.cuda_products import ROWS, Product, exact_products
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
@@ -177,6 +183,11 @@ def linear_divergence(
     out = DivergenceStats(*(torch.empty(total, device=device) for _ in range(6)))
     if vocabulary == 0:
         raise InvalidInputError("weight_p must have at least one row, got none")
+    models = (hidden_p, weight_p, hidden_q, weight_q)
+    if linear_path() == "fused" and fused_divergence_fits(*models):
+        with torch.no_grad(), kernels.on(device):
+            fused_divergence(*models, flat, temperature, out)
+        return DivergenceStats(*(value.reshape(leading) for value in out))
     with torch.no_grad(), kernels.on(device), exact_products(device):
         # Half the rows of a tile each: both tiles of a pair stay in the cache.
         p = Product(weight_p, hidden_p.dtype, ROWS // 2)
@@ -198,11 +209,9 @@ def linear_divergence(
                     kernels.tile_rows(tile_p, rows), kernels.tile_rows(tile_q, rows), first,
                     vocabulary, options, options, states.data_ptr(), stream,
                 )  # fmt: skip
-            _core.cuda.finish_pair(
-                states.data_ptr(), rows, vocabulary, kernels.address(wanted),
-                kernels.address(target_p), kernels.address(target_q), options, options,
-                _core.cuda.DivergenceOutputs(*(value[here].data_ptr() for value in out)),
-                stream,
+            kernels.finish_pair(
+                states, vocabulary, wanted, target_p, target_q, options,
+                DivergenceStats(*(value[here] for value in out)),
             )  # fmt: skip
             del kept_alive
     return DivergenceStats(*(value.reshape(leading) for value in out))

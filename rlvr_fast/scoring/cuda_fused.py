@@ -7,6 +7,7 @@ one type. It has not run on a GPU yet, so that the default is `portable`.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,9 +15,16 @@ import torch
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring import cuda_kernels as kernels
-from rlvr_fast.scoring.results import TokenStats
+from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
-__all__ = ["fused_fits", "fused_kernel", "fused_token_stats", "linear_path"]
+__all__ = [
+    "fused_divergence",
+    "fused_divergence_fits",
+    "fused_fits",
+    "fused_kernel",
+    "fused_token_stats",
+    "linear_path",
+]
 
 # Bytes of partial states, and of gathered rows of the weight, that a chunk of rows may take.
 CHUNK_BYTES = 64 << 20
@@ -69,21 +77,13 @@ def fused_token_stats(
     kernel = fused_kernel(device)
     assert kernel is not None
     stream = kernels.launch_device(device)
-    if not hidden.is_contiguous() or hidden.data_ptr() % 16 != 0:
-        hidden = hidden.clone(memory_format=torch.contiguous_format)
+    hidden = _aligned(hidden)
     per_row = max(_core.cuda.tile_states_bytes(1, vocabulary), width * weight.element_size())
-    rows_at_once = max(256, CHUNK_BYTES // per_row // 256 * 256)
-    for start in range(0, len(targets), rows_at_once):
-        here = slice(start, min(start + rows_at_once, len(targets)))
+    for here in _chunks(len(targets), per_row):
         wanted = targets[here]
-        each = temperature[here] if isinstance(temperature, torch.Tensor) else temperature
-        options, kept_alive = kernels.row_options(each, bias, scale, softcap)
-        gathered = weight[wanted.clamp(0, vocabulary - 1)]
-        target_logits = torch.empty(len(wanted), device=device)
+        options, kept_alive = kernels.row_options(_part(temperature, here), bias, scale, softcap)
         block = kernels.half_matrix(hidden[here])
-        _core.cuda.fused_target_logits(
-            block, kernels.half_matrix(gathered), target_logits.data_ptr(), kernel, stream
-        )
+        target_logits = _target_logits(hidden[here], weight, wanted, kernel)
         states_size = _core.cuda.tile_states_bytes(len(wanted), vocabulary)
         states = kernels.empty_bytes(states_size, device)
         _core.cuda.fused_fold(
@@ -95,3 +95,81 @@ def fused_token_stats(
             TokenStats(*(value[here] for value in stats)),
         )  # fmt: skip
         del kept_alive
+
+
+def fused_divergence_fits(
+    hidden_p: torch.Tensor, weight_p: torch.Tensor, hidden_q: torch.Tensor, weight_q: torch.Tensor
+) -> bool:
+    """The same of two models; only the wgmma kernels take two at once."""
+    return (
+        fused_fits(hidden_p, weight_p)
+        and fused_fits(hidden_q, weight_q)
+        and hidden_p.dtype == hidden_q.dtype
+        and fused_kernel(hidden_p.device) != "mma"
+    )
+
+
+def fused_divergence(
+    hidden_p: torch.Tensor,
+    weight_p: torch.Tensor,
+    hidden_q: torch.Tensor,
+    weight_q: torch.Tensor,
+    targets: torch.Tensor | None,
+    temperature: Any,
+    out: DivergenceStats,
+) -> None:
+    """Fills `out` of hidden states [N, Hp] and [N, Hq]; temperature is a number or [N]."""
+    vocabulary = len(weight_p)
+    device = hidden_p.device
+    kernel = fused_kernel(device)
+    assert kernel is not None
+    stream = kernels.launch_device(device)
+    hidden_p, hidden_q = _aligned(hidden_p), _aligned(hidden_q)
+    width = max(weight_p.shape[1], weight_q.shape[1])
+    per_row = max(_core.cuda.pair_states_bytes(1, vocabulary), width * weight_p.element_size())
+    for here in _chunks(len(hidden_p), per_row):
+        options, kept_alive = kernels.row_options(_part(temperature, here), None, 1.0, None)
+        wanted = target_p = target_q = None
+        if targets is not None:
+            wanted = targets[here]
+            target_p = _target_logits(hidden_p[here], weight_p, wanted, kernel)
+            target_q = _target_logits(hidden_q[here], weight_q, wanted, kernel)
+        p, q = hidden_p[here], hidden_q[here]
+        states = kernels.empty_bytes(_core.cuda.pair_states_bytes(len(p), vocabulary), device)
+        _core.cuda.fused_pair_fold(
+            kernels.half_matrix(p), kernels.half_matrix(weight_p), kernels.half_matrix(q),
+            kernels.half_matrix(weight_q), options, states.data_ptr(), kernel, stream,
+        )  # fmt: skip
+        kernels.finish_pair(
+            states, vocabulary, wanted, target_p, target_q, options,
+            DivergenceStats(*(value[here] for value in out)),
+        )  # fmt: skip
+        del kept_alive
+
+
+def _target_logits(
+    hidden: torch.Tensor, weight: torch.Tensor, targets: torch.Tensor, kernel: str
+) -> torch.Tensor:
+    gathered = weight[targets.clamp(0, len(weight) - 1)]
+    logits = torch.empty(len(targets), device=hidden.device)
+    _core.cuda.fused_target_logits(
+        kernels.half_matrix(hidden), kernels.half_matrix(gathered), logits.data_ptr(), kernel,
+        kernels.launch_device(hidden.device),
+    )  # fmt: skip
+    return logits
+
+
+def _aligned(hidden: torch.Tensor) -> torch.Tensor:
+    if hidden.is_contiguous() and hidden.data_ptr() % 16 == 0:
+        return hidden
+    return hidden.clone(memory_format=torch.contiguous_format)
+
+
+def _chunks(rows: int, bytes_a_row: int) -> Iterator[slice]:
+    at_once = max(256, CHUNK_BYTES // bytes_a_row // 256 * 256)
+    for start in range(0, rows, at_once):
+        yield slice(start, min(start + at_once, rows))
+
+
+def _part(temperature: Any, here: slice) -> Any:
+    return temperature[here] if isinstance(temperature, torch.Tensor) else temperature

@@ -9,13 +9,14 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError
-from rlvr_fast.scoring.results import TokenStats
+from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
 __all__ = [
     "address",
     "dtype_name",
     "empty_bytes",
     "empty_stats",
+    "finish_pair",
     "finish_tiles",
     "half_matrix",
     "launch_device",
@@ -141,6 +142,24 @@ def finish_tiles(
     _core.cuda.finish_tiles(
         states.data_ptr(), len(targets), vocabulary, targets.data_ptr(), target_logits.data_ptr(),
         options, token_outputs(stats), launch_device(targets.device),
+    )  # fmt: skip
+
+
+def finish_pair(
+    states: torch.Tensor,
+    vocabulary: int,
+    targets: torch.Tensor | None,
+    target_p: torch.Tensor | None,
+    target_q: torch.Tensor | None,
+    options: Any,
+    out: DivergenceStats,
+) -> None:
+    """The divergence of rows from the partial states of their tiles."""
+    _core.cuda.finish_pair(
+        states.data_ptr(), len(out.kl_pq), vocabulary, address(targets), address(target_p),
+        address(target_q), options, options,
+        _core.cuda.DivergenceOutputs(*(value.data_ptr() for value in out)),
+        launch_device(states.device),
     )  # fmt: skip
 
 

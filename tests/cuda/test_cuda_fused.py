@@ -96,6 +96,24 @@ def test_the_target_s_logit_has_the_bits_of_the_sweep():
     assert stats.mass_above[0].item() == 0.0
 
 
+def test_fused_divergence_agrees_with_the_portable_path(monkeypatch, fused):
+    if not cuda_fused.fused_divergence_fits(*(torch.zeros(8, 8).bfloat16().cuda(),) * 4):
+        pytest.skip("this kernel takes one model at a time")
+    hidden_p, weight_p, targets = linear_inputs(1000, 50257, 2048, seed=1)
+    hidden_q, weight_q, _ = linear_inputs(1000, 50257, 1024, seed=2)
+    models = (hidden_p, weight_p, hidden_q, weight_q)
+    both = rlvr_fast.linear_divergence(*models, targets=targets, temperature=0.7)
+    part = rlvr_fast.linear_divergence(
+        hidden_p[500:600], weight_p, hidden_q[500:600], weight_q, temperature=0.7
+    )
+    for a, b in zip(part[:4], both[:4], strict=True):
+        assert torch.equal(a, b[500:600])
+    monkeypatch.setenv("RLVR_LINEAR_PATH", "portable")
+    portable = rlvr_fast.linear_divergence(*models, targets=targets, temperature=0.7)
+    for a, b in zip(both, portable, strict=True):
+        assert torch.allclose(a, b, atol=2e-4, rtol=1e-5)
+
+
 def test_fused_calls_are_captured_in_a_graph():
     hidden, weight, targets = linear_inputs(64, 20000, 256)
     expected = rlvr_fast.linear_token_stats(hidden, weight, targets)

@@ -28,12 +28,17 @@ if(NOT rlvr_use_cuda)
 endif()
 
 set(CMAKE_CUDA_ARCHITECTURES OFF)  # chosen below, by -gencode
-set(CMAKE_CUDA_STANDARD 20)
-set(CMAKE_CUDA_STANDARD_REQUIRED ON)
-set(CMAKE_CUDA_EXTENSIONS OFF)
 # The wheel must import where no CUDA library is.
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 enable_language(CUDA)
+# CMake before 3.26 does not know that nvcc has C++20.
+if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
+  set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
+  set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
+endif()
+set(CMAKE_CUDA_STANDARD 20)
+set(CMAKE_CUDA_STANDARD_REQUIRED ON)
+set(CMAKE_CUDA_EXTENSIONS OFF)
 if(CMAKE_CUDA_COMPILER_VERSION VERSION_LESS 12.8)
   message(FATAL_ERROR "RLVR_CUDA=ON needs nvcc 12.8 or newer (sm_100), found "
                       "${CMAKE_CUDA_COMPILER_VERSION}; set RLVR_CUDA=OFF to build without CUDA")
@@ -61,5 +66,6 @@ target_compile_options(rlvr_cuda PRIVATE
     $<$<BOOL:${RLVR_WERROR}>:SHELL:-Werror all-warnings>
     $<$<BOOL:${RLVR_WERROR}>:SHELL:-Xcompiler -Werror>)
 target_sources(rlvr_core PRIVATE $<TARGET_OBJECTS:rlvr_cuda>)
+set_target_properties(rlvr_core PROPERTIES CUDA_ARCHITECTURES OFF)  # it was made before
 find_package(CUDAToolkit REQUIRED)
 target_link_libraries(rlvr_core PUBLIC CUDA::cudart_static)

@@ -126,6 +126,12 @@ std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
                std::int64_t vocabulary, const RowOptions& options_p, const RowOptions& options_q,
                void* states, const Device& device);
+// The same states from both products at once, by a wgmma kernel; all four matrices of one type, the
+// options plain but for the temperature.
+void fused_pair_fold(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
+                     const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
+                     const RowOptions& options, void* states, FusedKernel kernel,
+                     const Device& device);
 // targets may be null: the log-probs are nan then.
 void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
                  const std::int64_t* targets, const float* target_p, const float* target_q,

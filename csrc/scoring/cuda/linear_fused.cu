@@ -5,16 +5,23 @@ namespace rlvr::cuda {
 
 namespace {
 
-void launch_fused(Job job, const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
-                  FusedKernel kernel, const Device& device) {
+// Makes the device current, and says whether there is anything to do there.
+bool prepared(std::int64_t rows, std::int64_t columns, std::int64_t depth, FusedKernel kernel,
+              const Device& device) {
   use_device(device.index);
-  if (work.rows == 0 || work.columns == 0) return;
-  if (!fits_counters(work)) {
+  if (rows == 0 || columns == 0) return false;
+  if (!fits_counters(rows, columns, depth)) {
     throw CudaFailure("linear_fused: more than 2^30 rows, columns or units of work in one call");
   }
   if (!fused_supported(device.index, kernel)) {
     throw CudaFailure("linear_fused: this GPU cannot run the kernel asked for");
   }
+  return true;
+}
+
+void launch_fused(Job job, const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
+                  FusedKernel kernel, const Device& device) {
+  if (!prepared(work.rows, work.columns, work.depth, kernel, device)) return;
   if (kernel == FusedKernel::kMma) {
     launch_fused_mma(job, hidden, weight, work, device);
   } else {
@@ -53,6 +60,27 @@ void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::i
   work.transform = transform_of(options);
   work.states = static_cast<PartialState*>(states);
   launch_fused(Job::kFold, hidden, weight, work, kernel, device);
+}
+
+void fused_pair_fold(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
+                     const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
+                     const RowOptions& options, void* states, FusedKernel kernel,
+                     const Device& device) {
+  if (kernel == FusedKernel::kMma) throw CudaFailure("linear_fused: pairs need a wgmma kernel");
+  if (!transform_of(options).plain()) {
+    throw CudaFailure("linear_fused: pairs take no bias, scale or softcap");
+  }
+  PairWork work = {};
+  work.rows = hidden_p.rows;
+  work.columns = weight_p.rows;
+  work.depth_p = hidden_p.columns;
+  work.depth_q = hidden_q.columns;
+  work.temperatures = {options.temperatures, options.temperature};
+  work.states = static_cast<PartialPair*>(states);
+  const std::int64_t depth = work.depth_p > work.depth_q ? work.depth_p : work.depth_q;
+  if (!prepared(work.rows, work.columns, depth, kernel, device)) return;
+  launch_fused_pair_wgmma(hidden_p, weight_p, hidden_q, weight_q, work,
+                          kernel == FusedKernel::kWgmmaPairs, device);
 }
 
 }  // namespace rlvr::cuda

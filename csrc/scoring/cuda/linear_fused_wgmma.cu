@@ -1,7 +1,8 @@
-// Launches the fused product and fold of device/fused_wgmma.cuh.
+// Launches the fused products and folds of device/fused_wgmma.cuh and device/fused_pair_wgmma.cuh.
 #include <cuda.h>
 
 #include "scoring/cuda/device/fused_launch.cuh"
+#include "scoring/cuda/device/fused_pair_wgmma.cuh"
 #include "scoring/cuda/device/fused_wgmma.cuh"
 
 namespace rlvr::cuda {
@@ -59,8 +60,8 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
   const CUtensorMap hidden_map = matrix_map(hidden, kRows);
   const CUtensorMap weight_map = matrix_map(weight, kColumns / kCluster);
   launch_persistent("linear_fused_wgmma", fused_rows<T, kJob, kCluster, kPlain>,
-                    Units<kJob>(work, kRows * kCluster).count, kCluster, kThreads, kSharedBytes,
-                    device, hidden_map, weight_map, work);
+                    Units<kJob>(work.rows, work.columns, kRows * kCluster).count, kCluster,
+                    kThreads, TokenRing::kBytes, device, hidden_map, weight_map, work);
 }
 
 template <Job kJob, bool kPlain>
@@ -72,7 +73,27 @@ void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& wo
   call(hidden, weight, work, device);
 }
 
+template <typename T, int kCluster>
+void run_pair(const HalfMatrix& hidden_p, const HalfMatrix& weight_p, const HalfMatrix& hidden_q,
+              const HalfMatrix& weight_q, const PairWork& work, const Device& device) {
+  const Units<Job::kFold> units(work.rows, work.columns, kRows * kCluster);
+  const CUtensorMap maps[4] = {
+      matrix_map(hidden_p, kRows), matrix_map(weight_p, kPairColumns / kCluster),
+      matrix_map(hidden_q, kRows), matrix_map(weight_q, kPairColumns / kCluster)};
+  launch_persistent("linear_fused_wgmma: pair", fused_pair_rows<T, kCluster>, units.count, kCluster,
+                    kThreads, PairRing::kBytes, device, maps[0], maps[1], maps[2], maps[3], work);
+}
+
 }  // namespace
+
+void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
+                             const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
+                             const PairWork& work, bool pairs, const Device& device) {
+  const bool bfloat16 = hidden_p.type == LogitType::kBfloat16;
+  auto call = bfloat16 ? run_pair<Bfloat16, 1> : run_pair<Float16, 1>;
+  if (pairs) call = bfloat16 ? run_pair<Bfloat16, 2> : run_pair<Float16, 2>;
+  call(hidden_p, weight_p, hidden_q, weight_q, work, device);
+}
 
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
                         const Work& work, bool pairs, const Device& device) {

@@ -53,6 +53,10 @@ void fold_pair(const LogitRows&, const LogitRows&, std::int64_t, std::int64_t, c
                const RowOptions&, void*, const Device&) {
   not_built();
 }
+void fused_pair_fold(const HalfMatrix&, const HalfMatrix&, const HalfMatrix&, const HalfMatrix&,
+                     const RowOptions&, void*, FusedKernel, const Device&) {
+  not_built();
+}
 void finish_pair(const void*, std::int64_t, std::int64_t, const std::int64_t*, const float*,
                  const float*, const RowOptions&, const RowOptions&, const DivergenceOutputs&,
                  const Device&) {

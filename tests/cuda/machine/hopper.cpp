@@ -25,9 +25,10 @@ machine::Warpgroup& warpgroup() {
 
 Address address_of(const void* pointer) { return shared_address(pointer); }
 
-void multiply(float (&d)[128], std::uint64_t a, std::uint64_t b, int accumulate,
+template <int kSize>
+void multiply(float (&d)[kSize], std::uint64_t a, std::uint64_t b, int accumulate,
               machine::HalfType type) {
-  warpgroup().multiply(machine::self(), d, a, b, accumulate != 0, type);
+  warpgroup().multiply(machine::self(), d, 2 * kSize, a, b, accumulate != 0, type);
 }
 
 }  // namespace
@@ -101,6 +102,14 @@ void multiply_bfloat16(float (&d)[128], std::uint64_t a, std::uint64_t b, int ac
 }
 
 void multiply_float16(float (&d)[128], std::uint64_t a, std::uint64_t b, int accumulate) {
+  multiply(d, a, b, accumulate, machine::HalfType::kFloat16);
+}
+
+void multiply_bfloat16(float (&d)[64], std::uint64_t a, std::uint64_t b, int accumulate) {
+  multiply(d, a, b, accumulate, machine::HalfType::kBfloat16);
+}
+
+void multiply_float16(float (&d)[64], std::uint64_t a, std::uint64_t b, int accumulate) {
   multiply(d, a, b, accumulate, machine::HalfType::kFloat16);
 }
 

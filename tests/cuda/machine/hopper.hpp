@@ -30,6 +30,8 @@ void product_commit();
 void product_wait(int pending);
 void multiply_bfloat16(float (&d)[128], std::uint64_t a, std::uint64_t b, int accumulate);
 void multiply_float16(float (&d)[128], std::uint64_t a, std::uint64_t b, int accumulate);
+void multiply_bfloat16(float (&d)[64], std::uint64_t a, std::uint64_t b, int accumulate);
+void multiply_float16(float (&d)[64], std::uint64_t a, std::uint64_t b, int accumulate);
 
 template <int kPending>
 void product_wait() {

@@ -32,15 +32,14 @@ int warp_of(const Thread& thread) { return thread.index / Warpgroup::kLanes % Wa
 
 // The operands' groups of 8 rows that a product reads: two of A for each warp, all of B.
 constexpr int kGroupsOfA = 2;
-constexpr int kGroupsOfB = kProductColumns / 8;
 constexpr std::size_t kGroupBytes = 1024;
 
 template <typename Visit>
-void for_each_group(std::uint64_t a, std::uint64_t b, int warp, Visit visit) {
+void for_each_group(std::uint64_t a, std::uint64_t b, int width, int warp, Visit visit) {
   const MatrixDescriptor rows = MatrixDescriptor::decode(a);
   const MatrixDescriptor columns = MatrixDescriptor::decode(b);
   for (int g = 0; g < kGroupsOfA; ++g) visit(rows.group(warp * kGroupsOfA + g));
-  for (int g = 0; g < kGroupsOfB; ++g) visit(columns.group(g));
+  for (int g = 0; g < width / 8; ++g) visit(columns.group(g));
 }
 
 }  // namespace
@@ -113,31 +112,35 @@ void Warpgroup::take(Accumulators& accumulators, int lane, const WarpState& stat
   if (state.fences[lane] <= accumulators.fences[lane]) {
     fault("wgmma.mma_async without a wgmma.fence after its accumulators were free to use");
   }
-  for (int i = 0; i < kAccumulators; ++i) {
+  for (int i = 0; i < accumulators.columns / 2; ++i) {
     if (accumulate) accumulators.tile[place_of(lane, i)] = registers[i];
     registers[i] = poison();
   }
   accumulators.taken[lane] = true;
 }
 
-void Warpgroup::multiply(Thread& thread, float* registers, std::uint64_t a, std::uint64_t b,
-                         bool accumulate, HalfType type) {
+void Warpgroup::multiply(Thread& thread, float* registers, int columns, std::uint64_t a,
+                         std::uint64_t b, bool accumulate, HalfType type) {
   const int warp = warp_of(thread);
   const int lane = thread.lane;
   WarpState& state = warps_[warp];
   const int number = state.products[lane]++;
   if (number == dropped_ + static_cast<int>(products_.size())) {
-    products_.push_back({.a = a, .b = b, .accumulate = accumulate, .type = type, .columns = {}});
+    products_.push_back(
+        {.width = columns, .a = a, .b = b, .accumulate = accumulate, .type = type, .columns = {}});
   }
   Product& issued = product(number);
-  if (issued.a != a || issued.b != b || issued.accumulate != accumulate || issued.type != type) {
+  if (issued.width != columns || issued.a != a || issued.b != b ||
+      issued.accumulate != accumulate || issued.type != type) {
     fault("wgmma.mma_async that differs from what other threads of the warpgroup issued");
   }
   const bool first_of_warp = issued.accumulators[warp] == nullptr;
   Accumulators& used = accumulators_of(issued, warp, lane, registers);
+  if (used.columns == 0) used.columns = columns;
+  if (used.columns != columns) fault("wgmma of accumulators that hold another number of columns");
   if (!used.taken[lane]) take(used, lane, state, accumulate);
   if (first_of_warp) {
-    for_each_group(a, b, warp, [&](Address group) {
+    for_each_group(a, b, columns, warp, [&](Address group) {
       block_->shared.begin_read(group, kGroupBytes, "wgmma.mma_async");
     });
   }
@@ -177,7 +180,7 @@ void Warpgroup::retire(int warp, int end) {
   for (; state.retired < end; ++state.retired) {
     Product& done = product(state.retired);
     carry_out(done, warp);
-    for_each_group(done.a, done.b, warp,
+    for_each_group(done.a, done.b, done.width, warp,
                    [&](Address group) { block_->shared.end_read(group, kGroupBytes); });
     Accumulators& used = *done.accumulators[warp];
     if (--used.under_way == 0) give_back(used, state);
@@ -192,7 +195,7 @@ void Warpgroup::retire(int warp, int end) {
 void Warpgroup::give_back(Accumulators& accumulators, const WarpState& state) {
   for (int lane = 0; lane < kLanes; ++lane) {
     float* registers = accumulators.registers[lane];
-    for (int i = 0; i < kAccumulators; ++i) {
+    for (int i = 0; i < accumulators.columns / 2; ++i) {
       if (!is_poison(registers[i])) {
         fault("accumulators of a product that has not been waited for were written");
       }
@@ -206,7 +209,7 @@ void Warpgroup::give_back(Accumulators& accumulators, const WarpState& state) {
 void Warpgroup::read_columns(Product& product) {
   product.columns.resize(kProductDepth * kProductColumns);
   const MatrixDescriptor b = MatrixDescriptor::decode(product.b);
-  for (int n = 0; n < kProductColumns; ++n) {
+  for (int n = 0; n < product.width; ++n) {
     for (int half = 0; half < 2; ++half) {  // 16 bytes stay together
       std::uint16_t bits[8];
       std::memcpy(bits, block_->shared.at(b.element(n, half * 8), 16, "wgmma.mma_async"), 16);
@@ -230,7 +233,7 @@ void Warpgroup::carry_out(Product& product, int warp) {
       std::memcpy(&bits, block_->shared.at(a.element(warp * 16 + row, k), 2, "wgmma.mma_async"), 2);
       const float factor = widened(bits, product.type);
       const float* column = product.columns.data() + k * kProductColumns;
-      for (int n = 0; n < kProductColumns; ++n) sums[n] += factor * column[n];
+      for (int n = 0; n < product.width; ++n) sums[n] += factor * column[n];
     }
   }
 }

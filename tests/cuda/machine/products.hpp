@@ -39,9 +39,9 @@ struct MatrixDescriptor {
 };
 
 inline constexpr int kProductRows = 64;
-inline constexpr int kProductColumns = 256;
+inline constexpr int kProductColumns =
+    256;  // at most; a product of n has n / 2 accumulators a thread
 inline constexpr int kProductDepth = 16;
-inline constexpr int kAccumulators = kProductRows * kProductColumns / 128;
 
 class Warpgroup {
  public:
@@ -51,8 +51,9 @@ class Warpgroup {
   explicit Warpgroup(Block& block) : block_(&block) {}
 
   void fence(Thread& thread);
-  void multiply(Thread& thread, float* registers, std::uint64_t a, std::uint64_t b, bool accumulate,
-                HalfType type);
+  // Of 64 rows and `columns` columns.
+  void multiply(Thread& thread, float* registers, int columns, std::uint64_t a, std::uint64_t b,
+                bool accumulate, HalfType type);
   void commit(Thread& thread);
   void wait(Thread& thread, int pending);
   void check_idle() const;
@@ -66,10 +67,12 @@ class Warpgroup {
     std::array<int, kLanes> fences = {};  // of the lane, when it got them back
     std::vector<float> tile = std::vector<float>(16 * kProductColumns);
     std::array<bool, kLanes> taken = {};  // from the lane
+    int columns = 0;
     int under_way = 0;
   };
 
   struct Product {
+    int width;  // columns
     std::uint64_t a;
     std::uint64_t b;
     bool accumulate;
@@ -77,7 +80,7 @@ class Warpgroup {
     int issues = 0;  // of 128 threads
     int retired = 0;
     std::array<Accumulators*, kWarps> accumulators = {};
-    std::vector<float> columns;  // B^T, 16 x 256, once it has been read
+    std::vector<float> columns;  // B^T, rows 256 apart, once it has been read
   };
 
   struct WarpState {

@@ -2,8 +2,7 @@
 // from first to last. tests/cuda/emulation.cpp does the same with arrays.
 #pragma once
 
-#include "scoring/cuda/device/pair_fold.cuh"
-#include "scoring/cuda/device/register_fold.cuh"
+#include "scoring/cuda/device/pair_register_fold.cuh"
 
 namespace rlvr::cuda {
 
@@ -75,6 +74,19 @@ __device__ __forceinline__ void merge_quad(RowFold& row, float units) {
   most = larger(most, exchange(most, 1));
   most = larger(most, exchange(most, 2));
   row.move_to(most, units);
+  RLVR_UNROLL
+  for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
+}
+
+__device__ __forceinline__ void merge_quad(PairRowFold& row, float units) {
+  float most_p = row.largest_p;
+  float most_q = row.largest_q;
+  RLVR_UNROLL
+  for (int mask = 1; mask <= 2; mask *= 2) {
+    most_p = larger(most_p, exchange(most_p, mask));
+    most_q = larger(most_q, exchange(most_q, mask));
+  }
+  row.move_to(most_p, most_q, units);
   RLVR_UNROLL
   for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
 }

@@ -112,13 +112,13 @@ __global__ void __launch_bounds__(kThreads, 1)
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_row = warp % 4 * kWarpRows;
   const int warp_column = warp / 4 * kWarpColumns;
-  const Units<kJob> units(work, kRows);
+  const Units<kJob> units(work.rows, work.columns, kRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
 
   for (int unit = static_cast<int>(blockIdx.x); unit < units.count;
        unit += static_cast<int>(gridDim.x)) {
     const int first_row = units.group(unit) * kRows;
-    const TileRange<kJob, kColumns> tiles(units, unit, kRows, work);
+    const TileRange<kJob, kColumns> tiles(units, unit, kRows, work.columns);
 
     // What is copied next. Past the last step groups are empty, so that their count stays right.
     int copied_tile = 0;

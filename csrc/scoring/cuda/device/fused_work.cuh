@@ -6,7 +6,7 @@
 // same instructions from gathered rows of the weight (kDiagonal), has the bits of the sweep.
 #pragma once
 
-#include "scoring/cuda/device/register_fold.cuh"
+#include "scoring/cuda/device/pair_register_fold.cuh"
 #include "scoring/cuda/device/rows.cuh"
 #include "scoring/cuda/launch.hpp"
 
@@ -33,20 +33,20 @@ struct Units {
   int groups;
   int count;
 
-  RLVR_HD Units(const Work& work, int rows)
-      : groups(static_cast<int>(ceil_div(work.rows, rows))),
-        count(kJob == Job::kDiagonal
-                  ? groups
-                  : groups * static_cast<int>(ceil_div(work.columns, kTileColumns))) {}
+  RLVR_HD Units(std::int64_t all_rows, std::int64_t columns, int rows)
+      : groups(static_cast<int>(ceil_div(all_rows, rows))),
+        count(kJob == Job::kDiagonal ? groups
+                                     : groups * static_cast<int>(ceil_div(columns, kTileColumns))) {
+  }
 
   RLVR_HD int group(int unit) const { return unit % groups; }
   RLVR_HD int segment(int unit) const { return unit / groups; }
 };
 
-RLVR_HD bool fits_counters(const Work& work) {
+RLVR_HD bool fits_counters(std::int64_t rows, std::int64_t columns, std::int64_t depth) {
   constexpr std::int64_t kMost = 1 << 30;
-  return work.rows <= kMost && work.columns <= kMost && work.depth <= kMost &&
-         ceil_div(work.rows, 64) * ceil_div(work.columns, kTileColumns) <= kMost;
+  return rows <= kMost && columns <= kMost && depth <= kMost &&
+         ceil_div(rows, 64) * ceil_div(columns, kTileColumns) <= kMost;
 }
 
 // Tiles of kColumns columns that a unit of `rows` rows multiplies: of the diagonal the one that
@@ -56,14 +56,14 @@ struct TileRange {
   int begin;  // first column
   int count;
 
-  RLVR_HD TileRange(const Units<kJob>& units, int unit, int rows, const Work& work) {
+  RLVR_HD TileRange(const Units<kJob>& units, int unit, int rows, std::int64_t columns) {
     if (kJob == Job::kDiagonal) {
       begin = units.group(unit) * rows / kColumns * kColumns;
       count = 1;
       return;
     }
     begin = units.segment(unit) * static_cast<int>(kTileColumns);
-    const std::int64_t left = ceil_div(work.columns - begin, kColumns);
+    const std::int64_t left = ceil_div(columns - begin, kColumns);
     constexpr int kMost = static_cast<int>(kTileColumns / kColumns);
     count = left < kMost ? static_cast<int>(left) : kMost;
   }
@@ -87,6 +87,16 @@ struct FusedRow {
       target_logit = work.transform.uncapped(target_logit, target);
     }
   }
+};
+
+// Two models: no targets, bias, scale or softcap.
+struct PairWork {
+  std::int64_t rows;
+  std::int64_t columns;
+  std::int64_t depth_p;
+  std::int64_t depth_q;
+  Temperatures temperatures;
+  PartialPair* states;
 };
 
 // Writes what lies on the diagonal of a fragment whose rows are upper and lower.

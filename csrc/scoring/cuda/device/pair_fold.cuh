@@ -13,6 +13,19 @@ struct PairSums {
   float sum_q = 0;
   float weighted_q = 0;
   float cross_qp = 0;
+
+  // One token, by its exponents under each model.
+  RLVR_HD void add(float e_p, float e_q) {
+    const float p_p = fast_exp2(e_p);
+    const float p_q = fast_exp2(e_q);
+    sum_p += p_p;
+    sum_q += p_q;
+    weighted_p = fused(larger(e_p, kLowestExponent), p_p, weighted_p);
+    weighted_q = fused(larger(e_q, kLowestExponent), p_q, weighted_q);
+    // No clamp: where q masks what p allows the divergence is infinite, and says so.
+    cross_pq += cross_term(p_p, e_q);
+    cross_qp += cross_term(p_q, e_p);
+  }
 };
 
 RLVR_HD PairSums operator+(const PairSums& a, const PairSums& b) {
@@ -56,17 +69,7 @@ RLVR_HD PairSums fold_pair_slice(const Slice<float, kThreads>& p, const Slice<fl
         z_p = transform_p.capped(z_p);
         z_q = transform_q.capped(z_q);
       }
-      const float e_p = exponent_of(z_p, r_p);
-      const float e_q = exponent_of(z_q, r_q);
-      const float p_p = fast_exp2(e_p);
-      const float p_q = fast_exp2(e_q);
-      sums.sum_p += p_p;
-      sums.sum_q += p_q;
-      sums.weighted_p = fused(larger(e_p, kLowestExponent), p_p, sums.weighted_p);
-      sums.weighted_q = fused(larger(e_q, kLowestExponent), p_q, sums.weighted_q);
-      // No clamp: where q masks what p allows the divergence is infinite, and says so.
-      sums.cross_pq += cross_term(p_p, e_q);
-      sums.cross_qp += cross_term(p_q, e_p);
+      sums.add(exponent_of(z_p, r_p), exponent_of(z_q, r_q));
     }
   }
   return sums;

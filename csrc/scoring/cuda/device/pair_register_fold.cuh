@@ -1,0 +1,70 @@
+// Two models over one tile of the vocabulary, both in registers: as register_fold.cuh for one.
+#pragma once
+
+#include "scoring/cuda/device/pair_fold.cuh"
+#include "scoring/cuda/device/register_fold.cuh"
+
+namespace rlvr::cuda {
+
+// A row's running sums, relative to each model's largest logit seen by this thread.
+struct PairRowFold {
+  float largest_p = negative_infinity();
+  float largest_q = negative_infinity();
+  PairSums sums;
+
+  // As merge of online_softmax.hpp: moves the sums to references that are not smaller.
+  RLVR_HD void move_to(float reference_p, float reference_q, float units) {
+    const float difference_p = shift_difference(largest_p, reference_p) * units;
+    const float difference_q = shift_difference(largest_q, reference_q) * units;
+    const float factor_p = fast_exp2(difference_p);
+    const float factor_q = fast_exp2(difference_q);
+    sums.cross_pq = moved(sums.cross_pq, sums.sum_p, factor_p, difference_q);
+    sums.cross_qp = moved(sums.cross_qp, sums.sum_q, factor_q, difference_p);
+    sums.weighted_p = (sums.weighted_p + bounded_difference(difference_p) * sums.sum_p) * factor_p;
+    sums.weighted_q = (sums.weighted_q + bounded_difference(difference_q) * sums.sum_q) * factor_q;
+    sums.sum_p *= factor_p;
+    sums.sum_q *= factor_q;
+    largest_p = reference_p;
+    largest_q = reference_q;
+  }
+
+  // One half of each model's fragment: the same columns of one row.
+  template <int kHalf, int kSize>
+  RLVR_HD void push(const float (&p)[kSize], const float (&q)[kSize], float units) {
+    float most_p = largest_p;
+    float most_q = largest_q;
+    RLVR_UNROLL
+    for (int pair = 0; pair < kSize / 4; ++pair) {
+      RLVR_UNROLL
+      for (int element = 0; element < 2; ++element) {
+        most_p = larger(most_p, p[fragment_index(kHalf, pair, element)]);
+        most_q = larger(most_q, q[fragment_index(kHalf, pair, element)]);
+      }
+    }
+    move_to(most_p, most_q, units);
+    const float reference_p = reference_shift(largest_p);
+    const float reference_q = reference_shift(largest_q);
+    RLVR_UNROLL
+    for (int pair = 0; pair < kSize / 4; ++pair) {
+      RLVR_UNROLL
+      for (int element = 0; element < 2; ++element) {
+        const int at = fragment_index(kHalf, pair, element);
+        sums.add((p[at] - reference_p) * units, (q[at] - reference_q) * units);
+      }
+    }
+  }
+
+ private:
+  // sum 2^(u_p - t_p) (u_q - t_q) as references move. -inf stays, whatever the factor.
+  RLVR_HD static float moved(float cross, float sum, float factor, float difference) {
+    if (cross == negative_infinity()) return cross;
+    return cross_term(factor, cross + cross_term(sum, difference));
+  }
+};
+
+RLVR_HD PartialPair make_partial(const PairRowFold& row, float units) {
+  return {static_cast<double>(units) * static_cast<double>(row.largest_p),
+          static_cast<double>(units) * static_cast<double>(row.largest_q), row.sums};
+}
+
+}  // namespace rlvr::cuda
