@@ -30,8 +30,8 @@ TIMED = "the timed rounds"
 TIMED_SECONDS = 4.0  # of the timed rounds of a shape, all rivals together
 
 
-class TimeLimit(Exception):
-    """A rival was not ready in the time it was given."""
+class TimeLimit(BaseException):
+    """A rival was not ready in the time it was given. No Exception, lest its own code catch it."""
 
 
 class Fatal(Exception):
@@ -268,7 +268,7 @@ class Bench:
                 row["peak_bytes"] = self.device.peak_bytes(work)
                 if rival.graph and case.rows <= 256:
                     row["graph_ms"] = self._graph_milliseconds(work)
-        except Exception as error:  # a rival that cannot run is listed, whatever it raises
+        except (Exception, TimeLimit) as error:  # a rival that cannot run is listed
             self._survive(rival, error)
             if isinstance(error, TimeLimit):
                 self.given_up[rival.key] = f"{error} on {case}"
@@ -308,11 +308,11 @@ class Bench:
         del held, graph
         return seconds * 1e3
 
-    def _survive(self, rival: Rival, error: Exception) -> None:
+    def _survive(self, rival: Rival, error: BaseException) -> None:
         """Frees what a failed rival holds; raises Fatal where the GPU is no longer usable."""
         error.__traceback__ = None
-        self.device.release()
         try:
+            self.device.release()
             self.device.synchronize()
         except Exception as lost:
             raise Fatal(f"{rival.key}: {describe(lost)}") from None
