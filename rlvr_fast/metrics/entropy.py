@@ -6,9 +6,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import hypergeom
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Floats, as_counts
+from rlvr_fast.metrics._checks import Counts, Floats, as_counts
 
 __all__ = ["answer_entropies", "answer_entropy", "mean_token_entropy", "perplexity"]
 
@@ -42,11 +43,18 @@ def answer_entropies(
     num_problems: int | None = None,
     *,
     correction: Correction = "none",
+    draws: int | None = None,
 ) -> Floats:
     """`answer_entropy` of many problems at once, shape [num_problems], nan where nothing was drawn.
 
     Row i says that problem ``problem_index[i]`` (0-based) gave one of its answers ``counts[i]``
-    times; rows may stand in any order.
+    times; rows may stand in any order. With ``draws`` the value to expect of that many of each
+    problem's draws, averaged over every choice of them (exactly, without correction): the plug-in
+    value grows with the number of draws, so only values at one number compare, and the papers'
+    are at 32. nan then where a problem has fewer.
+
+    >>> answer_entropies([0, 0], [2, 2], draws=1).tolist()
+    [0.0]
     """
     if correction not in ("none", "miller-madow"):
         raise InvalidInputError(f'correction must be "none" or "miller-madow", got {correction!r}')
@@ -65,6 +73,15 @@ def answer_entropies(
             f"problem_index reaches {size - 1}, but there are {num_problems} problems"
         )
     total = np.bincount(index, weights=c, minlength=num_problems)
+    if draws is not None:
+        if correction != "none" or draws < 1:
+            raise InvalidInputError(
+                f'draws must be at least 1 and go with correction="none", got {draws!r} and '
+                f"{correction!r}"
+            )
+        terms = _expected_terms(total[index].astype(np.int64), c, draws)
+        value = np.bincount(index, weights=terms, minlength=num_problems)
+        return np.where(total >= draws, value + 0.0, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = c / total[index]
         terms = np.where(c > 0, -p * np.log(np.where(c > 0, p, 1.0)), 0.0)
@@ -73,6 +90,19 @@ def answer_entropies(
             seen = np.bincount(index, weights=c > 0, minlength=num_problems)
             return np.where(total > 0, value + (seen - 1) / (2 * total), np.nan)
         return np.where(total > 0, value + 0.0, np.nan)
+
+
+def _expected_terms(total: Counts, count: Counts, draws: int) -> Floats:
+    """E[-(X/m) ln(X/m)] where X of m = draws are of an answer with `count` of `total` draws."""
+    pairs, which = np.unique(np.stack([total, count], axis=1), axis=0, return_inverse=True)
+    share = np.arange(1, draws + 1) / draws
+    surprise = -share * np.log(share)
+    enough = pairs[:, 0] >= draws
+    mean = np.zeros(len(pairs))
+    pmf = hypergeom.pmf(np.arange(1, draws + 1), *pairs[enough].T[:, :, np.newaxis], draws)
+    mean[enough] = pmf @ surprise
+    terms: Floats = mean[which.reshape(-1)]
+    return terms
 
 
 def perplexity(logprob: ArrayLike, num_tokens: ArrayLike) -> Floats:

@@ -117,6 +117,7 @@ class EntropyRow:
 
     token: float
     answer: float
+    answer_32: float
     accuracy: float
     mean_length: float
     distinct_answers: float
@@ -128,6 +129,7 @@ def entropy_row(side: Side, group: Group) -> EntropyRow:
     return EntropyRow(
         token=_ratio(side.token_entropy_sum[rows].sum(), side.token_entropy_count[rows].sum()),
         answer=_mean(side.answer_entropy[rows]),
+        answer_32=_mean(side.answer_entropy_32[rows]),
         accuracy=_mean(side.accuracy[rows]),
         mean_length=_ratio(side.length_sum[rows].sum(), side.length_count[rows].sum()),
         distinct_answers=_mean(side.num_distinct[rows].astype(np.float64)),

@@ -74,7 +74,7 @@ def ceiling_sentence(c: Comparison) -> str:
     if ceiling.unseen:
         text += (
             f"; the other {ceiling.unseen:.1%} only if base can solve them, but too rarely to be "
-            f"seen (each with a chance below {ceiling.threshold:.2g} a draw, 95 % confidence)"
+            f"seen (each with a chance below {ceiling.threshold:.2g} a draw, 95% confidence)"
         )
     return f"{text}."
 

@@ -95,8 +95,9 @@ class CompletionScores:
 class Side:
     """One run of the comparison; arrays are over the shared problems.
 
-    mean_length is in tokens; token_entropy and answer_entropy are in nats. nan where a problem has
-    no samples or nothing was scored.
+    mean_length is in tokens; token_entropy and answer_entropy are in nats; the latter also as to be
+    expected of 32 of the draws, as in the papers' tables. nan where a problem has no samples (or
+    fewer than 32), or nothing was scored.
     """
 
     name: str
@@ -113,6 +114,7 @@ class Side:
     length_sum: FloatArray
     length_count: IntArray
     answer_entropy: FloatArray
+    answer_entropy_32: FloatArray
     token_entropy_sum: FloatArray
     token_entropy_count: IntArray
     num_distinct: IntArray
@@ -195,6 +197,7 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
         length_sum=length_sum,
         length_count=drawn,
         answer_entropy=answer_entropies(answers.problem, answers.count, total),
+        answer_entropy_32=answer_entropies(answers.problem, answers.count, total, draws=32),
         token_entropy_sum=entropy_sum,
         token_entropy_count=entropy_count,
         num_distinct=_distinct(answers, total),

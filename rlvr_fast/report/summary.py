@@ -102,6 +102,7 @@ def summary(comparison: Comparison, tables: Mapping[str, Table] | None = None) -
         entropy[side.name] = {
             "token": row.token,
             "answer": row.answer,
+            "answer_at_32": row.answer_32,
             "accuracy": row.accuracy,
             "mean_length": row.mean_length,
         }

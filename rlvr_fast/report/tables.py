@@ -187,16 +187,25 @@ def entropy_table(comparison: Comparison) -> Table:
                     "mean_length": e.mean_length,
                     "token_entropy": e.token,
                     "answer_entropy": e.answer,
+                    "answer_entropy_32": e.answer_32,
                     "distinct_answers": e.distinct_answers,
                 }
             )
     columns = (
         *GROUP,
         Column("model", "model"),
-        Column("accuracy", "accuracy", "share", "mean share of correct draws (pass@1)"),
+        Column(
+            "accuracy", "accuracy", "share", "share of correct draws, as expected of 32 of them"
+        ),
         Column("mean_length", "length", "length", "mean completion length in tokens"),
         Column("token_entropy", "token entropy", "share", "nats per position"),
         Column("answer_entropy", "answer entropy", "share", "nats, over distinct answers"),
+        Column(
+            "answer_entropy_32",
+            "at 32 draws",
+            "share",
+            "answer entropy to expect of 32 of the draws, as in the published tables",
+        ),
         Column("distinct_answers", "distinct answers", "length", "mean per problem"),
     )
     return Table("entropy", "Accuracy, response length and entropies.", columns, rows)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from fractions import Fraction
 
@@ -231,3 +232,21 @@ def test_delta_se_and_coverage() -> None:
     assert coverage.shift.srr == 0.5
     with pytest.raises(InvalidInputError, match="not among"):
         solvable_coverage("abcd", {"z"}, set())
+
+
+def test_answer_entropy_of_fewer_draws() -> None:
+    """Exactly the mean over every choice of the draws."""
+    answers = [0, 0, 0, 1, 1, 2]
+    for draws in (1, 2, 4, 6):
+        chosen = [
+            answer_entropy(np.bincount([answers[i] for i in subset]))
+            for subset in itertools.combinations(range(6), draws)
+        ]
+        (value,) = answer_entropies([0, 0, 0], [3, 2, 1], draws=draws)
+        assert value == pytest.approx(np.mean(chosen))
+    both = answer_entropies([0, 1, 1], [3, 40, 24], 3, draws=32)
+    assert np.isnan(both[0])
+    assert np.isnan(both[2])
+    assert both[1] < answer_entropy([40, 24])
+    with pytest.raises(InvalidInputError, match="draws"):
+        answer_entropies([0], [3], draws=0)

@@ -16,7 +16,7 @@ from planted_runs import write_pair
 
 from rlvr_fast import metrics
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.report import analysis, compare_runs, table, write_report
+from rlvr_fast.report import Comparison, analysis, compare_runs, table, write_report
 from rlvr_fast.report.evidence import luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.summary import all_tables
@@ -347,3 +347,19 @@ def test_progress_of_a_comparison_ends_where_it_said(pair: tuple[Run, Run], tmp_
         steps = [(done, total) for name, done, total in seen if name == stage]
         assert [done for done, _ in steps] == list(range(len(steps)))
         assert {total for _, total in steps} == {len(steps) - 1}
+
+
+def test_entropies_at_32_draws_are_those_of_32_draws(tmp_path: Path) -> None:
+    """With just 32 draws they are the plug-in values; with more they are less."""
+    exact = compare_runs(*write_pair(tmp_path / "a", tasks={"puzzle": 8}, samples=32))
+    deep = compare_runs(*write_pair(tmp_path / "b", tasks={"puzzle": 8}, samples=128))
+    for comparison in (exact, deep):
+        for row in analysis_rows(comparison):
+            if comparison is exact:
+                assert row["answer_at_32"] == pytest.approx(row["answer"])
+            else:
+                assert row["answer_at_32"] < row["answer"]
+
+
+def analysis_rows(comparison: Comparison) -> list[dict]:
+    return list(comparison.summary()["entropy"].values())
