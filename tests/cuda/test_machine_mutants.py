@@ -40,11 +40,11 @@ HOPPER = {
         "tile_descriptor(stage.a + block_row * kDepth)", "tile_descriptor(stage.a)", "wrong"
     ),
     "the producer waits for the wrong phase": Mutant(
-        "&shared.empty[ring.stage], ring.parity ^ 1", "&shared.empty[ring.stage], ring.parity",
+        "&ring.empty[place.stage], place.parity ^ 1", "&ring.empty[place.stage], place.parity",
         "hangs",
     ),
     "consumers wait for the wrong phase": Mutant(
-        "&shared.full[ring.stage], ring.parity", "&shared.full[ring.stage], ring.parity ^ 1",
+        "&ring.full[place.stage], place.parity", "&ring.full[place.stage], place.parity ^ 1",
         OVERWRITES,
     ),
     "the parity of the ring stands still": Mutant("parity ^= 1;", "", "hangs|more arrivals|reads"),
@@ -56,15 +56,17 @@ HOPPER = {
         "kConsumerWarps * kCluster", "kConsumerWarps * kCluster + 1", "hangs"
     ),
     "only one's own block is told that a stage is free": Mutant(
-        "&shared.empty[last_stage], static_cast<std::uint32_t>(lane)",
-        "&shared.empty[last_stage], rank", OVERWRITES,
+        "&ring.empty[last_stage], static_cast<std::uint32_t>(lane)",
+        "&ring.empty[last_stage], cluster_rank()", OVERWRITES,
     ),
     "fewer bytes are expected than come": Mutant(
-        "barrier_expect(full, sizeof(Stage))", "barrier_expect(full, sizeof(Stage) - 1024)",
+        "barrier_expect(full, sizeof(Stage<kColumns>))",
+        "barrier_expect(full, sizeof(Stage<kColumns>) - 1024)",
         "more bytes|reads",
     ),
     "more bytes are expected than come": Mutant(
-        "barrier_expect(full, sizeof(Stage))", "barrier_expect(full, sizeof(Stage) + 1024)", "hangs"
+        "barrier_expect(full, sizeof(Stage<kColumns>))",
+        "barrier_expect(full, sizeof(Stage<kColumns>) + 1024)", "hangs",
     ),
     "a block keeps its half of the weight to itself": Mutant(
         "(1 << kCluster) - 1", "1 << rank", "hangs"
@@ -81,14 +83,14 @@ HOPPER = {
         "not initialised",
     ),
     "blocks leave while others still need them": Mutant(
-        "__syncthreads();\n    cluster_sync();", "", "block that has ended|before a copy"
+        "__syncthreads();\n  cluster_sync();", "", "block that has ended|before a copy"
     ),
     "no swizzle in the copies": Mutant(
         "CU_TENSOR_MAP_SWIZZLE_128B", "CU_TENSOR_MAP_SWIZZLE_NONE", "wrong"
     ),
     "the weight's box is too tall": Mutant("kColumns / kCluster)", "kColumns)", "copy|bytes"),
     "too little shared memory is asked for": Mutant(
-        "kSharedBytes = sizeof(Shared) + 1024", "kSharedBytes = sizeof(Shared)", "outside the"
+        "sizeof(Stage<kColumns>) + 16) + 1024", "sizeof(Stage<kColumns>) + 16)", "outside the"
     ),
     "the end of the vocabulary is not masked": Mutant(
         "fragment_column(thread, pair, element) < inside",
