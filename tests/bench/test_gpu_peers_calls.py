@@ -23,6 +23,8 @@ from peers.inputs import errors, make_inputs, reference
 from peers.plan import Case
 
 REPO = Path(__file__).resolve().parents[2]
+PATHS = [str(REPO / "bench"), str(REPO), os.environ.get("PYTHONPATH", "")]
+WITH_BENCH = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, PATHS))}
 CASE = Case("linear", 12, 128, 700)
 PAIR = Case("divergence", 12, 128, 700)
 
@@ -110,7 +112,7 @@ def test_triton_kernels_in_the_interpreter():
         [sys.executable, Path(__file__).with_name("interpreted_peers.py"),
          "TRL Triton", "Liger Triton"],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": f"{REPO / 'bench'}:{REPO}"},
+        env={**WITH_BENCH, "TRITON_INTERPRET": "1"},
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     found = json.loads(process.stdout.splitlines()[-1])
@@ -206,7 +208,7 @@ def test_the_cute_peers_compile_for_hopper():
     process = subprocess.run(
         [sys.executable, Path(__file__).with_name("compiled_peers.py")],
         capture_output=True, text=True, check=False,
-        env={**os.environ, "PYTHONPATH": f"{REPO / 'bench'}:{REPO}"},
+        env=WITH_BENCH,
     )  # fmt: skip
     assert process.returncode == 0, process.stderr
     names = json.loads(process.stdout.splitlines()[-1])
