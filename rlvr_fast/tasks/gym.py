@@ -19,12 +19,16 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence, Problem, Verdict
+from rlvr_fast.tasks.gym_fixes import fixed
 from rlvr_fast.tasks.specs import TaskSpec, closest
 
 __all__ = ["GymTask", "GymVerifier"]
 
 DEFAULT_SIZE = 50
 DEFAULT_SEED = 0
+# An option of ours beside the dataset's own: what is mended in an answer before it is scored.
+FIXES_OPTION = "fixes"
+FIXES_VALUES = ("none", "leash")
 
 
 class GymTask:
@@ -32,7 +36,8 @@ class GymTask:
 
     Values are read as the types of the dataset's config dataclass say; lists are
     comma-separated. `size` is 50 and `seed` 0 where not given: a task without a seed would be
-    another task each time.
+    another task each time. `fixes=leash` scores answers as arXiv 2507.14843 does (see
+    `gym_fixes`); by default the dataset's own verifier decides alone.
     """
 
     def __init__(self, spec: TaskSpec, name: str | None = None) -> None:
@@ -83,12 +88,14 @@ class GymVerifier:
 
     def __init__(self, spec: TaskSpec) -> None:
         self._spec = spec
+        self._fixes = spec.options.get(FIXES_OPTION, "none")
         self._dataset: Any = None
         self._entries: dict[int, dict[str, Any]] = {}
 
     @property
     def name(self) -> str:
-        return f"{generator()} {self._spec.source}"
+        mended = " with leash fixes" if self._fixes == "leash" else ""
+        return f"{generator()} {self._spec.source}{mended}"
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
         self._entry(problem_id, metadata)
@@ -102,9 +109,14 @@ class GymVerifier:
         return "correct" if self.score(problem_id, metadata, answer) >= 1.0 else "incorrect"
 
     def score(self, problem_id: str, metadata: Mapping[str, Any], answer: str) -> float:
-        """The dataset's own reward, partial credit included."""
+        """The dataset's own reward, partial credit included; with fixes the better of two."""
         entry = self._entry(problem_id, metadata)
-        return float(self._dataset.score_answer(answer, entry))
+        reward = float(self._dataset.score_answer(answer, entry))
+        if self._fixes == "leash" and reward < 1.0:
+            mended = fixed(self._spec.source, answer)
+            if mended != answer:
+                reward = max(reward, float(self._dataset.score_answer(mended, entry)))
+        return reward
 
     def _entry(self, problem_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         if self._dataset is None:
@@ -160,10 +172,17 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
     known = {item.name: hints[item.name] for item in dataclasses.fields(config_class)}
     values: dict[str, Any] = {"size": DEFAULT_SIZE, "seed": DEFAULT_SEED}
     for key, text in spec.options.items():
+        if key == FIXES_OPTION:
+            if text not in FIXES_VALUES:
+                raise InvalidInputError(
+                    f"task {str(spec)!r}: fixes should be {' or '.join(FIXES_VALUES)}, got {text!r}"
+                )
+            continue
         if key not in known:
             raise InvalidInputError(
                 f"task {str(spec)!r}: dataset {spec.source!r} has no config value {key!r}."
-                f"{closest(key, known)} It has: {', '.join(sorted(known))}"
+                f"{closest(key, [*known, FIXES_OPTION])} It has: {', '.join(sorted(known))}; and "
+                f"{FIXES_OPTION}={' or '.join(FIXES_VALUES)}"
             )
         try:
             values[key] = _read(text, known[key])

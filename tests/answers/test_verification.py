@@ -88,3 +88,25 @@ def test_every_hostile_answer_gets_a_verdict_within_the_limits():
 
 def test_answers_beyond_the_length_limit_are_unparsed():
     assert verify_answers(["5"], ["5" * 70_000]) == ["unparsed"]
+
+
+@pytest.mark.parametrize("gold", ["5", r"\frac{x+1}{2}"])
+def test_an_answer_that_is_a_program_is_never_run(tmp_path, gold):
+    mark = tmp_path / "mark"
+    payload = f"__import__('pathlib').Path({str(mark)!r}).touch()"
+    answers = [
+        payload,
+        rf"\text{{{payload}}}",
+        f"x + {payload}",
+        rf"\frac{{{payload}}}{{2}}",
+        f"[{payload} for x in (1,)]",
+        f"eval({payload!r})",
+        rf"\operatorname{{{payload}}}",
+        f"Symbol('x', {payload})",
+        f"${payload}$",
+        rf"\input{{{mark}}}",
+    ]
+    verdicts = verify_answers([gold] * len(answers), answers)
+    assert "correct" not in verdicts
+    assert set(verdicts) <= {"incorrect", "unparsed", "timeout", "error"}
+    assert not mark.exists()

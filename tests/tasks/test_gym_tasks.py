@@ -112,3 +112,68 @@ def test_every_dataset_loads_and_scores_its_own_gold():
             assert problem.gold is None, name
         elif name not in hash_dependent:  # those need a process with PYTHONHASHSEED=0
             assert verdict(task, problem, problem.gold) == "correct", name
+
+
+# What the dataset alone says of an answer in another form, and what it is worth to the paper.
+IN_ANOTHER_FORM = [
+    ("power_function", lambda gold: rf"{scientific(gold)[0]} \times 10^{{{scientific(gold)[1]}}}"),
+    ("power_function", lambda gold: f"${scientific(gold)[0]} \u00d7 10^{scientific(gold)[1]}$"),
+    ("palindrome_generation", " ".join),
+    ("palindrome_generation", lambda gold: f"{gold[:2]}\n{gold[2:]}"),
+    ("arc_1d", lambda gold: gold.replace(" ", "")),
+    ("arc_1d", lambda gold: gold.replace(" ", "  ")),
+]
+
+
+def scientific(gold):
+    mantissa, _, exponent = f"{float(gold):.2e}".partition("e")
+    return mantissa, int(exponent)
+
+
+@pytest.mark.parametrize(("dataset", "write"), IN_ANOTHER_FORM)
+def test_leash_fixes_read_past_the_form_and_nothing_else(dataset, write):
+    for options, expected in (("", "incorrect"), ("&fixes=leash", "correct")):
+        task = load_task(f"reasoning_gym:{dataset}?size=3&seed=7{options}")
+        for problem in task.problems():
+            assert verdict(task, problem, write(problem.gold)) == expected
+            assert verdict(task, problem, problem.gold) == "correct"
+            assert verdict(task, problem, write(problem.gold)[:-1] + "7") == "incorrect"
+        assert task.verifier().name.endswith("leash fixes") == bool(options)
+
+
+def test_fixes_are_part_of_the_task_and_change_no_problem():
+    plain, mended = (
+        load_task(f"reasoning_gym:leg_counting?size=2&seed=7{options}")
+        for options in ("", "&fixes=leash")
+    )
+    assert plain.problems() == mended.problems()
+    assert "fixes=leash" in mended.spec
+    assert "fixes" not in plain.spec
+    problem = mended.problems()[0]
+    assert verdict(mended, problem, f" {problem.gold} ") == verdict(
+        plain, problem, f" {problem.gold} "
+    )
+    with pytest.raises(InvalidInputError, match="fixes should be none or leash, got 'all'"):
+        load_task("reasoning_gym:leg_counting?fixes=all")
+
+
+@pytest.mark.parametrize(
+    ("dataset", "answer", "read"),
+    [
+        ("power_function", "1.23e+4", "1.23e+4"),
+        ("power_function", r"\(1.23\)", r"\(1.23\)"),
+        ("power_function", "\u22121.5*10**(-3)", "-1.5e-3"),
+        ("power_function", "2.5 x 10^2", "2.5e2"),
+        ("power_function", "1.2 x 10^3 x 10^4", "1.2 x 10^3 x 10^4"),
+        ("palindrome_generation", " a b\u00a0a ", "aba"),
+        ("arc_1d", "0 1\n2", "0 1 2"),
+        ("arc_1d", "[0, 1, 2]", "[0, 1, 2]"),
+        ("arc_1d", "\u0661\u0662", "\u0661\u0662"),
+        ("arc_1d", "", ""),
+        ("chain_sum", "1 2", "1 2"),
+    ],
+)
+def test_a_fix_reads_only_what_it_is_for(dataset, answer, read):
+    from rlvr_fast.tasks.gym_fixes import fixed
+
+    assert fixed(dataset, answer) == read
