@@ -6,7 +6,6 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 import numpy as np
@@ -15,30 +14,19 @@ import pyarrow.compute as pc
 
 from rlvr_fast import __version__
 from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, POLICIES, Policy, extract_answers
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, POLICIES, Policy
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
 from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
+from rlvr_fast.answers.run_extraction import GradedTask, extract_run
 from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import Verdict, Verifier, load_verifier
+from rlvr_fast.tasks import Verdict, load_verifier
 
 __all__ = ["CANONICAL_GRADER", "grade_run"]
 
 CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
-# Completions extracted at once: bounds memory by this much text, and by one samples part.
-BATCH_BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class GradedTask:
-    """How the answers of one task are found and verified."""
-
-    name: str
-    spec: str
-    policy: Policy
-    verifier: Verifier
 
 
 def grade_run(
@@ -99,13 +87,14 @@ def grade_run(
             )
         tasks = _tasks(run, policy)
         settings = _settings(tasks, policy)
-        _check_settings(run, settings, regrade)
+        settings["too_long"] = _check_settings(run, settings, regrade)
         run.write_json("grading.json", settings)
         problems = run.problems()
+        _check_golds(run, tasks, problems)
         owners = problems["task"].to_pylist()
         exact = [tasks[name].verifier.equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
-        _extract(run, tasks, owners, distinct, total, tell)
+        extract_run(run, tasks, owners, distinct, settings, total, tell)
         outcomes = _decide(run, tasks, problems, distinct, workers, timeout, memory_mb, tell)
         grades = _grades(distinct, outcomes, settings["tasks"], owners)
         run.write_table("grades.parquet", grades)
@@ -175,17 +164,20 @@ def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
     }
 
 
-def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> None:
-    """Answers of two policies, or canonical forms of two versions, are never mixed in a run."""
+def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[dict[str, Any]]:
+    """Answers of two policies, or canonical forms of two versions, are never mixed in a run.
+
+    Returns the answers over the length limit that were met in it before.
+    """
     before = run.read_json("grading.json")
     if before is None:
         if not run.parts("answers"):
-            return
+            return []
         said = "its answers/ were extracted by an unknown policy (grading.json is missing)"
     else:
         differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
         if not differing:
-            return
+            return list(before.get("too_long", []))
         key = differing[0]
         said = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
     if not regrade:
@@ -197,77 +189,28 @@ def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> None:
     (run.path / "audit.json").unlink(missing_ok=True)
     if (run.path / "answers").is_dir():
         shutil.rmtree(run.path / "answers")
+    return []
 
 
-# -- extraction ----------------------------------------------------------------------------------
-
-
-def _extract(
-    run: Run,
-    tasks: dict[str, GradedTask],
-    owners: Sequence[str],
-    distinct: DistinctAnswers,
-    total: int,
-    tell: Progress,
-) -> None:
-    done = 0
-    for _, part in run.iter_parts("answers", ["problem_id", "answer", "answer_id"]):
-        known = part["answer_id"].to_numpy()
-        distinct.add(part["problem_id"], part["answer"], known)
-        done += len(part)
-    if done == total:
-        return
-    tell("extract", done, total)
-    waiting: list[pa.Table] = []
-    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text"]):
-        new = ~run.has_rows("answers", part.select(["problem_id", "sample_index"]))
-        if new.any():
-            waiting.append(part if new.all() else part.filter(pa.array(new)))
-        if sum(table.nbytes for table in waiting) > BATCH_BYTES:
-            done += _extract_batch(run, tasks, owners, distinct, waiting)
-            tell("extract", done, total)
-            waiting = []
-    if waiting:
-        done += _extract_batch(run, tasks, owners, distinct, waiting)
-        tell("extract", done, total)
-
-
-def _extract_batch(
-    run: Run,
-    tasks: dict[str, GradedTask],
-    owners: Sequence[str],
-    distinct: DistinctAnswers,
-    waiting: list[pa.Table],
-) -> int:
-    rows = pa.concat_tables(waiting)
-    policies = {task.policy for task in tasks.values()}
-    for policy in sorted(policies):
-        if len(policies) > 1:  # code tasks beside others
-            ids = [
-                problem_id
-                for problem_id, owner in zip(distinct.problems, owners, strict=True)
-                if tasks[owner].policy == policy
-            ]
-            chosen = rows.filter(pc.is_in(rows["problem_id"], pa.array(ids, pa.string())))
-        else:
-            chosen = rows
-        if not len(chosen):
-            continue
-        answers, statuses = extract_answers(chosen["text"], policy=policy)
-        numbers = distinct.add(chosen["problem_id"], answers)
-        run.append(
-            "answers",
-            pa.table(
-                {
-                    "problem_id": chosen["problem_id"],
-                    "sample_index": chosen["sample_index"],
-                    "answer": answers,
-                    "status": statuses,
-                    "answer_id": pa.array(numbers, pa.int32()),
-                }
-            ),
+def _check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> None:
+    missing = [
+        (name, owner)
+        for name, owner, gold in zip(
+            problems["problem_id"].to_pylist(),
+            problems["task"].to_pylist(),
+            problems["gold"].to_pylist(),
+            strict=True,
         )
-    return len(rows)
+        if (gold is None or not gold.strip()) and tasks[owner].verifier.equivalence == "canonical"
+    ]
+    if missing:
+        name, owner = missing[0]
+        others = f" and {len(missing) - 1} more of {len(problems)}" if len(missing) > 1 else ""
+        raise InvalidInputError(
+            f"{run.path}: expected a gold answer for each problem of task {owner!r}, which "
+            f"{tasks[owner].verifier.name} compares with; problem {name!r}{others} has none. "
+            "Completions that were imported: import them anew with --field gold=FIELD"
+        )
 
 
 # -- verdicts ------------------------------------------------------------------------------------
@@ -287,11 +230,6 @@ def _decide(
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
     metadata = [json.loads(text) for text in problems["metadata"].to_pylist()]
-    for name, owner, gold in zip(names, owners, golds, strict=True):
-        if gold is None and tasks[owner].verifier.equivalence == "canonical":
-            raise InvalidInputError(
-                f"{run.path}: problem {name!r} of task {owner!r} has no gold answer to verify with"
-            )
     outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
     undecided = [number for number, outcome in enumerate(outcomes) if outcome is None]
     with VerdictJournal(

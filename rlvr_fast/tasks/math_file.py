@@ -18,6 +18,7 @@ __all__ = ["MathTask"]
 QUESTION_FIELDS = ("problem", "question", "prompt", "query", "input")
 ANSWER_FIELDS = ("answer", "final_answer", "gold", "gt", "target", "expected_answer", "solution")
 ID_FIELDS = ("unique_id", "id", "problem_id", "idx", "index", "uid")
+MAX_GOLD_BYTES = 64 << 10  # what extraction takes of an answer: no longer gold can be met
 OPTIONS = ("question", "answer", "id", "sha256", "answer_space")
 # Where a field's answer stands in it: the field itself, gsm8k's last '#### ', or the last box.
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
@@ -118,9 +119,7 @@ def _problems(
                 f"{where}: field {options['question']!r} should hold the question as text, "
                 f"got {_short(question)}"
             )
-        identifier = str(row.get(options["id"])) if options.get("id") else str(index)
-        if options.get("id") and row.get(options["id"]) is None:
-            raise InvalidInputError(f"{where}: field {options['id']!r} (the problem's id) is empty")
+        identifier = _identifier(row, options["id"], where) if options.get("id") else str(index)
         problem_id = f"{task}/{identifier}"
         if problem_id in first_row:
             raise InvalidInputError(
@@ -128,7 +127,18 @@ def _problems(
                 "to be unique (choose another field with ?id=FIELD)"
             )
         first_row[problem_id] = number
-        parts = gold_parts(row.get(options["answer"]), where, options["answer"])
+        if options["answer"] not in row:
+            raise InvalidInputError(
+                f"{where}: missing gold answer: no field {options['answer']!r}; the row has: "
+                f"{', '.join(map(str, row)) or 'nothing'}"
+            )
+        parts = gold_parts(row[options["answer"]], where, options["answer"])
+        size = sum(len(part.encode("utf-8", "replace")) for part in parts)
+        if size > MAX_GOLD_BYTES:
+            raise InvalidInputError(
+                f"{where}: the gold answer in {options['answer']!r} has {size:,} bytes, more than "
+                f"the {MAX_GOLD_BYTES:,} that an answer may have; is it the final answer alone?"
+            )
         metadata: dict[str, Any] = {"index": index, "domain": MathTask.domain}
         if "answer_space" in options:
             metadata["answer_space"] = _positive(options["answer_space"], path)
@@ -193,6 +203,16 @@ def last_box(text: str) -> str | None:
         if depth == 0:
             return text[last.end() + 1 : position].strip()
     return None
+
+
+def _identifier(row: Mapping[str, Any], field: str, where: str) -> str:
+    value = row.get(field)
+    if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
+        raise InvalidInputError(
+            f"{where}: field {field!r} (the problem's id) should be text or an integer, got "
+            f"{_short(value) if field in row else 'no such field'}; choose another with ?id=FIELD"
+        )
+    return str(value)
 
 
 def _positive(text: str, path: Path) -> int:

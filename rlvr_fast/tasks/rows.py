@@ -72,9 +72,37 @@ def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                     f"{line[error.start : error.start + 1]!r}); convert the file to UTF-8"
                 ) from error
             except (json.JSONDecodeError, RecursionError) as error:
-                raise InvalidInputError(f"{path}, row {number}: not JSON: {error}") from error
-            if not isinstance(row, dict):
+                why = "nested too deep"
+                if isinstance(error, json.JSONDecodeError):
+                    why = f"{error.msg} at character {error.pos}"
                 raise InvalidInputError(
-                    f"{path}, row {number}: expected a JSON object, got {type(row).__name__}"
+                    f"{path}, row {number}: expected one JSON object a line, got "
+                    f"{_shown(line)} ({why})"
+                ) from error
+            if not isinstance(row, dict):
+                hint = "; write each of its elements on a line of its own (JSONL)"
+                raise InvalidInputError(
+                    f"{path}, row {number}: expected a JSON object, got a {type(row).__name__}"
+                    f"{hint if isinstance(row, list) else ''}"
                 )
+            if b"\\ud" in line.lower():
+                _check_unicode(row, f"{path}, row {number}")
             yield number, row
+
+
+def _shown(line: bytes) -> str:
+    text = line.decode("utf-8", "replace").strip()
+    return repr(text if len(text) <= 60 else text[:57] + "...")
+
+
+def _check_unicode(row: dict[str, Any], where: str) -> None:
+    """A JSON escape may spell half of a surrogate pair, which no text can hold."""
+    for field, value in row.items():
+        try:
+            json.dumps([field, value], ensure_ascii=False).encode()
+        except UnicodeEncodeError as error:
+            half = ord(error.object[error.start])
+            raise InvalidInputError(
+                f"{where}: field {field!r} holds \\u{half:04x}, half of a surrogate pair, which is "
+                "no Unicode text; write the whole character"
+            ) from error

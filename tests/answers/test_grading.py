@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -339,3 +340,34 @@ def test_programs_are_not_run_without_bubblewrap(tmp_path, monkeypatch):
     with pytest.raises(MissingDependencyError, match="apt-get install bubblewrap"):
         grade_run(run)
     assert run.read_table("grades.parquet") is None
+
+
+def test_a_missing_gold_is_named_before_anything_is_extracted(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1", "2"])])
+    problems = run.problems()
+    golds = pa.array(["1", None], pa.string())
+    pq.write_table(
+        problems.set_column(problems.column_names.index("gold"), "gold", golds),
+        run.path / "problems.parquet",
+    )
+    add_samples(run, {name: [boxed("1")] for name in ("sums/0", "sums/1")})
+    with pytest.raises(InvalidInputError, match=r"problem 'sums/1' has none.*--field gold=FIELD"):
+        grade_run(Run.open(run.path))
+    assert not run.parts("answers")
+
+
+def test_answers_over_the_length_limit_are_named(tmp_path):
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
+    long = "1" * 70_000
+    add_samples(run, {"sums/0": [boxed("1"), boxed(long), boxed(""), "no " * 40_000]})
+    grade_run(run)
+    named = [{"problem_id": "sums/0", "sample_index": 1, "bytes": 70_000}]
+    assert run.read_json("grading.json")["too_long"] == named
+    assert verdicts(run)["sums/0", None] == ("unparsed", 3)
+    # a top-up keeps what was met before
+    add_samples(run, {"sums/0": [boxed(long + "0")]}, first=4)
+    grade_run(run)
+    named.append({"problem_id": "sums/0", "sample_index": 4, "bytes": 70_001})
+    assert run.read_json("grading.json")["too_long"] == named
+    grade_run(run, policy="boxed", regrade=True)
+    assert run.read_json("grading.json")["too_long"] == named

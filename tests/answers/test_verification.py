@@ -83,7 +83,7 @@ def test_every_hostile_answer_gets_a_verdict_within_the_limits():
     assert len(verdicts) == len(answers)
     assert set(verdicts) <= {"correct", "incorrect", "unparsed", "timeout", "error"}
     # each is tried at most twice, for a second of processor time each
-    assert time.monotonic() - started < 500
+    assert time.monotonic() - started < 3 * len(answers)
 
 
 def test_answers_beyond_the_length_limit_are_unparsed():

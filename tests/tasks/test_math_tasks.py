@@ -87,12 +87,20 @@ GOOD = {"id": 1, "question": "1 + 1?", "answer": "2"}
     [
         ([GOOD, {"id": 2, "question": "?", "answer": None}], "row 2: missing gold answer"),
         ([GOOD, {"id": 2, "question": "?", "answer": "  "}], "row 2: missing gold answer"),
-        ([GOOD, {"id": 2, "question": "?"}], "row 2: missing gold answer"),
+        (
+            [GOOD, {"id": 2, "question": "?"}],
+            "row 2: missing gold answer: no field 'answer'; the row has: id, question",
+        ),
+        ([GOOD, {"id": ["2"], "question": "?", "answer": 1}], r"row 2: field 'id' .*got \['2'\]"),
+        ([GOOD, {"id": "", "question": "?", "answer": 1}], r"row 2: field 'id' .*\?id=FIELD"),
+        ([GOOD, {"question": "?", "answer": 1}], "row 2: field 'id' .*got no such field"),
+        ([GOOD, {"id": 2, "question": "?", "answer": "7" * 70_000}], "row 2: .*has 70,000 bytes"),
+        ([GOOD, {"id": 2, "question": "\ud800", "answer": "7"}], r"row 2: .*'question'.*\\ud800"),
         ([GOOD, {"id": 2, "question": "?", "answer": []}], "row 2: .*empty list"),
         ([GOOD, {"id": 2, "question": "?", "answer": r"\boxed{1"}], "row 2: .*unbalanced"),
         ([GOOD, {"id": 1, "question": "?", "answer": 3}], "row 2: id '1' stands in row 1 too"),
         ([GOOD, {"id": 2, "question": "", "answer": 3}], "row 2: .*the question as text"),
-        ([GOOD, ["not", "an", "object"]], "row 2: expected a JSON object, got list"),
+        ([GOOD, ["not", "an", "object"]], "row 2: expected a JSON object, got a list; write each"),
         ([{"text": "?", "answer": 1}], "no field looks like the question.*text, answer"),
         ([], "holds no rows"),
     ],
@@ -110,7 +118,10 @@ def test_bad_rows_are_named(tmp_path, rows, said):
             b'{"question": "a", "answer": "1"}\n{"question": "\xff", "answer": "1"}\n',
             "row 2: not UTF-8",
         ),
-        (b'{"question": "a", "answer": "1"}\n{"question": \n', "row 2: not JSON"),
+        (
+            b'{"question": "a", "answer": "1"}\n{"question": \n',
+            "row 2: expected one JSON object a line, got",
+        ),
     ],
 )
 def test_bad_bytes_are_named(tmp_path, content, said):
