@@ -73,6 +73,7 @@ def test_bad_input_is_named(golds, answers, said):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_every_hostile_answer_gets_a_verdict_within_the_limits():
     from hostile import hostile_answers
 
