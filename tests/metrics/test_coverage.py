@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from rlvr_fast.metrics import support_interval
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -106,3 +108,31 @@ def test_split_half_null_predicts_the_losses_of_a_fresh_pair(coverage: ModuleTyp
     seen = got["split_half_null: losses of a fresh pair a problem"]
     assert expected["rate"] > 0.03
     assert abs(expected["rate"] - seen["rate"]) < 4 * seen["standard_error"]
+
+
+def shares_covered(
+    coverage: ModuleType, n: int, problems: int, repetitions: int
+) -> dict[str, float]:
+    """How often the interval of each label's share holds the population's."""
+    population = coverage.Population(n)
+    base, rl = (population.pass_at(side, n) for side in ("base", "rl"))
+    truth = {
+        "preserved": base * rl,
+        "expanded": (1 - base) * rl,
+        "shrunk": base * (1 - rl),
+        "out": (1 - base) * (1 - rl),
+    }
+    held = dict.fromkeys(truth, 0)
+    for seed in range(repetitions):
+        sample = coverage.Sample(problems, n, np.random.default_rng(seed))
+        got = support_interval(sample.base, n, sample.rl, n, seed=seed, replicates=1000)
+        for name, share in truth.items():
+            estimate = getattr(got, name)
+            held[name] += estimate.low <= population.weight @ share <= estimate.high
+    return {name: count / repetitions for name, count in held.items()}
+
+
+@pytest.mark.parametrize(("n", "problems"), [(16, 40), (1024, 100)])
+def test_shares_of_the_labels(coverage: ModuleType, n: int, problems: int) -> None:
+    for name, rate in shares_covered(coverage, n, problems, 150).items():
+        assert rate >= least(150), name
