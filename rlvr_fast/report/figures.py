@@ -98,7 +98,7 @@ def _panels(comparison: Comparison) -> list[Group]:
 
 
 def _grid(groups: list[Group], height: float = 2.3) -> tuple[Any, list[Any]]:
-    columns = min(3, len(groups))
+    columns = 2 if len(groups) == 4 else min(3, len(groups))
     rows = -(-len(groups) // columns)
     figure = new_figure(2.6 * columns + 0.4, height * rows + 0.3)
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
@@ -131,6 +131,10 @@ def _pass_at_k(comparison: Comparison) -> Any:
                 axis.fill_between(band.k, band.low, band.high, color=COLOR[side], alpha=0.12, lw=0)
         axis.plot(curves.ks, curves.base, "s--", color=COLOR["base"], ms=3, lw=1.2, label="base")
         axis.plot(curves.ks, curves.rl, "o-", color=COLOR["rl"], ms=3, lw=1.4, label="RL")
+        found = evidence.crossover
+        if found is not None and found.k is not None:
+            axis.axvline(found.k, color="#1b1f24", lw=0.9, ls=":")
+            axis.annotate("k*", (found.k, 0), (3, 3), textcoords="offset points", style="italic")
         axis.set_title(_name(group.name))
         axis.set_ylim(0, 1.02)
         if curves.ks.size:

@@ -363,3 +363,17 @@ def test_entropies_at_32_draws_are_those_of_32_draws(tmp_path: Path) -> None:
 
 def analysis_rows(comparison: Comparison) -> list[dict]:
     return list(comparison.summary()["entropy"].values())
+
+
+def test_the_figure_marks_where_the_curves_cross(pair: tuple[Run, Run]) -> None:
+    from rlvr_fast.report import figures
+
+    comparison = compare_runs(*pair)
+    panels = figures._pass_at_k(comparison).axes
+    marked = {a.get_title(loc="left") or a.get_title(): [t.xy[0] for t in a.texts] for a in panels}
+    for group, evidence in zip(comparison.groups, comparison.evidence, strict=True):
+        if group.kind != "domain":
+            found = evidence.crossover
+            assert found is not None
+            assert marked[group.name] == ([] if found.k is None else [found.k])
+    assert any(marked.values())
