@@ -11,12 +11,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from rlvr_fast.store import Run
 
 __all__ = ["describe", "examine_installation", "examine_run"]
 
 # A completion this long does not come twice by chance under sampling that is not near greedy.
 _LONG = 64
+# Completions that share this much of their 5-grams tell the same; so many of them are worth a
+# warning, and they are looked for in so many bytes of token ids (a few seconds).
+_NEAR = 0.9
+_MANY_NEAR = 0.1
+_NEAR_BYTES = 256 << 20
 
 
 def describe(run: Run) -> dict[str, Any]:
@@ -66,11 +73,8 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
 
 
 def _repeated_draws(run: Run) -> list[dict[str, str]]:
-    """Seeds used twice, and long completions that several draws of one problem share."""
-    import pyarrow as pa
+    """Seeds used twice, and long completions that draws of one problem share or nearly share."""
     import pyarrow.compute as pc
-
-    from rlvr_fast.answers import find_duplicates
 
     found = []
     samples = run.read("samples", ["problem_id", "token_ids", "seed"])
@@ -86,23 +90,64 @@ def _repeated_draws(run: Run) -> list[dict[str, str]]:
             )
         )
     long = samples.filter(pc.greater_equal(pc.list_value_length(samples["token_ids"]), _LONG))
+    column, what = "token_ids", "token for token"
+    if not len(long) and run.num_samples("samples").sum():  # imported: texts without token ids
+        samples = run.read("samples", ["problem_id", "text"])
+        long = samples.filter(pc.greater_equal(pc.binary_length(samples["text"]), 4 * _LONG))
+        column, what = "text", "to the letter"
     if not len(long):
         return found
-    # One pass over all problems: draws of one problem in one group repeat each other.
-    groups = pa.array(find_duplicates(long["token_ids"]).group_of_row)
-    pairs = pa.table({"problem": long["problem_id"], "group": groups})
-    repeated = len(long) - len(pairs.group_by(["problem", "group"]).aggregate([]))
+    repeated = _repeats(long, column, None)
     if repeated:
         found.append(
             _finding(
                 "warning",
                 run.path / "samples",
                 f"{repeated} of {len(long)} completions of at least {_LONG} tokens repeat another "
-                "of the same problem token for token",
+                f"of the same problem {what}",
                 "check temperature and seed: draws that repeat are not independent evidence",
             )
         )
+    looked_at = _first_problems(long, column)
+    near = _repeats(looked_at, column, _NEAR) - _repeats(looked_at, column, None)
+    if near:
+        found.append(
+            _finding(
+                "warning" if near >= _MANY_NEAR * len(looked_at) else "info",
+                run.path / "samples",
+                f"{near} of {len(looked_at)} completions nearly repeat another of the same problem "
+                f"(they share {_NEAR:.0%} of their 5-grams)",
+                "few different traces stand behind the answers: a low temperature, a model that "
+                "has collapsed, or an engine that draws one seed again and rounds differently",
+            )
+        )
     return found
+
+
+def _repeats(rows: pa.Table, column: str, threshold: float | None) -> int:
+    """How many completions repeat an earlier one of their problem."""
+    import pyarrow as pa
+
+    from rlvr_fast.answers import find_duplicates
+
+    # One pass over all problems: draws of one problem in one group repeat each other.
+    groups = pa.array(find_duplicates(rows[column], threshold=threshold).group_of_row)
+    pairs = pa.table({"problem": rows["problem_id"], "group": groups})
+    return len(rows) - len(pairs.group_by(["problem", "group"]).aggregate([]))
+
+
+def _first_problems(rows: pa.Table, column: str) -> pa.Table:
+    """The completions of the first problems, up to what near-duplicates are soon found in."""
+    import numpy as np
+    import pyarrow.compute as pc
+
+    if rows[column].nbytes <= _NEAR_BYTES:
+        return rows
+    ids = rows["problem_id"].combine_chunks().dictionary_encode()
+    codes = ids.indices.to_numpy()
+    share = np.cumsum(np.bincount(codes)) <= len(rows) * _NEAR_BYTES / rows[column].nbytes
+    share[0] = True
+    return rows.filter(pc.is_in(rows["problem_id"], ids.dictionary.filter(share)))
 
 
 def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[str, str]:
