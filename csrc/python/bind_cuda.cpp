@@ -89,9 +89,10 @@ void fold_tile(const cuda::LogitRows& tile, std::int64_t first_column, std::int6
 
 void finish_tiles(Address states, std::int64_t rows, std::int64_t vocabulary, Address targets,
                   Address target_logits, const cuda::RowOptions& options,
-                  const cuda::TokenOutputs& out, const cuda::Device& device) {
+                  const cuda::TokenOutputs& out, std::int64_t state_columns,
+                  const cuda::Device& device) {
   cuda::finish_tiles(at<const void>(states), rows, vocabulary, at<const std::int64_t>(targets),
-                     at<const float>(target_logits), options, out, device);
+                     at<const float>(target_logits), options, out, state_columns, device);
 }
 
 cuda::HalfMatrix half_matrix(Address data, const std::string& type, std::int64_t rows,
@@ -130,10 +131,10 @@ void fused_pair_fold(const cuda::HalfMatrix& hidden_p, const cuda::HalfMatrix& w
 void finish_pair(Address states, std::int64_t rows, std::int64_t vocabulary, Address targets,
                  Address target_p, Address target_q, const cuda::RowOptions& options_p,
                  const cuda::RowOptions& options_q, const cuda::DivergenceOutputs& out,
-                 const cuda::Device& device) {
+                 std::int64_t state_columns, const cuda::Device& device) {
   cuda::finish_pair(at<const void>(states), rows, vocabulary, at<const std::int64_t>(targets),
                     at<const float>(target_p), at<const float>(target_q), options_p, options_q, out,
-                    device);
+                    state_columns, device);
 }
 
 }  // namespace
@@ -147,6 +148,7 @@ void bind_cuda(py::module_& m) {
   c.def("device_count", &cuda::device_count, "Number of GPUs; CudaError without a driver.");
   c.def("device_name", &cuda::device_name, py::arg("device"));
   c.attr("TILE_COLUMNS") = cuda::kTileColumns;
+  c.attr("FUSED_COLUMNS") = cuda::kFusedColumns;
   c.attr("NUCLEUS_COLUMNS") = cuda::kNucleusColumns;
 
   py::class_<cuda::LogitRows>(c, "LogitRows", py::module_local())
@@ -174,7 +176,8 @@ void bind_cuda(py::module_& m) {
   c.def("logits_stats", &logits_stats, py::arg("logits"), py::arg("targets"), py::arg("options"),
         py::arg("workspace"), py::arg("workspace_bytes"), py::arg("out"), py::arg("top_p"),
         py::arg("nucleus_logprob"), py::arg("nucleus_mass"), py::arg("device"));
-  c.def("tile_states_bytes", &cuda::tile_states_bytes, py::arg("rows"), py::arg("columns"));
+  c.def("tile_states_bytes", &cuda::tile_states_bytes, py::arg("rows"), py::arg("columns"),
+        py::arg("state_columns"));
   c.def("place_targets", &place_targets, py::arg("tile"), py::arg("row_stride"), py::arg("rows"),
         py::arg("first_column"), py::arg("columns"), py::arg("targets"), py::arg("target_logits"),
         py::arg("device"));
@@ -183,7 +186,7 @@ void bind_cuda(py::module_& m) {
         py::arg("device"));
   c.def("finish_tiles", &finish_tiles, py::arg("states"), py::arg("rows"), py::arg("vocabulary"),
         py::arg("targets"), py::arg("target_logits"), py::arg("options"), py::arg("out"),
-        py::arg("device"));
+        py::arg("state_columns"), py::arg("device"));
   py::class_<cuda::HalfMatrix>(c, "HalfMatrix", py::module_local())
       .def(py::init(&half_matrix), py::arg("data"), py::arg("type"), py::arg("rows"),
            py::arg("columns"), py::arg("row_stride"));
@@ -199,7 +202,8 @@ void bind_cuda(py::module_& m) {
   c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),
         py::arg("target_logits"), py::arg("options"), py::arg("states"), py::arg("kernel"),
         py::arg("device"));
-  c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"));
+  c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"),
+        py::arg("state_columns"));
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),
         py::arg("vocabulary"), py::arg("options_p"), py::arg("options_q"), py::arg("states"),
         py::arg("device"));
@@ -208,5 +212,5 @@ void bind_cuda(py::module_& m) {
         py::arg("kernel"), py::arg("device"));
   c.def("finish_pair", &finish_pair, py::arg("states"), py::arg("rows"), py::arg("vocabulary"),
         py::arg("targets"), py::arg("target_p"), py::arg("target_q"), py::arg("options_p"),
-        py::arg("options_q"), py::arg("out"), py::arg("device"));
+        py::arg("options_q"), py::arg("out"), py::arg("state_columns"), py::arg("device"));
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 import typing
 
 __all__: list[str] = [
+    "FUSED_COLUMNS",
     "NUCLEUS_COLUMNS",
     "TILE_COLUMNS",
     "Device",
@@ -114,6 +115,7 @@ def finish_pair(
     options_p: RowOptions,
     options_q: RowOptions,
     out: DivergenceOutputs,
+    state_columns: typing.SupportsInt | typing.SupportsIndex,
     device: Device,
 ) -> None: ...
 def finish_tiles(
@@ -124,6 +126,7 @@ def finish_tiles(
     target_logits: typing.SupportsInt | typing.SupportsIndex,
     options: RowOptions,
     out: TokenOutputs,
+    state_columns: typing.SupportsInt | typing.SupportsIndex,
     device: Device,
 ) -> None: ...
 def fold_pair(
@@ -198,6 +201,7 @@ def logits_workspace_bytes(
 def pair_states_bytes(
     rows: typing.SupportsInt | typing.SupportsIndex,
     columns: typing.SupportsInt | typing.SupportsIndex,
+    state_columns: typing.SupportsInt | typing.SupportsIndex,
 ) -> int: ...
 def place_targets(
     tile: typing.SupportsInt | typing.SupportsIndex,
@@ -212,7 +216,9 @@ def place_targets(
 def tile_states_bytes(
     rows: typing.SupportsInt | typing.SupportsIndex,
     columns: typing.SupportsInt | typing.SupportsIndex,
+    state_columns: typing.SupportsInt | typing.SupportsIndex,
 ) -> int: ...
 
+FUSED_COLUMNS: int = 1024
 NUCLEUS_COLUMNS: int = 524288
 TILE_COLUMNS: int = 4096

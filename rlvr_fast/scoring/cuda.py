@@ -144,7 +144,8 @@ def linear_token_stats(
             options, kept_alive = kernels.row_options(
                 _part(temperature, here), bias, scale, softcap
             )
-            states = kernels.empty_bytes(_core.cuda.tile_states_bytes(rows, vocabulary), device)
+            size = _core.cuda.tile_states_bytes(rows, vocabulary, _core.cuda.TILE_COLUMNS)
+            states = kernels.empty_bytes(size, device)
             target_logits = product.at_targets(block, wanted)
             for first, tile in product.tiles(block):
                 _core.cuda.place_targets(
@@ -157,7 +158,7 @@ def linear_token_stats(
                 )  # fmt: skip
             kernels.finish_tiles(
                 states, vocabulary, wanted, target_logits, options,
-                TokenStats(*(value[here] for value in stats)),
+                TokenStats(*(value[here] for value in stats)), _core.cuda.TILE_COLUMNS,
             )  # fmt: skip
             del kept_alive
     return TokenStats(*(value.reshape(leading) for value in stats))
@@ -201,7 +202,8 @@ def linear_divergence(
             block_p, block_q = p.block(hidden_p[here]), q.block(hidden_q[here])
             target_p = None if wanted is None else p.at_targets(block_p, wanted)
             target_q = None if wanted is None else q.at_targets(block_q, wanted)
-            states = kernels.empty_bytes(_core.cuda.pair_states_bytes(rows, vocabulary), device)
+            size = _core.cuda.pair_states_bytes(rows, vocabulary, _core.cuda.TILE_COLUMNS)
+            states = kernels.empty_bytes(size, device)
             for (first, tile_p), (_, tile_q) in zip(
                 p.tiles(block_p), q.tiles(block_q), strict=True
             ):
@@ -211,7 +213,7 @@ def linear_divergence(
                 )  # fmt: skip
             kernels.finish_pair(
                 states, vocabulary, wanted, target_p, target_q, options,
-                DivergenceStats(*(value[here] for value in out)),
+                DivergenceStats(*(value[here] for value in out)), _core.cuda.TILE_COLUMNS,
             )  # fmt: skip
             del kept_alive
     return DivergenceStats(*(value.reshape(leading) for value in out))

@@ -29,9 +29,10 @@ __all__ = [
 # Bytes of partial states, and of gathered rows of the weight, that a chunk of rows may take.
 CHUNK_BYTES = 64 << 20
 
-# Best first. A row's bits are those of the kernel, which the GPU alone decides; "wgmma" gives the
-# bits of "wgmma_pairs" and is here to be measured and tested.
-KERNELS = ("wgmma_pairs", "mma")
+# Best first. A row's bits are those of the kernel, which the GPU alone decides: "wgmma" gives the
+# bits of "wgmma_pairs".
+KERNELS = ("wgmma_pairs", "wgmma", "mma")
+BLOCK_ROWS = 128
 
 
 def linear_path() -> str:
@@ -42,10 +43,12 @@ def linear_path() -> str:
     return path
 
 
-def fused_kernel(device: torch.device) -> str | None:
+def fused_kernel(device: torch.device, rows: int) -> str | None:
     """The fused kernel for this GPU: wgmma on Hopper, mma on any other from sm_80 on."""
+    # Of a pair of blocks the second one would have no rows.
+    few = tuple(name for name in KERNELS if name != "wgmma_pairs") if rows <= BLOCK_ROWS else ()
     index = device.index or 0
-    return next((name for name in KERNELS if _core.cuda.fused_supported(index, name)), None)
+    return next((name for name in few or KERNELS if _core.cuda.fused_supported(index, name)), None)
 
 
 def fused_fits(hidden: torch.Tensor, weight: torch.Tensor) -> bool:
@@ -57,7 +60,7 @@ def fused_fits(hidden: torch.Tensor, weight: torch.Tensor) -> bool:
         and weight.stride(1) == 1
         and weight.stride(0) % 8 == 0
         and weight.data_ptr() % 16 == 0
-        and fused_kernel(hidden.device) is not None
+        and fused_kernel(hidden.device, len(hidden)) is not None
     )
 
 
@@ -74,25 +77,24 @@ def fused_token_stats(
     """Fills `stats` of hidden [N, H]; temperature is a number or [N], targets are [N]."""
     vocabulary, width = weight.shape
     device = hidden.device
-    kernel = fused_kernel(device)
+    kernel = fused_kernel(device, len(targets))
     assert kernel is not None
     stream = kernels.launch_device(device)
     hidden = _aligned(hidden)
-    per_row = max(_core.cuda.tile_states_bytes(1, vocabulary), width * weight.element_size())
+    per_row = max(_states_bytes(1, vocabulary), width * weight.element_size())
     for here in _chunks(len(targets), per_row):
         wanted = targets[here]
         options, kept_alive = kernels.row_options(_part(temperature, here), bias, scale, softcap)
         block = kernels.half_matrix(hidden[here])
         target_logits = _target_logits(hidden[here], weight, wanted, kernel)
-        states_size = _core.cuda.tile_states_bytes(len(wanted), vocabulary)
-        states = kernels.empty_bytes(states_size, device)
+        states = kernels.empty_bytes(_states_bytes(len(wanted), vocabulary), device)
         _core.cuda.fused_fold(
             block, kernels.half_matrix(weight), wanted.data_ptr(), target_logits.data_ptr(),
             options, states.data_ptr(), kernel, stream,
         )  # fmt: skip
         kernels.finish_tiles(
             states, vocabulary, wanted, target_logits, options,
-            TokenStats(*(value[here] for value in stats)),
+            TokenStats(*(value[here] for value in stats)), _core.cuda.FUSED_COLUMNS,
         )  # fmt: skip
         del kept_alive
 
@@ -105,7 +107,7 @@ def fused_divergence_fits(
         fused_fits(hidden_p, weight_p)
         and fused_fits(hidden_q, weight_q)
         and hidden_p.dtype == hidden_q.dtype
-        and fused_kernel(hidden_p.device) != "mma"
+        and fused_kernel(hidden_p.device, len(hidden_p)) != "mma"
     )
 
 
@@ -121,12 +123,12 @@ def fused_divergence(
     """Fills `out` of hidden states [N, Hp] and [N, Hq]; temperature is a number or [N]."""
     vocabulary = len(weight_p)
     device = hidden_p.device
-    kernel = fused_kernel(device)
+    kernel = fused_kernel(device, len(hidden_p))
     assert kernel is not None
     stream = kernels.launch_device(device)
     hidden_p, hidden_q = _aligned(hidden_p), _aligned(hidden_q)
     width = max(weight_p.shape[1], weight_q.shape[1])
-    per_row = max(_core.cuda.pair_states_bytes(1, vocabulary), width * weight_p.element_size())
+    per_row = max(_pair_states_bytes(1, vocabulary), width * weight_p.element_size())
     for here in _chunks(len(hidden_p), per_row):
         options, kept_alive = kernels.row_options(_part(temperature, here), None, 1.0, None)
         wanted = target_p = target_q = None
@@ -135,14 +137,14 @@ def fused_divergence(
             target_p = _target_logits(hidden_p[here], weight_p, wanted, kernel)
             target_q = _target_logits(hidden_q[here], weight_q, wanted, kernel)
         p, q = hidden_p[here], hidden_q[here]
-        states = kernels.empty_bytes(_core.cuda.pair_states_bytes(len(p), vocabulary), device)
+        states = kernels.empty_bytes(_pair_states_bytes(len(p), vocabulary), device)
         _core.cuda.fused_pair_fold(
             kernels.half_matrix(p), kernels.half_matrix(weight_p), kernels.half_matrix(q),
             kernels.half_matrix(weight_q), options, states.data_ptr(), kernel, stream,
         )  # fmt: skip
         kernels.finish_pair(
             states, vocabulary, wanted, target_p, target_q, options,
-            DivergenceStats(*(value[here] for value in out)),
+            DivergenceStats(*(value[here] for value in out)), _core.cuda.FUSED_COLUMNS,
         )  # fmt: skip
         del kept_alive
 
@@ -157,6 +159,14 @@ def _target_logits(
         kernels.launch_device(hidden.device),
     )  # fmt: skip
     return logits
+
+
+def _states_bytes(rows: int, vocabulary: int) -> int:
+    return _core.cuda.tile_states_bytes(rows, vocabulary, _core.cuda.FUSED_COLUMNS)
+
+
+def _pair_states_bytes(rows: int, vocabulary: int) -> int:
+    return _core.cuda.pair_states_bytes(rows, vocabulary, _core.cuda.FUSED_COLUMNS)
 
 
 def _aligned(hidden: torch.Tensor) -> torch.Tensor:

@@ -137,11 +137,12 @@ def finish_tiles(
     target_logits: torch.Tensor,
     options: Any,
     stats: TokenStats,
+    state_columns: int,
 ) -> None:
-    """The statistics of rows from the partial states of their tiles."""
+    """The statistics of rows from their partial states, one for each `state_columns` tokens."""
     _core.cuda.finish_tiles(
         states.data_ptr(), len(targets), vocabulary, targets.data_ptr(), target_logits.data_ptr(),
-        options, token_outputs(stats), launch_device(targets.device),
+        options, token_outputs(stats), state_columns, launch_device(targets.device),
     )  # fmt: skip
 
 
@@ -153,12 +154,13 @@ def finish_pair(
     target_q: torch.Tensor | None,
     options: Any,
     out: DivergenceStats,
+    state_columns: int,
 ) -> None:
-    """The divergence of rows from the partial states of their tiles."""
+    """The divergence of rows from their partial states, one for each `state_columns` tokens."""
     _core.cuda.finish_pair(
         states.data_ptr(), len(out.kl_pq), vocabulary, address(targets), address(target_p),
         address(target_q), options, options,
-        _core.cuda.DivergenceOutputs(*(value.data_ptr() for value in out)),
+        _core.cuda.DivergenceOutputs(*(value.data_ptr() for value in out)), state_columns,
         launch_device(states.device),
     )  # fmt: skip
 

@@ -194,8 +194,8 @@ void logits_stats_of(const LogitRows& logits, const std::int64_t* targets,
   }
 }
 
-std::int64_t segments_of(std::int64_t columns) {
-  return (columns + kTileColumns - 1) / kTileColumns;
+std::int64_t segments_of(std::int64_t columns, std::int64_t state_columns = kTileColumns) {
+  return (columns + state_columns - 1) / state_columns;
 }
 
 }  // namespace
@@ -219,8 +219,10 @@ void logits_stats(const LogitRows& logits, const std::int64_t* targets, const Ro
   }
 }
 
-std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns) {
-  return rows * segments_of(columns) * static_cast<std::int64_t>(sizeof(PartialState));
+std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns,
+                               std::int64_t state_columns) {
+  return rows * segments_of(columns, state_columns) *
+         static_cast<std::int64_t>(sizeof(PartialState));
 }
 
 void place_targets(float* tile, std::int64_t row_stride, std::int64_t rows,
@@ -249,10 +251,11 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
 
 void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary,
                   const std::int64_t* targets, const float* target_logits,
-                  const RowOptions& options, const TokenOutputs& out, const Device&) {
+                  const RowOptions& options, const TokenOutputs& out, std::int64_t state_columns,
+                  const Device&) {
   const auto* partials = static_cast<const PartialState*>(states);
   const LogitTransform transform = transform_of(options);
-  const auto segments = static_cast<int>(segments_of(vocabulary));
+  const auto segments = static_cast<int>(segments_of(vocabulary, state_columns));
   for (std::int64_t row = 0; row < rows; ++row) {
     TokenResult<float> result = undefined_result<float>();
     if (targets[row] >= 0 && targets[row] < vocabulary) {
@@ -265,8 +268,10 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
   }
 }
 
-std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns) {
-  return rows * segments_of(columns) * static_cast<std::int64_t>(sizeof(PartialPair));
+std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns,
+                               std::int64_t state_columns) {
+  return rows * segments_of(columns, state_columns) *
+         static_cast<std::int64_t>(sizeof(PartialPair));
 }
 
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
@@ -301,11 +306,11 @@ void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t fi
 void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
                  const std::int64_t* targets, const float* target_p, const float* target_q,
                  const RowOptions& options_p, const RowOptions& options_q,
-                 const DivergenceOutputs& out, const Device&) {
+                 const DivergenceOutputs& out, std::int64_t state_columns, const Device&) {
   const auto* partials = static_cast<const PartialPair*>(states);
   const LogitTransform transform_p = transform_of(options_p);
   const LogitTransform transform_q = transform_of(options_q);
-  const auto segments = static_cast<int>(segments_of(vocabulary));
+  const auto segments = static_cast<int>(segments_of(vocabulary, state_columns));
   for (std::int64_t row = 0; row < rows; ++row) {
     const auto state = merge_segments<DivergenceState<double>>(partials + row * segments, segments);
     const std::int64_t target = targets == nullptr ? -1 : targets[row];

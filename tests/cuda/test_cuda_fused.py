@@ -96,6 +96,18 @@ def test_the_target_s_logit_has_the_bits_of_the_sweep():
     assert stats.mass_above[0].item() == 0.0
 
 
+def test_pairs_of_blocks_give_the_bits_of_one(monkeypatch):
+    if not _core.cuda.fused_supported(0, "wgmma"):
+        pytest.skip("wgmma is for compute capability 9.0")
+    hidden, weight, targets = linear_inputs(700, 50257, 1024)
+    given = []
+    for name in ("wgmma", "wgmma_pairs"):
+        monkeypatch.setattr(cuda_fused, "KERNELS", (name,))
+        given.append(rlvr_fast.linear_token_stats(hidden, weight, targets))
+    for a, b in zip(*given, strict=True):
+        assert torch.equal(a, b)
+
+
 def test_fused_divergence_agrees_with_the_portable_path(monkeypatch, fused):
     if not cuda_fused.fused_divergence_fits(*(torch.zeros(8, 8).bfloat16().cuda(),) * 4):
         pytest.skip("this kernel takes one model at a time")

@@ -110,6 +110,33 @@ def test_both_kernels_rank_alike(emulated, monkeypatch):
         assert torch.allclose(a.double(), b.double(), atol=1e-5)
 
 
+def test_pairs_of_blocks_give_the_bits_of_one(emulated, monkeypatch):
+    hidden, weight, targets = inputs(200, 1300, 72, seed=6)
+    given = []
+    for name in ("wgmma", "wgmma_pairs"):
+        monkeypatch.setattr(cuda_fused, "KERNELS", (name,))
+        given.append(stats_of(emulated, hidden, weight, targets))
+    assert_same(*given)
+
+
+def test_the_gpu_and_the_rows_choose_the_kernel(emulated, monkeypatch):
+    monkeypatch.undo()
+    names = set(cuda_fused.KERNELS)
+
+    class Device:
+        index = 0
+
+    def chosen(rows, supported):
+        core = cuda_fused._core
+        monkeypatch.setattr(core.cuda, "fused_supported", lambda _, name: name in supported)
+        return cuda_fused.fused_kernel(Device(), rows)
+
+    assert chosen(129, names) == "wgmma_pairs"
+    assert chosen(128, names) == "wgmma"
+    assert chosen(1, {"mma"}) == chosen(5000, {"mma"}) == "mma"
+    assert chosen(5000, set()) is None
+
+
 def test_shared_memory_is_read_without_bank_conflicts(emulated, emulation):
     before = emulation.bank_conflicts()
     hidden, weight, targets = inputs(130, 600, 80)

@@ -83,7 +83,9 @@ inline constexpr std::int64_t kNucleusColumns = 1 << 19;
 
 // Tiles of a product: float32 logits [rows, tile columns] of a vocabulary, folded as they come.
 inline constexpr std::int64_t kTileColumns = 4096;
-std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns);
+// state_columns: of the vocabulary, that one partial state of a row covers; kTileColumns here,
+// kFusedColumns where the fused path made them.
+std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns, std::int64_t state_columns);
 // target_logits[r] = tile[r, targets[r]] is the stored value that the sweep will see.
 // Puts it where the tile holds the target's column, so that a tie with itself is exact.
 void place_targets(float* tile, std::int64_t row_stride, std::int64_t rows,
@@ -96,10 +98,14 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
                void* states, const Device& device);
 void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary,
                   const std::int64_t* targets, const float* target_logits,
-                  const RowOptions& options, const TokenOutputs& out, const Device& device);
+                  const RowOptions& options, const TokenOutputs& out, std::int64_t state_columns,
+                  const Device& device);
 
-// The fused path (linear_fused.cu): the product and its fold in one kernel. States are those of the
-// tiles, for finish_tiles. Rows and columns are at most 2^30.
+// The fused path (linear_fused.cu): the product and its fold in one kernel. States are for
+// finish_tiles, one for kFusedColumns: small, so that the blocks of a GPU end together and few rows
+// keep all of it busy, but large beside what a unit of work costs. Rows and columns are at most
+// 2^30.
+inline constexpr std::int64_t kFusedColumns = 1024;
 struct HalfMatrix {
   const void* data;  // divisible by 16, as row_stride * 2 must be
   LogitType type;    // bfloat16 or float16
@@ -122,7 +128,7 @@ void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::i
                 const float* target_logits, const RowOptions& options, void* states,
                 FusedKernel kernel, const Device& device);
 
-std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns);
+std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns, std::int64_t state_columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
                std::int64_t vocabulary, const RowOptions& options_p, const RowOptions& options_q,
                void* states, const Device& device);
@@ -136,6 +142,6 @@ void fused_pair_fold(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
 void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
                  const std::int64_t* targets, const float* target_p, const float* target_q,
                  const RowOptions& options_p, const RowOptions& options_q,
-                 const DivergenceOutputs& out, const Device& device);
+                 const DivergenceOutputs& out, std::int64_t state_columns, const Device& device);
 
 }  // namespace rlvr::cuda

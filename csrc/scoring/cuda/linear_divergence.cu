@@ -71,14 +71,16 @@ __global__ void __launch_bounds__(kFinishPairThreads)
   out.logprob_q[row] = result.logprob_q;
 }
 
-int pair_segments(std::int64_t vocabulary) {
-  return static_cast<int>(ceil_div(vocabulary, kTileColumns));
+int states_of_row(std::int64_t vocabulary, std::int64_t state_columns) {
+  return static_cast<int>(ceil_div(vocabulary, state_columns));
 }
 
 }  // namespace
 
-std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns) {
-  return rows * pair_segments(columns) * static_cast<std::int64_t>(sizeof(PartialPair));
+std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns,
+                               std::int64_t state_columns) {
+  return rows * states_of_row(columns, state_columns) *
+         static_cast<std::int64_t>(sizeof(PartialPair));
 }
 
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,
@@ -92,21 +94,21 @@ void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t fi
   const Temperatures temperatures = {options_p.temperatures, options_p.temperature};
   launch("linear_divergence: fold_pair_rows", kernel, tile_p.rows, kPairThreads, 0, device.stream,
          rows_of<float>(tile_p), rows_of<float>(tile_q), first_column,
-         static_cast<int>(first_column / kTileColumns), pair_segments(vocabulary), temperatures,
-         transform_p, transform_q, static_cast<PartialPair*>(states));
+         static_cast<int>(first_column / kTileColumns), states_of_row(vocabulary, kTileColumns),
+         temperatures, transform_p, transform_q, static_cast<PartialPair*>(states));
 }
 
 void finish_pair(const void* states, std::int64_t rows, std::int64_t vocabulary,
                  const std::int64_t* targets, const float* target_p, const float* target_q,
                  const RowOptions& options_p, const RowOptions& options_q,
-                 const DivergenceOutputs& out, const Device& device) {
+                 const DivergenceOutputs& out, std::int64_t state_columns, const Device& device) {
   use_device(device.index);
   const Temperatures temperatures = {options_p.temperatures, options_p.temperature};
   launch("linear_divergence: finish_pair_rows", finish_pair_rows,
          ceil_div(rows, kFinishPairThreads / 32), kFinishPairThreads, 0, device.stream,
-         static_cast<const PartialPair*>(states), pair_segments(vocabulary), rows, vocabulary,
-         targets, temperatures, transform_of(options_p), transform_of(options_q), target_p,
-         target_q, out);
+         static_cast<const PartialPair*>(states), states_of_row(vocabulary, state_columns), rows,
+         vocabulary, targets, temperatures, transform_of(options_p), transform_of(options_q),
+         target_p, target_q, out);
 }
 
 }  // namespace rlvr::cuda

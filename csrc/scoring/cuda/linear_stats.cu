@@ -54,14 +54,16 @@ __global__ void place_target_logits(float* __restrict__ tile, std::int64_t row_s
   }
 }
 
-int tile_segments(std::int64_t vocabulary) {
-  return static_cast<int>(ceil_div(vocabulary, kTileColumns));
+int states_of_row(std::int64_t vocabulary, std::int64_t state_columns) {
+  return static_cast<int>(ceil_div(vocabulary, state_columns));
 }
 
 }  // namespace
 
-std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns) {
-  return rows * tile_segments(columns) * static_cast<std::int64_t>(sizeof(PartialState));
+std::int64_t tile_states_bytes(std::int64_t rows, std::int64_t columns,
+                               std::int64_t state_columns) {
+  return rows * states_of_row(columns, state_columns) *
+         static_cast<std::int64_t>(sizeof(PartialState));
 }
 
 void place_targets(float* tile, std::int64_t row_stride, std::int64_t rows,
@@ -88,13 +90,14 @@ void fold_tile(const LogitRows& tile, std::int64_t first_column, std::int64_t vo
 
 void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary,
                   const std::int64_t* targets, const float* target_logits,
-                  const RowOptions& options, const TokenOutputs& out, const Device& device) {
+                  const RowOptions& options, const TokenOutputs& out, std::int64_t state_columns,
+                  const Device& device) {
   use_device(device.index);
   const Temperatures temperatures = {options.temperatures, options.temperature};
   launch("linear_stats: finish_rows", finish_rows, ceil_div(rows, kFinishThreads / 32),
          kFinishThreads, 0, device.stream, static_cast<const PartialState*>(states),
-         tile_segments(vocabulary), std::int64_t{0}, rows, vocabulary, targets, temperatures,
-         transform_of(options), target_logits, out, static_cast<RowScale*>(nullptr));
+         states_of_row(vocabulary, state_columns), std::int64_t{0}, rows, vocabulary, targets,
+         temperatures, transform_of(options), target_logits, out, static_cast<RowScale*>(nullptr));
 }
 
 }  // namespace rlvr::cuda

@@ -25,7 +25,7 @@ void logits_stats(const LogitRows&, const std::int64_t*, const RowOptions&, void
   not_built();
 }
 
-std::int64_t tile_states_bytes(std::int64_t, std::int64_t) { not_built(); }
+std::int64_t tile_states_bytes(std::int64_t, std::int64_t, std::int64_t) { not_built(); }
 void place_targets(float*, std::int64_t, std::int64_t, std::int64_t, std::int64_t,
                    const std::int64_t*, const float*, const Device&) {
   not_built();
@@ -35,7 +35,7 @@ void fold_tile(const LogitRows&, std::int64_t, std::int64_t, const std::int64_t*
   not_built();
 }
 void finish_tiles(const void*, std::int64_t, std::int64_t, const std::int64_t*, const float*,
-                  const RowOptions&, const TokenOutputs&, const Device&) {
+                  const RowOptions&, const TokenOutputs&, std::int64_t, const Device&) {
   not_built();
 }
 
@@ -48,7 +48,7 @@ void fused_fold(const HalfMatrix&, const HalfMatrix&, const std::int64_t*, const
   not_built();
 }
 
-std::int64_t pair_states_bytes(std::int64_t, std::int64_t) { not_built(); }
+std::int64_t pair_states_bytes(std::int64_t, std::int64_t, std::int64_t) { not_built(); }
 void fold_pair(const LogitRows&, const LogitRows&, std::int64_t, std::int64_t, const RowOptions&,
                const RowOptions&, void*, const Device&) {
   not_built();
@@ -59,7 +59,7 @@ void fused_pair_fold(const HalfMatrix&, const HalfMatrix&, const HalfMatrix&, co
 }
 void finish_pair(const void*, std::int64_t, std::int64_t, const std::int64_t*, const float*,
                  const float*, const RowOptions&, const RowOptions&, const DivergenceOutputs&,
-                 const Device&) {
+                 std::int64_t, const Device&) {
   not_built();
 }
 

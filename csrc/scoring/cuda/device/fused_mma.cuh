@@ -194,7 +194,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     }
     __syncthreads();  // nor does anybody read a stage any more
     if constexpr (kJob == Job::kFold) {
-      const std::int64_t segments = ceil_div(work.columns, kTileColumns);
+      const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
       RLVR_UNROLL
       for (int m = 0; m < kFragments; ++m) {
         RLVR_UNROLL

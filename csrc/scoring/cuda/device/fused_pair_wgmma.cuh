@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         folds[0].template push<0>(p, q, units_of_row[0]);
         folds[1].template push<1>(p, q, units_of_row[1]);
       }
-      const std::int64_t segments = ceil_div(work.columns, kTileColumns);
+      const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
       RLVR_UNROLL
       for (int half = 0; half < 2; ++half) {
         merge_quad(folds[half], units_of_row[half]);

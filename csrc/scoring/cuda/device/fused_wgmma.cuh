@@ -83,7 +83,7 @@ __global__ void __launch_bounds__(kThreads, 1)
         }
       }
       if constexpr (kJob == Job::kFold) {
-        const std::int64_t segments = ceil_div(work.columns, kTileColumns);
+        const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
           merge_quad(rows[half].fold, rows[half].units);

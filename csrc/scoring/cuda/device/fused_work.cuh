@@ -1,9 +1,9 @@
 // What the fused kernels share: their arguments, how the work is cut, and a row's values.
 //
-// A unit of work is a block's rows x kTileColumns columns of the vocabulary, and leaves one partial
-// state a row: rows are split by the vocabulary alone, and finish_tiles merges the states. The sum
-// over H runs in steps of 16, in order, and is never split: so the logit of a target, made by the
-// same instructions from gathered rows of the weight (kDiagonal), has the bits of the sweep.
+// A unit of work is a block's rows x kFusedColumns columns of the vocabulary, and leaves one
+// partial state a row: rows are split by the vocabulary alone, and finish_tiles merges the states.
+// The sum over H runs in steps of 16, in order, and is never split: so the logit of a target, made
+// by the same instructions from gathered rows of the weight (kDiagonal), has the bits of the sweep.
 #pragma once
 
 #include "scoring/cuda/device/pair_register_fold.cuh"
@@ -35,9 +35,9 @@ struct Units {
 
   RLVR_HD Units(std::int64_t all_rows, std::int64_t columns, int rows)
       : groups(static_cast<int>(ceil_div(all_rows, rows))),
-        count(kJob == Job::kDiagonal ? groups
-                                     : groups * static_cast<int>(ceil_div(columns, kTileColumns))) {
-  }
+        count(kJob == Job::kDiagonal
+                  ? groups
+                  : groups * static_cast<int>(ceil_div(columns, kFusedColumns))) {}
 
   RLVR_HD int group(int unit) const { return unit % groups; }
   RLVR_HD int segment(int unit) const { return unit / groups; }
@@ -46,7 +46,7 @@ struct Units {
 RLVR_HD bool fits_counters(std::int64_t rows, std::int64_t columns, std::int64_t depth) {
   constexpr std::int64_t kMost = 1 << 30;
   return rows <= kMost && columns <= kMost && depth <= kMost &&
-         ceil_div(rows, 64) * ceil_div(columns, kTileColumns) <= kMost;
+         ceil_div(rows, 64) * ceil_div(columns, kFusedColumns) <= kMost;
 }
 
 // Tiles of kColumns columns that a unit of `rows` rows multiplies: of the diagonal the one that
@@ -62,9 +62,9 @@ struct TileRange {
       count = 1;
       return;
     }
-    begin = units.segment(unit) * static_cast<int>(kTileColumns);
+    begin = units.segment(unit) * static_cast<int>(kFusedColumns);
     const std::int64_t left = ceil_div(columns - begin, kColumns);
-    constexpr int kMost = static_cast<int>(kTileColumns / kColumns);
+    constexpr int kMost = static_cast<int>(kFusedColumns / kColumns);
     count = left < kMost ? static_cast<int>(left) : kMost;
   }
 };

@@ -91,7 +91,7 @@ void run_case(std::int64_t rows, std::int64_t columns, std::int64_t depth, Fused
   const Device device = {0, nullptr};
   std::vector<float> target_logits(rows, NAN);
   fused_target_logits(hidden.view(), gathered.view(), target_logits.data(), kernel, device);
-  const std::int64_t segments = (columns + kTileColumns - 1) / kTileColumns;
+  const std::int64_t segments = (columns + kFusedColumns - 1) / kFusedColumns;
   std::vector<PartialState> states(rows * segments);
   const RowOptions options = {nullptr, kTemperature, nullptr, 1.0f, 0.0f};
   fused_fold(hidden.view(), weight.view(), targets.data(), target_logits.data(), options,
