@@ -58,6 +58,24 @@ class Chunk {
     }
     return {raw_string_at(i), false};
   }
+  // Calls visit(i, string_at(i)) for i of [begin, end), deciding on the layout once.
+  template <typename Visit>
+  void for_strings(std::int64_t begin, std::int64_t end, const Visit& visit) const {
+    if (layout_ == Layout::kOffsets32 && validity_ == nullptr && !all_null_) {
+      const auto* offsets = static_cast<const std::int32_t*>(values_) + offset_;
+      for (std::int64_t i = begin; i < end; ++i) {
+        const auto length = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+        visit(i, Row{{data_ + offsets[i], length}, false});
+      }
+    } else {
+      for (std::int64_t i = begin; i < end; ++i) visit(i, string_at(i));
+    }
+  }
+  // Where the integers from i on lie side by side as they are, and none is null; else null.
+  const std::int64_t* plain_integers(std::int64_t i) const {
+    const bool plain = integer_ == 'l' && layout_ != Layout::kDictionary && validity_ == nullptr;
+    return plain && !all_null_ ? static_cast<const std::int64_t*>(values_) + offset_ + i : nullptr;
+  }
   // Callers check is_null first.
   std::int64_t integer_at(std::int64_t i) const {
     if (integer_ == 'l' && layout_ != Layout::kDictionary) {
@@ -99,10 +117,18 @@ class Column {
   // Calls visit(row, chunk, index in chunk) for rows of [begin, end), in order.
   template <typename Visit>
   void for_rows(std::int64_t begin, std::int64_t end, Visit&& visit) const {
+    for_chunks(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i, auto stop) {
+      for (; i < stop; ++i, ++row) visit(row, chunk, i);
+    });
+  }
+  // Calls visit(first row, chunk, begin in chunk, end in chunk) for the chunks of [begin, end).
+  template <typename Visit>
+  void for_chunks(std::int64_t begin, std::int64_t end, Visit&& visit) const {
     if (begin >= end) return;
     for (std::size_t c = chunk_of(begin); c < chunks_.size() && begin < end; ++c) {
       const std::int64_t stop = std::min(end, starts_[c] + chunks_[c].size());
-      for (; begin < stop; ++begin) visit(begin, chunks_[c], begin - starts_[c]);
+      if (begin < stop) visit(begin, chunks_[c], begin - starts_[c], stop - starts_[c]);
+      begin = std::max(begin, stop);
     }
   }
   Row string_at(std::int64_t row) const {

@@ -49,8 +49,7 @@ void ProblemCache::added() {
   used_ = 0;
 }
 
-std::uint32_t ProblemCache::code(std::int64_t id) {
-  if (last_code_ != kFree && id == last_id_) return last_code_;
+std::uint32_t ProblemCache::look_up(std::int64_t id) {
   const auto key = static_cast<std::uint64_t>(id);
   Entry& entry = find(key, key * hash_detail::kK0, [](const Entry&) { return true; });
   std::uint32_t code = entry.code;
@@ -59,7 +58,6 @@ std::uint32_t ProblemCache::code(std::int64_t id) {
     entry = {key, nullptr, 0, code};
     added();
   }
-  last_id_ = id, last_code_ = code;
   return code;
 }
 

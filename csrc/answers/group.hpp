@@ -62,10 +62,17 @@ class ProblemTable {
 class ProblemCache {
  public:
   explicit ProblemCache(ProblemTable& table) : table_(table), entries_(1024) {}
-  std::uint32_t code(std::int64_t id);
+  std::uint32_t code(std::int64_t id) {
+    if (last_code_ == kFree || id != last_id_) {
+      last_code_ = look_up(id);
+      last_id_ = id;
+    }
+    return last_code_;
+  }
   std::uint32_t code(std::string_view id);
 
  private:
+  std::uint32_t look_up(std::int64_t id);
   static constexpr std::size_t kMaxEntries = 1 << 16;
   static constexpr std::uint32_t kFree = 0xFFFFFFFF;
   struct Entry {

@@ -184,18 +184,34 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
         state.next_batch();
         std::vector<std::uint32_t>& codes = state.codes;
         codes.resize(end - begin);
-        problems.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
-          if (chunk.is_null(i)) null_problem(row);
-          codes[row - begin] = integers ? state.problems.code(chunk.integer_at(i))
-                                        : state.problems.code(chunk.string_at(i).text);
-        });
+        problems.for_chunks(
+            begin, end,
+            [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
+              std::uint32_t* code = codes.data() + (row - begin);
+              if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
+                for (std::int64_t k = 0; k < stop - i; ++k) code[k] = state.problems.code(ids[k]);
+                return;
+              }
+              for (; i < stop; ++i, ++row) {
+                if (chunk.is_null(i)) null_problem(row);
+                *code++ = integers ? state.problems.code(chunk.integer_at(i))
+                                   : state.problems.code(chunk.string_at(i).text);
+              }
+            });
+        if (plain) {
+          texts.for_chunks(
+              begin, end,
+              [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
+                const std::int64_t shift = row - i;
+                chunk.for_strings(i, stop, [&](std::int64_t at, const Row& text) {
+                  sink(at + shift, codes[at + shift - begin], text.null, text.text);
+                });
+              });
+          return;
+        }
         texts.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
           const Row text = chunk.string_at(i);
           const std::uint32_t problem = codes[row - begin];
-          if (plain) {
-            sink(row, problem, text.null, text.text);
-            return;
-          }
           Extraction found;
           if (!text.null) {
             found = options.policy ? extract(text.text, *options.policy, options.max_bytes)
