@@ -129,7 +129,12 @@ def importance_table(comparison: Comparison) -> Table:
         Column("value", "base, estimated", "number", "from RL’s completions; a lower bound"),
         Column("low", "low", "number", "95 % interval"),
         Column("high", "high", "number", "95 % interval"),
-        Column("pareto_k", "Pareto k", "decimal", "tail of the weights; above 0.7 not trusted"),
+        Column(
+            "pareto_k",
+            "Pareto k",
+            "decimal",
+            "tail of the weights; −∞: all alike, above 0.7: no trust",
+        ),
         Column("ess", "effective draws", "length", "correct draws the weights are worth"),
         Column("reason", "why not"),
     )

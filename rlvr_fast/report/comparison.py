@@ -373,6 +373,12 @@ def _notes(base: Side, rl: Side) -> list[str]:
                 f"{_count(ungraded, 'draw')} of the {side.name} run are not graded yet and are "
                 f"left out; `rlvr-fast grade {side.run.path}` adds them."
             )
+        if plain(side.run.info.sampling).get("temperature") == 0 and side.num_samples.max() > 1:
+            notes.append(
+                f"The {side.name} run was drawn at temperature 0: all samples of a problem are one "
+                "and the same, and count as one. What rests on their number (pass@k above 1, "
+                "intervals, tests) means nothing here."
+            )
         drawn = side.num_samples[side.num_samples > 0]
         if drawn.size and drawn.min() != drawn.max():
             notes.append(

@@ -377,3 +377,10 @@ def test_the_figure_marks_where_the_curves_cross(pair: tuple[Run, Run]) -> None:
             assert found is not None
             assert marked[group.name] == ([] if found.k is None else [found.k])
     assert any(marked.values())
+
+
+def test_greedy_draws_are_said_to_be_one(tmp_path: Path) -> None:
+    pair = write_pair(tmp_path, tasks={"logic": 1}, samples=8, sampling={"temperature": 0.0})
+    notes = compare_runs(*pair).notes
+    assert [note for note in notes if "temperature 0" in note] == list(notes)
+    assert len(notes) == 2
