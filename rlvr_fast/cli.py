@@ -370,7 +370,10 @@ def _print(table: Any, *, json: bool) -> None:
     if json:
         console.print_json({"caption": table.caption, "rows": table.rows})
         return
-    console.print_table(table.caption, [c.title for c in table.columns], table.cells())
+    kinds = [column.kind == "text" for column in table.columns]
+    heads = kinds.index(False) if False in kinds else 1
+    titles = [column.title for column in table.columns]
+    console.print_table(table.caption, titles, table.cells(), heads=heads)
 
 
 @app.command()

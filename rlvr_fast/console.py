@@ -73,18 +73,21 @@ def _finite(value: Any) -> Any:
     return value
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+def print_table(
+    title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, heads: int = 1
+) -> None:
     """A table whose first column is text and whose others are numbers (nan prints as a dash).
 
-    Where the terminal is too narrow for it, the columns go on in further tables below.
+    Where the terminal is too narrow for it, the columns go on in further tables below, the first
+    `heads` of them standing in all.
     """
     cells = [[_cell(value) for value in row] for row in rows]
-    for i, chosen in enumerate(_columns_that_fit(columns, cells, _out.width)):
+    for i, chosen in enumerate(_columns_that_fit(columns, cells, _out.width, heads)):
         table = Table(
             title=None if i else _shown(title, _out), title_justify="left", header_style="bold"
         )
         for at in chosen:
-            justify: Literal["left", "right"] = "right" if at else "left"
+            justify: Literal["left", "right"] = "right" if at >= heads else "left"
             table.add_column(_shown(columns[at], _out), justify=justify, no_wrap=at > 0)
         for row in cells:
             table.add_row(*(_shown(row[at], _out) for at in chosen))
@@ -92,20 +95,21 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
 
 
 def _columns_that_fit(
-    columns: Sequence[str], cells: Sequence[Sequence[str]], width: int
+    columns: Sequence[str], cells: Sequence[Sequence[str]], width: int, heads: int
 ) -> list[list[int]]:
-    """Which columns stand in which table: the first in all, the others in order, once each."""
+    """Which columns stand in which table: the heads in all, the others in order, once each."""
     wide = [
         max(cell_len(text) for text in (column, *(row[at] for row in cells))) + 3
         for at, column in enumerate(columns)
     ]
-    first = min(wide[0], width // 3) if wide else 0
-    parts: list[list[int]] = [[0]] if wide else []
-    used = first + 1
-    for at in range(1, len(wide)):
-        if used + wide[at] > width and len(parts[-1]) > 1:
-            parts.append([0])
-            used = first + 1
+    first = [*range(min(heads, len(columns)))]
+    # the very first may be broken over lines
+    taken = 1 + sum(min(wide[at], width // 3) if at == 0 else wide[at] for at in first)
+    parts, used = [[*first]], taken
+    for at in range(len(first), len(wide)):
+        if used + wide[at] > width and len(parts[-1]) > len(first):
+            parts.append([*first])
+            used = taken
         parts[-1].append(at)
         used += wide[at]
     return parts

@@ -168,7 +168,7 @@ def examine_installation() -> dict[str, str]:
         facts["core"] = "built"
         facts["CPU kernels"] = _core.instruction_sets()[0]
         facts["CUDA kernels"] = _cuda()
-    except ImportError as error:
+    except (ImportError, AttributeError) as error:  # the stubs alone import as an empty package
         facts["core"] = f"not built ({error})"
     for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
         facts[package] = _version(package)

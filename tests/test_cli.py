@@ -174,3 +174,17 @@ def test_no_column_is_squeezed_away(width: int) -> None:
         assert run.stdout.count(f" {number} ") == 2
     assert run.stdout.count("title") == 1
     assert run.stdout.count("column 0") == (1 if width == 300 else run.stdout.count("┏"))
+
+
+def test_what_names_a_row_stands_in_every_part_of_its_table() -> None:
+    columns = ["model", "region", *(f"number {i}" for i in range(9))]
+    rows = [[m, r, *range(9)] for m in ("base", "rl") for r in ("kept", "lost")]
+    code = f"from rlvr_fast import console\nconsole.print_table('t', {columns}, {rows}, heads=2)"
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True,
+        env={**os.environ, "COLUMNS": "60"},
+    )  # fmt: skip
+    parts = run.stdout.count("┏")
+    assert parts > 1
+    assert run.stdout.count("region") == parts
+    assert run.stdout.count("lost") == 2 * parts

@@ -90,7 +90,7 @@ def evidence_table(comparison: Comparison) -> Table:
     )
     return Table(
         "evidence",
-        "How much of the shift is more than luck (problem level, reached = at least one correct "
+        "Problem level: how much of the shift is more than luck (reached = at least one correct "
         "draw). Intervals are for the population of such problems.",
         columns,
         rows,
@@ -126,8 +126,8 @@ def bounds_table(comparison: Comparison) -> Table:
         columns += [Column(f"{name}_most", "most", kind)]
     return Table(
         "bounds",
-        "The shift if every draw without a verdict had been right or wrong, whichever moves a "
-        "number most (rule “seen once”).",
+        "Problem level: the shift if every draw without a verdict had been right or wrong, "
+        "whichever moves a number most (rule “seen once”).",
         tuple(columns),
         rows,
     )
@@ -211,7 +211,9 @@ def unseen_table(comparison: Comparison) -> Table:
             "Good–Turing: mean chance that one more draw is a correct answer not seen before",
         ),
     )
-    return Table("unseen", "Distinct correct answers, seen and unseen.", columns, rows)
+    return Table(
+        "unseen", "Answer level: distinct correct answers, seen and unseen.", columns, rows
+    )
 
 
 def plan_table(comparison: Comparison, limit: int | None = None) -> Table:
@@ -277,7 +279,7 @@ def reweighting_table(comparison: Comparison) -> Table:
     )
     return Table(
         "reweighting",
-        "How much of RL is base reweighted by correctness (exponential tilt, answer level).",
+        "Answer level: how much of RL is base reweighted by correctness (exponential tilt).",
         columns,
         rows,
     )

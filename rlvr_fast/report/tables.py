@@ -67,7 +67,7 @@ def support_table(comparison: Comparison, rule: str) -> Table:
     ]
     return Table(
         f"support_{rule}",
-        f"Support of problems ({rule_text(rule, comparison.zeta)}).",
+        f"Problem level: support of problems ({rule_text(rule, comparison.zeta)}).",
         GROUP + SHIFT,
         rows,
     )
@@ -89,7 +89,7 @@ def answer_table(comparison: Comparison, rule: str) -> Table:
     )
     return Table(
         f"answers_{rule}",
-        f"Support of distinct correct answers ({rule_text(rule, comparison.zeta)}).",
+        f"Answer level: support of distinct correct answers ({rule_text(rule, comparison.zeta)}).",
         columns,
         rows,
     )
@@ -133,7 +133,7 @@ def pass_table(comparison: Comparison) -> Table:
     )
     return Table(
         "pass_at_k",
-        "Mean pass@k (unbiased) of both models, 95 % intervals over problems.",
+        "Problem level: mean pass@k (unbiased) of both models, 95 % intervals over problems.",
         columns,
         rows,
     )
@@ -167,7 +167,7 @@ def shift_at_k_table(comparison: Comparison) -> Table:
     )
     return Table(
         "support_at_k",
-        'Expected support of problems had only k samples been drawn (rule "seen").',
+        'Problem level: expected support had only k samples been drawn (rule "seen").',
         columns,
         rows,
     )
@@ -267,7 +267,9 @@ def perplexity_table(comparison: Comparison) -> Table:
         Column("median", "median", "decimal"),
         Column("upper", "upper quartile", "decimal"),
     )
-    return Table("perplexity", "Perplexity of completions (quartiles).", columns, rows)
+    return Table(
+        "perplexity", "Completion level: perplexity (quartiles over completions).", columns, rows
+    )
 
 
 def completion_table(comparison: Comparison) -> Table:
