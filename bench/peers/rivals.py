@@ -99,17 +99,24 @@ def _ours(path: str) -> Callable[[Inputs], Work]:
     return build
 
 
-def _our_divergence(inputs: Inputs) -> Work:
-    from rlvr_fast import linear_divergence
+def _our_divergence(path: str) -> Callable[[Inputs], Work]:
+    def build(inputs: Inputs) -> Work:
+        from rlvr_fast import linear_divergence
+        from rlvr_fast.scoring.cuda_fused import fused_divergence_fits
 
-    hidden, weight, targets, other_hidden, other_weight = inputs
+        hidden, weight, targets, *other = inputs
+        if path == "fused" and not (
+            hidden.is_cuda and fused_divergence_fits(hidden, weight, *other)
+        ):
+            raise RuntimeError("the fused divergence does not take this GPU, type or shape")
 
-    def work() -> dict[str, torch.Tensor]:
-        os.environ["RLVR_LINEAR_PATH"] = "portable"
-        found = linear_divergence(hidden, weight, other_hidden, other_weight, targets=targets)
-        return found._asdict()
+        def work() -> dict[str, torch.Tensor]:
+            os.environ["RLVR_LINEAR_PATH"] = path
+            return linear_divergence(hidden, weight, *other, targets=targets)._asdict()
 
-    return work
+        return work
+
+    return build
 
 
 # --- Liger
@@ -306,8 +313,12 @@ RIVALS: tuple[Rival, ...] = (
     Rival("rlvr_fast portable", EVERYTHING, "rlvr-fast", ("rlvr_fast",),
           "linear_token_stats, RLVR_LINEAR_PATH=portable", _ours("portable"), ours=True,
           graph=True),
-    Rival("rlvr_fast portable", DIVERGENCE, "rlvr-fast", ("rlvr_fast",), "linear_divergence",
-          _our_divergence, job="divergence", ours=True, graph=True),
+    Rival("rlvr_fast fused", DIVERGENCE, "rlvr-fast", ("rlvr_fast",),
+          "linear_divergence, RLVR_LINEAR_PATH=fused", _our_divergence("fused"),
+          job="divergence", ours=True, graph=True),
+    Rival("rlvr_fast portable", DIVERGENCE, "rlvr-fast", ("rlvr_fast",),
+          "linear_divergence, RLVR_LINEAR_PATH=portable", _our_divergence("portable"),
+          job="divergence", ours=True, graph=True),
     Rival("Liger CuTe-DSL", LOGPROB, "liger-kernel", ("liger_kernel", "cutlass"),
           "LigerFusedScaledCrossEntropySM90Function", _liger_cute(False),
           rounds_logits=True),

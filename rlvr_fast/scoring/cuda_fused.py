@@ -43,8 +43,11 @@ def linear_path() -> str:
     return path
 
 
-def fused_kernel(device: torch.device, rows: int) -> str | None:
-    """The fused kernel for this GPU: wgmma on Hopper, mma on any other from sm_80 on."""
+def fused_kernel(device: torch.device, rows: int = BLOCK_ROWS + 1) -> str | None:
+    """The fused kernel for this GPU: wgmma on Hopper, mma on any other from sm_80 on.
+
+    rows: of hidden states; without it, the kernel for many. None where there is no such kernel.
+    """
     # Of a pair of blocks the second one would have no rows.
     few = tuple(name for name in KERNELS if name != "wgmma_pairs") if rows <= BLOCK_ROWS else ()
     index = device.index or 0
