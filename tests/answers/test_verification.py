@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from rlvr_fast.answers import extract_answers, verify_answers
+from rlvr_fast.answers import (
+    compare_canonical,
+    extract_answers,
+    normalize_answers,
+    verify_answers,
+)
+from rlvr_fast.answers.workers import Pair, verify_pairs
 from rlvr_fast.errors import InvalidInputError
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))
@@ -111,3 +117,62 @@ def test_an_answer_that_is_a_program_is_never_run(tmp_path, gold):
     assert "correct" not in verdicts
     assert set(verdicts) <= {"incorrect", "unparsed", "timeout", "error"}
     assert not mark.exists()
+
+
+def real_pairs():
+    """(gold, answer): each benchmark's golds against themselves and the next, and the rollouts."""
+    from rlvr_fast.tasks import load_task
+
+    pairs = []
+    for path in sorted((SHARED / "benchmarks").glob("*.jsonl")):
+        options = "?answer=solution" if path.stem == "minerva_math" else ""
+        golds = [problem.gold for problem in load_task(f"math:{path}{options}").problems()]
+        pairs += zip(golds, golds, strict=True)
+        pairs += zip(golds, golds[1:] + golds[:1], strict=True)
+    rows = [json.loads(line) for line in ROLLOUTS.read_text("utf-8").splitlines()]
+    answers, _ = extract_answers([text for row in rows for text in row["code"]])
+    pairs += zip([row["gt"] for row in rows for _ in row["code"]], answers, strict=True)
+    return list(dict.fromkeys(pairs))
+
+
+def compared(pairs):
+    golds, answers = zip(*pairs, strict=True)
+    return compare_canonical(normalize_answers(golds), normalize_answers(answers))
+
+
+needs_shared = pytest.mark.skipif(
+    not ROLLOUTS.exists() or not (SHARED / "benchmarks").is_dir(),
+    reason=f"no benchmarks and rollouts in {SHARED} (set RLVR_SHARED)",
+)
+
+
+@needs_shared
+def test_most_real_pairs_are_decided_without_math_verify():
+    pairs = real_pairs()
+    assert len(pairs) > 3500
+    decided = sum(comparison != "unknown" for comparison in compared(pairs))
+    assert decided >= 0.9 * len(pairs)
+
+
+@needs_shared
+@pytest.mark.slow
+def test_what_canonical_forms_decide_on_real_pairs_is_math_verifys_verdict():
+    pairs = [
+        (pair, comparison)
+        for pair, comparison in zip(real_pairs(), compared(real_pairs()), strict=True)
+        if comparison != "unknown"
+    ]
+    verdicts = {}
+    verify_pairs(
+        [
+            Pair("math:golds", str(place), gold, {}, answer)
+            for place, ((gold, answer), _) in enumerate(pairs)
+        ],
+        lambda place, outcome: verdicts.__setitem__(place, outcome.verdict),
+    )
+    unlike = [
+        (*pair, comparison, verdicts[place])
+        for place, (pair, comparison) in enumerate(pairs)
+        if (comparison == "equal") != (verdicts[place] == "correct")
+    ]
+    assert unlike == []
