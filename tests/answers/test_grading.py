@@ -245,6 +245,35 @@ def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
     assert grade_run(other, workers=1).equals(run.read_table("grades.parquet"))
 
 
+def test_kill_9_in_mid_extraction_loses_and_repeats_nothing(tmp_path):
+    spec = math_file(tmp_path, ["1", "2"])
+    runs = [make_run(tmp_path / name, [spec])[0] for name in ("killed", "whole")]
+    for run in runs:
+        for part in range(8):
+            texts = [boxed(f"{(part * 50 + n) % 37}/7") for n in range(50)]
+            add_samples(run, {"sums/0": texts, "sums/1": texts}, first=part * 50)
+    killed, whole = runs
+    one_part_a_batch = KILLED.replace(
+        "def tell", "from rlvr_fast.answers import run_extraction\n"
+        "run_extraction.BATCH_BYTES = 1\ndef tell",
+    )  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", one_part_a_batch, str(killed.path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    for line in process.stdout:
+        if line.startswith("extract") and int(line.split()[1]) >= 300:
+            os.kill(process.pid, signal.SIGKILL)
+            break
+    process.wait()
+    done = int(killed.num_samples("answers").sum())
+    assert 300 <= done < 800
+    assert grade_run(Run.open(killed.path)).equals(grade_run(whole))
+    assert int(killed.num_samples("answers").sum()) == 800
+
+
 @pytest.mark.slow
 def test_workers_die_with_their_parent(tmp_path):
     run, _ = make_run(tmp_path / "run", [COUNTDOWN])
