@@ -243,6 +243,10 @@ def compare(
     rule: Rule = "seen",
     zeta: Zeta = 0.05,
     allow: Allow = None,
+    k: Annotated[
+        list[int] | None,
+        typer.Option(min=1, help="A further k for pass@k, besides powers of two; repeatable."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -251,7 +255,14 @@ def compare(
 
     with console.progress_bars(quiet=quiet or json) as progress:
         comparison, page = study.compare(
-            base, rl, out=out, rule=rule, zeta=zeta, allow=allow or (), progress=progress
+            base,
+            rl,
+            out=out,
+            rule=rule,
+            zeta=zeta,
+            allow=allow or (),
+            ks=k or (),
+            progress=progress,
         )
     _show(comparison, page, json=json)
 

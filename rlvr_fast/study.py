@@ -251,12 +251,13 @@ def compare(
     rule: str = "seen",
     zeta: float = 0.05,
     allow: Sequence[str] = (),
+    ks: Sequence[int] = (),
     progress: Progress | None = None,
 ) -> tuple[Comparison, Path]:
     """Compares two graded runs and writes the report; returns it and the path of its page."""
     from rlvr_fast.report import write_report
 
-    comparison = _compared(base, rl, rule=rule, zeta=zeta, allow=allow, progress=progress)
+    comparison = _compared(base, rl, rule=rule, zeta=zeta, allow=allow, ks=ks, progress=progress)
     return comparison, write_report(comparison, out, progress=progress)
 
 

@@ -16,7 +16,7 @@ from rlvr_fast.metrics import (
     perplexity,
 )
 from rlvr_fast.report.comparison import Comparison, Group, plain
-from rlvr_fast.report.sides import CompletionScores, FloatArray, IntArray, Side, sample_ks
+from rlvr_fast.report.sides import CompletionScores, FloatArray, IntArray, Side
 
 __all__ = [
     "CompletionSupport",
@@ -39,8 +39,12 @@ __all__ = [
 
 
 def curve_ks(comparison: Comparison) -> list[int]:
-    """The k of every curve: powers of two, and the number of samples itself."""
-    return sample_ks(comparison.base, comparison.rl)
+    """The k of every curve: powers of two, the number of samples, and those asked for.
+
+    Without those at which pass@k is undefined, which are the last of `comparison.ks`.
+    """
+    fewest = np.minimum(comparison.base.num_samples, comparison.rl.num_samples)
+    return [k for k in comparison.ks if k <= fewest.max(initial=0)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,7 +83,8 @@ class Comparison:
 
     ``shifts`` holds the labels of all problems under both rules, ``rule`` names the one that heads
     the tables. ``evidence[i]`` and ``reweighting[i]`` are those of ``groups[i]``, ``tests``,
-    ``tilt`` and ``distances`` hold one entry a problem. ``notes`` are sentences a reader of any
+    ``tilt`` and ``distances`` hold one entry a problem, the curves of ``evidence`` one for each of
+    ``ks``. ``notes`` are sentences a reader of any
     number here has to know.
     """
 
@@ -99,6 +100,7 @@ class Comparison:
     evidence: tuple[GroupEvidence, ...]
     beyond: Beyond
     reweighting: tuple[Reweighting, ...]
+    ks: tuple[int, ...]
     tilt: TiltFit
     distances: TiltDistance
     allowed: dict[str, str]
@@ -212,6 +214,7 @@ def compare_runs(
     rule: str = "seen",
     zeta: float = 0.05,
     allow: Collection[str] = (),
+    ks: Collection[int] = (),
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare a graded run of the base model with a graded run of the RL model.
@@ -224,6 +227,8 @@ def compare_runs(
     allow : names among "problems", "tasks", "template", "sampling", "extraction", "verifiers" in
         which the runs may differ all the same; with "problems" the comparison is over those
         that both have
+    ks : further k at which to give pass@k, besides the powers of two and the number of samples; nan
+        where it exceeds the samples of every problem, and a note says so
     progress : called as progress("compare", steps done, steps in all)
 
     Every problem keeps the number of samples it really has in each run.
@@ -251,7 +256,8 @@ def compare_runs(
         name: support_shift(*counts, rule=name, zeta=zeta) for name in RULES
     }
     tests = problem_tests(left, right)
-    ks = sample_ks(left, right)
+    depths = sample_ks(left, right)
+    at = sorted({*depths, *_asked(ks)})
     distances = answer_distances(left, right)
     step()
     answers = _answer_support(left, right, zeta)
@@ -260,7 +266,7 @@ def compare_runs(
     for group in groups:
         rows = group.members
         seen = shifts["seen"].subset(rows)
-        evidence.append(gather_evidence(left, right, rows, seen, tests, ks, zeta))
+        evidence.append(gather_evidence(left, right, rows, seen, tests, at, depths, zeta))
         step()
     beyond = gather_beyond(left, right, zeta)
     step()
@@ -277,10 +283,11 @@ def compare_runs(
         evidence=tuple(evidence),
         beyond=beyond,
         reweighting=tuple(reweighting_of_group(left, right, g.members, distances) for g in groups),
+        ks=tuple(at),
         tilt=fit_tilt(*counts),
         distances=distances,
         allowed=found,
-        notes=tuple(_notes(left, right)),
+        notes=(*_notes(left, right), *_undefined(at, left, right)),
     )
 
 
@@ -356,6 +363,24 @@ def _answer_support(base: Side, rl: Side, zeta: float) -> AnswerSupport:
         rl_count=in_rl,
         shifts={name: support_shift(*counts, rule=name, zeta=zeta) for name in RULES},
     )
+
+
+def _asked(ks: Collection[int]) -> list[int]:
+    for k in ks:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise InvalidInputError(f"ks must be whole numbers of at least 1, got {k!r}")
+    return [int(k) for k in ks]
+
+
+def _undefined(ks: list[int], base: Side, rl: Side) -> list[str]:
+    most = int(np.minimum(base.num_samples, rl.num_samples).max(initial=0))
+    beyond = [f"{k:,}" for k in ks if k > most]
+    if not beyond or not most:
+        return []
+    return [
+        f"pass@k is not defined at k = {', '.join(beyond)}: no problem has more than {most:,} "
+        "samples of both models."
+    ]
 
 
 def _notes(base: Side, rl: Side) -> list[str]:

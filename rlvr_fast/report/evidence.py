@@ -81,16 +81,20 @@ def gather_evidence(
     shift: SupportShift,
     tests: FisherTests,
     ks: list[int],
+    depths: list[int],
     zeta: float,
 ) -> GroupEvidence:
-    """The evidence on the problems `rows`; `shift` is theirs under the rule "seen"."""
+    """The evidence on the problems `rows`; `shift` is theirs under the rule "seen".
+
+    Curves are taken at `ks`; they cross, if they do, up to the last of `depths`.
+    """
     bn, bc, rn, rc = (
         a[rows] for a in (base.num_samples, base.num_correct, rl.num_samples, rl.num_correct)
     )
     drawn = bool(np.any((bn > 0) & (rn > 0)))
     found = tests.discovery[rows]
     direction = tests.direction[rows]
-    at = ks or [1]
+    at, depth = ks or [1], depths[-1] if depths else 1
     # the threshold of `support_shift`: what both were sampled deeply enough to show
     epsilon = -math.log(zeta) / np.maximum(np.minimum(bn, rn), 1)
     states = [
@@ -111,8 +115,8 @@ def gather_evidence(
         base_curve=pass_at_k_interval(bn, bc, at, level=LEVEL),
         rl_curve=pass_at_k_interval(rn, rc, at, level=LEVEL),
         difference=pass_at_k_difference(bn, bc, rn, rc, at, level=LEVEL),
-        crossover=crossover(bn, bc, rn, rc, max_k=at[-1], level=LEVEL)
-        if at[-1] > 1 and np.any(np.minimum(bn, rn) >= at[-1])
+        crossover=crossover(bn, bc, rn, rc, max_k=depth, level=LEVEL)
+        if depth > 1 and np.any(np.minimum(bn, rn) >= depth)
         else None,
     )
 

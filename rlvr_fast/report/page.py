@@ -248,8 +248,8 @@ def _group_view(c: Comparison, index: int, group: Group) -> dict[str, Any]:
             curves,
             name=group.name,
             bands={
-                "base": (evidence.base_curve.low, evidence.base_curve.high),
-                "rl": (evidence.rl_curve.low, evidence.rl_curve.high),
+                name: (curve.low[: curves.ks.size], curve.high[: curves.ks.size])
+                for name, curve in (("base", evidence.base_curve), ("rl", evidence.rl_curve))
             }
             if curves.ks.size
             else None,

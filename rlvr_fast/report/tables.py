@@ -99,7 +99,7 @@ def pass_table(comparison: Comparison) -> Table:
     """pass@k of both models, one row per group and k."""
     rows = []
     for group, evidence in zip(comparison.groups, comparison.evidence, strict=True):
-        curves = analysis.pass_curves(comparison, group)
+        curves = analysis.pass_curves(comparison, group, list(comparison.ks))
         for i, k in enumerate(curves.ks):
             rows.append(
                 {

@@ -6,6 +6,7 @@ import collections
 import csv
 import json
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -384,3 +385,29 @@ def test_greedy_draws_are_said_to_be_one(tmp_path: Path) -> None:
     notes = compare_runs(*pair).notes
     assert [note for note in notes if "temperature 0" in note] == list(notes)
     assert len(notes) == 2
+
+
+def test_pass_at_any_k(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    n = int(compare_runs(*pair).base.num_samples.max())
+    comparison = compare_runs(*pair, ks=[3, 10, n + 5])
+    rows = {r["k"]: r for r in table_rows(comparison, "pass_at_k") if r["kind"] == "overall"}
+    for k in (3, 10):
+        measured = metrics.pass_at_k(comparison.rl.num_samples, comparison.rl.num_correct, k)
+        assert rows[k]["rl"] == pytest.approx(np.mean(measured))
+        assert rows[k]["rl_low"] < rows[k]["rl"] < rows[k]["rl_high"]
+    assert math.isnan(rows[n + 5]["rl"])
+    assert rows[n + 5]["problems"] == 0
+    assert f"not defined at k = {n + 5}" in comparison.notes[-1]
+    assert comparison.evidence[0].crossover == compare_runs(*pair).evidence[0].crossover
+    page = write_report(comparison, tmp_path).read_text("utf-8")
+    assert f"not defined at k = {n + 5}" in page
+    assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.S).lower().split()
+    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
+    assert 10 in data["groups"][0]["ks"]
+    assert n + 5 not in data["groups"][0]["ks"]
+    with pytest.raises(InvalidInputError, match="ks"):
+        compare_runs(*pair, ks=[0])
+
+
+def table_rows(comparison: Comparison, name: str) -> list[dict]:
+    return next(t.rows for t in all_tables(comparison) if t.name == name)
