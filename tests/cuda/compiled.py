@@ -22,10 +22,11 @@ FLAGS = [
     "-std=c++20", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
     "-Werror", "-Wno-psabi",
 ]  # fmt: skip
-# What runs on the machine whole, launches included.
+# What runs on the machine, launches included.
+KERNELS = sorted(CUDA.glob("*.cu"))
 FUSED_KERNELS = sorted(CUDA.glob("linear_fused*.cu"))
 # A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
-ON_MACHINE = ["-DRLVR_HOST_MACHINE"]
+ON_MACHINE = ["-DRLVR_HOST_MACHINE", "-Wno-unknown-pragmas"]
 MACHINE_INCLUDES = [TESTS, TESTS / "machine/toolkit"]
 
 

@@ -1,25 +1,21 @@
-"""The CUDA path where there is no GPU: kernels emulated (emulation.cpp), or run on the machine."""
+"""The CUDA path where there is no GPU: its kernels run on the machine of tests/cuda/machine."""
 
 from __future__ import annotations
 
 import importlib.util
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
-from compiled import FUSED_KERNELS, ROOT, TESTS, linked, machine_sources
-
-
-def build_emulation() -> Path:
-    """The module, compiled once for each state of its sources."""
-    sources = [TESTS / "emulation.cpp", ROOT / "csrc/python/bind_cuda.cpp", *machine_sources()]
-    return linked("rlvr_fast_emulation", sources, kernels=FUSED_KERNELS, module=True)
+from compiled import KERNELS, ROOT, TESTS, linked, machine_sources
 
 
 @pytest.fixture(scope="session")
 def emulation() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("rlvr_fast_emulation", build_emulation())
+    """What stands for rlvr_fast._core, with its kernels on the machine (machine_module.cpp)."""
+    sources = [TESTS / "machine_module.cpp", ROOT / "csrc/python/bind_cuda.cpp", *machine_sources()]
+    path = linked("rlvr_fast_machine", sources, kernels=KERNELS, module=True)
+    spec = importlib.util.spec_from_file_location("rlvr_fast_machine", path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
@@ -60,7 +56,7 @@ class Kernels:
 
 @pytest.fixture(params=["emulated", pytest.param("gpu", marks=pytest.mark.gpu)])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The CUDA path: on a GPU where one is, and on the CPU through the emulation."""
+    """The CUDA path: on a GPU where one is, and on the CPU on the machine."""
     import torch
 
     from rlvr_fast.scoring import cuda
@@ -75,7 +71,7 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def emulated(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The CUDA path through the emulation, whatever is here."""
+    """The CUDA path on the machine, whatever is here."""
     return emulate(emulation, monkeypatch)
 
 
@@ -85,6 +81,7 @@ def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     from rlvr_fast import _core
     from rlvr_fast.scoring import cuda, cuda_kernels, cuda_products
 
+    emulation.configure_machine(2, 3)
     monkeypatch.setattr(_core, "cuda", emulation.cuda)
     monkeypatch.setattr(cuda_kernels, "_index_and_stream", lambda device: (0, 0))
 

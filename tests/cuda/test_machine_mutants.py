@@ -37,7 +37,7 @@ HOPPER = {
     ),
     "a wrong advance along k": Mutant("a + 2 * k, b + 2 * k", "a + k, b + k", "wrong"),
     "the second warpgroup multiplies the first one's rows": Mutant(
-        "tile_descriptor(stage.a + block_row * kDepth)", "tile_descriptor(stage.a)", "wrong"
+        "stage.a + block_row * kDepth", "stage.a + 0 * block_row", "wrong"
     ),
     "the producer waits for the wrong phase": Mutant(
         "&ring.empty[place.stage], place.parity ^ 1", "&ring.empty[place.stage], place.parity",
@@ -100,7 +100,7 @@ HOPPER = {
 AMPERE = {
     "nobody waits for the other warps": Mutant(
         "copy_wait<kStages - 2>();\n        __syncthreads();", "copy_wait<kStages - 2>();",
-        "reads what a copy still writes", "mma",
+        "wrong|reads what a copy still writes", "mma",
     ),
     "a stage is multiplied before it is there": Mutant(
         "copy_wait<kStages - 2>", "copy_wait<kStages - 1>", "reads what a copy still writes", "mma"

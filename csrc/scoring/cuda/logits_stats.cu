@@ -156,8 +156,7 @@ __global__ void __launch_bounds__(kNucleusThreads)
                  Temperatures temperatures, LogitTransform transform,
                  const RowScale* __restrict__ scales, const float* __restrict__ target_logits,
                  double top_p, const float* __restrict__ logprobs, NucleusOutputs out) {
-  extern __shared__ __align__(16) unsigned char shared_bytes[];
-  NucleusShared& shared = *reinterpret_cast<NucleusShared*>(shared_bytes);
+  NucleusShared& shared = *reinterpret_cast<NucleusShared*>(dynamic_shared());
   const std::int64_t local_row = blockIdx.x;
   const std::int64_t row = first_row + local_row;
   const std::int64_t target = targets[row];

@@ -21,25 +21,31 @@ namespace {
 struct Offer {
   unsigned char* value;
   std::size_t bytes;
-  int mask;
+  int source;
+  int argument;
   unsigned char received[8];
 };
 
+void exchange(const std::vector<void*>& lanes) {
+  const auto offer = [&](int lane) -> Offer& { return *static_cast<Offer*>(lanes[lane]); };
+  for (int lane = 0; lane < kWarpThreads; ++lane) {
+    Offer& to = offer(lane);
+    if (to.source < 0 || to.source >= kWarpThreads || to.bytes != offer(0).bytes ||
+        to.argument != offer(0).argument) {
+      fault("lanes that shuffle differently, or from outside the warp");
+    }
+    std::memcpy(to.received, offer(to.source).value, to.bytes);
+  }
+}
+
 }  // namespace
 
-void exchange(void* value, std::size_t bytes, int mask) {
+int lane() { return self().lane; }
+
+void shuffle(const char* what, void* value, std::size_t bytes, int source, int argument) {
   Thread& thread = self();
-  Offer mine = {static_cast<unsigned char*>(value), bytes, mask, {}};
-  thread.warp->lanes.meet("__shfl_xor_sync", thread.lane, &mine,
-                          [](const std::vector<void*>& lanes) {
-                            for (int lane = 0; lane < kWarpThreads; ++lane) {
-                              auto& to = *static_cast<Offer*>(lanes[lane]);
-                              const auto& from = *static_cast<const Offer*>(lanes[lane ^ to.mask]);
-                              if (from.bytes != to.bytes || from.mask != to.mask)
-                                fault("lanes that shuffle differently");
-                              std::memcpy(to.received, from.value, to.bytes);
-                            }
-                          });
+  Offer mine = {static_cast<unsigned char*>(value), bytes, source, argument, {}};
+  thread.warp->lanes.meet(what, thread.lane, &mine, exchange);
   std::memcpy(value, mine.received, bytes);
 }
 

@@ -165,7 +165,7 @@ void Cluster::preempt(Thread& thread) {
   thread.fiber.switch_to(scheduler_);
 }
 
-// One turn of one agent; false where none can go.
+// A turn of one agent, of a warp's threads as many as the schedule lets; false where none can go.
 bool Cluster::step() {
   ready_agents_.clear();
   for (const Warp* warp : warps_) {
@@ -181,15 +181,17 @@ bool Cluster::step() {
     return true;
   }
   std::vector<Thread*>& ready = warps_[agent]->ready;
-  std::swap(ready[schedule_.below(ready.size())], ready.back());
-  Thread& thread = *ready.back();
-  ready.pop_back();
-  if (thread.wait != nullptr && !thread.wait->over()) {
-    thread.wait->queue().add(thread);
-    return true;
-  }
-  thread.wait = nullptr;
-  resume(thread);
+  do {
+    std::swap(ready[schedule_.below(ready.size())], ready.back());
+    Thread& thread = *ready.back();
+    ready.pop_back();
+    if (thread.wait != nullptr && !thread.wait->over()) {
+      thread.wait->queue().add(thread);
+    } else {
+      thread.wait = nullptr;
+      resume(thread);
+    }
+  } while (!ready.empty() && !schedule_.preempts());
   return true;
 }
 

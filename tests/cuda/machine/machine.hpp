@@ -131,7 +131,7 @@ Thread& self();
 
 // How launches run from now on.
 struct Configuration {
-  std::uint64_t seed = 0;
+  std::uint64_t seed = 2;
   int processors = 3;  // what the device says it has: few, so that blocks take several units
 };
 Configuration& configuration();

@@ -39,8 +39,7 @@ struct MatrixDescriptor {
 };
 
 inline constexpr int kProductRows = 64;
-inline constexpr int kProductColumns =
-    256;  // at most; a product of n has n / 2 accumulators a thread
+inline constexpr int kProductColumns = 256;  // at most; of n, a thread has n / 2 accumulators
 inline constexpr int kProductDepth = 16;
 
 class Warpgroup {

@@ -1,5 +1,5 @@
 // Reductions of a block in one fixed order: a butterfly over the lanes of each warp, then the warps
-// from first to last. tests/cuda/emulation.cpp does the same with arrays.
+// from first to last.
 #pragma once
 
 #include "scoring/cuda/device/pair_register_fold.cuh"

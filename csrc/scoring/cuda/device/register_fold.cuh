@@ -1,5 +1,5 @@
 // The fold of an accumulator tile that lies in registers, and where its elements are: the epilogue
-// of the fused products. Runs on the host too (tests/cuda/emulation.cpp).
+// of the fused products.
 //
 // A warp holds 16 rows of a tile, a thread two of them and a quarter of their columns: PTX ISA,
 // "wgmma.mma_async", register fragment D of .m64nNk16, and "mma.m16n8k16", fragment C, are alike.

@@ -14,7 +14,7 @@ namespace rlvr::cuda {
 
 // The shared memory that a launch asks for.
 __device__ __forceinline__ unsigned char* dynamic_shared() {
-  extern __shared__ unsigned char bytes[];
+  extern __shared__ __align__(16) unsigned char bytes[];
   return bytes;
 }
 

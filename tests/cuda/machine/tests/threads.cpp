@@ -75,7 +75,20 @@ TEST(a_shuffle_gives_the_other_lane_s_value) {
     for (const int mask : {1, 2, 16}) {
       CHECK(__shfl_xor_sync(0xffffffffu, 3 * lane, mask) == 3 * (lane ^ mask));
       CHECK(__shfl_xor_sync(0xffffffffu, 0.5 * lane, mask) == 0.5 * (lane ^ mask));
+      CHECK(__shfl_up_sync(0xffffffffu, 3 * lane, mask) == 3 * (lane < mask ? lane : lane - mask));
     }
+  });
+}
+
+TEST(atomics_count_every_thread) {
+  with_all_seeds(kBlock, [] {
+    auto* counts = reinterpret_cast<int*>(rlvr::cuda::dynamic_shared());
+    if (threadIdx.x == 0) counts[0] = 0, counts[1] = 1000;
+    __syncthreads();
+    atomicAdd(&counts[0], 2);
+    atomicMin(&counts[1], 500 - static_cast<int>(threadIdx.x));
+    __syncthreads();
+    CHECK(counts[0] == 256 && counts[1] == 500 - 127);
   });
 }
 
