@@ -26,9 +26,10 @@ ALLOWED = {
     "answers": {"errors", "progress", "tasks", "store", "_core"},
     "scoring": {"errors", "progress", "models", "products", "store", "_core"},
     "report": {"errors", "progress", "tasks", "store", "metrics"},
+    "study_config": {"errors", "sampling", "demo_models"},
     "study": {
-        "errors", "progress", "models", "tasks", "store", "metrics", "sampling", "answers",
-        "scoring", "report", "demo_models",
+        "errors", "study_config", "progress", "models", "tasks", "store", "metrics", "sampling",
+        "answers", "scoring", "report", "demo_models",
     },
     "console": {"errors", "progress"},
     "doctor": {"errors", "store", "answers", "_core"},

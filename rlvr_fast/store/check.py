@@ -14,14 +14,9 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.index import KeyIndex
 from rlvr_fast.store.info import info_differences
-from rlvr_fast.store.run import (
-    _PART,
-    Run,
-    is_foreign_ok,
-    part_number,
-    problem_differences,
-    read_part,
-)
+from rlvr_fast.store.parts import PART, is_foreign_ok, part_number, read_part
+from rlvr_fast.store.problem_tables import problem_differences
+from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
 __all__ = ["Difference", "Finding", "differences", "repair", "verify"]
@@ -155,7 +150,7 @@ def _inspect(
     """
     schema = stage_schema(stage)
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
-    parts = sorted((f for f in files if _PART.fullmatch(f.name)), key=part_number)
+    parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
     for file in files:
         if file not in parts and not is_foreign_ok(file):
             yield file, None, "foreign: not a part-NNNNNN.parquet of this stage"
@@ -214,7 +209,7 @@ def differences(a: Run, b: Run) -> list[Difference]:
     """
     found = [Difference(*item) for item in info_differences(a.info, b.info, same_run=False)]
     tables = [run.problems().drop_columns(["prompt_token_ids"]) for run in (a, b)]
-    found += [Difference("problems", text) for text in problem_differences(*tables)]
+    found += [Difference("problems", text) for text in problem_differences(*tables, ordered=False)]
     policies = [(run.read_json("grading.json") or {}).get("policy") for run in (a, b)]
     if policies[0] != policies[1]:
         found.append(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,20 +12,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet
 from rlvr_fast.store.index import KeyIndex, signature
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
-from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, schema_mismatch, stage_schema
+from rlvr_fast.store.parts import PART, damage, is_foreign_ok, part_number, part_problem, read_part
+from rlvr_fast.store.problem_tables import check_unique, problem_differences
+from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
 
 if TYPE_CHECKING:
     from rlvr_fast.store.check import Finding
 
 __all__ = ["Run"]
 
-_PART = re.compile(r"part-\d{6,}\.parquet")
 _TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
 
 
@@ -77,7 +76,7 @@ class Run:
         """
         path = Path(path)
         problems = conform(problems, PROBLEMS, "problems")
-        _check_unique(problems)
+        check_unique(problems)
         wanted = RunInfo.from_json(
             RunInfo(
                 model=dict(model),
@@ -172,7 +171,7 @@ class Run:
             return []
         found = []
         for file in folder.iterdir():
-            if _PART.fullmatch(file.name):
+            if PART.fullmatch(file.name):
                 found.append(file)
             elif not is_foreign_ok(file):
                 raise RunDirectoryError(
@@ -381,88 +380,3 @@ class Run:
         from rlvr_fast.store.check import verify
 
         return verify(self.path)
-
-
-# -- shared with check.py ------------------------------------------------------------------------
-
-
-def part_number(part: Path) -> int:
-    return int(part.stem.partition("-")[2])
-
-
-def is_foreign_ok(file: Path) -> bool:
-    """Whether a file that is no part may lie in a stage's folder."""
-    return file.name.startswith(".") or (file.suffix == ".json" and file.is_file())
-
-
-def part_problem(file: Path, schema: pa.Schema | None) -> str | None:
-    """What the footer of a Parquet file says is wrong with it, None if nothing is."""
-    try:
-        found = pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
-        return f"truncated or no Parquet file ({_first_line(error)})"
-    return None if schema is None else schema_mismatch(found, schema)
-
-
-def read_part(
-    file: Path, schema: pa.Schema | None, columns: Sequence[str] | None, run: Path
-) -> pa.Table:
-    """Reads a Parquet file of the run, checking its schema and page checksums."""
-    try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
-            found = parquet.schema_arrow
-            problem = None if schema is None else schema_mismatch(found, schema)
-            if problem is None:
-                if columns is not None:
-                    columns = [name for name in columns if name in found.names]
-                return parquet.read(columns=columns)
-    except (OSError, pa.ArrowException) as error:
-        problem = f"truncated or damaged ({_first_line(error)})"
-    raise RunDirectoryError(damage(file, problem, run))
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-def damage(file: Path, problem: str, run: Path) -> str:
-    return (
-        f"{file}: {problem}. `rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and "
-        "keeps the rest; the stage that wrote it then makes again exactly what is missing."
-    )
-
-
-def _check_unique(problems: pa.Table) -> None:
-    ids = problems["problem_id"].to_pylist()
-    if not ids:
-        raise InvalidInputError("problems: expected at least one problem, got none")
-    seen: set[str] = set()
-    for problem_id in ids:
-        if problem_id in seen:
-            raise InvalidInputError(f"problems: the problem_id {problem_id!r} comes twice")
-        seen.add(problem_id)
-
-
-def problem_differences(a: pa.Table, b: pa.Table) -> list[str]:
-    """What differs between two tables of problems, in words; the first differing problem each."""
-    left, right = a["problem_id"].to_pylist(), b["problem_id"].to_pylist()
-    if left != right:
-        only = sorted(set(left) ^ set(right))
-        what = f"problem {only[0]!r} is in one only" if only else "their order differs"
-        return [f"{len(left)} and {len(right)} problems: {what}"]
-    found = []
-    for column in a.column_names[1:]:
-        if a[column].equals(b[column]):
-            continue
-        for row, (x, y) in enumerate(
-            zip(a[column].to_pylist(), b[column].to_pylist(), strict=True)
-        ):
-            if x != y:
-                found.append(f"{column} of problem {left[row]!r}: {_short(x)} and {_short(y)}")
-                break
-    return found
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -205,3 +205,21 @@ def test_progress_of_an_import(tmp_path):
     seen = []
     import_rollouts(rows, tmp_path / "run", model="m", progress=lambda *step: seen.append(step))
     assert seen[-1] == ("import", 4, 4)
+
+
+def test_two_imports_may_come_in_two_orders(tmp_path):
+    from rlvr_fast.store import differences
+
+    questions, golds = ["1 + 1?", "1 + 2?", "1 + 3?"], ["2", "3", "4"]
+    rows = pa.table({"question": questions, "completion": golds, "gold": golds})
+    runs = [
+        import_rollouts(table, tmp_path / name, model=name, fields={"gold": "gold"})
+        for name, table in (
+            ("base", rows),
+            ("rl", rows.take([2, 0, 1])),
+            ("fewer", rows.take([2, 0])),
+        )
+    ]
+    assert runs[0].problems()["gold"].to_pylist() != runs[1].problems()["gold"].to_pylist()
+    assert differences(runs[0], runs[1]) == []
+    assert [d.kind for d in differences(runs[0], runs[2])] == ["problems"]
