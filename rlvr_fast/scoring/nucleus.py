@@ -18,10 +18,12 @@ from rlvr_fast.scoring.inputs import (
 __all__ = ["NucleusStats", "linear_kept_mass", "nucleus_stats"]
 
 _CHUNK_ELEMENTS = 1 << 22  # of float64 on the CPU: what a chunk of rows may hold
-_LOGITS = 1 << 24  # of float32: what `linear_kept_mass` holds of them at a time
+_LOGITS = 1 << 25  # of float32: what `linear_kept_mass` holds of them at a time
 _WEIGHTS = 1 << 23  # of a float32 copy of the weight
-# Most nuclei have a few tokens; only the rest of the rows pay for longer partial sorts.
-_SHORT = (8, 64, 1024)
+# Probabilities above which a nucleus is looked for, most rows' among few tokens.
+_LEAST = (1e-2, 1e-4, 1e-6)
+_FEW = 1024  # a vocabulary whose largest are found sooner by a partial sort
+_TOP = 16
 
 
 class NucleusStats(NamedTuple):
@@ -143,7 +145,7 @@ def linear_kept_mass(
 ) -> torch.Tensor:
     """`nucleus_stats(...).kept_mass` of the logits scale * (hidden weight^T + bias).
 
-    Logits are float32 and of at most 64 MB at a time (one row at least).
+    Logits are float32 and of at most 128 MB at a time (one row at least).
 
     Args:
         hidden: [N, H]. weight: [V, H], on the same device. bias: [V].
@@ -160,35 +162,61 @@ def linear_kept_mass(
     for start in range(0, len(hidden), rows):
         chunk = hidden[start : start + rows].float()
         logits = torch.empty(len(chunk), len(weight), device=hidden.device)
-        for first in range(0, len(weight), columns):
-            part = weight[first : first + columns].float()
-            logits[:, first : first + columns] = chunk @ part.t()
+        if weight.dtype == torch.float32:
+            torch.mm(chunk, weight.t(), out=logits)
+        else:
+            for first in range(0, len(weight), columns):
+                part = weight[first : first + columns].float()
+                logits[:, first : first + columns] = chunk @ part.t()
         if bias is not None:
             logits += bias.float()
         logits *= scale
         if softcap is not None:
             logits = softcap * torch.tanh(logits / softcap)
-        kept[start : start + rows] = _kept_mass(logits / temperature, top_p)
+        logits /= temperature
+        kept[start : start + rows] = _kept_mass(logits, top_p)
     return kept
 
 
 def _kept_mass(logits: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Mass of each row's nucleus, from as many of its largest logits as are needed."""
-    total = torch.logsumexp(logits, -1)
+    """Mass of each row's nucleus; overwrites `logits`.
+
+    Only what is above a threshold is packed and sorted, the largest threshold above which lies
+    enough mass: a partial sort of the whole vocabulary takes several times as long.
+    """
+    weights = logits.sub_(logits.amax(-1, keepdim=True)).exp_()
+    total = weights.sum(-1)
     kept = torch.full(total.shape, math.nan, device=logits.device)
-    rows = torch.arange(len(logits), device=logits.device)
-    for short in (*_SHORT, logits.shape[-1]):
-        size = min(short, logits.shape[-1])
-        largest = logits[rows].topk(size, dim=-1).values
-        mass = (largest.double() - total[rows, None].double()).exp()
-        upto = mass.cumsum(-1)
-        inside = upto - mass < top_p
-        inside[:, 0] = True
-        found = (mass * inside).sum(-1)
-        # A nan never reaches top_p, and stays what it is.
-        whole = (upto[:, -1] >= top_p) | (size == logits.shape[-1])
-        kept[rows[whole]] = found[whole].clamp(max=1).float()
-        rows = rows[~whole]
+    rows = total.isfinite().nonzero()[:, 0]
+    vocabulary = weights.shape[-1]
+    # below 1: a threshold; else how many of the largest
+    for least in (*(_LEAST if vocabulary > _FEW else (_TOP,)), vocabulary):
         if not len(rows):
             break
+        all_rows = len(rows) == len(weights)
+        part, whole = (weights, total) if all_rows else (weights[rows], total[rows])
+        if least < 1:
+            masses = _packed(part, part >= (least * whole)[:, None])
+        else:
+            masses = part.topk(min(int(least), vocabulary), dim=-1).values.double()
+        masses /= whole[:, None]
+        upto = masses.cumsum(-1)
+        # rounding may leave the whole vocabulary short of a top_p near 1
+        enough = (upto[:, -1] >= top_p) | (least >= vocabulary)
+        inside = upto - masses < top_p
+        inside[:, 0] = True
+        found = torch.where(inside, masses, 0.0).sum(-1).clamp(max=1).float()
+        kept[rows[enough]] = found[enough]
+        rows = rows[~enough]
     return kept
+
+
+def _packed(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:
+    """The chosen values of each row in descending order, float64, filled up with zeros."""
+    row = chosen.nonzero()[:, 0]
+    counts = torch.bincount(row, minlength=len(values))
+    first = counts.cumsum(0) - counts
+    width = max(1, int(counts.max()))
+    packed = torch.zeros(len(values), width, dtype=torch.float64, device=values.device)
+    packed[row, torch.arange(len(row), device=row.device) - first[row]] = values[chosen].double()
+    return packed.sort(-1, descending=True).values

@@ -103,7 +103,8 @@ class Scorer:
             temperature: of the distribution that is scored: softmax(logits / temperature).
             top_p: counts tokens outside the top-p nucleus of that distribution (mass above not
                 below top_p), and adds the logs of the masses that the nuclei keep: with both, the
-                completion's log-prob under top-p sampling follows (see `SequenceScores`).
+                completion's log-prob under top-p sampling follows (see `SequenceScores`). Takes
+                one more product with the head, and up to 128 MB of its logits at a time.
             per_token: also return each token's log-prob and entropy.
             progress: called with (sequences done, sequences in all).
 

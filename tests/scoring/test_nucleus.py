@@ -12,15 +12,16 @@ from rlvr_fast.scoring.nucleus import linear_kept_mass, nucleus_stats
 @pytest.mark.parametrize("vocabulary", [3, 111, 5003])
 @pytest.mark.parametrize("top_p", [0.1, 0.5, 0.95, 0.9999])
 @pytest.mark.parametrize("spread", [0.01, 1.0, 8.0])  # a nearly flat row to a nearly certain one
-def test_kept_mass(vocabulary, top_p, spread, monkeypatch):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_kept_mass(vocabulary, top_p, spread, dtype, monkeypatch):
     torch.manual_seed(vocabulary)
     monkeypatch.setattr(nucleus, "_LOGITS", 7 * vocabulary)  # several chunks of rows
     monkeypatch.setattr(nucleus, "_WEIGHTS", 16 * 40)  # and of columns
     hidden = torch.randn(23, 16)
-    weight = torch.randn(vocabulary, 16) * spread
+    weight = (torch.randn(vocabulary, 16) * spread).to(dtype)
     bias = torch.randn(vocabulary)
     options = {"temperature": 0.6, "softcap": 20.0}
-    logits = 0.5 * (hidden @ weight.t() + bias)
+    logits = 0.5 * (hidden @ weight.float().t() + bias)
     expected = nucleus_stats(
         logits, torch.zeros(23, dtype=torch.int64), top_p=top_p, **options
     ).kept_mass
