@@ -20,7 +20,7 @@ CUDA = ROOT / "csrc/scoring/cuda"
 TESTS = ROOT / "tests/cuda"
 FLAGS = [
     "-std=c++20", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
-    "-Werror", "-Wno-psabi",
+    "-Werror", "-Wno-psabi", "-Wno-unused-parameter",
 ]  # fmt: skip
 # What runs on the machine, launches included.
 KERNELS = sorted(CUDA.glob("*.cu"))
