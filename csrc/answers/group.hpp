@@ -186,8 +186,9 @@ class Bucket {
 // Where each row went, before the groups have their order. A row that was counted where it waited
 // names the row it repeats, so that nothing but the row itself is read or written for it.
 struct RowGroups {
-  // The rows [begin, end) of one task.
-  struct Range {
+  // The rows [begin, end) of one task, which writes here at every repeat: ranges that two threads
+  // fill must not share a cache line (adjacent lines are fetched in pairs).
+  struct alignas(128) Range {
     std::int64_t batch, begin, end;      // batch: the first row of its batch
     std::int64_t repeats_end = 0;        // rows from here on repeat none
     std::vector<std::uint64_t> repeats;  // a bit a row from begin on
@@ -213,7 +214,7 @@ struct RowGroups {
 // row that repeats an entry made lately is counted there, which costs neither the memory traffic
 // of a new entry nor a look into the shard. Where the first rows of a batch show few repeats, the
 // others are not looked up.
-class TaskEntries {
+class alignas(128) TaskEntries {
  public:
   void next_batch();
   // row counts from the start of the batch; codes are the batch's, null where they are not wanted.
