@@ -89,12 +89,13 @@ inline void accumulate(Accumulators& into, V z, V y, V units, V reference, V thr
 // As `accumulate` for kUnroll vectors at once, stage by stage: one vector's chain of dependent
 // operations is some 45 cycles long, and a scheduler that meets the chains one after another holds
 // too few of them to fill the pipes.
-template <bool kFar>
+template <bool kFar, bool kBounded>
 inline void accumulate_all(Accumulators (&into)[kUnroll], const V (&z)[kUnroll], V units,
                            V reference, V threshold) {
   V exponent[kUnroll], p[kUnroll];
   for (int k = 0; k < kUnroll; ++k) {
-    exponent[k] = bounded(exponent_from<kFar>(z[k], units, reference));
+    exponent[k] = exponent_from<kFar>(z[k], units, reference);
+    if constexpr (kBounded) exponent[k] = bounded(exponent[k]);
   }
   exp2_all(exponent, p);
   for (int k = 0; k < kUnroll; ++k) {
@@ -205,8 +206,8 @@ inline void load_step(const T* x, V (&z)[kUnroll]) {
 
 // Logits as they are stored. The loop stands here and not in a lambda that captures the sums: GCC
 // keeps captured sums in memory, which halves its speed.
-template <bool kFar, typename T>
-BlockSums fold_plain(const T* x, std::int64_t count, V units, V reference, V threshold) {
+template <bool kFar, bool kBounded, typename T>
+BlockSums fold_all(const T* x, std::int64_t count, V units, V reference, V threshold) {
   Accumulators sums[kUnroll];
   V z[kUnroll];
   std::int64_t i = 0;
@@ -216,14 +217,26 @@ BlockSums fold_plain(const T* x, std::int64_t count, V units, V reference, V thr
       __builtin_prefetch(reinterpret_cast<const char*>(x + i) + kPrefetchBytes + line);
     }
     load_step(x + i, z);
-    accumulate_all<kFar>(sums, z, units, reference, threshold);
+    accumulate_all<kFar, kBounded>(sums, z, units, reference, threshold);
   }
   if (i < count) {
     const PaddedStep<T> last(x + i, nullptr, count - i);
     load_step(last.x, z);
-    accumulate_all<kFar>(sums, z, units, reference, threshold);
+    accumulate_all<kFar, kBounded>(sums, z, units, reference, threshold);
   }
   return totals(sums);
+}
+
+// Exponents need their bounds where a masked logit's is -inf, and -inf times 0 would not be 0. A
+// block that meets one is folded once more, and no other pays for it.
+template <bool kFar, typename T>
+BlockSums fold_plain(const T* x, std::int64_t count, V units, V reference, V threshold) {
+  if constexpr (V::kScalesAnyExponent) {
+    const BlockSums sums = fold_all<kFar, false>(x, count, units, reference, threshold);
+    const bool is_nan = sums.weighted != sums.weighted;
+    if (!is_nan) return sums;
+  }
+  return fold_all<kFar, true>(x, count, units, reference, threshold);
 }
 
 template <bool kFar, typename T>
