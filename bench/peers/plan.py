@@ -14,8 +14,8 @@ ROWS = (1, 16, 256, 2048, 8192, 65536)
 WIDTHS = (576, 1024, 1536, 2048, 3584, 5120)
 VOCABULARIES = (49152, 100352, 128256, 151936, 152064, 50257)
 
-# The vocabularies that no tile divides, and the next size that the tile of 256 columns (50 432), or
-# the unit of work of 4096 (155 648), does divide: the rates of the two are compared.
+# The vocabularies that no tile divides, or none of the large ones, and the next size that a tile of
+# 256 columns (50 432), or one of 4096 (155 648), does divide: the rates of the two are compared.
 ALIGNED = {50257: 50432, 152064: 155648}
 
 

@@ -99,6 +99,24 @@ def _ours(path: str) -> Callable[[Inputs], Work]:
     return build
 
 
+def _our_logprob(inputs: Inputs) -> Work:
+    """The fused kernel with a fold that gives less, which the library does not offer: it shows what
+    the other statistics cost."""
+    from rlvr_fast.scoring.cuda_fused import fused_fits, fused_token_stats
+    from rlvr_fast.scoring.cuda_kernels import empty_stats
+
+    hidden, weight, targets = inputs[:3]
+    if not (hidden.is_cuda and fused_fits(hidden, weight)):
+        raise RuntimeError("the fused kernel does not take this GPU, type or shape")
+
+    def work() -> dict[str, torch.Tensor]:
+        stats = empty_stats(targets.shape, targets.device)
+        fused_token_stats(hidden, weight, targets, None, 1.0, None, 1.0, stats, logprob_only=True)
+        return {"logprob": stats.logprob, "logsumexp": stats.logsumexp}
+
+    return work
+
+
 def _our_divergence(path: str) -> Callable[[Inputs], Work]:
     def build(inputs: Inputs) -> Work:
         from rlvr_fast import linear_divergence
@@ -313,6 +331,9 @@ RIVALS: tuple[Rival, ...] = (
     Rival("rlvr_fast portable", EVERYTHING, "rlvr-fast", ("rlvr_fast",),
           "linear_token_stats, RLVR_LINEAR_PATH=portable", _ours("portable"), ours=True,
           graph=True),
+    Rival("rlvr_fast fused", LOGPROB, "rlvr-fast", ("rlvr_fast",),
+          "the same kernel with a fold that gives less (not in the library)", _our_logprob,
+          ours=True, graph=True),
     Rival("rlvr_fast fused", DIVERGENCE, "rlvr-fast", ("rlvr_fast",),
           "linear_divergence, RLVR_LINEAR_PATH=fused", _our_divergence("fused"),
           job="divergence", ours=True, graph=True),

@@ -107,9 +107,9 @@ void fused_target_logits(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix&
 
 void fused_fold(const cuda::HalfMatrix& hidden, const cuda::HalfMatrix& weight, Address targets,
                 Address target_logits, const cuda::RowOptions& options, Address states,
-                const std::string& kernel, const cuda::Device& device) {
+                const std::string& kernel, bool logprob_only, const cuda::Device& device) {
   cuda::fused_fold(hidden, weight, at<const std::int64_t>(targets), at<const float>(target_logits),
-                   options, at<void>(states), fused_kernel(kernel), device);
+                   options, at<void>(states), fused_kernel(kernel), logprob_only, device);
 }
 
 void fold_pair(const cuda::LogitRows& tile_p, const cuda::LogitRows& tile_q,
@@ -201,7 +201,7 @@ void bind_cuda(py::module_& m) {
         py::arg("out"), py::arg("kernel"), py::arg("device"));
   c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),
         py::arg("target_logits"), py::arg("options"), py::arg("states"), py::arg("kernel"),
-        py::arg("device"));
+        py::arg("logprob_only"), py::arg("device"));
   c.def("pair_states_bytes", &cuda::pair_states_bytes, py::arg("rows"), py::arg("columns"),
         py::arg("state_columns"));
   c.def("fold_pair", &fold_pair, py::arg("tile_p"), py::arg("tile_q"), py::arg("first_column"),

@@ -157,6 +157,7 @@ def fused_fold(
     options: RowOptions,
     states: typing.SupportsInt | typing.SupportsIndex,
     kernel: str,
+    logprob_only: bool,
     device: Device,
 ) -> None: ...
 def fused_pair_fold(

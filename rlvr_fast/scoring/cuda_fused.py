@@ -76,8 +76,13 @@ def fused_token_stats(
     softcap: float | None,
     scale: float,
     stats: TokenStats,
+    logprob_only: bool = False,
 ) -> None:
-    """Fills `stats` of hidden [N, H]; temperature is a number or [N], targets are [N]."""
+    """Fills `stats` of hidden [N, H]; temperature is a number or [N], targets are [N].
+
+    logprob_only: of the statistics log-prob and logsumexp alone are right, without bias, softcap
+    and scale: what the others cost, for the benchmarks.
+    """
     vocabulary, width = weight.shape
     device = hidden.device
     kernel = fused_kernel(device, len(targets))
@@ -93,7 +98,7 @@ def fused_token_stats(
         states = kernels.empty_bytes(_states_bytes(len(wanted), vocabulary), device)
         _core.cuda.fused_fold(
             block, kernels.half_matrix(weight), wanted.data_ptr(), target_logits.data_ptr(),
-            options, states.data_ptr(), kernel, stream,
+            options, states.data_ptr(), kernel, logprob_only, stream,
         )  # fmt: skip
         kernels.finish_tiles(
             states, vocabulary, wanted, target_logits, options,

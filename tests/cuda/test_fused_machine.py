@@ -11,6 +11,8 @@ import pytest
 import torch
 
 from rlvr_fast.scoring import cuda_fused
+from rlvr_fast.scoring.cuda_fused import fused_token_stats
+from rlvr_fast.scoring.cuda_kernels import empty_stats
 
 KERNELS = ["mma", "wgmma", "wgmma_pairs"]
 SEEDS = range(8)  # every kind of schedule (machine/schedule.hpp)
@@ -50,7 +52,7 @@ def assert_same_bits(got, want):
         (127, 255, 72, torch.float16),
         (129, 257, 64, torch.bfloat16),  # one row and one column past a tile
         (256, 512, 136, torch.float16),
-        (5, 4097, 8, torch.bfloat16),  # a second segment of one column
+        (5, 4097, 8, torch.bfloat16),  # a last segment of one column
         (260, 300, 200, torch.bfloat16),
     ],
 )
@@ -87,6 +89,19 @@ def test_rows_have_the_same_bits_in_any_batch(run, kernel):
         assert_same_bits(part, [value[here] for value in want])
 
 
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_the_log_prob_alone_has_the_bits_of_the_whole(run, emulated, kernel):
+    """What the benchmarks time to see what entropy, rank and mass cost."""
+    hidden, weight, targets = problem(140, 1100, 72)
+    want = run(kernel, hidden, weight, targets)
+    alone = empty_stats(targets.shape, targets.device)
+    fused_token_stats(hidden, weight, targets, None, 1.0, None, 1.0, alone, logprob_only=True)
+    assert_same_bits((alone.logprob, alone.logsumexp), (want.logprob, want.logsumexp))
+    assert not torch.allclose(alone.entropy, want.entropy)
+    with pytest.raises(RuntimeError, match="alone takes no bias"):
+        fused_token_stats(hidden, weight, targets, None, 1.0, 20.0, 1.0, alone, logprob_only=True)
+
+
 def test_pairs_of_blocks_have_the_bits_of_one_alone(run):
     inputs = problem(300, 600, 72)
     assert_same_bits(run("wgmma_pairs", *inputs), run("wgmma", *inputs))
@@ -97,7 +112,7 @@ def test_pairs_of_blocks_have_the_bits_of_one_alone(run):
 def test_the_target_s_logit_has_the_bits_of_the_sweep_in_every_column(run, kernel, dtype):
     """Nine distinct rows of the weight, again and again: of equal logits none is above another."""
     hidden, few, _ = problem(130, 9, 200, dtype)
-    weight = few.repeat(550, 1)  # two segments
+    weight = few.repeat(550, 1)  # ten segments
     targets = torch.arange(130) * 37 % len(weight)
     stats = run(kernel, hidden, weight, targets)
     x = hidden.double() @ few.double().t()

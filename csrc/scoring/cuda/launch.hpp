@@ -105,7 +105,7 @@ void finish_tiles(const void* states, std::int64_t rows, std::int64_t vocabulary
 // finish_tiles, one for kFusedColumns: small, so that the blocks of a GPU end together and few rows
 // keep all of it busy, but large beside what a unit of work costs. Rows and columns are at most
 // 2^30.
-inline constexpr std::int64_t kFusedColumns = 1024;
+inline constexpr std::int64_t kFusedColumns = 512;
 struct HalfMatrix {
   const void* data;  // divisible by 16, as row_stride * 2 must be
   LogitType type;    // bfloat16 or float16
@@ -124,9 +124,10 @@ bool fused_supported(int device, FusedKernel kernel);
 // weight for each row of hidden.
 void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, float* out,
                          FusedKernel kernel, const Device& device);
+// logprob_only: of the states, what the log-prob needs; the options plain but for the temperature.
 void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
                 const float* target_logits, const RowOptions& options, void* states,
-                FusedKernel kernel, const Device& device);
+                FusedKernel kernel, bool logprob_only, const Device& device);
 
 std::int64_t pair_states_bytes(std::int64_t rows, std::int64_t columns, std::int64_t state_columns);
 void fold_pair(const LogitRows& tile_p, const LogitRows& tile_q, std::int64_t first_column,

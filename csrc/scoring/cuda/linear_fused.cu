@@ -49,7 +49,10 @@ void fused_target_logits(const HalfMatrix& hidden, const HalfMatrix& gathered, f
 
 void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::int64_t* targets,
                 const float* target_logits, const RowOptions& options, void* states,
-                FusedKernel kernel, const Device& device) {
+                FusedKernel kernel, bool logprob_only, const Device& device) {
+  if (logprob_only && !transform_of(options).plain()) {
+    throw CudaFailure("linear_fused: the log-prob alone takes no bias, scale or softcap");
+  }
   Work work = {};
   work.rows = hidden.rows;
   work.columns = weight.rows;
@@ -59,7 +62,7 @@ void fused_fold(const HalfMatrix& hidden, const HalfMatrix& weight, const std::i
   work.temperatures = {options.temperatures, options.temperature};
   work.transform = transform_of(options);
   work.states = static_cast<PartialState*>(states);
-  launch_fused(Job::kFold, hidden, weight, work, kernel, device);
+  launch_fused(logprob_only ? Job::kLogprob : Job::kFold, hidden, weight, work, kernel, device);
 }
 
 void fused_pair_fold(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,

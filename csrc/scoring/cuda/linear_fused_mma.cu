@@ -27,6 +27,7 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
 void launch_fused_mma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
                       const Device& device) {
   auto call = run<Job::kDiagonal, true>;
+  if (job == Job::kLogprob) call = run<Job::kLogprob, true>;
   if (job == Job::kFold) {
     call = work.transform.plain() ? run<Job::kFold, true> : run<Job::kFold, false>;
   }

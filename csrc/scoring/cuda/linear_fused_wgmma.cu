@@ -98,6 +98,7 @@ void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weigh
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
                         const Work& work, bool pairs, const Device& device) {
   auto call = dispatch<Job::kDiagonal, true>;
+  if (job == Job::kLogprob) call = dispatch<Job::kLogprob, true>;
   if (job == Job::kFold) {
     call = work.transform.plain() ? dispatch<Job::kFold, true> : dispatch<Job::kFold, false>;
   }

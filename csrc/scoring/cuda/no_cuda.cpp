@@ -44,7 +44,7 @@ void fused_target_logits(const HalfMatrix&, const HalfMatrix&, float*, FusedKern
   not_built();
 }
 void fused_fold(const HalfMatrix&, const HalfMatrix&, const std::int64_t*, const float*,
-                const RowOptions&, void*, FusedKernel, const Device&) {
+                const RowOptions&, void*, FusedKernel, bool, const Device&) {
   not_built();
 }
 

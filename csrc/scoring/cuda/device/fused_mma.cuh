@@ -140,7 +140,7 @@ __global__ void __launch_bounds__(kThreads, 1)
     for (int s = 0; s < kStages - 1; ++s) copy_next(shared.stages[s]);
 
     FusedRow rows[kFragments][2];
-    if constexpr (kJob == Job::kFold) {
+    if constexpr (kJob != Job::kDiagonal) {
       RLVR_UNROLL
       for (int m = 0; m < kFragments; ++m) {
         RLVR_UNROLL
@@ -173,15 +173,15 @@ __global__ void __launch_bounds__(kThreads, 1)
           FusedRow& upper = rows[m][0];
           FusedRow& lower = rows[m][1];
           make_logits<kPlain>(d[m], lane, column, work.columns, work.transform);
-          upper.fold.template push<0, kPlain>(d[m], upper.units, upper.target_logit,
-                                              work.transform);
-          lower.fold.template push<1, kPlain>(d[m], lower.units, lower.target_logit,
-                                              work.transform);
+          upper.fold.template push<0, kPlain, kJob == Job::kLogprob>(
+              d[m], upper.units, upper.target_logit, work.transform);
+          lower.fold.template push<1, kPlain, kJob == Job::kLogprob>(
+              d[m], lower.units, lower.target_logit, work.transform);
         }
       }
     }
 
-    if constexpr (kJob == Job::kFold) {
+    if constexpr (kJob != Job::kDiagonal) {
       RLVR_UNROLL
       for (int m = 0; m < kFragments; ++m) {
         RLVR_UNROLL
@@ -193,7 +193,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       }
     }
     __syncthreads();  // nor does anybody read a stage any more
-    if constexpr (kJob == Job::kFold) {
+    if constexpr (kJob != Job::kDiagonal) {
       const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
       RLVR_UNROLL
       for (int m = 0; m < kFragments; ++m) {

@@ -65,7 +65,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       const int upper = first_row + fragment_row(thread, 0);
       const int lower = first_row + fragment_row(thread, 1);
       FusedRow rows[2];
-      if constexpr (kJob == Job::kFold) {
+      if constexpr (kJob != Job::kDiagonal) {
         rows[0].template begin<kPlain>(work, upper);
         rows[1].template begin<kPlain>(work, lower);
       }
@@ -76,13 +76,13 @@ __global__ void __launch_bounds__(kThreads, 1)
           store_diagonal(d, thread, column, upper, lower, work);
         } else {
           make_logits<kPlain>(d, thread, column, work.columns, work.transform);
-          rows[0].fold.template push<0, kPlain>(d, rows[0].units, rows[0].target_logit,
-                                                work.transform);
-          rows[1].fold.template push<1, kPlain>(d, rows[1].units, rows[1].target_logit,
-                                                work.transform);
+          rows[0].fold.template push<0, kPlain, kJob == Job::kLogprob>(
+              d, rows[0].units, rows[0].target_logit, work.transform);
+          rows[1].fold.template push<1, kPlain, kJob == Job::kLogprob>(
+              d, rows[1].units, rows[1].target_logit, work.transform);
         }
       }
-      if constexpr (kJob == Job::kFold) {
+      if constexpr (kJob != Job::kDiagonal) {
         const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {

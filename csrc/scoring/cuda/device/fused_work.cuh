@@ -12,7 +12,9 @@
 
 namespace rlvr::cuda {
 
-enum class Job { kFold, kDiagonal };
+// kFold: all of TokenStats. kLogprob: the log-prob alone, to measure what the rest costs. kDiagonal:
+// the targets' logits.
+enum class Job { kFold, kLogprob, kDiagonal };
 
 struct Work {
   std::int64_t rows;

@@ -85,7 +85,8 @@ struct RowFold {
   }
 
   // One half of a fragment: a quarter of the columns of one row. target_logit is not capped.
-  template <int kHalf, bool kPlain, int kSize>
+  // kSumOnly: what a log-prob needs, and nothing else.
+  template <int kHalf, bool kPlain, bool kSumOnly, int kSize>
   RLVR_HD void push(const float (&fragment)[kSize], float units, float target_logit,
                     const LogitTransform& transform) {
     float most = negative_infinity();
@@ -105,10 +106,12 @@ struct RowFold {
         const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units;
         const float p = fast_exp2(exponent);
         sums.sum += p;
-        sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);
-        if (z > target_logit) {
-          sums.above += p;
-          sums.count_above += 1;
+        if constexpr (!kSumOnly) {
+          sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);
+          if (z > target_logit) {
+            sums.above += p;
+            sums.count_above += 1;
+          }
         }
       }
     }

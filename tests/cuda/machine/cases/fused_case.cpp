@@ -95,7 +95,7 @@ void run_case(std::int64_t rows, std::int64_t columns, std::int64_t depth, Fused
   std::vector<PartialState> states(rows * segments);
   const RowOptions options = {nullptr, kTemperature, nullptr, 1.0f, 0.0f};
   fused_fold(hidden.view(), weight.view(), targets.data(), target_logits.data(), options,
-             states.data(), kernel, device);
+             states.data(), kernel, false, device);
 
   for (std::int64_t r = 0; r < rows; ++r) {
     std::vector<int> logits(columns);
