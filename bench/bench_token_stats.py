@@ -102,7 +102,7 @@ def measure(dtype: torch.dtype, rows: int, rounds: int, *, with_torch: bool) -> 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=9)
     options = parser.parse_args()
     rows = [
         measure(torch.bfloat16, options.rows, options.rounds, with_torch=True),

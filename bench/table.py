@@ -54,25 +54,23 @@ SECTIONS = {
 # What falls short, what was tried, and what limits it; figures measured as the section's own.
 NOTES = {
     "token_stats": (
-        "The ratio to PyTorch moves with the machine: 73x (10.1 ms against 741 ms) in the quietest "
-        "run, before a last change of accuracy, and more where PyTorch is slowed; 80x is not "
-        "safely met, and 9.3 ms would take 83 % of the read bandwidth. Tried, in logits a second: "
-        "four vectors folded stage by stage, so that their chains of dependent operations overlap "
-        "(no gain); larger blocks and masks counted by scalar units (6.1 G to 7.1 G on one core); "
-        "the next lines prefetched a page ahead (11.8 G to 13.1 G on two); a guessed reference "
-        "instead of a search of each split's first block (8.8 G on one, 15.4 G on two). Timed "
-        "alone, not between PyTorch's runs, a call takes 9.4 ms. Float32 reads at full bandwidth."
+        "The ratio to PyTorch moves with PyTorch's time, 742 to 1730 ms in runs minutes apart, "
+        "while ours stays between 9.5 and 10.9 ms; 80x of the fastest would be 9.3 ms, 82 % of "
+        "the read bandwidth. One core folds 10.3 G logits a second that lie in its cache, so "
+        "two need 41 GB/s, which is what they can read: neither hides wholly behind the other. "
+        "Tried, in logits a second: four vectors folded stage by stage, so that their chains of "
+        "dependent operations overlap (no gain); larger blocks and masks counted by scalar "
+        "units (6.1 G to 7.1 G on one core); the next lines prefetched a page ahead (11.8 G to "
+        "13.1 G on two); a guessed reference instead of a search of each split's first block "
+        "(8.8 G on one, 15.4 G on two); bounds on exponents in blocks that meet a masked logit "
+        "alone (15.0 G to 15.8 G on two); fractions by adding a large number instead of "
+        "`vreduceps` (10.3 G to 9.3 G on one); other distances and non-temporal prefetches (no "
+        "gain). Float32 reads at full bandwidth."
     ),
     "scorer": (
-        "The speed falls short of 1.5x: 78 % of the Scorer's time are float32 matrix products and "
-        "13 % attention, and transformers needs both too; the fold, and everything else of ours, "
-        "is a few per cent. Batches of 512, 1024, 2048 and 4096 tokens made no difference (8.2 to "
-        "8.8 s). What one prompt's completions share is fed once, but here nothing is shared. "
-        "Products in bfloat16 (`dtype=torch.bfloat16`) would round what the comparison has exact."
-    ),
-    "answers": (
-        "Rows that come sorted by problem, with `group_of_row`, fall just short of twice polars, "
-        "which is itself 2.4 times as fast on them as on rows in random order."
+        "Both multiply in float32. The Scorer gives its products to oneDNN, PyTorch gives them "
+        "to MKL, which leaves AVX-512 alone on AMD's processors: most of the ratio is that, and "
+        "on Intel's it will be smaller. Before, with MKL for both, it was 1.3x."
     ),
 }
 
