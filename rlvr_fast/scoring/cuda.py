@@ -36,7 +36,15 @@ from rlvr_fast.scoring.cuda_fused import (
 from rlvr_fast.scoring.cuda_products import ROWS, Product, exact_products
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
-__all__ = ["linear_divergence", "linear_token_stats", "nucleus_stats", "token_stats"]
+__all__ = [
+    "linear_divergence",
+    "linear_kept_mass",
+    "linear_token_stats",
+    "nucleus_stats",
+    "token_stats",
+]
+
+_LOGITS = 1 << 25  # of float32: what `linear_kept_mass` holds of them at a time
 
 
 def token_stats(
@@ -162,6 +170,38 @@ def linear_token_stats(
             )  # fmt: skip
             del kept_alive
     return TokenStats(*(value.reshape(leading) for value in stats))
+
+
+def linear_kept_mass(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperature: float,
+    softcap: float | None,
+    scale: float,
+    top_p: float,
+) -> torch.Tensor:
+    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors; at most 128 MB of logits."""
+    kernels.require_kernels()
+    vocabulary, device = len(weight), hidden.device
+    kept_mass = torch.empty(len(hidden), device=device)
+    # By the vocabulary alone, so that a row's product has the same bits in any batch.
+    at_once = max(1, min(ROWS, _LOGITS // max(1, vocabulary)))
+    with torch.no_grad(), kernels.on(device), exact_products(device):
+        product = Product(weight, hidden.dtype, at_once)
+        logits = torch.empty(at_once, vocabulary, device=device)
+        for start in range(0, len(hidden), at_once):
+            here = slice(start, min(start + at_once, len(hidden)))
+            for first, tile in product.tiles(product.block(hidden[here])):
+                logits[:, first : first + tile.shape[1]].copy_(tile)
+            if bias is not None:
+                logits += bias
+            if scale != 1:
+                logits *= scale
+            rows = logits[: here.stop - here.start]
+            any_target = torch.zeros(len(rows), dtype=torch.int64, device=device)
+            kept_mass[here] = nucleus_stats(rows, any_target, temperature, softcap, top_p)[2]
+    return kept_mass
 
 
 def linear_divergence(

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring.inputs import (
     check_softcap,
@@ -157,6 +158,10 @@ def linear_kept_mass(
     kept = torch.ones(len(hidden), device=hidden.device)
     if top_p >= 1:
         return kept
+    if hidden.is_cuda and _core.cuda.built() and len(weight) <= _core.cuda.NUCLEUS_COLUMNS:
+        from rlvr_fast.scoring import cuda
+
+        return cuda.linear_kept_mass(hidden, weight, bias, temperature, softcap, scale, top_p)
     rows = max(1, _LOGITS // max(1, len(weight)))
     columns = max(1, _WEIGHTS // max(1, weight.shape[1]))
     for start in range(0, len(hidden), rows):

