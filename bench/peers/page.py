@@ -167,11 +167,7 @@ def peers(rows: list[Row]) -> list[str]:
         return lines
     for row in rows:
         if "date" in row:
-            own = [r["sm_mhz"] for r in rows if r["session"] == row["session"] and "sm_mhz" in r]
-            clock = (
-                f" SM clock after the rounds: {min(own):.0f} to {max(own):.0f} MHz." if own else ""
-            )
-            lines += ["", _session(row) + clock]
+            lines += ["", _session(row) + _clocks(rows, row["session"])]
     for job in _TITLES:
         lines += _times(rows, job)
     return [*lines, *_summary(rows), *_left_out(rows)]
