@@ -38,11 +38,11 @@ class SupervisedConfig:
 
 @dataclass(frozen=True, slots=True)
 class GRPOConfig:
-    steps: int = 81
+    steps: int = 120
     problems: int = 48
     group: int = 16
     minibatches: int = 2
-    learning_rate: float = 4e-4
+    learning_rate: float = 2e-4
     warmup: int = 5
     clip: float = 0.2
     max_tokens: int = 72
