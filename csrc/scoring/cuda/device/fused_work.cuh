@@ -12,8 +12,8 @@
 
 namespace rlvr::cuda {
 
-// kFold: all of TokenStats. kLogprob: the log-prob alone, to measure what the rest costs. kDiagonal:
-// the targets' logits.
+// kFold: all of TokenStats. kLogprob: the log-prob alone, to measure what the rest costs.
+// kDiagonal: the targets' logits.
 enum class Job { kFold, kLogprob, kDiagonal };
 
 struct Work {
