@@ -220,6 +220,6 @@ def tile_states_bytes(
     state_columns: typing.SupportsInt | typing.SupportsIndex,
 ) -> int: ...
 
-FUSED_COLUMNS: int = 1024
+FUSED_COLUMNS: int = 512
 NUCLEUS_COLUMNS: int = 524288
 TILE_COLUMNS: int = 4096
