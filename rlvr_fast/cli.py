@@ -275,7 +275,9 @@ def import_command(
     field: Annotated[
         list[str] | None,
         typer.Option(
-            help="Which field holds what, e.g. completion=response, gold=answer; repeatable."
+            help="Which field holds what, e.g. completion=response, gold=answer; repeatable. "
+            "Fields named question, completion, problem_id, gold, task, sample_index, token_ids or "
+            "finish_reason are taken as they are; gold= leaves one out."
         ),
     ] = None,
     temperature: Annotated[float | None, typer.Option(min=0.0, help="As drawn.")] = None,
@@ -291,9 +293,9 @@ def import_command(
     fields: dict[str, str | None] = {}
     for entry in field or ():
         name, sign, source = entry.partition("=")
-        if not sign or not name or not source:
+        if not sign or not name:
             raise InvalidInputError(f"--field takes NAME=SOURCE, not {entry!r}")
-        fields[name] = source
+        fields[name] = source or None
     sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
     _stage(
         "samples",

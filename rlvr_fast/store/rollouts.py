@@ -75,7 +75,8 @@ def import_rollouts(
         path: the run directory to make; an import that was interrupted is taken up again.
         model, revision: what drew the completions.
         sampling: temperature, top_p, max_tokens, seed, stop as far as known; None elsewhere.
-        fields: which field holds what, see `Fields`; a mapping of its names works too.
+        fields: which field holds what, see `Fields`; or a mapping of its names. A name that it
+            lacks is the field of the same name, where the first row has it; None leaves it out.
         task: name of the task of rows that have no task field.
         tasks: [{"name", "spec"}] naming the verifier of each task; by default one
             "math:SOURCE?..." task that compares answers with the gold field.
@@ -96,7 +97,7 @@ def import_rollouts(
         >>> run.num_samples().tolist()
         [2]
     """
-    names = fields if isinstance(fields, Fields) else _fields(fields or {})
+    names = fields if isinstance(fields, Fields) else _fields(fields or {}, source)
     problems = _problems(source, names, task)
     run = Run.create(
         path,
@@ -132,12 +133,17 @@ def import_rollouts(
     return run
 
 
-def _fields(mapping: Mapping[str, str | None]) -> Fields:
+def _fields(mapping: Mapping[str, str | None], source: str | Path | pa.Table) -> Fields:
     known = [field.name for field in dataclasses.fields(Fields)]
     for name in mapping:
         if name not in known:
             raise InvalidInputError(f"expected fields among {', '.join(known)}, got {name!r}")
-    return Fields(**mapping)  # type: ignore[arg-type]
+    for name in ("question", "completion"):
+        if name in mapping and mapping[name] is None:
+            raise InvalidInputError(f"every row needs a {name}: name the field that holds it")
+    # Dropping a column of gold answers, ids or indices because nobody named it would be a surprise.
+    _, first = next(_rows(source), ("", {}))
+    return Fields(**{**{name: name for name in known if name in first}, **mapping})  # type: ignore[arg-type]
 
 
 def _label(source: str | Path | pa.Table) -> str:

@@ -79,6 +79,27 @@ def test_token_ids_and_indices_are_kept_or_made(tmp_path):
     assert run.problems()["prompt_token_ids"].to_pylist() == [[ord("Q")]]
 
 
+def test_fields_of_the_expected_names_are_taken_unless_they_are_left_out(tmp_path):
+    rows = [
+        {"question": "Q", "completion": "1", "problem_id": f"p{n}", "gold": 1, "sample_index": 7}
+        for n in range(2)
+    ]
+    table = pa.Table.from_pylist(rows)
+    run = import_rollouts(table, tmp_path / "run", model="m")
+    assert run.problems()["problem_id"].to_pylist() == ["p0", "p1"]
+    assert run.problems()["gold"].to_pylist() == ["1", "1"]
+    assert run.read("samples")["sample_index"].to_pylist() == [7, 7]
+    without = dict.fromkeys(("gold", "problem_id", "sample_index"))
+    run = import_rollouts(table, tmp_path / "without", model="m", fields=without)
+    assert run.problems()["gold"].to_pylist() == [None]
+    assert run.read("samples")["sample_index"].to_pylist() == [0, 1]
+    other = table.append_column("answer", pa.array(["3", "3"]))
+    run = import_rollouts(other, tmp_path / "other", model="m", fields={"gold": "answer"})
+    assert run.problems()["gold"].to_pylist() == ["3", "3"]
+    with pytest.raises(InvalidInputError, match="every row needs a completion"):
+        import_rollouts(table, tmp_path / "none", model="m", fields={"completion": None})
+
+
 def test_without_ids_the_question_names_the_problem(tmp_path):
     rows = [{"question": q, "completion": "1"} for q in ("one", "two", "one")]
     run = import_rollouts(pa.Table.from_pylist(rows), tmp_path / "run", model="m")
