@@ -40,6 +40,7 @@ from rlvr_fast.report.sides import (
     Side,
     read_problems,
     read_side,
+    require_graded,
     sample_ks,
     task_domains,
 )
@@ -189,12 +190,17 @@ def _verification(run: Run) -> dict[str, Any]:
 
 
 def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[str, str]:
-    """`run_differences`, refused with InvalidInputError unless `allow` names them all."""
+    """`run_differences`, refused with InvalidInputError unless `allow` names them all.
+
+    RunDirectoryError where one is not graded: it would differ by that alone.
+    """
     unknown = sorted(set(allow) - set(CHECKS))
     if unknown:
         raise InvalidInputError(
             f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(CHECKS)}"
         )
+    for run in (base, rl):
+        require_graded(run)
     found = run_differences(base, rl)
     refused = [name for name in found if name not in allow]
     if refused:

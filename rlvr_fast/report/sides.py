@@ -163,6 +163,15 @@ def _as_dict(text: str | None) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def require_graded(run: Run) -> None:
+    """RunDirectoryError where a run has no verdicts."""
+    if not (run.path / "grades.parquet").exists():
+        raise RunDirectoryError(
+            f"{run.path}: grades.parquet is missing, so there are no verdicts to compare; "
+            f"run `rlvr-fast grade {run.path}` first"
+        )
+
+
 def read_side(run: Run, name: str, problems: Problems) -> Side:
     """Measure one run over `problems` (rows of other problems are left out).
 
@@ -171,12 +180,9 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
     """
     ids = pa.array(problems.ids, pa.string())
     total = len(problems)
+    require_graded(run)
     grades = run.read_table("grades.parquet")
-    if grades is None:
-        raise RunDirectoryError(
-            f"{run.path}: grades.parquet is missing, so there are no verdicts to compare; "
-            f"run `rlvr-fast grade {run.path}` first"
-        )
+    assert grades is not None
     answers, answer_of = _read_grades(grades, ids)
     count_of = _verdict_counts(answers, total)
     num_samples = np.sum(count_of, axis=1)

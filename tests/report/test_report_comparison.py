@@ -218,11 +218,13 @@ def test_other_problems_are_refused(tmp_path: Path, pair: tuple[Run, Run]) -> No
     assert comparison.shift.problems == 12
 
 
-def test_ungraded_run_is_named(tmp_path: Path, pair: tuple[Run, Run]) -> None:
-    _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
+def test_ungraded_run_is_named(tmp_path: Path) -> None:
+    base, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
+    base.write_json("grading.json", {"limits": {"timeout": 5.0}})
     (rl.path / "grades.parquet").unlink()
-    with pytest.raises(RunDirectoryError, match="rlvr-fast grade"):
-        compare_runs(pair[0], rl)
+    # and not that its verifiers' limits differ
+    with pytest.raises(RunDirectoryError, match=r"rl: grades\.parquet is missing.*rlvr-fast grade"):
+        compare_runs(base, rl)
 
 
 def test_unknown_rule_and_allowance(pair: tuple[Run, Run]) -> None:
