@@ -113,6 +113,10 @@ def sampling_parameters(**values: Any) -> SamplingParameters:
     """The `SamplingParameters` of these values (its docstring says which)."""
     from rlvr_fast.sampling import SamplingParameters
 
+    known = [f.name for f in fields(SamplingParameters)]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise InvalidInputError(f"unknown parameter {unknown[0]!r}; it knows {', '.join(known)}")
     return SamplingParameters(**values)
 
 

@@ -111,7 +111,7 @@ def test_bad_input_exits_with_2_and_says_what(
         ("base: a\nrl: b\ntasks: [1]\nsamples: 3\nout: o", "tasks must be a list of specs"),
         ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsample: 4", "unknown key 'sample'"),
         ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {top_p: 2}", "top_p"),
-        ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {heat: 2}", "heat"),
+        ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {heat: 2}", "parameter 'heat'"),
         ("base: [", "not a readable YAML file"),
     ],
 )
