@@ -44,8 +44,6 @@ __all__ = [
     "token_stats",
 ]
 
-_LOGITS = 1 << 25  # of float32: what `linear_kept_mass` holds of them at a time
-
 
 def token_stats(
     logits: torch.Tensor, targets: torch.Tensor, temperature: Any, softcap: float | None
@@ -180,13 +178,17 @@ def linear_kept_mass(
     softcap: float | None,
     scale: float,
     top_p: float,
+    at_once: int,
 ) -> torch.Tensor:
-    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors; at most 128 MB of logits."""
+    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors, float32 [N].
+
+    at_once: rows whose logits are held together; where the vocabulary alone decides it, a row's
+    product has the same bits in any batch.
+    """
     kernels.require_kernels()
     vocabulary, device = len(weight), hidden.device
     kept_mass = torch.empty(len(hidden), device=device)
-    # By the vocabulary alone, so that a row's product has the same bits in any batch.
-    at_once = max(1, min(ROWS, _LOGITS // max(1, vocabulary)))
+    at_once = min(ROWS, at_once)
     with torch.no_grad(), kernels.on(device), exact_products(device):
         product = Product(weight, hidden.dtype, at_once)
         logits = torch.empty(at_once, vocabulary, device=device)

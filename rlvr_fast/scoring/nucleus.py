@@ -158,11 +158,11 @@ def linear_kept_mass(
     kept = torch.ones(len(hidden), device=hidden.device)
     if top_p >= 1:
         return kept
+    rows = max(1, _LOGITS // max(1, len(weight)))
     if hidden.is_cuda and _core.cuda.built() and len(weight) <= _core.cuda.NUCLEUS_COLUMNS:
         from rlvr_fast.scoring import cuda
 
-        return cuda.linear_kept_mass(hidden, weight, bias, temperature, softcap, scale, top_p)
-    rows = max(1, _LOGITS // max(1, len(weight)))
+        return cuda.linear_kept_mass(hidden, weight, bias, temperature, softcap, scale, top_p, rows)
     columns = max(1, _WEIGHTS // max(1, weight.shape[1]))
     for start in range(0, len(hidden), rows):
         chunk = hidden[start : start + rows].float()

@@ -212,21 +212,27 @@ grade_run(Run.open(sys.argv[1]), workers=2, progress=tell)
 """
 
 
-@pytest.mark.slow
-def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
-    run, _ = make_run(tmp_path / "run", [COUNTDOWN])
-    answers = [tagged(f"{n} + {n}") for n in range(3000)]
-    add_samples(run, {"countdown/0": answers})
+def grading_until(run, stage: str, count: int, script: str = KILLED) -> subprocess.Popen:
+    """A process that grades `run`, once it has said that `count` of `stage` are done."""
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(run.path)],
+        [sys.executable, "-c", script, str(run.path)],
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
     )
     for line in process.stdout:
-        if line.startswith("verify") and int(line.split()[1]) >= 200:
-            os.kill(process.pid, signal.SIGKILL)
-            break
+        if line.startswith(stage) and int(line.split()[1]) >= count:
+            return process
+    raise AssertionError(f"graded before {count} of {stage} were said")
+
+
+@pytest.mark.slow
+def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
+    run, _ = make_run(tmp_path / "run", [COUNTDOWN])
+    answers = [tagged(f"{n} + {n}") for n in range(3000)]
+    add_samples(run, {"countdown/0": answers})
+    process = grading_until(run, "verify", 200)
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
     journal = run.path / "verdicts.jsonl"
     with journal.open("ab") as file:
@@ -257,16 +263,8 @@ def test_kill_9_in_mid_extraction_loses_and_repeats_nothing(tmp_path):
         "def tell", "from rlvr_fast.answers import run_extraction\n"
         "run_extraction.BATCH_BYTES = 1\ndef tell",
     )  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-c", one_part_a_batch, str(killed.path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    for line in process.stdout:
-        if line.startswith("extract") and int(line.split()[1]) >= 300:
-            os.kill(process.pid, signal.SIGKILL)
-            break
+    process = grading_until(killed, "extract", 300, one_part_a_batch)
+    os.kill(process.pid, signal.SIGKILL)
     process.wait()
     done = int(killed.num_samples("answers").sum())
     assert 300 <= done < 800
@@ -278,15 +276,7 @@ def test_kill_9_in_mid_extraction_loses_and_repeats_nothing(tmp_path):
 def test_workers_die_with_their_parent(tmp_path):
     run, _ = make_run(tmp_path / "run", [COUNTDOWN])
     add_samples(run, {"countdown/0": [tagged(f"{n} + {n}") for n in range(2000)]})
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, str(run.path)],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-    )
-    for line in process.stdout:
-        if line.startswith("verify") and int(line.split()[1]) >= 20:
-            break
+    process = grading_until(run, "verify", 20)
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     assert len(children) == 2
     os.kill(process.pid, signal.SIGKILL)

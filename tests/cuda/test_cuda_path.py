@@ -261,19 +261,18 @@ def test_linear_ignored_targets_and_no_rows(kernels):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("epilogue", ["plain", "all"])
-def test_mass_that_top_p_keeps_from_hidden_states(kernels, monkeypatch, dtype, epilogue):
-    monkeypatch.setattr(kernels.module, "_LOGITS", 5 * 4700)  # five rows at a time
+def test_mass_that_top_p_keeps_from_hidden_states(kernels, dtype, epilogue):
     hidden, weight = linear_inputs(12, 4700, 24, dtype)
     bias = torch.linspace(-2, 2, 4700) if epilogue == "all" else None
     softcap, scale = (6.0, 0.7) if epilogue == "all" else (None, 1.0)
-    kept = kernels.linear_kept_mass(hidden, weight, bias, 0.8, softcap, scale, 0.9)
+    kept = kernels.linear_kept_mass(hidden, weight, bias, 0.8, softcap, scale, 0.9, 5)
     want = linear_kept_mass(
         hidden, weight, bias=bias, temperature=0.8, softcap=softcap, scale=scale, top_p=0.9
     )
     assert torch.allclose(kept, want, atol=2e-4)  # a token at the edge is in one and not the other
     assert (kept - want).abs().median() < 1e-6
     assert (kept >= 0.9 - 1e-6).all()
-    alone = kernels.linear_kept_mass(hidden[7:8], weight, bias, 0.8, softcap, scale, 0.9)
+    alone = kernels.linear_kept_mass(hidden[7:8], weight, bias, 0.8, softcap, scale, 0.9, 5)
     assert torch.equal(alone, kept[7:8])
 
 
