@@ -1,0 +1,82 @@
+"""The words that several rooms share: verdicts, statuses of an answer, support rules, regions.
+
+A word is spelled here once. The command line offers it, the store writes it, the metrics return
+it, tables, figures and the page's script show it.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, get_args
+
+__all__ = [
+    "LABELS",
+    "LABEL_KEYS",
+    "POLICIES",
+    "REGIONS",
+    "REGION_KEYS",
+    "RULES",
+    "STATUSES",
+    "UNDECIDED",
+    "VERDICTS",
+    "Label",
+    "Policy",
+    "Rule",
+    "Status",
+    "Verdict",
+]
+
+# What became of one answer.
+Verdict = Literal["correct", "incorrect", "unparsed", "timeout", "error"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+# Verdicts that leave open whether the answer was right.
+UNDECIDED: tuple[Verdict, ...] = ("unparsed", "timeout", "error")
+
+# Whether a completion holds an answer; the compiled core numbers them in this order.
+Status = Literal["found", "unfinished", "missing", "malformed"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+# How an answer is found in a completion; docs of each in `rlvr_fast.extract_answers`.
+Policy = Literal[
+    "auto", "answer_tag", "boxed", "after_think", "final_line", "last_number", "code_block"
+]
+POLICIES: tuple[Policy, ...] = get_args(Policy)
+
+# When a model counts as reaching a problem (Leash, arXiv 2507.14843, section 3 and appendix C.4).
+Rule = Literal["seen", "epsilon"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+
+
+class Label(NamedTuple):
+    """What became of one problem, and how it is shown.
+
+    Attributes:
+        key: the name in tables, summary.json and arrays of labels.
+        letter: the letter of the papers.
+        word: one plain word, for sentences and legends.
+        meaning: what the word says, for legends.
+        colour: on white paper (figures and the light page).
+        dark: on the dark page.
+    """
+
+    key: str
+    letter: str
+    word: str
+    meaning: str
+    colour: str
+    dark: str
+
+
+# Okabe and Ito's hues (jfly.uni-koeln.de/color), darkened for white paper.
+REGIONS: tuple[Label, ...] = (
+    Label("preserved", "P", "kept", "reached by both models", "#2f6db0", "#6aa5de"),
+    Label("shrunk", "S", "lost", "by the base only", "#c4501b", "#ef8a4f"),
+    Label("expanded", "E", "found", "by the RL model only", "#1a7f5f", "#43b98f"),
+    Label("out", "O", "neither", "", "#6b7280", "#8d96a2"),
+)
+# The four regions, and where the samples decide on none of them.
+LABELS: tuple[Label, ...] = (
+    *REGIONS,
+    Label("undetermined", "?", "undecided", "the samples do not tell", "#8a6d00", "#d6ab35"),
+)
+REGION_KEYS: tuple[str, ...] = tuple(region.key for region in REGIONS)
+LABEL_KEYS: tuple[str, ...] = tuple(label.key for label in LABELS)
