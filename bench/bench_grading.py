@@ -231,7 +231,8 @@ Judged = dict[tuple[str, str], tuple[bool, str]]
 
 def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
     """Two verdicts on a gold and an answer: plain Math-Verify's, as its users call it on text that
-    holds the answer in a box and with its own time limits; and that of our use of it."""
+    holds the answer in a box and with its own time limits; and that of our use of it.
+    """
     from math_verify import parse, verify
 
     from rlvr_fast.tasks.math_verifier import MathVerifier

@@ -129,7 +129,7 @@ def bench_engine(samples: int, rounds: int) -> list[dict[str, Any]]:
 
 
 def bench_store(problems: int, samples: int = 1024) -> list[dict[str, Any]]:
-    """problems x samples keys: appending them (texts of 8 bytes), and finding what is missing."""
+    """Problems x samples keys: appending them (texts of 8 bytes), and finding what is missing."""
     rows: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as folder:
         ids = [f"task/{number}" for number in range(problems)]

@@ -28,7 +28,8 @@ from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
 
 def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:
     """A few rows of a large tensor at a time, so that no call finds its logits in the cache; in a
-    graph, so that Python's launches are not what is timed."""
+    graph, so that Python's launches are not what is timed.
+    """
     x = torch.randn(rows * windows * 2, VOCABULARY, device="cuda").mul_(4).to(torch.bfloat16)
     targets = torch.randint(0, VOCABULARY, (len(x),), device="cuda")
 

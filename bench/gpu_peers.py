@@ -202,7 +202,8 @@ def measure(session: Session, cases: list[Case], options: argparse.Namespace) ->
 
 def blame(session: Session, todo: list[Case], ended: Ended) -> None:
     """The rival that a process ended at is left out of that shape; of all, when it hung or did so
-    twice."""
+    twice.
+    """
     shape, rival, why, hung = ended
     print(f"{shape}, {rival}: {why}; going on", file=sys.stderr, flush=True)
     failed = session.facts.setdefault("failed", {})

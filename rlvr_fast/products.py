@@ -34,7 +34,7 @@ _LINEAR = _operator()
 
 
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """x weight^T + bias of float32 CPU tensors that need no gradient: [..., H] x [V, H]."""
+    """X weight^T + bias of float32 CPU tensors that need no gradient: [..., H] x [V, H]."""
     if _LINEAR is None or x.numel() == 0 or weight.numel() == 0:
         return torch.nn.functional.linear(x, weight, bias)
     return _LINEAR(x, weight, bias, "none", [], "")

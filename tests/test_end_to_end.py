@@ -186,7 +186,7 @@ def test_scores_are_of_every_draw_under_both_models(demo: Path) -> None:
 
 
 def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
-    """compare names what differs, and writes no report."""
+    """Compare names what differs, and writes no report."""
     other = tmp_path / "other"
     done = rlvr(
         "sample", ROOT / "rlvr_fast" / "demo_models" / "rl",
@@ -204,7 +204,7 @@ def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_demo_goes_on_where_it_stopped(demo: Path, tmp_path: Path) -> None:
-    """kill -9 in mid-sampling, then the same command: the very draws of an undisturbed run."""
+    """Kill -9 in mid-sampling, then the same command: the very draws of an undisturbed run."""
     command = [sys.executable, "-m", "rlvr_fast", "demo", "--quick", "--out", "demo", "--quiet"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     parts = tmp_path / "demo" / "base" / "samples"

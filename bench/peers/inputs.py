@@ -34,7 +34,8 @@ def checked_rows(rows: int) -> torch.Tensor:
 
 def make_inputs(case: Case, device: torch.device, dtype: torch.dtype) -> Inputs:
     """Logits of standard deviation 4, largest ones near 18; of the checked rows, every second one
-    has its most likely token as the target."""
+    has its most likely token as the target.
+    """
     generator = torch.Generator(device).manual_seed(case.rows + case.width + case.vocabulary)
 
     def normal(*shape: int) -> torch.Tensor:

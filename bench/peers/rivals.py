@@ -101,7 +101,8 @@ def _ours(path: str) -> Callable[[Inputs], Work]:
 
 def _our_logprob(inputs: Inputs) -> Work:
     """The fused kernel with a fold that gives less, which the library does not offer: it shows what
-    the other statistics cost."""
+    the other statistics cost.
+    """
     from rlvr_fast.scoring.cuda_fused import fused_fits, fused_token_stats
     from rlvr_fast.scoring.cuda_kernels import empty_stats
 
@@ -200,7 +201,7 @@ def _quack(inputs: Inputs) -> Work:
 
 @functools.cache
 def verl_linear_cross_entropy() -> Callable[..., Any]:
-    """verl's function, without what `import verl` asks for (Ray, tensordict, Hydra).
+    """Verl's function, without what `import verl` asks for (Ray, tensordict, Hydra).
 
     The packages above the module are entered in sys.modules by their folders alone, so that the
     module itself, and all that it imports, is read from the wheel.

@@ -38,7 +38,7 @@ def _stirling_error(x: Floats) -> Floats:
 
 
 def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
-    """log C(n-c, k) / C(n, k), elementwise over broadcast arrays; -inf where n - c < k.
+    """Log C(n-c, k) / C(n, k), elementwise over broadcast arrays; -inf where n - c < k.
 
     Entries with k > n or n == 0 are not checked here and are the caller's to mask.
     """
@@ -63,7 +63,7 @@ def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
 
 
 def as_ks(k: ArrayLike) -> Counts:
-    """k as int64, a scalar or one-dimensional, every value at least 1."""
+    """K as int64, a scalar or one-dimensional, every value at least 1."""
     ks = as_counts("k", k)
     if ks.ndim > 1:
         raise InvalidInputError(f"k must be a number or a list of numbers, got shape {ks.shape}")
@@ -81,14 +81,14 @@ def pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> F
         Draws and correct draws of each problem; every problem keeps its own n.
     k : a whole number, or a list of K of them, each at least 1
 
-    Returns
+    Returns:
     -------
     float64, shape [...] for a number, [..., K] for a list. nan where k > num_samples (the quantity
     has no unbiased estimate there) and where nothing was drawn; never padded. Relative error below
     1e-10 up to n = 1e6. The mean over problems, ``numpy.nanmean(..., axis=0)``, drops the problems
     that lack samples: say so when you print it.
 
-    Raises
+    Raises:
     ------
     InvalidInputError
         Counts that are negative, fractional, or more correct than drawn; k below 1.

@@ -69,7 +69,7 @@ def short(number: float) -> str:
 
 
 def log2_axis(ks: IntArray) -> Callable[[float], float]:
-    """x of a number of samples on the shared logarithmic axis."""
+    """X of a number of samples on the shared logarithmic axis."""
     span = max(math.log2(max(int(ks[-1]), 2)), 1e-9)
     return lambda k: LEFT + (WIDTH - LEFT - RIGHT) * math.log2(k) / span
 

@@ -239,7 +239,7 @@ def compare_runs(
 
     Every problem keeps the number of samples it really has in each run.
 
-    Raises
+    Raises:
     ------
     InvalidInputError
         The runs differ in something not allowed (the message shows the difference), or share no

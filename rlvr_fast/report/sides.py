@@ -80,7 +80,7 @@ class CompletionScores:
     log_kept_mass: FloatArray | None
 
     def sampling_logprob(self, *, own: bool) -> FloatArray | None:
-        """log p under top-p sampling, which scales what a nucleus keeps up to 1; None if unknown.
+        """Log p under top-p sampling, which scales what a nucleus keeps up to 1; None if unknown.
 
         -inf for a completion with a token outside the nucleus. Not so for a model's `own`
         completions: it drew them, so a token outside is one at the edge, there by rounding.

@@ -1,5 +1,6 @@
 """Checks shared by the CPU and CUDA paths. None of them reads a tensor's values, so that none makes
-a GPU wait."""
+a GPU wait.
+"""
 
 from __future__ import annotations
 

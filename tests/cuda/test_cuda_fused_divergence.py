@@ -1,5 +1,6 @@
 """The fused divergence of two models for Hopper, its whole source run on the machine of these
-tests; on a GPU, test_cuda_fused.py."""
+tests; on a GPU, test_cuda_fused.py.
+"""
 
 from __future__ import annotations
 

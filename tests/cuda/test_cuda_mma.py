@@ -1,5 +1,6 @@
 """The fused kernel of every GPU from sm_80 on, its whole source run on the machine of these tests;
-on a GPU, test_cuda_fused.py."""
+on a GPU, test_cuda_fused.py.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
 """The CUDA path whole: on a GPU where there is one, and everywhere with its kernels emulated on the
-host from the device's own source."""
+host from the device's own source.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The fused kernels' own source on the machine of these tests: shapes at the edges of their tiles,
 and bits that no schedule, grid, batch or cluster may change. What they compute is held against
-float64 in test_cuda_path.py too, with every epilogue."""
+float64 in test_cuda_path.py too, with every epilogue.
+"""
 
 from __future__ import annotations
 
@@ -150,7 +151,7 @@ def test_masked_and_extreme_logits(run, kernel):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_strides_that_a_tensor_of_one_row_may_have(run, kernel):
-    """torch calls [1, H] contiguous whatever the stride of its row; the copy engine looks at it."""
+    """Torch calls [1, H] contiguous whatever the stride of its row; the copy engine looks at it."""
     hidden, weight, targets = problem(1, 300, 64)
     want = run(kernel, hidden, weight, targets)
     assert hidden.as_strided((1, 64), (1, 1)).is_contiguous()

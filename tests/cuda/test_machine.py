@@ -1,5 +1,6 @@
 """The machine that runs kernels on the host: each instruction against a small case worked out by
-hand, and each kind of misuse against the error that names it (tests/cuda/machine/tests)."""
+hand, and each kind of misuse against the error that names it (tests/cuda/machine/tests).
+"""
 
 from __future__ import annotations
 

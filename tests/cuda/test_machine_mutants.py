@@ -1,5 +1,6 @@
 """Mistakes planted in the fused kernels, each of which the machine must find in some schedule: so
-that its silence about the kernels as they are says something."""
+that its silence about the kernels as they are says something.
+"""
 
 from __future__ import annotations
 

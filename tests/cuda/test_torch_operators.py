@@ -1,5 +1,6 @@
 """The operators as torch sees them: schemas, fake tensors, torch.compile. On the CPU, and on a GPU
-where one is."""
+where one is.
+"""
 
 from __future__ import annotations
 
