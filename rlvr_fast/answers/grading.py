@@ -70,7 +70,9 @@ def grade_run(
     Raises:
         InvalidInputError: an unknown policy, a problem without the gold its verifier needs, a task
             whose file or package has changed.
-        RunDirectoryError: no samples; graded otherwise before (see regrade); another writer.
+        RunDirectoryError: no samples; graded before with another policy or version (see regrade).
+        RunLockedError: another process is writing to the run.
+        StorageError: the disk is full, read-only or failed; the same call resumes.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
     if policy not in POLICIES:
@@ -185,7 +187,7 @@ def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[d
     if not regrade:
         raise RunDirectoryError(
             f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
-            "--regrade), which throws its answers and grades away and keeps its samples"
+            "--regrade), which deletes its answers and grades and keeps its samples"
         )
     for name in ("grades.parquet", "audit.json", "answers"):
         run.remove(name)
