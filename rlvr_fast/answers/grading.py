@@ -1,32 +1,35 @@
-"""From completions to verdicts: each distinct answer is extracted, grouped and verified once."""
+"""The stage that grades a run: answers, distinct answers, verdicts; each pair is verified once."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast import __version__
+from rlvr_fast.answers.audit import audit_run
 from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, POLICIES, Policy
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
-from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
+from rlvr_fast.answers.normalization import (
+    CANONICAL_GRADER,
+    compare_canonical,
+    normalize_answers,
+)
+from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import GradedTask, extract_run
-from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import Verdict, load_verifier
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.vocabulary import POLICIES, VERDICTS, Policy
 
-__all__ = ["CANONICAL_GRADER", "grade_run"]
-
-CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
+__all__ = ["grade_run"]
 
 
 def grade_run(
@@ -67,7 +70,9 @@ def grade_run(
     Raises:
         InvalidInputError: an unknown policy, a problem without the gold its verifier needs, a task
             whose file or package has changed.
-        RunDirectoryError: no samples; graded otherwise before (see regrade); another writer.
+        RunDirectoryError: no samples; graded before with another policy or version (see regrade).
+        RunLockedError: another process is writing to the run.
+        StorageError: the disk is full, read-only or failed; the same call resumes.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
     if policy not in POLICIES:
@@ -115,13 +120,11 @@ def grade_run(
                 "decided_by_canonical_form": sum(
                     outcome.grader == CANONICAL_GRADER for outcome in outcomes
                 ),
-                "verdicts": {name: verdicts[name] for name in get_args(Verdict)},
+                "verdicts": {name: verdicts[name] for name in VERDICTS},
             },
         }
         run.write_json("grading.json", settings)
         if audit:
-            from rlvr_fast.answers.audit import audit_run
-
             audit_run(
                 run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb, progress=tell
             )
@@ -165,30 +168,29 @@ def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
 
 
 def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[dict[str, Any]]:
-    """Answers of two policies, or canonical forms of two versions, are never mixed in a run.
+    """Refuses to mix answers of two policies, or canonical forms of two versions, in one run.
 
-    Returns the answers over the length limit that were met in it before.
+    Returns:
+        The answers over the length limit that an earlier grading found.
     """
     before = run.read_json("grading.json")
     if before is None:
         if not run.parts("answers"):
             return []
-        said = "its answers/ were extracted by an unknown policy (grading.json is missing)"
+        cause = "its answers/ were extracted by an unknown policy (grading.json is missing)"
     else:
         differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
         if not differing:
             return list(before.get("too_long", []))
         key = differing[0]
-        said = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
+        cause = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
     if not regrade:
         raise RunDirectoryError(
-            f"{run.path}: {said}. Grade it as before, or with regrade=True (rlvr-fast grade "
-            "--regrade), which throws its answers and grades away and keeps its samples"
+            f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
+            "--regrade), which deletes its answers and grades and keeps its samples"
         )
-    (run.path / "grades.parquet").unlink(missing_ok=True)
-    (run.path / "audit.json").unlink(missing_ok=True)
-    if (run.path / "answers").is_dir():
-        shutil.rmtree(run.path / "answers")
+    for name in ("grades.parquet", "audit.json", "answers"):
+        run.remove(name)
     return []
 
 
@@ -213,9 +215,6 @@ def _check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> 
         )
 
 
-# -- verdicts ------------------------------------------------------------------------------------
-
-
 def _decide(
     run: Run,
     tasks: dict[str, GradedTask],
@@ -226,6 +225,7 @@ def _decide(
     memory_mb: int,
     tell: Progress,
 ) -> list[Outcome]:
+    """The outcome of each distinct answer, in the order of their ids."""
     names = problems["problem_id"].to_pylist()
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
@@ -271,7 +271,7 @@ def _decide(
 def _by_canonical_form(
     distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
 ) -> list[Outcome | None]:
-    """Verdicts that canonical forms settle; None for those that are left to verifiers."""
+    """The outcomes that canonical forms decide; None for each answer left to its verifier."""
     gold_forms = normalize_answers(pa.array(golds, pa.large_string())).to_pylist()
     outcomes: list[Outcome | None] = [None] * len(distinct)
     places = [place for place, form in enumerate(distinct.canonical) if form is not None]
@@ -286,7 +286,7 @@ def _by_canonical_form(
         if comparison == "equal":
             outcomes[place] = same
         elif comparison == "different" and not (
-            # two values within a stated tolerance, or one list in another notation
+            # Correct may be a value within a tolerance, or a list in another notation.
             about.get("tolerance") or about.get("multiple_answers")
         ):
             outcomes[place] = other
