@@ -24,7 +24,7 @@ from rlvr_fast.metrics import (
     tilt_distance,
     tilt_pass_at_k,
 )
-from rlvr_fast.metrics.tilt_distance import _hypergeometric_mad
+from rlvr_fast.metrics.tilt_distance import hypergeometric_mean_deviation
 
 
 def test_tilt_moves_odds_and_keeps_the_ends() -> None:
@@ -73,7 +73,7 @@ def test_mean_deviation_of_the_hypergeometric() -> None:
         x = np.arange(drawn + 1)
         law = hypergeom(total, marked, drawn)
         want = (law.pmf(x) * np.abs(x - law.mean())).sum()
-        got = _hypergeometric_mad(*(np.array([float(v)]) for v in (total, marked, drawn)))
+        got = hypergeometric_mean_deviation(*(np.array([float(v)]) for v in (total, marked, drawn)))
         assert got[0] == pytest.approx(want, abs=1e-12)
 
 
