@@ -25,11 +25,7 @@
 #include <cmath>
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define RLVR_HD __host__ __device__ __forceinline__
-#else
-#define RLVR_HD inline
-#endif
+#include "math/host_device.hpp"
 
 namespace rlvr {
 
@@ -123,6 +119,29 @@ RLVR_HD SoftmaxState<To> converted(const SoftmaxState<From>& state) {
   return out;
 }
 
+// The float32 sums of consecutive columns (a block on the CPU, a segment on a GPU), relative to a
+// shift that is stored beside them.
+struct Sums {
+  float sum = 0;
+  float weighted = 0;
+  float above = 0;
+  std::int32_t count_above = 0;
+};
+
+RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
+  return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
+}
+
+RLVR_HD SoftmaxState<double> state_of(const Sums& sums, double shift) {
+  SoftmaxState<double> state;
+  state.shift = shift;
+  state.sum = sums.sum;
+  state.weighted = sums.weighted;
+  state.above = sums.above;
+  state.count_above = sums.count_above;
+  return state;
+}
+
 // The statistics of one row, in nats.
 template <typename Real>
 struct TokenResult {
@@ -213,6 +232,34 @@ RLVR_HD void push(DivergenceState<Real>& state, Real u_p, Real u_q) {
   one.cross_pq = cross_term(one.p.sum, u_q == one.q.shift && one.q.sum > 0 ? Real(0) : u_q);
   one.cross_qp = cross_term(one.q.sum, u_p == one.p.shift && one.p.sum > 0 ? Real(0) : u_p);
   state = merge(state, one);
+}
+
+// As Sums, for two models.
+struct PairSums {
+  float sum_p = 0;
+  float weighted_p = 0;
+  float cross_pq = 0;
+  float sum_q = 0;
+  float weighted_q = 0;
+  float cross_qp = 0;
+};
+
+RLVR_HD PairSums operator+(const PairSums& a, const PairSums& b) {
+  return {a.sum_p + b.sum_p, a.weighted_p + b.weighted_p, a.cross_pq + b.cross_pq,
+          a.sum_q + b.sum_q, a.weighted_q + b.weighted_q, a.cross_qp + b.cross_qp};
+}
+
+RLVR_HD DivergenceState<double> state_of(const PairSums& sums, double shift_p, double shift_q) {
+  DivergenceState<double> state;
+  state.p.shift = shift_p;
+  state.p.sum = sums.sum_p;
+  state.p.weighted = sums.weighted_p;
+  state.q.shift = shift_q;
+  state.q.sum = sums.sum_q;
+  state.q.weighted = sums.weighted_q;
+  state.cross_pq = sums.cross_pq;
+  state.cross_qp = sums.cross_qp;
+  return state;
 }
 
 template <typename Real>

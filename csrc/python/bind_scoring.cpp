@@ -26,7 +26,7 @@ struct StatsArguments {
     view.mass_above = mass_above.array<float>(DataType::kFloat32, rows, "mass_above");
   }
   BorrowedTensor logprob, entropy, logsumexp, rank, mass_above;
-  TokenStatsOut view{};
+  TokenOutputs view{};
 };
 
 std::int64_t temperature_count(const BorrowedTensor& temperature, std::int64_t rows) {

@@ -22,7 +22,7 @@ struct V {
 
   static V fill(float x) { return {_mm512_set1_ps(x)}; }
   static V load(const float* x) { return {_mm512_loadu_ps(x)}; }
-  static V load(const BFloat16* x) {
+  static V load(const Bfloat16* x) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
   }
@@ -35,7 +35,7 @@ struct V {
     b = load(x + 16);
   }
   // Even and odd elements: one instruction for each vector instead of two.
-  static void load_pair(const BFloat16* x, V& a, V& b) {
+  static void load_pair(const Bfloat16* x, V& a, V& b) {
     const __m512i both = _mm512_loadu_si512(x);
     a.v = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
     b.v = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-65536)));
@@ -96,7 +96,7 @@ inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
 }  // namespace
 
 const FoldTable* avx512_folds() {
-  static constexpr FoldTable table{"avx512", folds_of<float>(), folds_of<BFloat16>(),
+  static constexpr FoldTable table{"avx512", folds_of<float>(), folds_of<Bfloat16>(),
                                    folds_of<Float16>()};
   return &table;
 }

@@ -12,12 +12,12 @@ struct Mask {
   std::int32_t lane[16];  // 0 or -1: as wide as a float, so that selections vectorise
 };
 
-inline float widen(float x) { return x; }
-inline float widen(BFloat16 x) {
+inline float to_float(float x) { return x; }
+inline float to_float(Bfloat16 x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
 // Denormals are normalised by the float subtraction, as in the well-known shift-and-rebias.
-inline float widen(Float16 x) {
+inline float to_float(Float16 x) {
   const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000u) << 16;
   const std::uint32_t magnitude = x.bits & 0x7fffu;
   std::uint32_t bits;
@@ -47,16 +47,16 @@ struct V {
   }
   template <typename T>
   static V load(const T* x) {
-    return each([&](int i) { return widen(x[i]); });
+    return each([&](int i) { return to_float(x[i]); });
   }
   template <typename T>
   static void load_pair(const T* x, V& a, V& b) {
     a = load(x);
     b = load(x + 16);
   }
-  static void load_pair(const BFloat16* x, V& a, V& b) {
-    a = each([&](int i) { return widen(x[2 * i]); });
-    b = each([&](int i) { return widen(x[2 * i + 1]); });
+  static void load_pair(const Bfloat16* x, V& a, V& b) {
+    a = each([&](int i) { return to_float(x[2 * i]); });
+    b = each([&](int i) { return to_float(x[2 * i + 1]); });
   }
 };
 
@@ -150,7 +150,7 @@ inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
 }  // namespace
 
 const FoldTable* baseline_folds() {
-  static constexpr FoldTable table{"baseline", folds_of<float>(), folds_of<BFloat16>(),
+  static constexpr FoldTable table{"baseline", folds_of<float>(), folds_of<Bfloat16>(),
                                    folds_of<Float16>()};
   return &table;
 }

@@ -12,6 +12,7 @@
 
 #include "common/matrix_view.hpp"
 #include "math/online_softmax.hpp"
+#include "math/result_arrays.hpp"
 #include "scoring/block_fold.hpp"
 
 namespace rlvr {
@@ -24,31 +25,20 @@ std::vector<std::string> instruction_sets();
 // Throws InvalidInput for a name not in that list; the empty name is the fastest.
 const FoldTable& fold_table(const std::string& instruction_set);
 
-// Arrays of one value a row.
-struct TokenStatsOut {
-  float* logprob;
-  float* entropy;
-  float* logsumexp;
-  float* mass_above;
-  std::int32_t* rank;
-
-  void set(std::int64_t row, const TokenResult<double>& result) const;
-};
-
 // temperature: one a row, or one for all where temperature_count is 1. softcap: 0 for none.
 // Throws InvalidInput where a target is neither a column nor kIgnoredTarget, or a temperature is
 // not positive.
 template <typename T>
 void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
                   const float* temperature, std::int64_t temperature_count, float softcap,
-                  const TokenStatsOut& out, const FoldTable& folds);
+                  const TokenOutputs& out, const FoldTable& folds);
 
 // One temperature, as the folds use it.
-struct Units {
-  float per_logit;  // log2(e) / temperature
-  double nats;      // back to nats, free of the rounding of per_logit
+struct LogitUnits {
+  float units_per_logit;  // log2(e) / temperature
+  double nats_per_unit;   // back to nats, free of the rounding of per_logit
 };
-Units units_of(float temperature, std::int64_t row);
+LogitUnits logit_units(float temperature, std::int64_t row);
 
 // Rows whose logits are scale * (x + bias), x arriving in tiles of columns, in any number and order
 // of rows that the caller repeats.
@@ -66,12 +56,12 @@ class RowFolds {
   // Rank and ties are exact only if `target` had the very bits of the tiles. Writes x of each
   // target as the tiles carried it, and returns how many differ from what was given.
   std::int64_t seen_targets(float* target) const;
-  void finalize(const TokenStatsOut& out) const;
+  void finalize(const TokenOutputs& out) const;
 
  private:
   struct Row {
     SoftmaxState<double> state;
-    Units units;
+    LogitUnits units;
     std::int64_t target_column;
     float target;
     float seen;
@@ -84,15 +74,6 @@ class RowFolds {
   const FoldTable& folds_;
 };
 
-struct DivergenceOut {
-  float* kl_pq;
-  float* kl_qp;
-  float* entropy_p;
-  float* entropy_q;
-  float* logprob_p;  // nan without targets
-  float* logprob_q;
-};
-
 // The same for two models over one vocabulary.
 class PairFolds {
  public:
@@ -102,12 +83,12 @@ class PairFolds {
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
   void fold(const MatrixView<float>& tile_p, const MatrixView<float>& tile_q);
   // target_p, target_q: logits of each row's target, nan where it has none.
-  void finalize(const float* target_p, const float* target_q, const DivergenceOut& out) const;
+  void finalize(const float* target_p, const float* target_q, const DivergenceOutputs& out) const;
 
  private:
   struct Row {
     DivergenceState<double> state;
-    Units units;
+    LogitUnits units;
   };
   std::vector<Row> rows_;
   const FoldTable& folds_;

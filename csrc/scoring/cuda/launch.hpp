@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <string>
 
+#include "math/result_arrays.hpp"
+
 namespace rlvr::cuda {
 
 enum class LogitType { kFloat32, kBfloat16, kFloat16 };
@@ -38,27 +40,9 @@ struct RowOptions {
   float softcap;  // 0: none
 };
 
-// One value a row; any may not be null.
-struct TokenOutputs {
-  float* logprob;
-  float* entropy;
-  float* logsumexp;
-  float* mass_above;
-  std::int32_t* rank;
-};
-
 struct NucleusOutputs {
   float* logprob;    // under the truncated, renormalised distribution; -inf outside
   float* kept_mass;  // of the whole distribution
-};
-
-struct DivergenceOutputs {
-  float* kl_pq;
-  float* kl_qp;
-  float* entropy_p;
-  float* entropy_q;
-  float* logprob_p;  // nan where there are no targets
-  float* logprob_q;
 };
 
 struct Device {

@@ -60,7 +60,7 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
   const CUtensorMap hidden_map = matrix_map(hidden, kRows);
   const CUtensorMap weight_map = matrix_map(weight, kColumns / kCluster);
   launch_persistent("linear_fused_wgmma", fused_rows<T, kJob, kCluster, kPlain>,
-                    Units<kJob>(work.rows, work.columns, kRows * kCluster).count, kCluster,
+                    WorkUnits<kJob>(work.rows, work.columns, kRows * kCluster).count, kCluster,
                     kThreads, TokenRing::kBytes, device, hidden_map, weight_map, work);
 }
 
@@ -76,7 +76,7 @@ void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& wo
 template <typename T, int kCluster>
 void run_pair(const HalfMatrix& hidden_p, const HalfMatrix& weight_p, const HalfMatrix& hidden_q,
               const HalfMatrix& weight_q, const PairWork& work, const Device& device) {
-  const Units<Job::kFold> units(work.rows, work.columns, kRows * kCluster);
+  const WorkUnits<Job::kFold> units(work.rows, work.columns, kRows * kCluster);
   const CUtensorMap maps[4] = {
       matrix_map(hidden_p, kRows), matrix_map(weight_p, kPairColumns / kCluster),
       matrix_map(hidden_q, kRows), matrix_map(weight_q, kPairColumns / kCluster)};

@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kTileThreads, 8)
   const float largest =
       block_max<kTileThreads>(slice.largest<kPlain>(transform, first_column, tile.columns), maxima);
   slice.refresh();
-  const Reference reference = make_reference(units_of(temperatures(row)), largest);
+  const Reference reference = make_reference(units_per_logit_of(temperatures(row)), largest);
   const Sums total = block_sum<kTileThreads>(
       slice.fold<kPlain>(reference, target_logit, transform, first_column, tile.columns), sums);
   if (threadIdx.x == 0) {

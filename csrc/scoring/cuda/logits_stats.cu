@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kFoldThreads, kPlain ? 4 : 2)
   const float largest =
       block_max<kThreads>(slice.template largest<kPlain>(transform, 0, logits.columns), maxima);
   slice.refresh();
-  const Reference reference = make_reference(units_of(temperatures(row)), largest);
+  const Reference reference = make_reference(units_per_logit_of(temperatures(row)), largest);
   const Sums total = block_sum<kThreads>(
       slice.template fold<kPlain>(reference, target_logit, transform, 0, logits.columns), sums);
   if (threadIdx.x == 0) {
@@ -171,8 +171,8 @@ __global__ void __launch_bounds__(kNucleusThreads)
     return;
   }
   const T* data = logits.row(row);
-  const float units = units_of(temperatures(row));
-  const Reference reference = row_reference(units, scale.shift);
+  const float units_per_logit = units_per_logit_of(temperatures(row));
+  const Reference reference = row_reference(units_per_logit, scale.shift);
   const float target_exponent = exponent_of(
       transform.capped(transform.uncapped(target_logits[local_row], target)), reference);
   const float limit = nucleus_limit(scale.sum, top_p, logits.columns);

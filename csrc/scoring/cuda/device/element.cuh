@@ -4,7 +4,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "math/online_softmax.hpp"
+#include "math/float16.hpp"
+#include "math/float_bits.hpp"
+#include "math/host_device.hpp"
 #include "scoring/cuda/device/target.cuh"
 
 #if defined(__CUDACC__)
@@ -12,24 +14,6 @@
 #endif
 
 namespace rlvr::cuda {
-
-struct Bfloat16 {
-  std::uint16_t bits;
-};
-
-struct Float16 {
-  std::uint16_t bits;
-};
-
-RLVR_HD float float_of_bits(std::uint32_t bits) {
-#if defined(__CUDA_ARCH__)
-  return __uint_as_float(bits);
-#else
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-#endif
-}
 
 RLVR_HD float to_float(float value) { return value; }
 
@@ -50,8 +34,6 @@ RLVR_HD float to_float(Float16 value) {
   return sign != 0u ? -magnitude : magnitude;
 #endif
 }
-
-RLVR_HD float negative_infinity() { return float_of_bits(0xff800000u); }
 
 // Sixteen bytes of a row, in four registers. Which elements a thread holds depends on their index
 // in the row alone, never on the row's address: that is half of batch invariance.
@@ -76,16 +58,6 @@ template <>
 RLVR_HD float Word<Float16>::element(int i) const {
   const std::uint32_t pair = quads[i / 2];
   return to_float(Float16{static_cast<std::uint16_t>(i % 2 == 0 ? pair : pair >> 16)});
-}
-
-RLVR_HD std::uint32_t bits_of(float value) {
-#if defined(__CUDA_ARCH__)
-  return __float_as_uint(value);
-#else
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-#endif
 }
 
 // The quad of elements of `row` that begins at `first`; those at or past `end` are -inf, unread.

@@ -36,15 +36,11 @@ __global__ void __launch_bounds__(kFinishThreads)
         merge_segments<SoftmaxState<double>>(states + local_row * segments, segments);
     const double temperature = temperatures(row);
     const float logit = transform.capped(transform.uncapped(stored_targets[local_row], target));
-    result = finish_row(state, units_of(temperature), temperature, logit);
+    result = finish_row(state, units_per_logit_of(temperature), temperature, logit);
     scale = {state.shift, state.sum};
   }
   if (threadIdx.x % 32 != 0) return;
-  out.logprob[row] = result.logprob;
-  out.entropy[row] = result.entropy;
-  out.logsumexp[row] = result.logsumexp;
-  out.mass_above[row] = result.mass_above;
-  out.rank[row] = result.rank;
+  out.set(row, result);
   if (scales != nullptr) scales[local_row] = scale;
 }
 

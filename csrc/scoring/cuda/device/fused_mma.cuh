@@ -112,7 +112,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_row = warp % 4 * kWarpRows;
   const int warp_column = warp / 4 * kWarpColumns;
-  const Units<kJob> units(work.rows, work.columns, kRows);
+  const WorkUnits<kJob> units(work.rows, work.columns, kRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
 
   for (int unit = static_cast<int>(blockIdx.x); unit < units.count;
@@ -174,9 +174,9 @@ __global__ void __launch_bounds__(kThreads, 1)
           FusedRow& lower = rows[m][1];
           make_logits<kPlain>(d[m], lane, column, work.columns, work.transform);
           upper.fold.template push<0, kPlain, kJob == Job::kLogprob>(
-              d[m], upper.units, upper.target_logit, work.transform);
+              d[m], upper.units_per_logit, upper.target_logit, work.transform);
           lower.fold.template push<1, kPlain, kJob == Job::kLogprob>(
-              d[m], lower.units, lower.target_logit, work.transform);
+              d[m], lower.units_per_logit, lower.target_logit, work.transform);
         }
       }
     }
@@ -186,7 +186,7 @@ __global__ void __launch_bounds__(kThreads, 1)
       for (int m = 0; m < kFragments; ++m) {
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
-          merge_quad(rows[m][half].fold, rows[m][half].units);
+          merge_quad(rows[m][half].fold, rows[m][half].units_per_logit);
           const int row = warp_row + m * 16 + fragment_row(lane, half);
           if (warp_column != 0 && lane % 4 == 0) shared.right[row] = rows[m][half].fold;
         }
@@ -203,8 +203,9 @@ __global__ void __launch_bounds__(kThreads, 1)
           const std::int64_t row = first_row + local_row;
           if (warp_column != 0 || lane % 4 != 0 || row >= work.rows) continue;
           FusedRow& left = rows[m][half];
-          left.fold.merge(shared.right[local_row], left.units);
-          work.states[row * segments + units.segment(unit)] = make_partial(left.fold, left.units);
+          left.fold.merge(shared.right[local_row], left.units_per_logit);
+          work.states[row * segments + units.segment(unit)] =
+              make_partial(left.fold, left.units_per_logit);
         }
       }
     }

@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   prepare<kCluster>(ring);
 
   constexpr int kGroupRows = kRows * kCluster;
-  const Units<kJob> units(work.rows, work.columns, kGroupRows);
+  const WorkUnits<kJob> units(work.rows, work.columns, kGroupRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
   const int first_unit = static_cast<int>(blockIdx.x) / kCluster;
   const int unit_stride = static_cast<int>(gridDim.x) / kCluster;
@@ -77,20 +77,20 @@ __global__ void __launch_bounds__(kThreads, 1)
         } else {
           make_logits<kPlain>(d, thread, column, work.columns, work.transform);
           rows[0].fold.template push<0, kPlain, kJob == Job::kLogprob>(
-              d, rows[0].units, rows[0].target_logit, work.transform);
+              d, rows[0].units_per_logit, rows[0].target_logit, work.transform);
           rows[1].fold.template push<1, kPlain, kJob == Job::kLogprob>(
-              d, rows[1].units, rows[1].target_logit, work.transform);
+              d, rows[1].units_per_logit, rows[1].target_logit, work.transform);
         }
       }
       if constexpr (kJob != Job::kDiagonal) {
         const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
-          merge_quad(rows[half].fold, rows[half].units);
+          merge_quad(rows[half].fold, rows[half].units_per_logit);
           const int row = half == 0 ? upper : lower;
           if (lane % 4 == 0 && row < work.rows) {
             work.states[row * segments + units.segment(unit)] =
-                make_partial(rows[half].fold, rows[half].units);
+                make_partial(rows[half].fold, rows[half].units_per_logit);
           }
         }
       }

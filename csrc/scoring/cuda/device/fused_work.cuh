@@ -31,11 +31,11 @@ struct Work {
 // Units of groups of `rows` rows; neighbouring units share their columns. Counted in 32 bits, as
 // the copy engine counts rows: registers are scarce. fits_counters says whether they do.
 template <Job kJob>
-struct Units {
+struct WorkUnits {
   int groups;
   int count;
 
-  RLVR_HD Units(std::int64_t all_rows, std::int64_t columns, int rows)
+  RLVR_HD WorkUnits(std::int64_t all_rows, std::int64_t columns, int rows)
       : groups(static_cast<int>(ceil_div(all_rows, rows))),
         count(kJob == Job::kDiagonal
                   ? groups
@@ -58,7 +58,7 @@ struct TileRange {
   int begin;  // first column
   int count;
 
-  RLVR_HD TileRange(const Units<kJob>& units, int unit, int rows, std::int64_t columns) {
+  RLVR_HD TileRange(const WorkUnits<kJob>& units, int unit, int rows, std::int64_t columns) {
     if (kJob == Job::kDiagonal) {
       begin = units.group(unit) * rows / kColumns * kColumns;
       count = 1;
@@ -74,14 +74,14 @@ struct TileRange {
 // A row in the registers of a thread, and what its logits are compared with.
 struct FusedRow {
   RowFold fold;
-  float units = 1.0f;
+  float units_per_logit = 1.0f;
   float target_logit = 0.0f;  // before the softcap
 
   template <bool kPlain>
   RLVR_HD void begin(const Work& work, std::int64_t row) {
     fold.clear();
     if (row >= work.rows) return;
-    units = units_of(work.temperatures(row));
+    units_per_logit = units_per_logit_of(work.temperatures(row));
     target_logit = work.stored_targets[row];
     if (kPlain) return;
     const std::int64_t target = work.targets[row];

@@ -67,10 +67,10 @@ RLVR_HD bool is_kept(const Boundary& boundary, std::uint32_t key, std::uint32_t 
 }
 
 // What the exponents of a row are relative to, from its merged state.
-RLVR_HD Reference row_reference(float units, double shift) {
-  const float largest = static_cast<float>(shift / static_cast<double>(units));
-  Reference r = make_reference(units, largest);
-  if (!r.wide) r.shift = static_cast<float>(shift);
+RLVR_HD Reference row_reference(float units_per_logit, double shift) {
+  const float largest = static_cast<float>(shift / static_cast<double>(units_per_logit));
+  Reference r = make_reference(units_per_logit, largest);
+  if (!r.far) r.shift = static_cast<float>(shift);
   return r;
 }
 

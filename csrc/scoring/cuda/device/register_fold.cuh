@@ -66,9 +66,9 @@ struct RowFold {
   }
 
   // Moves the sums to a larger reference: as moved_to of online_softmax.hpp.
-  RLVR_HD void move_to(float reference, float units) {
+  RLVR_HD void move_to(float reference, float units_per_logit) {
     if (!(reference > largest)) return;
-    float difference = (largest - reference) * units;
+    float difference = (largest - reference) * units_per_logit;
     difference = difference < -1e30f ? -1e30f : difference;
     const float factor = fast_exp2(difference);
     sums.weighted = (sums.weighted + difference * sums.sum) * factor;
@@ -77,17 +77,17 @@ struct RowFold {
     largest = reference;
   }
 
-  RLVR_HD void merge(RowFold other, float units) {
+  RLVR_HD void merge(RowFold other, float units_per_logit) {
     const float most = larger(largest, other.largest);
-    move_to(most, units);
-    other.move_to(most, units);
+    move_to(most, units_per_logit);
+    other.move_to(most, units_per_logit);
     sums = sums + other.sums;
   }
 
   // One half of a fragment: a quarter of the columns of one row. target_logit is not capped.
   // kSumOnly: what a log-prob needs, and nothing else.
   template <int kHalf, bool kPlain, bool kSumOnly, int kSize>
-  RLVR_HD void push(const float (&fragment)[kSize], float units, float target_logit,
+  RLVR_HD void push(const float (&fragment)[kSize], float units_per_logit, float target_logit,
                     const LogitTransform& transform) {
     float most = negative_infinity();
     RLVR_UNROLL
@@ -96,14 +96,14 @@ struct RowFold {
                                  fragment[fragment_index(kHalf, pair, 1)]));
     }
     // The softcap keeps the order of logits.
-    move_to(kPlain ? most : transform.capped(most), units);
+    move_to(kPlain ? most : transform.capped(most), units_per_logit);
     const float reference = largest == negative_infinity() ? 0.0f : largest;
     RLVR_UNROLL
     for (int pair = 0; pair < kSize / 4; ++pair) {
       RLVR_UNROLL
       for (int element = 0; element < 2; ++element) {
         const float z = fragment[fragment_index(kHalf, pair, element)];
-        const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units;
+        const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units_per_logit;
         const float p = fast_exp2(exponent);
         sums.sum += p;
         if constexpr (!kSumOnly) {
@@ -119,8 +119,8 @@ struct RowFold {
 };
 
 // What a row leaves in the workspace, once its quad of threads agrees on `largest`.
-RLVR_HD PartialState make_partial(const RowFold& row, float units) {
-  return {static_cast<double>(units) * static_cast<double>(row.largest), row.sums};
+RLVR_HD PartialState make_partial(const RowFold& row, float units_per_logit) {
+  return {static_cast<double>(units_per_logit) * static_cast<double>(row.largest), row.sums};
 }
 
 }  // namespace rlvr::cuda

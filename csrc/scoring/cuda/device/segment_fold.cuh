@@ -6,6 +6,7 @@
 // ever rescaled inside it; the segments of a row are merged in double, in their order.
 #pragma once
 
+#include "math/logit_transform.hpp"
 #include "math/online_softmax.hpp"
 #include "scoring/cuda/device/element.cuh"
 
@@ -43,77 +44,46 @@ RLVR_HD float larger(float a, float b) {
 #endif
 }
 
-// z = scale * (x + bias), then softcap(z) = c tanh(z / c). Kernels are compiled with and without
-// it: kPlain ones never look at a LogitTransform. Ranks compare z, which the softcap cannot make
-// equal.
-struct LogitTransform {
-  const float* bias = nullptr;  // of the vocabulary, or null
-  float scale = 1.0f;
-  float softcap = 0.0f;  // 0: none
-
-  RLVR_HD bool plain() const { return bias == nullptr && scale == 1.0f && !(softcap > 0.0f); }
-
-  RLVR_HD float uncapped(float x, std::int64_t column) const {
-    return bias == nullptr ? x * scale : (x + bias[column]) * scale;
-  }
-
-  // Infinite logits stay: -inf is a mask, and the mask comes after the softcap.
-  RLVR_HD float capped(float z) const {
-    const bool infinite = z == negative_infinity() || z == -negative_infinity();
-    return softcap > 0.0f && !infinite ? softcap * tanhf(z / softcap) : z;
-  }
-};
-
 // What a segment's exponents are relative to.
 struct Reference {
-  float units;    // log2(e) / temperature
-  float largest;  // the segment's largest logit
-  float shift;    // units * largest, rounded; 0 where that is infinite
-  double exact;   // what the exponents below are relative to, exactly; -inf for an empty segment
-  bool wide;      // |shift| so large that its rounding would not be small: subtract first
+  float units_per_logit;  // log2(e) / temperature
+  float largest;          // the segment's largest logit
+  float shift;            // units_per_logit * largest, rounded; 0 where that is infinite
+  double exact;  // what the exponents below are relative to, exactly; -inf for an empty segment
+  bool far;      // |shift| so large that its rounding would not be small: subtract first
 };
 
-RLVR_HD Reference make_reference(float units, float largest) {
+RLVR_HD Reference make_reference(float units_per_logit, float largest) {
   Reference r;
-  r.units = units;
+  r.units_per_logit = units_per_logit;
   r.largest = largest;
-  r.shift = units * largest;
+  r.shift = units_per_logit * largest;
   const float bound = 65536.0f;
-  r.wide = r.shift > bound || r.shift < -bound;
-  r.exact = r.wide ? static_cast<double>(units) * static_cast<double>(largest)
-                   : static_cast<double>(r.shift);
+  r.far = r.shift > bound || r.shift < -bound;
+  r.exact = r.far ? static_cast<double>(units_per_logit) * static_cast<double>(largest)
+                  : static_cast<double>(r.shift);
   if (largest == negative_infinity()) {  // nothing here: any finite shift does
     r.exact = static_cast<double>(negative_infinity());
     r.shift = 0.0f;
-    r.wide = false;
+    r.far = false;
   }
   return r;
 }
 
 // Exponent of one logit, <= 0 up to rounding.
 RLVR_HD float exponent_of(float z, const Reference& r) {
-  return r.wide ? (z - r.largest) * r.units : fused(z, r.units, -r.shift);
+  return r.far ? (z - r.largest) * r.units_per_logit : fused(z, r.units_per_logit, -r.shift);
 }
 
-// kMaybeWide = false where the whole block knows that the reference is not wide: one instruction.
-template <bool kMaybeWide>
+// kMaybeFar = false where the whole block knows that the reference is not far: one instruction.
+template <bool kMaybeFar>
 struct ExponentOf {
   const Reference& reference;
   RLVR_HD float operator()(float z) const {
-    return kMaybeWide ? exponent_of(z, reference) : fused(z, reference.units, -reference.shift);
+    return kMaybeFar ? exponent_of(z, reference)
+                     : fused(z, reference.units_per_logit, -reference.shift);
   }
 };
-
-struct Sums {
-  float sum = 0;
-  float weighted = 0;
-  float above = 0;
-  std::int32_t count_above = 0;
-};
-
-RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
-  return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
-}
 
 // What a segment leaves in the workspace.
 struct alignas(8) PartialState {
@@ -123,14 +93,8 @@ struct alignas(8) PartialState {
 
 RLVR_HD PartialState make_partial(const Reference& r, const Sums& sums) { return {r.exact, sums}; }
 
-RLVR_HD SoftmaxState<double> widened(const PartialState& partial) {
-  SoftmaxState<double> state;
-  state.shift = partial.shift;
-  state.sum = partial.sums.sum;
-  state.weighted = partial.sums.weighted;
-  state.above = partial.sums.above;
-  state.count_above = partial.sums.count_above;
-  return state;
+RLVR_HD SoftmaxState<double> state_of(const PartialState& partial) {
+  return state_of(partial.sums, partial.shift);
 }
 
 // The words of one thread: word w covers elements [(w * kThreads + thread) * kElements, +
@@ -221,22 +185,24 @@ struct Slice {
   template <bool kPlain>
   RLVR_HD Sums fold(const Reference& r, float target_logit, const LogitTransform& transform,
                     std::int64_t offset, std::int64_t end) const {
-    if (kPlain && !r.wide) {
+    if (kPlain && !r.far) {
       return fold<kPlain>(ExponentOf<false>{r}, target_logit, transform, offset, end);
     }
     return fold<kPlain>(ExponentOf<true>{r}, target_logit, transform, offset, end);
   }
 };
 
-RLVR_HD float units_of(double temperature) { return static_cast<float>(kLog2E / temperature); }
+RLVR_HD float units_per_logit_of(double temperature) {
+  return static_cast<float>(kLog2E / temperature);
+}
 
 // The statistics of a row from its merged state; target_logit is capped. nats_per_unit undoes the
 // rounding of `units`.
-RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units,
+RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units_per_logit,
                                       double temperature, float target_logit) {
   if (!(temperature > 0.0)) return undefined_result<float>();
-  const double target = static_cast<double>(units) * static_cast<double>(target_logit);
-  const double nats_per_unit = 1.0 / (static_cast<double>(units) * temperature);
+  const double target = static_cast<double>(units_per_logit) * static_cast<double>(target_logit);
+  const double nats_per_unit = 1.0 / (static_cast<double>(units_per_logit) * temperature);
   const TokenResult<double> row = finalize(state, target, nats_per_unit);
   TokenResult<float> out;
   out.logprob = static_cast<float>(row.logprob);

@@ -59,7 +59,7 @@ bool close(double got, double want) { return std::abs(got - want) <= 1e-4 * (1 +
 void check_row(const PartialState* states, std::int64_t segments, const std::vector<int>& logits,
                int target, std::int64_t row) {
   rlvr::SoftmaxState<double> state;
-  for (std::int64_t s = 0; s < segments; ++s) state = merge(state, widened(states[s]));
+  for (std::int64_t s = 0; s < segments; ++s) state = merge(state, state_of(states[s]));
   const double units = rlvr::kLog2E / kTemperature;
   double sum = 0, weighted = 0, above = 0;
   std::int32_t count = 0;
