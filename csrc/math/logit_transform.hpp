@@ -16,7 +16,7 @@ struct LogitTransform {
   float softcap = 0.0f;  // 0: none
 
   // Plain kernels and folds are compiled apart from the others, and read no LogitTransform.
-  RLVR_HD bool plain() const { return bias == nullptr && scale == 1.0f && !(softcap > 0.0f); }
+  RLVR_HD bool plain() const { return scale == 1.0f && softcap == 0.0f && bias == nullptr; }
 
   RLVR_HD float uncapped(float x, std::int64_t column) const {
     return bias == nullptr ? x * scale : (x + bias[column]) * scale;

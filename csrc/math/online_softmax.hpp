@@ -132,16 +132,6 @@ RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
   return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
 }
 
-RLVR_HD SoftmaxState<double> state_of(const Sums& sums, double shift) {
-  SoftmaxState<double> state;
-  state.shift = shift;
-  state.sum = sums.sum;
-  state.weighted = sums.weighted;
-  state.above = sums.above;
-  state.count_above = sums.count_above;
-  return state;
-}
-
 // The statistics of one row, in nats.
 template <typename Real>
 struct TokenResult {
@@ -247,19 +237,6 @@ struct PairSums {
 RLVR_HD PairSums operator+(const PairSums& a, const PairSums& b) {
   return {a.sum_p + b.sum_p, a.weighted_p + b.weighted_p, a.cross_pq + b.cross_pq,
           a.sum_q + b.sum_q, a.weighted_q + b.weighted_q, a.cross_qp + b.cross_qp};
-}
-
-RLVR_HD DivergenceState<double> state_of(const PairSums& sums, double shift_p, double shift_q) {
-  DivergenceState<double> state;
-  state.p.shift = shift_p;
-  state.p.sum = sums.sum_p;
-  state.p.weighted = sums.weighted_p;
-  state.q.shift = shift_q;
-  state.q.sum = sums.sum_q;
-  state.q.weighted = sums.weighted_q;
-  state.cross_pq = sums.cross_pq;
-  state.cross_qp = sums.cross_qp;
-  return state;
 }
 
 template <typename Real>

@@ -27,6 +27,29 @@ constexpr std::int64_t kTaskLogits = 1 << 16;
 // Beyond this float32 holds an exponent to no better than 1/2, and the reference must be a logit.
 constexpr double kFarExponent = 0x1p22;
 
+SoftmaxState<double> state_of(const Sums& sums, double shift) {
+  SoftmaxState<double> state;
+  state.shift = shift;
+  state.sum = sums.sum;
+  state.weighted = sums.weighted;
+  state.above = sums.above;
+  state.count_above = sums.count_above;
+  return state;
+}
+
+DivergenceState<double> state_of(const PairSums& sums, double shift_p, double shift_q) {
+  DivergenceState<double> state;
+  state.p.shift = shift_p;
+  state.p.sum = sums.sum_p;
+  state.p.weighted = sums.weighted_p;
+  state.q.shift = shift_q;
+  state.q.sum = sums.sum_q;
+  state.q.weighted = sums.weighted_q;
+  state.cross_pq = sums.cross_pq;
+  state.cross_qp = sums.cross_qp;
+  return state;
+}
+
 // A reference for a block, and the very same number for the state.
 struct Anchor {
   Reference reference;

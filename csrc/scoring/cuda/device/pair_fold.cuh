@@ -26,7 +26,16 @@ struct alignas(8) PartialPair {
 };
 
 RLVR_HD DivergenceState<double> state_of(const PartialPair& partial) {
-  return state_of(partial.sums, partial.shift_p, partial.shift_q);
+  DivergenceState<double> state;
+  state.p.shift = partial.shift_p;
+  state.p.sum = partial.sums.sum_p;
+  state.p.weighted = partial.sums.weighted_p;
+  state.q.shift = partial.shift_q;
+  state.q.sum = partial.sums.sum_q;
+  state.q.weighted = partial.sums.weighted_q;
+  state.cross_pq = partial.sums.cross_pq;
+  state.cross_qp = partial.sums.cross_qp;
+  return state;
 }
 
 template <bool kPlain, int kThreads>

@@ -94,7 +94,13 @@ struct alignas(8) PartialState {
 RLVR_HD PartialState make_partial(const Reference& r, const Sums& sums) { return {r.exact, sums}; }
 
 RLVR_HD SoftmaxState<double> state_of(const PartialState& partial) {
-  return state_of(partial.sums, partial.shift);
+  SoftmaxState<double> state;
+  state.shift = partial.shift;
+  state.sum = partial.sums.sum;
+  state.weighted = partial.sums.weighted;
+  state.above = partial.sums.above;
+  state.count_above = partial.sums.count_above;
+  return state;
 }
 
 // The words of one thread: word w covers elements [(w * kThreads + thread) * kElements, +
