@@ -1,5 +1,5 @@
-// The CUDA kernels for rlvr_fast/scoring/cuda.py, which checks tensors and passes their addresses:
-// so the wheel needs no torch to build, and the tensors are never copied.
+// Binds the CUDA kernels. rlvr_fast/scoring/cuda*.py check tensors and pass addresses, so that the
+// build needs no torch and no tensor is copied.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -142,8 +142,9 @@ void bind_cuda(py::module_& m) {
   namespace cuda = rlvr::cuda;
   using namespace rlvr::python;
   auto c = m.def_submodule("cuda", "CUDA kernels; addresses are of device memory.");
-  c.def("built", &cuda::built, "Were the kernels compiled into this build?");
-  c.def("device_count", &cuda::device_count, "Number of GPUs; CudaError without a driver.");
+  c.def("built", &cuda::built, "Whether this build has the CUDA kernels.");
+  c.def("device_count", &cuda::device_count,
+        "The number of GPUs; raises CudaError without a driver.");
   c.def("device_name", &cuda::device_name, py::arg("device"));
   c.attr("TILE_COLUMNS") = cuda::kTileColumns;
   c.attr("FUSED_COLUMNS") = cuda::kFusedColumns;
@@ -194,7 +195,7 @@ void bind_cuda(py::module_& m) {
         return cuda::fused_supported(device, fused_kernel(kernel));
       },
       py::arg("device"), py::arg("kernel") = "mma",
-      "Can this GPU run this fused kernel: \"mma\", \"wgmma\" or \"wgmma_pairs\"?");
+      "Whether this GPU runs this fused kernel: \"mma\", \"wgmma\" or \"wgmma_pairs\".");
   c.def("fused_target_logits", &fused_target_logits, py::arg("hidden"), py::arg("gathered"),
         py::arg("out"), py::arg("kernel"), py::arg("device"));
   c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),

@@ -41,7 +41,7 @@ struct DLManagedTensor {
 
 enum class DataType { kFloat32, kFloat16, kBfloat16, kInt32, kInt64, kOther };
 
-// Lives as long as the borrower: make and destroy it with the GIL held.
+// Holds a reference to the tensor. Construct and destroy with the GIL held.
 class BorrowedTensor {
  public:
   explicit BorrowedTensor(const py::handle& tensor) {
@@ -68,7 +68,7 @@ class BorrowedTensor {
     for (int d = 0; d < ndim(); ++d) count *= size(d);
     return count;
   }
-  // Strides of dimensions of one element are whatever the exporter liked; they are never used.
+  // The stride of a dimension of one element may have any value, and is never used.
   std::int64_t stride(int dimension) const {
     if (view().strides != nullptr) return view().strides[dimension];
     std::int64_t stride = 1;

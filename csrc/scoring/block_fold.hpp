@@ -1,6 +1,6 @@
-// What an instruction set must offer to the folds, and how the fastest one is chosen at run time.
-// A block is a few thousand logits: it stays in L1, its sums are float32, and everything above it
-// (logits_stats.cpp) is double.
+// The interface of the folds that each instruction set implements. logits_stats.cpp chooses one
+// implementation at run time. A block is a few thousand logits that fit the L1 cache. The sums of a
+// block are float32; logits_stats.cpp merges blocks in double.
 #pragma once
 
 #include <cstdint>
@@ -19,9 +19,9 @@ struct BlockTransform : LogitTransform {
   float units_per_logit = 1.0f;  // log2(e) / temperature
 };
 
-// What the exponents of a block are relative to. Near: u - value, one fused multiply-subtract.
-// Far, where float32 cannot hold u to a fraction of 1: (y - value) * units_per_logit, and value is
-// the block's largest y itself.
+// The reference that is subtracted from the exponents of a block. Not far: the exponent is u -
+// value, by one fused multiply-subtract. Far, where float32 holds u to no fraction of 1: the
+// exponent is (y - value) * units_per_logit, and `value` is the largest y of the block.
 struct Reference {
   float value;
   bool far = false;
@@ -29,15 +29,17 @@ struct Reference {
 
 template <typename T>
 struct BlockFolds {
-  // Largest y (capped logit) of the block, nan left out; -inf where there is none.
+  // The largest y (logit after the softcap) of the block without nan values; -inf for an empty
+  // block.
   float (*largest)(const T* x, std::int64_t count, const BlockTransform& transform);
-  // `target_logit` is a logit z: what exceeds it is `above`.
+  // `target_logit` is a logit z (before the softcap); larger logits count as `above`.
   Sums (*fold)(const T* x, std::int64_t count, const BlockTransform& transform, Reference reference,
                float target_logit);
   PairSums (*fold_pair)(const T* p, const T* q, std::int64_t count,
                         const BlockTransform& transform_p, const BlockTransform& transform_q,
                         Reference reference_p, Reference reference_q);
-  // z and y of one stored value, by the very instructions that fold it.
+  // z and y of one stored value, computed by the instructions of `fold`, so that the bits are the
+  // same.
   void (*transform_one)(const T* x, const BlockTransform& transform, float* z, float* y);
 };
 
@@ -64,7 +66,7 @@ inline const BlockFolds<Float16>& FoldTable::of<Float16>() const {
   return of_float16;
 }
 
-// One per instruction set, nullptr where the compiler does not target it.
+// One table for each instruction set; nullptr where the compiler cannot target the set.
 const FoldTable* baseline_folds();
 const FoldTable* avx2_folds();
 const FoldTable* avx512_folds();

@@ -1,13 +1,13 @@
-// The folds themselves, written once against a 16-lane vector `V` and compiled for each instruction
-// set by the fold_*.cpp that includes this file. Everything is in the including file's anonymous
-// namespace: no template compiled for AVX-512 may be the copy that the linker keeps for everybody.
+// The folds, written once for a 16-lane vector `V`. Each fold_*.cpp includes this file and compiles
+// the folds for one instruction set. All names are in the anonymous namespace of the including
+// file: otherwise the linker could keep a template's AVX-512 code for all instruction sets.
 //
 // V offers load(const T*), load_pair(const T*, V&, V&) (32 elements, in any order that is the same
-// for every instruction set), fill, +, -, *, /, fma, absolute, select(mask, a, b),
-// max(a, b) and min(a, b) that give b where either is nan, greater(a, b) -> Mask,
-// exp2 for exponents in [kLowestExponent, 63] and nan, and Count with add_where.
-// Every V has 16 lanes and the same operations in the same order, so that those with a fused
-// multiply-add agree to the last bit or so.
+// for every instruction set), fill, +, -, *, /, fma, absolute, select(mask, a, b), max(a, b) and
+// min(a, b) that give b where either is nan, greater(a, b) -> Mask, exp2 for exponents in
+// [kLowestExponent, 63] and nan, and Count with add_where. Every V has 16 lanes and the same
+// operations in the same order, so that the instruction sets with a fused multiply-add agree to
+// about the last bit.
 
 constexpr int kLanes = 16;
 constexpr int kUnroll = 4;
@@ -28,8 +28,8 @@ inline V exp2_fraction(V f) {
   return p;
 }
 
-// 63 keeps the exponent field in range where 2^n is put together from bits. A sum that large, or
-// infinite, makes the caller choose a higher reference.
+// The bound 63 keeps the exponent field in range where 2^n is assembled from bits. For a sum that
+// large, or infinite, the caller chooses a higher reference.
 inline V bounded(V exponent) {
   const V low = max(V::fill(kLowestExponent), exponent);
   if constexpr (V::kScalesAnyExponent) return low;
@@ -37,8 +37,8 @@ inline V bounded(V exponent) {
 }
 
 // cap * tanh(z / cap). (1 - E) / (1 + E), E = exp(-2t), is exact to an ulp of 1 but not of t, so
-// that the Taylor series takes over below t = 0.3 (next term 8e-9). Infinite logits stay: -inf is a
-// mask.
+// that the Taylor series takes over below t = 0.3 (next term 8e-9). An infinite logit stays as it
+// is: -inf marks a masked token.
 inline V softcap(V z, float cap) {
   const V t = absolute(z) * V::fill(1.0f / cap);
   const V e = exp2(max(V::fill(kLowestExponent), t * V::fill(-2.885390082f)));
@@ -88,9 +88,9 @@ inline void accumulate(Accumulators& into, V z, V y, V units, V reference, V tar
   into.count = add_where(above, into.count);
 }
 
-// As `accumulate` for kUnroll vectors at once, stage by stage: one vector's chain of dependent
-// operations is some 45 cycles long, and a scheduler that meets the chains one after another holds
-// too few of them to fill the pipes.
+// `accumulate` for kUnroll vectors at once, stage by stage: the dependent operations of one vector
+// take about 45 cycles, and a scheduler that receives one chain after another holds too few chains
+// to fill the pipelines.
 template <bool kFar, bool kBounded>
 inline void accumulate_all(Accumulators (&into)[kUnroll], const V (&z)[kUnroll], V units,
                            V reference, V target_logit) {
@@ -109,7 +109,7 @@ inline void accumulate_all(Accumulators (&into)[kUnroll], const V (&z)[kUnroll],
   }
 }
 
-// Lanes added in one order for everybody.
+// Adds the lanes in one order for all instruction sets.
 inline float total(const V& a, const V& b, const V& c, const V& d) {
   float lanes[kLanes];
   store(lanes, (a + b) + (c + d));
@@ -206,15 +206,15 @@ inline void load_step(const T* x, V (&z)[kUnroll]) {
   for (int k = 0; k < kUnroll; k += 2) V::load_pair(x + k * kLanes, z[k], z[k + 1]);
 }
 
-// Logits as they are stored. The loop stands here and not in a lambda that captures the sums: GCC
-// keeps captured sums in memory, which halves its speed.
+// Folds logits as stored. The loop is not in a lambda that captures the sums, because GCC keeps
+// captured sums in memory, which halves the speed.
 template <bool kFar, bool kBounded, typename T>
 Sums fold_all(const T* x, std::int64_t count, V units, V reference, V target_logit) {
   Accumulators sums[kUnroll];
   V z[kUnroll];
   std::int64_t i = 0;
   for (; i + kStep <= count; i += kStep) {
-    // The hardware's own prefetch stops at each page; a prefetch past the end does no harm.
+    // The hardware prefetcher stops at each page. A prefetch past the end of the row is harmless.
     for (std::size_t line = 0; line < kStep * sizeof(T); line += 64) {
       __builtin_prefetch(reinterpret_cast<const char*>(x + i) + kPrefetchBytes + line);
     }
@@ -229,8 +229,8 @@ Sums fold_all(const T* x, std::int64_t count, V units, V reference, V target_log
   return totals(sums);
 }
 
-// Exponents need their bounds where a masked logit's is -inf, and -inf times 0 would not be 0. A
-// block that meets one is folded once more, and no other pays for it.
+// Exponents need a lower bound where a logit is masked, because -inf * 0 is nan. Only a block with
+// a masked logit is folded again with bounds.
 template <bool kFar, typename T>
 Sums fold_plain(const T* x, std::int64_t count, V units, V reference, V target_logit) {
   if constexpr (V::kScalesAnyExponent) {
@@ -265,8 +265,8 @@ Sums fold(const T* x, std::int64_t count, const BlockTransform& t, Reference ref
                        : fold_from<false>(x, count, t, reference.value, target_logit);
 }
 
-// Expected exponents of the other model: a zero probability wins over a masked logit, and where the
-// probability is positive a masked logit gives -inf, hence an infinite divergence.
+// Adds probability * exponent of the other model. The product is 0 for a zero probability. For a
+// positive probability and a masked logit the product is -inf, hence an infinite divergence.
 inline V expected(V probability, V exponent, V sum) {
   const V zero = V::fill(0.0f);
   return fma(select(greater(probability, zero), exponent, zero), probability, sum);

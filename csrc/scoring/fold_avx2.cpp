@@ -1,5 +1,5 @@
-// The folds for AVX2 with FMA and F16C: sixteen lanes as two registers, the same arithmetic as
-// fold_avx512.cpp to the bit.
+// The folds for AVX2 with FMA and F16C: sixteen lanes in two registers, with bitwise the same
+// arithmetic as fold_avx512.cpp.
 #include "scoring/block_fold.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)

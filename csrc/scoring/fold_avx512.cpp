@@ -1,9 +1,10 @@
-// The folds for AVX-512 (F, DQ, BW, VL). The standard headers come before the pragma, so that none
-// of their inline functions is compiled for this instruction set.
+// The folds for AVX-512 (F, DQ, BW, VL). The standard headers come before the pragma, so that the
+// compiler does not compile their inline functions for this instruction set.
 #include "scoring/block_fold.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-// GCC's own header reads an "undefined" register (GCC bug 105593); the warning is not about us.
+// GCC's own header reads an "undefined" register (GCC bug 105593); the warning does not concern
+// this file.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
@@ -58,7 +59,7 @@ inline V select(Mask mask, V a, V b) { return {_mm512_mask_blend_ps(mask, b.v, a
 inline V add_where(Mask mask, V a, V b) { return {_mm512_mask_add_ps(a.v, mask, a.v, b.v)}; }
 inline void store(float* to, V a) { _mm512_storeu_ps(to, a.v); }
 
-// A mask is counted by scalar units, which are idle otherwise.
+// Scalar units, which are idle otherwise, count the bits of a mask.
 struct Count {
   std::int32_t n;
   static Count zero() { return {0}; }

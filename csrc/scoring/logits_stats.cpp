@@ -9,22 +9,22 @@
 namespace rlvr {
 namespace {
 
-// A block sum beyond this means that the reference lies so far below the block that float32 may
-// overflow; the block is then folded again from its own maximum. A whole block of the reference's
-// own size sums to 2^12.
+// A larger sum of a block means that the reference is so far below the block that float32 may
+// overflow. The block is then folded again relative to its own maximum. A block whose logits all
+// equal the reference sums to 2^14.
 constexpr float kReferenceTooLow = 0x1p20f;
-// Mean exponent, in units above the reference, that a block may have: float32 keeps it to about
-// 1e-6 of itself, and that is the entropy's error.
+// The largest mean exponent of a block relative to the reference. Float32 holds the mean to a
+// relative error of about 1e-6, which becomes an error of the entropy.
 constexpr float kMeanTooHigh = 2.0f;
 
 bool well_chosen(float sum, float weighted) {
   return sum <= kReferenceTooLow && weighted <= kMeanTooHigh * sum;
 }
 
-// Logits that a task should fold before it is worth a thread's while.
+// The least number of logits for which a task of its own is worth its cost.
 constexpr std::int64_t kTaskLogits = 1 << 16;
 
-// Beyond this float32 holds an exponent to no better than 1/2, and the reference must be a logit.
+// For larger exponents float32 is no more exact than 1/2, and the reference must be a logit.
 constexpr double kFarExponent = 0x1p22;
 
 SoftmaxState<double> state_of(const Sums& sums, double shift) {
@@ -50,14 +50,14 @@ DivergenceState<double> state_of(const PairSums& sums, double shift_p, double sh
   return state;
 }
 
-// A reference for a block, and the very same number for the state.
+// A reference for a block, and the same number as the shift of the state.
 struct Anchor {
   Reference reference;
   double shift;
 
-  // From columns before.
+  // From the shift of earlier columns.
   static Anchor of_shift(double shift) { return {{static_cast<float>(shift)}, shift}; }
-  // From the block's own largest logit; 0 for a block of -inf.
+  // From the largest logit of the block; 0 for a block of -inf.
   static Anchor of_largest(float largest, float units_per_logit) {
     const double u = static_cast<double>(largest) * static_cast<double>(units_per_logit);
     if (std::isfinite(largest) && std::fabs(u) > kFarExponent) return {{largest, true}, u};
@@ -68,12 +68,13 @@ struct Anchor {
 
 bool usable(double shift) { return std::isfinite(shift) && std::fabs(shift) <= kFarExponent; }
 
-// The first logits of a row are searched for a reference, at a small part of a block's cost.
+// The number of logits at the start of a row that are searched for a first reference, at a small
+// part of the cost of a block.
 constexpr std::int64_t kGuess = 1024;
 
-// The reference of the columns before serves for the next block too, so that a block is read once;
-// only one that towers above what came before, or that starts with masked logits, is first
-// searched for its maximum.
+// The reference of the earlier columns is used for the next block, so that a block is read once. A
+// block is searched for its maximum only where its logits are far above the earlier columns, or
+// where the row starts with masked logits.
 template <typename T>
 void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count,
                   BlockTransform transform, float target_logit, const BlockFolds<T>& folds) {
@@ -290,7 +291,7 @@ std::int64_t RowFolds::seen_targets(float* target) const {
   for (std::int64_t i = 0; i < rows(); ++i) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     target[i] = row.seen;
-    // A nan target is undefined whatever its bits.
+    // A nan target is undefined for any bits.
     if (row.seen != row.target && !std::isnan(row.seen)) ++different;
   }
   return different;

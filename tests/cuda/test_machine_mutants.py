@@ -120,7 +120,7 @@ AMPERE = {
         "left[m], right[0], right[1]", "left[m], right[2], right[3]", "wrong", "mma"
     ),
     "the left warps do not wait for the right ones": Mutant(
-        "__syncthreads();  // nor does", "//", "wrong|reads what a copy", "mma"
+        "__syncthreads();  // right[] is written, and", "//", "wrong|reads what a copy", "mma"
     ),
 }  # fmt: skip
 MUTANTS = HOPPER | AMPERE

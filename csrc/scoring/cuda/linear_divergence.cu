@@ -1,4 +1,5 @@
-// The divergence of two models from tiles of both products: KL both ways, entropies, log-probs.
+// The divergence of two models from tiles of both products: KL in both directions, entropies,
+// log-probs.
 #include "scoring/cuda/device/block_reduce.cuh"
 #include "scoring/cuda/device/launch.cuh"
 

@@ -1,6 +1,6 @@
-// Token statistics from hidden states, the portable path: tiles of the product come from a matrix
-// library in float32, stay in the L2 cache, and are folded here; the logits of the batch never
-// exist.
+// Token statistics from hidden states, the portable path: a matrix library writes float32 tiles of
+// the product, which stay in the L2 cache, and these kernels fold them. The logits of the whole
+// batch are never stored.
 #include "scoring/cuda/device/block_reduce.cuh"
 #include "scoring/cuda/device/finish.cuh"
 #include "scoring/cuda/device/launch.cuh"

@@ -1,4 +1,4 @@
-// Reductions of a block in one fixed order: a butterfly over the lanes of each warp, then the warps
+// Reductions over a block in a fixed order: a butterfly over the lanes of each warp, then the warps
 // from first to last.
 #pragma once
 
@@ -68,7 +68,8 @@ __device__ __forceinline__ Values block_sum(Values value, Values* shared) {
   return value;
 }
 
-// The four threads of a row of a fragment agree on the largest logit, and add up in a fixed order.
+// Merges the folds of the four threads that hold one row of a fragment: the threads agree on the
+// largest logit, and add the sums in a fixed order.
 __device__ __forceinline__ void merge_quad(RowFold& row, float units_per_logit) {
   float most = row.largest;
   most = larger(most, exchange(most, 1));
@@ -91,7 +92,8 @@ __device__ __forceinline__ void merge_quad(PairRowFold& row, float units_per_log
   for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
 }
 
-// A row's segments by one warp: lane l merges segments l, l + 32, ... in order, then a butterfly.
+// One warp merges the segments of a row: lane l merges segments l, l + 32, ... in order, then the
+// warp merges the lanes by a butterfly.
 template <typename State, typename Partial>
 __device__ __forceinline__ State merge_segments(const Partial* partials, int segments) {
   State state;

@@ -1,4 +1,4 @@
-// Logits as they lie in memory: dtypes, and sixteen bytes at a time.
+// Loads of logits: their types, and words of sixteen bytes.
 #pragma once
 
 #include <cstdint>
@@ -35,8 +35,8 @@ RLVR_HD float to_float(Float16 value) {
 #endif
 }
 
-// Sixteen bytes of a row, in four registers. Which elements a thread holds depends on their index
-// in the row alone, never on the row's address: that is half of batch invariance.
+// Sixteen bytes of a row, in four registers. The elements that a thread holds depend on their index
+// in the row alone, never on the address of the row; batch invariance needs this.
 template <typename T>
 struct Word {
   static constexpr int kElements = 16 / static_cast<int>(sizeof(T));
@@ -60,7 +60,8 @@ RLVR_HD float Word<Float16>::element(int i) const {
   return to_float(Float16{static_cast<std::uint16_t>(i % 2 == 0 ? pair : pair >> 16)});
 }
 
-// The quad of elements of `row` that begins at `first`; those at or past `end` are -inf, unread.
+// The four bytes of `row` that begin at element `first`. An element at or past `end` is -inf and is
+// not read.
 RLVR_HD std::uint32_t partial_quad(const float* row, std::int64_t first, std::int64_t end) {
   return first < end ? bits_of(row[first]) : 0xff800000u;
 }
@@ -85,7 +86,7 @@ RLVR_HD int access_bytes(const T* row) {
   return address % 16 == 0 ? 16 : (address % 4 == 0 ? 4 : static_cast<int>(sizeof(T)));
 }
 
-// All of it lies in the row, at an address divisible by 16.
+// A word whose elements all lie in the row; `source` is divisible by 16.
 template <typename T>
 RLVR_HD Word<T> load_whole_word(const T* source) {
   Word<T> word;
@@ -101,7 +102,7 @@ RLVR_HD Word<T> load_whole_word(const T* source) {
   return word;
 }
 
-// row[first, first + kElements); what lies at or past `end` is -inf, and never touched.
+// row[first, first + kElements). An element at or past `end` is -inf and is not read.
 template <typename T>
 RLVR_HD Word<T> load_word(const T* row, std::int64_t first, std::int64_t end, int bytes) {
   constexpr int kPerQuad = 4 / static_cast<int>(sizeof(T));

@@ -1,4 +1,4 @@
-// The fused kernels' launchers, for linear_fused.cu.
+// Launchers of the fused kernels, for linear_fused.cu.
 #pragma once
 
 #include "scoring/cuda/device/fused_work.cuh"
@@ -21,8 +21,8 @@ inline int device_attribute(cudaDeviceAttr attribute, int device) {
   return value;
 }
 
-// Persistent blocks, in clusters of `cluster`: as many as run at once, one a multiprocessor, or as
-// there are units of work.
+// Launches persistent blocks in clusters of `cluster` blocks: one block for each multiprocessor, or
+// fewer where there are fewer units of work.
 template <typename... Parameters, typename... Arguments>
 void launch_persistent(const char* name, void (*kernel)(Parameters...), int units, int cluster,
                        int threads, std::size_t shared_bytes, const Device& device,

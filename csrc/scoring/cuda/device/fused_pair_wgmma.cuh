@@ -1,6 +1,6 @@
-// The divergence of two models from their hidden states in one kernel, for Hopper: as
-// fused_wgmma.cuh, with both models' products of one tile of the vocabulary in registers at once.
-// So a tile has half the columns; the steps over p's H come first, then those over q's.
+// The divergence of two models from their hidden states in one kernel, for Hopper: the algorithm of
+// fused_wgmma.cuh with both models' products of one tile in registers. So a tile has half the
+// columns. The steps over the H of p come first, then the steps over the H of q.
 #pragma once
 
 #include "scoring/cuda/device/block_reduce.cuh"
@@ -97,7 +97,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
   leave_together<kCluster>();
 #else
-  __trap();  // launched on Hopper alone
+  __trap();  // the launcher uses this kernel on Hopper only
 #endif
 }
 

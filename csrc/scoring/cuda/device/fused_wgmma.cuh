@@ -1,9 +1,10 @@
-// Token statistics from hidden states in one kernel, for Hopper: the product runs on the tensor
-// cores, and the accumulators are folded where they lie, in registers. No logit reaches memory.
+// Token statistics from hidden states in one kernel, for Hopper: the tensor cores compute the
+// product, and the threads fold the accumulators in registers. No logit is written to memory.
 //
-// One block owns 128 rows: a producer warp feeds a ring of shared-memory stages through the copy
-// engine, and two warpgroups of 64 rows each multiply and fold. With kCluster = 2, two blocks of
-// neighbouring rows share each tile of the weight: each loads half of it and sends it to both.
+// One block computes 128 rows: a producer warp fills a ring of shared-memory stages through the
+// tensor copy engine, and two consumer warpgroups of 64 rows each multiply and fold. With kCluster
+// = 2, two blocks of neighbouring rows share each tile of the weight: each block loads half of the
+// tile and multicasts that half to both.
 #pragma once
 
 #include "scoring/cuda/device/block_reduce.cuh"
@@ -98,7 +99,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
   leave_together<kCluster>();
 #else
-  __trap();  // launched on Hopper alone
+  __trap();  // the launcher uses this kernel on Hopper only
 #endif
 }
 

@@ -1,5 +1,5 @@
-// Two models over one segment of the vocabulary: each one's sums, and what each expects of the
-// other.
+// The fold of two models over one segment: the sums of each model, and the expectations of the
+// other model's exponents.
 #pragma once
 
 #include "scoring/cuda/device/segment_fold.cuh"

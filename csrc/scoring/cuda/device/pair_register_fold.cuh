@@ -1,4 +1,5 @@
-// Two models over one tile of the vocabulary, both in registers: as register_fold.cuh for one.
+// The fold of two models over one tile, both in registers; register_fold.cuh is the fold of one
+// model.
 #pragma once
 
 #include "scoring/cuda/device/pair_fold.cuh"
@@ -6,13 +7,13 @@
 
 namespace rlvr::cuda {
 
-// A row's running sums, relative to each model's largest logit seen by this thread.
+// The running sums of a row, relative to the largest logit of each model that this thread has read.
 struct PairRowFold {
   float largest_p = negative_infinity();
   float largest_q = negative_infinity();
   PairSums sums;
 
-  // As merge of online_softmax.hpp: moves the sums to references that are not smaller.
+  // Moves the sums to references that are not smaller, as merge of online_softmax.hpp does.
   RLVR_HD void move_to(float reference_p, float reference_q, float units_per_logit) {
     const float difference_p = shift_difference(largest_p, reference_p) * units_per_logit;
     const float difference_q = shift_difference(largest_q, reference_q) * units_per_logit;
@@ -28,7 +29,7 @@ struct PairRowFold {
     largest_q = reference_q;
   }
 
-  // One half of each model's fragment: the same columns of one row.
+  // Adds one half of each model's fragment: the same columns of one row.
   template <int kHalf, int kSize>
   RLVR_HD void push(const float (&p)[kSize], const float (&q)[kSize], float units_per_logit) {
     float most_p = largest_p;
@@ -56,7 +57,7 @@ struct PairRowFold {
   }
 
  private:
-  // sum 2^(u_p - t_p) (u_q - t_q) as references move. -inf stays, whatever the factor.
+  // sum 2^(u_p - t_p) (u_q - t_q) after a change of references. -inf stays -inf for any factor.
   RLVR_HD static float moved(float cross, float sum, float factor, float difference) {
     if (cross == negative_infinity()) return cross;
     return cross_term(factor, cross + cross_term(sum, difference));

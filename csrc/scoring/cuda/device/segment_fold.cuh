@@ -1,9 +1,9 @@
-// What one thread does to its share of a segment of a row: the same source runs in the kernels and,
-// thread after thread, in the host tests.
+// The fold of one thread's share of a segment of a row. The kernels and the host tests run the same
+// source.
 //
-// A row is cut into segments of kThreads x kWords words: a function of the vocabulary alone. All of
-// a segment is relative to the segment's largest logit, so an element costs one exp2 and nothing is
-// ever rescaled inside it; the segments of a row are merged in double, in their order.
+// A row is cut into segments of kThreads x kWords words: the cut depends on the vocabulary alone.
+// The sums of a segment are relative to the segment's largest logit, so that an element costs one
+// exp2 and no sum is rescaled; the segments of a row are merged in double, in order.
 #pragma once
 
 #include "math/logit_transform.hpp"
@@ -12,7 +12,8 @@
 
 namespace rlvr::cuda {
 
-inline constexpr int kWords = 8;  // sixteen-byte words a thread holds: all in flight at once
+inline constexpr int kWords =
+    8;  // sixteen-byte words of a thread; all their loads are in flight at once
 
 template <typename T, int kThreads>
 inline constexpr int kSegment = kThreads * kWords * Word<T>::kElements;
@@ -35,7 +36,7 @@ RLVR_HD float fused(float a, float b, float c) {
 #endif
 }
 
-// max that drops nan, as fmaxf does.
+// The maximum without nan, as fmaxf.
 RLVR_HD float larger(float a, float b) {
 #if defined(__CUDA_ARCH__)
   return fmaxf(a, b);
@@ -44,13 +45,13 @@ RLVR_HD float larger(float a, float b) {
 #endif
 }
 
-// What a segment's exponents are relative to.
+// The reference of a segment's exponents.
 struct Reference {
   float units_per_logit;  // log2(e) / temperature
   float largest;          // the segment's largest logit
-  float shift;            // units_per_logit * largest, rounded; 0 where that is infinite
-  double exact;  // what the exponents below are relative to, exactly; -inf for an empty segment
-  bool far;      // |shift| so large that its rounding would not be small: subtract first
+  float shift;            // units_per_logit * largest, rounded; 0 where the product is infinite
+  double exact;           // the exact reference of the exponents below; -inf for an empty segment
+  bool far;  // |shift| is so large that its rounding matters: subtract before multiplying
 };
 
 RLVR_HD Reference make_reference(float units_per_logit, float largest) {
@@ -62,7 +63,7 @@ RLVR_HD Reference make_reference(float units_per_logit, float largest) {
   r.far = r.shift > bound || r.shift < -bound;
   r.exact = r.far ? static_cast<double>(units_per_logit) * static_cast<double>(largest)
                   : static_cast<double>(r.shift);
-  if (largest == negative_infinity()) {  // nothing here: any finite shift does
+  if (largest == negative_infinity()) {  // no logits: any finite shift is correct
     r.exact = static_cast<double>(negative_infinity());
     r.shift = 0.0f;
     r.far = false;
@@ -75,7 +76,7 @@ RLVR_HD float exponent_of(float z, const Reference& r) {
   return r.far ? (z - r.largest) * r.units_per_logit : fused(z, r.units_per_logit, -r.shift);
 }
 
-// kMaybeFar = false where the whole block knows that the reference is not far: one instruction.
+// kMaybeFar = false where the reference is not far in the whole block: one instruction.
 template <bool kMaybeFar>
 struct ExponentOf {
   const Reference& reference;
@@ -85,7 +86,7 @@ struct ExponentOf {
   }
 };
 
-// What a segment leaves in the workspace.
+// The result of a segment in the workspace.
 struct alignas(8) PartialState {
   double shift;
   Sums sums;
@@ -103,8 +104,8 @@ RLVR_HD SoftmaxState<double> state_of(const PartialState& partial) {
   return state;
 }
 
-// The words of one thread: word w covers elements [(w * kThreads + thread) * kElements, +
-// kElements) of the segment that begins at `begin`.
+// The words of one thread. Word w holds elements [(w * kThreads + thread) * kElements, + kElements)
+// of the segment that begins at `begin`.
 template <typename T, int kThreads>
 struct Slice {
   Word<T> words[kWords];
@@ -112,7 +113,8 @@ struct Slice {
 
   RLVR_HD void load(const T* row, std::int64_t begin, std::int64_t end, int thread, int bytes) {
     first = begin + static_cast<std::int64_t>(thread) * Word<T>::kElements;
-    // Nearly every segment: one branch for the block, then every load in flight at once.
+    // Nearly all segments take this path: one branch for the block, then all loads are in flight at
+    // once.
     if (bytes == 16 && begin + kSegment<T, kThreads> <= end) {
       const T* source = row + first;
       RLVR_UNROLL
@@ -125,8 +127,8 @@ struct Slice {
     for (int w = 0; w < kWords; ++w) words[w] = load_word(row, column(w, 0), end, bytes);
   }
 
-  // Makes the compiler read the words afresh: otherwise it keeps every float of the first pass for
-  // the second, in registers that are not there.
+  // Makes the compiler convert the words again: otherwise it keeps all floats of the first pass for
+  // the second pass, which needs too many registers.
   RLVR_HD void refresh() {
 #if defined(__CUDA_ARCH__)
     RLVR_UNROLL
@@ -141,7 +143,7 @@ struct Slice {
     return first + static_cast<std::int64_t>(word) * kThreads * Word<T>::kElements + element;
   }
 
-  // Before the softcap. Past the end there is no bias to read.
+  // The logit before the softcap. Past the end there is no bias to read.
   template <bool kPlain>
   RLVR_HD float logit(int w, int i, const LogitTransform& transform, std::int64_t offset,
                       std::int64_t end) const {
@@ -177,7 +179,7 @@ struct Slice {
         const float exponent = exponent_of_logit(kPlain ? z : transform.capped(z));
         const float p = fast_exp2(exponent);
         sums.sum += p;
-        // A masked logit gives -inf * 0: the clamp makes it -150 * 0. A nan is kept by p.
+        // A masked logit gives -inf * 0: the clamp makes it -150 * 0. A nan stays nan through p.
         sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);
         if (z > target_logit) {
           sums.above += p;
@@ -202,8 +204,8 @@ RLVR_HD float units_per_logit_of(double temperature) {
   return static_cast<float>(kLog2E / temperature);
 }
 
-// The statistics of a row from its merged state; target_logit is capped. nats_per_unit undoes the
-// rounding of `units`.
+// The statistics of a row from its merged state. target_logit is a logit after the softcap.
+// nats_per_unit removes the rounding of units_per_logit.
 RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units_per_logit,
                                       double temperature, float target_logit) {
   if (!(temperature > 0.0)) return undefined_result<float>();
