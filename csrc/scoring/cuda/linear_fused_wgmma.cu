@@ -65,11 +65,11 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
 }
 
 template <Job kJob, bool kPlain>
-void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work, bool pairs,
-              const Device& device) {
+void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
+              bool block_pairs, const Device& device) {
   const bool bfloat16 = hidden.type == LogitType::kBfloat16;
   auto call = bfloat16 ? run<Bfloat16, kJob, 1, kPlain> : run<Float16, kJob, 1, kPlain>;
-  if (pairs) call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
+  if (block_pairs) call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
   call(hidden, weight, work, device);
 }
 
@@ -88,21 +88,21 @@ void run_pair(const HalfMatrix& hidden_p, const HalfMatrix& weight_p, const Half
 
 void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
                              const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
-                             const PairWork& work, bool pairs, const Device& device) {
+                             const PairWork& work, bool block_pairs, const Device& device) {
   const bool bfloat16 = hidden_p.type == LogitType::kBfloat16;
   auto call = bfloat16 ? run_pair<Bfloat16, 1> : run_pair<Float16, 1>;
-  if (pairs) call = bfloat16 ? run_pair<Bfloat16, 2> : run_pair<Float16, 2>;
+  if (block_pairs) call = bfloat16 ? run_pair<Bfloat16, 2> : run_pair<Float16, 2>;
   call(hidden_p, weight_p, hidden_q, weight_q, work, device);
 }
 
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
-                        const Work& work, bool pairs, const Device& device) {
+                        const Work& work, bool block_pairs, const Device& device) {
   auto call = dispatch<Job::kDiagonal, true>;
   if (job == Job::kLogprob) call = dispatch<Job::kLogprob, true>;
   if (job == Job::kFold) {
     call = work.transform.plain() ? dispatch<Job::kFold, true> : dispatch<Job::kFold, false>;
   }
-  call(hidden, weight, work, pairs, device);
+  call(hidden, weight, work, block_pairs, device);
 }
 
 }  // namespace rlvr::cuda

@@ -1,4 +1,4 @@
-// The CUDA runtime that launches on the machine.
+// The CUDA runtime of the machine.
 #include <cuda.h>
 #include <cuda_runtime.h>
 

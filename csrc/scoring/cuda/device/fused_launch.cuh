@@ -8,12 +8,12 @@ namespace rlvr::cuda {
 
 void launch_fused_mma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
                       const Device& device);
-// pairs: two blocks share each tile of the weight.
+// block_pairs: two blocks share each tile of the weight.
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
-                        const Work& work, bool pairs, const Device& device);
+                        const Work& work, bool block_pairs, const Device& device);
 void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
                              const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
-                             const PairWork& work, bool pairs, const Device& device);
+                             const PairWork& work, bool block_pairs, const Device& device);
 
 inline int device_attribute(cudaDeviceAttr attribute, int device) {
   int value = 0;
