@@ -23,7 +23,7 @@ class Mutant(NamedTuple):
     kernel: str = "wgmma_pairs"
 
 
-OVERWRITES = "overwrites what a product reads"
+OVERWRITES = "overwrites an operand of a product"
 HOPPER = {
     "a stage is given back while it is read": Mutant(
         "product_wait<1>();", "product_wait<2>();", OVERWRITES
@@ -73,7 +73,7 @@ HOPPER = {
         "(1 << kCluster) - 1", "1 << rank", "hangs"
     ),
     "both halves of the weight go to one place": Mutant(
-        "stage.b + share * kDepth", "stage.b", "another copy still writes"
+        "stage.b + share * kDepth", "stage.b", "the destination of a pending copy"
     ),
     "both blocks copy the same half of the weight": Mutant("column + share,", "column,", "wrong"),
     "barriers are not shown to the others": Mutant(
@@ -101,14 +101,14 @@ HOPPER = {
 AMPERE = {
     "nobody waits for the other warps": Mutant(
         "copy_wait<kStages - 2>();\n        __syncthreads();", "copy_wait<kStages - 2>();",
-        "wrong|reads what a copy still writes", "mma",
+        "wrong|reads the destination of a pending copy", "mma",
     ),
     "a stage is multiplied before it is there": Mutant(
-        "copy_wait<kStages - 2>", "copy_wait<kStages - 1>", "reads what a copy still writes", "mma"
+        "copy_wait<kStages - 2>", "copy_wait<kStages - 1>", "reads the destination of a pending copy", "mma"
     ),
     "a stage is filled while it is multiplied": Mutant(
         "copy_next(shared.stages[(current + kStages - 1) % kStages])",
-        "copy_next(shared.stages[current])", "reads what a copy still writes", "mma",
+        "copy_next(shared.stages[current])", "reads the destination of a pending copy", "mma",
     ),
     "what lies outside is not zeros": Mutant("inside ? 16 : 0", "16", "wrong", "mma"),
     "a row is read past its end": Mutant("column < width", "column <= width", "wrong", "mma"),
@@ -120,7 +120,7 @@ AMPERE = {
         "left[m], right[0], right[1]", "left[m], right[2], right[3]", "wrong", "mma"
     ),
     "the left warps do not wait for the right ones": Mutant(
-        "__syncthreads();  // right[] is written, and", "//", "wrong|reads what a copy", "mma"
+        "__syncthreads();  // right[] is written, and", "//", "wrong|reads the destination", "mma"
     ),
 }  # fmt: skip
 MUTANTS = HOPPER | AMPERE

@@ -153,7 +153,7 @@ TEST(ldmatrix_of_a_pending_copy_is_a_fault) {
     }
   };
   with_all_seeds(kTwoWarps, [&] { kernel(true); });
-  expect_fault_in_some_schedule("reads what a copy still writes", kTwoWarps,
+  expect_fault_in_some_schedule("reads the destination of a pending copy", kTwoWarps,
                                 [&] { kernel(false); });
 }
 

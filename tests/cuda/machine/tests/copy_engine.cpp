@@ -202,7 +202,7 @@ TEST(invalid_box_copies_are_a_fault) {
   const auto copy = [](const Places& places, const CUtensorMap& map, void* to) {
     copy_box(&map, places.barrier, to, 0, 0);
   };
-  expect_copy_fault("overwrites what another copy still writes",
+  expect_copy_fault("overwrites the destination of a pending copy",
                     [&](const Places& places, const CUtensorMap& map) {
                       copy(places, map, places.boxes);
                       copy(places, map, places.boxes);
