@@ -128,7 +128,7 @@ def test_the_targets_of_the_kernels():
     lines = gpu_page.kernels(rows)
     assert cells(lines, "the same with exact top-p")[2:] == ["2x", "**no**"]
     assert cells(lines, "the same against eager PyTorch")[2:] == ["10x", "yes"]
-    trl = "the same against TRL's Triton log-prob and entropy, which gives less"
+    trl = "the same against TRL's Triton log-prob and entropy, which computes less"
     assert cells(lines, trl)[2:] == ["1.29x", "yes"]
     assert cells(lines, "`linear_divergence`, the same shape")[2:] == ["2.11x", "yes"]
     assert cells(lines, "error against float64 on the same bf16 inputs")[3] == "yes"

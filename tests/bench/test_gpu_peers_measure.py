@@ -8,7 +8,7 @@ import pytest
 import torch
 from peers import measure
 from peers.inputs import checked_rows, errors, make_inputs, reference
-from peers.measure import Bench, Device, Fatal, time_limit
+from peers.measure import Device, DeviceLost, ShapeBench, time_limit
 from peers.plan import Case
 from peers.rivals import LOGPROB, RIVALS, Rival
 
@@ -23,7 +23,7 @@ def quick(monkeypatch):
 
 
 def bench_of(*rivals, **options):
-    return Bench(Device("cpu"), rivals, **options)
+    return ShapeBench(Device("cpu"), rivals, **options)
 
 
 def rival(build, name="peer", **options):
@@ -188,5 +188,5 @@ def test_a_lost_device_ends_the_process(monkeypatch, refuses):
 
     bench = bench_of(rival(broken, "peer"))
     monkeypatch.setattr(Device, refuses, gone)
-    with pytest.raises(Fatal, match=r"peer .*illegal memory"):
+    with pytest.raises(DeviceLost, match=r"peer .*illegal memory"):
         bench.run(CASE)

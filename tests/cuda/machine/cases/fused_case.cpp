@@ -35,7 +35,7 @@ struct Matrix {
       : rows(rows_), columns(columns_), salt(salt_), storage(new Row[rows_ * columns_ / 8]) {
     for (std::int64_t i = 0; i < rows * columns; ++i) {
       const auto value = static_cast<float>(at(i / columns, i % columns));
-      storage[i / 8].elements[i % 8] = static_cast<std::uint16_t>(bits_of(value) >> 16);
+      storage[i / 8].elements[i % 8] = static_cast<std::uint16_t>(rlvr::bits_of(value) >> 16);
     }
   }
   int at(std::int64_t row, std::int64_t k) const { return value_of(row, k, salt); }
