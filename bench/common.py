@@ -1,7 +1,7 @@
-"""What the benchmarks share: interleaved timing, this machine's limits, and results as JSON.
+"""Shared by the benchmarks: interleaved timing, the limits of this machine, results as JSON.
 
-A benchmark checks its results first, then times all rivals in turn, round after round, so that a
-busy neighbour slows each of them alike; it reports medians, their spread, and ratios.
+A benchmark first checks its results and then times all rivals in turn, in several rounds, so that
+other load on the machine slows all rivals alike. It reports medians, spreads and ratios.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _PACKAGES = ("rlvr-fast", "torch", "transformers", "numpy", "pyarrow", "polars",
 def interleave(
     rivals: Mapping[str, Callable[[], object]], *, rounds: int = 7, warmup: int = 1
 ) -> dict[str, list[float]]:
-    """Seconds of each rival, one after another in each of `rounds` rounds."""
+    """Times the rivals one after another in each of `rounds` rounds; returns seconds by rival."""
     for _ in range(warmup):
         for run in rivals.values():
             run()
@@ -42,7 +42,7 @@ def interleave(
 
 
 def summary(seconds: Sequence[float]) -> dict[str, float]:
-    """Median, smallest and largest of some timings, in seconds."""
+    """Returns median, smallest and largest of timings in seconds."""
     return {
         "median_s": statistics.median(seconds),
         "min_s": min(seconds),
@@ -52,9 +52,9 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
 
 
 def read_bandwidth(gigabytes: float = 1.0) -> Callable[[], float]:
-    """A function that reads a buffer of this size with every thread; returns bytes a second.
+    """Returns a function that reads a buffer of this size with all threads, in bytes per second.
 
-    Timed among the rivals: `interleave({"read": limit, ...})` and bytes / median.
+    Time the function among the rivals: `interleave({"read": limit, ...})` and bytes / median.
     """
     import torch
 
@@ -67,17 +67,17 @@ def read_bandwidth(gigabytes: float = 1.0) -> Callable[[], float]:
         total = _core.sum_words(words)
         seconds = time.perf_counter() - start
         if total != words.numel():
-            raise AssertionError("the buffer was not read whole")
+            raise AssertionError("the buffer was not read completely")
         return words.numel() * 8 / seconds
 
     return read
 
 
 class PeakMemory:
-    """Largest resident set of this process while the context lasts, beyond what it had before.
+    """The largest growth of the resident set of this process inside the context, in bytes.
 
-    In bytes, sampled every half millisecond from /proc; memory freed before is given back to the
-    system first, so that it is not counted as free room.
+    Sampled every half millisecond from /proc. Freed memory is first returned to the system, so that
+    allocations inside the context do not reuse it unnoticed.
     """
 
     def __enter__(self) -> PeakMemory:
@@ -109,7 +109,7 @@ def resident_bytes() -> int:
 
 
 def trim_memory() -> None:
-    """Gives free memory of malloc back to the system (glibc)."""
+    """Returns free memory of malloc to the system (glibc)."""
     import ctypes
 
     try:
@@ -119,7 +119,7 @@ def trim_memory() -> None:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures were measured on."""
+    """Describes the machine."""
     cpu = platform.processor()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -177,8 +177,8 @@ def commit() -> str | None:
 def record(name: str, rows: Sequence[Mapping[str, Any]], out: Path | None = None) -> Path:
     """Writes bench/results/NAME.json: the rows, with machine, versions, date and commit.
 
-    A row says what was measured ("what"), its figures with their units in their names, and where
-    there is one the target ("target") and whether it was met ("met").
+    A row names the measurement ("what"), has figures with units in their names, and may have a
+    target ("target") and whether the target was met ("met").
     """
     folder = out or RESULTS
     folder.mkdir(parents=True, exist_ok=True)

@@ -27,8 +27,10 @@ from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
 
 
 def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:
-    """A few rows of a large tensor at a time, so that no call finds its logits in the cache; in a
-    graph, so that Python's launches are not what is timed.
+    """Times calls on a few rows each, replayed from a CUDA graph.
+
+    The calls read different rows of a large tensor, so that no logits are in the cache. The graph
+    excludes the time that Python takes to launch.
     """
     x = torch.randn(rows * windows * 2, VOCABULARY, device="cuda").mul_(4).to(torch.bfloat16)
     targets = torch.randint(0, VOCABULARY, (len(x),), device="cuda")
@@ -53,7 +55,7 @@ def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:
 
 
 def eager_pytorch(bench: Bench, rows: int) -> Timing:
-    """The same statistics by the usual lines of PyTorch, in chunks that fit beside the logits."""
+    """Times the same statistics computed by plain PyTorch."""
     x = torch.randn(rows, VOCABULARY, device="cuda").mul_(4).to(torch.bfloat16)
     targets = torch.randint(0, VOCABULARY, (rows,), device="cuda")
 
@@ -71,9 +73,10 @@ def eager_pytorch(bench: Bench, rows: int) -> Timing:
 
 
 def trl_in_turns(bench: Bench, rows: int, columns: int = VOCABULARY) -> list[Timing]:
-    """TRL's Triton kernel, which gives log-prob and entropy alone, and ours, in turns.
+    """Times TRL's Triton kernel, which computes log-prob and entropy only, and ours, in turns.
 
-    Raises ImportError where TRL is not installed (requirements/gpu-peers.txt).
+    Raises:
+        ImportError: If TRL is not installed (requirements/gpu-peers.txt).
     """
     selective = importlib.import_module("trl.kernels").selective_log_softmax_and_entropy
     x = torch.randn(rows, columns, device=bench.device).mul_(4).to(torch.bfloat16)
@@ -138,7 +141,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=RESULTS)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--fused", action="store_true", help="the fused linear kernel alone")
+    parser.add_argument("--fused", action="store_true", help="time the fused linear kernels only")
     options = parser.parse_args()
     if not torch.cuda.is_available():
         print("bench/gpu.py needs an NVIDIA GPU; this machine shows none", file=sys.stderr)
@@ -154,7 +157,7 @@ def main() -> int:
     absent: list[dict[str, Any]] = []
     try:
         timings += trl_in_turns(bench, rows)
-    except Exception as error:  # a peer that cannot run is listed, and nothing else is lost
+    except Exception as error:  # list a peer that cannot run, and keep the other results
         absent = [{"what": "TRL Triton", "error": f"{type(error).__name__}: {error}"[:200]}]
     if not options.quick:
         timings.append(token_stats_of(bench, torch.float32))
@@ -173,7 +176,7 @@ def main() -> int:
 
 
 def fused(out: Path, quick: bool) -> int:
-    """The fused kernels of this GPU beside the portable path, in turns; writes gpu_fused.json."""
+    """Times the fused kernels and the portable path, in turns; writes gpu_fused.json."""
     names = ("mma", "wgmma", "wgmma_pairs")
     kernels = [name for name in names if _core.cuda.fused_supported(0, name)]
     bench = Bench("cuda", rounds=5)
@@ -203,7 +206,10 @@ def fused(out: Path, quick: bool) -> int:
             )  # fmt: skip
             rows.append(timing.row())
         models = (hidden, weight, -hidden, weight)
-        for name in ["portable", *(k for k in kernels if k != "mma")] * 2:  # mma takes one model
+        for name in [
+            "portable",
+            *(k for k in kernels if k != "mma"),
+        ] * 2:  # mma computes one model only
             os.environ["RLVR_LINEAR_PATH"] = "fused" if name in kernels else "portable"
             cuda_fused.KERNELS = (name,)
             timing = bench.timing(
@@ -217,7 +223,7 @@ def fused(out: Path, quick: bool) -> int:
 
 
 def token_stats_of(bench: Bench, dtype: torch.dtype, columns: int = VOCABULARY) -> Timing:
-    """50 257 columns: every row begins at another alignment."""
+    """Times token_stats; with 50 257 columns, rows begin at different alignments."""
     x = torch.randn(8192, columns, device="cuda").mul_(4).to(dtype)
     targets = torch.randint(0, columns, (8192,), device="cuda")
     return bench.timing(

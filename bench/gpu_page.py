@@ -1,6 +1,6 @@
-"""The section of bench/README.md on the CUDA kernels: targets first, then every figure.
+"""The section of bench/README.md on the CUDA kernels: first the targets, then all figures.
 
-A target is met, missed, or not yet measured; a figure stands here only if a JSON file holds it.
+A target is met, missed, or not yet measured. All figures come from a JSON file.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ UNMEASURED = "not yet measured"
 class Target(NamedTuple):
     what: str
     target: str
-    measure: Callable[[list[Row]], tuple[str, bool] | None]  # what was measured, and is it met?
+    measure: Callable[
+        [list[Row]], tuple[str, bool] | None
+    ]  # the measurement as text, and whether it meets the target
 
 
 def targets(wanted: Iterable[Target], rows: list[Row]) -> list[str]:
@@ -30,7 +32,7 @@ def targets(wanted: Iterable[Target], rows: list[Row]) -> list[str]:
 
 
 def _named(rows: list[Row], *parts: str) -> Row | None:
-    """The row whose name holds all of these and has a time."""
+    """Returns the first timed row whose name contains all parts."""
     for row in rows:
         if "median_ms" in row and all(part in row["what"] for part in parts):
             return row
@@ -49,7 +51,7 @@ def _share(least: float, *parts: str) -> Callable[[list[Row]], tuple[str, bool] 
 
 
 def _fused_share(rows: list[Row]) -> tuple[str, bool] | None:
-    """Of the kernel that this GPU takes: wgmma in pairs on Hopper, mma elsewhere."""
+    """The share of the kernel that this GPU uses: wgmma_pairs on Hopper, mma elsewhere."""
     for kernel in ("wgmma_pairs", "mma"):
         found = _share(0.85, f"linear_token_stats {kernel} ", "8192 x 4096 x 151936")(rows)
         if found is not None:
@@ -72,8 +74,9 @@ def _ratio(
 
 def _twice_the_product(rows: list[Row]) -> tuple[str, bool] | None:
     row = _named(rows, "linear_divergence")
-    if row is None:  # its limit is the time of two products
+    if row is None:
         return None
+    # The limit of a divergence is the time of two products.
     ratio = row["median_ms"] / (row["limit_ms"] / 2)
     return f"{ratio:.3g}x", ratio <= 2.2
 
@@ -93,7 +96,7 @@ _LOGITS = ("token_stats bf16 [8192, 151936]",)
 KERNEL_TARGETS = (
     Target("`token_stats` bf16 [8192, 151936], all outputs",
            "at least 90 % of the measured copy bandwidth", _share(0.9, *_LOGITS)),
-    Target("the same against TRL's Triton log-prob and entropy, which gives less",
+    Target("the same against TRL's Triton log-prob and entropy, which computes less",
            "at least as fast", _ratio(("TRL Triton",), ("token_stats", "beside TRL"), 1.0, True)),
     Target("the same against eager PyTorch", "at least 8x",
            _ratio(("eager PyTorch bf16 [8192, 151936]",), _LOGITS, 8.0, True)),
@@ -118,7 +121,9 @@ def kernels(rows: list[Row]) -> list[str]:
     if not timed:
         return lines
     limits = next(row for row in rows if row["what"] == "limits")
-    said = [f"{k.replace('_', ' ')} {layouts.number(limits[k])}" for k in limits if k != "what"]
+    limits_text = [
+        f"{k.replace('_', ' ')} {layouts.number(limits[k])}" for k in limits if k != "what"
+    ]
     body = []
     for row in timed:
         error = row.get("error_against_float64")
@@ -128,5 +133,5 @@ def kernels(rows: list[Row]) -> list[str]:
         ])  # fmt: skip
     heads = ["what", "median", "spread", "share of the limit", "error against float64"]
     failed = [f"{row['what']}: {row['error']}." for row in rows if "error" in row]
-    return [*lines, "", f"Limits of the same run: {', '.join(said)}.", "",
+    return [*lines, "", f"Limits of the same run: {', '.join(limits_text)}.", "",
             *layouts.table(heads, body), *(["", " ".join(failed)] if failed else [])]  # fmt: skip

@@ -1,13 +1,13 @@
-"""Ours beside every other kernel that scores tokens from hidden states; writes gpu_peers.json.
+"""Compares our kernels with others that score tokens from hidden states; writes gpu_peers.json.
 
     python bench/gpu_peers.py [--budget SECONDS] [--resume [FILE]] [--out FOLDER]
                               [--cases JOB:ROWSxWIDTHxVOCABULARY ...] [--peers NAME ...]
 
-All rivals of a shape run in one process, in turns, each first checked against float64 (bench/peers/
-says how). Shapes come in the order of their importance until the budget is spent; --resume goes on
-where an earlier file ends, and measures a shape again where a peer that was absent then is there
-now. A peer that cannot run is listed with its error; one that hangs or crashes costs its process,
-and a new one goes on. docs/cuda.md says which wheels the peers are and how they travel.
+All rivals of a shape run in one process, in turns, after a check against float64 (bench/peers/).
+Shapes are measured in the order of their importance until the budget is spent. --resume continues
+from an earlier file, and measures a shape again where a peer that was absent is now installed. A
+peer that cannot run is listed with the error. Where a peer hangs or crashes, the process ends, and
+a new process continues. docs/cuda.md lists the wheels of the peers and how to install them.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from peers.rivals import RIVALS, use_site_directories
 
 BENCH = Path(__file__).resolve().parent
 WORKER = "peers.worker"  # the module that measures
-GRACE = 30.0  # seconds beyond its limits that a process is left to end by itself
-SMALLEST = 20.0  # seconds for which no further process is started
+GRACE = 30.0  # seconds beyond the limits that a process may take to end
+SMALLEST = 20.0  # with fewer seconds left, no further process is started
 
 
 @dataclass
 class Session:
-    """What is known of all shapes, and of the processes of this run."""
+    """The results of all shapes, and the state of this run."""
 
     out: Path
     number: int
@@ -81,7 +81,7 @@ def case_of(row: dict[str, Any]) -> Case | None:
 
 
 def unfinished(cases: list[Case], rows: list[dict[str, Any]]) -> list[Case]:
-    """Those that have no rows, or rows of a peer that was absent and is now there."""
+    """Returns the cases without rows, or with a peer that was absent and is now installed."""
     present = {rival.key for rival in RIVALS if rival.absent is None}
     done = {case_of(row) for row in rows}
     again = {
@@ -104,7 +104,7 @@ def driver() -> str | None:
 
 
 class Ended(NamedTuple):
-    """What a process was at when it ended before its time."""
+    """The shape and rival of a process when the process ended early."""
 
     shape: str
     rival: str
@@ -115,7 +115,7 @@ class Ended(NamedTuple):
 def run_process(
     session: Session, todo: list[Case], options: argparse.Namespace, end: float
 ) -> Ended | None:
-    """One process over the shapes in `todo`; None where it came to its end."""
+    """Runs one process over the shapes in `todo`; returns None where the process ran to the end."""
     read_end, write_end = os.pipe()
     task = {
         "pipe": write_end, "cases": [task_name(case) for case in todo],
@@ -123,7 +123,7 @@ def run_process(
         "prepare_seconds": options.prepare, "excluded": session.excluded,
         "given_up": session.given_up,
     }  # fmt: skip
-    # bench/ comes last: its coverage.py is no place for a package that looks for one of that name.
+    # bench/ comes last on the import path, because bench/coverage.py would hide a package coverage.
     start = (
         "import importlib, sys; sys.path += sys.argv[3:]; "
         "sys.exit(importlib.import_module(sys.argv[1]).main(sys.argv[2]))"
@@ -156,7 +156,7 @@ def run_process(
                 if "begin" in message:
                     at = (message["begin"][0], message["begin"][1])
                 lost = message.get("fatal", "")
-                take(session, message)
+                record_message(session, message)
     finally:
         os.close(read_end)
         if process.poll() is None:
@@ -164,8 +164,8 @@ def run_process(
         process.wait()
 
 
-def take(session: Session, message: dict[str, Any]) -> None:
-    """One message of the process."""
+def record_message(session: Session, message: dict[str, Any]) -> None:
+    """Records one message of the process."""
     if "case" in message:
         case = parse_case(message["case"])
         session.add(case, message["rows"])
@@ -193,19 +193,21 @@ def measure(session: Session, cases: list[Case], options: argparse.Namespace) ->
         if ended is None:
             break
         if end - time.monotonic() > 0:
-            blame(session, todo, ended)
+            exclude_rival(session, todo, ended)
         if "start" in session.facts.get("failed", {}):
             break
     session.write()
     return 0 if session.facts["cases"] or not unfinished(cases, session.rows) else 1
 
 
-def blame(session: Session, todo: list[Case], ended: Ended) -> None:
-    """The rival that a process ended at is left out of that shape; of all, when it hung or did so
-    twice.
+def exclude_rival(session: Session, todo: list[Case], ended: Ended) -> None:
+    """Excludes the rival at which a process ended.
+
+    The rival is excluded from that shape; from all shapes, where the rival hung or ended a second
+    process.
     """
     shape, rival, why, hung = ended
-    print(f"{shape}, {rival}: {why}; going on", file=sys.stderr, flush=True)
+    print(f"{shape}, {rival}: {why}; continuing", file=sys.stderr, flush=True)
     failed = session.facts.setdefault("failed", {})
     if shape == "start":
         failed["start"] = f"{rival}: {why}"
@@ -230,14 +232,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--budget", type=float, default=480.0, help="seconds; default 480")
     parser.add_argument(
         "--resume", type=Path, nargs="?", const=RESULTS / "gpu_peers.json",
-        help="go on from this file; default bench/results/gpu_peers.json",
+        help="continue from this file; default bench/results/gpu_peers.json",
     )  # fmt: skip
-    parser.add_argument("--cases", nargs="+", type=parse_case, help="these shapes alone")
+    parser.add_argument("--cases", nargs="+", type=parse_case, help="measure these shapes only")
     parser.add_argument(
-        "--peers", nargs="+", default=[], help="those whose name holds one of these"
+        "--peers", nargs="+", default=[], help="measure only peers whose name contains one of these"
     )
     parser.add_argument("--prepare", type=float, default=60.0, help="seconds a rival may compile")
-    parser.add_argument("--device", default="cuda", help="cpu tries the benchmark out")
+    parser.add_argument(
+        "--device", default="cuda", help="cpu runs the benchmark without a GPU, as a trial"
+    )
     parser.add_argument("--list", action="store_true", help="print the plan and the peers found")
     options = parser.parse_args(arguments)
     use_site_directories()

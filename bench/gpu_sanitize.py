@@ -1,6 +1,6 @@
 """A small set of calls for compute-sanitizer: odd sizes, masks, every kernel. See run_gpu.sh.
 
-With RLVR_LINEAR_PATH=fused, the fused kernels alone.
+With RLVR_LINEAR_PATH=fused, the script calls the fused kernels only.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ def main() -> None:
     if cuda_fused.linear_path() == "fused":
         fused()
     else:
-        every_other()
+        unfused()
     torch.cuda.synchronize()
     print("sanitized calls done")
 
 
-def every_other() -> None:
+def unfused() -> None:
     for dtype in (torch.float32, torch.bfloat16, torch.float16):
         for rows, columns in ((1, 1), (3, 111), (2, 16385), (2, 20001)):
             wide = torch.randn(rows, columns + 3, device="cuda").to(dtype)

@@ -1,4 +1,4 @@
-"""The columns of each section of bench/README.md, and how a figure is printed."""
+"""The columns of each section of bench/README.md, and the format of figures."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def seconds(value: float) -> str:
 
 
 def spread(row: Row) -> str:
-    """Median (smallest to largest), from whatever unit the row has."""
+    """Returns median (smallest to largest), from the time columns that the row has."""
     if "median_s" in row:
         return f"{seconds(row['median_s'])} ({seconds(row['min_s'])} to {seconds(row['max_s'])})"
     if "median_ms" in row:
@@ -35,7 +35,7 @@ def spread(row: Row) -> str:
 
 
 def figure(key: str, unit: str = "", factor: float = 1.0) -> Callable[[Row], str]:
-    """A figure of the row, nothing where the row has none."""
+    """Returns a function that shows a figure of a row, or "" for a row without the figure."""
 
     def show(row: Row) -> str:
         value = row.get(key)
@@ -132,14 +132,14 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
 
 
 def every_figure(rows: list[Row]) -> tuple[Column, ...]:
-    """Columns for results that COLUMNS does not lay out."""
+    """Returns the columns of results without an entry in COLUMNS."""
     keys = dict.fromkeys(key for row in rows for key in row)
     shown = [key for key in keys if key not in ("what", "target", "met")]
     return (WHAT, *((key.replace("_", " "), figure(key)) for key in shown))
 
 
-def said(value: Any) -> str:
-    """A target as words: several limits are named."""
+def target_text(value: Any) -> str:
+    """Returns a target as text, with a name for each of several limits."""
     if isinstance(value, dict):
         return ", ".join(f"{key.replace('_', ' ')} {number(v)}" for key, v in value.items())
     return number(value)
@@ -151,11 +151,11 @@ def table(heads: list[str], body: list[list[str]]) -> list[str]:
 
 
 def plain(columns: tuple[Column, ...], rows: list[Row]) -> list[str]:
-    """A line a row; columns that no row fills are left out."""
+    """Returns a table with a line for each row, without empty columns."""
     shown = [(head, [show(row) for row in rows]) for head, show in columns]
     if any("target" in row for row in rows):
         met = {True: "yes", False: "**no**", None: ""}
-        shown.append(("target", [said(row.get("target", "")) for row in rows]))
+        shown.append(("target", [target_text(row.get("target", "")) for row in rows]))
         shown.append(("met", [met[row.get("met")] for row in rows]))
     shown = [(head, cells) for head, cells in shown if any(cells)]
     return table(
@@ -165,11 +165,11 @@ def plain(columns: tuple[Column, ...], rows: list[Row]) -> list[str]:
 
 
 def coverage(rows: list[Row]) -> list[str]:
-    """A table for each scenario: a line for each interval, a column for each size of sample."""
+    """Returns a table for each scenario: a line for each interval, a column for each size."""
     lines: list[str] = []
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         own = [row for row in rows if row["scenario"] == scenario]
-        # Whatever else sets the rows of a scenario apart names the column.
+        # The other parameters of a row name the column.
         sizes = dict.fromkeys(_size(row) for row in own)
         cells = {(row["what"], _size(row)): f"{row['rate']:.3f}" for row in own}
         error = max(row["standard_error"] for row in own)

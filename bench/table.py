@@ -51,7 +51,8 @@ SECTIONS = {
     ),
 }
 
-# What falls short, what was tried, and what limits it; figures measured as the section's own.
+# For sections that miss a target: the limits, and the changes that were tried. The figures were
+# measured as those of the section.
 NOTES = {
     "token_stats": (
         "The ratio to PyTorch moves with PyTorch's time, 742 to 1730 ms in runs minutes apart, "
@@ -74,14 +75,13 @@ NOTES = {
     ),
 }
 
-# Sections with targets of their own, which stand there before anything is measured; the results
-# files that they are made of.
+# Sections that show targets before a measurement, and their results files.
 GPU = {
     "gpu": (gpu_page.kernels, ("gpu", "gpu_fused")),
     "gpu_peers": (peers_page.peers, ("gpu_peers",)),
 }
 
-# Every results file that has a place on the page.
+# Every results file that the page shows.
 SHOWN = {*SECTIONS, *(name for _, names in GPU.values() for name in names)}
 
 

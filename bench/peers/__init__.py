@@ -1,1 +1,1 @@
-"""The parts of bench/gpu_peers.py: plan of shapes, rivals, measuring one shape, worker process."""
+"""The parts of bench/gpu_peers.py: shapes, rivals, measurement of one shape, worker, page."""

@@ -1,8 +1,8 @@
-"""Measures one shape: makes the inputs, checks every rival against float64, times them in turns.
+"""Measures one shape: makes inputs, checks every rival against float64, times the rivals in turns.
 
-Before a timed call the GPU is idle, and 256 MB are overwritten (outside the call's events), so that
-nobody finds in the L2 cache what another has left there; a call's first launches hide behind that.
-The machine's limits (a copy of 1 GiB, an 8192^3 product) are timed in the same rounds.
+Before a timed call the GPU is idle, and 256 MB are overwritten (before the first event), so that
+the L2 cache holds no data of another call; the first launches of a call overlap with that write.
+The limits of the machine (a copy of 1 GiB, an 8192^3 product) are timed in the same rounds.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from peers.inputs import NATS, Inputs, Work, errors, make_inputs, reference
 from peers.plan import Case, Forecast, Limits
 from peers.rivals import Rival
 
-OUR_ERROR = 2e-4  # nats, what docs/cuda.md promises
-WRONG = 0.5  # nats: a peer that is further off is not timed
-CALL_SECONDS = 2.0  # a call that is expected to take longer is left out
+OUR_ERROR = 2e-4  # nats; the limit of docs/cuda.md
+WRONG = 0.5  # nats; a peer with a larger error is not timed
+CALL_SECONDS = 2.0  # a call with a longer forecast is not run
 TIMED = "the timed rounds"
-TIMED_SECONDS = 4.0  # of the timed rounds of a shape, all rivals together
+TIMED_SECONDS = 4.0  # seconds of the timed rounds of a shape, for all rivals
 
 
 class TimeLimit(BaseException):
-    """A rival was not ready in the time it was given. No Exception, lest its own code catch it."""
+    """A rival exceeded its time. Not an Exception, so that no rival catches it."""
 
 
-class Fatal(Exception):
-    """The GPU answers nothing any more: only a new process can go on."""
+class DeviceLost(Exception):
+    """The GPU no longer responds to this process; only a new process can continue."""
 
 
 @contextlib.contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
     """Raises TimeLimit in the block once this many seconds have passed (main thread only).
 
-    A call that never returns to Python is ended by the process above, not here.
+    Where a call never returns to Python, the parent process ends this process.
     """
 
     def ring(_: int, __: types.FrameType | None) -> None:
@@ -58,7 +58,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 class Device:
-    """Clock, memory and cache of the device: a GPU, or a CPU to try the benchmark on."""
+    """Clock, memory and cache of the device: a GPU, or a CPU for trials."""
 
     def __init__(self, name: str) -> None:
         self.torch = torch.device(name)
@@ -71,7 +71,7 @@ class Device:
             torch.cuda.synchronize(self.torch)
 
     def seconds(self, work: Callable[[], object]) -> float:
-        """Of one call, begun with the GPU idle and the cache full of other things."""
+        """Returns the seconds of one call, from an idle GPU and a cache without the call's data."""
         if not self.cuda:
             start = time.perf_counter()
             work()
@@ -98,7 +98,7 @@ class Device:
             torch.cuda.empty_cache()
 
     def peak_bytes(self, work: Work) -> int | None:
-        """What a call allocates at most, its outputs counted in."""
+        """Returns the largest memory that a call allocates, outputs included."""
         if not self.cuda:
             return None
         self.synchronize()
@@ -109,7 +109,7 @@ class Device:
         return torch.cuda.max_memory_allocated() - before
 
     def clocks(self) -> dict[str, float]:
-        """The SM clock, temperature and power, where the driver's library is there to ask."""
+        """Returns SM clock, temperature and power, where the driver's library is installed."""
         found: dict[str, float] = {}
         if self.cuda:
             for name, ask in (
@@ -123,7 +123,7 @@ class Device:
 
 
 class LimitCalls:
-    """The machine's limits, as calls that are timed among the rivals."""
+    """The calls that measure the limits of the machine, timed among the rivals."""
 
     def __init__(self, device: Device) -> None:
         size = 8192 if device.cuda else 512
@@ -131,7 +131,7 @@ class LimitCalls:
         self._operations = 2.0 * size**3
         self._source = torch.empty(self._bytes, dtype=torch.uint8, device=device.torch)
         self._target = torch.empty_like(self._source)
-        # Of random numbers: zeros would make it look faster than it is.
+        # Random numbers, because a product of zeros is faster.
         self._a, self._b = (
             torch.randn(size, size, device=device.torch).to(device.dtype) for _ in range(2)
         )
@@ -157,7 +157,7 @@ class LimitCalls:
 
 
 def is_batch_invariant(rival: Rival, inputs: Inputs, out: dict[str, torch.Tensor]) -> bool:
-    """Are single rows, and a slice from the middle, bitwise what they are in the whole batch?"""
+    """Whether single rows and a middle slice give bitwise the results of the whole batch."""
     rows = len(inputs.hidden)
     middle = rows // 3
     slices = {(0, 1), (rows // 2, rows // 2 + 1), (rows - 1, rows), (middle, middle + 130)}
@@ -186,15 +186,17 @@ class Ready(NamedTuple):
 
 
 @dataclass
-class Bench:
-    """Measures shapes on one device, and learns how long each rival takes."""
+class ShapeBench:
+    """Measures shapes on one device, and records the time of each rival for forecasts."""
 
     device: Device
     rivals: tuple[Rival, ...]
     prepare_seconds: float = 60.0
-    tell: Callable[[str, str], None] = lambda case, rival: None  # what is begun
+    tell: Callable[[str, str], None] = lambda case, rival: None  # called before each rival
     forecast: Forecast = field(default_factory=Forecast)
-    given_up: dict[str, str] = field(default_factory=dict)  # rival: why it is not tried any more
+    given_up: dict[str, str] = field(
+        default_factory=dict
+    )  # rival: the reason why the rival is not run again
 
     def __post_init__(self) -> None:
         self._limit_calls = LimitCalls(self.device)
@@ -208,9 +210,17 @@ class Bench:
         return self.forecast.case(keys, case, self.limits, rounds=5)
 
     def run(self, case: Case, excluded: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-        """One row for each rival of this shape. Raises Fatal where the GPU is lost.
+        """Measures all rivals of a shape.
 
-        `excluded`: rivals that are not to be tried on this shape, and why.
+        Args:
+            case: The shape.
+            excluded: Rivals that must not run on this shape, and the reasons.
+
+        Returns:
+            One row for each rival.
+
+        Raises:
+            DeviceLost: If the GPU no longer responds.
         """
         with torch.no_grad():
             inputs = make_inputs(case, self.device.torch, self.device.dtype)
@@ -239,7 +249,7 @@ class Bench:
         self, rival: Rival, case: Case, inputs: Inputs, exact: dict[str, torch.Tensor],
         row: dict[str, Any],
     ) -> Work | None:  # fmt: skip
-        """Builds, checks and warms up; None, and a row that says why, where that fails."""
+        """Builds, checks and warms up a rival; on failure, writes the reason to `row`."""
         if (missing := rival.absent) is not None:
             return _left_out(row, "absent", f"no module {missing}")
         expected = self.forecast.call(rival.key, case, self.limits)
@@ -260,7 +270,7 @@ class Bench:
                 row["error_nats"] = worst
                 limit = OUR_ERROR if rival.ours else WRONG
                 if worst is not None and not worst < limit:
-                    return _left_out(row, "wrong", f"off by {worst:.2g} nats, more than {limit}")
+                    return _left_out(row, "wrong", f"error of {worst:.2g} nats, more than {limit}")
                 if rival.ours:
                     row["batch_invariant"] = is_batch_invariant(rival, inputs, out)
                 del out
@@ -268,8 +278,8 @@ class Bench:
                 row["peak_bytes"] = self.device.peak_bytes(work)
                 if rival.graph and case.rows <= 256:
                     row["graph_ms"] = self._graph_milliseconds(work)
-        except (Exception, TimeLimit) as error:  # a rival that cannot run is listed
-            self._survive(rival, error)
+        except (Exception, TimeLimit) as error:  # list a rival that cannot run
+            self._recover(rival, error)
             if isinstance(error, TimeLimit):
                 self.given_up[rival.key] = f"{error} on {case}"
             return _left_out(row, "error", describe(error))
@@ -278,7 +288,7 @@ class Bench:
         return work
 
     def _warm(self, work: Work) -> float:
-        """Until two calls take the same time within 5 %, ten calls at most."""
+        """Calls until two calls take the same time within 5 %, at most ten times."""
         seconds = self.device.seconds(work)
         for _ in range(9):
             before, seconds = seconds, self.device.seconds(work)
@@ -287,7 +297,7 @@ class Bench:
         return seconds
 
     def _graph_milliseconds(self, work: Work) -> float | None:
-        """The call replayed from a CUDA graph: without the time that Python takes to launch."""
+        """Times the call replayed from a CUDA graph, which excludes the launches by Python."""
         if not self.device.cuda:
             return None
         side = torch.cuda.Stream()
@@ -308,17 +318,17 @@ class Bench:
         del held, graph
         return seconds * 1e3
 
-    def _survive(self, rival: Rival, error: BaseException) -> None:
-        """Frees what a failed rival holds; raises Fatal where the GPU is no longer usable."""
+    def _recover(self, rival: Rival, error: BaseException) -> None:
+        """Frees the memory of a failed rival; raises DeviceLost where the GPU is not usable."""
         error.__traceback__ = None
         try:
             self.device.release()
             self.device.synchronize()
         except Exception as lost:
-            raise Fatal(f"{rival.key}: {describe(lost)}") from None
+            raise DeviceLost(f"{rival.key}: {describe(lost)}") from None
 
     def _time(self, case: Case, ready: list[Ready]) -> None:
-        """Round after round, every rival once and the limits once."""
+        """Times every rival and the limits once in each round."""
         if not ready:
             return
         calls = self._limit_calls.calls
@@ -337,7 +347,7 @@ class Bench:
                 try:
                     seconds[each.rival.key].append(self.device.seconds(each.work))
                 except Exception as error:
-                    self._survive(each.rival, error)
+                    self._recover(each.rival, error)
                     lost[each.rival.key] = describe(error)
         limits = self._limit_calls.limits(
             {name: statistics.median(seconds[name]) for name in calls}
@@ -348,7 +358,7 @@ class Bench:
                 _left_out(each.row, "error", lost[each.rival.key])
                 continue
             each.row.update(_figures(case, seconds[each.rival.key], limits), **clocks)
-            if each.rival.gives == "nothing":  # it makes one product, of a divergence too
+            if each.rival.gives == "nothing":  # the call makes one product, also for a divergence
                 each.row["tflop_per_s"] /= case.products
                 each.row["share_of_product"] /= case.products
 
@@ -375,7 +385,7 @@ def _left_out(row: dict[str, Any], status: str, note: str) -> None:
 
 
 def describe(error: BaseException) -> str:
-    """Its type and first line, short enough for a table."""
+    """Returns type and first line of an error, short enough for a table."""
     lines = str(error).strip().splitlines()
     text = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."

@@ -1,4 +1,4 @@
-"""The section of bench/README.md on the kernels and their peers, from gpu_peers.json."""
+"""The section of bench/README.md that compares our kernels with peers, from gpu_peers.json."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from peers.plan import ALIGNED
 
 Shape = tuple[str, int, int, int]  # job, rows, width, vocabulary
 
-FEW = 256  # rows up to which reading the weight is the limit, rather than multiplying
+FEW = 256  # up to this number of rows, reading the weight is the limit, not the product
 
-# Ours, the better one first.
+# Our paths; the first one that was measured is compared with peers.
 OURS = ("rlvr_fast fused", "rlvr_fast portable")
 
 
@@ -22,7 +22,7 @@ def _shape(row: Row) -> Shape:
 
 
 def _measured(rows: list[Row], job: str = "linear") -> dict[Shape, dict[tuple[str, str], Row]]:
-    """Shape to (peer, gives) to row, of what has a time."""
+    """Returns the timed rows by shape, and there by (peer, gives)."""
     found: dict[Shape, dict[tuple[str, str], Row]] = {}
     for row in rows:
         if row.get("status") == "measured" and row["job"] == job:
@@ -31,7 +31,7 @@ def _measured(rows: list[Row], job: str = "linear") -> dict[Shape, dict[tuple[st
 
 
 def _our(found: dict[tuple[str, str], Row]) -> Row | None:
-    """With all outputs: the fused kernel where it was measured, else the portable path."""
+    """Returns our row with all outputs: the fused kernel if measured, else the portable path."""
     for name in OURS:
         for (peer, gives), row in found.items():
             if peer == name and gives != "log-prob":
@@ -50,7 +50,7 @@ _FULL = ("log-prob + entropy", "everything")
 def _large(
     fits: Callable[[int], bool], share: float, times: float, *gives: str
 ) -> Callable[[list[Row]], tuple[str, bool] | None]:
-    """The lowest share of the matrix rate, and of the fastest peer's speed, at N >= 8192."""
+    """Measures the lowest share of the matrix rate, and of the fastest peer, at N >= 8192."""
 
     def measure(rows: list[Row]) -> tuple[str, bool] | None:
         shares, ratios, paths = [], [], set()
@@ -88,7 +88,7 @@ def _ragged(rows: list[Row]) -> tuple[str, bool] | None:
 
 
 def _few_rows(rows: list[Row]) -> tuple[str, bool] | None:
-    """From a CUDA graph where one held the call: the kernel's time, not that of its launches."""
+    """Uses the time from a CUDA graph where there is one, which excludes the launches."""
     shares, graphs = [], 0
     for (_, n, _, _), found in _measured(rows).items():
         our = _our(found)
@@ -174,17 +174,17 @@ def peers(rows: list[Row]) -> list[str]:
 
 
 def _session(row: Row) -> str:
-    said = [row["date"][:10], f"commit {row['commit']}"]
-    said += [str(row[key]) for key in ("device", "torch") if row.get(key)]
-    said += [f"driver {row['driver']}"] if row.get("driver") else []
-    said += [f"fused: {row['fused_kernel']}"] if row.get("fused_kernel") else []
+    parts = [row["date"][:10], f"commit {row['commit']}"]
+    parts += [str(row[key]) for key in ("device", "torch") if row.get(key)]
+    parts += [f"driver {row['driver']}"] if row.get("driver") else []
+    parts += [f"fused: {row['fused_kernel']}"] if row.get("fused_kernel") else []
     if "copy_gb_per_s" in row:
-        said.append(
+        parts.append(
             f"copies {row['copy_gb_per_s']:,.0f} GB/s, multiplies {row['product_tflop_per_s']:.0f} "
             "TFLOP/s when it began (both timed again with every shape)"
         )
-    said += [f"{name} {version}" for name, version in row.get("packages", {}).items()]
-    return f"Session {row['session']}: {', '.join(said)}; {row['cases']} shapes."
+    parts += [f"{name} {version}" for name, version in row.get("packages", {}).items()]
+    return f"Session {row['session']}: {', '.join(parts)}; {row['cases']} shapes."
 
 
 def _clocks(rows: list[Row], session: int) -> str:
@@ -193,7 +193,7 @@ def _clocks(rows: list[Row], session: int) -> str:
 
 
 def _times(rows: list[Row], job: str) -> list[str]:
-    """A line a shape, a column a rival; bold is the fastest of those that give as much or more."""
+    """A line for each shape, a column for each rival; bold is the fastest for its outputs."""
     own = [row for row in rows if row.get("job") == job]
     columns = list(dict.fromkeys((row["peer"], row["gives"]) for row in own))
     columns = [c for c in columns if any(_is(row, c) and "median_ms" in row for row in own)]
@@ -215,7 +215,7 @@ def _is(row: Row, column: tuple[str, str]) -> bool:
     return (row["peer"], row["gives"]) == column
 
 
-_LESS = {  # what a result holds that gives more
+_LESS = {  # the results that include each result
     "log-prob": ("log-prob", "log-prob + entropy", "everything"),
     "log-prob + entropy": ("log-prob + entropy", "everything"),
     "everything": ("everything",),
@@ -225,7 +225,7 @@ _LESS = {  # what a result holds that gives more
 
 
 def _winners(row_of_shape: list[Row]) -> set[int]:
-    """For each kind of result, the fastest of those that give at least that."""
+    """Returns, for each kind of result, the fastest row that gives at least that result."""
     found = set()
     for gives in _LESS.values():
         enough = [row for row in row_of_shape if row["gives"] in gives]
@@ -273,7 +273,7 @@ def _largest(rows: list[Row], key: str) -> float | None:
 
 
 def _left_out(rows: list[Row]) -> list[str]:
-    """What was not timed, and why: one line for each rival and reason."""
+    """Lists the rivals that were not timed: one line for each rival and reason."""
     found: dict[tuple[str, str, str], list[Shape]] = {}
     for row in rows:
         if row.get("status") in ("absent", "error", "skipped", "wrong"):

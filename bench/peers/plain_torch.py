@@ -1,4 +1,4 @@
-"""The rivals that are plain PyTorch: what most code does, eagerly and compiled."""
+"""The rivals in plain PyTorch, eager and compiled."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 from peers.inputs import Inputs, Work
 
-# Rows at a time, because the logits of 65 536 rows would not fit.
+# Rows of a chunk: the logits of 65 536 rows would not fit.
 CHUNK = 4096
 
 
@@ -62,7 +62,7 @@ def divergence(
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     import torch._dynamo.config as dynamo
 
-    dynamo.recompile_limit = 64  # rather than fall back to eager after eight shapes
+    dynamo.recompile_limit = 64  # the default of 8 falls back to eager after eight shapes
     return torch.compile(function)
 
 

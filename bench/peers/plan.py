@@ -1,7 +1,7 @@
-"""Which shapes are measured, in what order, and what a call is expected to take.
+"""The shapes to measure, their order, and the forecast of the time of a call.
 
-The order is that of importance: first the shapes that the targets name, then the other shapes of
-common models, then the rest of the grid. A run stops where its time ends and a later one goes on.
+Shapes are ordered by importance: first the shapes of the targets, then other shapes of common
+models, then the rest of the grid. A run stops at the end of its time; a later run continues.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ ROWS = (1, 16, 256, 2048, 8192, 65536)
 WIDTHS = (576, 1024, 1536, 2048, 3584, 5120)
 VOCABULARIES = (49152, 100352, 128256, 151936, 152064, 50257)
 
-# The vocabularies that no tile divides, or none of the large ones, and the next size that a tile of
-# 256 columns (50 432), or one of 4096 (155 648), does divide: the rates of the two are compared.
+# 50 257 is not a multiple of the tile of 256 columns, and 152 064 not of 4096. Each is compared
+# with the next multiple.
 ALIGNED = {50257: 50432, 152064: 155648}
 
 
@@ -33,12 +33,12 @@ class Case(NamedTuple):
 
     @property
     def operations(self) -> float:
-        """Multiplications and additions of the products alone: what TFLOP/s count."""
+        """Multiplications and additions of the products alone, which TFLOP/s count."""
         return 2.0 * self.products * self.rows * self.width * self.vocabulary
 
     @property
     def bytes_read(self) -> float:
-        """The least that must be read, in 16-bit numbers: weight and hidden states once."""
+        """The bytes of weight and hidden states in 16 bits, each read once: the least possible."""
         return 2.0 * self.products * (self.vocabulary + self.rows) * self.width
 
     @property
@@ -50,7 +50,7 @@ class Case(NamedTuple):
 
 
 def parse_case(text: str) -> Case:
-    """ "linear:8192x3584x152064" or "8192x3584x152064" (linear)."""
+    """Parses JOB:ROWSxWIDTHxVOCABULARY, such as "linear:8192x3584x152064"; JOB may be omitted."""
     job, _, shape = text.rpartition(":")
     job = job or "linear"
     try:
@@ -69,12 +69,12 @@ def _important() -> Iterator[Case]:
     def divergence(*shapes: tuple[int, int, int]) -> Iterator[Case]:
         return (Case("divergence", *shape) for shape in shapes)
 
-    # Many rows: where the matrix units are the limit, and where the fold shows.
+    # Many rows: the matrix units are the limit, and the cost of the fold is visible.
     yield from linear((8192, 3584, 152064), (8192, 1024, 151936), (8192, 1536, 151936))
-    # Few rows: where reading the weight is the limit.
+    # Few rows: reading the weight is the limit.
     yield from linear((256, 3584, 152064), (1, 3584, 152064), (16, 3584, 152064))
     yield from divergence((8192, 3584, 152064))
-    # Vocabularies that no tile divides, beside the next that one does.
+    # Vocabularies that are not multiples of a tile, and the next multiples.
     for width in (1024, 3584):
         for ragged, aligned in ALIGNED.items():
             yield from linear((8192, width, ragged), (8192, width, aligned))
@@ -101,24 +101,24 @@ def plan() -> list[Case]:
 
 
 class Limits(NamedTuple):
-    """What this machine reaches, as measured in the same run."""
+    """The limits of the machine, measured in the same run."""
 
     copy: float  # bytes a second, read and written
     product: float  # operations a second
 
     def seconds(self, case: Case) -> float:
-        """How long a perfect kernel takes: the slower of reading and multiplying."""
+        """Returns the time of an ideal kernel: the longer one of reading and multiplying."""
         return max(case.operations / self.product, case.bytes_read / self.copy)
 
 
 class Forecast:
-    """How long a rival's call will take: from its own share of the limit on the case most alike.
+    """Forecasts the time of a rival's call from its share of the limit on a similar case.
 
-    Before a rival has run, it is expected to reach an eighth of the limit.
+    The forecast for a rival without a measurement is an eighth of the limit.
     """
 
     UNKNOWN = 1 / 8
-    PREPARATION = 4.0  # seconds to compile, check and warm up, where nothing is known
+    PREPARATION = 4.0  # seconds to compile, check and warm up, before any measurement
 
     def __init__(self) -> None:
         self._shares: dict[str, dict[Case, float]] = {}
@@ -128,7 +128,7 @@ class Forecast:
         self, peer: str, case: Case, limits: Limits, seconds: float, preparation: float
     ) -> None:
         self._shares.setdefault(peer, {})[case] = limits.seconds(case) / seconds
-        # The first time compiles and imports: later ones take less.
+        # The first preparation compiles and imports; later ones take less time.
         self._preparations[peer] = min(preparation, self._preparations.get(peer, self.PREPARATION))
 
     def call(self, peer: str, case: Case, limits: Limits) -> float:
@@ -136,11 +136,11 @@ class Forecast:
         share = self.UNKNOWN
         if known:
             share = known[min(known, key=lambda other: _distance(case, other))]
-        # No call is shorter than its launches.
+        # A call takes at least the time of its launches.
         return max(limits.seconds(case) / share, 5e-5)
 
     def case(self, peers: list[str], case: Case, limits: Limits, rounds: int) -> float:
-        """Seconds of a whole case: every rival prepared, then timed."""
+        """Returns the seconds of a whole case, preparation and timing of every rival."""
         return sum(
             self._preparations.get(peer, self.PREPARATION)
             + (rounds + 4) * self.call(peer, case, limits)

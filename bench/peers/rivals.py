@@ -1,9 +1,8 @@
-"""Who is measured, and how each is called: the entry point that its authors publish, with the
-options they document for scoring without gradients.
+"""The rivals and their calls: published entry points, with options for scoring without gradients.
 
-A rival's `build` imports what it needs and returns the call that is timed, which returns tensors by
-name: logprob or nll, entropy, logsumexp, rank, mass_above; kl_pq, kl_qp, entropy_p, entropy_q. What
-must be made once, such as buffers that its users keep, is made in `build`.
+A rival's `build` imports the packages of the rival and returns the call that is timed, which
+returns tensors by name: logprob or nll, entropy, logsumexp, rank, mass_above; kl_pq, kl_qp,
+entropy_p, entropy_q. `build` also allocates buffers that users of the rival would keep between calls.
 """
 
 from __future__ import annotations
@@ -35,14 +34,14 @@ class Rival:
     name: str
     gives: str
     package: str  # the distribution whose version is recorded
-    modules: tuple[str, ...]  # without which it is absent
+    modules: tuple[str, ...]  # the rival is absent without these modules
     how: str  # the call, for the page
     build: Callable[[Inputs], Work]
     job: str = "linear"
     ours: bool = False
-    rounds_logits: bool = False  # to 16 bits before they are folded
-    graph: bool = False  # it does not wait for the GPU, so that a CUDA graph can hold the call
-    memory: Callable[[Case], float] = lambda case: 0.0  # bytes of its logits, where it stores them
+    rounds_logits: bool = False  # rounds the logits to 16 bits before the fold
+    graph: bool = False  # the call does not synchronise, so that a CUDA graph can capture the call
+    memory: Callable[[Case], float] = lambda case: 0.0  # bytes of stored logits
 
     @property
     def key(self) -> str:
@@ -50,7 +49,7 @@ class Rival:
 
     @property
     def absent(self) -> str | None:
-        """The module that is missing, if one is."""
+        """The name of a missing module, or None."""
         use_site_directories()
         for module in self.modules:
             try:
@@ -63,15 +62,15 @@ class Rival:
                 any(Path(folder, "_mlir", "_mlir_libs").glob("_cutlass_ir.*"))
                 for folder in spec.submodule_search_locations or ()
             ):
-                return "cutlass._mlir"  # its compiler is a wheel of its own
+                return "cutlass._mlir"  # the compiler is a separate wheel
         return None
 
 
 @functools.cache
 def use_site_directories() -> None:
-    """Reads the .pth files in PYTHONPATH's folders, as an installation would.
+    """Reads the .pth files in the folders of PYTHONPATH, as Python does in site-packages.
 
-    The CuTe DSL's wheel puts its own packages on the path in this way.
+    The wheel of the CuTe DSL adds its packages to the path by such files.
     """
     for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         if entry and any(Path(entry).glob("*.pth")):
@@ -100,8 +99,9 @@ def _ours(path: str) -> Callable[[Inputs], Work]:
 
 
 def _our_logprob(inputs: Inputs) -> Work:
-    """The fused kernel with a fold that gives less, which the library does not offer: it shows what
-    the other statistics cost.
+    """The fused kernel with a fold of the log-prob only.
+
+    The library does not offer this fold. The difference is the cost of the other statistics.
     """
     from rlvr_fast.scoring.cuda_fused import fused_fits, fused_token_stats
     from rlvr_fast.scoring.cuda_kernels import empty_stats
@@ -143,10 +143,10 @@ def _our_divergence(path: str) -> Callable[[Inputs], Work]:
 
 def _liger_cute(entropy: bool) -> Callable[[Inputs], Work]:
     def build(inputs: Inputs) -> Work:
-        # Its documented switch: without it, each call waits for the GPU to look at the targets.
+        # A documented option: otherwise each call synchronises to check the targets.
         os.environ["LIGER_SCALED_CE_SM90_VALIDATE_TARGETS"] = "0"
         ops = importlib.import_module("liger_kernel.ops.cutedsl.ops")
-        # The function that the frontend chooses on Hopper; elsewhere that would take PyTorch.
+        # The function of the frontend on Hopper; on other GPUs the frontend uses PyTorch.
         function = ops.LigerFusedScaledCrossEntropySM90Function
         hidden, weight, targets = inputs[:3]
 
@@ -181,7 +181,7 @@ def _quack(inputs: Inputs) -> Work:
     if linear.scaled_exp_lce_supported(hidden, weight, 4096, "sum"):
 
         def fused() -> dict[str, torch.Tensor]:
-            # What chunked_linear_cross_entropy does without gradients, short of the sum over rows.
+            # The computation of chunked_linear_cross_entropy without gradients and without the sum.
             out = library.lse_target_epi(
                 hidden, weight.mT, store_d=False, target=targets, tuned=False
             )
@@ -201,17 +201,17 @@ def _quack(inputs: Inputs) -> Work:
 
 @functools.cache
 def verl_linear_cross_entropy() -> Callable[..., Any]:
-    """Verl's function, without what `import verl` asks for (Ray, tensordict, Hydra).
+    """Returns verl's function without an import of verl, which needs Ray, tensordict and Hydra.
 
-    The packages above the module are entered in sys.modules by their folders alone, so that the
-    module itself, and all that it imports, is read from the wheel.
+    The parent packages are entered in sys.modules without running their __init__, so that Python
+    reads the module and the modules that it imports from the wheel.
     """
     for name in ("verl", "verl.utils"):
         if name not in sys.modules:
             spec = importlib.util.find_spec(name)
             if spec is None:
                 raise ModuleNotFoundError(f"No module named {name!r}")
-            sys.modules[name] = importlib.util.module_from_spec(spec)  # and its __init__ is not run
+            sys.modules[name] = importlib.util.module_from_spec(spec)  # does not run __init__
     module = importlib.import_module("verl.utils.kernel.linear_cross_entropy")
     call: Callable[..., Any] = module.linear_cross_entropy
     return call
@@ -266,7 +266,7 @@ def _trl_divergence(inputs: Inputs) -> Work:
     hidden, weight, _, other_hidden, other_weight = inputs
 
     def work() -> dict[str, torch.Tensor]:
-        # beta 0 is KL(teacher || student); the student, q, is the one whose entropy comes along
+        # beta 0 is KL(teacher || student); the entropy is that of the student, q
         kl, entropy = function.apply(
             other_hidden, other_weight, None, hidden, weight, None, 0.0, 1.0
         )
@@ -291,7 +291,7 @@ def _cut_cross_entropy(implementation: str) -> Callable[[Inputs], Work]:
     return build
 
 
-# --- everybody, in the order of the page
+# --- all rivals, in the order of the page
 
 _ALL = ("logprob", "entropy", "logsumexp", "rank", "mass_above")
 _BOTH = ("kl_pq", "kl_qp", "entropy_p", "entropy_q")
@@ -305,7 +305,7 @@ def _plain(name: str, compiled: bool) -> list[Rival]:
     def rival(
         gives: str, does: str, function: Callable[..., Any], names: tuple[str, ...], **options: Any
     ) -> Rival:
-        # Eager PyTorch keeps three or four float32 tensors of the logits' shape at once.
+        # Eager PyTorch holds three or four float32 tensors of the shape of the logits.
         models = 2 if gives == DIVERGENCE else 1
         return Rival(
             name, gives, "torch", ("torch",),
@@ -333,7 +333,7 @@ RIVALS: tuple[Rival, ...] = (
           "linear_token_stats, RLVR_LINEAR_PATH=portable", _ours("portable"), ours=True,
           graph=True),
     Rival("rlvr_fast fused", LOGPROB, "rlvr-fast", ("rlvr_fast",),
-          "the same kernel with a fold that gives less (not in the library)", _our_logprob,
+          "the same kernel with a fold of the log-prob only (not in the library)", _our_logprob,
           ours=True, graph=True),
     Rival("rlvr_fast fused", DIVERGENCE, "rlvr-fast", ("rlvr_fast",),
           "linear_divergence, RLVR_LINEAR_PATH=fused", _our_divergence("fused"),
@@ -370,10 +370,10 @@ RIVALS: tuple[Rival, ...] = (
     *_plain("torch.compile", True),
     *_plain("eager PyTorch", False),
     Rival("torch.mm alone", NOTHING, "torch", ("torch",),
-          "one product in bfloat16, nothing folded", plain_torch.product_alone,
+          "one product in bfloat16 without a fold", plain_torch.product_alone,
           memory=_logits_of(2.0, 8192), graph=True),
     Rival("torch.mm alone", NOTHING, "torch", ("torch",),
-          "one product in bfloat16, nothing folded",
+          "one product in bfloat16 without a fold",
           plain_torch.product_alone, job="divergence", memory=_logits_of(2.0, 8192), graph=True),
     Rival("TRL chunked", ONE_WAY, "trl", ("trl", "triton", "datasets"),
           "ChunkedDivergenceFunction, beta 0", _trl_divergence, job="divergence", graph=True),

@@ -1,7 +1,7 @@
-"""The process that measures. bench/gpu_peers.py starts it, reads what it tells, and outlives it.
+"""The process that measures, started by bench/gpu_peers.py.
 
-A rival may hang the GPU, or take the process down: so what is begun is told before it is begun, one
-JSON object a line on the pipe whose number the task names.
+A rival may hang the GPU or end the process, so the worker reports each step before it begins: one
+JSON object on each line of the pipe whose number the task holds.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any
 
 import torch
 
-from peers.measure import Bench, Device, Fatal, describe
+from peers.measure import Device, DeviceLost, ShapeBench, describe
 from peers.plan import parse_case
 from peers.rivals import RIVALS
 
-FATAL = 42  # exit status: the GPU is lost to this process
+FATAL = 42  # exit status: the GPU no longer responds to this process
 
 
 def work(task: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> int:
@@ -27,7 +27,7 @@ def work(task: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> int:
     names = task["peers"]
     rivals = tuple(r for r in RIVALS if not names or any(n in r.key for n in names))
     tell({"begin": ["start", "the machine's limits"]})
-    bench = Bench(
+    bench = ShapeBench(
         Device(task["device"]), rivals, prepare_seconds=task["prepare_seconds"],
         tell=lambda case, rival: tell({"begin": [case, rival]}), given_up=dict(task["given_up"]),
     )  # fmt: skip
@@ -48,16 +48,16 @@ def work(task: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> int:
         left = end - time.monotonic()
         if left <= 0:
             break
-        if expected > left:  # a smaller one may still fit
+        if expected > left:  # a smaller shape may still fit
             tell({"left_out": [text, expected]})
             continue
         start = time.monotonic()
         try:
             rows = bench.run(case, task["excluded"].get(text))
-        except Fatal as error:
+        except DeviceLost as error:
             tell({"fatal": str(error)})
             return FATAL
-        except (RuntimeError, MemoryError) as error:  # no inputs, no reference: not a rival's fault
+        except (RuntimeError, MemoryError) as error:  # inputs or reference failed, not a rival
             bench.device.release()
             tell({"failed": [text, describe(error)]})
             continue

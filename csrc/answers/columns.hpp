@@ -1,5 +1,5 @@
 // Columns of strings, integers and integer lists, read in place from Arrow memory. A column owns
-// the arrays it was given and releases them; nothing is copied and no row becomes an object.
+// the arrays that it was given and releases them. The values are not copied.
 #pragma once
 
 #include <algorithm>
@@ -32,10 +32,10 @@ struct Row {
 
 enum class ColumnKind { kString, kInteger, kList };
 
-// One contiguous piece of a column. Random access; the only type switch is inside.
+// One contiguous piece of a column, with random access. No other class switches on the Arrow type.
 class Chunk {
  public:
-  // Throws InvalidInput for an Arrow type that is not asked for, and names it.
+  // Throws InvalidInput, which names the Arrow type, for any type but the supported ones.
   Chunk(const ArrowSchema& schema, std::shared_ptr<OwnedArray> owner, const ArrowArray& array);
 
   std::int64_t size() const { return length_; }
@@ -71,7 +71,8 @@ class Chunk {
       for (std::int64_t i = begin; i < end; ++i) visit(i, string_at(i));
     }
   }
-  // Where the integers from i on lie side by side as they are, and none is null; else null.
+  // The integers from i on where the memory holds them side by side as int64 without nulls; else
+  // null.
   const std::int64_t* plain_integers(std::int64_t i) const {
     const bool plain = integer_ == 'l' && layout_ != Layout::kDictionary && validity_ == nullptr;
     return plain && !all_null_ ? static_cast<const std::int64_t*>(values_) + offset_ + i : nullptr;

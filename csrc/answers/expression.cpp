@@ -111,7 +111,8 @@ Expression collect(Budget& b, std::vector<Term> terms) {
   return out;
 }
 
-// A name holds the forms of its parts, so without a limit nested powers of sums grow exponentially.
+// The name of an opaque factor holds the forms of its parts: without a limit on its length, nested
+// powers of sums would grow exponentially.
 Expression opaque(Budget& b, std::string name, Exponent exponent) {
   if (name.size() > 4096) {
     b.fail();
@@ -120,7 +121,7 @@ Expression opaque(Budget& b, std::string name, Exponent exponent) {
   return {{{Rational{1, 1}, {{FactorKind::kOpaque, 0, std::move(name), exponent}}}}};
 }
 
-// A power of a sum that is kept as it stands.
+// A power of a sum, kept as one opaque factor.
 Expression opaque_sum(Budget& b, const Expression& base, Exponent exponent) {
   Expression out = opaque(b, concat({"(", to_string(base), ")"}), exponent);
   if (b.ok()) out.terms[0].factors[0].base = std::make_shared<const Expression>(base);
@@ -152,7 +153,7 @@ Term power(Budget& b, const Term& term, std::int64_t n) {
   return out;
 }
 
-// x with the sign of every term flipped that holds the factor.
+// x with the opposite sign on every term that holds the factor.
 Expression conjugate(const Expression& x, const Factor& factor) {
   Expression out = x;
   for (Term& term : out.terms) {

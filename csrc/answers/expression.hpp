@@ -3,8 +3,8 @@
 // Without opaque factors the form is unique, so two expressions are equal if and only if their
 // forms are: products of prime^e with 0 <= e < 1 are linearly independent over the rationals
 // (Besicovitch 1940), pi is transcendental over them (Lindemann), i is not real, and symbols are
-// free. An opaque factor (a function, a power of a sum) is known by its canonical text alone: equal
-// forms are still equal values, but different forms may be equal too.
+// free. An opaque factor (a function, a power of a sum) is compared by its canonical text alone:
+// equal forms are still equal values, but different forms may have equal values too.
 #pragma once
 
 #include <complex>

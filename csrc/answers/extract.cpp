@@ -73,7 +73,8 @@ Extraction boxed(std::string_view text, std::size_t max_bytes) {
     if (after == text.size()) return {{}, Status::kUnfinished};
     if (text[after] != '{') return {{}, Status::kMalformed};
     const std::size_t begin = after + 1;
-    // The limit is on the answer without the blanks around it, which are bounded by it as well.
+    // The limit applies to the answer without the blanks around it; the number of those blanks has
+    // the same limit.
     const std::size_t stop = std::min(text.size(), begin + 2 * max_bytes + 2);
     const std::size_t close = closing_brace(text, begin, stop);
     if (close == kNone) {
@@ -108,7 +109,7 @@ std::size_t rfind_nocase(std::string_view line, std::string_view word) {
 }
 
 // Where the answer of a line begins, or kNone: after "####", "answer:", "answer is" (Markdown stars
-// and colons in between are dressing).
+// and colons in between are skipped).
 std::size_t answer_in_line(std::string_view line) {
   const std::size_t hashes = line.rfind("####");
   if (hashes != kNone) return hashes + 4;
@@ -150,7 +151,8 @@ std::string_view strip_line(std::string_view answer) {
 }
 
 Extraction final_line(std::string_view text, std::size_t max_bytes) {
-  std::string_view below;  // the nearest line below that is not blank: "Answer:" may stand alone
+  std::string_view
+      below;  // the nearest line below that is not blank: a line may hold "Answer:" alone
   std::size_t end = text.size();
   for (;;) {
     const std::size_t newline = rfind_byte(text, '\n', end);

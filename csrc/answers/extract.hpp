@@ -1,6 +1,6 @@
-// Finds the final answer in a completion. Every policy searches from the end and decides on the
-// last mark it knows: a last box that is malformed or unfinished never gives way to an earlier one,
-// since an answer the model has taken back would then be graded.
+// Finds the final answer in a completion. Every policy searches from the end and uses the last mark
+// of its kind. A malformed or unfinished last box is not replaced by an earlier box, because the
+// model may have withdrawn the earlier answer.
 #pragma once
 
 #include <cstddef>
@@ -22,9 +22,9 @@ enum class Policy : std::uint8_t {
 
 enum class Status : std::uint8_t {
   kFound,
-  kUnfinished,  // begun and cut off: a tag, box, fence or <think> that is never closed
+  kUnfinished,  // a tag, box, fence or <think> that is opened and never closed
   kMissing,
-  kMalformed,  // there, but empty, without braces, or longer than the limit
+  kMalformed,  // present, but empty, without braces, or longer than the limit
 };
 
 constexpr std::size_t kDefaultMaxAnswerBytes = 64 << 10;
@@ -34,7 +34,7 @@ struct Extraction {
   Status status = Status::kMissing;
 };
 
-// Reads only as far back as the policy needs. Any bytes will do.
+// Reads only as far back as the policy needs. The text may hold any bytes.
 Extraction extract(std::string_view text, Policy policy,
                    std::size_t max_bytes = kDefaultMaxAnswerBytes);
 

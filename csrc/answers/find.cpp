@@ -38,7 +38,7 @@ std::size_t rfind_pair_sse2(const char* p, std::size_t end, char a, char b) {
   return rfind_pair_plain(p, end, a, b);
 }
 
-// Bytes to ask for ahead: the machine's own prefetching is weak for descending addresses.
+// Prefetch distance in bytes: the hardware prefetches little for descending addresses.
 constexpr std::size_t kAhead = 1024;
 
 __attribute__((target("avx2"))) inline __m256i pairs_avx2(const char* p, __m256i first,

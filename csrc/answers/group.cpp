@@ -41,7 +41,7 @@ ProblemCache::Entry& ProblemCache::find(std::uint64_t key, std::uint64_t spread,
   return entries_[at];
 }
 
-// Keeps the cache at most half full; beyond its limit it starts anew.
+// Keeps the cache at most half full; a cache at its size limit is cleared.
 void ProblemCache::added() {
   if (++used_ * 2 <= entries_.size()) return;
   const bool full = entries_.size() >= kMaxEntries;
@@ -120,7 +120,7 @@ void Shard::grow() {
 
 namespace {
 
-// Of a group whose answer has the same length. Short answers are compared as words.
+// Compares with a group whose answer has the same length. Short answers are compared as words.
 bool same_bytes(const Group& group, std::string_view answer) {
   const std::size_t n = answer.size();
   if (n > 16) return std::memcmp(group.pointer, answer.data(), n) == 0;

@@ -2,8 +2,8 @@
 // at a time, so no locks are held, and rows reach a shard in order, so the result is the same for
 // any number of threads. Equal hashes are always confirmed by comparing bytes.
 //
-// A group costs 48 bytes and at most 15.5 more of the table (while it doubles), plus the bytes of
-// answers longer than 16. Rows pass through in batches of fixed size.
+// A group takes 48 bytes, at most 15.5 bytes of the table (while the table doubles), and the bytes
+// of an answer longer than 16. Rows are read in batches of fixed size.
 #pragma once
 
 #include <array>
@@ -25,8 +25,8 @@ namespace rlvr::answers {
 
 constexpr int kShardBits = 6;
 constexpr int kShards = 1 << kShardBits;
-// Rows at a time, 32 bytes each: few for an index that has to stay small, more where all rows are
-// at hand, since a shard's groups are then fetched into the cache less often.
+// Rows of a batch, 32 bytes each. A small batch keeps an index small. A large batch, used where all
+// rows are in memory, loads a shard's groups into the cache less often.
 constexpr std::int64_t kSmallBatch = 1 << 18;
 constexpr std::int64_t kLargeBatch = 1 << 21;
 constexpr int kBatchTasks = 8;
@@ -34,7 +34,8 @@ constexpr int kBatchRowBits = 21;
 static_assert(kLargeBatch <= 1 << kBatchRowBits);
 constexpr std::uint32_t kNullLength = 0xFFFFFFFF;  // the group of rows that have no answer
 
-// Problem ids as small numbers. Codes depend on the order of arrival and never leave the index.
+// Problem ids as small numbers. A code depends on the order in which ids arrive, and is used inside
+// the index only.
 class ProblemTable {
  public:
   enum class Kind : std::uint32_t { kUnknown, kInteger, kString };
@@ -43,7 +44,7 @@ class ProblemTable {
   void set_kind(Kind kind);
   Kind kind() const { return kind_; }
   std::uint32_t code(std::int64_t id);
-  // stored, where not null, receives a view of the id that lives as long as the table.
+  // stored, where not null, receives a view of the id; the view is valid as long as the table.
   std::uint32_t code(std::string_view id, std::string_view* stored = nullptr);
   std::size_t size() const { return kind_ == Kind::kInteger ? integers_.size() : strings_.size(); }
   std::int64_t integer(std::uint32_t code) const { return integers_[code]; }
@@ -58,7 +59,7 @@ class ProblemTable {
   std::unordered_map<std::string_view, std::uint32_t> string_codes_;
 };
 
-// One task's shortcut to the table: it takes no lock for ids it has seen.
+// One task's cache of the table: an id that the task has looked up before needs no lock.
 class ProblemCache {
  public:
   explicit ProblemCache(ProblemTable& table) : table_(table), entries_(1024) {}
@@ -77,11 +78,11 @@ class ProblemCache {
   static constexpr std::uint32_t kFree = 0xFFFFFFFF;
   struct Entry {
     std::uint64_t key = 0;
-    const char* id = nullptr;  // of a string: where the table keeps it
+    const char* id = nullptr;  // of a string: its address in the table
     std::uint32_t length = 0;
     std::uint32_t code = kFree;
   };
-  // The entry of a key, or the free one where it belongs.
+  // The entry of a key, or the free entry where the key belongs.
   template <typename Same>
   Entry& find(std::uint64_t key, std::uint64_t spread, const Same& same);
   void added();
@@ -112,8 +113,8 @@ struct Group {
 };
 static_assert(sizeof(Group) == 48);
 
-// Rows of one group on their way to its shard: short answers travel along, so that grouping never
-// goes back to the text.
+// Rows of one group, before their shard has counted them. Short answers are stored in the entry, so
+// that grouping does not read the text again.
 struct Entry {
   static constexpr std::uint32_t kMaxRepeats = (1U << (32 - kBatchRowBits)) - 1;
 
@@ -124,7 +125,7 @@ struct Entry {
   std::uint32_t repeats : 32 - kBatchRowBits;  // how many more there are
   char bytes[12];                              // or, for longer answers, a pointer
 
-  // What bytes hold, as words.
+  // The contents of bytes, as words.
   struct Words {
     std::uint64_t head;
     std::uint32_t tail;
@@ -183,8 +184,8 @@ class Bucket {
   std::size_t size_ = 0, capacity_ = 0;
 };
 
-// Where each row went, before the groups have their order. A row that was counted where it waited
-// names the row it repeats, so that nothing but the row itself is read or written for it.
+// The group of each row, before the groups are in order. A row that repeats an earlier row of its
+// batch names that row, so that grouping reads and writes no other memory for the repeat.
 struct RowGroups {
   // The rows [begin, end) of one task, which writes here at every repeat: ranges that two threads
   // fill must not share a cache line (adjacent lines are fetched in pairs).
@@ -210,15 +211,15 @@ struct RowGroups {
   std::vector<Range> ranges;
 };
 
-// The entries of one task. Rows often come clustered by problem, and a problem has few answers: a
-// row that repeats an entry made lately is counted there, which costs neither the memory traffic
-// of a new entry nor a look into the shard. Where the first rows of a batch show few repeats, the
-// others are not looked up.
+// The entries of one task. Rows often come clustered by problem, and a problem has few answers. So
+// a row that repeats a recent entry is counted in that entry, without the memory traffic of a new
+// entry and without a look-up in the shard. Where the first rows of a batch hold few repeats, the
+// task looks for no repeats in the rest of the batch.
 class alignas(128) TaskEntries {
  public:
   void next_batch();
-  // row counts from the start of the batch; codes are the batch's, null where they are not wanted.
-  // hash() is called only for what is no repeat: a repeat is found by its words and its bytes.
+  // row counts from the start of the batch; codes are those of the batch, or null for none. hash()
+  // is called only for a row that is no repeat: words and bytes identify a repeat.
   template <typename MakeHash>
   void add(std::uint32_t problem, std::uint32_t length, std::string_view answer, std::uint32_t row,
            std::uint32_t* codes, RowGroups::Range* range, const MakeHash& hash) {
@@ -268,8 +269,8 @@ class alignas(128) TaskEntries {
     std::uint32_t place = 0;  // shard and position in its bucket
   };
   static_assert(kShardBits + kBatchRowBits <= 32);
-  // Cheaper than the hash, and good enough to find what was seen lately: longer answers by their
-  // ends.
+  // Cheaper than the hash, and sufficient to find recent entries; uses the two ends of a longer
+  // answer.
   static std::uint64_t short_key(std::uint32_t problem, std::uint32_t length,
                                  std::string_view answer, const Entry::Words& words) {
     std::uint64_t head = words.head, tail = words.tail;
@@ -312,8 +313,8 @@ class Shard {
   void grow();
   const char* store(std::string_view answer);
 
-  // The lower 27 bits are group + 1, or 0; the upper 5 are bits of the hash that spare most looks
-  // at groups of other hashes.
+  // The lower 27 bits are group + 1, or 0; the upper 5 are bits of the hash, which avoid most reads
+  // of groups with other hashes.
   static constexpr std::uint32_t kGroupMask = (1U << 27) - 1;
   static std::uint32_t tag(std::uint64_t hash) {
     return static_cast<std::uint32_t>(hash >> 32) & ~kGroupMask;
@@ -341,19 +342,19 @@ class GroupIndex {
   const Shard& shard(int s) const { return shards_[s]; }
   std::size_t memory() const;
 
-  // Adds rows [0, rows). For a part of a batch, source(task, begin, end, sink) calls
-  // sink(row, problem code, is_null, answer) for each row in order; answers must stay in place
-  // until source is called again for that task. row_groups, where not null, learns where they went.
+  // Adds rows [0, rows). For a part of a batch, source(task, begin, end, sink) calls sink(row,
+  // problem code, is_null, answer) for each row in order; answers must stay in place until source
+  // is called again for that task. row_groups, where not null, receives the group of each row.
   template <typename Source>
   void add_rows(std::int64_t rows, const Source& source, RowGroups* row_groups = nullptr,
                 std::int64_t batch_rows = kSmallBatch);
 
-  // One group at once, as when merging or loading.
+  // Adds one whole group, for merging and loading.
   void add_group(std::uint32_t problem, bool null, std::string_view answer, std::uint64_t count,
                  std::uint64_t first_row);
   void add_row_count(std::uint64_t rows) { num_rows_ += rows; }
 
-  // Adds other's groups, as if its rows followed this index's rows.
+  // Adds the groups of other, as if the rows of other followed the rows of this index.
   void merge(const GroupIndex& other);
 
   // Groups in the order of their first rows, as shard << 26 | group.

@@ -99,7 +99,8 @@ class Reader {
     }
     return static_cast<T>(value);
   }
-  // No length in a whole file exceeds what is left of it, so a damaged one allocates little.
+  // A length must not exceed the rest of the file, so that a damaged length allocates little
+  // memory.
   std::string text(std::uint64_t n) {
     if (n > left_ + buffer_.size() - at_) damaged("a length runs past its end");
     std::string out(n, '\0');
@@ -146,7 +147,7 @@ class Reader {
 }  // namespace
 
 void GroupIndex::save(const std::string& path) const {
-  // Written aside and renamed: a file under its own name is whole.
+  // Writes a temporary file and renames it, so that the file under the final name is complete.
   const std::string partial = path + ".partial";
   {
     const File file(std::fopen(partial.c_str(), "wb"));

@@ -31,7 +31,7 @@ constexpr Spelling kUnicode[] = {
     {"\u03c9", "\\omega "},
 };
 
-// Commands that are size, style or space.
+// Commands for size, style and space.
 constexpr std::string_view kDropped[] = {
     "left",  "right",     "big",         "Big",          "bigg",     "Bigg",
     "bigl",  "bigr",      "Bigl",        "Bigr",         "biggl",    "biggr",
@@ -59,7 +59,7 @@ bool three_digits(std::string_view s, std::size_t at) {
 
 bool clean_latex(std::string_view s, std::string& out) {
   out.clear();
-  int currencies = 0;  // "$3, 5 euros" is no set of numbers
+  int currencies = 0;  // "$3, 5 euros" is not a set of numbers
   for (const std::string_view sign : {"\\$", "\u20ac", "\u00a3"}) {
     currencies += s.find(sign) != std::string_view::npos;
   }
@@ -179,7 +179,8 @@ std::string plain_words(std::string_view s) {
     }
   }
   if (depth != 0) return {};
-  // One blank between words; a capital at the head of a word is dressing ("East"), others are not.
+  // One blank between words; a capital at the head of a word does not count ("East"), other
+  // capitals do.
   std::string out;
   std::size_t longest = 0;
   for (std::size_t i = 0; i < words.size();) {

@@ -1,4 +1,4 @@
-// Takes the typographic dressing off an answer, sign by sign, before it is parsed.
+// Removes typography from an answer, sign by sign, before the answer is parsed.
 #pragma once
 
 #include <string>
@@ -9,14 +9,14 @@ namespace rlvr::answers {
 // Stands for a comma that can only separate thousands: {,} and ,\!
 constexpr char kThousands = '\x01';
 
-// Math delimiters, currency, sizes and spacing dropped, Unicode signs spelt in ASCII. False where a
-// sign is met that the parser has no meaning for.
+// Math delimiters, currency, sizes and spacing dropped, Unicode signs spelt in ASCII. False where
+// the answer holds a sign that the parser does not know.
 bool clean_latex(std::string_view text, std::string& out);
 
-// The words of an answer that is nothing but words ("east", \text{Evelyn}); empty otherwise.
+// The words of an answer that consists of words only ("east", \text{Evelyn}); empty otherwise.
 std::string plain_words(std::string_view text);
 
-// Whether word is the name of a unit that answers carry along ("cm", "degrees", "dollars").
+// Whether word is the name of a unit that may follow a number ("cm", "degrees", "dollars").
 bool is_unit(std::string_view word);
 
 }  // namespace rlvr::answers

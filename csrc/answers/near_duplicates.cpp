@@ -156,8 +156,8 @@ void join_near(const Column& texts, const std::vector<std::int64_t>& rows, doubl
       }
     });
     std::sort(keyed.begin(), keyed.end());
-    // A row is held against the first of its bucket and its neighbour: all pairs of a large bucket
-    // would be quadratic.
+    // A row is compared with the first row of its bucket and with its neighbour, because the number
+    // of all pairs of a bucket is quadratic.
     std::vector<std::pair<std::uint32_t, std::uint32_t>> pairs;
     for (std::int64_t i = 1, head = 0; i < count; ++i) {
       if (keyed[i].first != keyed[i - 1].first) {

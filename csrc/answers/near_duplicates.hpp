@@ -1,4 +1,4 @@
-// Which completions repeat each other: exactly, or in most of their token n-grams.
+// Finds completions that are equal, or that share most of their token n-grams.
 #pragma once
 
 #include <cstdint>

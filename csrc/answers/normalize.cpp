@@ -13,7 +13,7 @@ namespace {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-// Most answers are integers. Longer ones are left to the parser, which knows its limits.
+// Most answers are integers of few digits. The parser reads longer integers and applies its limits.
 bool plain_integer(std::string_view s, std::string& out) {
   while (!s.empty() && is_blank(s.front())) s.remove_prefix(1);
   while (!s.empty() && is_blank(s.back())) s.remove_suffix(1);
@@ -54,7 +54,7 @@ Comparison compare_numbers(const Expression& x, const Expression& y) {
                                                         : Comparison::kUnknown;
 }
 
-// A polynomial in symbols has one form; a function or a power of a sum has not.
+// A polynomial in symbols has one form; a function or a power of a sum may have several.
 bool polynomial(const Value& value) {
   return value.kind == ValueKind::kExpression && !value.expression.has(FactorKind::kOpaque);
 }
@@ -71,8 +71,9 @@ std::vector<std::string> symbols(const Expression& x) {
   return names;
 }
 
-// Polynomials differ where some coefficient does by more than rounding. Those in other symbols may
-// mean the same ("2n" and "2k"), and one term may be a number and its unit ("37/4 m").
+// Two polynomials differ where a coefficient differs by more than rounding. Polynomials in
+// different symbols may mean the same ("2n" and "2k"), and one term may be a number and its unit
+// ("37/4 m").
 Comparison compare_polynomials(const Expression& x, const Expression& y) {
   const bool same_symbols = symbols(x) == symbols(y);
   const bool against_number =
@@ -115,7 +116,7 @@ bool roman_numeral(const Value& value) {
           value.text.find_first_not_of("IV") == std::string::npos);
 }
 
-// Of values whose canonical forms differ.
+// Compares two values whose canonical forms differ.
 Comparison compare(const Value& gold, const Value& answer) {
   if (number(gold) && number(answer)) return compare_numbers(gold.expression, answer.expression);
   if (polynomial(gold) && polynomial(answer)) {
@@ -149,7 +150,7 @@ Comparison compare(const Value& gold, const Value& answer) {
         }
         return any_different() ? Comparison::kDifferent : Comparison::kUnknown;
       case ValueKind::kSet: {
-        // Different when some element of one has no counterpart it could equal in the other.
+        // Different where an element of one collection can equal no element of the other.
         const auto unmatched = [](const Value& x, const Value& y) {
           for (const Value& a : x.parts) {
             bool possible = false;

@@ -39,7 +39,7 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
-// (iv): a numbered choice, which letters that multiply would make the same as (vi).
+// (iv): a numbered choice. Read as a product of letters, (iv) would equal (vi).
 std::string_view roman_numeral(std::string_view s) {
   if (s.size() > 2 && s.front() == '(' && s.back() == ')') s = trim(s.substr(1, s.size() - 2));
   if (s.size() < 2 || s.size() > 6) return {};
@@ -65,7 +65,7 @@ bool parse_answer(std::string_view text, Value& value) {
   if (s.size() > 4 && s.substr(0, 2) == "**" && s.substr(s.size() - 2) == "**") {
     s = trim(s.substr(2, s.size() - 4));
   }
-  bool dots = false;  // 0.333... goes on; "$x.$." has two periods
+  bool dots = false;  // 0.333... is a repeating decimal; "$x.$." has two periods
   const auto drop_period = [&] {
     int periods = 0;
     for (; !s.empty() && s.back() == '.'; ++periods) s = trim(s.substr(0, s.size() - 1));

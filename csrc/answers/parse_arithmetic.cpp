@@ -46,7 +46,7 @@ bool Parser::term(Expression& out) {
       if (pos_ + 1 < s_.size() && s_[pos_ + 1] == '*') return fail();
       ++pos_;
     } else if (c == '/') {
-      if (after_slash) return fail();  // 1/2/3: a date?
+      if (after_slash) return fail();  // 1/2/3 may be a date
       ++pos_;
       divide_by = true;
     } else if (take_command("cdot") || take_command("times")) {
@@ -58,7 +58,7 @@ bool Parser::term(Expression& out) {
     } else if (!implicit_factor()) {
       return ok();
     } else {
-      // 1/2x: (1/2)x or 1/(2x)?
+      // 1/2x means (1/2)x or 1/(2x).
       if (after_slash) return fail();
       Expression next;
       if (!factor(next)) return false;
@@ -114,7 +114,7 @@ bool Parser::mixed_number(Expression& out) {
   const char next = peek();
   if (next == '^' || next == '!' || is_digit(next) || next == '.') return fail();
   out = constant(add(budget_, whole, multiply(budget_, n, invert(budget_, d))));
-  // 3\frac{1}{2}x: before another factor it is a product to most.
+  // 3\frac{1}{2}x: before another factor, most readers take 3\frac{1}{2} as a product.
   const std::size_t end = pos_;
   if (implicit_factor() && !unit(out)) return fail();
   pos_ = end;
@@ -208,7 +208,7 @@ bool Parser::factor(Expression& out) {
     const char c = peek();
     if (c == '!') {
       ++pos_;
-      // n!! is another function than (n!)!, and 2^3! has two readings.
+      // n!! is not (n!)!, and 2^3! has two readings.
       if (raised || peek() == '!' || !factorial(out)) return fail();
     } else if (degrees()) {
       continue;
@@ -242,7 +242,7 @@ bool Parser::degrees() {
   const std::string_view name = command();
   if (name == "degree" || name == "degrees" || (raised && name == "circ")) {
     advance(name);
-    // The sine of 30 degrees is not that of 30.
+    // The sine of 30 degrees is not the sine of 30.
     if (!braced || take('}')) return functions_ == 0 || fail();
   }
   pos_ = start;
@@ -255,7 +255,7 @@ bool Parser::exponent_of(Expression& out) {
   if (c == '(') return group(out, '(', ')');
   const bool negative = take('-');
   if (is_digit(peek())) {
-    // 2^10 is 2^{1}0 to LaTeX and 2^{10} to everybody else.
+    // LaTeX reads 2^10 as 2^{1}0; all other notations read 2^{10}.
     const std::size_t at = pos_;
     if (pos_ + 1 < s_.size() && is_digit(s_[pos_ + 1])) return fail();
     out = constant({s_[at] - '0', 1});

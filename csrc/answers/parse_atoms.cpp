@@ -8,11 +8,12 @@ using namespace parser_detail;
 
 namespace {
 
-// Letters that name functions: before a parenthesis they may apply rather than multiply.
+// Letters that name functions: before a parenthesis such a letter may be a function instead of a
+// factor.
 constexpr std::string_view kApplying = "fghpquvwyFGHPQTUVWXYI";
 
-// Whether what stands in braces, which TeX does not show, is one thing without them: 2, x, (x+1),
-// \sqrt[3]{2}.
+// TeX does not show braces: whether the contents of braces form one factor without the braces, as
+// 2, x, (x+1) and \sqrt[3]{2} do.
 bool one_thing(std::string_view s) {
   while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
   s.remove_prefix(std::min(s.find_first_not_of(' '), s.size()));
@@ -74,7 +75,7 @@ bool Parser::number(Rational& out) {
       ++i;
     }
   }
-  // 5,000,10,000 and 1,05 are no lists.
+  // 5,000,10,000 and 1,05 are not lists.
   if (pos_ > 0 && s_[pos_ - 1] == ',' && digits.size() > 1 && digits[0] == '0') return fail();
   std::int64_t scale = 0;
   if (i < s_.size() && s_[i] == '.') {
@@ -157,7 +158,7 @@ bool Parser::letters(Expression& out) {
     return ok();
   }
   if (w.size() > 3) return fail();
-  if (w.size() == 3 && !(w[0] < w[1] && w[1] < w[2])) return fail();  // "cat" is no product
+  if (w.size() == 3 && !(w[0] < w[1] && w[1] < w[2])) return fail();  // "cat" is not a product
   if (w == "no" || w == "or" || w == "oo" || w == "ln" || w == "inf") return fail();
   return symbol(out);
 }
@@ -236,7 +237,7 @@ bool Parser::command_value(Expression& out) {
   if (name == "frac" || name == "dfrac" || name == "tfrac" || name == "cfrac") {
     Expression top, bottom;
     if (!argument(top) || !argument(bottom)) return fail();
-    // dy/dx is no quotient of products.
+    // dy/dx is not a quotient of products.
     const auto differential = [](const Expression& e) {
       return e.terms.size() == 1 && e.mentions("d");
     };
@@ -291,7 +292,7 @@ bool Parser::command_value(Expression& out) {
   }
   if (one_of(name, kFunctions)) return function(out, name);
   if (one_of(name, kWrappers)) {
-    // A font around a value: \mathbf{x}, \text{(C)}, \mathrm{e}. Words inside are no value.
+    // A font around a value: \mathbf{x}, \text{(C)}, \mathrm{e}. Words inside a font have no value.
     if (peek() != '{') return fail();
     std::size_t letters = 0;
     const std::size_t end = s_.find('}', pos_);

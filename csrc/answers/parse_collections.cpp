@@ -102,7 +102,7 @@ bool Parser::component(Value& out) {
     only_bracket = next == '\0' || next == ',' || next == ';';
     pos_ = save;
   }
-  if (only_bracket) return fail();  // [5]: a list, an interval, a group?
+  if (only_bracket) return fail();  // [5] may be a list, an interval or a group
   if (!sum(out.expression)) return false;
   if (pos_ == start) return fail();
   unit_ended_ = false;
@@ -158,7 +158,7 @@ bool Parser::bracket(Value& out) {
     unit_.clear();
     if (!component(part)) return false;
     if (!same_unit(first_unit)) return fail();
-    if (signs_ != outer) return fail();  // (\pm 1, 2): which pairs are meant is unclear
+    if (signs_ != outer) return fail();  // (\pm 1, 2): the pairs are ambiguous
     value.parts.push_back(std::move(part));
     if (value.parts.size() > 256) return fail();
     if (take(',') || take(';')) continue;

@@ -1,4 +1,5 @@
-// Reads lists: what separates their items, the names before them, and what may stand side by side.
+// Reads lists: the separators of items, the names before items, and the kinds of items that one
+// list may hold.
 #include <algorithm>
 
 #include "answers/parser.hpp"

@@ -1,5 +1,5 @@
-// The reader of answers: recursive descent, bounded in depth and work. Where LaTeX or plain text
-// leaves two readings of an answer open, it fails and the answer stays unresolved.
+// The parser of answers: recursive descent, bounded in depth and work. Where an answer has two
+// readings in LaTeX or plain text, parsing fails and the answer stays unresolved.
 //
 //   answer      = list                                            parse_lists.cpp
 //   list        = [name "="] union {separator [name "="] union}
@@ -52,13 +52,13 @@ class Parser {
  public:
   explicit Parser(std::string_view text) : s_(text) {}
 
-  // Reads all of the text. False where its value can't be told.
+  // Reads the whole text. False where the value cannot be determined.
   bool answer(Value& out);
 
  private:
   static constexpr int kMaxDepth = 40;
 
-  // Signs and words. Blanks before them are skipped.
+  // Signs and words; skips the blanks before them.
   bool fail() {
     budget_.fail();
     return false;
@@ -107,19 +107,19 @@ class Parser {
 
   // Lists and structures.
   static Value collection(std::vector<Value> items);
-  // A set holds nothing twice.
+  // A set holds no element twice.
   static Value unique(Value all);
   bool separator();
   // "and"/"or", bare or in \text{}.
   std::size_t conjunction_end();
   bool at_conjunction() { return conjunction_end() != parser_detail::kNone; }
   void take_conjunction() { pos_ = conjunction_end(); }
-  // The "x =", "f(x) =" or "x \in" at pos_; what it names, or nothing.
+  // The "x =", "f(x) =" or "x \in" at pos_; returns the name, or nothing.
   std::optional<std::string> assignment(bool& member);
   bool variable(std::string& name);
   // Items up to close (a brace, or '\0' for the end); a \pm gives two.
   bool list(std::vector<Value>& items, char close);
-  // Whether parts that all carry a unit carry the same: 3 ft and 5 in are no set of numbers.
+  // Whether parts that all have a unit have the same unit: 3 ft and 5 in are not a set of numbers.
   bool same_unit(std::string& first);
   static bool mentions(const Value& value, const std::string& name);
   bool union_of(Value& out);
@@ -140,13 +140,13 @@ class Parser {
   // 1\frac{4}{5}, 3 1/2: an integer and a proper fraction side by side are added.
   bool mixed_number(Expression& out);
   bool implicit_factor();
-  // A unit after a number is dressing: 5.4 \text{ cents}, 864 \mbox{ inches}^2, 12 cm.
+  // A unit after a number is dropped: 5.4 \text{ cents}, 864 \mbox{ inches}^2, 12 cm.
   bool unit(const Expression& value);
   bool back_to(std::size_t start);
   bool unit_word(bool& any);
   void unit_power();
   bool factor(Expression& out);
-  // ^\circ, ^{\circ} and \degree: degrees are dressing, but for what a function is applied to.
+  // ^\circ, ^{\circ} and \degree: degrees are dropped, except in the argument of a function.
   bool degrees();
   bool exponent_of(Expression& out);
   bool factorial(Expression& x);
@@ -173,11 +173,11 @@ class Parser {
   Budget budget_;
   int depth_ = 0;
   int brackets_ = 0;
-  int sign_ = 1;   // what \pm stands for in this reading
-  int signs_ = 0;  // how many were met in this item
+  int sign_ = 1;   // the sign that \pm means in this reading
+  int signs_ = 0;  // the number of \pm signs in this item
   bool unit_ended_ = false;
-  std::string unit_;   // the unit read last; empty where there was none
-  int functions_ = 0;  // how many functions' arguments are open
+  std::string unit_;   // the last unit; empty for none
+  int functions_ = 0;  // the number of open function arguments
   bool merged_thousands_ = false;
 };
 

@@ -122,7 +122,7 @@ std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& ans
 
 namespace {
 
-// What one task of add_columns keeps between batches.
+// The state that one task of add_columns keeps between batches.
 struct AddState {
   AddState(ProblemTable& table) : problems(table) {}
   ProblemCache problems;
@@ -291,7 +291,7 @@ void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
     const RowGroups::Range& range = row_groups.ranges[r];
     std::int64_t row = range.begin;
     for (; row < range.repeats_end; ++row) {
-      // What a row repeats comes before it, in its own range.
+      // A repeated row comes before its repeats, in the same range.
       codes[row] = range.repeated(row) ? codes[range.batch + codes[row]] : ranked(codes[row]);
     }
     for (; row < range.end; ++row) codes[row] = ranked(codes[row]);

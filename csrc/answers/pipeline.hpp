@@ -1,5 +1,5 @@
 // Whole columns at a time: extract, normalise, group. Rows are cut into tasks for parallel_for;
-// what comes out does not depend on the number of threads.
+// results do not depend on the number of threads.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ Normalized normalize_column(const Column& answers);
 
 std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& answers);
 
-// How rows become answers before they are grouped.
+// Turns rows into answers before grouping.
 struct AddOptions {
   std::optional<Policy> policy;  // absent: the texts are answers already
   std::size_t max_bytes = kDefaultMaxAnswerBytes;
@@ -56,7 +56,7 @@ struct GroupColumns {
 };
 GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint32_t>& order);
 
-// Turns row_groups.codes into the place of each row's group in order.
+// Replaces each row's code in row_groups.codes by the position of the row's group in `order`.
 void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
                RowGroups& row_groups);
 

@@ -1,5 +1,5 @@
-// Exact rationals of 128-bit integers. Nothing wraps: what does not fit marks the budget as failed,
-// and the answer is then unresolved.
+// Exact rationals of 128-bit integers. No operation wraps: a result that does not fit marks the
+// budget as failed, and the answer is then unresolved.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ inline std::string concat(std::initializer_list<std::string_view> parts) {
   return out;
 }
 
-// What one answer may cost. Failing is sticky and cheap, since unresolved answers are common.
+// The limit on the work for one answer. A failure is permanent and cheap, because unresolved
+// answers are common.
 struct Budget {
   bool failed = false;
   int work = 20000;

@@ -1,4 +1,4 @@
-// What an answer can be, once read.
+// The value of a parsed answer.
 #pragma once
 
 #include <string>
@@ -29,9 +29,9 @@ struct Value {
   std::string text;
 };
 
-// Reads text as an answer. False where its value can't be told; value is then meaningless.
+// Reads text as an answer. False where the value cannot be determined; `value` is then undefined.
 bool parse_answer(std::string_view text, Value& value);
-// A form that parse_answer reads back as the same value.
+// A text that parse_answer reads as the same value.
 std::string to_string(const Value& value);
 
 }  // namespace rlvr::answers

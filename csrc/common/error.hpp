@@ -1,4 +1,4 @@
-// Errors that cross into Python: csrc/python turns each into its class of rlvr_fast.errors.
+// Errors that reach Python: csrc/python translates each class into a class of rlvr_fast.errors.
 #pragma once
 
 #include <stdexcept>

@@ -1,4 +1,4 @@
-// Rows of a strided tensor, seen in place. Offsets are 64-bit: rows x vocabulary overflows 32 bits.
+// A view of the rows of a strided tensor. Offsets are 64-bit: rows x vocabulary overflows 32 bits.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,9 @@
 
 namespace rlvr {
 
-// A tensor [..., columns] whose last stride is 1. The leading dimensions need not collapse into one
-// stride (logits[:, :-1] of a batch does not), so a row's address is unravelled from its number.
+// A tensor [..., columns] whose last stride is 1. The leading dimensions may not collapse into one
+// stride (those of logits[:, :-1] do not), so the address of a row is computed from the row's index
+// in every dimension.
 template <typename T>
 class MatrixView {
  public:
@@ -16,7 +17,8 @@ class MatrixView {
       : data_(data), columns_(columns) {
     for (std::size_t d = leading_shape.size(); d-- > 0;) {
       rows_ *= leading_shape[d];
-      // Dimensions that do collapse are merged, so that the usual matrix costs one multiplication.
+      // Dimensions that collapse are merged, so that a row of a plain matrix costs one
+      // multiplication.
       if (!shape_.empty() && leading_strides[d] == strides_.back() * shape_.back()) {
         shape_.back() *= leading_shape[d];
       } else {

@@ -112,8 +112,8 @@ class Pool {
   bool stopping_ = false;
 };
 
-// Never destroyed: at exit the workers may be inside libc teardown, and after a fork they do not
-// exist, so that joining them would hang.
+// Never destroyed: joining the workers would hang at exit, where they may be inside libc's
+// teardown, and after a fork, where they do not exist.
 struct Shared {
   std::atomic<bool> in_use{false};
   std::unique_ptr<Pool> pool;
@@ -139,7 +139,7 @@ void set_num_threads(int threads) { requested_threads.store(std::max(0, threads)
 void parallel_for(std::int64_t count, const std::function<void(std::int64_t)>& task) {
   if (count <= 0) return;
   Shared& state = shared();
-  if (state.owner != getpid()) {  // a forked child: the parent's loop, if any, is not ours
+  if (state.owner != getpid()) {  // a forked child does not run the parent's loop
     state.owner = getpid();
     state.in_use.store(false);
   }

@@ -10,7 +10,8 @@ namespace {
 
 constexpr std::int64_t kPiece = 1 << 17;  // words: 1 MiB
 
-// Eight sums, so that additions do not wait for one another: 16-byte vectors already outrun memory.
+// Eight independent sums, so that no addition waits for another: then 16-byte vectors are faster
+// than memory.
 std::uint64_t sum_piece(const std::uint64_t* words, std::int64_t count) {
   std::uint64_t sums[8] = {};
   std::int64_t i = 0;

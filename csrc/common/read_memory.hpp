@@ -1,11 +1,11 @@
-// What a sweep over memory is measured against.
+// Reads memory at full bandwidth, as the limit that benchmarks compare a sweep with.
 #pragma once
 
 #include <cstdint>
 
 namespace rlvr {
 
-// Sum of `count` words, read by every thread as fast as memory gives them.
+// The sum of `count` words, read by all threads of the pool.
 std::uint64_t sum_words(const std::uint64_t* words, std::int64_t count);
 
 }  // namespace rlvr

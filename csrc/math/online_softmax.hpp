@@ -1,35 +1,31 @@
-// The fold of a row of logits into log-prob, entropy, logsumexp, rank and mass above: the only
-// place that knows this algebra. It compiles for host and device, so that the CPU tests exercise
-// what the CUDA kernels run.
+// The fold of a row of logits into log-prob, entropy, logsumexp, rank and mass above. No other file
+// holds this algebra. The functions compile for host and device, so that the CPU tests run the code
+// of the CUDA kernels.
 //
 // Numeric policy
-//  - Logits enter in base-2 units, u = z * log2(e) / temperature (`units_per_logit`), so that an
-//    element costs one exp2. All sums are relative to `shift`, which is the largest u of the state;
-//    u - shift is best computed as fma(z, units_per_logit, -shift): one rounding, and the rounding
-//    of `shift` itself is common to every element and cancels.
+//  - Logits enter in base-2 units, u = z * units_per_logit, units_per_logit = log2(e) /
+//  temperature,
+//    so that an element costs one exp2. All sums are relative to `shift`, the largest u of the
+//    state. Compute u - shift as fma(z, units_per_logit, -shift): this rounds once, and the
+//    rounding of `shift` itself is common to all elements and cancels.
 //  - weighted = sum (u - shift) 2^(u - shift), not sum u 2^(u - shift): every term is <= 0, so
 //    entropy = log2(sum) - weighted / sum adds two non-negative numbers and never cancels.
 //  - A masked logit (u = -inf) has 2^(u - shift) = 0, but (u - shift) * 0 is nan: clamp the factor
 //    with `clamp_exponent` (2^-150 is 0 in float32, and the clamp keeps nan).
-//  - A nan logit makes `sum` nan, and so does +inf (inf - inf); nan then survives every merge. No
-//    flag is needed, but a maximum that drops nan must not feed anything except `shift`.
-//  - A state of nothing, or of -inf alone, is {shift = -inf, all sums 0}: a neutral element of
-//  merge.
-//    `reference_shift` gives the finite number to subtract in such a block.
-//  - Beyond |u| = 2^22 the rounding of a float32 `shift` approaches 1, so that the fma gives the
-//    rounding and not 0 for the largest logit itself (rows around -1e30). There the exponent must
-//    be (z - largest z) * units_per_logit, and `shift` that logit's u.
-//  - merge is associative up to rounding and commutative exactly; callers fix its order.
+//  - A nan logit makes `sum` nan, and so does a +inf logit (inf - inf); merge keeps the nan. So no
+//    flag is needed, but a maximum that drops nan may be used for `shift` only.
+//  - The state of no logits, or of -inf logits alone, is {shift = -inf, all sums 0}, the neutral
+//    element of merge. `reference_shift` gives the finite number to subtract in such a block.
+//  - Beyond |u| = 2^22 the rounding of a float32 `shift` approaches 1, and for the largest logit
+//    the fma then gives the rounding instead of 0 (rows around -1e30). There the exponent must be
+//    (z - largest z) * units_per_logit, and `shift` the u of the largest logit.
+//  - merge is associative up to rounding and exactly commutative; callers fix the order of merges.
 #pragma once
 
 #include <cmath>
 #include <cstdint>
 
-#if defined(__CUDACC__)
-#define RLVR_HD __host__ __device__ __forceinline__
-#else
-#define RLVR_HD inline
-#endif
+#include "math/host_device.hpp"
 
 namespace rlvr {
 
@@ -46,7 +42,7 @@ struct SoftmaxState {
   std::int32_t count_above = 0;
 };
 
-// max(exponent, kLowestExponent) that keeps nan.
+// max(exponent, kLowestExponent), but nan for nan.
 template <typename Real>
 RLVR_HD Real clamp_exponent(Real exponent) {
   return exponent < static_cast<Real>(kLowestExponent) ? static_cast<Real>(kLowestExponent)
@@ -58,20 +54,20 @@ RLVR_HD Real reference_shift(Real shift) {
   return shift == static_cast<Real>(-INFINITY) ? Real(0) : shift;
 }
 
-// The change of reference from -> to (to >= from), safe for infinite ends.
+// The difference from - to of two references, to >= from; 0 where both are the same infinity.
 template <typename Real>
 RLVR_HD Real shift_difference(Real from, Real to) {
   return from == to ? Real(0) : from - to;
 }
 
-// What multiplies sums moved by `difference` <= 0; bounded so that 0 * difference stays 0.
+// `difference` <= 0 bounded below, so that 0 * difference is 0 and not nan.
 template <typename Real>
 RLVR_HD Real bounded_difference(Real difference) {
   return difference < Real(-1e30) ? Real(-1e30) : difference;
 }
 
-// Re-expresses a state relative to `shift` >= state.shift:
-// sum (u - t) 2^(u - t) = 2^d (weighted + d sum), d = state.shift - t.
+// Converts a state to the reference `shift` >= state.shift: sum (u - t) 2^(u - t) = 2^d (weighted +
+// d sum), d = state.shift - t.
 template <typename Real>
 RLVR_HD SoftmaxState<Real> moved_to(const SoftmaxState<Real>& state, Real shift) {
   const Real difference = shift_difference(state.shift, shift);
@@ -100,7 +96,7 @@ RLVR_HD SoftmaxState<Real> merge(const SoftmaxState<Real>& a, const SoftmaxState
   return merged;
 }
 
-// One logit at a time: tails, tests, and whoever has no block.
+// Adds one logit: for tails, tests and callers without a block.
 template <typename Real>
 RLVR_HD void push(SoftmaxState<Real>& state, Real u, bool is_above) {
   if (u > state.shift) state = moved_to(state, u);
@@ -123,6 +119,19 @@ RLVR_HD SoftmaxState<To> converted(const SoftmaxState<From>& state) {
   return out;
 }
 
+// The float32 sums of consecutive columns (a block on the CPU, a segment on a GPU), relative to a
+// shift that is stored beside them.
+struct Sums {
+  float sum = 0;
+  float weighted = 0;
+  float above = 0;
+  std::int32_t count_above = 0;
+};
+
+RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
+  return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
+}
+
 // The statistics of one row, in nats.
 template <typename Real>
 struct TokenResult {
@@ -139,10 +148,10 @@ RLVR_HD TokenResult<Real> undefined_result() {
   return {nan, nan, nan, nan, -1};
 }
 
-// target_u: the target's logit in the same units, from the very bits that were folded.
+// target_u: the target's logit in the same units, computed from the bits that were folded.
 // nats_per_unit: ln 2, or 1 / (units_per_logit * temperature) in double where units_per_logit was
-// rounded to float32 (removes that rounding, worth 1e-5 in a logsumexp of 100).
-// nan and rank -1 where a logit is nan or +inf, where every logit is -inf, or where there is none.
+// rounded to float32 (removes that rounding, worth 1e-5 in a logsumexp of 100). Returns nan and
+// rank -1 where a logit is nan or +inf, where all logits are -inf, or where there are no logits.
 // logprob is -inf where only the target is masked.
 template <typename Real>
 RLVR_HD TokenResult<Real> finalize(const SoftmaxState<Real>& state, Real target_u,
@@ -161,16 +170,17 @@ RLVR_HD TokenResult<Real> finalize(const SoftmaxState<Real>& state, Real target_
   return out;
 }
 
-// Two models over one vocabulary: each one's own state, and what each expects of the other.
+// Two models over one vocabulary: the state of each model, and the expectation of each model's
+// exponents under the other model.
 template <typename Real>
 struct DivergenceState {
   SoftmaxState<Real> p;
   SoftmaxState<Real> q;
-  Real cross_pq = 0;  // sum 2^(u_p - shift_p) (u_q - shift_q); -inf where q masks what p allows
+  Real cross_pq = 0;  // sum 2^(u_p - shift_p) (u_q - shift_q); -inf where q masks a token of p
   Real cross_qp = 0;
 };
 
-// probability * exponent, where a zero probability wins over an infinite exponent.
+// probability * exponent, but 0 for a zero probability and an infinite exponent.
 template <typename Real>
 RLVR_HD Real cross_term(Real probability, Real exponent) {
   return probability == Real(0) ? Real(0) : probability * exponent;
@@ -178,7 +188,7 @@ RLVR_HD Real cross_term(Real probability, Real exponent) {
 
 namespace detail {
 
-// sum 2^(u_p - t_p) (u_q - t_q) = 2^d_p (cross + d_q sum_p). -inf stays -inf whatever the factor.
+// sum 2^(u_p - t_p) (u_q - t_q) = 2^d_p (cross + d_q sum_p). -inf stays -inf for any factor.
 template <typename Real>
 RLVR_HD Real moved_cross(Real cross, Real sum_p, Real difference_p, Real difference_q) {
   if (cross == static_cast<Real>(-INFINITY)) return cross;
@@ -215,6 +225,21 @@ RLVR_HD void push(DivergenceState<Real>& state, Real u_p, Real u_q) {
   state = merge(state, one);
 }
 
+// As Sums, for two models.
+struct PairSums {
+  float sum_p = 0;
+  float weighted_p = 0;
+  float cross_pq = 0;
+  float sum_q = 0;
+  float weighted_q = 0;
+  float cross_qp = 0;
+};
+
+RLVR_HD PairSums operator+(const PairSums& a, const PairSums& b) {
+  return {a.sum_p + b.sum_p, a.weighted_p + b.weighted_p, a.cross_pq + b.cross_pq,
+          a.sum_q + b.sum_q, a.weighted_q + b.weighted_q, a.cross_qp + b.cross_qp};
+}
+
 template <typename Real>
 struct DivergenceResult {
   Real kl_pq;
@@ -224,7 +249,7 @@ struct DivergenceResult {
 };
 
 // KL(p || q) = E_p[u_p - shift_p] - log2 sum_p - E_p[u_q - shift_q] + log2 sum_q, in nats; +inf
-// where q masks what p allows, nan where either row is undefined; never below 0.
+// where q masks a token that p allows, nan where either row is undefined; never below 0.
 template <typename Real>
 RLVR_HD DivergenceResult<Real> finalize(const DivergenceState<Real>& state) {
   const Real nan = static_cast<Real>(NAN);

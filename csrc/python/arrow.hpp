@@ -1,4 +1,4 @@
-// Columns from Python objects that speak the Arrow PyCapsule protocol
+// Columns from Python objects with the Arrow PyCapsule protocol
 // (https://arrow.apache.org/docs/format/CDataInterface/PyCapsuleInterface.html), and buffers back.
 #pragma once
 

@@ -1,5 +1,5 @@
-// The CUDA kernels for rlvr_fast/scoring/cuda.py, which checks tensors and passes their addresses:
-// so the wheel needs no torch to build, and the tensors are never copied.
+// Binds the CUDA kernels. rlvr_fast/scoring/cuda*.py check tensors and pass addresses, so that the
+// build needs no torch and no tensor is copied.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
@@ -47,15 +47,14 @@ cuda::RowOptions row_options(Address temperatures, float temperature, Address bi
   return {at<const float>(temperatures), temperature, at<const float>(bias), scale, softcap};
 }
 
-cuda::TokenOutputs token_outputs(Address logprob, Address entropy, Address logsumexp, Address rank,
-                                 Address mass_above) {
+TokenOutputs token_outputs(Address logprob, Address entropy, Address logsumexp, Address rank,
+                           Address mass_above) {
   return {at<float>(logprob), at<float>(entropy), at<float>(logsumexp), at<float>(mass_above),
           at<std::int32_t>(rank)};
 }
 
-cuda::DivergenceOutputs divergence_outputs(Address kl_pq, Address kl_qp, Address entropy_p,
-                                           Address entropy_q, Address logprob_p,
-                                           Address logprob_q) {
+DivergenceOutputs divergence_outputs(Address kl_pq, Address kl_qp, Address entropy_p,
+                                     Address entropy_q, Address logprob_p, Address logprob_q) {
   return {at<float>(kl_pq),     at<float>(kl_qp),     at<float>(entropy_p),
           at<float>(entropy_q), at<float>(logprob_p), at<float>(logprob_q)};
 }
@@ -63,7 +62,7 @@ cuda::DivergenceOutputs divergence_outputs(Address kl_pq, Address kl_qp, Address
 cuda::Device device_of(int index, Address stream) { return {index, at<void>(stream)}; }
 
 void logits_stats(const cuda::LogitRows& logits, Address targets, const cuda::RowOptions& options,
-                  Address workspace, std::int64_t workspace_bytes, const cuda::TokenOutputs& out,
+                  Address workspace, std::int64_t workspace_bytes, const TokenOutputs& out,
                   float top_p, Address nucleus_logprob, Address nucleus_mass,
                   const cuda::Device& device) {
   const cuda::NucleusOutputs nucleus = {at<float>(nucleus_logprob), at<float>(nucleus_mass)};
@@ -88,9 +87,8 @@ void fold_tile(const cuda::LogitRows& tile, std::int64_t first_column, std::int6
 }
 
 void finish_tiles(Address states, std::int64_t rows, std::int64_t vocabulary, Address targets,
-                  Address target_logits, const cuda::RowOptions& options,
-                  const cuda::TokenOutputs& out, std::int64_t state_columns,
-                  const cuda::Device& device) {
+                  Address target_logits, const cuda::RowOptions& options, const TokenOutputs& out,
+                  std::int64_t state_columns, const cuda::Device& device) {
   cuda::finish_tiles(at<const void>(states), rows, vocabulary, at<const std::int64_t>(targets),
                      at<const float>(target_logits), options, out, state_columns, device);
 }
@@ -130,7 +128,7 @@ void fused_pair_fold(const cuda::HalfMatrix& hidden_p, const cuda::HalfMatrix& w
 
 void finish_pair(Address states, std::int64_t rows, std::int64_t vocabulary, Address targets,
                  Address target_p, Address target_q, const cuda::RowOptions& options_p,
-                 const cuda::RowOptions& options_q, const cuda::DivergenceOutputs& out,
+                 const cuda::RowOptions& options_q, const DivergenceOutputs& out,
                  std::int64_t state_columns, const cuda::Device& device) {
   cuda::finish_pair(at<const void>(states), rows, vocabulary, at<const std::int64_t>(targets),
                     at<const float>(target_p), at<const float>(target_q), options_p, options_q, out,
@@ -144,8 +142,9 @@ void bind_cuda(py::module_& m) {
   namespace cuda = rlvr::cuda;
   using namespace rlvr::python;
   auto c = m.def_submodule("cuda", "CUDA kernels; addresses are of device memory.");
-  c.def("built", &cuda::built, "Were the kernels compiled into this build?");
-  c.def("device_count", &cuda::device_count, "Number of GPUs; CudaError without a driver.");
+  c.def("built", &cuda::built, "Whether this build has the CUDA kernels.");
+  c.def("device_count", &cuda::device_count,
+        "The number of GPUs; raises CudaError without a driver.");
   c.def("device_name", &cuda::device_name, py::arg("device"));
   c.attr("TILE_COLUMNS") = cuda::kTileColumns;
   c.attr("FUSED_COLUMNS") = cuda::kFusedColumns;
@@ -158,10 +157,10 @@ void bind_cuda(py::module_& m) {
   py::class_<cuda::RowOptions>(c, "RowOptions", py::module_local())
       .def(py::init(&row_options), py::arg("temperatures"), py::arg("temperature"), py::arg("bias"),
            py::arg("scale"), py::arg("softcap"));
-  py::class_<cuda::TokenOutputs>(c, "TokenOutputs", py::module_local())
+  py::class_<rlvr::TokenOutputs>(c, "TokenOutputs", py::module_local())
       .def(py::init(&token_outputs), py::arg("logprob"), py::arg("entropy"), py::arg("logsumexp"),
            py::arg("rank"), py::arg("mass_above"));
-  py::class_<cuda::DivergenceOutputs>(c, "DivergenceOutputs", py::module_local())
+  py::class_<rlvr::DivergenceOutputs>(c, "DivergenceOutputs", py::module_local())
       .def(py::init(&divergence_outputs), py::arg("kl_pq"), py::arg("kl_qp"), py::arg("entropy_p"),
            py::arg("entropy_q"), py::arg("logprob_p"), py::arg("logprob_q"));
   py::class_<cuda::Device>(c, "Device", py::module_local())
@@ -196,7 +195,7 @@ void bind_cuda(py::module_& m) {
         return cuda::fused_supported(device, fused_kernel(kernel));
       },
       py::arg("device"), py::arg("kernel") = "mma",
-      "Can this GPU run this fused kernel: \"mma\", \"wgmma\" or \"wgmma_pairs\"?");
+      "Whether this GPU runs this fused kernel: \"mma\", \"wgmma\" or \"wgmma_pairs\".");
   c.def("fused_target_logits", &fused_target_logits, py::arg("hidden"), py::arg("gathered"),
         py::arg("out"), py::arg("kernel"), py::arg("device"));
   c.def("fused_fold", &fused_fold, py::arg("hidden"), py::arg("weight"), py::arg("targets"),

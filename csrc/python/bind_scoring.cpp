@@ -15,7 +15,7 @@ namespace py = pybind11;
 namespace rlvr::python {
 namespace {
 
-// Outputs and the temperatures are float32, targets int64: Python sees to that (scoring/cpu.py).
+// Outputs and temperatures are float32 and targets int64: rlvr_fast/scoring/cpu.py converts them.
 struct StatsArguments {
   StatsArguments(const py::tuple& out, std::int64_t rows)
       : logprob(out[0]), entropy(out[1]), logsumexp(out[2]), rank(out[3]), mass_above(out[4]) {
@@ -26,7 +26,7 @@ struct StatsArguments {
     view.mass_above = mass_above.array<float>(DataType::kFloat32, rows, "mass_above");
   }
   BorrowedTensor logprob, entropy, logsumexp, rank, mass_above;
-  TokenStatsOut view{};
+  TokenOutputs view{};
 };
 
 std::int64_t temperature_count(const BorrowedTensor& temperature, std::int64_t rows) {
@@ -138,8 +138,9 @@ void finalize_pairs(const PairFolds& folds, const py::object& target_p, const py
                   floats(logprob_q, "logprob_q")});
 }
 
-// The shared header's own push and merge, one logit at a time, so that tests can cut a row into any
-// tree of states: bounds are the ends of the pieces, merged from left to right or right to left.
+// push and merge of online_softmax.hpp, one logit at a time, so that tests can cut a row at any
+// columns. `bounds` are the ends of the pieces, which are merged from left to right or from right
+// to left.
 py::tuple fold_pieces(const std::vector<double>& exponents, double target,
                       const std::vector<std::size_t>& bounds, bool from_right) {
   std::vector<SoftmaxState<double>> pieces;
@@ -188,17 +189,20 @@ void bind_scoring(py::module_& m) {
     }
   });
 
-  m.def("num_threads", &num_threads, "Threads of a parallel loop, the caller's included.");
+  m.def("num_threads", &num_threads,
+        "The number of threads of a parallel loop, the calling thread included.");
   m.def("set_num_threads", &set_num_threads, py::arg("threads"),
-        "Sets it for the process; 0 means the processors this process may run on.");
-  m.def("instruction_sets", &instruction_sets, "Those that run here, fastest first.");
+        "Sets num_threads for the process; 0 restores the default, the available processors.");
+  m.def("instruction_sets", &instruction_sets,
+        "The instruction sets that this processor supports, fastest first.");
   m.def("token_stats", &token_stats, py::arg("logits"), py::arg("targets"), py::arg("temperature"),
         py::arg("softcap"), py::arg("out"), py::arg("instruction_set") = "",
         "out: logprob, entropy, logsumexp, rank, mass_above, written in place.");
   m.def("sum_words", &sum_words_of, py::arg("words"),
-        "Sum of an int64 tensor modulo 2^64: reads memory as fast as it goes, for benchmarks.");
+        "The sum of an int64 tensor modulo 2^64, read at full bandwidth; for benchmarks.");
   m.def("fold_pieces", &fold_pieces, py::arg("exponents"), py::arg("target"), py::arg("bounds"),
-        py::arg("from_right") = false, "The fold of csrc/math, piece by piece, for tests.");
+        py::arg("from_right") = false,
+        "Folds pieces of a row and merges the states (csrc/math); for tests.");
 
   py::class_<RowFolds>(m, "RowFolds", "Rows whose logits arrive in tiles of columns.")
       .def(py::init(&make_row_folds), py::arg("target_column"), py::arg("target"),
@@ -207,7 +211,7 @@ void bind_scoring(py::module_& m) {
       .def("fold", &fold_rows, py::arg("tile"), py::arg("first_column"),
            py::arg("bias") = py::none())
       .def("seen_targets", &seen_targets, py::arg("target"),
-           "Writes each target's value as the tiles carried it; how many differ from those given.")
+           "Writes each target's value as in the tiles; returns how many differ from `target`.")
       .def("finalize", &finalize_rows, py::arg("out"));
   py::class_<PairFolds>(m, "PairFolds", "Rows of two models whose logits arrive in tiles.")
       .def(py::init(&make_pair_folds), py::arg("rows"), py::arg("temperature"),

@@ -39,9 +39,9 @@ struct DLManagedTensor {
   void (*deleter)(DLManagedTensor*);
 };
 
-enum class DataType { kFloat32, kFloat16, kBFloat16, kInt32, kInt64, kOther };
+enum class DataType { kFloat32, kFloat16, kBfloat16, kInt32, kInt64, kOther };
 
-// Lives as long as the borrower: make and destroy it with the GIL held.
+// Holds a reference to the tensor. Construct and destroy with the GIL held.
 class BorrowedTensor {
  public:
   explicit BorrowedTensor(const py::handle& tensor) {
@@ -68,7 +68,7 @@ class BorrowedTensor {
     for (int d = 0; d < ndim(); ++d) count *= size(d);
     return count;
   }
-  // Strides of dimensions of one element are whatever the exporter liked; they are never used.
+  // The stride of a dimension of one element may have any value, and is never used.
   std::int64_t stride(int dimension) const {
     if (view().strides != nullptr) return view().strides[dimension];
     std::int64_t stride = 1;
@@ -81,7 +81,7 @@ class BorrowedTensor {
     if (type.lanes != 1) return DataType::kOther;
     if (type.code == 2 && type.bits == 32) return DataType::kFloat32;
     if (type.code == 2 && type.bits == 16) return DataType::kFloat16;
-    if (type.code == 4 && type.bits == 16) return DataType::kBFloat16;
+    if (type.code == 4 && type.bits == 16) return DataType::kBfloat16;
     if (type.code == 0 && type.bits == 32) return DataType::kInt32;
     if (type.code == 0 && type.bits == 64) return DataType::kInt64;
     return DataType::kOther;
@@ -137,8 +137,8 @@ void with_logits(const BorrowedTensor& tensor, Function function) {
   switch (tensor.dtype()) {
     case DataType::kFloat32:
       return function(tensor.matrix<float>());
-    case DataType::kBFloat16:
-      return function(tensor.matrix<BFloat16>());
+    case DataType::kBfloat16:
+      return function(tensor.matrix<Bfloat16>());
     case DataType::kFloat16:
       return function(tensor.matrix<Float16>());
     default:

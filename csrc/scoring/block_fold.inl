@@ -1,13 +1,13 @@
-// The folds themselves, written once against a 16-lane vector `V` and compiled for each instruction
-// set by the fold_*.cpp that includes this file. Everything is in the including file's anonymous
-// namespace: no template compiled for AVX-512 may be the copy that the linker keeps for everybody.
+// The folds, written once for a 16-lane vector `V`. Each fold_*.cpp includes this file and compiles
+// the folds for one instruction set. All names are in the anonymous namespace of the including
+// file: otherwise the linker could keep a template's AVX-512 code for all instruction sets.
 //
 // V offers load(const T*), load_pair(const T*, V&, V&) (32 elements, in any order that is the same
-// for every instruction set), fill, +, -, *, /, fma, absolute, select(mask, a, b),
-// max(a, b) and min(a, b) that give b where either is nan, greater(a, b) -> Mask,
-// exp2 for exponents in [kLowestExponent, 63] and nan, and Count with add_where.
-// Every V has 16 lanes and the same operations in the same order, so that those with a fused
-// multiply-add agree to the last bit or so.
+// for every instruction set), fill, +, -, *, /, fma, absolute, select(mask, a, b), max(a, b) and
+// min(a, b) that give b where either is nan, greater(a, b) -> Mask, exp2 for exponents in
+// [kLowestExponent, 63] and nan, and Count with add_where. Every V has 16 lanes and the same
+// operations in the same order, so that the instruction sets with a fused multiply-add agree to
+// about the last bit.
 
 constexpr int kLanes = 16;
 constexpr int kUnroll = 4;
@@ -28,20 +28,20 @@ inline V exp2_fraction(V f) {
   return p;
 }
 
-// 63 keeps the exponent field in range where 2^n is put together from bits. A sum that large, or
-// infinite, makes the caller choose a higher reference.
+// The bound 63 keeps the exponent field in range where 2^n is assembled from bits. For a sum that
+// large, or infinite, the caller chooses a higher reference.
 inline V bounded(V exponent) {
-  const V low = max(V::fill(-150.0f), exponent);
+  const V low = max(V::fill(kLowestExponent), exponent);
   if constexpr (V::kScalesAnyExponent) return low;
   return min(V::fill(63.0f), low);
 }
 
 // cap * tanh(z / cap). (1 - E) / (1 + E), E = exp(-2t), is exact to an ulp of 1 but not of t, so
-// that the Taylor series takes over below t = 0.3 (next term 8e-9). Infinite logits stay: -inf is a
-// mask.
+// that the Taylor series takes over below t = 0.3 (next term 8e-9). An infinite logit stays as it
+// is: -inf marks a masked token.
 inline V softcap(V z, float cap) {
   const V t = absolute(z) * V::fill(1.0f / cap);
-  const V e = exp2(max(V::fill(-150.0f), t * V::fill(-2.885390082f)));
+  const V e = exp2(max(V::fill(kLowestExponent), t * V::fill(-2.885390082f)));
   const V one = V::fill(1.0f);
   const V large = (one - e) / (one + e);
   const V t2 = t * t;
@@ -63,8 +63,10 @@ struct Accumulators {
   Count count = Count::zero();
 };
 
-inline V logit_of(V x, V bias, const Transform& t) { return (x + bias) * V::fill(t.scale); }
-inline V capped(V z, const Transform& t) { return t.cap > 0.0f ? softcap(z, t.cap) : z; }
+inline V logit_of(V x, V bias, const BlockTransform& t) { return (x + bias) * V::fill(t.scale); }
+inline V capped(V z, const BlockTransform& t) {
+  return t.softcap > 0.0f ? softcap(z, t.softcap) : z;
+}
 
 template <bool kFar>
 inline V exponent_from(V y, V units, V reference) {
@@ -76,22 +78,22 @@ inline V exponent_from(V y, V units, V reference) {
 }
 
 template <bool kFar>
-inline void accumulate(Accumulators& into, V z, V y, V units, V reference, V threshold) {
+inline void accumulate(Accumulators& into, V z, V y, V units, V reference, V target_logit) {
   const V exponent = bounded(exponent_from<kFar>(y, units, reference));
   const V p = exp2(exponent);
   into.sum = into.sum + p;
   into.weighted = fma(exponent, p, into.weighted);
-  const Mask above = greater(z, threshold);
+  const Mask above = greater(z, target_logit);
   into.above = add_where(above, into.above, p);
   into.count = add_where(above, into.count);
 }
 
-// As `accumulate` for kUnroll vectors at once, stage by stage: one vector's chain of dependent
-// operations is some 45 cycles long, and a scheduler that meets the chains one after another holds
-// too few of them to fill the pipes.
+// `accumulate` for kUnroll vectors at once, stage by stage: the dependent operations of one vector
+// take about 45 cycles, and a scheduler that receives one chain after another holds too few chains
+// to fill the pipelines.
 template <bool kFar, bool kBounded>
 inline void accumulate_all(Accumulators (&into)[kUnroll], const V (&z)[kUnroll], V units,
-                           V reference, V threshold) {
+                           V reference, V target_logit) {
   V exponent[kUnroll], p[kUnroll];
   for (int k = 0; k < kUnroll; ++k) {
     exponent[k] = exponent_from<kFar>(z[k], units, reference);
@@ -101,13 +103,13 @@ inline void accumulate_all(Accumulators (&into)[kUnroll], const V (&z)[kUnroll],
   for (int k = 0; k < kUnroll; ++k) {
     into[k].sum = into[k].sum + p[k];
     into[k].weighted = fma(exponent[k], p[k], into[k].weighted);
-    const Mask above = greater(z[k], threshold);
+    const Mask above = greater(z[k], target_logit);
     into[k].above = add_where(above, into[k].above, p[k]);
     into[k].count = add_where(above, into[k].count);
   }
 }
 
-// Lanes added in one order for everybody.
+// Adds the lanes in one order for all instruction sets.
 inline float total(const V& a, const V& b, const V& c, const V& d) {
   float lanes[kLanes];
   store(lanes, (a + b) + (c + d));
@@ -124,8 +126,8 @@ struct MaskedValue<float> {
   static constexpr float value = -kInfinity;
 };
 template <>
-struct MaskedValue<BFloat16> {
-  static constexpr BFloat16 value{0xff80};
+struct MaskedValue<Bfloat16> {
+  static constexpr Bfloat16 value{0xff80};
 };
 template <>
 struct MaskedValue<Float16> {
@@ -157,13 +159,13 @@ inline void for_each_step(const T* x, const float* bias, std::int64_t count, Ste
 }
 
 template <typename T>
-inline V load_logit(const T* x, const float* bias, int k, const Transform& t) {
+inline V load_logit(const T* x, const float* bias, int k, const BlockTransform& t) {
   const V offset = bias == nullptr ? V::fill(0.0f) : V::load(bias + k * kLanes);
   return logit_of(V::load(x + k * kLanes), offset, t);
 }
 
 template <typename T>
-float largest(const T* x, std::int64_t count, const Transform& t) {
+float largest(const T* x, std::int64_t count, const BlockTransform& t) {
   V best[kUnroll];
   for (V& b : best) b = V::fill(-kInfinity);
   if (t.plain()) {
@@ -189,8 +191,8 @@ float largest(const T* x, std::int64_t count, const Transform& t) {
   return result;
 }
 
-inline BlockSums totals(const Accumulators (&sums)[kUnroll]) {
-  BlockSums out;
+inline Sums totals(const Accumulators (&sums)[kUnroll]) {
+  Sums out;
   out.sum = total(sums[0].sum, sums[1].sum, sums[2].sum, sums[3].sum);
   out.weighted = total(sums[0].weighted, sums[1].weighted, sums[2].weighted, sums[3].weighted);
   out.above = total(sums[0].above, sums[1].above, sums[2].above, sums[3].above);
@@ -204,47 +206,47 @@ inline void load_step(const T* x, V (&z)[kUnroll]) {
   for (int k = 0; k < kUnroll; k += 2) V::load_pair(x + k * kLanes, z[k], z[k + 1]);
 }
 
-// Logits as they are stored. The loop stands here and not in a lambda that captures the sums: GCC
-// keeps captured sums in memory, which halves its speed.
+// Folds logits as stored. The loop is not in a lambda that captures the sums, because GCC keeps
+// captured sums in memory, which halves the speed.
 template <bool kFar, bool kBounded, typename T>
-BlockSums fold_all(const T* x, std::int64_t count, V units, V reference, V threshold) {
+Sums fold_all(const T* x, std::int64_t count, V units, V reference, V target_logit) {
   Accumulators sums[kUnroll];
   V z[kUnroll];
   std::int64_t i = 0;
   for (; i + kStep <= count; i += kStep) {
-    // The hardware's own prefetch stops at each page; a prefetch past the end does no harm.
+    // The hardware prefetcher stops at each page. A prefetch past the end of the row is harmless.
     for (std::size_t line = 0; line < kStep * sizeof(T); line += 64) {
       __builtin_prefetch(reinterpret_cast<const char*>(x + i) + kPrefetchBytes + line);
     }
     load_step(x + i, z);
-    accumulate_all<kFar, kBounded>(sums, z, units, reference, threshold);
+    accumulate_all<kFar, kBounded>(sums, z, units, reference, target_logit);
   }
   if (i < count) {
     const PaddedStep<T> last(x + i, nullptr, count - i);
     load_step(last.x, z);
-    accumulate_all<kFar, kBounded>(sums, z, units, reference, threshold);
+    accumulate_all<kFar, kBounded>(sums, z, units, reference, target_logit);
   }
   return totals(sums);
 }
 
-// Exponents need their bounds where a masked logit's is -inf, and -inf times 0 would not be 0. A
-// block that meets one is folded once more, and no other pays for it.
+// Exponents need a lower bound where a logit is masked, because -inf * 0 is nan. Only a block with
+// a masked logit is folded again with bounds.
 template <bool kFar, typename T>
-BlockSums fold_plain(const T* x, std::int64_t count, V units, V reference, V threshold) {
+Sums fold_plain(const T* x, std::int64_t count, V units, V reference, V target_logit) {
   if constexpr (V::kScalesAnyExponent) {
-    const BlockSums sums = fold_all<kFar, false>(x, count, units, reference, threshold);
+    const Sums sums = fold_all<kFar, false>(x, count, units, reference, target_logit);
     const bool is_nan = sums.weighted != sums.weighted;
     if (!is_nan) return sums;
   }
-  return fold_all<kFar, true>(x, count, units, reference, threshold);
+  return fold_all<kFar, true>(x, count, units, reference, target_logit);
 }
 
 template <bool kFar, typename T>
-BlockSums fold_from(const T* x, std::int64_t count, const Transform& t, float reference,
-                    float threshold) {
+Sums fold_from(const T* x, std::int64_t count, const BlockTransform& t, float reference,
+               float target_logit) {
   const V units = V::fill(t.units_per_logit);
   const V ref = V::fill(reference);
-  const V limit = V::fill(threshold);
+  const V limit = V::fill(target_logit);
   if (t.plain()) return fold_plain<kFar>(x, count, units, ref, limit);
   Accumulators sums[kUnroll];
   for_each_step(x, t.bias, count, [&](const T* from, const float* bias) {
@@ -257,26 +259,26 @@ BlockSums fold_from(const T* x, std::int64_t count, const Transform& t, float re
 }
 
 template <typename T>
-BlockSums fold(const T* x, std::int64_t count, const Transform& t, Reference reference,
-               float threshold) {
-  return reference.far ? fold_from<true>(x, count, t, reference.value, threshold)
-                       : fold_from<false>(x, count, t, reference.value, threshold);
+Sums fold(const T* x, std::int64_t count, const BlockTransform& t, Reference reference,
+          float target_logit) {
+  return reference.far ? fold_from<true>(x, count, t, reference.value, target_logit)
+                       : fold_from<false>(x, count, t, reference.value, target_logit);
 }
 
-// Expected exponents of the other model: a zero probability wins over a masked logit, and where the
-// probability is positive a masked logit gives -inf, hence an infinite divergence.
+// Adds probability * exponent of the other model. The product is 0 for a zero probability. For a
+// positive probability and a masked logit the product is -inf, hence an infinite divergence.
 inline V expected(V probability, V exponent, V sum) {
   const V zero = V::fill(0.0f);
   return fma(select(greater(probability, zero), exponent, zero), probability, sum);
 }
 
 template <typename T>
-PairSums fold_pair(const T* p, const T* q, std::int64_t count, const Transform& tp,
-                   const Transform& tq, Reference reference_p, Reference reference_q) {
+PairSums fold_pair(const T* p, const T* q, std::int64_t count, const BlockTransform& tp,
+                   const BlockTransform& tq, Reference reference_p, Reference reference_q) {
   const V zero = V::fill(0.0f);
   V sum_p = zero, weighted_p = zero, cross_pq = zero;
   V sum_q = zero, weighted_q = zero, cross_qp = zero;
-  const auto exponent = [](V y, const Transform& t, Reference reference) {
+  const auto exponent = [](V y, const BlockTransform& t, Reference reference) {
     const V units = V::fill(t.units_per_logit);
     const V value = V::fill(reference.value);
     return reference.far ? exponent_from<true>(y, units, value)
@@ -327,7 +329,7 @@ PairSums fold_pair(const T* p, const T* q, std::int64_t count, const Transform& 
 }
 
 template <typename T>
-void one(const T* x, const Transform& t, float* z, float* y) {
+void transform_one(const T* x, const BlockTransform& t, float* z, float* y) {
   T padded[kStep];
   for (T& value : padded) value = *x;
   float lanes[kLanes];
@@ -348,5 +350,5 @@ void one(const T* x, const Transform& t, float* z, float* y) {
 
 template <typename T>
 constexpr BlockFolds<T> folds_of() {
-  return {largest<T>, fold<T>, fold_pair<T>, one<T>};
+  return {largest<T>, fold<T>, fold_pair<T>, transform_one<T>};
 }

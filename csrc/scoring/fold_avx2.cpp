@@ -1,5 +1,5 @@
-// The folds for AVX2 with FMA and F16C: sixteen lanes as two registers, the same arithmetic as
-// fold_avx512.cpp to the bit.
+// The folds for AVX2 with FMA and F16C: sixteen lanes in two registers, with bitwise the same
+// arithmetic as fold_avx512.cpp.
 #include "scoring/block_fold.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
@@ -15,7 +15,7 @@ struct Mask {
   __m256 lo, hi;
 };
 
-inline __m256 widen_bfloat16(const BFloat16* x) {
+inline __m256 load_bfloat16(const Bfloat16* x) {
   const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
   return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(half), 16));
 }
@@ -26,7 +26,7 @@ struct V {
 
   static V fill(float x) { return {_mm256_set1_ps(x), _mm256_set1_ps(x)}; }
   static V load(const float* x) { return {_mm256_loadu_ps(x), _mm256_loadu_ps(x + 8)}; }
-  static V load(const BFloat16* x) { return {widen_bfloat16(x), widen_bfloat16(x + 8)}; }
+  static V load(const Bfloat16* x) { return {load_bfloat16(x), load_bfloat16(x + 8)}; }
   static V load(const Float16* x) {
     const auto* from = reinterpret_cast<const __m128i*>(x);
     return {_mm256_cvtph_ps(_mm_loadu_si128(from)), _mm256_cvtph_ps(_mm_loadu_si128(from + 1))};
@@ -36,7 +36,7 @@ struct V {
     a = load(x);
     b = load(x + 16);
   }
-  static void load_pair(const BFloat16* x, V& a, V& b) {
+  static void load_pair(const Bfloat16* x, V& a, V& b) {
     const auto* from = reinterpret_cast<const __m256i*>(x);
     const __m256i first = _mm256_loadu_si256(from);
     const __m256i second = _mm256_loadu_si256(from + 1);
@@ -122,7 +122,7 @@ inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
 }  // namespace
 
 const FoldTable* avx2_folds() {
-  static constexpr FoldTable table{"avx2", folds_of<float>(), folds_of<BFloat16>(),
+  static constexpr FoldTable table{"avx2", folds_of<float>(), folds_of<Bfloat16>(),
                                    folds_of<Float16>()};
   return &table;
 }

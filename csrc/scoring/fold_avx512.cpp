@@ -1,9 +1,10 @@
-// The folds for AVX-512 (F, DQ, BW, VL). The standard headers come before the pragma, so that none
-// of their inline functions is compiled for this instruction set.
+// The folds for AVX-512 (F, DQ, BW, VL). The standard headers come before the pragma, so that the
+// compiler does not compile their inline functions for this instruction set.
 #include "scoring/block_fold.hpp"
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-// GCC's own header reads an "undefined" register (GCC bug 105593); the warning is not about us.
+// GCC's own header reads an "undefined" register (GCC bug 105593); the warning does not concern
+// this file.
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #include <immintrin.h>
@@ -22,7 +23,7 @@ struct V {
 
   static V fill(float x) { return {_mm512_set1_ps(x)}; }
   static V load(const float* x) { return {_mm512_loadu_ps(x)}; }
-  static V load(const BFloat16* x) {
+  static V load(const Bfloat16* x) {
     const __m256i half = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(x));
     return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(half), 16))};
   }
@@ -35,7 +36,7 @@ struct V {
     b = load(x + 16);
   }
   // Even and odd elements: one instruction for each vector instead of two.
-  static void load_pair(const BFloat16* x, V& a, V& b) {
+  static void load_pair(const Bfloat16* x, V& a, V& b) {
     const __m512i both = _mm512_loadu_si512(x);
     a.v = _mm512_castsi512_ps(_mm512_slli_epi32(both, 16));
     b.v = _mm512_castsi512_ps(_mm512_and_si512(both, _mm512_set1_epi32(-65536)));
@@ -58,7 +59,7 @@ inline V select(Mask mask, V a, V b) { return {_mm512_mask_blend_ps(mask, b.v, a
 inline V add_where(Mask mask, V a, V b) { return {_mm512_mask_add_ps(a.v, mask, a.v, b.v)}; }
 inline void store(float* to, V a) { _mm512_storeu_ps(to, a.v); }
 
-// A mask is counted by scalar units, which are idle otherwise.
+// Scalar units, which are idle otherwise, count the bits of a mask.
 struct Count {
   std::int32_t n;
   static Count zero() { return {0}; }
@@ -96,7 +97,7 @@ inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
 }  // namespace
 
 const FoldTable* avx512_folds() {
-  static constexpr FoldTable table{"avx512", folds_of<float>(), folds_of<BFloat16>(),
+  static constexpr FoldTable table{"avx512", folds_of<float>(), folds_of<Bfloat16>(),
                                    folds_of<Float16>()};
   return &table;
 }

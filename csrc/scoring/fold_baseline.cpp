@@ -1,5 +1,6 @@
-// The folds in portable C++: loops over sixteen lanes that the compiler vectorises for whatever it
-// targets (SSE2, NEON). Differs from the others only in that a multiply-add may round twice.
+// The folds in portable C++: loops over sixteen lanes that the compiler vectorises for its target
+// (SSE2, NEON). The results differ from those of the other files only because a multiply-add may
+// round twice.
 #include <bit>
 #include <cmath>
 
@@ -9,15 +10,15 @@ namespace rlvr {
 namespace {
 
 struct Mask {
-  std::int32_t lane[16];  // 0 or -1: as wide as a float, so that selections vectorise
+  std::int32_t lane[16];  // 0 or -1; as wide as a float, so that selections vectorise
 };
 
-inline float widen(float x) { return x; }
-inline float widen(BFloat16 x) {
+inline float to_float(float x) { return x; }
+inline float to_float(Bfloat16 x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
 }
-// Denormals are normalised by the float subtraction, as in the well-known shift-and-rebias.
-inline float widen(Float16 x) {
+// A denormal is its magnitude times 2^-24.
+inline float to_float(Float16 x) {
   const std::uint32_t sign = static_cast<std::uint32_t>(x.bits & 0x8000u) << 16;
   const std::uint32_t magnitude = x.bits & 0x7fffu;
   std::uint32_t bits;
@@ -47,16 +48,16 @@ struct V {
   }
   template <typename T>
   static V load(const T* x) {
-    return each([&](int i) { return widen(x[i]); });
+    return each([&](int i) { return to_float(x[i]); });
   }
   template <typename T>
   static void load_pair(const T* x, V& a, V& b) {
     a = load(x);
     b = load(x + 16);
   }
-  static void load_pair(const BFloat16* x, V& a, V& b) {
-    a = each([&](int i) { return widen(x[2 * i]); });
-    b = each([&](int i) { return widen(x[2 * i + 1]); });
+  static void load_pair(const Bfloat16* x, V& a, V& b) {
+    a = each([&](int i) { return to_float(x[2 * i]); });
+    b = each([&](int i) { return to_float(x[2 * i + 1]); });
   }
 };
 
@@ -73,7 +74,8 @@ inline V operator/(V a, V b) {
   return V::each([&](int i) { return a.lane[i] / b.lane[i]; });
 }
 inline V fma(V a, V b, V c) { return a * b + c; }
-// Through double, where the product is exact: a reference of 1e4 would round away in float32.
+// Computed in double, where the product is exact: in float32, rounding at a reference of 1e4 would
+// lose the difference.
 inline V exponent_of(V y, V units, V reference) {
   return V::each([&](int i) {
     return static_cast<float>(static_cast<double>(y.lane[i]) * static_cast<double>(units.lane[i]) -
@@ -122,8 +124,8 @@ inline std::int32_t total(Count a) {
 
 inline V exp2_fraction(V f);
 
-// As in fold_avx2.cpp. The exponent is bounded, so that truncation is defined even for nan, which
-// the product then restores.
+// As in fold_avx2.cpp. The exponent is bounded and nan is replaced by 0, so that truncation is
+// defined; the product then restores nan.
 inline V exp2(V exponent) {
   std::int32_t whole[16];
   for (int i = 0; i < 16; ++i) {
@@ -150,7 +152,7 @@ inline void exp2_all(const V (&exponent)[kVectors], V (&p)[kVectors]) {
 }  // namespace
 
 const FoldTable* baseline_folds() {
-  static constexpr FoldTable table{"baseline", folds_of<float>(), folds_of<BFloat16>(),
+  static constexpr FoldTable table{"baseline", folds_of<float>(), folds_of<Bfloat16>(),
                                    folds_of<Float16>()};
   return &table;
 }

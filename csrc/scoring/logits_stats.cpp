@@ -9,25 +9,25 @@
 namespace rlvr {
 namespace {
 
-// A block sum beyond this means that the reference lies so far below the block that float32 may
-// overflow; the block is then folded again from its own maximum. A whole block of the reference's
-// own size sums to 2^12.
+// A larger sum of a block means that the reference is so far below the block that float32 may
+// overflow. The block is then folded again relative to its own maximum. A block whose logits all
+// equal the reference sums to 2^14.
 constexpr float kReferenceTooLow = 0x1p20f;
-// Mean exponent, in units above the reference, that a block may have: float32 keeps it to about
-// 1e-6 of itself, and that is the entropy's error.
+// The largest mean exponent of a block relative to the reference. Float32 holds the mean to a
+// relative error of about 1e-6, which becomes an error of the entropy.
 constexpr float kMeanTooHigh = 2.0f;
 
 bool well_chosen(float sum, float weighted) {
   return sum <= kReferenceTooLow && weighted <= kMeanTooHigh * sum;
 }
 
-// Logits that a task should fold before it is worth a thread's while.
+// The least number of logits for which a task of its own is worth its cost.
 constexpr std::int64_t kTaskLogits = 1 << 16;
 
-// Beyond this float32 holds an exponent to no better than 1/2, and the reference must be a logit.
+// For larger exponents float32 is no more exact than 1/2, and the reference must be a logit.
 constexpr double kFarExponent = 0x1p22;
 
-SoftmaxState<double> state_of(const BlockSums& sums, double shift) {
+SoftmaxState<double> state_of(const Sums& sums, double shift) {
   SoftmaxState<double> state;
   state.shift = shift;
   state.sum = sums.sum;
@@ -37,14 +37,27 @@ SoftmaxState<double> state_of(const BlockSums& sums, double shift) {
   return state;
 }
 
-// A reference for a block, and the very same number for the state.
+DivergenceState<double> state_of(const PairSums& sums, double shift_p, double shift_q) {
+  DivergenceState<double> state;
+  state.p.shift = shift_p;
+  state.p.sum = sums.sum_p;
+  state.p.weighted = sums.weighted_p;
+  state.q.shift = shift_q;
+  state.q.sum = sums.sum_q;
+  state.q.weighted = sums.weighted_q;
+  state.cross_pq = sums.cross_pq;
+  state.cross_qp = sums.cross_qp;
+  return state;
+}
+
+// A reference for a block, and the same number as the shift of the state.
 struct Anchor {
   Reference reference;
   double shift;
 
-  // From columns before.
+  // From the shift of earlier columns.
   static Anchor of_shift(double shift) { return {{static_cast<float>(shift)}, shift}; }
-  // From the block's own largest logit; 0 for a block of -inf.
+  // From the largest logit of the block; 0 for a block of -inf.
   static Anchor of_largest(float largest, float units_per_logit) {
     const double u = static_cast<double>(largest) * static_cast<double>(units_per_logit);
     if (std::isfinite(largest) && std::fabs(u) > kFarExponent) return {{largest, true}, u};
@@ -55,15 +68,16 @@ struct Anchor {
 
 bool usable(double shift) { return std::isfinite(shift) && std::fabs(shift) <= kFarExponent; }
 
-// The first logits of a row are searched for a reference, at a small part of a block's cost.
+// The number of logits at the start of a row that are searched for a first reference, at a small
+// part of the cost of a block.
 constexpr std::int64_t kGuess = 1024;
 
-// The reference of the columns before serves for the next block too, so that a block is read once;
-// only one that towers above what came before, or that starts with masked logits, is first
-// searched for its maximum.
+// The reference of the earlier columns is used for the next block, so that a block is read once. A
+// block is searched for its maximum only where its logits are far above the earlier columns, or
+// where the row starts with masked logits.
 template <typename T>
-void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, Transform transform,
-                  float threshold, const BlockFolds<T>& folds) {
+void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count,
+                  BlockTransform transform, float target_logit, const BlockFolds<T>& folds) {
   const float* bias = transform.bias;
   for (std::int64_t start = 0; start < count; start += kBlock) {
     if (std::isnan(state.sum)) return;
@@ -75,7 +89,7 @@ void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, T
             : Anchor::of_largest(folds.largest(x + start, std::min(size, kGuess), transform),
                                  transform.units_per_logit);
     if (usable(guess.shift)) {
-      const BlockSums sums = folds.fold(x + start, size, transform, guess.reference, threshold);
+      const Sums sums = folds.fold(x + start, size, transform, guess.reference, target_logit);
       if (well_chosen(sums.sum, sums.weighted)) {
         state = merge(state, state_of(sums, guess.shift));
         continue;
@@ -83,7 +97,7 @@ void fold_columns(SoftmaxState<double>& state, const T* x, std::int64_t count, T
     }
     const Anchor anchor =
         Anchor::of_largest(folds.largest(x + start, size, transform), transform.units_per_logit);
-    const BlockSums sums = folds.fold(x + start, size, transform, anchor.reference, threshold);
+    const Sums sums = folds.fold(x + start, size, transform, anchor.reference, target_logit);
     state = merge(state, state_of(sums, anchor.shift));
   }
 }
@@ -96,11 +110,12 @@ SoftmaxState<double> merged(const SoftmaxState<double>* states, std::int64_t cou
 
 template <typename T>
 SoftmaxState<double> fold_split(const T* row, std::int64_t columns, std::int64_t split,
-                                const Transform& transform, float threshold,
+                                const BlockTransform& transform, float target_logit,
                                 const BlockFolds<T>& folds) {
   const std::int64_t start = split * kSplit;
   SoftmaxState<double> state;
-  fold_columns(state, row + start, std::min(kSplit, columns - start), transform, threshold, folds);
+  fold_columns(state, row + start, std::min(kSplit, columns - start), transform, target_logit,
+               folds);
   return state;
 }
 
@@ -147,51 +162,45 @@ const FoldTable& fold_table(const std::string& instruction_set) {
   return *baseline_folds();
 }
 
-Units units_of(float temperature, std::int64_t row) {
-  const auto per_logit = static_cast<float>(kLog2E / static_cast<double>(temperature));
-  if (!(temperature > 0.0f) || !std::isfinite(per_logit) || !(per_logit > 0.0f)) {
+LogitUnits logit_units(float temperature, std::int64_t row) {
+  const auto units_per_logit = static_cast<float>(kLog2E / static_cast<double>(temperature));
+  if (!(temperature > 0.0f) || !std::isfinite(units_per_logit) || !(units_per_logit > 0.0f)) {
     throw InvalidInput("temperature must be a positive number; row " + std::to_string(row) +
                        " has " + std::to_string(temperature));
   }
-  return {per_logit, 1.0 / (static_cast<double>(per_logit) * static_cast<double>(temperature))};
-}
-
-void TokenStatsOut::set(std::int64_t row, const TokenResult<double>& result) const {
-  logprob[row] = static_cast<float>(result.logprob);
-  entropy[row] = static_cast<float>(result.entropy);
-  logsumexp[row] = static_cast<float>(result.logsumexp);
-  mass_above[row] = static_cast<float>(result.mass_above);
-  rank[row] = result.rank;
+  return {units_per_logit,
+          1.0 / (static_cast<double>(units_per_logit) * static_cast<double>(temperature))};
 }
 
 template <typename T>
 void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
                   const float* temperature, std::int64_t temperature_count, float softcap,
-                  const TokenStatsOut& out, const FoldTable& table) {
+                  const TokenOutputs& out, const FoldTable& table) {
   const std::int64_t rows = logits.rows();
   const std::int64_t columns = logits.columns();
   check_targets(targets, rows, columns);
-  for (std::int64_t i = 0; i < temperature_count; ++i) units_of(temperature[i], i);
+  for (std::int64_t i = 0; i < temperature_count; ++i) logit_units(temperature[i], i);
   const BlockFolds<T>& folds = table.of<T>();
   const std::int64_t splits = std::max<std::int64_t>(1, (columns + kSplit - 1) / kSplit);
 
   struct Setup {
-    Transform transform;
-    Units units;
+    BlockTransform transform;
+    LogitUnits units;
     float logit;
     float capped;
   };
   const auto setup = [&](std::int64_t row) {
     Setup s;
-    s.units = units_of(temperature[temperature_count == 1 ? 0 : row], row);
-    s.transform.units_per_logit = s.units.per_logit;
-    s.transform.cap = softcap;
-    folds.one(logits.row(row) + targets[row], s.transform, &s.logit, &s.capped);
+    s.units = logit_units(temperature[temperature_count == 1 ? 0 : row], row);
+    s.transform.units_per_logit = s.units.units_per_logit;
+    s.transform.softcap = softcap;
+    folds.transform_one(logits.row(row) + targets[row], s.transform, &s.logit, &s.capped);
     return s;
   };
   const auto finish = [&](std::int64_t row, const Setup& s, const SoftmaxState<double>& state) {
-    const double target = static_cast<double>(s.capped) * static_cast<double>(s.units.per_logit);
-    out.set(row, finalize(state, target, s.units.nats));
+    const double target =
+        static_cast<double>(s.capped) * static_cast<double>(s.units.units_per_logit);
+    out.set(row, finalize(state, target, s.units.nats_per_unit));
   };
 
   if (rows >= 8 * num_threads() || splits == 1) {
@@ -234,11 +243,11 @@ void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
 }
 
 template void logits_stats(const MatrixView<float>&, const std::int64_t*, const float*,
-                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
-template void logits_stats(const MatrixView<BFloat16>&, const std::int64_t*, const float*,
-                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
+                           std::int64_t, float, const TokenOutputs&, const FoldTable&);
+template void logits_stats(const MatrixView<Bfloat16>&, const std::int64_t*, const float*,
+                           std::int64_t, float, const TokenOutputs&, const FoldTable&);
 template void logits_stats(const MatrixView<Float16>&, const std::int64_t*, const float*,
-                           std::int64_t, float, const TokenStatsOut&, const FoldTable&);
+                           std::int64_t, float, const TokenOutputs&, const FoldTable&);
 
 RowFolds::RowFolds(std::int64_t rows, const std::int64_t* target_column, const float* target,
                    const float* target_bias, const float* temperature,
@@ -247,12 +256,13 @@ RowFolds::RowFolds(std::int64_t rows, const std::int64_t* target_column, const f
     : rows_(static_cast<std::size_t>(rows)), scale_(scale), softcap_(softcap), folds_(folds) {
   for (std::int64_t i = 0; i < rows; ++i) {
     Row& row = rows_[static_cast<std::size_t>(i)];
-    row.units = units_of(temperature[temperature_count == 1 ? 0 : i], i);
+    row.units = logit_units(temperature[temperature_count == 1 ? 0 : i], i);
     row.target_column = target_column[i];
     row.target = row.seen = target[i];
-    const Transform transform{row.units.per_logit, scale, softcap,
-                              target_bias == nullptr ? nullptr : target_bias + i};
-    folds.of_float.one(target + i, transform, &row.target_logit, &row.target_capped);
+    const BlockTransform transform{
+        {target_bias == nullptr ? nullptr : target_bias + i, scale, softcap},
+        row.units.units_per_logit};
+    folds.of_float.transform_one(target + i, transform, &row.target_logit, &row.target_capped);
   }
 }
 
@@ -268,7 +278,7 @@ void RowFolds::fold(const MatrixView<float>& tile, std::int64_t first_column, co
     for (std::int64_t i = task * group; i < std::min(rows(), (task + 1) * group); ++i) {
       Row& row = rows_[static_cast<std::size_t>(i)];
       const float* x = tile.row(i);
-      const Transform transform{row.units.per_logit, scale_, softcap_, bias};
+      const BlockTransform transform{{bias, scale_, softcap_}, row.units.units_per_logit};
       fold_columns(row.state, x, columns, transform, row.target_logit, folds_.of_float);
       const std::int64_t offset = row.target_column - first_column;
       if (offset >= 0 && offset < columns) row.seen = x[offset];
@@ -281,18 +291,18 @@ std::int64_t RowFolds::seen_targets(float* target) const {
   for (std::int64_t i = 0; i < rows(); ++i) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     target[i] = row.seen;
-    // A nan target is undefined whatever its bits.
+    // A nan target is undefined for any bits.
     if (row.seen != row.target && !std::isnan(row.seen)) ++different;
   }
   return different;
 }
 
-void RowFolds::finalize(const TokenStatsOut& out) const {
+void RowFolds::finalize(const TokenOutputs& out) const {
   for (std::int64_t i = 0; i < rows(); ++i) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     const double target =
-        static_cast<double>(row.target_capped) * static_cast<double>(row.units.per_logit);
-    out.set(i, rlvr::finalize(row.state, target, row.units.nats));
+        static_cast<double>(row.target_capped) * static_cast<double>(row.units.units_per_logit);
+    out.set(i, rlvr::finalize(row.state, target, row.units.nats_per_unit));
   }
 }
 
@@ -301,30 +311,17 @@ PairFolds::PairFolds(std::int64_t rows, const float* temperature, std::int64_t t
     : rows_(static_cast<std::size_t>(rows)), folds_(folds) {
   for (std::int64_t i = 0; i < rows; ++i) {
     rows_[static_cast<std::size_t>(i)].units =
-        units_of(temperature[temperature_count == 1 ? 0 : i], i);
+        logit_units(temperature[temperature_count == 1 ? 0 : i], i);
   }
 }
 
 namespace {
 
-SoftmaxState<double> half_state(float sum, float weighted, double shift) {
-  SoftmaxState<double> state;
-  state.shift = shift;
-  state.sum = sum;
-  state.weighted = weighted;
-  return state;
-}
-
 void fold_pair_columns(DivergenceState<double>& state, const float* p, const float* q,
-                       std::int64_t count, const Transform& transform,
+                       std::int64_t count, const BlockTransform& transform,
                        const BlockFolds<float>& folds) {
   const auto add = [&](const PairSums& sums, double shift_p, double shift_q) {
-    DivergenceState<double> block;
-    block.p = half_state(sums.sum_p, sums.weighted_p, shift_p);
-    block.q = half_state(sums.sum_q, sums.weighted_q, shift_q);
-    block.cross_pq = sums.cross_pq;
-    block.cross_qp = sums.cross_qp;
-    state = merge(state, block);
+    state = merge(state, state_of(sums, shift_p, shift_q));
   };
   const float units = transform.units_per_logit;
   for (std::int64_t start = 0; start < count; start += kBlock) {
@@ -355,27 +352,28 @@ void PairFolds::fold(const MatrixView<float>& tile_p, const MatrixView<float>& t
   }
   parallel_for(rows(), [&](std::int64_t i) {
     Row& row = rows_[static_cast<std::size_t>(i)];
-    Transform transform;
-    transform.units_per_logit = row.units.per_logit;
+    BlockTransform transform;
+    transform.units_per_logit = row.units.units_per_logit;
     fold_pair_columns(row.state, tile_p.row(i), tile_q.row(i), tile_p.columns(), transform,
                       folds_.of_float);
   });
 }
 
 void PairFolds::finalize(const float* target_p, const float* target_q,
-                         const DivergenceOut& out) const {
+                         const DivergenceOutputs& out) const {
   for (std::int64_t i = 0; i < rows(); ++i) {
     const Row& row = rows_[static_cast<std::size_t>(i)];
     const DivergenceResult<double> result = rlvr::finalize(row.state);
-    const auto per_logit = static_cast<double>(row.units.per_logit);
+    const auto units_per_logit = static_cast<double>(row.units.units_per_logit);
     out.kl_pq[i] = static_cast<float>(result.kl_pq);
     out.kl_qp[i] = static_cast<float>(result.kl_qp);
     out.entropy_p[i] = static_cast<float>(result.entropy_p);
     out.entropy_q[i] = static_cast<float>(result.entropy_q);
     const auto logprob = [&](const SoftmaxState<double>& state, float target) {
       if (std::isnan(target)) return std::nanf("");
-      return static_cast<float>(
-          rlvr::finalize(state, static_cast<double>(target) * per_logit, row.units.nats).logprob);
+      return static_cast<float>(rlvr::finalize(state, static_cast<double>(target) * units_per_logit,
+                                               row.units.nats_per_unit)
+                                    .logprob);
     };
     out.logprob_p[i] = logprob(row.state.p, target_p[i]);
     out.logprob_q[i] = logprob(row.state.q, target_q[i]);

@@ -1,8 +1,8 @@
-// Statistics of logits on the CPU: whole rows at once, or rows whose columns arrive tile by tile.
+// Statistics of logits on the CPU: of whole rows, or of rows whose columns arrive in tiles.
 //
-// Numeric policy: float32 inside a block of kBlock logits, double above it; a row is cut into
-// splits of kSplit columns whatever the number of rows or threads, and splits are merged from left
-// to right. So a row's statistics are bitwise the same alone, in any batch and with any number of
+// Numeric policy: float32 inside a block of kBlock logits, double for merges. A row is cut into
+// splits of kSplit columns for any number of rows and threads, and splits are merged from left to
+// right. So the statistics of a row are bitwise the same alone, in any batch and with any number of
 // threads.
 #pragma once
 
@@ -12,6 +12,7 @@
 
 #include "common/matrix_view.hpp"
 #include "math/online_softmax.hpp"
+#include "math/result_arrays.hpp"
 #include "scoring/block_fold.hpp"
 
 namespace rlvr {
@@ -19,59 +20,48 @@ namespace rlvr {
 inline constexpr std::int64_t kSplit = 4 * kBlock;
 inline constexpr std::int64_t kIgnoredTarget = -100;
 
-// Instruction sets that this machine runs, fastest first: "avx512", "avx2", "baseline".
+// The instruction sets that this processor supports, fastest first: "avx512", "avx2", "baseline".
 std::vector<std::string> instruction_sets();
-// Throws InvalidInput for a name not in that list; the empty name is the fastest.
+// Throws InvalidInput for a name that is not in that list; the empty name selects the fastest set.
 const FoldTable& fold_table(const std::string& instruction_set);
 
-// Arrays of one value a row.
-struct TokenStatsOut {
-  float* logprob;
-  float* entropy;
-  float* logsumexp;
-  float* mass_above;
-  std::int32_t* rank;
-
-  void set(std::int64_t row, const TokenResult<double>& result) const;
-};
-
-// temperature: one a row, or one for all where temperature_count is 1. softcap: 0 for none.
-// Throws InvalidInput where a target is neither a column nor kIgnoredTarget, or a temperature is
-// not positive.
+// temperature: one for each row, or one for all rows where temperature_count is 1. softcap: 0 for
+// none. Throws InvalidInput where a target is neither a column nor kIgnoredTarget, or a temperature
+// is not positive.
 template <typename T>
 void logits_stats(const MatrixView<T>& logits, const std::int64_t* targets,
                   const float* temperature, std::int64_t temperature_count, float softcap,
-                  const TokenStatsOut& out, const FoldTable& folds);
+                  const TokenOutputs& out, const FoldTable& folds);
 
-// One temperature, as the folds use it.
-struct Units {
-  float per_logit;  // log2(e) / temperature
-  double nats;      // back to nats, free of the rounding of per_logit
+// The two factors that follow from a temperature.
+struct LogitUnits {
+  float units_per_logit;  // log2(e) / temperature
+  double nats_per_unit;   // from u to nats, without the rounding of units_per_logit
 };
-Units units_of(float temperature, std::int64_t row);
+LogitUnits logit_units(float temperature, std::int64_t row);
 
-// Rows whose logits are scale * (x + bias), x arriving in tiles of columns, in any number and order
-// of rows that the caller repeats.
+// Rows whose logits are scale * (x + bias), where x arrives in tiles of columns. Every tile holds
+// the same rows in the same order.
 class RowFolds {
  public:
-  // target_column: where each row's target stands. target: x there, known before the sweep;
-  // target_bias likewise (nullptr for none).
+  // target_column: the column of each row's target. target: x in that column, computed before the
+  // sweep; target_bias: the bias of that column (nullptr for none).
   RowFolds(std::int64_t rows, const std::int64_t* target_column, const float* target,
            const float* target_bias, const float* temperature, std::int64_t temperature_count,
            float scale, float softcap, const FoldTable& folds);
 
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
-  // tile holds the columns from first_column on; bias is of those columns, or nullptr.
+  // tile: the columns from first_column on; bias: the bias of these columns, or nullptr.
   void fold(const MatrixView<float>& tile, std::int64_t first_column, const float* bias);
-  // Rank and ties are exact only if `target` had the very bits of the tiles. Writes x of each
-  // target as the tiles carried it, and returns how many differ from what was given.
+  // Rank and ties are exact only where `target` had the bits of the tiles. Writes x of each target
+  // as in the tiles, and returns the number of values that differ from the given ones.
   std::int64_t seen_targets(float* target) const;
-  void finalize(const TokenStatsOut& out) const;
+  void finalize(const TokenOutputs& out) const;
 
  private:
   struct Row {
     SoftmaxState<double> state;
-    Units units;
+    LogitUnits units;
     std::int64_t target_column;
     float target;
     float seen;
@@ -84,16 +74,7 @@ class RowFolds {
   const FoldTable& folds_;
 };
 
-struct DivergenceOut {
-  float* kl_pq;
-  float* kl_qp;
-  float* entropy_p;
-  float* entropy_q;
-  float* logprob_p;  // nan without targets
-  float* logprob_q;
-};
-
-// The same for two models over one vocabulary.
+// As RowFolds, for two models over one vocabulary.
 class PairFolds {
  public:
   PairFolds(std::int64_t rows, const float* temperature, std::int64_t temperature_count,
@@ -101,13 +82,13 @@ class PairFolds {
 
   std::int64_t rows() const { return static_cast<std::int64_t>(rows_.size()); }
   void fold(const MatrixView<float>& tile_p, const MatrixView<float>& tile_q);
-  // target_p, target_q: logits of each row's target, nan where it has none.
-  void finalize(const float* target_p, const float* target_q, const DivergenceOut& out) const;
+  // target_p, target_q: the logits of each row's target, nan for a row without a target.
+  void finalize(const float* target_p, const float* target_q, const DivergenceOutputs& out) const;
 
  private:
   struct Row {
     DivergenceState<double> state;
-    Units units;
+    LogitUnits units;
   };
   std::vector<Row> rows_;
   const FoldTable& folds_;

@@ -54,7 +54,7 @@ class RowFolds:
     ) -> None: ...
     def seen_targets(self, target: typing.Any) -> int:
         """
-        Writes each target's value as the tiles carried it; how many differ from those given.
+        Writes each target's value as in the tiles; returns how many differ from `target`.
         """
 
 class PairFolds:
@@ -110,7 +110,7 @@ def fold_pieces(
     from_right: bool = False,
 ) -> tuple:
     """
-    The fold of csrc/math, piece by piece, for tests.
+    Folds pieces of a row and merges the states (csrc/math); for tests.
     """
 
 def group_answers(
@@ -124,23 +124,23 @@ def hash128(
 ) -> tuple[int, int]: ...
 def instruction_sets() -> list[str]:
     """
-    Those that run here, fastest first.
+    The instruction sets that this processor supports, fastest first.
     """
 
 def normalize_answers(answers: typing.Any) -> tuple: ...
 def num_threads() -> int:
     """
-    Threads of a parallel loop, the caller's included.
+    The number of threads of a parallel loop, the calling thread included.
     """
 
 def set_num_threads(threads: typing.SupportsInt | typing.SupportsIndex) -> None:
     """
-    Sets it for the process; 0 means the processors this process may run on.
+    Sets num_threads for the process; 0 restores the default, the available processors.
     """
 
 def sum_words(words: typing.Any) -> int:
     """
-    Sum of an int64 tensor modulo 2^64: reads memory as fast as it goes, for benchmarks.
+    The sum of an int64 tensor modulo 2^64, read at full bandwidth; for benchmarks.
     """
 
 def token_stats(

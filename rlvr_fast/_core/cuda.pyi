@@ -96,12 +96,12 @@ class HalfMatrix:
 
 def built() -> bool:
     """
-    Were the kernels compiled into this build?
+    Whether this build has the CUDA kernels.
     """
 
 def device_count() -> int:
     """
-    Number of GPUs; CudaError without a driver.
+    The number of GPUs; raises CudaError without a driver.
     """
 
 def device_name(device: typing.SupportsInt | typing.SupportsIndex) -> str: ...
@@ -172,7 +172,7 @@ def fused_pair_fold(
 ) -> None: ...
 def fused_supported(device: typing.SupportsInt | typing.SupportsIndex, kernel: str = "mma") -> bool:
     """
-    Can this GPU run this fused kernel: "mma", "wgmma" or "wgmma_pairs"?
+    Whether this GPU runs this fused kernel: "mma", "wgmma" or "wgmma_pairs".
     """
 
 def fused_target_logits(

@@ -1,7 +1,8 @@
-"""Compiles the CuTe-DSL peers for Hopper where there is no GPU, up to the launch.
+"""Compiles the CuTe-DSL peers for Hopper without a GPU, up to the launch.
 
-The peers ask PyTorch for the device's properties, and get those of a Hopper GPU here; what is
-compiled, and with which arguments, is their own. A process of its own: torch.cuda stays changed.
+The peers ask PyTorch for the properties of the device; the functions below return those of a Hopper
+GPU. The peers choose the kernels and arguments. The script runs in a separate process, because the
+changes of torch.cuda remain.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ compiled = []
 
 
 class NotLaunched(Exception):
-    """What a compiled kernel raises here in place of running."""
+    """Raised by a compiled kernel in place of a launch."""
 
 
 def recorded(kernel, *arguments, compile_kernel=cute.compile, **options):
@@ -52,7 +53,7 @@ inputs = make_inputs(Case("linear", 256, 1024, 4096), torch.device("cpu"), torch
 from liger_kernel.ops.cutedsl.ops import fused_scaled_cross_entropy_sm90 as liger  # noqa: E402
 from quack.epilogue.library import lse_target_epi  # noqa: E402
 
-# Both ask the driver, which is not there.
+# Both would ask the driver, which this machine may not have.
 liger.ensure_cuda_context = lambda: None
 sys.modules[liger.scaled_ce_forward_fragment.__module__]._max_active_clusters = lambda _: 66
 for entropy in (False, True):

@@ -1,6 +1,6 @@
-"""Imports bench/'s modules as its scripts do, and leaves no path behind.
+"""Imports the modules of bench/ as the scripts there do, and restores the import path.
 
-bench/coverage.py would otherwise be found by whoever looks for the package of that name.
+On the import path, bench/coverage.py would hide the package coverage.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The worker of bench/gpu_peers.py with two rivals more: one dies, one hangs and hears no alarm."""
+"""The worker of bench/gpu_peers.py with two more rivals: one dies, one hangs and blocks SIGALRM."""
 
 from __future__ import annotations
 

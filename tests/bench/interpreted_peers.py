@@ -1,7 +1,7 @@
-"""Runs Triton peers, and TRL's place in bench/gpu.py, in Triton's interpreter: a small shape each.
+"""Runs Triton peers and bench/gpu.py's call of TRL on small shapes in Triton's interpreter.
 
-Prints their errors as JSON. A process of its own, because TRITON_INTERPRET has to be set before
-Triton is imported.
+Prints the errors as JSON. The script runs in a separate process, because TRITON_INTERPRET must be
+set before the import of Triton.
 """
 
 from __future__ import annotations

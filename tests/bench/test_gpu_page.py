@@ -1,4 +1,4 @@
-"""How GPU results become sections of bench/README.md."""
+"""The sections of bench/README.md on GPU results."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_without_results_every_target_is_not_yet_measured(show):
     assert all(line.split("|")[3].strip() == "not yet measured" for line in lines[2:])
 
 
-def test_targets_say_what_was_measured_and_whether_it_is_met():
+def test_targets_show_the_measurement_and_whether_the_target_is_met():
     perfect = LARGE.operations / 800e12 * 1e3
     narrow = SMALL_WIDTH.operations / 800e12 * 1e3
     rows = [
@@ -46,7 +46,7 @@ def test_targets_say_what_was_measured_and_whether_it_is_met():
         row("quack", "log-prob", LARGE, perfect / 0.93),
         row("rlvr_fast fused", "everything", SMALL_WIDTH, narrow / 0.9, batch_invariant=False),
         row("verl Triton", "log-prob + entropy", SMALL_WIDTH, narrow / 0.85),
-        row("quack", "log-prob", SMALL_WIDTH, narrow / 0.99),  # gives less: no rival here
+        row("quack", "log-prob", SMALL_WIDTH, narrow / 0.99),  # gives less, so not compared
         row("Liger Triton", "log-prob", SMALL_WIDTH, narrow / 0.1, error_nats=3e-2,
             rounds_logits=True),
         row("rlvr_fast fused", "everything", FEW, FEW.bytes_read / 4e12 * 1e3 / 0.4,
@@ -70,7 +70,7 @@ def test_targets_say_what_was_measured_and_whether_it_is_met():
     ]  # fmt: skip
 
 
-def test_a_ragged_vocabulary_is_held_against_the_next_aligned_one():
+def test_a_ragged_vocabulary_is_compared_with_the_next_aligned_one():
     ragged, aligned = LARGE._replace(vocabulary=50257), LARGE._replace(vocabulary=50432)
     rows = [
         row("rlvr_fast fused", "everything", ragged, 4.0),
@@ -78,12 +78,12 @@ def test_a_ragged_vocabulary_is_held_against_the_next_aligned_one():
     ]
     line = cells(page.peers(rows), "V = 50 257 and 152 064, beside 50 432 and 155 648")
     assert line[2:] == ["99.7% of the rate at least, 1 pairs", "yes"]
-    rows[0] = row("rlvr_fast portable", "everything", ragged, 4.0)  # another kernel: no pair
+    rows[0] = row("rlvr_fast portable", "everything", ragged, 4.0)  # another kernel, so no pair
     line = cells(page.peers(rows), "V = 50 257 and 152 064, beside 50 432 and 155 648")
     assert line[2] == "not yet measured"
 
 
-def test_every_rival_stands_in_the_table_whoever_wins():
+def test_the_table_shows_every_rival():
     rows = [
         row("rlvr_fast fused", "everything", LARGE, 14.0),
         row("quack", "log-prob", LARGE, 13.0),
@@ -100,7 +100,7 @@ def test_every_rival_stands_in_the_table_whoever_wins():
             del left_out[key]
     lines = page.peers(rows)
     header = next(line for line in lines if line.startswith("| shape |"))
-    assert header.count("|") == 6  # a rival that ran nowhere has no column
+    assert header.count("|") == 6  # a rival without a measurement has no column
     line = cells(lines, "8192 x 3584 x 152064")
     assert [cell.split(" ")[0] for cell in line[1:]] == ["**14**", "**13**", "20", "12"]
     assert cells(lines, "16 x 3584 x 152064")[1] == "**0.5** (55% of copy), graph 0.3"
@@ -108,7 +108,7 @@ def test_every_rival_stands_in_the_table_whoever_wins():
     assert "RuntimeError: a \\| b | 2 shapes, 8192 x 3584 x 152064 the first" in listed
 
 
-def test_the_kernels_own_targets():
+def test_the_targets_of_the_kernels():
     def timed(what, milliseconds, share, limit="copy", **more):
         return {"what": what, "median_ms": milliseconds, "spread": 0.01, "limit": limit,
                 "limit_ms": milliseconds * share, "share_of_limit": share, **more}  # fmt: skip
@@ -128,7 +128,7 @@ def test_the_kernels_own_targets():
     lines = gpu_page.kernels(rows)
     assert cells(lines, "the same with exact top-p")[2:] == ["2x", "**no**"]
     assert cells(lines, "the same against eager PyTorch")[2:] == ["10x", "yes"]
-    trl = "the same against TRL's Triton log-prob and entropy, which gives less"
+    trl = "the same against TRL's Triton log-prob and entropy, which computes less"
     assert cells(lines, trl)[2:] == ["1.29x", "yes"]
     assert cells(lines, "`linear_divergence`, the same shape")[2:] == ["2.11x", "yes"]
     assert cells(lines, "error against float64 on the same bf16 inputs")[3] == "yes"

@@ -1,8 +1,8 @@
-"""The peers' own packages, called as bench/peers/rivals.py calls them.
+"""The packages of the peers, called as bench/peers/rivals.py calls them.
 
-They are no dependency of anything: each test is skipped where its wheel is not installed
-(requirements/gpu-peers.txt). What needs no GPU is run; of the rest, the names and the arguments are
-checked against the installed source.
+The packages are not dependencies: a test is skipped where the wheel is not installed
+(requirements/gpu-peers.txt). Calls that need no GPU are run; for other calls, names and arguments
+are compared with the installed source.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def run(name: str, gives: str, case: Case) -> dict[str, float]:
 
 
 def function(module: str, path: str) -> ast.FunctionDef:
-    """A function or method ("Class.method") of a module's source, without importing it."""
+    """Returns a function or method ("Class.method") of a module's source without an import."""
     top, *rest = module.split(".")
     spec = importlib.util.find_spec(top)
     assert spec is not None
@@ -66,8 +66,8 @@ def names_of(node: ast.FunctionDef) -> list[str]:
     return [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
 
 
-def test_path_files_in_pythonpath_count(tmp_path):
-    """As the CuTe DSL's wheel has them; Python itself reads such files in site-packages alone."""
+def test_pth_files_in_pythonpath_are_read(tmp_path):
+    """The wheel of the CuTe DSL has .pth files, which Python reads in site-packages only."""
     (tmp_path / "deep" / "only_there_for_this_test").mkdir(parents=True)
     (tmp_path / "a.pth").write_text("deep\n", "utf-8")
     code = (
@@ -84,7 +84,7 @@ def test_path_files_in_pythonpath_count(tmp_path):
 
 
 @needs("trl", "triton")
-def test_trl_s_chunked_head():
+def test_the_chunked_head_of_trl():
     assert run("TRL chunked", rivals.LOGPROB, CASE)["logprob"] < 1e-4
     found = run("TRL chunked", rivals.ENTROPY, CASE)
     assert found.keys() == {"logprob", "entropy"}
@@ -92,14 +92,14 @@ def test_trl_s_chunked_head():
 
 
 @needs("trl", "datasets", "xxhash")
-def test_trl_s_chunked_divergence():
+def test_the_chunked_divergence_of_trl():
     found = run("TRL chunked", rivals.ONE_WAY, PAIR)
     assert found.keys() == {"kl_pq", "entropy_q"}
     assert max(found.values()) < 1e-4
 
 
 @needs("trl")
-def test_trl_s_chunk_is_the_one_its_trainers_take():
+def test_the_chunk_size_is_that_of_trl_trainers():
     spec = importlib.util.find_spec("trl")
     assert spec is not None
     source = Path(next(iter(spec.submodule_search_locations)), "trainer", "utils.py")
@@ -107,7 +107,7 @@ def test_trl_s_chunk_is_the_one_its_trainers_take():
 
 
 @needs("trl", "liger_kernel", "triton")
-def test_triton_kernels_in_the_interpreter():
+def test_triton_kernels_in_the_triton_interpreter():
     process = subprocess.run(
         [sys.executable, Path(__file__).with_name("interpreted_peers.py"),
          "TRL Triton", "Liger Triton"],
@@ -126,7 +126,7 @@ def test_triton_kernels_in_the_interpreter():
 @pytest.mark.slow
 @needs("cut_cross_entropy", "triton")
 def test_cut_cross_entropy_through_its_compiled_form():
-    """Its kernel needs a GPU; the same function takes the same arguments without one."""
+    """The kernel needs a GPU; the compiled form takes the same arguments without a GPU."""
     inputs = make_inputs(CASE, torch.device("cpu"), torch.float32)
     with torch.no_grad():
         out = rivals._cut_cross_entropy("torch_compile")(inputs)()
@@ -134,14 +134,14 @@ def test_cut_cross_entropy_through_its_compiled_form():
 
 
 @needs("cut_cross_entropy")
-def test_cut_cross_entropy_s_default_is_its_kernel():
+def test_the_default_of_cut_cross_entropy_is_the_kernel():
     node = function("cut_cross_entropy.linear_cross_entropy", "linear_cross_entropy")
     assert names_of(node)[:3] == ["e", "c", "targets"]
     assert {"reduction", "impl"} <= set(names_of(node))
 
 
 @needs("verl", "triton")
-def test_verl_s_function_is_read_from_its_wheel_without_ray():
+def test_the_function_of_verl_loads_without_ray():
     process = subprocess.run(
         [sys.executable, "-c",
          "import sys; sys.path.insert(0, 'bench')\n"
@@ -161,7 +161,7 @@ def test_verl_s_function_is_read_from_its_wheel_without_ray():
 
 
 @needs("liger_kernel")
-def test_liger_s_hopper_function_takes_these_arguments():
+def test_the_hopper_function_of_liger_takes_these_arguments():
     module = "liger_kernel.ops.cutedsl.ops.fused_scaled_cross_entropy_sm90"
     node = function(module, "LigerFusedScaledCrossEntropySM90Function.forward")
     assert names_of(node) == [
@@ -174,7 +174,7 @@ def test_liger_s_hopper_function_takes_these_arguments():
 
 
 @needs("quack")
-def test_quack_is_called_as_its_own_loss_without_gradients_does():
+def test_quack_is_called_as_in_its_own_loss_without_gradients():
     node = function("quack.linear_cross_entropy", "_scaled_exp_lce_loss_only")
     call = next(
         child for child in ast.walk(node)
@@ -194,8 +194,8 @@ def test_quack_is_called_as_its_own_loss_without_gradients_does():
 
 @pytest.mark.slow
 @needs("quack", "cutlass", "liger_kernel")
-def test_the_cute_peers_import_where_there_is_no_gpu():
-    """As far as they go here: what they refuse is the device, not the call."""
+def test_the_cute_peers_import_without_a_gpu():
+    """Without a GPU the peers refuse the device, not the call."""
     inputs = make_inputs(CASE, torch.device("cpu"), torch.bfloat16)
     with pytest.raises(RuntimeError, match="Hopper"), torch.no_grad():
         rivals._liger_cute(True)(inputs)()

@@ -1,4 +1,4 @@
-"""Measuring one shape, on the CPU: what is checked, what is left out, and what is listed."""
+"""Measuring one shape on the CPU: checks, timings, and rivals that are not timed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import torch
 from peers import measure
 from peers.inputs import checked_rows, errors, make_inputs, reference
-from peers.measure import Bench, Device, Fatal, time_limit
+from peers.measure import Device, DeviceLost, ShapeBench, time_limit
 from peers.plan import Case
 from peers.rivals import LOGPROB, RIVALS, Rival
 
@@ -23,7 +23,7 @@ def quick(monkeypatch):
 
 
 def bench_of(*rivals, **options):
-    return Bench(Device("cpu"), rivals, **options)
+    return ShapeBench(Device("cpu"), rivals, **options)
 
 
 def rival(build, name="peer", **options):
@@ -36,7 +36,7 @@ def exact_logprob(inputs):
 
 
 @pytest.mark.parametrize("case", [CASE, PAIR], ids=["linear", "divergence"])
-def test_what_runs_here_is_checked_and_timed(case):
+def test_rivals_are_checked_and_timed(case):
     bench = bench_of(*(r for r in RIVALS if r.name in RUNS_HERE))
     rows = bench.run(case)
     assert {row["peer"] for row in rows} == set(RUNS_HERE)
@@ -55,7 +55,7 @@ def test_what_runs_here_is_checked_and_timed(case):
         assert row.get("batch_invariant") is (True if row["peer"].startswith("rlvr") else None)
 
 
-def test_the_reference_is_the_definition():
+def test_the_reference_matches_the_definition():
     inputs = make_inputs(CASE, torch.device("cpu"), torch.float32)
     exact = reference(inputs)
     rows = checked_rows(CASE.rows)
@@ -68,10 +68,12 @@ def test_the_reference_is_the_definition():
         assert exact["entropy"][i] == pytest.approx(float(-(p * p.log()).sum()))
         assert exact["rank"][i] == int(above.sum())
         assert exact["mass_above"][i] == pytest.approx(float(p[above].sum()))
-    assert (exact["rank"][::2] == 0).all()  # of every second row the likeliest token
+    assert (
+        exact["rank"][::2] == 0
+    ).all()  # in every second row the target is the most likely token
 
 
-def test_nan_is_the_largest_error():
+def test_nan_counts_as_an_infinite_error():
     inputs = make_inputs(CASE, torch.device("cpu"), torch.float32)
     out = exact_logprob(inputs)
     assert errors({"logprob": out}, reference(inputs))["logprob"] < 1e-6
@@ -89,7 +91,7 @@ def test_a_wrong_result_is_listed_and_not_timed():
     assert "median_ms" not in row
 
 
-def test_ours_is_held_to_what_it_promises():
+def test_the_error_limit_is_stricter_for_rlvr_fast():
     def slightly_off(inputs):
         return lambda: {"logprob": exact_logprob(inputs) + 1e-3}
 
@@ -99,7 +101,7 @@ def test_ours_is_held_to_what_it_promises():
     assert [row["status"] for row in rows] == ["wrong", "measured"]
 
 
-def test_a_batch_that_changes_bits_is_seen():
+def test_bits_that_depend_on_the_batch_are_reported():
     def by_batch(inputs):
         return lambda: {"logprob": exact_logprob(inputs) + 1e-6 * len(inputs.hidden)}
 
@@ -108,7 +110,7 @@ def test_a_batch_that_changes_bits_is_seen():
     assert row["batch_invariant"] is False
 
 
-def test_an_error_is_listed_and_the_others_go_on():
+def test_an_error_is_listed_and_other_rivals_are_timed():
     def broken(inputs):
         raise ValueError("no kernel for H = 32\nand more")
 
@@ -118,7 +120,7 @@ def test_an_error_is_listed_and_the_others_go_on():
         def work():
             calls.append(1)
             if len(calls) > 7:
-                raise RuntimeError("lost on the way")
+                raise RuntimeError("failed after some calls")
             return {"logprob": exact_logprob(inputs)}
 
         return work
@@ -127,17 +129,17 @@ def test_an_error_is_listed_and_the_others_go_on():
     rows = bench_of(rival(broken), rival(breaks_later), good).run(CASE)
     assert [row["status"] for row in rows] == ["error", "error", "measured"]
     assert rows[0]["note"] == "ValueError: no kernel for H = 32"
-    assert "lost on the way" in rows[1]["note"]
+    assert "failed after some calls" in rows[1]["note"]
 
 
-def test_a_rival_that_is_never_ready_is_given_up():
+def test_a_rival_that_exceeds_the_preparation_time_is_excluded():
     begun = []
 
     def slow(inputs):
         begun.append(1)
         try:
             time.sleep(30)
-        except Exception:  # as a library's fallback might
+        except Exception:  # as the fallback of a library does
             return lambda: {"logprob": exact_logprob(inputs)}
 
     bench = bench_of(rival(slow), prepare_seconds=0.2)
@@ -151,15 +153,15 @@ def test_a_rival_that_is_never_ready_is_given_up():
     assert time.monotonic() - start < 10
 
 
-def test_the_time_limit_ends_with_its_block():
+def test_no_alarm_rings_after_the_block():
     with time_limit(0.05):
         pass
     time.sleep(0.1)
 
 
-def test_what_is_missing_or_too_large_or_too_slow_is_left_out(monkeypatch):
+def test_missing_large_and_slow_rivals_are_not_run(monkeypatch):
     def never(inputs):
-        raise AssertionError("it was tried")
+        raise AssertionError("the rival was run")
 
     absent = Rival("peer", LOGPROB, "none", ("no_such_module",), "", never)
     large = rival(never, memory=lambda case: 1e12)
@@ -186,5 +188,5 @@ def test_a_lost_device_ends_the_process(monkeypatch, refuses):
 
     bench = bench_of(rival(broken, "peer"))
     monkeypatch.setattr(Device, refuses, gone)
-    with pytest.raises(Fatal, match=r"peer .*illegal memory"):
+    with pytest.raises(DeviceLost, match=r"peer .*illegal memory"):
         bench.run(CASE)

@@ -1,4 +1,4 @@
-"""Which shapes bench/gpu_peers.py measures, in what order, and what it expects of a call."""
+"""The plan of bench/gpu_peers.py: shapes, their order, and the forecast of a call."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_every_shape_is_planned_once():
 
 
 def test_the_shapes_of_the_targets_come_first():
-    """A short lease must hold a shape of every target, and both sizes of a ragged pair."""
+    """A short run must measure a shape of every target, and both sizes of a ragged pair."""
     first = plan()[:16]
     linear = [case for case in first if case.job == "linear"]
     assert any(case.rows >= 8192 and case.width >= 3584 for case in linear)
@@ -34,7 +34,7 @@ def test_the_shapes_of_the_targets_come_first():
         assert any((w, ragged) in shapes and (w, aligned) in shapes for w in WIDTHS)
 
 
-def test_a_case_is_read_as_it_is_written():
+def test_a_case_is_parsed():
     assert parse_case("8192x3584x152064") == Case("linear", 8192, 3584, 152064)
     assert parse_case("divergence:1x2x3") == Case("divergence", 1, 2, 3)
     for wrong in ("8192x3584", "other:1x2x3", "0x2x3", "axbxc"):
@@ -42,7 +42,7 @@ def test_a_case_is_read_as_it_is_written():
             parse_case(wrong)
 
 
-def test_the_operations_are_those_of_the_products():
+def test_operations_and_bytes_count_the_products():
     assert Case("linear", 2, 3, 5).operations == 2 * 2 * 3 * 5
     assert Case("divergence", 2, 3, 5).operations == 2 * 2 * 2 * 3 * 5
     assert Case("linear", 2, 3, 5).bytes_read == 2 * (5 * 3 + 2 * 3)
@@ -63,5 +63,5 @@ def test_a_call_is_forecast_from_the_most_similar_shape():
     assert forecast.call("x", few._replace(rows=2), limits) == pytest.approx(
         50 * limits.seconds(few._replace(rows=2))
     )
-    # a first preparation, with its imports, is no measure of the later ones
+    # the first preparation includes imports, so it does not predict later ones
     assert forecast.case(["x"], large, limits, 5) < 30

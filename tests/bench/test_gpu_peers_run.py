@@ -1,4 +1,4 @@
-"""bench/gpu_peers.py as it is run: budget, order, resume, and processes that die or hang."""
+"""Runs of bench/gpu_peers.py: budget, order, resume, and processes that die or hang."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_run_is_recorded_and_resumed(tmp_path, capfd):
     first = ["--out", str(tmp_path), *QUICK]
     assert gpu_peers.main([*first, "--cases", "3x16x40", "2x16x40"]) == 0
     rows = rows_of(tmp_path)
-    assert shapes_of(rows) == [(3, 0), (2, 0)]  # in the order that was asked for
+    assert shapes_of(rows) == [(3, 0), (2, 0)]  # in the requested order
     (session,) = [row for row in rows if "date" in row]
     assert session["cases"] == 2
     assert session["product_tflop_per_s"] > 0
@@ -41,7 +41,7 @@ def test_a_run_is_recorded_and_resumed(tmp_path, capfd):
     assert [row["session"] for row in rows if "date" in row] == [0, 1]
 
 
-def test_a_peer_that_has_come_is_measured(monkeypatch):
+def test_a_newly_installed_peer_is_measured(monkeypatch):
     case = Case("linear", 3, 16, 40)
     row = {"job": "linear", "rows": 3, "width": 16, "vocabulary": 40, "status": "absent",
            "peer": "torch.mm alone", "gives": "nothing"}  # fmt: skip
@@ -51,8 +51,8 @@ def test_a_peer_that_has_come_is_measured(monkeypatch):
 
 
 @pytest.mark.slow
-def test_a_budget_leaves_out_what_does_not_fit(tmp_path):
-    """A large shape does not fit, a small one after it does; both stand in the file as such."""
+def test_shapes_beyond_the_budget_are_left_out(tmp_path):
+    """A large shape exceeds the budget, a later small shape does not; the file lists both."""
     status = gpu_peers.main(
         ["--out", str(tmp_path), *QUICK, "--budget", "40",
          "--cases", "65536x5120x152064", "2x16x40"]
@@ -64,7 +64,7 @@ def test_a_budget_leaves_out_what_does_not_fit(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_rival_that_dies_or_hangs_costs_its_process_alone(tmp_path, monkeypatch, capfd):
+def test_a_rival_that_dies_or_hangs_ends_only_the_worker_process(tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(gpu_peers, "GRACE", 3.0)
     monkeypatch.setattr(gpu_peers, "WORKER", "dying_worker")
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
@@ -78,21 +78,21 @@ def test_a_rival_that_dies_or_hangs_costs_its_process_alone(tmp_path, monkeypatc
     assert "ended (-9)" in found[2, "dies"]["note"]
     assert "ended (-9)" in found[3, "dies"]["note"]
     assert "no answer" in found[2, "hangs"]["note"]
-    assert "linear 2 x 16 x 40" in found[3, "hangs"]["note"]  # not tried again
+    assert "linear 2 x 16 x 40" in found[3, "hangs"]["note"]  # not run again
     assert {found[n, "torch.mm alone"]["status"] for n in (2, 3)} == {"measured"}
     assert time.monotonic() - start < 150
 
 
-def test_without_a_gpu_it_says_so(capfd):
+def test_without_a_gpu_the_script_reports_the_missing_gpu(capfd):
     import torch
 
     if torch.cuda.is_available():
-        pytest.skip("there is a GPU")
+        pytest.skip("this machine has a GPU")
     assert gpu_peers.main([]) == 2
     assert "NVIDIA GPU" in capfd.readouterr().err
 
 
-def test_the_plan_can_be_read(capfd):
+def test_the_plan_is_listed(capfd):
     assert gpu_peers.main(["--list"]) == 0
     out = capfd.readouterr().out
     assert "rlvr_fast portable (everything): linear_token_stats" in out

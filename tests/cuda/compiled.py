@@ -1,4 +1,4 @@
-"""C++ of the tests, compiled once for each state of its sources."""
+"""Compiles the C++ of the tests, once for each state of the sources."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ FLAGS = [
     "-std=c++20", "-O2", "-march=native", "-fPIC", "-fvisibility=hidden", "-Wall", "-Wextra",
     "-Werror", "-Wno-psabi", "-Wno-unused-parameter",
 ]  # fmt: skip
-# What runs on the machine, launches included.
+# The kernels and launchers that run on the machine.
 KERNELS = sorted(CUDA.glob("*.cu"))
 FUSED_KERNELS = sorted(CUDA.glob("linear_fused*.cu"))
-# A kernel for the machine: plain C++, with the machine's headers for those of CUDA.
+# Flags of a kernel for the machine: plain C++, with the machine's headers in place of CUDA's.
 ON_MACHINE = ["-DRLVR_HOST_MACHINE", "-Wno-unknown-pragmas"]
 MACHINE_INCLUDES = [TESTS, TESTS / "machine/toolkit"]
 
 
 def machine_sources() -> list[Path]:
-    """What carries out a kernel."""
+    """Returns the sources of the machine."""
     return sorted((TESTS / "machine").glob("*.cpp"))
 
 
@@ -43,9 +43,17 @@ def linked(
     module: bool = False,
     include: Sequence[Path] = (),
 ) -> Path:
-    """The program, or the Python module, of these sources and kernels; skips without a compiler.
+    """Compiles and links a program or a Python module; skips the test without a compiler.
 
-    `include`: folders whose headers the kernels take before those of the repository.
+    Args:
+        name: Name of the result.
+        sources: Sources that are compiled with the flags of the tests.
+        kernels: Sources that are compiled for the machine.
+        module: Whether the result is a Python module.
+        include: Folders whose headers kernels include in place of those of the repository.
+
+    Returns:
+        The path of the program or module.
     """
     compiler = shutil.which("c++") or shutil.which("g++")
     if compiler is None:
@@ -85,7 +93,7 @@ def digest(paths: Sequence[Path]) -> str:
 def built(
     folder: Path, name: str, suffix: str, command: list[str], inputs: Sequence[Path], state: str
 ) -> Path:
-    """What `command` makes of `inputs`, unless it has been made already."""
+    """Returns the output of `command` for `inputs`; runs the command where no output is stored."""
     key = hashlib.sha256("\0".join([*command, state]).encode())
     for path in inputs:
         key.update(path.read_bytes())

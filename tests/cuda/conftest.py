@@ -1,4 +1,4 @@
-"""The CUDA path where there is no GPU: its kernels run on the machine of tests/cuda/machine."""
+"""Fixtures for the CUDA path; without a GPU, kernels run on the machine of tests/cuda/machine."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from compiled import KERNELS, ROOT, TESTS, linked, machine_sources
 
 @pytest.fixture(scope="session")
 def emulation() -> ModuleType:
-    """What stands for rlvr_fast._core, with its kernels on the machine (machine_module.cpp)."""
+    """A replacement of rlvr_fast._core whose kernels run on the machine (machine_module.cpp)."""
     sources = [TESTS / "machine_module.cpp", ROOT / "csrc/python/bind_cuda.cpp", *machine_sources()]
     path = linked("rlvr_fast_machine", sources, kernels=KERNELS, module=True)
     spec = importlib.util.spec_from_file_location("rlvr_fast_machine", path)
@@ -24,7 +24,7 @@ def emulation() -> ModuleType:
 
 
 class Kernels:
-    """`rlvr_fast.scoring.cuda` for tensors of the CPU: moved to where it runs, and back."""
+    """`rlvr_fast.scoring.cuda` for CPU tensors: moves arguments to `device` and results back."""
 
     def __init__(self, module: ModuleType, device: str) -> None:
         self.module = module
@@ -51,14 +51,14 @@ class Kernels:
             return value
         if value._base is None:
             return value.to(self.device)
-        # A view keeps its strides, which are often what is tested.
+        # Keep the strides of a view, because tests check views of various strides.
         base = value._base.to(self.device)
         return base.as_strided(value.shape, value.stride(), value.storage_offset())
 
 
 @pytest.fixture(params=["emulated", pytest.param("gpu", marks=pytest.mark.gpu)])
 def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The CUDA path: on a GPU where one is, and on the CPU on the machine."""
+    """The CUDA path, once on the machine and once on a GPU (marked `gpu`)."""
     import torch
 
     from rlvr_fast.scoring import cuda
@@ -73,7 +73,7 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture
 def emulated(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The CUDA path on the machine, whatever is here."""
+    """The CUDA path on the machine."""
     return emulate(emulation, monkeypatch)
 
 
@@ -87,8 +87,8 @@ def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     monkeypatch.setattr(_core, "cuda", emulation.cuda)
     monkeypatch.setattr(cuda_kernels, "_index_and_stream", lambda device: (0, 0))
 
-    # 16-bit products in float32 exist on CUDA alone; the products of their float32 copies are the
-    # same numbers, summed in another order.
+    # Only CUDA multiplies 16-bit matrices into float32. The product of float32 copies sums the same
+    # numbers in another order.
     def multiply(self: Any, block: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
         return torch.mm(block.float(), columns.float().t(), out=self._tile)
 

@@ -1,4 +1,4 @@
-"""The build with CUDA on a machine without a GPU, and the stand-in without CUDA."""
+"""The build with CUDA on a machine without a GPU, and the build without CUDA."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rlvr_fast.errors import CudaError
 
 ROOT = Path(__file__).resolve().parents[2]
 
-without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+without_gpu = pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 
 
 @without_gpu
-def test_the_first_cuda_call_says_what_is_missing():
+def test_the_first_cuda_call_without_gpu_raises_cuda_error():
     with pytest.raises(CudaError, match=r"not in this build|driver|no CUDA device"):
         _core.cuda.device_count()
 
 
 @pytest.mark.skipif(_core.cuda.built(), reason="this build has the CUDA kernels")
-def test_a_build_without_cuda_says_how_to_get_it():
+def test_a_build_without_cuda_names_the_build_option():
     from rlvr_fast.scoring import cuda
 
     x, targets = torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64)
@@ -45,8 +45,8 @@ def test_a_build_without_cuda_says_how_to_get_it():
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_every_kernel_compiles_clean_and_the_module_needs_no_cuda_library(tmp_path, capsys):
-    """nvcc, no GPU, no torch: warnings are errors, nothing spills, and the module imports."""
+def test_kernels_compile_without_warnings_or_spills_and_need_no_cuda_library(tmp_path, capsys):
+    """Needs nvcc, but no GPU and no torch."""
     if shutil.which("nvcc") is None:
         pytest.skip("nvcc is not installed")
     configure = [
@@ -104,7 +104,7 @@ def test_every_kernel_compiles_clean_and_the_module_needs_no_cuda_library(tmp_pa
 
 
 def resources(log):
-    """(architecture, registers, spilled bytes, kernel) of each kernel in nvcc's -Xptxas -v."""
+    """Yields (architecture, registers, spilled bytes, kernel) from the output of -Xptxas -v."""
     entry = re.compile(
         r"Compiling entry function '(?P<kernel>\w+)' for '(?P<arch>\w+)'"
         r"(?:(?!Compiling entry).)*?(?P<stores>\d+) bytes spill stores, (?P<loads>\d+) bytes spill"

@@ -41,7 +41,7 @@ def linear_inputs(rows, columns, width, dtype=torch.bfloat16, seed=0):
     ("rows", "columns", "width"),
     [(1, 1, 8), (3, 111, 64), (130, 4097, 72), (300, 50257, 1024), (257, 151936, 896)],
 )
-def test_fused_statistics_match_their_definition(rows, columns, width, dtype):
+def test_fused_statistics_match_the_definition(rows, columns, width, dtype):
     hidden, weight, targets = linear_inputs(rows, columns, width, dtype)
     temperatures = torch.linspace(0.5, 2.0, rows, device="cuda")
     stats = rlvr_fast.linear_token_stats(hidden, weight, targets, temperature=temperatures)
@@ -85,18 +85,18 @@ def test_fused_rows_have_the_same_bits_in_any_batch():
         assert torch.equal(a, b)
 
 
-def test_the_target_s_logit_has_the_bits_of_the_sweep():
-    """The largest logit as target: nothing is above it, to the last bit."""
+def test_target_logits_have_the_bits_of_the_sweep():
+    """The target is the largest logit, so no other logit may rank above it."""
     hidden, weight, _ = linear_inputs(700, 50257, 1024)
     targets = (hidden.float() @ weight.float().t()).argmax(-1)
     weight[50256] = weight[int(targets[0])]  # a tie for one row
     stats = rlvr_fast.linear_token_stats(hidden, weight, targets)
-    assert (stats.rank == 0).float().mean() > 0.99  # float32 may order near-ties otherwise
+    assert (stats.rank == 0).float().mean() > 0.99  # float32 may order close logits differently
     assert stats.rank[0].item() == 0
     assert stats.mass_above[0].item() == 0.0
 
 
-def test_pairs_of_blocks_give_the_bits_of_one(monkeypatch):
+def test_pairs_of_blocks_have_the_bits_of_single_blocks(monkeypatch):
     if not _core.cuda.fused_supported(0, "wgmma"):
         pytest.skip("wgmma is for compute capability 9.0")
     hidden, weight, targets = linear_inputs(700, 50257, 1024)
@@ -126,7 +126,7 @@ def test_fused_divergence_agrees_with_the_portable_path(monkeypatch, fused):
         assert torch.allclose(a, b, atol=2e-4, rtol=1e-5)
 
 
-def test_fused_calls_are_captured_in_a_graph():
+def test_a_cuda_graph_captures_fused_calls():
     hidden, weight, targets = linear_inputs(64, 20000, 256)
     expected = rlvr_fast.linear_token_stats(hidden, weight, targets)
     graph = torch.cuda.CUDAGraph()

@@ -1,5 +1,6 @@
-"""The fused divergence of two models for Hopper, its whole source run on the machine of these
-tests; on a GPU, test_cuda_fused.py.
+"""The source of the fused divergence for Hopper, run on the machine of these tests.
+
+test_cuda_fused.py tests the same kernel on a GPU.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def logits(hidden, weight):
     ("rows", "columns", "width_p", "width_q"),
     [(1, 1, 8, 8), (70, 129, 64, 72), (5, 4300, 24, 136), (300, 200, 40, 16)],
 )
-def test_it_matches_its_definition(emulated, rows, columns, width_p, width_q, dtype):
+def test_the_divergence_matches_the_definition(emulated, rows, columns, width_p, width_q, dtype):
     p = inputs(rows, columns, width_p, dtype, seed=1)
     q = inputs(rows, columns, width_q, dtype, seed=2, scale=1.0)  # hidden sizes may differ
     temperatures = torch.linspace(0.7, 1.5, rows)
@@ -59,14 +60,14 @@ def test_it_matches_its_definition(emulated, rows, columns, width_p, width_q, dt
     assert without.logprob_p.isnan().all()
 
 
-def test_a_model_does_not_diverge_from_itself(emulated):
+def test_the_divergence_of_a_model_from_itself_is_zero(emulated):
     hidden, weight = inputs(40, 700, 48)
     out = emulated.linear_divergence(hidden, weight, hidden, weight, None, 1.0)
     assert out.kl_pq.abs().max() < 1e-6
     assert torch.equal(out.entropy_p, out.entropy_q)
 
 
-def test_both_directions_are_told_apart(emulated):
+def test_exchanging_the_models_exchanges_the_directions(emulated):
     p, q = inputs(40, 700, 48, seed=3), inputs(40, 700, 48, seed=4, scale=2.0)
     there = emulated.linear_divergence(*p, *q, None, 0.8)
     back = emulated.linear_divergence(*q, *p, None, 0.8)
@@ -74,7 +75,7 @@ def test_both_directions_are_told_apart(emulated):
         assert torch.allclose(getattr(there, a), getattr(back, b), rtol=1e-6, atol=1e-6)
 
 
-def test_rows_have_the_same_bits_in_any_batch_and_schedule(emulated, emulation):
+def test_bits_do_not_depend_on_batch_or_schedule(emulated, emulation):
     p, q = inputs(280, 4300, 72, seed=5), inputs(280, 4300, 40, seed=6)
     whole = emulated.linear_divergence(*p, *q, None, 1.0)
     for seed, processors in ((1, 2), (2, 132)):
@@ -85,13 +86,13 @@ def test_rows_have_the_same_bits_in_any_batch_and_schedule(emulated, emulation):
                 assert torch.equal(a, b[here])
 
 
-def test_logits_that_overflow_or_tower(emulated):
+def test_overflow_and_very_large_logits(emulated):
     hidden, weight = inputs(4, 600, 16)
     other = weight.clone()
     hidden[0] *= 1e4
     hidden[1] = 0.0  # uniform under both
     hidden[2] = 3e38
-    weight[5] = 3e38  # infinite beside the row above
+    weight[5] = 3e38  # infinite for the row above
     out = emulated.linear_divergence(hidden, weight, hidden, other, None, 1.0)
     assert out.kl_pq[1].item() == pytest.approx(0.0, abs=1e-6)
     assert out.entropy_p[1].item() == pytest.approx(math.log(600), abs=1e-6)
@@ -99,8 +100,8 @@ def test_logits_that_overflow_or_tower(emulated):
     assert out.kl_qp[2].isnan()
 
 
-def test_the_portable_path_takes_what_the_kernel_cannot(emulated, monkeypatch):
-    """Other types on both sides, or a GPU that has no wgmma."""
+def test_the_portable_path_runs_where_the_kernel_cannot(emulated, monkeypatch):
+    """The two models have different types, or the GPU has no wgmma."""
     p, q = inputs(9, 300, 16), inputs(9, 300, 16, torch.float16, seed=7)
     assert not cuda_fused.fused_divergence_fits(*p, *q)
     q = q[0].bfloat16(), q[1].bfloat16()

@@ -1,4 +1,4 @@
-"""What only a GPU can show: sizes, streams, graphs, bits across batches. `pytest -m gpu`."""
+"""Tests that need a GPU: sizes, streams, graphs, equal bits across batches. `pytest -m gpu`."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_more_than_two_to_the_31_logits():
     assert stats.rank[: rows - 8].abs().max().item() == 0
 
 
-def test_nothing_waits_for_the_gpu():
+def test_no_call_synchronises_with_the_gpu():
     x, targets = logits_and_targets(64, 50257)
     hidden, weight, wanted = linear_inputs(64, 9000, 128)
     rlvr_fast.token_stats(x, targets)
@@ -96,7 +96,7 @@ def test_nothing_waits_for_the_gpu():
         torch.cuda.set_sync_debug_mode("default")
 
 
-def test_calls_are_captured_in_a_graph():
+def test_a_cuda_graph_captures_calls():
     x, targets = logits_and_targets(32, 50257)
     hidden, weight, wanted = linear_inputs(32, 9000, 128)
 
@@ -123,7 +123,7 @@ def test_calls_are_captured_in_a_graph():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
-def test_linear_statistics_and_the_target_s_own_bits(dtype):
+def test_linear_statistics_and_the_bits_of_target_logits(dtype):
     hidden, weight, targets = linear_inputs(300, 50257, 512, dtype)
     stats = rlvr_fast.linear_token_stats(hidden, weight, targets, temperature=0.8)
     few = slice(0, 16)
@@ -159,7 +159,7 @@ def test_linear_rows_have_the_same_bits_in_any_batch():
     assert_same(part, [value[here] for value in pair])
 
 
-def test_divergence_of_two_widths():
+def test_divergence_of_models_with_different_hidden_sizes():
     hidden_p, weight_p, targets = linear_inputs(40, 50257, 256)
     hidden_q, weight_q, _ = linear_inputs(40, 50257, 384, seed=1)
     out = rlvr_fast.linear_divergence(hidden_p, weight_p, hidden_q, weight_q, targets=targets)
@@ -168,7 +168,7 @@ def test_divergence_of_two_widths():
         assert (got.double() - want).abs().max() < 2e-4
 
 
-def test_memory_besides_the_outputs_is_bounded():
+def test_workspace_is_bounded():
     x, targets = logits_and_targets(20000, 50257)
     hidden, weight, wanted = linear_inputs(20000, 50257, 4096)
     for work in (
@@ -185,9 +185,9 @@ def test_memory_besides_the_outputs_is_bounded():
         assert torch.cuda.max_memory_allocated() - before < 256 << 20
 
 
-def test_a_tensor_of_another_device_is_scored_there():
+def test_a_tensor_is_scored_on_its_own_device():
     if torch.cuda.device_count() < 2:
-        pytest.skip("one GPU here")
+        pytest.skip("needs two GPUs")
     x, targets = logits_and_targets(8, 5000)
     here = rlvr_fast.token_stats(x, targets)
     there = rlvr_fast.token_stats(x.to("cuda:1"), targets.to("cuda:1"))

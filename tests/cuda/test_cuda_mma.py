@@ -1,5 +1,6 @@
-"""The fused kernel of every GPU from sm_80 on, its whole source run on the machine of these tests;
-on a GPU, test_cuda_fused.py.
+"""The source of the fused kernel for GPUs from sm_80 on, run on the machine of these tests.
+
+test_cuda_fused.py tests the same kernel on a GPU.
 """
 
 from __future__ import annotations
@@ -42,14 +43,14 @@ def assert_same(got, want):
 @pytest.mark.parametrize(
     ("rows", "columns", "width"),
     [
-        (1, 1, 8),  # less than one of everything
+        (1, 1, 8),  # less than one tile and one stage
         (128, 256, 32),  # exactly one tile and one stage
-        (129, 257, 40),  # one more
+        (129, 257, 40),  # one row and one column more than a tile
         (2, 4352, 136),  # a second segment, more stages than the ring has
         (300, 300, 24),
     ],
 )
-def test_shapes_that_fill_no_tile(emulated, rows, columns, width, dtype):
+def test_shapes_at_the_edges_of_tiles(emulated, rows, columns, width, dtype):
     hidden, weight, targets = inputs(rows, columns, width, dtype)
     temperatures = torch.linspace(0.5, 2.0, rows)
     stats = stats_of(emulated, hidden, weight, targets, temperature=temperatures)
@@ -62,7 +63,7 @@ def test_shapes_that_fill_no_tile(emulated, rows, columns, width, dtype):
     assert (stats.rank.long() - rank).abs().max() <= 1
 
 
-def test_a_row_has_the_same_bits_in_any_batch_on_any_number_of_processors(emulated, emulation):
+def test_bits_do_not_depend_on_batch_or_number_of_processors(emulated, emulation):
     hidden, weight, targets = inputs(280, 4500, 72)
     whole = stats_of(emulated, hidden, weight, targets)
     for seed, processors in ((1, 1), (2, 2), (3, 132)):
@@ -72,8 +73,8 @@ def test_a_row_has_the_same_bits_in_any_batch_on_any_number_of_processors(emulat
             assert_same(part, [value[here] for value in whole])
 
 
-def test_the_target_s_logit_has_the_bits_of_the_sweep(emulated):
-    """Equal rows of the weight are equal logits: in another warp's columns, in another segment."""
+def test_target_logits_have_the_bits_of_the_sweep(emulated):
+    """Equal rows of the weight give equal logits in the columns of every warp and segment."""
     hidden, weight, _ = inputs(140, 4400, 56, seed=3)
     twins = [3, 140, 1000, 4399]
     weight[twins] = weight[3].clone()
@@ -87,7 +88,7 @@ def test_the_target_s_logit_has_the_bits_of_the_sweep(emulated):
     assert near.float().mean() < 0.05
 
 
-def test_other_strides_and_no_rows(emulated):
+def test_row_strides_and_an_empty_batch(emulated):
     hidden, weight, targets = inputs(20, 500, 48)
     want = stats_of(emulated, hidden, weight, targets)
     wide = torch.full((500, 64), math.nan, dtype=weight.dtype)  # never read
@@ -99,8 +100,8 @@ def test_other_strides_and_no_rows(emulated):
     assert stats_of(emulated, hidden[:0], weight, targets[:0]).logprob.shape == (0,)
 
 
-def test_both_kernels_rank_alike(emulated, monkeypatch):
-    """The machine adds products in one order, whoever multiplies: only the folds differ."""
+def test_both_kernels_give_the_same_ranks(emulated, monkeypatch):
+    """The machine sums products in one order for all kernels, so that only the folds differ."""
     hidden, weight, targets = inputs(150, 5000, 64, torch.float16, seed=5)
     bias = torch.linspace(-1, 1, 5000)
     warps = stats_of(emulated, hidden, weight, targets, bias)
@@ -111,7 +112,7 @@ def test_both_kernels_rank_alike(emulated, monkeypatch):
         assert torch.allclose(a.double(), b.double(), atol=1e-5)
 
 
-def test_pairs_of_blocks_give_the_bits_of_one(emulated, monkeypatch):
+def test_pairs_of_blocks_have_the_bits_of_single_blocks(emulated, monkeypatch):
     hidden, weight, targets = inputs(200, 1300, 72, seed=6)
     given = []
     for name in ("wgmma", "wgmma_pairs"):
@@ -120,7 +121,7 @@ def test_pairs_of_blocks_give_the_bits_of_one(emulated, monkeypatch):
     assert_same(*given)
 
 
-def test_the_gpu_and_the_rows_choose_the_kernel(emulated, monkeypatch):
+def test_the_kernel_depends_on_the_gpu_and_the_number_of_rows(emulated, monkeypatch):
     monkeypatch.undo()
     names = set(cuda_fused.KERNELS)
 
@@ -138,7 +139,7 @@ def test_the_gpu_and_the_rows_choose_the_kernel(emulated, monkeypatch):
     assert chosen(5000, set()) is None
 
 
-def test_shared_memory_is_read_without_bank_conflicts(emulated, emulation):
+def test_ldmatrix_has_no_bank_conflicts(emulated, emulation):
     before = emulation.bank_conflicts()
     hidden, weight, targets = inputs(130, 600, 80)
     stats_of(emulated, hidden, weight, targets)

@@ -1,6 +1,4 @@
-"""The CUDA path whole: on a GPU where there is one, and everywhere with its kernels emulated on the
-host from the device's own source.
-"""
+"""The whole CUDA path, on a GPU and on the machine, which runs the kernels' source on the host."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ from rlvr_fast.scoring import cuda_fused
 from rlvr_fast.scoring.nucleus import linear_kept_mass, nucleus_stats
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
-# Absolute, float32 arithmetic on inputs up to |50|; the inputs themselves are exact.
+# Absolute errors of float32 arithmetic on exact inputs up to |50|.
 LOGPROB, ENTROPY, MASS = 2e-5, 2e-5, 2e-6
 
 
@@ -40,7 +38,7 @@ def assert_stats(stats, expected):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("columns", [1, 2, 111, 8192, 16384, 50257])
-def test_token_stats_match_their_definition(kernels, dtype, columns):
+def test_token_stats_match_the_definition(kernels, dtype, columns):
     x, targets = random_logits(5, columns, dtype), random_targets(5, columns)
     stats = kernels.token_stats(x, targets, 0.6, None)
     assert_stats(stats, oracle.token_stats(x, targets, temperature=0.6))
@@ -65,7 +63,7 @@ def test_any_row_stride_and_alignment_gives_the_same_bits(kernels, dtype):
         view.copy_(x)
         for got, want in zip(kernels.token_stats(view, targets, 1.0, None), expected, strict=True):
             assert torch.equal(got, want)
-    batch = torch.stack([x, x])[:, :-1]  # leading dimensions of two strides
+    batch = torch.stack([x, x])[:, :-1]  # leading dimensions with two strides
     got = kernels.token_stats(batch, targets[:2].expand(2, 2), 1.0, None)
     assert torch.equal(got.logprob[1], expected.logprob[:2])
     columns_apart = x.t().contiguous().t()
@@ -84,7 +82,7 @@ def test_masked_logits_and_extremes(kernels):
     x[4] = -math.inf
     x[4, 77] = 0.0  # one-hot
     targets[4] = 77
-    x[5] = x[5].abs() * 1e6  # one token far ahead
+    x[5] = x[5].abs() * 1e6  # one very large logit
     x[6, 5] = -1e30
     stats = kernels.token_stats(x, targets, 1.0, None)
     logprob, entropy, _, rank, mass = oracle.token_stats(x, targets)
@@ -99,7 +97,7 @@ def test_masked_logits_and_extremes(kernels):
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 @pytest.mark.parametrize("column", [0, 7, 9998])
-def test_a_row_that_is_not_a_distribution_is_undefined(kernels, value, column):
+def test_a_row_with_nan_or_positive_infinity_is_undefined(kernels, value, column):
     x, targets = random_logits(3, 9999), random_targets(3, 9999)
     x[1, column] = value
     stats = kernels.token_stats(x, targets, 1.0, None)
@@ -114,7 +112,7 @@ def test_rows_without_a_distribution_or_a_target(kernels):
     x = random_logits(5, 300)
     x[1] = -math.inf
     x[2, 9] = math.inf
-    targets = torch.tensor([-100, 3, 3, 300, 3])  # 300 is no column: on a GPU it cannot be reported
+    targets = torch.tensor([-100, 3, 3, 300, 3])  # 300 is not a column; a GPU call cannot report it
     temperatures = torch.tensor([1.0, 1.0, 1.0, 1.0, 0.0])
     stats = kernels.token_stats(x, targets, temperatures, None)
     assert stats.logprob.isnan().all()
@@ -123,7 +121,7 @@ def test_rows_without_a_distribution_or_a_target(kernels):
     assert empty.logprob.shape == (0,)
 
 
-def test_ties_do_not_count_as_above(kernels):
+def test_equal_logits_do_not_count_as_above(kernels):
     x = torch.tensor([[2.0, 1.0, 2.0, 1.0, 0.5]])
     stats = kernels.token_stats(x.expand(5, 5), torch.arange(5), 1.0, None)
     assert stats.rank.tolist() == [0, 2, 0, 2, 4]
@@ -133,13 +131,13 @@ def test_ties_do_not_count_as_above(kernels):
 @pytest.mark.parametrize("top_p", [0.05, 0.5, 0.95, 0.999, 1.0])
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("scale", [0.1, 1.0, 4.0])
-def test_nucleus_is_the_sorted_one(kernels, top_p, dtype, scale):
+def test_nucleus_matches_the_sorted_reference(kernels, top_p, dtype, scale):
     columns = 5003
     x = random_logits(40, columns, dtype, scale, seed=3)
     targets = x.float().argsort(-1, descending=True)[torch.arange(40), torch.arange(40) * 50]
     _, logprob, kept = kernels.nucleus_stats(x, targets, 0.8, None, top_p)
     expected = nucleus_stats(x, targets, top_p=top_p, temperature=0.8)
-    # Where the mass comes to top_p itself, to rounding, one token more or less is as right.
+    # Where the kept probability equals top_p up to rounding, one token more or less is correct too.
     settled = (kept - expected.kept_mass).abs() <= 2e-6
     at_edge = torch.minimum(kept, expected.kept_mass) - top_p
     assert (settled | (at_edge.abs() < 1e-6)).all()
@@ -197,7 +195,7 @@ def linear_inputs(rows, columns, width, dtype, seed=5):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("columns", [1, 111, 4096, 4097, 9000])
-def test_linear_statistics_match_their_definition(kernels, dtype, columns):
+def test_linear_statistics_match_the_definition(kernels, dtype, columns):
     hidden, weight = linear_inputs(7, columns, 24, dtype)
     bias = torch.randn(columns)
     targets = random_targets(7, columns)
@@ -214,7 +212,7 @@ def test_linear_statistics_match_their_definition(kernels, dtype, columns):
     assert torch.equal(stats.rank.long(), rank)
 
 
-def test_linear_rows_have_the_same_bits_alone_and_in_any_batch(kernels, monkeypatch):
+def test_linear_bits_do_not_depend_on_the_batch(kernels, monkeypatch):
     monkeypatch.setattr(kernels.module, "ROWS", 16)
     hidden, weight = linear_inputs(50, 9000, 32, torch.float32)
     targets = random_targets(50, 9000)
@@ -226,9 +224,9 @@ def test_linear_rows_have_the_same_bits_alone_and_in_any_batch(kernels, monkeypa
             assert torch.equal(got, want[one])
 
 
-def test_linear_ties_with_the_target_are_exact(kernels):
+def test_logits_equal_to_the_target_do_not_rank_above_it(kernels):
     hidden, weight = linear_inputs(9, 9000, 32, torch.float32)
-    weight[8500] = weight[3]  # equal logits in the first and in the overlapping last tile
+    weight[8500] = weight[3]  # equal logits in the first tile and in the overlapping last tile
     first, last = (
         kernels.linear_token_stats(hidden, weight, torch.full((9,), target), None, 1.0, None, 1.0)
         for target in (3, 8500)
@@ -239,7 +237,7 @@ def test_linear_ties_with_the_target_are_exact(kernels):
     assert torch.equal(first.rank.long(), (below > below[:, 3:4] + 1e-9).sum(-1))
 
 
-def test_linear_padding_of_the_vocabulary_is_left_out_by_slicing(kernels):
+def test_slicing_the_weight_removes_vocabulary_padding(kernels):
     hidden, weight = linear_inputs(3, 5000, 16, torch.float32)
     padded = torch.cat([weight, torch.zeros(120, 16)])
     targets = random_targets(3, 5000)
@@ -262,7 +260,7 @@ def test_linear_ignored_targets_and_no_rows(kernels):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("epilogue", ["plain", "all"])
-def test_mass_that_top_p_keeps_from_hidden_states(kernels, dtype, epilogue):
+def test_probability_kept_by_top_p_from_hidden_states(kernels, dtype, epilogue):
     hidden, weight = linear_inputs(12, 4700, 24, dtype)
     bias = torch.linspace(-2, 2, 4700) if epilogue == "all" else None
     softcap, scale = (6.0, 0.7) if epilogue == "all" else (None, 1.0)
@@ -270,7 +268,7 @@ def test_mass_that_top_p_keeps_from_hidden_states(kernels, dtype, epilogue):
     want = linear_kept_mass(
         hidden, weight, bias=bias, temperature=0.8, softcap=softcap, scale=scale, top_p=0.9
     )
-    assert torch.allclose(kept, want, atol=2e-4)  # a token at the edge is in one and not the other
+    assert torch.allclose(kept, want, atol=2e-4)  # only one of the two keeps a token at the edge
     assert (kept - want).abs().median() < 1e-6
     assert (kept >= 0.9 - 1e-6).all()
     alone = kernels.linear_kept_mass(hidden[7:8], weight, bias, 0.8, softcap, scale, 0.9, 5)
@@ -286,16 +284,16 @@ def fused(request, monkeypatch):
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("columns", [1, 111, 4096, 4700])
 @pytest.mark.parametrize("epilogue", ["plain", "bias", "scale and softcap", "all"])
-def test_fused_statistics_match_their_definition(emulated, fused, dtype, columns, epilogue):
-    """The whole kernels, on the machine of these tests; on a GPU, test_cuda_fused.py."""
+def test_fused_statistics_match_the_definition(emulated, fused, dtype, columns, epilogue):
+    """The whole kernels on the machine; test_cuda_fused.py tests them on a GPU."""
     rows = 70 if epilogue == "plain" else 9
     hidden, weight = linear_inputs(rows, columns, 24, dtype)
     targets = random_targets(rows, columns)
-    targets[3], targets[5] = -100, columns  # no columns: never looked up in the bias either
+    targets[3], targets[5] = -100, columns  # not columns: the kernels must not read their bias
     temperatures = torch.linspace(0.5, 2.0, rows)
     bias = torch.linspace(-2, 2, columns) if epilogue in ("bias", "all") else None
     if bias is not None and columns > 100:
-        bias[50] = -math.inf  # a mask, which a softcap leaves alone
+        bias[50] = -math.inf  # a mask, which the softcap must not change
         targets[targets == 50] = 51
     softcap, scale = (3.0, 0.7) if epilogue in ("scale and softcap", "all") else (None, 1.0)
     stats = emulated.linear_token_stats(hidden, weight, targets, bias, temperatures, softcap, scale)
@@ -314,7 +312,7 @@ def test_fused_statistics_match_their_definition(emulated, fused, dtype, columns
 
 
 def test_fused_folds_masked_and_extreme_logits(emulated, fused):
-    """Products of 1e4 and more, and one overflow to infinity."""
+    """Products of 1e4 and more, and one that overflows to infinity."""
     hidden, weight = linear_inputs(4, 600, 8, torch.bfloat16)
     hidden[0] *= 1e4
     hidden[1] = 0.0  # uniform
@@ -330,7 +328,7 @@ def test_fused_folds_masked_and_extreme_logits(emulated, fused):
 
 
 @pytest.mark.parametrize("columns", [1, 111, 4096, 9000])
-def test_divergence_matches_its_definition(kernels, columns):
+def test_divergence_matches_the_definition(kernels, columns):
     hidden_p, weight_p = linear_inputs(6, columns, 24, torch.float32, seed=11)
     hidden_q, weight_q = linear_inputs(6, columns, 40, torch.float32, seed=12)
     targets = random_targets(6, columns)
@@ -351,8 +349,8 @@ def test_divergence_matches_its_definition(kernels, columns):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_the_cpu_says_the_same(kernels, dtype):
-    """One contract on both devices, edge rows included."""
+def test_cpu_and_cuda_agree(kernels, dtype):
+    """Both devices follow one contract, also for masked and undefined rows."""
     x, targets = random_logits(8, 5000, dtype), random_targets(8, 5000)
     x[1] = -math.inf
     x[2] = torch.finfo(dtype).min

@@ -1,6 +1,7 @@
-"""The fused kernels' own source on the machine of these tests: shapes at the edges of their tiles,
-and bits that no schedule, grid, batch or cluster may change. What they compute is held against
-float64 in test_cuda_path.py too, with every epilogue.
+"""The source of the fused kernels on the machine: shapes at the edges of tiles, and equal bits.
+
+No schedule, grid, batch or cluster may change a bit of the results. test_cuda_path.py compares the
+results with float64 for every epilogue.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ SEEDS = range(8)  # every kind of schedule (machine/schedule.hpp)
 
 @pytest.fixture
 def run(emulated, emulation, monkeypatch):
-    """run(kernel, hidden, weight, targets, ..., seed, processors): token statistics."""
+    """Returns a function that computes token statistics by one kernel under one schedule."""
     monkeypatch.setenv("RLVR_LINEAR_PATH", "fused")
 
     def call(kernel, hidden, weight, targets, *, bias=None, temperature=1.0, seed=2, processors=3):
@@ -53,7 +54,7 @@ def assert_same_bits(got, want):
         (127, 255, 72, torch.float16),
         (129, 257, 64, torch.bfloat16),  # one row and one column past a tile
         (256, 512, 136, torch.float16),
-        (5, 4097, 8, torch.bfloat16),  # a last segment of one column
+        (5, 4097, 8, torch.bfloat16),  # the last segment has one column
         (260, 300, 200, torch.bfloat16),
     ],
 )
@@ -71,11 +72,11 @@ def test_shapes_at_the_edges_of_tiles(run, kernel, rows, columns, width, dtype):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_no_schedule_and_no_grid_changes_a_bit(run, kernel):
+def test_bits_do_not_depend_on_schedule_or_grid(run, kernel):
     hidden, weight, targets = problem(270, 700, 200)
     want = run(kernel, hidden, weight, targets, seed=0, processors=132)
     for seed in SEEDS:
-        processors = 2 + seed % 3  # fewer blocks than units of work, but for the last
+        processors = 2 + seed % 3  # fewer blocks than units of work
         assert_same_bits(
             run(kernel, hidden, weight, targets, seed=seed, processors=processors), want
         )
@@ -91,8 +92,8 @@ def test_rows_have_the_same_bits_in_any_batch(run, kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_the_log_prob_alone_has_the_bits_of_the_whole(run, emulated, kernel):
-    """What the benchmarks time to see what entropy, rank and mass cost."""
+def test_logprob_only_has_the_bits_of_the_full_fold(run, emulated, kernel):
+    """The benchmarks time this fold to measure the cost of entropy, rank and probability above."""
     hidden, weight, targets = problem(140, 1100, 72)
     want = run(kernel, hidden, weight, targets)
     alone = empty_stats(targets.shape, targets.device)
@@ -103,15 +104,15 @@ def test_the_log_prob_alone_has_the_bits_of_the_whole(run, emulated, kernel):
         fused_token_stats(hidden, weight, targets, None, 1.0, 20.0, 1.0, alone, logprob_only=True)
 
 
-def test_pairs_of_blocks_have_the_bits_of_one_alone(run):
+def test_pairs_of_blocks_have_the_bits_of_single_blocks(run):
     inputs = problem(300, 600, 72)
     assert_same_bits(run("wgmma_pairs", *inputs), run("wgmma", *inputs))
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_the_target_s_logit_has_the_bits_of_the_sweep_in_every_column(run, kernel, dtype):
-    """Nine distinct rows of the weight, again and again: of equal logits none is above another."""
+def test_target_logits_have_the_bits_of_the_sweep_in_every_column(run, kernel, dtype):
+    """Nine distinct rows of the weight are repeated: no logit may rank above an equal logit."""
     hidden, few, _ = problem(130, 9, 200, dtype)
     weight = few.repeat(550, 1)  # ten segments
     targets = torch.arange(130) * 37 % len(weight)
@@ -126,7 +127,7 @@ def test_masked_and_extreme_logits(run, kernel):
     hidden, weight, targets = problem(6, 600, 8)
     hidden[1] = 0.0
     hidden[1, 0] = 1.0
-    weight[:, 0] = -1e30  # row 1: all logits are -1e30, as where a mask was added
+    weight[:, 0] = -1e30  # row 1: all logits are -1e30, as after the addition of a mask
     weight[7, 0] = -2e30
     hidden[0, 0] = hidden[2:, 0] = 0.0
     hidden[2, 1:] *= 1e4
@@ -150,8 +151,8 @@ def test_masked_and_extreme_logits(run, kernel):
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_strides_that_a_tensor_of_one_row_may_have(run, kernel):
-    """Torch calls [1, H] contiguous whatever the stride of its row; the copy engine looks at it."""
+def test_any_stride_of_a_tensor_of_one_row(run, kernel):
+    """For torch, [1, H] is contiguous with any row stride; the copy engine reads that stride."""
     hidden, weight, targets = problem(1, 300, 64)
     want = run(kernel, hidden, weight, targets)
     assert hidden.as_strided((1, 64), (1, 1)).is_contiguous()

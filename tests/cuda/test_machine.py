@@ -1,5 +1,7 @@
-"""The machine that runs kernels on the host: each instruction against a small case worked out by
-hand, and each kind of misuse against the error that names it (tests/cuda/machine/tests).
+"""Tests of the machine that runs kernels on the host (tests/cuda/machine/tests).
+
+Each instruction is compared with a small case computed by hand, and each misuse must give the error
+that describes it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ def machine_tests() -> Path:
     return linked("machine_tests", [*machine_sources(), *CASES])
 
 
-def test_every_test_is_found(machine_tests):
+def test_the_program_lists_every_test(machine_tests):
     listing = subprocess.run([machine_tests], capture_output=True, text=True, check=False)
     assert sorted(listing.stdout.split()) == sorted(NAMES)
 

@@ -10,7 +10,7 @@ from rlvr_fast.scoring.bench import run_benchmarks
 
 
 @pytest.mark.slow
-def test_every_figure_stands_beside_a_measured_limit():
+def test_every_timing_has_a_measured_limit():
     seen = []
     facts, timings = run_benchmarks(
         "cpu", quick=True, progress=lambda stage, done, total: seen.append((done, total))
@@ -26,7 +26,7 @@ def test_every_figure_stands_beside_a_measured_limit():
     assert seen == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_a_device_that_is_not_there_is_refused():
+def test_an_unknown_or_missing_device_is_refused():
     with pytest.raises(InvalidInputError, match="tpu"):
         run_benchmarks("tpu")
     if not _core.cuda.built():

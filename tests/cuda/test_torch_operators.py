@@ -1,6 +1,4 @@
-"""The operators as torch sees them: schemas, fake tensors, torch.compile. On the CPU, and on a GPU
-where one is.
-"""
+"""The torch operators: schemas, fake tensors, torch.compile; on the CPU and, if present, a GPU."""
 
 from __future__ import annotations
 
@@ -39,13 +37,13 @@ def arguments(name: str, device: str):
 
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("name", ops.__all__)
-def test_opcheck(name, device):
+def test_operators_pass_opcheck(name, device):
     operator = getattr(torch.ops.rlvr_fast, name).default
     assert set(torch.library.opcheck(operator, arguments(name, device)).values()) == {"SUCCESS"}
 
 
 @pytest.mark.parametrize("name", ops.__all__)
-def test_fake_outputs_have_the_real_ones_shape_and_type(name):
+def test_fake_outputs_have_the_shape_and_type_of_real_outputs(name):
     operator = getattr(torch.ops.rlvr_fast, name)
     given = arguments(name, "cpu")
     real = operator(*given)

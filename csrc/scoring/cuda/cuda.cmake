@@ -1,8 +1,9 @@
-# Adds the CUDA kernels to rlvr_core, or the stand-in that gives the same symbols and throws.
+# Adds the CUDA kernels to rlvr_core, or no_cuda.cpp, which defines the same symbols and throws.
 #
-# RLVR_CUDA=ON needs nvcc only (no GPU, no torch); AUTO turns it on where a driver is there too.
-# RLVR_CUDA_ARCHITECTURES: "all" (what a wheel carries) or a list of nvcc's names, "90a" say. sm_90a
-# is exact (wgmma); the PTX of 8.0 lets every later GPU run what has no machine code of its own.
+# RLVR_CUDA=ON needs nvcc only (no GPU, no torch); AUTO means ON where nvcc and a driver are
+# installed. RLVR_CUDA_ARCHITECTURES: "all" (for wheels) or a list of nvcc's names such as "90a".
+# Code for sm_90a runs on 9.0 only (wgmma); a GPU without machine code of its own compiles the PTX
+# of 8.0.
 set(RLVR_CUDA_ARCHITECTURES "all" CACHE STRING "all, or a list such as 80;90a;100")
 
 set(rlvr_cuda_dir ${CMAKE_CURRENT_LIST_DIR})
@@ -28,10 +29,10 @@ if(NOT rlvr_use_cuda)
 endif()
 
 set(CMAKE_CUDA_ARCHITECTURES OFF)  # chosen below, by -gencode
-# The wheel must import where no CUDA library is.
+# The wheel must import without a CUDA library.
 set(CMAKE_CUDA_RUNTIME_LIBRARY Static)
 enable_language(CUDA)
-# CMake before 3.26 does not know that nvcc has C++20.
+# CMake before 3.26 does not know nvcc's C++20 options.
 if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)
   set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION -std=c++20)
   set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION -std=c++20)
@@ -50,7 +51,7 @@ if(RLVR_CUDA_ARCHITECTURES STREQUAL "all")
       "SHELL:-gencode=arch=compute_90a,code=sm_90a"
       "SHELL:-gencode=arch=compute_100,code=sm_100")
 else()
-  # For one machine, where kernels are looked into; in a wheel line numbers would double its size.
+  # A build for one machine has line numbers for profilers; they would double the size of a wheel.
   set(rlvr_gencode -lineinfo)
   foreach(arch IN LISTS RLVR_CUDA_ARCHITECTURES)
     list(APPEND rlvr_gencode "SHELL:-gencode=arch=compute_${arch},code=sm_${arch}")
@@ -58,7 +59,7 @@ else()
 endif()
 
 file(GLOB rlvr_cuda_sources CONFIGURE_DEPENDS ${rlvr_cuda_dir}/*.cu)
-# A library of its own, so that these options reach nvcc alone.
+# A separate library, so that these options apply to nvcc alone.
 add_library(rlvr_cuda OBJECT ${rlvr_cuda_sources})
 target_include_directories(rlvr_cuda PRIVATE ${CMAKE_SOURCE_DIR}/csrc)
 target_compile_options(rlvr_cuda PRIVATE

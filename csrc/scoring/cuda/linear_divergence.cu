@@ -1,4 +1,5 @@
-// The divergence of two models from tiles of both products: KL both ways, entropies, log-probs.
+// The divergence of two models from tiles of both products: KL in both directions, entropies,
+// log-probs.
 #include "scoring/cuda/device/block_reduce.cuh"
 #include "scoring/cuda/device/launch.cuh"
 
@@ -23,13 +24,15 @@ __global__ void __launch_bounds__(kPairThreads, 4)
   Slice<float, kPairThreads> q;
   p.load(data_p, 0, tile_p.columns, static_cast<int>(threadIdx.x), access_bytes(data_p));
   q.load(data_q, 0, tile_q.columns, static_cast<int>(threadIdx.x), access_bytes(data_q));
-  const float units = units_of(temperatures(row));
-  const Reference r_p = make_reference(
-      units, block_max<kPairThreads>(p.largest<kPlain>(transform_p, first_column, tile_p.columns),
-                                     maxima[0]));
-  const Reference r_q = make_reference(
-      units, block_max<kPairThreads>(q.largest<kPlain>(transform_q, first_column, tile_q.columns),
-                                     maxima[1]));
+  const float units_per_logit = units_per_logit_of(temperatures(row));
+  const Reference r_p =
+      make_reference(units_per_logit,
+                     block_max<kPairThreads>(
+                         p.largest<kPlain>(transform_p, first_column, tile_p.columns), maxima[0]));
+  const Reference r_q =
+      make_reference(units_per_logit,
+                     block_max<kPairThreads>(
+                         q.largest<kPlain>(transform_q, first_column, tile_q.columns), maxima[1]));
   p.refresh();
   q.refresh();
   const PairSums total =
@@ -61,8 +64,8 @@ __global__ void __launch_bounds__(kFinishPairThreads)
     logit_q = transform_q.capped(transform_q.uncapped(target_q[row], target));
   }
   const double temperature = temperatures(row);
-  const PairResult result =
-      finish_pair_row(state, units_of(temperature), temperature, has_target, logit_p, logit_q);
+  const PairResult result = finish_pair_row(state, units_per_logit_of(temperature), temperature,
+                                            has_target, logit_p, logit_q);
   out.kl_pq[row] = result.kl_pq;
   out.kl_qp[row] = result.kl_qp;
   out.entropy_p[row] = result.entropy_p;

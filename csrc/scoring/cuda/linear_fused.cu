@@ -1,11 +1,12 @@
-// The fused path: chooses between its kernels.
+// The fused path: chooses the kernel.
 #include "scoring/cuda/device/fused_launch.cuh"
 
 namespace rlvr::cuda {
 
 namespace {
 
-// Makes the device current, and says whether there is anything to do there.
+// Makes the device current and checks the arguments. Returns false where there is nothing to
+// compute.
 bool prepared(std::int64_t rows, std::int64_t columns, std::int64_t depth, FusedKernel kernel,
               const Device& device) {
   use_device(device.index);

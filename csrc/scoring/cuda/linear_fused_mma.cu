@@ -17,9 +17,9 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
          const Device& device) {
   const auto kernel = hidden.type == LogitType::kBfloat16 ? fused_rows<Bfloat16, kJob, kPlain>
                                                           : fused_rows<Float16, kJob, kPlain>;
-  launch_persistent("linear_fused_mma", kernel, Units<kJob>(work.rows, work.columns, kRows).count,
-                    1, kThreads, sizeof(Shared), device, operand_of(hidden), operand_of(weight),
-                    work);
+  launch_persistent("linear_fused_mma", kernel,
+                    WorkUnits<kJob>(work.rows, work.columns, kRows).count, 1, kThreads,
+                    sizeof(Shared), device, operand_of(hidden), operand_of(weight), work);
 }
 
 }  // namespace

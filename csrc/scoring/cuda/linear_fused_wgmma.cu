@@ -16,7 +16,7 @@ using EncodeTiled = CUresult (*)(CUtensorMap*, CUtensorMapDataType, cuuint32_t, 
                                  const cuuint32_t*, CUtensorMapInterleave, CUtensorMapSwizzle,
                                  CUtensorMapL2promotion, CUtensorMapFloatOOBfill);
 
-// From the driver, at run time: the module must load where no driver is.
+// Looked up in the driver at run time, because the module must load without a driver.
 EncodeTiled encode_tiled() {
   static const EncodeTiled function = [] {
     void* found = nullptr;
@@ -60,23 +60,23 @@ void run(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
   const CUtensorMap hidden_map = matrix_map(hidden, kRows);
   const CUtensorMap weight_map = matrix_map(weight, kColumns / kCluster);
   launch_persistent("linear_fused_wgmma", fused_rows<T, kJob, kCluster, kPlain>,
-                    Units<kJob>(work.rows, work.columns, kRows * kCluster).count, kCluster,
+                    WorkUnits<kJob>(work.rows, work.columns, kRows * kCluster).count, kCluster,
                     kThreads, TokenRing::kBytes, device, hidden_map, weight_map, work);
 }
 
 template <Job kJob, bool kPlain>
-void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work, bool pairs,
-              const Device& device) {
+void dispatch(const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
+              bool block_pairs, const Device& device) {
   const bool bfloat16 = hidden.type == LogitType::kBfloat16;
   auto call = bfloat16 ? run<Bfloat16, kJob, 1, kPlain> : run<Float16, kJob, 1, kPlain>;
-  if (pairs) call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
+  if (block_pairs) call = bfloat16 ? run<Bfloat16, kJob, 2, kPlain> : run<Float16, kJob, 2, kPlain>;
   call(hidden, weight, work, device);
 }
 
 template <typename T, int kCluster>
 void run_pair(const HalfMatrix& hidden_p, const HalfMatrix& weight_p, const HalfMatrix& hidden_q,
               const HalfMatrix& weight_q, const PairWork& work, const Device& device) {
-  const Units<Job::kFold> units(work.rows, work.columns, kRows * kCluster);
+  const WorkUnits<Job::kFold> units(work.rows, work.columns, kRows * kCluster);
   const CUtensorMap maps[4] = {
       matrix_map(hidden_p, kRows), matrix_map(weight_p, kPairColumns / kCluster),
       matrix_map(hidden_q, kRows), matrix_map(weight_q, kPairColumns / kCluster)};
@@ -88,21 +88,21 @@ void run_pair(const HalfMatrix& hidden_p, const HalfMatrix& weight_p, const Half
 
 void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
                              const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
-                             const PairWork& work, bool pairs, const Device& device) {
+                             const PairWork& work, bool block_pairs, const Device& device) {
   const bool bfloat16 = hidden_p.type == LogitType::kBfloat16;
   auto call = bfloat16 ? run_pair<Bfloat16, 1> : run_pair<Float16, 1>;
-  if (pairs) call = bfloat16 ? run_pair<Bfloat16, 2> : run_pair<Float16, 2>;
+  if (block_pairs) call = bfloat16 ? run_pair<Bfloat16, 2> : run_pair<Float16, 2>;
   call(hidden_p, weight_p, hidden_q, weight_q, work, device);
 }
 
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
-                        const Work& work, bool pairs, const Device& device) {
+                        const Work& work, bool block_pairs, const Device& device) {
   auto call = dispatch<Job::kDiagonal, true>;
   if (job == Job::kLogprob) call = dispatch<Job::kLogprob, true>;
   if (job == Job::kFold) {
     call = work.transform.plain() ? dispatch<Job::kFold, true> : dispatch<Job::kFold, false>;
   }
-  call(hidden, weight, work, pairs, device);
+  call(hidden, weight, work, block_pairs, device);
 }
 
 }  // namespace rlvr::cuda

@@ -1,6 +1,6 @@
-// Token statistics from hidden states, the portable path: tiles of the product come from a matrix
-// library in float32, stay in the L2 cache, and are folded here; the logits of the batch never
-// exist.
+// Token statistics from hidden states, the portable path: a matrix library writes float32 tiles of
+// the product, which stay in the L2 cache, and these kernels fold them. The logits of the whole
+// batch are never stored.
 #include "scoring/cuda/device/block_reduce.cuh"
 #include "scoring/cuda/device/finish.cuh"
 #include "scoring/cuda/device/launch.cuh"
@@ -33,7 +33,7 @@ __global__ void __launch_bounds__(kTileThreads, 8)
   const float largest =
       block_max<kTileThreads>(slice.largest<kPlain>(transform, first_column, tile.columns), maxima);
   slice.refresh();
-  const Reference reference = make_reference(units_of(temperatures(row)), largest);
+  const Reference reference = make_reference(units_per_logit_of(temperatures(row)), largest);
   const Sums total = block_sum<kTileThreads>(
       slice.fold<kPlain>(reference, target_logit, transform, first_column, tile.columns), sums);
   if (threadIdx.x == 0) {

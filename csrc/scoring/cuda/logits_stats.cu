@@ -1,4 +1,4 @@
-// Token statistics of logits in memory: one read of them, all outputs, exact float32.
+// Token statistics of stored logits: one read of the logits gives all outputs, in exact float32.
 #include "scoring/cuda/device/block_reduce.cuh"
 #include "scoring/cuda/device/finish.cuh"
 #include "scoring/cuda/device/launch.cuh"
@@ -36,7 +36,7 @@ __global__ void __launch_bounds__(kFoldThreads, kPlain ? 4 : 2)
   const float largest =
       block_max<kThreads>(slice.template largest<kPlain>(transform, 0, logits.columns), maxima);
   slice.refresh();
-  const Reference reference = make_reference(units_of(temperatures(row)), largest);
+  const Reference reference = make_reference(units_per_logit_of(temperatures(row)), largest);
   const Sums total = block_sum<kThreads>(
       slice.template fold<kPlain>(reference, target_logit, transform, 0, logits.columns), sums);
   if (threadIdx.x == 0) {
@@ -57,7 +57,7 @@ struct NucleusShared {
   std::uint32_t ties;
 };
 
-// The sum of `value` over the threads before this one, and over all of them in `total`.
+// Returns the sum of `value` over the threads before this one; `total` is the sum over all threads.
 __device__ __forceinline__ double block_prefix(double value, double* shared, double& total) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   const int warp = static_cast<int>(threadIdx.x / 32);
@@ -109,8 +109,8 @@ __device__ __forceinline__ void for_each_candidate(const T* data, std::int64_t c
   }
 }
 
-// Finds the thread whose share of the bins reaches `wanted`, and there the bin.
-// mass(b) is the mass of bin b; found(b, before) is called by one thread, or by none.
+// Finds the bin where the running sum of the bins reaches `wanted`. mass(b) is the probability of
+// bin b, unnormalised; one thread at most calls found(b, before).
 template <typename Mass, typename Found>
 __device__ __forceinline__ double find_bin(double wanted, double* shared, Mass mass, Found found) {
   constexpr int kShare = kBins / kNucleusThreads;
@@ -124,8 +124,8 @@ __device__ __forceinline__ double find_bin(double wanted, double* shared, Mass m
   }
   double total;
   const double before = block_prefix(share, shared, total);
-  // Neighbours see the same numbers at their common edge only up to rounding, so exactly one thread
-  // is chosen through shared memory: the first that reaches it.
+  // Two neighbouring threads may round the running sum at their common edge differently, so the
+  // threads agree through shared memory on the first thread that reaches `wanted`.
   const bool reaches = share > 0.0 && before + share >= wanted;
   int* first_thread = reinterpret_cast<int*>(shared);
   if (threadIdx.x == 0) *first_thread = kNucleusThreads;
@@ -171,8 +171,8 @@ __global__ void __launch_bounds__(kNucleusThreads)
     return;
   }
   const T* data = logits.row(row);
-  const float units = units_of(temperatures(row));
-  const Reference reference = row_reference(units, scale.shift);
+  const float units_per_logit = units_per_logit_of(temperatures(row));
+  const Reference reference = row_reference(units_per_logit, scale.shift);
   const float target_exponent = exponent_of(
       transform.capped(transform.uncapped(target_logits[local_row], target)), reference);
   const float limit = nucleus_limit(scale.sum, top_p, logits.columns);
@@ -185,7 +185,7 @@ __global__ void __launch_bounds__(kNucleusThreads)
     shared.offsets[b] = 0;
   }
   if (threadIdx.x == 0) {
-    shared.bin = kBins;  // until found: rounding may leave the mass short of `wanted`
+    shared.bin = kBins;  // no bin: rounding may leave the total below `wanted`
     shared.ties = 0;
     shared.boundary = {0xffffffffu, 1, scale.sum};
   }
@@ -224,7 +224,8 @@ __global__ void __launch_bounds__(kNucleusThreads)
     __syncthreads();
     const std::uint32_t first_key = static_cast<std::uint32_t>(bin) * kBins;
     const double before_bin = shared.before;
-    // Where the two histograms round differently the bin may fall short: then all of it is kept.
+    // Where the two histograms round differently, the sum of the bin may stay below `wanted`; then
+    // the whole bin is kept.
     if (threadIdx.x == 0) shared.boundary = {first_key + kBins - 1, kNucleusColumns, -1.0};
     __syncthreads();
     const double in_bin = find_bin(
@@ -263,7 +264,7 @@ Layout layout_of(std::int64_t columns, LogitType type) {
                         static_cast<std::int64_t>(sizeof(RowScale) + 2 * sizeof(float))};
 }
 
-// Rows that two more sweeps find again in the L2 cache.
+// The number of rows that stay in the L2 cache for two more sweeps.
 std::int64_t rows_in_cache(std::int64_t columns, std::size_t element_bytes) {
   const std::int64_t rows = (32 << 20) / (columns * static_cast<std::int64_t>(element_bytes) + 1);
   return rows < 32 ? 32 : rows;
@@ -279,7 +280,7 @@ void run(const LogitRows& logits, const std::int64_t* targets, const RowOptions&
   if (nucleus != nullptr) {
     const std::int64_t cached = rows_in_cache(logits.columns, sizeof(T));
     if (cached < chunk) chunk = cached;
-    // 64 KiB of shared memory has to be asked for.
+    // More than 48 KiB of shared memory needs this attribute.
     check(cudaFuncSetAttribute(nucleus_rows<T, kPlain>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(sizeof(NucleusShared))),
           "logits_stats: nucleus");

@@ -1,4 +1,4 @@
-// The symbols of launch.hpp where the CUDA kernels were not built, so that callers need no #ifdef.
+// The symbols of launch.hpp in a build without the CUDA kernels, so that callers need no #ifdef.
 #include "common/error.hpp"
 #include "scoring/cuda/launch.hpp"
 
@@ -9,8 +9,7 @@ namespace {
 [[noreturn]] void not_built() {
   throw CudaFailure(
       "the CUDA kernels are not in this build of rlvr_fast: rebuild it with RLVR_CUDA=ON where "
-      "nvcc "
-      "is, or move the tensors to the CPU");
+      "nvcc is, or move the tensors to the CPU");
 }
 
 }  // namespace

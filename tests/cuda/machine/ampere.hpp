@@ -1,4 +1,5 @@
-// The names of scoring/cuda/device/ampere.cuh, for a kernel that is compiled for the machine.
+// The instructions of scoring/cuda/device/ampere.cuh, under the same names, for kernels that are
+// compiled for the machine.
 #pragma once
 
 #include <cstdint>

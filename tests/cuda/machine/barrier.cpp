@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kMostArrivals = (1 << 20) - 1;
 constexpr std::int64_t kMostBytes = (1 << 20) - 1;
-constexpr std::uint64_t kSeal = 0x5ea1ed0ba441e400u;  // what an unharmed barrier holds
+constexpr std::uint64_t kSeal =
+    0x5ea1ed0ba441e400u;  // the content of a barrier that no store has overwritten
 
 std::string name_of(Address address) { return "mbarrier at " + hex(address); }
 
@@ -87,7 +88,7 @@ void Barriers::expect(Address address, std::uint32_t bytes) {
   if (barrier.bytes > kMostBytes) fault(name_of(address) + " expects too many bytes");
 }
 
-// Before the phase's last arrival more bytes may be in than are expected so far.
+// Before the last arrival of a phase, more bytes may have arrived than are expected so far.
 void Barriers::complete(Address address, std::size_t bytes) {
   Barrier& barrier = at(address);
   barrier.bytes -= static_cast<std::int64_t>(bytes);

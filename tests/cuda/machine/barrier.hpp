@@ -1,9 +1,9 @@
-// mbarrier objects of a block. PTX ISA, "Parallel Synchronization and Communication Instructions:
-// mbarrier".
+// The mbarrier objects of a block. PTX ISA, "Parallel Synchronization and Communication
+// Instructions: mbarrier".
 //
-// A phase is over when its arrivals are all in and as many bytes have been copied as were expected.
-// Stricter than the hardware, which leaves these undefined: an arrival beyond the expected ones, a
-// barrier that is used before its initialisation can be seen or written over, or begun twice.
+// A phase is over when all expected arrivals and all expected bytes have come. The machine reports
+// cases that the hardware leaves undefined: an arrival beyond the expected ones, the use of a
+// barrier before its initialisation is visible, a barrier that is overwritten or initialised twice.
 #pragma once
 
 #include <cstdint>
@@ -16,10 +16,10 @@ namespace machine {
 
 struct Barrier {
   int expected;
-  int pending;             // arrivals to come in this phase
-  std::int64_t bytes = 0;  // to come in this phase: the tx-count
+  int pending;             // arrivals that this phase still waits for
+  std::int64_t bytes = 0;  // bytes that this phase still waits for: the tx-count
   std::uint64_t phase = 0;
-  bool published = false;  // to the other blocks and the copy engine
+  bool published = false;  // visible to the other blocks and the copy engine
   WaitQueue waiting;
 };
 
@@ -36,7 +36,8 @@ class Barriers {
   void complete(Address address, std::size_t bytes);
   void check_published(Address address);
 
-  // mbarrier.try_wait.parity until it is true: waits while the current phase has this parity.
+  // mbarrier.try_wait.parity, repeated until the result is true: waits while the current phase has
+  // this parity.
   void wait(Address address, std::uint32_t parity);
 
  private:
@@ -46,7 +47,7 @@ class Barriers {
   void advance(Barrier& barrier);
 
   Block& block_;
-  std::map<Address, Barrier> barriers_;  // by the place in the block's shared memory
+  std::map<Address, Barrier> barriers_;  // key: the address in the block's shared memory
 };
 
 }  // namespace machine

@@ -15,10 +15,10 @@ constexpr std::size_t kElement = 2;
 constexpr Address kPlace = (Address{1} << kRankShift) - 1;
 
 // 128-byte swizzle: the 16-byte chunk's number in a row of 128 bytes, exclusive-or the row's number
-// in its group of eight. Of addresses: bits 4 to 6 by bits 7 to 9.
+// in its group of eight. In addresses: bits 4 to 6 xor bits 7 to 9.
 Address swizzled(Address address) { return address ^ ((address >> 3) & 0x70u); }
 
-// One row of the box, zeros where the matrix has nothing.
+// Reads one row of the box; zeros outside the matrix.
 void read_row(const TensorMap& map, std::int64_t column, std::int64_t row, std::byte* into) {
   std::memset(into, 0, map.box_row_bytes());
   if (row < 0 || row >= static_cast<std::int64_t>(map.rows)) return;
@@ -52,8 +52,8 @@ void CopyEngine::copy(const CUtensorMap& encoded, Address barrier, Address desti
                       int row, std::uint16_t mask) {
   const TensorMap map = TensorMap::decode(encoded);
   if (mask == 0) fault("cp.async.bulk.tensor to no block");
-  // The destination is aligned to 128 bytes; a swizzle of 128 bytes repeats every 1024, and is
-  // thought of as from there on: stricter than the hardware.
+  // The destination is aligned to 128 bytes. A swizzle of 128 bytes repeats every 1024 bytes, and
+  // the machine requires that alignment, which the hardware does not.
   const Address alignment = map.swizzled ? 1024 : 128;
   if (destination % alignment != 0) {
     fault("cp.async.bulk.tensor to " + hex(destination) + ", which is not aligned to " +
@@ -67,7 +67,8 @@ void CopyEngine::copy(const CUtensorMap& encoded, Address barrier, Address desti
     const Address signal = window | (barrier & kPlace);
     block.barriers.check_published(signal);
     block.shared.begin_write(place, map.box_rows * map.box_row_bytes(), "cp.async.bulk.tensor");
-    // In two pieces, whose bytes are counted as each lands.
+    // The box arrives in two pieces; the barrier counts the bytes of each piece when the piece
+    // arrives.
     const std::int64_t half = (map.box_rows + 1) / 2;
     for (std::int64_t first = 0; first < map.box_rows; first += half) {
       const auto offset =
@@ -140,7 +141,7 @@ CUresult cuTensorMapEncodeTiled(CUtensorMap* map, CUtensorMapDataType type, cuui
                      box_fits(box[0]) && box_fits(box[1]) && box[0] * 2 % 16 == 0 &&
                      (!swizzled || box[0] * 2 <= 128);
   if (!valid) return CUDA_ERROR_INVALID_VALUE;
-  // Narrower boxes are swizzled too, in rows of their own width; none of ours is.
+  // The driver also swizzles narrower boxes, in rows of their own width; no kernel uses such a box.
   if (swizzled && box[0] * 2 != 128) return CUDA_ERROR_NOT_SUPPORTED;
   const machine::TensorMap made = {machine::kSeal, static_cast<const std::byte*>(data),
                                    sizes[0],       sizes[1],

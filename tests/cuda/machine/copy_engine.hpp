@@ -1,9 +1,10 @@
-// Boxes of matrices copied to shared memory by the tensor copy engine. PTX ISA,
+// The tensor copy engine, which copies boxes of matrices to shared memory. PTX ISA,
 // "cp.async.bulk.tensor", and the CUDA driver API, cuTensorMapEncodeTiled.
 //
-// A box lands in pieces, each block's on their own, at times that the schedule chooses. From its
-// issue on its place is taken: what lies there may be anything. Only what the kernels use is
-// there: two dimensions, elements of two bytes, zeros outside, no swizzle or that of 128 bytes.
+// A box arrives in pieces, separately for each block, at times that the schedule chooses. From the
+// issue of the copy on, the destination holds undefined values (nan). The engine supports only the
+// cases that the kernels use: two dimensions, elements of two bytes, zeros outside the matrix, no
+// swizzle or a swizzle of 128 bytes.
 #pragma once
 
 #include <cuda.h>
@@ -17,7 +18,7 @@
 
 namespace machine {
 
-// What an encoded tensor map holds.
+// The contents of an encoded tensor map.
 struct TensorMap {
   std::uint64_t seal;
   const std::byte* data;
@@ -36,9 +37,9 @@ class CopyEngine {
  public:
   explicit CopyEngine(Cluster& cluster) : cluster_(cluster) {}
 
-  // To the block that `destination` belongs to.
+  // Copies to the block that `destination` belongs to.
   void copy(const CUtensorMap& map, Address barrier, Address destination, int column, int row);
-  // To the same places in each block of `mask`.
+  // Copies to the same offsets in each block of `mask`.
   void copy(const CUtensorMap& map, Address barrier, Address destination, int column, int row,
             std::uint16_t mask);
 

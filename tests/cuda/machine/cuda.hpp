@@ -1,5 +1,6 @@
-// What CUDA C++ gives a kernel: its keywords, its place in the grid, barriers, shuffles and
-// atomics. For sources that are compiled for the machine (scoring/cuda/device/target.cuh).
+// The built-ins of CUDA C++ for kernels that are compiled for the machine
+// (scoring/cuda/device/target.cuh): keywords, the position in the grid, barriers, shuffles and
+// atomics.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +13,15 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 #define __grid_constant__
-// Of one block at a time: kernels that run in clusters take dynamic shared memory. It begins with
-// what the block before left there.
+// Static shared memory is one object for all blocks, because blocks run one after another; a block
+// begins with the values of the block before. Kernels that run in clusters must use dynamic shared
+// memory.
 #define __shared__ static
 
 struct Coordinates {
   unsigned x, y, z;
 };
-// Of the thread that runs.
+// The position of the running thread.
 extern Coordinates threadIdx;
 extern Coordinates blockIdx;
 extern Coordinates gridDim;
@@ -31,8 +33,8 @@ void __syncwarp();
 
 namespace machine {
 
-// Each lane of the warp offers a value of `bytes` bytes and gets that of lane `source`. All come
-// with the same `argument`.
+// Each lane of the warp gives a value of `bytes` bytes and receives the value of lane `source`. All
+// lanes must pass the same `argument`.
 void shuffle(const char* what, void* value, std::size_t bytes, int source, int argument);
 int lane();
 
@@ -51,7 +53,7 @@ Value __shfl_xor_sync(unsigned lanes, Value value, int mask) {
   return machine::shuffled("__shfl_xor_sync", lanes, value, machine::lane() ^ mask, mask);
 }
 
-// The lowest lanes keep their own.
+// The lowest `delta` lanes keep their own values.
 template <typename Value>
 Value __shfl_up_sync(unsigned lanes, Value value, int delta) {
   const int lane = machine::lane();
@@ -59,7 +61,7 @@ Value __shfl_up_sync(unsigned lanes, Value value, int delta) {
   return machine::shuffled("__shfl_up_sync", lanes, value, source, delta);
 }
 
-// Threads are never torn apart between the two.
+// The schedule never interrupts a thread between the load and the store.
 template <typename Value>
 Value atomicAdd(Value* at, Value value) {
   const Value before = *at;

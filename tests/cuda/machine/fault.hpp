@@ -1,4 +1,5 @@
-// What the machine throws where a kernel does what the hardware does not define, or hangs.
+// The exception that the machine throws where a kernel does something that the hardware leaves
+// undefined, or hangs.
 #pragma once
 
 #include <stdexcept>

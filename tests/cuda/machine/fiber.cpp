@@ -14,7 +14,7 @@ namespace {
 constexpr std::size_t kGuardBytes = 4096;
 constexpr std::size_t kStackBytes = 64 << 10;
 
-// Stacks are kept for the launches to come: mapping a thousand of them costs more than a kernel.
+// Stacks are kept for later launches, because mapping a thousand stacks takes longer than a kernel.
 std::vector<std::byte*>& spare_stacks() {
   static std::vector<std::byte*> stacks;
   return stacks;
@@ -30,7 +30,7 @@ std::byte* take_stack() {
   void* stack = mmap(nullptr, kGuardBytes + kStackBytes, PROT_READ | PROT_WRITE,
                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (stack == MAP_FAILED) throw std::bad_alloc();
-  mprotect(stack, kGuardBytes, PROT_NONE);  // a stack that overflows ends the process, at least
+  mprotect(stack, kGuardBytes, PROT_NONE);  // an overflow of the stack ends the process
   return static_cast<std::byte*>(stack);
 }
 
@@ -55,7 +55,8 @@ void Fiber::begin() {
   __builtin_unreachable();
 }
 
-// ucontext makes the stack; from then on _setjmp and _longjmp switch, which make no system call.
+// ucontext switches to the new stack; later switches use _setjmp and _longjmp, which make no system
+// call.
 void Fiber::go() {
   if (started_) _longjmp(place_, 1);
   started_ = true;

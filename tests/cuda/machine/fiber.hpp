@@ -1,4 +1,5 @@
-// A device thread as a coroutine of the host thread: it runs until it switches to another one.
+// A device thread as a coroutine of the host thread; the coroutine runs until it switches to
+// another one.
 #pragma once
 
 #include <setjmp.h>
@@ -14,10 +15,10 @@ class Fiber {
   Fiber& operator=(const Fiber&) = delete;
   ~Fiber();
 
-  // The next switch to it begins entry(argument), which must not return.
+  // The next switch to this fiber begins entry(argument), which must not return.
   void prepare(void (*entry)(void*), void* argument);
 
-  // Leaves this one, which runs now, until something switches back to it.
+  // Suspends this fiber, which must be the running one, and continues `other`.
   void switch_to(Fiber& other);
 
  private:

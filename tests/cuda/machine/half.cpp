@@ -24,7 +24,7 @@ float float16(std::uint32_t bits) {
 
 }  // namespace
 
-float widened(std::uint16_t bits, HalfType type) {
+float to_float(std::uint16_t bits, HalfType type) {
   if (type == HalfType::kBfloat16) {
     const std::uint32_t wide = static_cast<std::uint32_t>(bits) << 16;
     float value;

@@ -1,4 +1,4 @@
-// The two 16-bit types, as what a tensor core widens them to.
+// Conversion of the two 16-bit types to float, as in a tensor core.
 #pragma once
 
 #include <cstdint>
@@ -7,6 +7,6 @@ namespace machine {
 
 enum class HalfType { kBfloat16, kFloat16 };
 
-float widened(std::uint16_t bits, HalfType type);
+float to_float(std::uint16_t bits, HalfType type);
 
 }  // namespace machine

@@ -13,7 +13,7 @@ using machine::Thread;
 Block& block() { return *machine::self().block; }
 machine::Cluster& cluster() { return block().cluster; }
 
-// After what others may see, others may go first.
+// Called where other threads may observe an effect: the schedule may run other threads first.
 void preempt() { cluster().preempt(machine::self()); }
 
 machine::Warpgroup& warpgroup() {
@@ -39,14 +39,14 @@ void barrier_init(std::uint64_t* barrier, int arrivals) {
 
 void barrier_init_fence() { block().barriers.publish(); }
 
-// mbarrier.arrive.expect_tx: the bytes first, then the arrival.
+// mbarrier.arrive.expect_tx: first adds the bytes, then arrives.
 void barrier_expect(std::uint64_t* barrier, std::uint32_t bytes) {
   block().barriers.expect(address_of(barrier), bytes);
   block().barriers.arrive(address_of(barrier), false);
   preempt();
 }
 
-// mapa: the same place in the shared memory of another block.
+// mapa: the same offset in the shared memory of another block.
 void barrier_arrive(std::uint64_t* barrier, std::uint32_t to) {
   constexpr Address kPlace = (Address{1} << machine::kRankShift) - 1;
   Block& other = cluster().at(static_cast<int>(to));
@@ -82,7 +82,7 @@ void copy_box_to(const TensorMap* map, std::uint64_t* barrier, void* destination
   preempt();
 }
 
-// As in hopper.cuh; MatrixDescriptor::decode reads it by the PTX ISA.
+// As in hopper.cuh. MatrixDescriptor::decode reads the descriptor as the PTX ISA defines it.
 std::uint64_t tile_descriptor(const void* tile) {
   const std::uint64_t start = (address_of(tile) & 0x3ffffu) >> 4;
   return start | std::uint64_t{1} << 16 | std::uint64_t{1024 >> 4} << 32 | std::uint64_t{1} << 62;

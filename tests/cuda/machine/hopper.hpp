@@ -1,4 +1,5 @@
-// The names of scoring/cuda/device/hopper.cuh, for a kernel that is compiled for the machine.
+// The instructions of scoring/cuda/device/hopper.cuh, under the same names, for kernels that are
+// compiled for the machine.
 #pragma once
 
 #include <cuda.h>
@@ -38,7 +39,7 @@ void product_wait() {
   product_wait(kPending);
 }
 
-// PTX ISA, setmaxnreg: 24 to 256 in steps of 8. There are always enough of them here.
+// PTX ISA, setmaxnreg: 24 to 256 in steps of 8. The machine has enough registers for any value.
 template <int kRegisters>
 void more_registers() {
   static_assert(kRegisters >= 24 && kRegisters <= 256 && kRegisters % 8 == 0);

@@ -128,7 +128,7 @@ void Cluster::thread_main(void* argument) {
   } catch (...) {
     cluster.failure_ = std::current_exception();
   }
-  thread.fiber.switch_to(cluster.scheduler_);  // for good
+  thread.fiber.switch_to(cluster.scheduler_);  // never returns
 }
 
 void Cluster::leave(Thread& thread) {
@@ -165,7 +165,8 @@ void Cluster::preempt(Thread& thread) {
   thread.fiber.switch_to(scheduler_);
 }
 
-// A turn of one agent, of a warp's threads as many as the schedule lets; false where none can go.
+// One turn of one agent. In a turn of a warp, the schedule decides how many threads run. Returns
+// false where no agent can run.
 bool Cluster::step() {
   ready_agents_.clear();
   for (const Warp* warp : warps_) {
@@ -208,7 +209,7 @@ void Cluster::run(const std::function<void()>& body) {
   }
 }
 
-// Threads that wait for the same thing in one line, in runs of neighbours.
+// Reports the threads that wait for the same event in one line, as ranges of thread numbers.
 void Cluster::report_hang() const {
   std::string text = "the kernel hangs:";
   for (const auto& block : blocks_) {

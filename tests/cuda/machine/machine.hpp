@@ -1,9 +1,11 @@
-// A cluster of blocks on the host: their threads are fibers of one host thread, and what a thread
-// waits for is known, so that a kernel that hangs ends with an error that names who waits where.
+// Runs a cluster of blocks on the host. The device threads are fibers of one host thread. The
+// machine knows the event that each thread waits for, so that a kernel that hangs ends with an
+// error that lists the waiting threads and their events.
 //
-// Clusters run one after another: no kernel of ours talks to another cluster but through the order
-// of launches. A thread is left where it waits, and now and then where it does what others may
-// see (preempt()); plain loads and stores in between are never torn apart.
+// Clusters run one after another, because no kernel communicates with another cluster except
+// through the order of launches. The schedule may switch to another thread where a thread waits,
+// and after an effect that other threads may observe (preempt()); it never interrupts a thread
+// between plain loads and stores.
 #pragma once
 
 #include <cstdint>
@@ -16,23 +18,24 @@
 #include "machine/copy_engine.hpp"
 #include "machine/fault.hpp"
 #include "machine/fiber.hpp"
-#include "machine/products.hpp"
 #include "machine/schedule.hpp"
 #include "machine/shared_memory.hpp"
 #include "machine/thread_copies.hpp"
 #include "machine/wait.hpp"
+#include "machine/warpgroup_products.hpp"
 
 namespace machine {
 
 inline constexpr int kWarpThreads = 32;
 
-// All threads of a group meet: the last to come acts for all, before any goes on.
+// A point where all threads of a group meet. The last thread to arrive runs the action for all
+// threads, before any thread continues.
 class Rendezvous {
  public:
   explicit Rendezvous(int threads) : operands_(threads) {}
 
-  // `slot`: the caller's place among the threads. All must come for the same `what`.
-  // action(operands): what each brought, in order of the slots.
+  // `slot`: the caller's number in the group. All threads must pass the same `what`.
+  // action(operands) receives the operands of all threads in the order of the slots.
   void meet(const char* what, int slot, void* operands,
             const std::function<void(const std::vector<void*>&)>& action);
   void meet(const char* what, int slot) {
@@ -53,9 +56,9 @@ struct Thread {
   Fiber fiber;
   Block* block = nullptr;
   Warp* warp = nullptr;
-  int index = 0;  // in its block
+  int index = 0;  // number in its block
   int lane = 0;
-  Wait* wait = nullptr;  // null while it may run
+  Wait* wait = nullptr;  // null while the thread can run
   ThreadCopies copies;
 };
 
@@ -85,8 +88,8 @@ struct Block {
 
 struct Shape {
   unsigned blocks;
-  unsigned cluster;  // blocks of one
-  int threads;       // of a block, a multiple of 32
+  unsigned cluster;  // blocks of a cluster
+  int threads;       // threads of a block, a multiple of 32
   std::size_t shared_bytes;
 };
 
@@ -94,10 +97,10 @@ class Cluster {
  public:
   Cluster(const Shape& shape, unsigned first_block, std::uint64_t seed);
 
-  // `body` is what each thread does, with threadIdx and its like set.
+  // Runs `body` in each thread, with threadIdx and the other coordinates set.
   void run(const std::function<void()>& body);
 
-  Block& owner(Address address);  // whose shared memory it is in
+  Block& owner(Address address);  // the block whose shared memory holds the address
   Block& at(int rank);
   int size() const { return static_cast<int>(blocks_.size()); }
   CopyEngine& copies() { return copies_; }
@@ -118,7 +121,7 @@ class Cluster {
   Schedule schedule_;
   CopyEngine copies_;
   std::vector<std::unique_ptr<Block>> blocks_;
-  std::vector<Warp*> warps_;  // of all blocks
+  std::vector<Warp*> warps_;  // the warps of all blocks
   Rendezvous all_;
   Fiber scheduler_;
   const std::function<void()>* body_ = nullptr;
@@ -126,13 +129,14 @@ class Cluster {
   std::vector<int> ready_agents_;
 };
 
-// The thread that runs now.
+// The running thread.
 Thread& self();
 
-// How launches run from now on.
+// The settings of the following launches.
 struct Configuration {
   std::uint64_t seed = 2;
-  int processors = 3;  // what the device says it has: few, so that blocks take several units
+  int processors = 3;  // the multiprocessors that the device reports: few, so that a block computes
+                       // several units of work
 };
 Configuration& configuration();
 

@@ -1,4 +1,4 @@
-// The CUDA runtime that launches on the machine.
+// The CUDA runtime of the machine.
 #include <cuda.h>
 #include <cuda_runtime.h>
 
@@ -55,7 +55,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
 }  // namespace machine
 
 const char* cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess ? "no error" : "what the machine does not take";
+  return error == cudaSuccess ? "no error" : "not supported by the machine";
 }
 
 cudaError_t cudaGetLastError() { return cudaSuccess; }

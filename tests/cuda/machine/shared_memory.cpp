@@ -41,7 +41,7 @@ std::string hex(unsigned value) {
 Address shared_address(const void* pointer) {
   const auto offset = static_cast<const std::byte*>(pointer) - windows();
   if (offset < 0 || offset >= static_cast<std::ptrdiff_t>(kMostBlocks * kWindow)) {
-    fault("a pointer that is not to shared memory is used as one that is");
+    fault("a pointer that is not to shared memory is used as a shared address");
   }
   return static_cast<Address>(offset);
 }
@@ -89,8 +89,8 @@ void add(std::vector<std::uint16_t>& users, Address address, std::size_t bytes, 
 
 void SharedMemory::begin_write(Address address, std::size_t bytes, const char* what) {
   check_free(readers_, address, bytes, what,
-             "overwrites what a product reads that has not been waited for");
-  check_free(writers_, address, bytes, what, "overwrites what another copy still writes");
+             "overwrites an operand of a product that has not been waited for");
+  check_free(writers_, address, bytes, what, "overwrites the destination of a pending copy");
   add(writers_, address, bytes, 1);
   std::memset(window_ + (address & kPlace), kUnset, bytes);
 }
@@ -109,7 +109,7 @@ void SharedMemory::end_read(Address address, std::size_t bytes) {
 }
 
 void SharedMemory::check_read(Address address, std::size_t bytes, const char* what) const {
-  check_free(writers_, address, bytes, what, "reads what a copy still writes");
+  check_free(writers_, address, bytes, what, "reads the destination of a pending copy");
 }
 
 void SharedMemory::check_edges() const {
@@ -118,7 +118,7 @@ void SharedMemory::check_edges() const {
   const std::byte* after = window_ + first_ + bytes_;
   if (!std::all_of(before, before + kEdge, is_unset) ||
       !std::all_of(after, after + kEdge, is_unset)) {
-    fault("the kernel wrote outside the shared memory that it asked for");
+    fault("the kernel wrote outside the shared memory of the launch");
   }
 }
 

@@ -1,8 +1,8 @@
-// Shared memory of a block: where it lies, and who is about to read or write it.
+// The shared memory of a block: its addresses, and the pending reads and writes.
 //
 // Addresses are those of the shared::cluster window (PTX ISA, "Shared State Space"): the block's
-// rank in the bits from 24 on, and below them the place in its own shared memory. Host pointers are
-// congruent to them modulo 256 KiB, as generic pointers are on a GPU.
+// rank in the bits from 24 on, and below them the offset in the block's shared memory. Host
+// pointers are congruent to them modulo 256 KiB, as generic pointers are on a GPU.
 #pragma once
 
 #include <cstddef>
@@ -14,29 +14,31 @@ namespace machine {
 using Address = std::uint32_t;
 
 inline constexpr int kRankShift = 24;
-inline constexpr int kMostBlocks = 8;                   // of a cluster
-inline constexpr std::size_t kMostShared = 227 * 1024;  // that a block of sm_90 may ask for
+inline constexpr int kMostBlocks = 8;                   // the most blocks of a cluster
+inline constexpr std::size_t kMostShared = 227 * 1024;  // the limit of a block on sm_90
 
 Address shared_address(const void* pointer);
 
 class SharedMemory {
  public:
-  // `first` is where dynamic shared memory begins: a kernel may rely on 16 bytes of alignment only.
+  // `first`: the offset of dynamic shared memory. A kernel may rely on an alignment of 16 bytes
+  // only.
   SharedMemory(int rank, std::size_t bytes, std::uint32_t first);
 
   std::byte* dynamic() const;
-  // Bytes that must lie in what the launch asked for.
+  // A pointer to bytes that must lie in the shared memory of the launch.
   std::byte* at(Address address, std::size_t bytes, const char* what) const;
 
-  // Between begin and end anything may lie in what is written, so that it is filled with nan; who
-  // reads it, and who writes what is being read, is at fault. In units of 16 bytes.
+  // Between begin_write and end_write the destination is undefined and filled with nan; a read of
+  // it is a fault. Between begin_read and end_read a write to the source is a fault. Both are
+  // tracked in units of 16 bytes.
   void begin_write(Address address, std::size_t bytes, const char* what);
   void end_write(Address address, std::size_t bytes);
   void begin_read(Address address, std::size_t bytes, const char* what);
   void end_read(Address address, std::size_t bytes);
   void check_read(Address address, std::size_t bytes, const char* what) const;
 
-  // Nothing was written around what the launch asked for.
+  // Throws a fault where a kernel has written outside the shared memory of the launch.
   void check_edges() const;
 
  private:

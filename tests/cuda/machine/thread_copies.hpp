@@ -1,8 +1,8 @@
-// cp.async: sixteen bytes at a time from global to shared memory, asynchronously to the thread that
-// asks. PTX ISA, "Data Movement and Conversion Instructions: cp.async", commit_group, wait_group.
+// cp.async: asynchronous copies of sixteen bytes from global to shared memory. PTX ISA, "Data
+// Movement and Conversion Instructions: cp.async", commit_group, wait_group.
 //
-// The bytes land when the thread waits for their group, as late as they may; until then nan lies
-// there, as early as they may have changed what did.
+// The bytes arrive when the thread waits for their group, which is the latest time that the
+// hardware allows. From the issue on, which is the earliest time, the destination holds nan.
 #pragma once
 
 #include <cstddef>
@@ -15,10 +15,10 @@ namespace machine {
 
 class ThreadCopies {
  public:
-  // The first `bytes` of sixteen from `source`; zeros after them.
+  // Copies the first `bytes` of sixteen bytes from `source`, and fills the rest with zeros.
   void copy(Address destination, const void* source, int bytes);
   void commit();
-  void wait(int pending);  // until no more than `pending` of the latest groups are under way
+  void wait(int pending);  // until at most the latest `pending` groups are pending
   void check_idle() const;
 
  private:

@@ -1,4 +1,4 @@
-// What a thread waits for, and who waits for one thing.
+// The event that a thread waits for, and the queue of threads that wait for one event.
 #pragma once
 
 #include <string>
@@ -11,8 +11,8 @@ struct Block;
 struct Thread;
 struct Warp;
 
-// Threads that look again when something has changed. Whether they then go on is seen only when
-// their turn comes: what was true in between is missed, as by a thread that polls.
+// Threads that check their condition again after a change. A thread checks the condition only in
+// its next turn, so that it may miss a condition that was true in between, as a polling thread may.
 class WaitQueue {
  public:
   void add(Thread& thread) { threads_.push_back(&thread); }

@@ -16,14 +16,14 @@ struct Load {
   std::uint32_t registers[4];
 };
 
-// 32 banks of 4 bytes: a row of 16 bytes takes four of them, and eight rows all.
+// 32 banks of 4 bytes: a row of 16 bytes occupies four banks, and eight rows occupy all.
 int turns_of(const std::array<Address, 8>& rows) {
   std::array<int, 8> rows_in = {};
   int turns = 0;
   for (std::size_t r = 0; r < rows.size(); ++r) {
     if (std::find(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(r), rows[r]) !=
         rows.begin() + static_cast<std::ptrdiff_t>(r)) {
-      continue;  // the same row is read once
+      continue;  // equal rows are read once
     }
     turns = std::max(turns, ++rows_in[rows[r] / 16 % 8]);
   }
@@ -54,10 +54,10 @@ struct Multiplication {
   HalfType type;
 };
 
-// A register holds two neighbours in k, the lower one in its low half.
+// A register holds two elements that are neighbours in k, the first element in the low half.
 void unpack(std::uint32_t pair, HalfType type, float& low, float& high) {
-  low = widened(static_cast<std::uint16_t>(pair), type);
-  high = widened(static_cast<std::uint16_t>(pair >> 16), type);
+  low = to_float(static_cast<std::uint16_t>(pair), type);
+  high = to_float(static_cast<std::uint16_t>(pair >> 16), type);
 }
 
 // PTX ISA, "Matrix Fragments for mma.m16n8k16 with floating point type": with g = lane / 4 and

@@ -14,12 +14,12 @@ namespace machine {
 // register m of a lane is its pair of elements of matrix m.
 void load_matrices(std::uint32_t (&registers)[4], Address row);
 
-// mma.sync.aligned.m16n8k16.row.col.f32: the four at d += a b.
+// mma.sync.aligned.m16n8k16.row.col.f32: d[0] to d[3] += a b.
 void multiply_add(float* d, const std::uint32_t (&a)[4], const std::uint32_t (&b)[2],
                   HalfType type);
 
-// Turns beyond the first that shared memory has needed for ldmatrix since the process began: a
-// matrix's eight rows come in one turn where they lie in different banks.
+// The number of additional turns that shared memory has needed for ldmatrix since the start of the
+// process: the eight rows of a matrix need one turn where they lie in different banks.
 std::uint64_t bank_conflicts();
 
 }  // namespace machine

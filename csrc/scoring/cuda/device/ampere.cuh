@@ -1,7 +1,7 @@
-// The tensor core instructions of every GPU from sm_80 on, and the copies that feed them: a warp's
-// products, and sixteen bytes at a time from global to shared memory behind the threads' backs. One
-// wrapper an instruction; PTX ISA 7.0 and later. A host build brings the same names in
-// machine/ampere.hpp (see target.cuh).
+// Instructions of GPUs from sm_80 on: products of a warp on the tensor cores, and asynchronous
+// copies of sixteen bytes from global to shared memory. One wrapper for each instruction; PTX ISA
+// 7.0 and later. In the tests' host build, machine/ampere.hpp defines the same names (see
+// target.cuh).
 #pragma once
 
 #include <cstdint>
@@ -14,7 +14,8 @@
 
 namespace rlvr::cuda::ampere {
 
-// The first `bytes` of sixteen, zeros after them; both addresses are divisible by 16.
+// Copies the first `bytes` of sixteen bytes and fills the rest with zeros; both addresses are
+// divisible by 16.
 __device__ __forceinline__ void copy_async(void* destination, const void* source, int bytes) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(
                    static_cast<std::uint32_t>(__cvta_generic_to_shared(destination))),
@@ -24,14 +25,14 @@ __device__ __forceinline__ void copy_async(void* destination, const void* source
 __device__ __forceinline__ void copy_commit() {
   asm volatile("cp.async.commit_group;" ::: "memory");
 }
-// Until no more than the latest kPending groups of this thread are under way.
+// Waits until at most the latest kPending groups of this thread are pending.
 template <int kPending>
 __device__ __forceinline__ void copy_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
-// Four matrices of 8 x 8 elements of two bytes: lane 8 m + r names row r of matrix m, and gets of
-// each matrix the pair that its lane holds in a fragment.
+// Four matrices of 8 x 8 elements of two bytes: lane 8 m + r gives the address of row r of matrix
+// m. Each lane receives, of each matrix, the pair of elements that the lane holds in a fragment.
 __device__ __forceinline__ void load_matrices(std::uint32_t (&matrices)[4], const void* row) {
   asm volatile("ldmatrix.sync.aligned.m8n8.x4.shared.b16 {%0, %1, %2, %3}, [%4];"
                : "=r"(matrices[0]), "=r"(matrices[1]), "=r"(matrices[2]), "=r"(matrices[3])

@@ -1,4 +1,4 @@
-// Reductions of a block in one fixed order: a butterfly over the lanes of each warp, then the warps
+// Reductions over a block in a fixed order: a butterfly over the lanes of each warp, then the warps
 // from first to last.
 #pragma once
 
@@ -68,17 +68,18 @@ __device__ __forceinline__ Values block_sum(Values value, Values* shared) {
   return value;
 }
 
-// The four threads of a row of a fragment agree on the largest logit, and add up in a fixed order.
-__device__ __forceinline__ void merge_quad(RowFold& row, float units) {
+// Merges the folds of the four threads that hold one row of a fragment: the threads agree on the
+// largest logit, and add the sums in a fixed order.
+__device__ __forceinline__ void merge_quad(RowFold& row, float units_per_logit) {
   float most = row.largest;
   most = larger(most, exchange(most, 1));
   most = larger(most, exchange(most, 2));
-  row.move_to(most, units);
+  row.move_to(most, units_per_logit);
   RLVR_UNROLL
   for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
 }
 
-__device__ __forceinline__ void merge_quad(PairRowFold& row, float units) {
+__device__ __forceinline__ void merge_quad(PairRowFold& row, float units_per_logit) {
   float most_p = row.largest_p;
   float most_q = row.largest_q;
   RLVR_UNROLL
@@ -86,17 +87,18 @@ __device__ __forceinline__ void merge_quad(PairRowFold& row, float units) {
     most_p = larger(most_p, exchange(most_p, mask));
     most_q = larger(most_q, exchange(most_q, mask));
   }
-  row.move_to(most_p, most_q, units);
+  row.move_to(most_p, most_q, units_per_logit);
   RLVR_UNROLL
   for (int mask = 1; mask <= 2; mask *= 2) row.sums = row.sums + exchange(row.sums, mask);
 }
 
-// A row's segments by one warp: lane l merges segments l, l + 32, ... in order, then a butterfly.
+// One warp merges the segments of a row: lane l merges segments l, l + 32, ... in order, then the
+// warp merges the lanes by a butterfly.
 template <typename State, typename Partial>
 __device__ __forceinline__ State merge_segments(const Partial* partials, int segments) {
   State state;
   for (int s = static_cast<int>(threadIdx.x % 32); s < segments; s += 32) {
-    state = merge(state, widened(partials[s]));
+    state = merge(state, state_of(partials[s]));
   }
   RLVR_UNROLL
   for (int mask = 16; mask > 0; mask /= 2) state = merge(state, exchange(state, mask));

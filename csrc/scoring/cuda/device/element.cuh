@@ -1,10 +1,12 @@
-// Logits as they lie in memory: dtypes, and sixteen bytes at a time.
+// Loads of logits: their types, and words of sixteen bytes.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
 
-#include "math/online_softmax.hpp"
+#include "math/float16.hpp"
+#include "math/float_bits.hpp"
+#include "math/host_device.hpp"
 #include "scoring/cuda/device/target.cuh"
 
 #if defined(__CUDACC__)
@@ -12,24 +14,6 @@
 #endif
 
 namespace rlvr::cuda {
-
-struct Bfloat16 {
-  std::uint16_t bits;
-};
-
-struct Float16 {
-  std::uint16_t bits;
-};
-
-RLVR_HD float float_of_bits(std::uint32_t bits) {
-#if defined(__CUDA_ARCH__)
-  return __uint_as_float(bits);
-#else
-  float value;
-  std::memcpy(&value, &bits, sizeof value);
-  return value;
-#endif
-}
 
 RLVR_HD float to_float(float value) { return value; }
 
@@ -51,10 +35,8 @@ RLVR_HD float to_float(Float16 value) {
 #endif
 }
 
-RLVR_HD float negative_infinity() { return float_of_bits(0xff800000u); }
-
-// Sixteen bytes of a row, in four registers. Which elements a thread holds depends on their index
-// in the row alone, never on the row's address: that is half of batch invariance.
+// Sixteen bytes of a row, in four registers. The elements that a thread holds depend on their index
+// in the row alone, never on the address of the row; batch invariance needs this.
 template <typename T>
 struct Word {
   static constexpr int kElements = 16 / static_cast<int>(sizeof(T));
@@ -78,17 +60,8 @@ RLVR_HD float Word<Float16>::element(int i) const {
   return to_float(Float16{static_cast<std::uint16_t>(i % 2 == 0 ? pair : pair >> 16)});
 }
 
-RLVR_HD std::uint32_t bits_of(float value) {
-#if defined(__CUDA_ARCH__)
-  return __float_as_uint(value);
-#else
-  std::uint32_t bits;
-  std::memcpy(&bits, &value, sizeof bits);
-  return bits;
-#endif
-}
-
-// The quad of elements of `row` that begins at `first`; those at or past `end` are -inf, unread.
+// The four bytes of `row` that begin at element `first`. An element at or past `end` is -inf and is
+// not read.
 RLVR_HD std::uint32_t partial_quad(const float* row, std::int64_t first, std::int64_t end) {
   return first < end ? bits_of(row[first]) : 0xff800000u;
 }
@@ -113,7 +86,7 @@ RLVR_HD int access_bytes(const T* row) {
   return address % 16 == 0 ? 16 : (address % 4 == 0 ? 4 : static_cast<int>(sizeof(T)));
 }
 
-// All of it lies in the row, at an address divisible by 16.
+// A word whose elements all lie in the row; `source` is divisible by 16.
 template <typename T>
 RLVR_HD Word<T> load_whole_word(const T* source) {
   Word<T> word;
@@ -129,7 +102,7 @@ RLVR_HD Word<T> load_whole_word(const T* source) {
   return word;
 }
 
-// row[first, first + kElements); what lies at or past `end` is -inf, and never touched.
+// row[first, first + kElements). An element at or past `end` is -inf and is not read.
 template <typename T>
 RLVR_HD Word<T> load_word(const T* row, std::int64_t first, std::int64_t end, int bytes) {
   constexpr int kPerQuad = 4 / static_cast<int>(sizeof(T));

@@ -1,4 +1,5 @@
-// From the partial states of a row's segments to its statistics: one warp a row, in double.
+// From the partial states of a row's segments to the row's statistics: one warp for each row, in
+// double.
 #pragma once
 
 #include "scoring/cuda/device/block_reduce.cuh"
@@ -10,14 +11,14 @@ namespace {
 
 inline constexpr int kFinishThreads = 128;
 
-// A row's largest exponent and the sum relative to it, for the nucleus.
+// The largest exponent of a row and the sum relative to that exponent, for the nucleus.
 struct RowScale {
   double shift;
   double sum;
 };
 
-// states and stored_targets begin at first_row; everything else is of the whole batch.
-// stored_targets: the target's value as the sweep saw it, before bias, scale and softcap.
+// states and stored_targets begin at first_row; the other arrays cover the whole batch.
+// stored_targets: the target's value in the sweep, before bias, scale and softcap.
 __global__ void __launch_bounds__(kFinishThreads)
     finish_rows(const PartialState* __restrict__ states, int segments, std::int64_t first_row,
                 std::int64_t rows, std::int64_t columns, const std::int64_t* __restrict__ targets,
@@ -36,15 +37,11 @@ __global__ void __launch_bounds__(kFinishThreads)
         merge_segments<SoftmaxState<double>>(states + local_row * segments, segments);
     const double temperature = temperatures(row);
     const float logit = transform.capped(transform.uncapped(stored_targets[local_row], target));
-    result = finish_row(state, units_of(temperature), temperature, logit);
+    result = finish_row(state, units_per_logit_of(temperature), temperature, logit);
     scale = {state.shift, state.sum};
   }
   if (threadIdx.x % 32 != 0) return;
-  out.logprob[row] = result.logprob;
-  out.entropy[row] = result.entropy;
-  out.logsumexp[row] = result.logsumexp;
-  out.mass_above[row] = result.mass_above;
-  out.rank[row] = result.rank;
+  out.set(row, result);
   if (scales != nullptr) scales[local_row] = scale;
 }
 

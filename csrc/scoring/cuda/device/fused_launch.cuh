@@ -1,4 +1,4 @@
-// The fused kernels' launchers, for linear_fused.cu.
+// Launchers of the fused kernels, for linear_fused.cu.
 #pragma once
 
 #include "scoring/cuda/device/fused_work.cuh"
@@ -8,12 +8,12 @@ namespace rlvr::cuda {
 
 void launch_fused_mma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight, const Work& work,
                       const Device& device);
-// pairs: two blocks share each tile of the weight.
+// block_pairs: two blocks share each tile of the weight.
 void launch_fused_wgmma(Job job, const HalfMatrix& hidden, const HalfMatrix& weight,
-                        const Work& work, bool pairs, const Device& device);
+                        const Work& work, bool block_pairs, const Device& device);
 void launch_fused_pair_wgmma(const HalfMatrix& hidden_p, const HalfMatrix& weight_p,
                              const HalfMatrix& hidden_q, const HalfMatrix& weight_q,
-                             const PairWork& work, bool pairs, const Device& device);
+                             const PairWork& work, bool block_pairs, const Device& device);
 
 inline int device_attribute(cudaDeviceAttr attribute, int device) {
   int value = 0;
@@ -21,8 +21,8 @@ inline int device_attribute(cudaDeviceAttr attribute, int device) {
   return value;
 }
 
-// Persistent blocks, in clusters of `cluster`: as many as run at once, one a multiprocessor, or as
-// there are units of work.
+// Launches persistent blocks in clusters of `cluster` blocks: one block for each multiprocessor, or
+// fewer where there are fewer units of work.
 template <typename... Parameters, typename... Arguments>
 void launch_persistent(const char* name, void (*kernel)(Parameters...), int units, int cluster,
                        int threads, std::size_t shared_bytes, const Device& device,

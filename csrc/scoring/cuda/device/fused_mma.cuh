@@ -1,9 +1,10 @@
-// Token statistics from hidden states in one kernel, for every GPU from sm_80 on: as
-// fused_wgmma.cuh does it for Hopper, by the products of warps.
+// Token statistics from hidden states in one kernel, for GPUs from sm_80 on: the algorithm of
+// fused_wgmma.cuh with products of warps.
 //
-// One block multiplies 128 rows by tiles of 256 columns, its eight warps 32 x 128 each. Stages of
-// 32 elements of H go round in shared memory: while one is multiplied, three are on their way. Each
-// warp folds its own columns in registers; the two warps of a row merge once a unit of work.
+// One block multiplies 128 rows by tiles of 256 columns; each of the eight warps multiplies 32 x
+// 128. Shared memory holds a ring of four stages of 32 elements of H: while the warps multiply one
+// stage, three copies are pending. Each warp folds its own columns in registers; the two warps of a
+// row merge at the end of a unit of work.
 #pragma once
 
 #include "scoring/cuda/device/ampere.cuh"
@@ -15,22 +16,22 @@ namespace rlvr::cuda::ampere {
 inline constexpr int kRows = 128;
 inline constexpr int kColumns = 256;
 inline constexpr int kDepth = 32;
-inline constexpr int kStages = 4;  // 24 KiB each
+inline constexpr int kStages = 4;  // of 24 KiB
 inline constexpr int kThreads = 256;
 inline constexpr int kWarpRows = 32;
 inline constexpr int kWarpColumns = 128;
 inline constexpr int kFragments = kWarpRows / 16;
-inline constexpr int kFragment = kWarpColumns / 2;  // accumulators a thread: 2 rows x 32
+inline constexpr int kFragment = kWarpColumns / 2;  // accumulators of a thread: 2 rows x 32 columns
 
 struct Stage {
   std::uint16_t a[kRows * kDepth];
   std::uint16_t b[kColumns * kDepth];
 };
 
-// Within the 99 KiB that a block may have on sm_86 and sm_89.
+// At most 99 KiB, the limit of a block on sm_86 and sm_89.
 struct alignas(16) Shared {
   Stage stages[kStages];
-  RowFold right[kRows];  // of the right-hand warps, for the left-hand ones
+  RowFold right[kRows];  // written by the warps of the right columns for the warps of the left ones
 };
 static_assert(sizeof(Shared) <= 99 * 1024);
 
@@ -40,11 +41,12 @@ struct Operand {
   std::int64_t row_stride;
 };
 
-// Where eight elements of a stage lie: rows are 64 bytes long, and the four pieces of a row change
-// places so that eight rows' pieces of one number lie in all 32 banks.
+// The offset of a piece of eight elements in a stage. A row is 64 bytes: four pieces, permuted so
+// that the pieces of one number of eight consecutive rows occupy all 32 banks.
 RLVR_HD int piece(int row, int number) { return row * kDepth + ((number ^ (row >> 1)) & 3) * 8; }
 
-// Rows [first, first + kCount) of a matrix, kDepth elements from `depth` on; zeros outside it.
+// Rows [first, first + kCount) of a matrix, kDepth elements from `depth` on; zeros outside the
+// matrix.
 template <int kCount>
 __device__ __forceinline__ void copy_rows(const Operand& from, std::int64_t rows, int first,
                                           std::int64_t width, int depth, std::uint16_t* to) {
@@ -76,7 +78,8 @@ __device__ __forceinline__ void multiply<Float16>(float (&d)[kFragment], int at,
   multiply_float16(d, at, a, b0, b1);
 }
 
-// What a warp multiplies of a stage. a and b: its first row and its first column there.
+// Multiplies the part of a stage that belongs to a warp. a and b: the warp's first row and first
+// column in the stage.
 template <typename T>
 __device__ __forceinline__ void multiply_stage(float (&d)[kFragments][kFragment],
                                                const std::uint16_t* a, const std::uint16_t* b,
@@ -84,7 +87,8 @@ __device__ __forceinline__ void multiply_stage(float (&d)[kFragments][kFragment]
   RLVR_UNROLL
   for (int k = 0; k < kDepth / 16; ++k) {
     // The matrices of A: rows 0-7 and 8-15 of the first eight elements, then of the next eight; of
-    // B: both eights of columns 0-7, then of columns 8-15. Sixteen rows on the pieces lie alike.
+    // B: both eights of columns 0-7, then of columns 8-15. Sixteen rows further, the pieces have
+    // the same permutation.
     const std::uint16_t* of_a = a + piece(lane % 16, 2 * k + lane / 16);
     const std::uint16_t* of_b = b + piece(lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2);
     std::uint32_t left[kFragments][4];
@@ -112,7 +116,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   const int lane = static_cast<int>(threadIdx.x) % 32;
   const int warp_row = warp % 4 * kWarpRows;
   const int warp_column = warp / 4 * kWarpColumns;
-  const Units<kJob> units(work.rows, work.columns, kRows);
+  const WorkUnits<kJob> units(work.rows, work.columns, kRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
 
   for (int unit = static_cast<int>(blockIdx.x); unit < units.count;
@@ -120,7 +124,8 @@ __global__ void __launch_bounds__(kThreads, 1)
     const int first_row = units.group(unit) * kRows;
     const TileRange<kJob, kColumns> tiles(units, unit, kRows, work.columns);
 
-    // What is copied next. Past the last step groups are empty, so that their count stays right.
+    // The next tile and step to copy. Past the last step a group is empty, so that copy_wait counts
+    // the same number of groups.
     int copied_tile = 0;
     int copied_step = 0;
     const auto copy_next = [&](Stage& stage) {
@@ -156,7 +161,8 @@ __global__ void __launch_bounds__(kThreads, 1)
       float d[kFragments][kFragment] = {};
       for (int step = 0; step < steps; ++step) {
         copy_wait<kStages - 2>();
-        __syncthreads();  // everybody's part is there, and nobody reads the stage filled next
+        __syncthreads();  // all parts of the stage are in, and no warp reads the stage that is
+                          // filled next
         copy_next(shared.stages[(current + kStages - 1) % kStages]);
         const Stage& stage = shared.stages[current];
         multiply_stage<T>(d, stage.a + warp_row * kDepth, stage.b + warp_column * kDepth, lane);
@@ -174,9 +180,9 @@ __global__ void __launch_bounds__(kThreads, 1)
           FusedRow& lower = rows[m][1];
           make_logits<kPlain>(d[m], lane, column, work.columns, work.transform);
           upper.fold.template push<0, kPlain, kJob == Job::kLogprob>(
-              d[m], upper.units, upper.target_logit, work.transform);
+              d[m], upper.units_per_logit, upper.target_logit, work.transform);
           lower.fold.template push<1, kPlain, kJob == Job::kLogprob>(
-              d[m], lower.units, lower.target_logit, work.transform);
+              d[m], lower.units_per_logit, lower.target_logit, work.transform);
         }
       }
     }
@@ -186,13 +192,13 @@ __global__ void __launch_bounds__(kThreads, 1)
       for (int m = 0; m < kFragments; ++m) {
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
-          merge_quad(rows[m][half].fold, rows[m][half].units);
+          merge_quad(rows[m][half].fold, rows[m][half].units_per_logit);
           const int row = warp_row + m * 16 + fragment_row(lane, half);
           if (warp_column != 0 && lane % 4 == 0) shared.right[row] = rows[m][half].fold;
         }
       }
     }
-    __syncthreads();  // nor does anybody read a stage any more
+    __syncthreads();  // right[] is written, and no warp reads a stage any more
     if constexpr (kJob != Job::kDiagonal) {
       const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
       RLVR_UNROLL
@@ -203,8 +209,9 @@ __global__ void __launch_bounds__(kThreads, 1)
           const std::int64_t row = first_row + local_row;
           if (warp_column != 0 || lane % 4 != 0 || row >= work.rows) continue;
           FusedRow& left = rows[m][half];
-          left.fold.merge(shared.right[local_row], left.units);
-          work.states[row * segments + units.segment(unit)] = make_partial(left.fold, left.units);
+          left.fold.merge(shared.right[local_row], left.units_per_logit);
+          work.states[row * segments + units.segment(unit)] =
+              make_partial(left.fold, left.units_per_logit);
         }
       }
     }

@@ -1,6 +1,6 @@
-// The divergence of two models from their hidden states in one kernel, for Hopper: as
-// fused_wgmma.cuh, with both models' products of one tile of the vocabulary in registers at once.
-// So a tile has half the columns; the steps over p's H come first, then those over q's.
+// The divergence of two models from their hidden states in one kernel, for Hopper: the algorithm of
+// fused_wgmma.cuh with both models' products of one tile in registers. So a tile has half the
+// columns. The steps over the H of p come first, then the steps over the H of q.
 #pragma once
 
 #include "scoring/cuda/device/block_reduce.cuh"
@@ -31,7 +31,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   prepare<kCluster>(ring);
 
   constexpr int kGroupRows = kRows * kCluster;
-  const Units<Job::kFold> units(work.rows, work.columns, kGroupRows);
+  const WorkUnits<Job::kFold> units(work.rows, work.columns, kGroupRows);
   const int steps_p = static_cast<int>(ceil_div(work.depth_p, kDepth));
   const int steps_q = static_cast<int>(ceil_div(work.depth_q, kDepth));
   const int first_unit = static_cast<int>(blockIdx.x) / kCluster;
@@ -68,11 +68,11 @@ __global__ void __launch_bounds__(kThreads, 1)
       const int first_row = units.group(unit) * kGroupRows + rank * kRows + block_row;
       const TileRange<Job::kFold, kPairColumns> tiles(units, unit, kGroupRows, work.columns);
       PairRowFold folds[2];
-      float units_of_row[2] = {1.0f, 1.0f};
+      float units_per_logit[2] = {1.0f, 1.0f};
       RLVR_UNROLL
       for (int half = 0; half < 2; ++half) {
         const int row = first_row + fragment_row(thread, half);
-        if (row < work.rows) units_of_row[half] = units_of(work.temperatures(row));
+        if (row < work.rows) units_per_logit[half] = units_per_logit_of(work.temperatures(row));
       }
       for (int tile = 0; tile < tiles.count; ++tile) {
         multiply_tile<T, kCluster>(p, ring, place, steps_p, block_row, lane);
@@ -80,24 +80,24 @@ __global__ void __launch_bounds__(kThreads, 1)
         const int column = tiles.begin + tile * kPairColumns;
         make_logits<true>(p, thread, column, work.columns, LogitTransform{});
         make_logits<true>(q, thread, column, work.columns, LogitTransform{});
-        folds[0].template push<0>(p, q, units_of_row[0]);
-        folds[1].template push<1>(p, q, units_of_row[1]);
+        folds[0].template push<0>(p, q, units_per_logit[0]);
+        folds[1].template push<1>(p, q, units_per_logit[1]);
       }
       const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
       RLVR_UNROLL
       for (int half = 0; half < 2; ++half) {
-        merge_quad(folds[half], units_of_row[half]);
+        merge_quad(folds[half], units_per_logit[half]);
         const int row = first_row + fragment_row(thread, half);
         if (lane % 4 == 0 && row < work.rows) {
           work.states[row * segments + units.segment(unit)] =
-              make_partial(folds[half], units_of_row[half]);
+              make_partial(folds[half], units_per_logit[half]);
         }
       }
     }
   }
   leave_together<kCluster>();
 #else
-  __trap();  // launched on Hopper alone
+  __trap();  // the launcher uses this kernel on Hopper only
 #endif
 }
 

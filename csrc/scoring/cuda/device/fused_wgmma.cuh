@@ -1,9 +1,10 @@
-// Token statistics from hidden states in one kernel, for Hopper: the product runs on the tensor
-// cores, and the accumulators are folded where they lie, in registers. No logit reaches memory.
+// Token statistics from hidden states in one kernel, for Hopper: the tensor cores compute the
+// product, and the threads fold the accumulators in registers. No logit is written to memory.
 //
-// One block owns 128 rows: a producer warp feeds a ring of shared-memory stages through the copy
-// engine, and two warpgroups of 64 rows each multiply and fold. With kCluster = 2, two blocks of
-// neighbouring rows share each tile of the weight: each loads half of it and sends it to both.
+// One block computes 128 rows: a producer warp fills a ring of shared-memory stages through the
+// tensor copy engine, and two consumer warpgroups of 64 rows each multiply and fold. With kCluster
+// = 2, two blocks of neighbouring rows share each tile of the weight: each block loads half of the
+// tile and multicasts that half to both.
 #pragma once
 
 #include "scoring/cuda/device/block_reduce.cuh"
@@ -31,7 +32,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   prepare<kCluster>(ring);
 
   constexpr int kGroupRows = kRows * kCluster;
-  const Units<kJob> units(work.rows, work.columns, kGroupRows);
+  const WorkUnits<kJob> units(work.rows, work.columns, kGroupRows);
   const int steps = static_cast<int>(ceil_div(work.depth, kDepth));
   const int first_unit = static_cast<int>(blockIdx.x) / kCluster;
   const int unit_stride = static_cast<int>(gridDim.x) / kCluster;
@@ -77,20 +78,20 @@ __global__ void __launch_bounds__(kThreads, 1)
         } else {
           make_logits<kPlain>(d, thread, column, work.columns, work.transform);
           rows[0].fold.template push<0, kPlain, kJob == Job::kLogprob>(
-              d, rows[0].units, rows[0].target_logit, work.transform);
+              d, rows[0].units_per_logit, rows[0].target_logit, work.transform);
           rows[1].fold.template push<1, kPlain, kJob == Job::kLogprob>(
-              d, rows[1].units, rows[1].target_logit, work.transform);
+              d, rows[1].units_per_logit, rows[1].target_logit, work.transform);
         }
       }
       if constexpr (kJob != Job::kDiagonal) {
         const std::int64_t segments = ceil_div(work.columns, kFusedColumns);
         RLVR_UNROLL
         for (int half = 0; half < 2; ++half) {
-          merge_quad(rows[half].fold, rows[half].units);
+          merge_quad(rows[half].fold, rows[half].units_per_logit);
           const int row = half == 0 ? upper : lower;
           if (lane % 4 == 0 && row < work.rows) {
             work.states[row * segments + units.segment(unit)] =
-                make_partial(rows[half].fold, rows[half].units);
+                make_partial(rows[half].fold, rows[half].units_per_logit);
           }
         }
       }
@@ -98,7 +99,7 @@ __global__ void __launch_bounds__(kThreads, 1)
   }
   leave_together<kCluster>();
 #else
-  __trap();  // launched on Hopper alone
+  __trap();  // the launcher uses this kernel on Hopper only
 #endif
 }
 

@@ -1,9 +1,10 @@
-// What the fused kernels share: their arguments, how the work is cut, and a row's values.
+// Shared parts of the fused kernels: arguments, units of work, and the values of a row.
 //
-// A unit of work is a block's rows x kFusedColumns columns of the vocabulary, and leaves one
-// partial state a row: rows are split by the vocabulary alone, and finish_tiles merges the states.
-// The sum over H runs in steps of 16, in order, and is never split: so the logit of a target, made
-// by the same instructions from gathered rows of the weight (kDiagonal), has the bits of the sweep.
+// A unit of work is a block's rows x kFusedColumns columns of the vocabulary, and writes one
+// partial state for each row. The splits of a row depend on the vocabulary alone, and finish_tiles
+// merges the states. The sum over H runs in steps of 16, in order, and is never split. So the logit
+// of a target, computed by the same instructions from gathered rows of the weight (kDiagonal), has
+// the bits of the sweep.
 #pragma once
 
 #include "scoring/cuda/device/pair_register_fold.cuh"
@@ -12,13 +13,13 @@
 
 namespace rlvr::cuda {
 
-// kFold: all of TokenStats. kLogprob: the log-prob alone, to measure what the rest costs.
-// kDiagonal: the targets' logits.
+// kFold: all of TokenStats. kLogprob: the log-prob alone, for measuring the cost of the other
+// statistics. kDiagonal: the logits of the targets.
 enum class Job { kFold, kLogprob, kDiagonal };
 
 struct Work {
   std::int64_t rows;
-  std::int64_t columns;  // of the vocabulary; for kDiagonal, of the gathered weight: the rows
+  std::int64_t columns;  // the vocabulary; for kDiagonal the rows of the gathered weight
   std::int64_t depth;    // H
   const std::int64_t* targets;
   const float* stored_targets;  // products, before bias, scale and softcap
@@ -28,14 +29,15 @@ struct Work {
   float* diagonal;
 };
 
-// Units of groups of `rows` rows; neighbouring units share their columns. Counted in 32 bits, as
-// the copy engine counts rows: registers are scarce. fits_counters says whether they do.
+// Numbers the units of work, each a group of `rows` rows by kFusedColumns columns; neighbouring
+// units share their columns. Counters have 32 bits, as in the tensor copy engine, because registers
+// are scarce; fits_counters checks the range.
 template <Job kJob>
-struct Units {
+struct WorkUnits {
   int groups;
   int count;
 
-  RLVR_HD Units(std::int64_t all_rows, std::int64_t columns, int rows)
+  RLVR_HD WorkUnits(std::int64_t all_rows, std::int64_t columns, int rows)
       : groups(static_cast<int>(ceil_div(all_rows, rows))),
         count(kJob == Job::kDiagonal
                   ? groups
@@ -51,14 +53,14 @@ RLVR_HD bool fits_counters(std::int64_t rows, std::int64_t columns, std::int64_t
          ceil_div(rows, 64) * ceil_div(columns, kFusedColumns) <= kMost;
 }
 
-// Tiles of kColumns columns that a unit of `rows` rows multiplies: of the diagonal the one that
-// crosses these rows.
+// The tiles of kColumns columns of a unit of `rows` rows; for kDiagonal, the one tile that the
+// diagonal crosses in these rows.
 template <Job kJob, int kColumns>
 struct TileRange {
   int begin;  // first column
   int count;
 
-  RLVR_HD TileRange(const Units<kJob>& units, int unit, int rows, std::int64_t columns) {
+  RLVR_HD TileRange(const WorkUnits<kJob>& units, int unit, int rows, std::int64_t columns) {
     if (kJob == Job::kDiagonal) {
       begin = units.group(unit) * rows / kColumns * kColumns;
       count = 1;
@@ -71,17 +73,18 @@ struct TileRange {
   }
 };
 
-// A row in the registers of a thread, and what its logits are compared with.
+// The fold of a row in the registers of a thread, and the target's logit, which the fold compares
+// with.
 struct FusedRow {
   RowFold fold;
-  float units = 1.0f;
+  float units_per_logit = 1.0f;
   float target_logit = 0.0f;  // before the softcap
 
   template <bool kPlain>
   RLVR_HD void begin(const Work& work, std::int64_t row) {
     fold.clear();
     if (row >= work.rows) return;
-    units = units_of(work.temperatures(row));
+    units_per_logit = units_per_logit_of(work.temperatures(row));
     target_logit = work.stored_targets[row];
     if (kPlain) return;
     const std::int64_t target = work.targets[row];
@@ -91,7 +94,7 @@ struct FusedRow {
   }
 };
 
-// Two models: no targets, bias, scale or softcap.
+// The arguments for two models: no targets, bias, scale or softcap.
 struct PairWork {
   std::int64_t rows;
   std::int64_t columns;
@@ -101,7 +104,7 @@ struct PairWork {
   PartialPair* states;
 };
 
-// Writes what lies on the diagonal of a fragment whose rows are upper and lower.
+// Writes the diagonal elements of a fragment whose two rows are upper and lower.
 template <int kSize>
 RLVR_HD void store_diagonal(const float (&fragment)[kSize], int thread, int column, int upper,
                             int lower, const Work& work) {

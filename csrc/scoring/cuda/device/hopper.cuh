@@ -1,8 +1,8 @@
-// The instructions of Hopper that C++ has no name for: barriers in shared memory, the tensor copy
-// engine, warpgroup products. One wrapper an instruction; PTX ISA 8.0 and later.
-// A host build brings the same names in machine/hopper.hpp (see target.cuh).
+// Instructions of Hopper without a C++ name: barriers in shared memory, the tensor copy engine,
+// products of warpgroups. One wrapper for each instruction; PTX ISA 8.0 and later. In the tests'
+// host build, machine/hopper.hpp defines the same names (see target.cuh).
 //
-// RLVR_HOPPER: the instructions are there, in this pass of the compiler.
+// RLVR_HOPPER is defined where this pass of the compiler has these instructions.
 #pragma once
 
 #include <cstdint>
@@ -49,8 +49,8 @@ __device__ __forceinline__ void barrier_expect(std::uint64_t* barrier, std::uint
       : "memory");
 }
 
-// Arrives at the same barrier of another block of the cluster (or of this one). It releases no
-// data: what it gives up was only read, so that a fence over the whole GPU would be for nothing.
+// Arrives at the same barrier of another block of the cluster (or of this one). The arrival has no
+// release semantics for data: the stage was only read, so that no fence over the GPU is needed.
 __device__ __forceinline__ void barrier_arrive(std::uint64_t* barrier, std::uint32_t block) {
   asm volatile(
       "{\n.reg .b32 remote;\n"
@@ -90,7 +90,8 @@ __device__ __forceinline__ void prefetch_map(const TensorMap* map) {
   asm volatile("prefetch.tensormap [%0];" ::"l"(reinterpret_cast<std::uint64_t>(map)) : "memory");
 }
 
-// A box of a row-major matrix, from (row, column) on; what lies outside arrives as zeros.
+// Copies a box of a row-major matrix, from (row, column) on; elements outside the matrix arrive as
+// zeros.
 __device__ __forceinline__ void copy_box(const TensorMap* map, std::uint64_t* barrier,
                                          void* destination, int column, int row) {
   asm volatile(
@@ -100,7 +101,7 @@ __device__ __forceinline__ void copy_box(const TensorMap* map, std::uint64_t* ba
       : "memory");
 }
 
-// The same to every block of `mask`, at the same place in its shared memory and barrier.
+// Copies the box to every block of `mask`, at the same offsets in the shared memory of each block.
 __device__ __forceinline__ void copy_box_to(const TensorMap* map, std::uint64_t* barrier,
                                             void* destination, int column, int row,
                                             std::uint16_t mask) {
@@ -112,8 +113,8 @@ __device__ __forceinline__ void copy_box_to(const TensorMap* map, std::uint64_t*
       : "memory");
 }
 
-// Of a tile whose rows are 128 bytes long and swizzled by the copy engine (SWIZZLE_128B): eight
-// rows are 1024 bytes. PTX ISA, "matrix descriptor": start and strides in units of 16 bytes.
+// The descriptor of a tile whose rows are 128 bytes and swizzled by the copy engine (SWIZZLE_128B):
+// eight rows are 1024 bytes. PTX ISA, "matrix descriptor": start and strides in units of 16 bytes.
 __device__ __forceinline__ std::uint64_t tile_descriptor(const void* tile) {
   const std::uint64_t start = (shared_address(tile) & 0x3ffffu) >> 4;
   const std::uint64_t leading = 1;  // not used by swizzled layouts
@@ -211,7 +212,7 @@ __device__ __forceinline__ void multiply_float16(float (&d)[128], std::uint64_t 
       : "l"(a), "l"(b), "r"(accumulate));
 }
 
-// The same of 128 rows of B.
+// The same for 128 rows of B.
 __device__ __forceinline__ void multiply_bfloat16(float (&d)[64], std::uint64_t a, std::uint64_t b,
                                       int accumulate) {
   asm volatile(

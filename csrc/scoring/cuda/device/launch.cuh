@@ -1,4 +1,4 @@
-// What every launcher shares: the device, and errors that say what failed.
+// Shared parts of the launchers: the device, launches, and error messages.
 #pragma once
 
 #include <cuda_runtime.h>
@@ -24,15 +24,15 @@ inline void check(cudaError_t status, const char* what) {
   throw CudaFailure(message);
 }
 
-// Makes the device current. Always, and for good: this runtime is linked in, and torch's is another
-// one whose idea of the current device is not seen here. The caller (scoring/cuda.py) makes the
-// same device torch's current one, and puts the former back.
+// Makes the device current in this statically linked runtime, and does not restore the former
+// device: torch has a runtime of its own, whose current device is not visible here. The caller
+// (rlvr_fast/scoring/cuda.py) selects and restores torch's current device.
 inline void use_device(int device) {
   check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
 }
 
-// Blocks are counted in 64 bits and must fit a grid; callers cut rows so that they do. Without
-// <<<>>>, which a host build of the launches does not read.
+// The number of blocks has 64 bits and must fit a grid; callers cut rows accordingly. Launches do
+// not use <<<>>>, because the tests compile launchers as plain C++.
 template <typename... Parameters, typename... Arguments>
 void launch(const char* name, void (*kernel)(Parameters...), std::int64_t blocks, int threads,
             std::size_t shared_bytes, void* stream, const Arguments&... arguments) {

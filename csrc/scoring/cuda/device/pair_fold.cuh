@@ -1,36 +1,22 @@
-// Two models over one segment of the vocabulary: each one's sums, and what each expects of the
-// other.
+// The fold of two models over one segment: the sums of each model, and the expectations of the
+// other model's exponents.
 #pragma once
 
 #include "scoring/cuda/device/segment_fold.cuh"
 
 namespace rlvr::cuda {
 
-struct PairSums {
-  float sum_p = 0;
-  float weighted_p = 0;
-  float cross_pq = 0;
-  float sum_q = 0;
-  float weighted_q = 0;
-  float cross_qp = 0;
-
-  // One token, by its exponents under each model.
-  RLVR_HD void add(float e_p, float e_q) {
-    const float p_p = fast_exp2(e_p);
-    const float p_q = fast_exp2(e_q);
-    sum_p += p_p;
-    sum_q += p_q;
-    weighted_p = fused(larger(e_p, kLowestExponent), p_p, weighted_p);
-    weighted_q = fused(larger(e_q, kLowestExponent), p_q, weighted_q);
-    // No clamp: where q masks what p allows the divergence is infinite, and says so.
-    cross_pq += cross_term(p_p, e_q);
-    cross_qp += cross_term(p_q, e_p);
-  }
-};
-
-RLVR_HD PairSums operator+(const PairSums& a, const PairSums& b) {
-  return {a.sum_p + b.sum_p, a.weighted_p + b.weighted_p, a.cross_pq + b.cross_pq,
-          a.sum_q + b.sum_q, a.weighted_q + b.weighted_q, a.cross_qp + b.cross_qp};
+// Adds one token, given its exponent under each model.
+RLVR_HD void add_token(PairSums& sums, float e_p, float e_q) {
+  const float p_p = fast_exp2(e_p);
+  const float p_q = fast_exp2(e_q);
+  sums.sum_p += p_p;
+  sums.sum_q += p_q;
+  sums.weighted_p = fused(larger(e_p, kLowestExponent), p_p, sums.weighted_p);
+  sums.weighted_q = fused(larger(e_q, kLowestExponent), p_q, sums.weighted_q);
+  // No clamp: the divergence is +inf where one model masks a token that the other allows.
+  sums.cross_pq += cross_term(p_p, e_q);
+  sums.cross_qp += cross_term(p_q, e_p);
 }
 
 struct alignas(8) PartialPair {
@@ -39,7 +25,7 @@ struct alignas(8) PartialPair {
   PairSums sums;
 };
 
-RLVR_HD DivergenceState<double> widened(const PartialPair& partial) {
+RLVR_HD DivergenceState<double> state_of(const PartialPair& partial) {
   DivergenceState<double> state;
   state.p.shift = partial.shift_p;
   state.p.sum = partial.sums.sum_p;
@@ -69,7 +55,7 @@ RLVR_HD PairSums fold_pair_slice(const Slice<float, kThreads>& p, const Slice<fl
         z_p = transform_p.capped(z_p);
         z_q = transform_q.capped(z_q);
       }
-      sums.add(exponent_of(z_p, r_p), exponent_of(z_q, r_q));
+      add_token(sums, exponent_of(z_p, r_p), exponent_of(z_q, r_q));
     }
   }
   return sums;
@@ -80,7 +66,7 @@ struct PairResult {
 };
 
 // target_p, target_q: capped logits, read only where has_target.
-RLVR_HD PairResult finish_pair_row(const DivergenceState<double>& state, float units,
+RLVR_HD PairResult finish_pair_row(const DivergenceState<double>& state, float units_per_logit,
                                    double temperature, bool has_target, float target_p,
                                    float target_q) {
   const float nan = float_of_bits(0x7fc00000u);
@@ -91,8 +77,10 @@ RLVR_HD PairResult finish_pair_row(const DivergenceState<double>& state, float u
   out.kl_qp = static_cast<float>(pair.kl_qp);
   out.entropy_p = static_cast<float>(pair.entropy_p);
   out.entropy_q = static_cast<float>(pair.entropy_q);
-  out.logprob_p = has_target ? finish_row(state.p, units, temperature, target_p).logprob : nan;
-  out.logprob_q = has_target ? finish_row(state.q, units, temperature, target_q).logprob : nan;
+  out.logprob_p =
+      has_target ? finish_row(state.p, units_per_logit, temperature, target_p).logprob : nan;
+  out.logprob_q =
+      has_target ? finish_row(state.q, units_per_logit, temperature, target_q).logprob : nan;
   return out;
 }
 

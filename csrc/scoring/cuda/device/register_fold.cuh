@@ -1,7 +1,7 @@
-// The fold of an accumulator tile that lies in registers, and where its elements are: the epilogue
-// of the fused products.
+// The epilogue of the fused products: the fold of an accumulator tile in registers, and the
+// position of each accumulator in the tile.
 //
-// A warp holds 16 rows of a tile, a thread two of them and a quarter of their columns: PTX ISA,
+// A warp holds 16 rows of a tile; a thread holds a quarter of the columns of two rows. PTX ISA:
 // "wgmma.mma_async", register fragment D of .m64nNk16, and "mma.m16n8k16", fragment C, are alike.
 #pragma once
 
@@ -20,8 +20,9 @@ RLVR_HD constexpr int fragment_index(int half, int pair, int element) {
   return pair * 4 + half * 2 + element;
 }
 
-// Makes logits of a fragment of products, whose first column is `column` of the vocabulary: bias
-// and scale (the softcap comes later), and -inf at or past its end, where zeros have arrived.
+// Turns a fragment of products, whose first column is `column` of the vocabulary, into logits
+// before the softcap: applies bias and scale, and writes -inf at or past the end of the vocabulary,
+// where the copies have filled in zeros.
 template <bool kPlain, int kSize>
 RLVR_HD void make_logits(float (&fragment)[kSize], int thread, std::int64_t column,
                          std::int64_t columns, const LogitTransform& transform) {
@@ -55,7 +56,7 @@ RLVR_HD void make_logits(float (&fragment)[kSize], int thread, std::int64_t colu
   }
 }
 
-// A row's running sums, relative to the largest logit seen by this thread.
+// The running sums of a row, relative to the largest logit that this thread has read.
 struct RowFold {
   float largest;
   Sums sums;
@@ -65,10 +66,10 @@ struct RowFold {
     sums = Sums{};
   }
 
-  // Moves the sums to a larger reference: as moved_to of online_softmax.hpp.
-  RLVR_HD void move_to(float reference, float units) {
+  // Moves the sums to a larger reference, as moved_to of online_softmax.hpp does.
+  RLVR_HD void move_to(float reference, float units_per_logit) {
     if (!(reference > largest)) return;
-    float difference = (largest - reference) * units;
+    float difference = (largest - reference) * units_per_logit;
     difference = difference < -1e30f ? -1e30f : difference;
     const float factor = fast_exp2(difference);
     sums.weighted = (sums.weighted + difference * sums.sum) * factor;
@@ -77,17 +78,17 @@ struct RowFold {
     largest = reference;
   }
 
-  RLVR_HD void merge(RowFold other, float units) {
+  RLVR_HD void merge(RowFold other, float units_per_logit) {
     const float most = larger(largest, other.largest);
-    move_to(most, units);
-    other.move_to(most, units);
+    move_to(most, units_per_logit);
+    other.move_to(most, units_per_logit);
     sums = sums + other.sums;
   }
 
-  // One half of a fragment: a quarter of the columns of one row. target_logit is not capped.
-  // kSumOnly: what a log-prob needs, and nothing else.
+  // Adds one half of a fragment: a quarter of the columns of one row. target_logit is a logit
+  // before the softcap. kSumOnly: only the sum, which is sufficient for a log-prob.
   template <int kHalf, bool kPlain, bool kSumOnly, int kSize>
-  RLVR_HD void push(const float (&fragment)[kSize], float units, float target_logit,
+  RLVR_HD void push(const float (&fragment)[kSize], float units_per_logit, float target_logit,
                     const LogitTransform& transform) {
     float most = negative_infinity();
     RLVR_UNROLL
@@ -96,14 +97,14 @@ struct RowFold {
                                  fragment[fragment_index(kHalf, pair, 1)]));
     }
     // The softcap keeps the order of logits.
-    move_to(kPlain ? most : transform.capped(most), units);
+    move_to(kPlain ? most : transform.capped(most), units_per_logit);
     const float reference = largest == negative_infinity() ? 0.0f : largest;
     RLVR_UNROLL
     for (int pair = 0; pair < kSize / 4; ++pair) {
       RLVR_UNROLL
       for (int element = 0; element < 2; ++element) {
         const float z = fragment[fragment_index(kHalf, pair, element)];
-        const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units;
+        const float exponent = ((kPlain ? z : transform.capped(z)) - reference) * units_per_logit;
         const float p = fast_exp2(exponent);
         sums.sum += p;
         if constexpr (!kSumOnly) {
@@ -118,9 +119,9 @@ struct RowFold {
   }
 };
 
-// What a row leaves in the workspace, once its quad of threads agrees on `largest`.
-RLVR_HD PartialState make_partial(const RowFold& row, float units) {
-  return {static_cast<double>(units) * static_cast<double>(row.largest), row.sums};
+// The partial state of a row, after merge_quad.
+RLVR_HD PartialState make_partial(const RowFold& row, float units_per_logit) {
+  return {static_cast<double>(units_per_logit) * static_cast<double>(row.largest), row.sums};
 }
 
 }  // namespace rlvr::cuda

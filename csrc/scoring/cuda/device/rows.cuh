@@ -1,4 +1,4 @@
-// Rows as kernels see them.
+// The rows and temperatures of a kernel's arguments.
 #pragma once
 
 #include "math/online_softmax.hpp"
@@ -7,7 +7,7 @@ namespace rlvr::cuda {
 
 RLVR_HD std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// One row's temperature.
+// One temperature for each row, or one for all rows.
 struct Temperatures {
   const float* each;
   float all;

@@ -1,17 +1,19 @@
-// What one thread does to its share of a segment of a row: the same source runs in the kernels and,
-// thread after thread, in the host tests.
+// The fold of one thread's share of a segment of a row. The kernels and the host tests run the same
+// source.
 //
-// A row is cut into segments of kThreads x kWords words: a function of the vocabulary alone. All of
-// a segment is relative to the segment's largest logit, so an element costs one exp2 and nothing is
-// ever rescaled inside it; the segments of a row are merged in double, in their order.
+// A row is cut into segments of kThreads x kWords words: the cut depends on the vocabulary alone.
+// The sums of a segment are relative to the segment's largest logit, so that an element costs one
+// exp2 and no sum is rescaled; the segments of a row are merged in double, in order.
 #pragma once
 
+#include "math/logit_transform.hpp"
 #include "math/online_softmax.hpp"
 #include "scoring/cuda/device/element.cuh"
 
 namespace rlvr::cuda {
 
-inline constexpr int kWords = 8;  // sixteen-byte words a thread holds: all in flight at once
+inline constexpr int kWords =
+    8;  // sixteen-byte words of a thread; all their loads are in flight at once
 
 template <typename T, int kThreads>
 inline constexpr int kSegment = kThreads * kWords * Word<T>::kElements;
@@ -34,7 +36,7 @@ RLVR_HD float fused(float a, float b, float c) {
 #endif
 }
 
-// max that drops nan, as fmaxf does.
+// The maximum without nan, as fmaxf.
 RLVR_HD float larger(float a, float b) {
 #if defined(__CUDA_ARCH__)
   return fmaxf(a, b);
@@ -43,79 +45,48 @@ RLVR_HD float larger(float a, float b) {
 #endif
 }
 
-// z = scale * (x + bias), then softcap(z) = c tanh(z / c). Kernels are compiled with and without
-// it: kPlain ones never look at a LogitTransform. Ranks compare z, which the softcap cannot make
-// equal.
-struct LogitTransform {
-  const float* bias = nullptr;  // of the vocabulary, or null
-  float scale = 1.0f;
-  float softcap = 0.0f;  // 0: none
-
-  RLVR_HD bool plain() const { return bias == nullptr && scale == 1.0f && !(softcap > 0.0f); }
-
-  RLVR_HD float uncapped(float x, std::int64_t column) const {
-    return bias == nullptr ? x * scale : (x + bias[column]) * scale;
-  }
-
-  // Infinite logits stay: -inf is a mask, and the mask comes after the softcap.
-  RLVR_HD float capped(float z) const {
-    const bool infinite = z == negative_infinity() || z == -negative_infinity();
-    return softcap > 0.0f && !infinite ? softcap * tanhf(z / softcap) : z;
-  }
-};
-
-// What a segment's exponents are relative to.
+// The reference of a segment's exponents.
 struct Reference {
-  float units;    // log2(e) / temperature
-  float largest;  // the segment's largest logit
-  float shift;    // units * largest, rounded; 0 where that is infinite
-  double exact;   // what the exponents below are relative to, exactly; -inf for an empty segment
-  bool wide;      // |shift| so large that its rounding would not be small: subtract first
+  float units_per_logit;  // log2(e) / temperature
+  float largest;          // the segment's largest logit
+  float shift;            // units_per_logit * largest, rounded; 0 where the product is infinite
+  double exact;           // the exact reference of the exponents below; -inf for an empty segment
+  bool far;  // |shift| is so large that its rounding matters: subtract before multiplying
 };
 
-RLVR_HD Reference make_reference(float units, float largest) {
+RLVR_HD Reference make_reference(float units_per_logit, float largest) {
   Reference r;
-  r.units = units;
+  r.units_per_logit = units_per_logit;
   r.largest = largest;
-  r.shift = units * largest;
+  r.shift = units_per_logit * largest;
   const float bound = 65536.0f;
-  r.wide = r.shift > bound || r.shift < -bound;
-  r.exact = r.wide ? static_cast<double>(units) * static_cast<double>(largest)
-                   : static_cast<double>(r.shift);
-  if (largest == negative_infinity()) {  // nothing here: any finite shift does
+  r.far = r.shift > bound || r.shift < -bound;
+  r.exact = r.far ? static_cast<double>(units_per_logit) * static_cast<double>(largest)
+                  : static_cast<double>(r.shift);
+  if (largest == negative_infinity()) {  // no logits: any finite shift is correct
     r.exact = static_cast<double>(negative_infinity());
     r.shift = 0.0f;
-    r.wide = false;
+    r.far = false;
   }
   return r;
 }
 
 // Exponent of one logit, <= 0 up to rounding.
 RLVR_HD float exponent_of(float z, const Reference& r) {
-  return r.wide ? (z - r.largest) * r.units : fused(z, r.units, -r.shift);
+  return r.far ? (z - r.largest) * r.units_per_logit : fused(z, r.units_per_logit, -r.shift);
 }
 
-// kMaybeWide = false where the whole block knows that the reference is not wide: one instruction.
-template <bool kMaybeWide>
+// kMaybeFar = false where the reference is not far in the whole block: one instruction.
+template <bool kMaybeFar>
 struct ExponentOf {
   const Reference& reference;
   RLVR_HD float operator()(float z) const {
-    return kMaybeWide ? exponent_of(z, reference) : fused(z, reference.units, -reference.shift);
+    return kMaybeFar ? exponent_of(z, reference)
+                     : fused(z, reference.units_per_logit, -reference.shift);
   }
 };
 
-struct Sums {
-  float sum = 0;
-  float weighted = 0;
-  float above = 0;
-  std::int32_t count_above = 0;
-};
-
-RLVR_HD Sums operator+(const Sums& a, const Sums& b) {
-  return {a.sum + b.sum, a.weighted + b.weighted, a.above + b.above, a.count_above + b.count_above};
-}
-
-// What a segment leaves in the workspace.
+// The result of a segment in the workspace.
 struct alignas(8) PartialState {
   double shift;
   Sums sums;
@@ -123,7 +94,7 @@ struct alignas(8) PartialState {
 
 RLVR_HD PartialState make_partial(const Reference& r, const Sums& sums) { return {r.exact, sums}; }
 
-RLVR_HD SoftmaxState<double> widened(const PartialState& partial) {
+RLVR_HD SoftmaxState<double> state_of(const PartialState& partial) {
   SoftmaxState<double> state;
   state.shift = partial.shift;
   state.sum = partial.sums.sum;
@@ -133,8 +104,8 @@ RLVR_HD SoftmaxState<double> widened(const PartialState& partial) {
   return state;
 }
 
-// The words of one thread: word w covers elements [(w * kThreads + thread) * kElements, +
-// kElements) of the segment that begins at `begin`.
+// The words of one thread. Word w holds elements [(w * kThreads + thread) * kElements, + kElements)
+// of the segment that begins at `begin`.
 template <typename T, int kThreads>
 struct Slice {
   Word<T> words[kWords];
@@ -142,7 +113,8 @@ struct Slice {
 
   RLVR_HD void load(const T* row, std::int64_t begin, std::int64_t end, int thread, int bytes) {
     first = begin + static_cast<std::int64_t>(thread) * Word<T>::kElements;
-    // Nearly every segment: one branch for the block, then every load in flight at once.
+    // Nearly all segments take this path: one branch for the block, then all loads are in flight at
+    // once.
     if (bytes == 16 && begin + kSegment<T, kThreads> <= end) {
       const T* source = row + first;
       RLVR_UNROLL
@@ -155,8 +127,8 @@ struct Slice {
     for (int w = 0; w < kWords; ++w) words[w] = load_word(row, column(w, 0), end, bytes);
   }
 
-  // Makes the compiler read the words afresh: otherwise it keeps every float of the first pass for
-  // the second, in registers that are not there.
+  // Makes the compiler convert the words again: otherwise it keeps all floats of the first pass for
+  // the second pass, which needs too many registers.
   RLVR_HD void refresh() {
 #if defined(__CUDA_ARCH__)
     RLVR_UNROLL
@@ -171,7 +143,7 @@ struct Slice {
     return first + static_cast<std::int64_t>(word) * kThreads * Word<T>::kElements + element;
   }
 
-  // Before the softcap. Past the end there is no bias to read.
+  // The logit before the softcap. Past the end there is no bias to read.
   template <bool kPlain>
   RLVR_HD float logit(int w, int i, const LogitTransform& transform, std::int64_t offset,
                       std::int64_t end) const {
@@ -207,7 +179,7 @@ struct Slice {
         const float exponent = exponent_of_logit(kPlain ? z : transform.capped(z));
         const float p = fast_exp2(exponent);
         sums.sum += p;
-        // A masked logit gives -inf * 0: the clamp makes it -150 * 0. A nan is kept by p.
+        // A masked logit gives -inf * 0: the clamp makes it -150 * 0. A nan stays nan through p.
         sums.weighted = fused(larger(exponent, kLowestExponent), p, sums.weighted);
         if (z > target_logit) {
           sums.above += p;
@@ -221,22 +193,24 @@ struct Slice {
   template <bool kPlain>
   RLVR_HD Sums fold(const Reference& r, float target_logit, const LogitTransform& transform,
                     std::int64_t offset, std::int64_t end) const {
-    if (kPlain && !r.wide) {
+    if (kPlain && !r.far) {
       return fold<kPlain>(ExponentOf<false>{r}, target_logit, transform, offset, end);
     }
     return fold<kPlain>(ExponentOf<true>{r}, target_logit, transform, offset, end);
   }
 };
 
-RLVR_HD float units_of(double temperature) { return static_cast<float>(kLog2E / temperature); }
+RLVR_HD float units_per_logit_of(double temperature) {
+  return static_cast<float>(kLog2E / temperature);
+}
 
-// The statistics of a row from its merged state; target_logit is capped. nats_per_unit undoes the
-// rounding of `units`.
-RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units,
+// The statistics of a row from its merged state. target_logit is a logit after the softcap.
+// nats_per_unit removes the rounding of units_per_logit.
+RLVR_HD TokenResult<float> finish_row(const SoftmaxState<double>& state, float units_per_logit,
                                       double temperature, float target_logit) {
   if (!(temperature > 0.0)) return undefined_result<float>();
-  const double target = static_cast<double>(units) * static_cast<double>(target_logit);
-  const double nats_per_unit = 1.0 / (static_cast<double>(units) * temperature);
+  const double target = static_cast<double>(units_per_logit) * static_cast<double>(target_logit);
+  const double nats_per_unit = 1.0 / (static_cast<double>(units_per_logit) * temperature);
   const TokenResult<double> row = finalize(state, target, nats_per_unit);
   TokenResult<float> out;
   out.logprob = static_cast<float>(row.logprob);

@@ -1,8 +1,8 @@
-// What the device headers are compiled for: nvcc; plain C++, for tests that call their functions;
-// or the tests' machine, which runs whole kernels on the host. That build defines
-// RLVR_HOST_MACHINE, and finds beside its sources what CUDA C++ gives a kernel (machine/cuda.hpp:
-// threadIdx, __syncthreads, shuffles, dynamic_shared, the keywords) and the instructions under the
-// names of hopper.cuh and ampere.cuh (machine/hopper.hpp, machine/ampere.hpp).
+// The compilers of the device headers: nvcc; plain C++ for tests that call single functions; or
+// plain C++ for the tests' machine, which runs whole kernels on the host (tests/cuda/machine). The
+// build for the machine defines RLVR_HOST_MACHINE. Its include path has the built-ins of CUDA C++
+// (machine/cuda.hpp: threadIdx, __syncthreads, shuffles, dynamic_shared, the keywords) and the
+// instructions of hopper.cuh and ampere.cuh (machine/hopper.hpp, machine/ampere.hpp).
 #pragma once
 
 #if defined(RLVR_HOST_MACHINE)
@@ -12,7 +12,7 @@
 
 namespace rlvr::cuda {
 
-// The shared memory that a launch asks for.
+// The dynamic shared memory of the launch.
 __device__ __forceinline__ unsigned char* dynamic_shared() {
   extern __shared__ __align__(16) unsigned char bytes[];
   return bytes;

@@ -1,4 +1,5 @@
-// What the fused kernels for Hopper share: the ring of stages, and products of either element type.
+// Shared parts of the fused kernels for Hopper: the ring of stages, and products of both element
+// types.
 #pragma once
 
 #include <type_traits>
@@ -8,13 +9,12 @@
 
 namespace rlvr::cuda::hopper {
 
-inline constexpr int kRows = 128;         // of a block: two warpgroups of 64
-inline constexpr int kDepth = 64;         // of H, a stage: 128 bytes, one swizzled row
-inline constexpr int kThreads = 3 * 128;  // producer, two consumers
+inline constexpr int kRows = 128;         // rows of a block: two warpgroups of 64
+inline constexpr int kDepth = 64;         // elements of H in a stage: 128 bytes, one swizzled row
+inline constexpr int kThreads = 3 * 128;  // a producer and two consumer warpgroups
 inline constexpr int kConsumerWarps = 8;
 
-// A stage: kRows of the hidden states and kColumns of the weight. Two bytes an element: bfloat16
-// and float16 alike.
+// A stage: kRows rows of the hidden states and kColumns rows of the weight, bfloat16 or float16.
 template <int kColumns>
 struct Stage {
   std::uint16_t a[kRows * kDepth];
@@ -33,14 +33,14 @@ struct Ring {
 
 #if defined(RLVR_HOPPER)
 
-// At the first 1024 bytes of shared memory that the swizzle allows.
+// At the first multiple of 1024 bytes in shared memory, as the swizzle needs.
 template <typename Shared>
 __device__ __forceinline__ Shared& aligned_shared() {
   return *reinterpret_cast<Shared*>((reinterpret_cast<std::uintptr_t>(dynamic_shared()) + 1023) &
                                     ~std::uintptr_t{1023});
 }
 
-// By every thread of a block, once.
+// Initialises the barriers. Every thread of a block calls it once.
 template <int kCluster, int kColumns, int kStages>
 __device__ __forceinline__ void prepare(Ring<kColumns, kStages>& ring) {
   if (threadIdx.x == 0) {
@@ -54,7 +54,7 @@ __device__ __forceinline__ void prepare(Ring<kColumns, kStages>& ring) {
   if (kCluster > 1) cluster_sync();
 }
 
-// Where a thread stands in the ring: the stage, and how often it has been round.
+// A thread's position in the ring: the stage, and the parity of the number of rounds.
 template <int kStages>
 struct Place {
   int stage = 0;
@@ -68,14 +68,14 @@ struct Place {
 };
 
 // Fills the next stage with rows from `row` and columns from `column` on, kDepth elements from
-// `depth` on. In a cluster each block brings its share of the columns to all.
+// `depth` on. In a cluster, each block copies its share of the columns to all blocks.
 template <int kCluster, int kColumns, int kStages>
 __device__ __forceinline__ void fill_stage(Ring<kColumns, kStages>& ring, Place<kStages>& place,
                                            const TensorMap& hidden, const TensorMap& weight,
                                            int depth, int row, int column, int rank) {
   Stage<kColumns>& stage = ring.stages[place.stage];
   std::uint64_t* full = &ring.full[place.stage];
-  // A fresh barrier counts its "previous" phase as over: the first round does not wait.
+  // For a new barrier the previous phase counts as over, so the first round does not wait.
   barrier_wait(&ring.empty[place.stage], place.parity ^ 1);
   barrier_expect(full, sizeof(Stage<kColumns>));
   copy_box(&hidden, full, stage.a, depth, row);
@@ -115,11 +115,11 @@ __device__ __forceinline__ void multiply_tile(float (&d)[kColumns / 2],
     product_fence();
     RLVR_UNROLL
     for (int k = 0; k < kDepth / 16; ++k) {
-      // Sixteen elements on are 32 bytes on: two units of a descriptor.
+      // Sixteen elements are 32 bytes: two units of a descriptor.
       multiply<T>(d, a + 2 * k, b + 2 * k, step == 0 && k == 0 ? 0 : 1);
     }
     product_commit();
-    // The step before is done once only this one is pending: its stage is free.
+    // Where only this step is pending, the step before is done and its stage is free.
     product_wait<1>();
     if (step > 0 && lane < kCluster) {
       barrier_arrive(&ring.empty[last_stage], static_cast<std::uint32_t>(lane));
@@ -133,7 +133,7 @@ __device__ __forceinline__ void multiply_tile(float (&d)[kColumns / 2],
   }
 }
 
-// No block may leave while another still arrives at its barriers.
+// A block must not end while another block may still arrive at its barriers.
 template <int kCluster>
 __device__ __forceinline__ void leave_together() {
   if (kCluster == 1) return;

@@ -1,6 +1,7 @@
-// fused_case KERNEL ROWS COLUMNS DEPTH SEED: the fused product and fold of one random problem, on
-// the machine, against its definition. Inputs are small whole numbers, so that every logit is
-// exact. Exit status 1, and what is wrong, where the kernel is at fault or its results are.
+// fused_case KERNEL ROWS COLUMNS DEPTH SEED: runs the fused product and fold of one random problem
+// on the machine and compares the results with their definition. Inputs are small integers, so that
+// every logit is exact. Prints the error and exits with status 1 where the machine reports a fault
+// or a result is wrong.
 #include <cmath>
 #include <cstdint>
 #include <iostream>
@@ -21,7 +22,7 @@ using namespace rlvr::cuda;
 
 constexpr float kTemperature = 8.0f;
 
-// bfloat16 of a whole number in [-6, 6], by its place.
+// An integer in [-6, 6] that depends on its position.
 int value_of(std::int64_t row, std::int64_t k, std::uint64_t salt) {
   std::uint64_t z = static_cast<std::uint64_t>(row) * 0x9e3779b97f4a7c15u +
                     static_cast<std::uint64_t>(k) * 0xbf58476d1ce4e5b9u + salt;
@@ -34,7 +35,7 @@ struct Matrix {
       : rows(rows_), columns(columns_), salt(salt_), storage(new Row[rows_ * columns_ / 8]) {
     for (std::int64_t i = 0; i < rows * columns; ++i) {
       const auto value = static_cast<float>(at(i / columns, i % columns));
-      storage[i / 8].elements[i % 8] = static_cast<std::uint16_t>(bits_of(value) >> 16);
+      storage[i / 8].elements[i % 8] = static_cast<std::uint16_t>(rlvr::bits_of(value) >> 16);
     }
   }
   int at(std::int64_t row, std::int64_t k) const { return value_of(row, k, salt); }
@@ -55,11 +56,11 @@ void require(bool condition, const std::string& what, std::int64_t row) {
 
 bool close(double got, double want) { return std::abs(got - want) <= 1e-4 * (1 + std::abs(want)); }
 
-// One row's states against sums over all its logits.
+// Compares the states of one row with sums over all logits of the row.
 void check_row(const PartialState* states, std::int64_t segments, const std::vector<int>& logits,
                int target, std::int64_t row) {
   rlvr::SoftmaxState<double> state;
-  for (std::int64_t s = 0; s < segments; ++s) state = merge(state, widened(states[s]));
+  for (std::int64_t s = 0; s < segments; ++s) state = merge(state, state_of(states[s]));
   const double units = rlvr::kLog2E / kTemperature;
   double sum = 0, weighted = 0, above = 0;
   std::int32_t count = 0;

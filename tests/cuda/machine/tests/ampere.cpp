@@ -1,4 +1,4 @@
-// Products of a warp, and copies of a thread.
+// Tests of the instructions of ampere.cuh: products of a warp, and copies of a thread.
 #include <vector>
 
 #include "machine/cuda.hpp"
@@ -16,7 +16,7 @@ constexpr Shape kTwoWarps = {.blocks = 1, .cluster = 1, .threads = 64, .shared_b
 
 std::uint16_t* halves() { return reinterpret_cast<std::uint16_t*>(rlvr::cuda::dynamic_shared()); }
 
-// 32 rows of eight elements, `stride` bytes from one to the next.
+// The bank conflicts of 32 rows of eight elements, at distances of `stride` bytes.
 std::uint64_t conflicts_of(int stride) {
   const std::uint64_t before = bank_conflicts();
   with_seed(0, kWarp, [&] {
@@ -39,10 +39,10 @@ Source source() {
 
 }  // namespace
 
-TEST(ldmatrix_gives_each_lane_its_pairs) {
+TEST(ldmatrix_gives_each_lane_two_elements_of_each_matrix) {
   with_all_seeds(kWarp, [] {
     const int lane = static_cast<int>(threadIdx.x);
-    // Row r of matrix m is the row of lane 8 m + r, rows in reverse.
+    // Lane 8 m + r holds the address of row r of matrix m; rows are in reverse order in memory.
     std::uint16_t* row = halves() + (31 - lane) * 8;
     for (int c = 0; c < 8; ++c) row[c] = static_cast<std::uint16_t>(lane * 8 + c);
     __syncwarp();
@@ -57,19 +57,19 @@ TEST(ldmatrix_gives_each_lane_its_pairs) {
 
 TEST(ldmatrix_counts_bank_conflicts) {
   CHECK(conflicts_of(16) == 0);
-  CHECK(conflicts_of(128) == 4 * 7);  // all rows in the same banks
+  CHECK(conflicts_of(128) == 4 * 7);  // all rows lie in the same banks
   CHECK(conflicts_of(32) == 4 * 1);
   CHECK(conflicts_of(0) == 0);  // one row
 }
 
-TEST(ldmatrix_of_what_is_not_aligned_is_at_fault) {
+TEST(ldmatrix_of_an_unaligned_row_is_a_fault) {
   expect_fault("not aligned to 16", kWarp, [] {
     std::uint32_t registers[4];
     load_matrices(registers, shared_address(halves()) + 8);
   });
 }
 
-TEST(a_warp_multiplies_by_the_fragments) {
+TEST(mma_reads_and_writes_the_documented_fragments) {
   for (const HalfType type : {HalfType::kBfloat16, HalfType::kFloat16}) {
     with_all_seeds(kWarp, [&] {
       const int g = static_cast<int>(threadIdx.x) / 4;
@@ -92,7 +92,7 @@ TEST(a_warp_multiplies_by_the_fragments) {
   }
 }
 
-TEST(a_thread_s_copy_lands_at_its_wait) {
+TEST(cp_async_arrives_at_the_wait) {
   const Source from = source();
   with_seed(0, kWarp, [&] {
     if (threadIdx.x != 0) return;
@@ -116,7 +116,7 @@ TEST(a_thread_s_copy_lands_at_its_wait) {
   });
 }
 
-TEST(wrong_copies_of_threads_are_at_fault) {
+TEST(invalid_cp_async_is_a_fault) {
   const Source from = source();
   const auto copy = [&](int at, int bytes, int offset, bool commit) {
     return [=, &from] {
@@ -133,8 +133,8 @@ TEST(wrong_copies_of_threads_are_at_fault) {
   expect_fault("before a cp.async has been waited for", kWarp, copy(0, 16, 0, false));
 }
 
-TEST(ldmatrix_of_what_a_copy_still_writes_is_at_fault) {
-  // The second warp's copies have landed for it, not for the first: between them is no barrier.
+TEST(ldmatrix_of_a_pending_copy_is_a_fault) {
+  // The wait of the second warp does not cover the first warp without a barrier between them.
   const Source from = source();
   const auto kernel = [&](bool barrier) {
     auto* to = rlvr::cuda::dynamic_shared() + threadIdx.x % 32 * 16;
@@ -153,7 +153,7 @@ TEST(ldmatrix_of_what_a_copy_still_writes_is_at_fault) {
     }
   };
   with_all_seeds(kTwoWarps, [&] { kernel(true); });
-  expect_fault_in_some_schedule("reads what a copy still writes", kTwoWarps,
+  expect_fault_in_some_schedule("reads the destination of a pending copy", kTwoWarps,
                                 [&] { kernel(false); });
 }
 

@@ -1,4 +1,4 @@
-// mbarrier: phases, parities and bytes.
+// Tests of mbarrier: phases, parities and bytes.
 #include "machine/cuda.hpp"
 #include "machine/hopper.hpp"
 #include "machine/tests/check.hpp"
@@ -26,7 +26,7 @@ void begin(int arrivals, int barriers = 1) {
 
 }  // namespace
 
-TEST(the_phase_before_the_first_is_over) {
+TEST(a_new_barrier_does_not_wait_for_the_previous_parity) {
   with_seed(0, kBlock, [] {
     begin(1);
     barrier_wait(barrier(), 1);
@@ -50,7 +50,7 @@ TEST(a_phase_ends_with_its_last_arrival) {
   });
 }
 
-TEST(a_phase_waits_for_its_bytes) {
+TEST(a_phase_waits_for_the_expected_bytes) {
   expect_fault(
       "threads 1-95 wait at mbarrier at 0x400 for parity 0; in phase 0, 0 of 1 arrivals "
       "and 48 bytes to come",
@@ -64,7 +64,7 @@ TEST(a_phase_waits_for_its_bytes) {
       });
 }
 
-TEST(bytes_may_come_before_they_are_expected) {
+TEST(bytes_may_arrive_before_expect_tx) {
   with_all_seeds(kBlock, [] {
     begin(1);
     if (threadIdx.x == 0) {
@@ -76,7 +76,7 @@ TEST(bytes_may_come_before_they_are_expected) {
   });
 }
 
-TEST(arrivals_beyond_the_expected_are_at_fault) {
+TEST(more_arrivals_than_expected_are_a_fault) {
   expect_fault("more arrivals than it expects", kBlock, [] {
     begin(2);
     if (threadIdx.x == 0) {
@@ -86,8 +86,9 @@ TEST(arrivals_beyond_the_expected_are_at_fault) {
   });
 }
 
-TEST(who_polls_late_misses_a_phase) {
-  // Two phases pass while a thread is put off: it waits for a third. A ring must not allow it.
+TEST(a_suspended_thread_may_miss_a_phase) {
+  // Two phases end while the thread is suspended, so that the thread waits for a third. A ring of
+  // stages must exclude this case.
   expect_fault_in_some_schedule("for parity 0; in phase 2", kBlock, [] {
     begin(1);
     if (threadIdx.x == 0) {
@@ -99,7 +100,7 @@ TEST(who_polls_late_misses_a_phase) {
   });
 }
 
-TEST(a_barrier_of_another_block_is_reached) {
+TEST(a_thread_arrives_at_a_barrier_of_another_block) {
   with_all_seeds(kPair, [] {
     begin(4);
     cluster_sync();
@@ -110,7 +111,7 @@ TEST(a_barrier_of_another_block_is_reached) {
   });
 }
 
-TEST(a_remote_arrival_needs_the_fence_of_the_initialisation) {
+TEST(a_remote_arrival_without_the_initialisation_fence_is_a_fault) {
   expect_fault("without fence.mbarrier_init", kPair, [] {
     if (threadIdx.x == 0) barrier_init(barrier(), 1);
     cluster_sync();
@@ -118,7 +119,7 @@ TEST(a_remote_arrival_needs_the_fence_of_the_initialisation) {
   });
 }
 
-TEST(a_remote_arrival_before_the_initialisation_is_at_fault) {
+TEST(a_remote_arrival_before_the_initialisation_is_a_fault) {
   expect_fault_in_some_schedule("is not initialised", kPair, [] {
     begin(1);
     if (threadIdx.x == 0) barrier_arrive(barrier(), 1 - cluster_rank());
@@ -127,7 +128,7 @@ TEST(a_remote_arrival_before_the_initialisation_is_at_fault) {
   });
 }
 
-TEST(an_arrival_at_a_block_that_has_ended_is_at_fault) {
+TEST(an_arrival_at_an_ended_block_is_a_fault) {
   expect_fault_in_some_schedule("a block that has ended", kPair, [] {
     begin(1);
     cluster_sync();
@@ -135,7 +136,7 @@ TEST(an_arrival_at_a_block_that_has_ended_is_at_fault) {
   });
 }
 
-TEST(a_barrier_that_was_written_over_is_at_fault) {
+TEST(an_overwritten_barrier_is_a_fault) {
   expect_fault("was written over", kBlock, [] {
     begin(1);
     if (threadIdx.x == 0) {
@@ -145,13 +146,13 @@ TEST(a_barrier_that_was_written_over_is_at_fault) {
   });
 }
 
-TEST(a_barrier_begins_once) {
+TEST(a_barrier_must_be_initialised_exactly_once) {
   expect_fault("initialised twice", kBlock, [] { begin(1, 1), begin(1, 1); });
   expect_fault("is not initialised", kBlock, [] { barrier_wait(barrier(), 0); });
   expect_fault("for 0 arrivals", kBlock, [] { begin(0); });
 }
 
-TEST(a_pointer_that_is_not_shared_is_at_fault) {
+TEST(a_barrier_outside_shared_memory_is_a_fault) {
   expect_fault("not to shared memory", kBlock, [] {
     std::uint64_t local = 0;
     barrier_init(&local, 1);

@@ -1,4 +1,5 @@
-// Tests of the machine, one a TEST(name): main.cpp runs the one that it is asked for.
+// Defines the tests of the machine, each by TEST(name); main.cpp runs the test that its argument
+// names.
 #pragma once
 
 #include <cstring>
@@ -45,7 +46,7 @@ inline void with_all_seeds(const Shape& shape, const std::function<void()>& kern
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) with_seed(seed, shape, kernel);
 }
 
-// The kernel is at fault, and the machine says so in these words.
+// Requires a fault whose message contains these words.
 inline void expect_fault(const std::string& words, const Shape& shape,
                          const std::function<void()>& kernel, std::uint64_t seed = 0) {
   try {
@@ -57,7 +58,7 @@ inline void expect_fault(const std::string& words, const Shape& shape,
   fail("no fault, where '" + words + "' is expected");
 }
 
-// In some schedule, not in all: what depends on who comes first.
+// Requires the fault in at least one schedule, for faults that depend on the order of threads.
 inline void expect_fault_in_some_schedule(const std::string& words, const Shape& shape,
                                           const std::function<void()>& kernel) {
   int faults = 0;

@@ -1,4 +1,4 @@
-// Small whole numbers in the 16-bit types, exactly.
+// Small integers in the 16-bit types, which represent them exactly.
 #pragma once
 
 #include <cmath>
@@ -23,7 +23,7 @@ inline std::uint16_t half_of(int value, HalfType type) {
   return static_cast<std::uint16_t>((value < 0 ? 0x8000 : 0) | (exponent + 15) << 10 | fraction);
 }
 
-// Operands whose every element is another one's neighbour in no direction.
+// Operands where neighbouring elements differ in both directions.
 inline int value_of_a(int row, int k) { return (row * 7 + k * 3) % 11 - 5; }
 inline int value_of_b(int column, int k) { return (column * 5 + k * 2) % 13 - 6; }
 

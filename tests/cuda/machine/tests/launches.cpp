@@ -1,4 +1,4 @@
-// Launches through the runtime's names.
+// Tests of launches through the functions of the CUDA runtime.
 #include <cuda_runtime.h>
 
 #include "machine/hopper.hpp"
@@ -27,13 +27,13 @@ cudaError_t launch_count(unsigned blocks, unsigned cluster, std::size_t shared, 
 
 }  // namespace
 
-TEST(a_launch_runs_its_grid) {
+TEST(a_launch_runs_every_thread_of_the_grid) {
   int threads = 0;
   CHECK(launch_count(6, 2, 0, &threads) == cudaSuccess);
   CHECK(threads == 3 * 64);
 }
 
-TEST(a_launch_that_the_runtime_refuses_is_refused) {
+TEST(launches_that_the_runtime_rejects_are_rejected) {
   int threads = 0;
   CHECK(launch_count(5, 2, 0, &threads) == cudaErrorInvalidConfiguration);
   CHECK(launch_count(0, 1, 0, &threads) == cudaErrorInvalidConfiguration);

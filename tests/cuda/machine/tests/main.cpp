@@ -1,4 +1,5 @@
-// machine_tests NAME: runs one test; exit status 1 and its message where it fails.
+// machine_tests NAME: runs one test; prints the message and exits with status 1 where the test
+// fails.
 #include <exception>
 #include <iostream>
 

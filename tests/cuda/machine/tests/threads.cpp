@@ -1,4 +1,4 @@
-// Threads, their order, and where they meet.
+// Tests of threads: their order, barriers, shuffles and atomics.
 #include <set>
 #include <vector>
 
@@ -22,7 +22,7 @@ TEST(every_thread_of_every_block_runs_once) {
   for (const int n : runs) CHECK(n == 1);
 }
 
-TEST(seeds_change_the_order_and_repeat_it) {
+TEST(each_seed_gives_its_own_repeatable_order) {
   const auto order_of = [](std::uint64_t seed) {
     std::vector<unsigned> order;
     with_seed(seed, kBlock, [&] {
@@ -39,7 +39,7 @@ TEST(seeds_change_the_order_and_repeat_it) {
   CHECK(orders.size() == kSeeds);
 }
 
-TEST(threadIdx_is_one_s_own_after_others_ran) {
+TEST(threadIdx_is_unchanged_after_other_threads_run) {
   with_all_seeds(kBlock, [] {
     const unsigned mine = threadIdx.x;
     for (int i = 0; i < 3; ++i) {
@@ -49,7 +49,7 @@ TEST(threadIdx_is_one_s_own_after_others_ran) {
   });
 }
 
-TEST(syncthreads_separates_what_is_written_from_what_is_read) {
+TEST(syncthreads_makes_writes_visible) {
   with_all_seeds(kBlock, [] {
     auto* values = reinterpret_cast<unsigned*>(rlvr::cuda::dynamic_shared());
     values[threadIdx.x] = threadIdx.x;
@@ -58,7 +58,7 @@ TEST(syncthreads_separates_what_is_written_from_what_is_read) {
   });
 }
 
-TEST(a_missing_syncthreads_shows_in_some_schedule) {
+TEST(a_missing_syncthreads_gives_wrong_values_in_some_schedule) {
   int wrong = 0;
   with_all_seeds(kBlock, [&] {
     auto* values = reinterpret_cast<unsigned*>(rlvr::cuda::dynamic_shared());
@@ -69,7 +69,7 @@ TEST(a_missing_syncthreads_shows_in_some_schedule) {
   CHECK(wrong > 0);
 }
 
-TEST(a_shuffle_gives_the_other_lane_s_value) {
+TEST(a_shuffle_returns_the_value_of_the_source_lane) {
   with_all_seeds(kBlock, [] {
     const int lane = static_cast<int>(threadIdx.x % 32);
     for (const int mask : {1, 2, 16}) {
@@ -92,7 +92,7 @@ TEST(atomics_count_every_thread) {
   });
 }
 
-TEST(shared_memory_begins_as_nan_and_is_each_block_s_own) {
+TEST(each_block_has_its_own_shared_memory_that_begins_as_nan) {
   const Shape shape = {.blocks = 4, .cluster = 2, .threads = 32, .shared_bytes = 1024};
   with_all_seeds(shape, [] {
     auto* value = reinterpret_cast<float*>(rlvr::cuda::dynamic_shared());
@@ -105,7 +105,7 @@ TEST(shared_memory_begins_as_nan_and_is_each_block_s_own) {
   });
 }
 
-TEST(a_hang_names_who_waits_where) {
+TEST(a_hang_reports_the_waiting_threads_and_events) {
   const auto kernel = [] {
     if (threadIdx.x != 5) __syncthreads();
   };
@@ -113,7 +113,7 @@ TEST(a_hang_names_who_waits_where) {
                kernel);
 }
 
-TEST(lanes_at_different_instructions_are_at_fault) {
+TEST(lanes_at_different_instructions_are_a_fault) {
   const auto kernel = [] {
     if (threadIdx.x % 2 == 0) {
       __syncwarp();
@@ -124,12 +124,12 @@ TEST(lanes_at_different_instructions_are_at_fault) {
   expect_fault("while others of its group are at", kBlock, kernel);
 }
 
-TEST(lanes_that_shuffle_differently_are_at_fault) {
+TEST(lanes_that_shuffle_differently_are_a_fault) {
   expect_fault("shuffle differently", kBlock,
                [] { __shfl_xor_sync(0xffffffffu, 1, threadIdx.x % 2 == 0 ? 1 : 2); });
 }
 
-TEST(a_write_outside_the_shared_memory_asked_for_is_at_fault) {
+TEST(a_write_outside_the_shared_memory_of_the_launch_is_a_fault) {
   expect_fault("outside the shared memory", kBlock, [] {
     if (threadIdx.x == 0) rlvr::cuda::dynamic_shared()[1024 + 3] = 1;
   });

@@ -1,4 +1,5 @@
-// Of the CUDA driver's header, what the launchers name. The machine needs no toolkit.
+// The declarations of the CUDA driver's header that the launchers use, so that the machine needs no
+// CUDA toolkit.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// Of the CUDA runtime's header, what the launchers name. A launch runs on the machine, at once; a
-// kernel that is at fault throws from it (machine/fault.hpp).
+// The declarations of the CUDA runtime's header that the launchers use. A launch runs the kernel on
+// the machine before it returns, and throws where the kernel is at fault (machine/fault.hpp).
 #pragma once
 
 #include <cstddef>
@@ -69,7 +69,7 @@ namespace machine {
 cudaError_t allow_shared(const void* kernel, int bytes);
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel,
                    const std::function<void()>& thread);
-// Of one multiprocessor, that blocks of this kernel fill with their threads and shared memory.
+// The number of blocks that fit one multiprocessor by their threads and shared memory.
 int resident_blocks(int threads, std::size_t shared_bytes);
 
 }  // namespace machine

@@ -1,4 +1,4 @@
-#include "machine/products.hpp"
+#include "machine/warpgroup_products.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -10,7 +10,7 @@ namespace machine {
 
 namespace {
 
-constexpr std::uint32_t kPoison = 0x7fbadbadu;  // a nan that nobody computes
+constexpr std::uint32_t kPoison = 0x7fbadbadu;  // a nan that no kernel computes
 
 float poison() {
   float value;
@@ -20,8 +20,8 @@ float poison() {
 
 bool is_poison(const float& value) { return std::memcmp(&value, &kPoison, sizeof value) == 0; }
 
-// PTX ISA, "Register Fragments for wgmma.mma_async.m64nNk16", matrix D: the element of a thread's
-// register i, in the 16 rows of its warp.
+// PTX ISA, "Register Fragments for wgmma.mma_async.m64nNk16", matrix D: the index in the warp's 16
+// rows of the element in a thread's register i.
 std::size_t place_of(int lane, int i) {
   const int row = lane / 4 + (i % 4 < 2 ? 0 : 8);
   const int column = 8 * (i / 4) + 2 * (lane % 4) + i % 2;
@@ -30,7 +30,7 @@ std::size_t place_of(int lane, int i) {
 
 int warp_of(const Thread& thread) { return thread.index / Warpgroup::kLanes % Warpgroup::kWarps; }
 
-// The operands' groups of 8 rows that a product reads: two of A for each warp, all of B.
+// A product reads groups of 8 rows of its operands: two groups of A for each warp, all groups of B.
 constexpr int kGroupsOfA = 2;
 constexpr std::size_t kGroupBytes = 1024;
 
@@ -45,7 +45,7 @@ void for_each_group(std::uint64_t a, std::uint64_t b, int width, int warp, Visit
 }  // namespace
 
 // Bits 0-13 start, 16-29 leading byte offset (not used here), 32-45 stride byte offset, each in
-// units of 16 bytes; 49-51 base offset; 62-63 swizzle, of which 1 is that of 128 bytes.
+// units of 16 bytes; 49-51 base offset; 62-63 swizzle, where 1 is the swizzle of 128 bytes.
 MatrixDescriptor MatrixDescriptor::decode(std::uint64_t bits) {
   const auto field = [bits](int first) {
     return static_cast<Address>(bits >> first & 0x3fff) * 16;
@@ -63,8 +63,8 @@ Address MatrixDescriptor::group(int index) const {
   return (start & ~Address{kGroupBytes - 1}) + static_cast<Address>(index) * stride;
 }
 
-// The swizzle acts on addresses: bits 4 to 6 by bits 7 to 9. So a start 32 bytes on, inside the
-// first row of 128, takes the next 16 elements of k.
+// The swizzle applies to addresses: bits 4 to 6 xor bits 7 to 9. So a start address 32 bytes
+// further, inside the first row of 128 bytes, selects the next 16 elements of k.
 Address MatrixDescriptor::element(int row, int k) const {
   const Address plain = start + static_cast<Address>(row / 8) * stride +
                         static_cast<Address>(row % 8) * 128 + static_cast<Address>(k) * 2;
@@ -210,12 +210,12 @@ void Warpgroup::read_columns(Product& product) {
   product.columns.resize(kProductDepth * kProductColumns);
   const MatrixDescriptor b = MatrixDescriptor::decode(product.b);
   for (int n = 0; n < product.width; ++n) {
-    for (int half = 0; half < 2; ++half) {  // 16 bytes stay together
+    for (int half = 0; half < 2; ++half) {  // the swizzle keeps 16 bytes together
       std::uint16_t bits[8];
       std::memcpy(bits, block_->shared.at(b.element(n, half * 8), 16, "wgmma.mma_async"), 16);
       for (int k = 0; k < 8; ++k) {
         product.columns[static_cast<std::size_t>((half * 8 + k) * kProductColumns + n)] =
-            widened(bits[k], product.type);
+            to_float(bits[k], product.type);
       }
     }
   }
@@ -231,7 +231,7 @@ void Warpgroup::carry_out(Product& product, int warp) {
     for (int k = 0; k < kProductDepth; ++k) {
       std::uint16_t bits;
       std::memcpy(&bits, block_->shared.at(a.element(warp * 16 + row, k), 2, "wgmma.mma_async"), 2);
-      const float factor = widened(bits, product.type);
+      const float factor = to_float(bits, product.type);
       const float* column = product.columns.data() + k * kProductColumns;
       for (int n = 0; n < product.width; ++n) sums[n] += factor * column[n];
     }

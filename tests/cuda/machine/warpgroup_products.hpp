@@ -1,16 +1,18 @@
-// Warpgroup products, wgmma. PTX ISA, "Asynchronous Warpgroup Level Matrix Multiply-Accumulate
-// Instructions": matrix descriptors, 128-byte swizzle of K-major operands in shared memory,
-// register fragment D of .m64nNk16, fence, commit_group and wait_group.
+// Products of a warpgroup (wgmma). PTX ISA, "Asynchronous Warpgroup Level Matrix
+// Multiply-Accumulate Instructions": matrix descriptors, 128-byte swizzle of K-major operands in
+// shared memory, register fragment D of .m64nNk16, fence, commit_group and wait_group.
 //
-// A product reads shared memory at any time between its issue and the wait for its group: it is
-// carried out at that wait, and until then nobody may write what it reads. While products of its
-// accumulators are under way a thread's registers hold nan, so that who looks at them sees it, and
-// who writes them is at fault. Each warp owns 16 of the 64 rows and waits for its own.
+// On the hardware a product reads shared memory at any time between its issue and the wait for its
+// group. The machine computes the product at that wait, and reports a write to its operands before
+// the wait. While products of an accumulator are pending, the registers hold nan: a kernel that
+// reads them computes nan, and a kernel that writes them is at fault. Each warp computes 16 of the
+// 64 rows and waits separately.
 //
-// Stricter than the hardware: what a product reads is taken in whole groups of 8 rows x 128 bytes;
-// a fence is wanted whenever accumulators were handed back, even if no one touched them; a wait
-// hangs where a warp of the warpgroup has not issued what the others have. Unlike it: sums are in
-// float32 and in order of k, where a tensor core keeps fewer bits between steps.
+// The machine is stricter than the hardware in three points. Operands are reserved in whole groups
+// of 8 rows x 128 bytes. A fence is required after each wait that completes the accumulators'
+// products, even if no thread has touched the registers. A wait hangs where another warp of the
+// warpgroup has not issued the same products. The machine differs from the hardware in rounding:
+// sums are float32, in the order of k, where a tensor core keeps fewer bits between steps.
 #pragma once
 
 #include <array>
@@ -29,9 +31,9 @@ namespace machine {
 struct MatrixDescriptor {
   static MatrixDescriptor decode(std::uint64_t bits);
 
-  // The place in shared memory of element k of a row.
+  // The address in shared memory of element k of a row.
   Address element(int row, int k) const;
-  // Of the 1024 bytes that hold rows 8 * group to 8 * group + 7.
+  // The address of the 1024 bytes that hold rows 8 * index to 8 * index + 7.
   Address group(int index) const;
 
   Address start;
@@ -39,7 +41,8 @@ struct MatrixDescriptor {
 };
 
 inline constexpr int kProductRows = 64;
-inline constexpr int kProductColumns = 256;  // at most; of n, a thread has n / 2 accumulators
+inline constexpr int kProductColumns =
+    256;  // the most columns; a thread has n / 2 accumulators for n columns
 inline constexpr int kProductDepth = 16;
 
 class Warpgroup {
@@ -50,7 +53,7 @@ class Warpgroup {
   explicit Warpgroup(Block& block) : block_(&block) {}
 
   void fence(Thread& thread);
-  // Of 64 rows and `columns` columns.
+  // Issues a product of 64 rows and `columns` columns.
   void multiply(Thread& thread, float* registers, int columns, std::uint64_t a, std::uint64_t b,
                 bool accumulate, HalfType type);
   void commit(Thread& thread);
@@ -60,12 +63,13 @@ class Warpgroup {
  private:
   struct IssueWait;
 
-  // The accumulators of a warp while products of theirs are under way.
+  // The accumulators of a warp while their products are pending.
   struct Accumulators {
     std::array<float*, kLanes> registers = {};
-    std::array<int, kLanes> fences = {};  // of the lane, when it got them back
+    std::array<int, kLanes> fences =
+        {};  // the fences of each lane when its registers were last written back
     std::vector<float> tile = std::vector<float>(16 * kProductColumns);
-    std::array<bool, kLanes> taken = {};  // from the lane
+    std::array<bool, kLanes> taken = {};  // whether the lane's registers have been read
     int columns = 0;
     int under_way = 0;
   };
@@ -79,7 +83,7 @@ class Warpgroup {
     int issues = 0;  // of 128 threads
     int retired = 0;
     std::array<Accumulators*, kWarps> accumulators = {};
-    std::vector<float> columns;  // B^T, rows 256 apart, once it has been read
+    std::vector<float> columns;  // B^T, rows 256 apart; empty until read
   };
 
   struct WarpState {
@@ -88,7 +92,7 @@ class Warpgroup {
     std::array<int, kLanes> groups = {};  // committed
     std::vector<int> group_ends;          // in products
     int retired = 0;                      // products
-    int wanted = 0;                       // products that the present wait is for
+    int wanted = 0;                       // the end of the products that the current wait is for
     std::list<Accumulators> accumulators;
   };
 
@@ -102,8 +106,8 @@ class Warpgroup {
 
   Block* block_;
   std::array<WarpState, kWarps> warps_;
-  std::deque<Product> products_;  // that some warp has not waited for
-  int dropped_ = 0;               // that all have
+  std::deque<Product> products_;  // products that some warp has not waited for
+  int dropped_ = 0;               // the number of products that all warps have waited for
   WaitQueue waiting_;
 };
 

@@ -1,4 +1,4 @@
-// Warpgroup products.
+// Tests of the products of a warpgroup.
 #include <vector>
 
 #include "machine/cuda.hpp"
@@ -16,7 +16,7 @@ constexpr std::size_t kShared = (64 + 256) * 128 + 2048;
 constexpr Shape kGroup = {.blocks = 1, .cluster = 1, .threads = 128, .shared_bytes = kShared};
 constexpr HalfType kTypes[] = {HalfType::kBfloat16, HalfType::kFloat16};
 
-// 64 rows of A and, behind them, 256 of B, 64 elements each, in the swizzle, by hand.
+// 64 rows of A and then 256 rows of B, of 64 elements each, swizzled without the code under test.
 struct Operands {
   explicit Operands(HalfType type = HalfType::kBfloat16) {
     const auto address = reinterpret_cast<std::uintptr_t>(rlvr::cuda::dynamic_shared());
@@ -44,7 +44,7 @@ void multiply(float (&d)[128], const Operands& operands, int step, int accumulat
                               : multiply_float16(d, a, b, accumulate);
 }
 
-// Where the PTX ISA's figure of fragment D has register i of this thread.
+// The row and column of register i of this thread in the PTX ISA's figure of fragment D.
 int row_of(int i) {
   const int thread = static_cast<int>(threadIdx.x);
   return thread / 32 * 16 + thread % 32 / 4 + (i & 2) * 4;
@@ -59,17 +59,17 @@ void check_product(const float (&d)[128], int first_k, int last_k, float more = 
 
 }  // namespace
 
-TEST(float16_is_widened_as_ieee_says) {
-  CHECK(widened(0x3c00, HalfType::kFloat16) == 1.0f);
-  CHECK(widened(0xc500, HalfType::kFloat16) == -5.0f);
-  CHECK(widened(0x7bff, HalfType::kFloat16) == 65504.0f);
-  CHECK(widened(0x0001, HalfType::kFloat16) == std::ldexp(1.0f, -24));
-  CHECK(std::isinf(widened(0xfc00, HalfType::kFloat16)));
-  CHECK(std::isnan(widened(0x7c01, HalfType::kFloat16)));
-  CHECK(widened(0xc0a0, HalfType::kBfloat16) == -5.0f);
+TEST(float16_converts_to_float_as_in_ieee_754) {
+  CHECK(to_float(0x3c00, HalfType::kFloat16) == 1.0f);
+  CHECK(to_float(0xc500, HalfType::kFloat16) == -5.0f);
+  CHECK(to_float(0x7bff, HalfType::kFloat16) == 65504.0f);
+  CHECK(to_float(0x0001, HalfType::kFloat16) == std::ldexp(1.0f, -24));
+  CHECK(std::isinf(to_float(0xfc00, HalfType::kFloat16)));
+  CHECK(std::isnan(to_float(0x7c01, HalfType::kFloat16)));
+  CHECK(to_float(0xc0a0, HalfType::kBfloat16) == -5.0f);
 }
 
-TEST(a_product_of_sixteen_steps_of_k) {
+TEST(one_product_sums_sixteen_elements_of_k) {
   for (const HalfType type : kTypes) {
     with_all_seeds(kGroup, [&] {
       const Operands operands(type);
@@ -83,7 +83,7 @@ TEST(a_product_of_sixteen_steps_of_k) {
   }
 }
 
-TEST(a_start_32_bytes_on_takes_the_next_sixteen) {
+TEST(a_descriptor_32_bytes_further_selects_the_next_16_elements_of_k) {
   with_seed(2, kGroup, [] {
     const Operands operands;
     float d[128];
@@ -97,7 +97,7 @@ TEST(a_start_32_bytes_on_takes_the_next_sixteen) {
   });
 }
 
-TEST(products_add_up_in_their_accumulators) {
+TEST(products_accumulate) {
   with_all_seeds(kGroup, [] {
     const Operands operands;
     float d[128];
@@ -131,8 +131,8 @@ TEST(accumulators_are_nan_until_the_wait) {
   });
 }
 
-TEST(operands_are_read_as_late_as_the_wait) {
-  // Plain writes are not tracked: they show in the product.
+TEST(operands_are_read_at_the_wait) {
+  // The machine does not track plain writes, so the write changes the product.
   with_seed(0, kGroup, [] {
     const Operands operands;
     float d[128];
@@ -149,7 +149,7 @@ TEST(operands_are_read_as_late_as_the_wait) {
   });
 }
 
-TEST(accumulators_written_before_the_wait_are_at_fault) {
+TEST(a_write_to_accumulators_before_the_wait_is_a_fault) {
   expect_fault("that has not been waited for were written", kGroup, [] {
     const Operands operands;
     float d[128];
@@ -161,7 +161,7 @@ TEST(accumulators_written_before_the_wait_are_at_fault) {
   });
 }
 
-TEST(a_missing_fence_is_at_fault) {
+TEST(a_missing_wgmma_fence_is_a_fault) {
   const auto kernel = [](bool again) {
     const Operands operands;
     float d[128];
@@ -175,7 +175,7 @@ TEST(a_missing_fence_is_at_fault) {
   expect_fault("without a wgmma.fence", kGroup, [&] { kernel(true); });
 }
 
-TEST(threads_that_multiply_differently_are_at_fault) {
+TEST(threads_that_issue_different_products_are_a_fault) {
   expect_fault("differs from what other threads", kGroup, [] {
     const Operands operands;
     float d[128];
@@ -184,7 +184,7 @@ TEST(threads_that_multiply_differently_are_at_fault) {
   });
 }
 
-TEST(a_warp_that_does_not_multiply_hangs_the_others) {
+TEST(a_warp_that_issues_no_product_makes_the_others_hang) {
   expect_fault("which 96 of 128 threads have issued", kGroup, [] {
     const Operands operands;
     float d[128];
@@ -196,7 +196,7 @@ TEST(a_warp_that_does_not_multiply_hangs_the_others) {
   });
 }
 
-TEST(a_product_that_nobody_waits_for_is_at_fault) {
+TEST(a_product_without_a_wait_is_a_fault) {
   expect_fault("before a product has been waited for", kGroup, [] {
     const Operands operands;
     float d[128];
@@ -207,7 +207,7 @@ TEST(a_product_that_nobody_waits_for_is_at_fault) {
   });
 }
 
-TEST(descriptors_that_are_not_modelled_are_at_fault) {
+TEST(unsupported_descriptors_are_a_fault) {
   const auto with_bits = [](std::uint64_t flipped) {
     return [flipped] {
       const Operands operands;
@@ -225,7 +225,7 @@ TEST(descriptors_that_are_not_modelled_are_at_fault) {
 
 namespace {
 
-// Multiplies and copies over its A, before or after the wait.
+// Multiplies, and copies over the operand A before or after the wait.
 void overwrite(bool after_the_wait) {
   std::vector<std::uint16_t> source(64 * 64 + 8);
   auto* data = source.data() + (16 - reinterpret_cast<std::uintptr_t>(source.data()) % 16) % 16 / 2;
@@ -264,7 +264,7 @@ void overwrite(bool after_the_wait) {
 
 }  // namespace
 
-TEST(a_copy_over_what_a_product_reads_is_at_fault) {
+TEST(a_copy_over_operands_of_a_pending_product_is_a_fault) {
   for (std::uint64_t seed = 0; seed < kSeeds; ++seed) {
     configuration().seed = seed;
     overwrite(true);

@@ -1,4 +1,4 @@
-// The tensor copy engine.
+// Tests of the tensor copy engine.
 #include <vector>
 
 #include "machine/cuda.hpp"
@@ -17,7 +17,8 @@ constexpr std::size_t kBoxBytes = kBoxRows * kBoxColumns * 2;
 constexpr Shape kBlock = {.blocks = 1, .cluster = 1, .threads = 32, .shared_bytes = 8192};
 constexpr Shape kPair = {.blocks = 2, .cluster = 2, .threads = 32, .shared_bytes = 8192};
 
-// Rows of `columns` elements, 8 more from one to the next, whose value says where they are.
+// A matrix whose elements have distinct values; the row stride is 8 elements more than the number
+// of columns.
 struct Matrix {
   Matrix(int rows_, int columns_) : rows(rows_), columns(columns_), values((rows_ + 1) * stride()) {
     for (int r = 0; r < rows; ++r) {
@@ -61,7 +62,7 @@ CUtensorMap map_of(Matrix& matrix, CUtensorMapSwizzle swizzle = CU_TENSOR_MAP_SW
   return map;
 }
 
-// Of dynamic shared memory, from a multiple of 1024 on: two boxes; before them a barrier.
+// The layout of dynamic shared memory: a barrier, then two boxes from a multiple of 1024 bytes on.
 struct Places {
   Places() {
     const auto address = reinterpret_cast<std::uintptr_t>(rlvr::cuda::dynamic_shared());
@@ -80,7 +81,7 @@ struct Places {
   std::uint64_t* barrier;
 };
 
-// By hand: chunk c of row r lies at chunk c ^ (r % 8).
+// Computed without the code under test: chunk c of row r lies at chunk c ^ (r % 8).
 std::uint16_t swizzled_element(const std::uint16_t* box, int row, int column) {
   return box[row * 64 + ((column / 8) ^ (row % 8)) * 8 + column % 8];
 }
@@ -106,12 +107,12 @@ void check_box_at(int column, int row) {
 
 }  // namespace
 
-TEST(a_box_lands_in_the_swizzle) { check_box_at(8, 3); }
-TEST(what_lies_past_the_end_lands_as_zeros) { check_box_at(64, 20); }
-TEST(what_lies_before_the_beginning_lands_as_zeros) { check_box_at(-8, -5); }
-TEST(a_box_wholly_outside_lands_as_zeros) { check_box_at(128, 300); }
+TEST(a_box_arrives_swizzled) { check_box_at(8, 3); }
+TEST(elements_past_the_end_arrive_as_zeros) { check_box_at(64, 20); }
+TEST(elements_before_the_beginning_arrive_as_zeros) { check_box_at(-8, -5); }
+TEST(a_box_outside_the_matrix_arrives_as_zeros) { check_box_at(128, 300); }
 
-TEST(a_box_without_swizzle_lands_row_after_row) {
+TEST(a_box_without_swizzle_arrives_row_by_row) {
   Matrix matrix(30, 104);
   const CUtensorMap map = map_of(matrix, CU_TENSOR_MAP_SWIZZLE_NONE);
   with_seed(0, kBlock, [&] {
@@ -128,7 +129,7 @@ TEST(a_box_without_swizzle_lands_row_after_row) {
   });
 }
 
-TEST(each_block_of_the_mask_gets_the_box_and_its_bytes) {
+TEST(multicast_delivers_the_box_and_the_bytes_to_each_block) {
   Matrix matrix(40, 64);
   const CUtensorMap map = map_of(matrix);
   with_all_seeds(kPair, [&] {
@@ -147,7 +148,7 @@ TEST(each_block_of_the_mask_gets_the_box_and_its_bytes) {
   });
 }
 
-TEST(until_it_lands_a_box_is_anything) {
+TEST(the_destination_is_nan_until_the_box_arrives) {
   Matrix matrix(30, 104);
   const CUtensorMap map = map_of(matrix);
   with_seed(0, kBlock, [&] {
@@ -164,7 +165,7 @@ TEST(until_it_lands_a_box_is_anything) {
   });
 }
 
-TEST(who_does_not_wait_sees_nan_in_some_schedule) {
+TEST(a_read_without_wait_sees_nan_in_some_schedule) {
   Matrix matrix(30, 104);
   const CUtensorMap map = map_of(matrix);
   int missing = 0;
@@ -197,11 +198,11 @@ void expect_copy_fault(const char* words,
 
 }  // namespace
 
-TEST(wrong_copies_are_at_fault) {
+TEST(invalid_box_copies_are_a_fault) {
   const auto copy = [](const Places& places, const CUtensorMap& map, void* to) {
     copy_box(&map, places.barrier, to, 0, 0);
   };
-  expect_copy_fault("overwrites what another copy still writes",
+  expect_copy_fault("overwrites the destination of a pending copy",
                     [&](const Places& places, const CUtensorMap& map) {
                       copy(places, map, places.boxes);
                       copy(places, map, places.boxes);
@@ -221,14 +222,14 @@ TEST(wrong_copies_are_at_fault) {
   });
 }
 
-TEST(a_block_that_ends_before_its_copies_is_at_fault) {
+TEST(a_block_that_ends_before_its_copies_arrive_is_a_fault) {
   expect_copy_fault("before a copy to it has landed",
                     [](const Places& places, const CUtensorMap& map) {
                       copy_box(&map, places.barrier, places.boxes, 0, 0);
                     });
 }
 
-TEST(more_bytes_than_expected_are_at_fault) {
+TEST(more_bytes_than_expected_are_a_fault) {
   Matrix matrix(30, 104);
   const CUtensorMap map = map_of(matrix);
   expect_fault("more bytes than it expects", kBlock, [&] {
@@ -242,7 +243,7 @@ TEST(more_bytes_than_expected_are_at_fault) {
   });
 }
 
-TEST(maps_that_the_driver_refuses_are_refused) {
+TEST(tensor_maps_that_the_driver_rejects_are_rejected) {
   Matrix matrix(30, 104);
   CUtensorMap map;
   constexpr auto k128 = CU_TENSOR_MAP_SWIZZLE_128B;
