@@ -9,6 +9,7 @@ compiler must not look inside. The operators ask `device_backend` when they run.
 
 from __future__ import annotations
 
+import functools
 import importlib
 from typing import Any, Protocol, cast
 
@@ -119,6 +120,11 @@ def device_backend(tensor: torch.Tensor, name: str) -> DeviceBackend:
             f"{name} must lie on one of {', '.join(MODULES)}, not on {tensor.device}: "
             "no other device has a scoring backend"
         )
+    return _loaded(module)
+
+
+@functools.cache
+def _loaded(module: str) -> DeviceBackend:
     return cast(DeviceBackend, importlib.import_module(module))
 
 
@@ -127,7 +133,8 @@ def platform_of(device: torch.device) -> str:
 
     torch calls AMD's GPUs "cuda" too.
     """
-    return "rocm" if device.type == "cuda" and torch.version.hip else device.type
+    kind = device.type
+    return "rocm" if kind == "cuda" and torch.version.hip else kind
 
 
 operators.register(device_backend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
 import sys
 from types import ModuleType
 
@@ -87,3 +88,8 @@ def test_a_new_backend_is_one_module_and_one_line(monkeypatch):
     logits, targets = torch.zeros(2, 5, device="meta"), torch.zeros(2, dtype=int, device="meta")
     stats = rlvr_fast.token_stats(logits, targets, temperature=0.5)
     assert tuple(stats) == ("toy", (2, 5), (2,), 0.5, None)
+
+
+def test_the_import_of_the_folder_needs_no_torch():
+    code = "import sys, rlvr_fast.scoring; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
