@@ -276,7 +276,7 @@ def bench(
     *, device: str = "auto", quick: bool = False, progress: Progress | None = None
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """(this machine's measured limits, one row a kernel), on the CPU or a GPU."""
-    from rlvr_fast.scoring.bench import run_benchmarks
+    from rlvr_fast.scoring.benchmarks import run_benchmarks
 
     machine, timings = run_benchmarks(device, quick=quick, progress=progress)
     return machine, [timing.row() for timing in timings]

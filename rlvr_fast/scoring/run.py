@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["score_run"]
 
-# A part holds about this many tokens or rows: what a killed stage loses at most.
-_PART_TOKENS = 2_000_000
-_PART_ROWS = 20_000
+# Limits of a part, in tokens and in rows: an interrupted stage loses at most one part.
+PART_TOKENS = 2_000_000
+PART_ROWS = 20_000
 
 
 def score_run(
@@ -186,8 +186,8 @@ def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
         start = 0
         while start < len(missing):
             fed = ends[start] - lengths[start]
-            stop = int(np.searchsorted(ends, fed + _PART_TOKENS, side="right"))
-            stop = min(max(stop, start + 1), start + _PART_ROWS)
+            stop = int(np.searchsorted(ends, fed + PART_TOKENS, side="right"))
+            stop = min(max(stop, start + 1), start + PART_ROWS)
             yield missing.slice(start, stop - start)
             start = stop
 
