@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
 
+from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import Verdict, load_verifier
 
 __all__ = ["DEFAULT_MEMORY_MB", "Outcome", "Pair", "default_workers", "verify_pairs"]
 
-DEFAULT_MEMORY_MB = 2048
-LEAST_MEMORY_MB = 512
 # Requests a worker holds at once: enough that it never waits, few enough to give back cheaply.
 WINDOW = 32
 # A verifier that sleeps uses no processor time; the wall ends it, generously, as a busy machine

@@ -134,11 +134,11 @@ def test_scores_of_its_completions_are_those_of_transformers(sampled):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rlvr_fast.scoring import score_run
+    from rlvr_fast.scoring import ScoreOptions, score_run
 
     folder, path, _ = sampled
     run = Run.open(path)
-    assert score_run(run, str(folder), label="self", per_token=True) == 8
+    assert score_run(run, str(folder), ScoreOptions(per_token=True), label="self") == 8
     prompts = {row["problem_id"]: row["prompt_token_ids"] for row in run.problems().to_pylist()}
     samples = {
         (row["problem_id"], row["sample_index"]): row["token_ids"]
