@@ -142,7 +142,7 @@ class Option:
         """What one value has to be, for messages."""
         if self.choices:
             return f"one of {', '.join(self.choices)}"
-        return ", ".join(filter(None, (_WORDS[self.kind], self.range)))
+        return ", ".join(filter(None, (_WORDS.get(self.kind, self.kind.__name__), self.range)))
 
     def check(self, value: Any, where: str) -> Any:
         """The value in its normal form: a tuple of a sequence, a float of a number.
