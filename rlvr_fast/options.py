@@ -98,7 +98,7 @@ class Option:
 
     name: str
     cli_name: str
-    kind: type
+    kind: type[Any]
     form: Literal["one", "sequence", "mapping", "group"]
     optional: bool
     default: Any
@@ -243,9 +243,13 @@ class Options:
             raise InvalidInputError(f"{where}: {error}") from None
 
 
-@functools.cache
 def options_of(cls: type[Options]) -> tuple[Option, ...]:
     """The options of a class in the order of its fields; a group is one entry."""
+    return _options_of(cls)
+
+
+@functools.cache
+def _options_of(cls: Any) -> tuple[Option, ...]:
     hints = typing.get_type_hints(cls)
     return tuple(_resolved(each, hints[each.name]) for each in fields(cls))
 

@@ -124,10 +124,19 @@ def report_runs(
         InvalidInputError: runs that are not comparable.
         RunDirectoryError: a run that is not graded.
     """
-    from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.page import write_report
 
-    comparison = compare_runs(
+    comparison = compare_runs(base, rl, options, progress=progress)
+    return Report(comparison, write_report(comparison, out, progress=progress))
+
+
+def compare_runs(
+    base: Run, rl: Run, options: CompareOptions, *, progress: Progress | None = None
+) -> Comparison:
+    """Stands in for `rlvr_fast.report.compare_runs` with options until it is merged."""
+    from rlvr_fast.report.comparison import compare_runs as compare
+
+    return compare(
         base,
         rl,
         rule=options.rule,
@@ -136,7 +145,6 @@ def report_runs(
         ks=options.k,
         progress=progress,
     )
-    return Report(comparison, write_report(comparison, out, progress=progress))
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,6 +59,14 @@ class StudyConfig(Options):
     )
     compare: CompareOptions = option(CompareOptions(), help="Options of the comparison.")
 
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
+            raise InvalidInputError(
+                "expected one device, dtype and batch_tokens for all passes of scoring: a study "
+                f"loads each model once, got {self.score}"
+            )
+
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> Self:
         """The study that the keys of a study file describe.

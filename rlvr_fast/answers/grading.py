@@ -32,7 +32,7 @@ CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
 
 def grade_run(
     run: Run,
-    options: GradeOptions = GradeOptions(),  # noqa: B008 - frozen
+    options: GradeOptions = GradeOptions(),
     *,
     progress: Progress | None = None,
 ) -> pa.Table:

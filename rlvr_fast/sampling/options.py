@@ -51,7 +51,7 @@ class SampleOptions(Options):
         help="A further argument of the engine; VALUE is read as in a study file (YAML).",
     )
     device: Device = option(
-        "auto", help="Where the engine runs; auto is a GPU where there is one, else the CPU."
+        "auto", help="Where to run; auto is a GPU where there is one, else the CPU."
     )
     dtype: Dtype = option(
         "auto", help="Type of the weights; auto is float32 on the CPU and bfloat16 on a GPU."

@@ -54,7 +54,7 @@ class ScoreOptions(Options):
     )
     batch_tokens: int = option(4096, minimum=1, help="Tokens that go through the model at once.")
     device: Device = option(
-        "auto", help="Where the model runs; auto is a GPU where there is one, else the CPU."
+        "auto", help="Where to run; auto is a GPU where there is one, else the CPU."
     )
     dtype: Dtype = option(
         "auto", help="Type of the weights; auto is float32 on the CPU and bfloat16 on a GPU."

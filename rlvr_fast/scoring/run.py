@@ -29,7 +29,7 @@ _PART_ROWS = 20_000
 def score_run(
     run: Run,
     model: Any,
-    options: ScoreOptions = ScoreOptions(),  # noqa: B008 - frozen
+    options: ScoreOptions = ScoreOptions(),
     *,
     label: str,
     revision: str | None = None,
@@ -42,6 +42,7 @@ def score_run(
     own tokenizer, which need not split them as they were drawn.
 
     Args:
+        run: a run with samples.
         model: as for `Scorer`, or a Scorer, which keeps its own device, dtype and batch_tokens.
         options: the distribution, and how the model is run; see `ScoreOptions`. With
             `options.as_sampled` temperature and top_p are those of the run, and the scores lie in
