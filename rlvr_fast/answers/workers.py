@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import IO, Any, Literal
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
-from rlvr_fast.tasks import Verdict, load_verifier
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["DEFAULT_MEMORY_MB", "Outcome", "Pair", "default_workers", "verify_pairs"]
 
@@ -91,7 +93,7 @@ def verify_pairs(
         chosen = [
             (number, pair)
             for number, pair in enumerate(pairs)
-            if pair.spec.startswith("code:") == programs
+            if scheme_of(pair.spec).runs_programs == programs
         ]
         if not chosen:
             continue
@@ -346,7 +348,7 @@ class _Pool:
         on_outcome(number, outcome)
 
     def _start(self, pair: Pair) -> None:
-        worker = _Worker(self.memory_mb, guarded=not pair.spec.startswith("code:"))
+        worker = _Worker(self.memory_mb, guarded=not scheme_of(pair.spec).runs_programs)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
 
