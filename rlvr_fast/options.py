@@ -28,7 +28,7 @@ _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true o
 class _About:
     """What `option` adds to the annotation of a field."""
 
-    help: str
+    help: str | Callable[[], str]
     choices: Sequence[str] | Callable[[], Sequence[str]]
     minimum: float | None
     above: float | None
@@ -42,7 +42,7 @@ class _About:
 def option(
     default: Any = MISSING,
     *,
-    help: str,
+    help: str | Callable[[], str],
     choices: Sequence[str] | Callable[[], Sequence[str]] = (),
     minimum: float | None = None,
     above: float | None = None,
@@ -56,7 +56,7 @@ def option(
 
     Args:
         default: value where none is given; without one the option has to be given.
-        help: one sentence for the command line.
+        help: one sentence for the command line, or a function that gives the sentence.
         choices: the texts to choose from, or a function that gives them; a field annotated with
             a Literal has the choices of the Literal.
         minimum: smallest value.
@@ -87,7 +87,6 @@ class Option:
             values, or is a group.
         optional: whether None is a value.
         default: the default; `dataclasses.MISSING` where the option has to be given.
-        help: one sentence.
         minimum: smallest value, if any.
         above: a bound that the value exceeds, if any.
         maximum: largest value, if any.
@@ -102,14 +101,19 @@ class Option:
     form: Literal["one", "sequence", "mapping", "group"]
     optional: bool
     default: Any
-    help: str
     minimum: float | None
     above: float | None
     maximum: float | None
     below: float | None
     reason: str
     metavar: str | None
+    _help: str | Callable[[], str]
     _choices: Sequence[str] | Callable[[], Sequence[str]]
+
+    @property
+    def help(self) -> str:
+        """What the option does, in one sentence."""
+        return self._help() if callable(self._help) else self._help
 
     @property
     def flag(self) -> str:
@@ -170,7 +174,7 @@ class Option:
         return self._check_one(value, where)
 
     def _check_one(self, value: Any, where: str) -> Any:
-        accepted = {int: Integral, float: Real}.get(self.kind, self.kind)
+        accepted: Any = {int: Integral, float: Real}.get(self.kind, self.kind)
         read = value
         fits = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
         if fits and self.kind in (int, float):
@@ -245,7 +249,8 @@ class Options:
 
 def options_of(cls: type[Options]) -> tuple[Option, ...]:
     """The options of a class in the order of its fields; a group is one entry."""
-    return _options_of(cls)
+    owner: Any = cls  # mypy does not take a class for hashable whose instances are compared
+    return _options_of(owner)
 
 
 @functools.cache
@@ -269,13 +274,13 @@ def _resolved(about: Any, hint: Any) -> Option:
         form=form,
         optional=optional,
         default=default,
-        help=said.help,
         minimum=said.minimum,
         above=said.above,
         maximum=said.maximum,
         below=said.below,
         reason=said.reason,
         metavar=said.metavar,
+        _help=said.help,
         _choices=said.choices or choices,
     )
 

@@ -23,7 +23,9 @@ from rlvr_fast.answers.workers import Outcome, Pair, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import Verdict, load_verifier
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["CANONICAL_GRADER", "grade_run"]
 
@@ -125,10 +127,10 @@ def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
                 f"not name (it names {', '.join(map(repr, specs)) or 'none'})"
             )
         verifier = load_verifier(specs[name])
-        program = policy == "auto" and specs[name].startswith("code:")
-        chosen: Policy = "code_block" if program else policy  # type: ignore[assignment]
+        scheme = scheme_of(specs[name])
+        chosen: Policy = scheme.policy if policy == "auto" else policy  # type: ignore[assignment]
         tasks[name] = GradedTask(name, specs[name], chosen, verifier)
-        if specs[name].startswith("code:"):
+        if scheme.runs_programs:
             from rlvr_fast.tasks.sandbox import require_sandbox
 
             require_sandbox()

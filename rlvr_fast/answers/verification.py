@@ -8,7 +8,8 @@ from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
 from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.tasks import Verdict
+from rlvr_fast.tasks.schemes import GOLD_ANSWERS
+from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["verify_answers"]
 
@@ -74,7 +75,7 @@ def verify_answers(
 
     verify_pairs(
         [
-            Pair("math:golds", str(place), gold, {}, answer)
+            Pair(GOLD_ANSWERS, str(place), gold, {}, answer)
             for place, (gold, answer) in enumerate(waiting)
         ],
         decided,

@@ -19,7 +19,9 @@ from typing import IO, Any, Literal
 
 from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
 from rlvr_fast.errors import InvalidInputError, RlvrError
-from rlvr_fast.tasks import Verdict, load_verifier
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["DEFAULT_MEMORY_MB", "Outcome", "Pair", "default_workers", "verify_pairs"]
 
@@ -90,7 +92,7 @@ def verify_pairs(
         chosen = [
             (number, pair)
             for number, pair in enumerate(pairs)
-            if pair.spec.startswith("code:") == programs
+            if scheme_of(pair.spec).runs_programs == programs
         ]
         if not chosen:
             continue
@@ -345,7 +347,7 @@ class _Pool:
         on_outcome(number, outcome)
 
     def _start(self, pair: Pair) -> None:
-        worker = _Worker(self.memory_mb, guarded=not pair.spec.startswith("code:"))
+        worker = _Worker(self.memory_mb, guarded=not scheme_of(pair.spec).runs_programs)
         self.workers.append(worker)
         self.selector.register(worker.stdout, selectors.EVENT_READ, worker)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlvr_fast.progress import Progress
-from rlvr_fast.sampling.engine import load_engine
+from rlvr_fast.sampling.engines import load_engine
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
 from rlvr_fast.store import Run

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
-
-from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.parameters import SamplingParameters
 
-__all__ = ["Completion", "Engine", "Request", "SamplingParameters", "load_engine"]
+if TYPE_CHECKING:  # the command line reads the registry of engines, and has no use for numpy
+    import numpy as np
+    import numpy.typing as npt
+
+__all__ = ["Completion", "Engine", "EngineKind", "Request"]
 
 
 class Request(NamedTuple):
-    """Draws wanted of one problem; one seed for each sample index."""
+    """Draws that are wanted of one problem.
+
+    Attributes:
+        problem_id: the problem.
+        prompt_token_ids: its prompt.
+        sample_indices: int64, one a draw.
+        seeds: int64, one a draw.
+    """
 
     problem_id: str
     prompt_token_ids: Sequence[int]
@@ -32,9 +40,13 @@ class Request(NamedTuple):
 class Completion(NamedTuple):
     """One finished draw.
 
-    `token_ids` are exactly the tokens drawn, with the end-of-sequence token where there was one;
-    `text` is without it. `finish_reason` is "length" when max_tokens or the model's context ended
-    the completion. `seed` is None where the engine could not be seeded draw by draw.
+    Attributes:
+        problem_id: the problem.
+        sample_index: which of its draws.
+        text: the completion, without an end-of-sequence token or a stop text.
+        token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one.
+        finish_reason: "length" where max_tokens or the model's context ended the completion.
+        seed: that of the draw; None where the engine cannot seed each draw.
     """
 
     problem_id: str
@@ -46,29 +58,47 @@ class Completion(NamedTuple):
 
 
 class Engine(Protocol):
-    """A model that draws completions.
-
-    `model`, `revision` say what is loaded (a revision "sha256:..." is a digest of local weights),
-    `notes` what about this engine a reader of its draws should know. `context_length` counts prompt
-    and completion; `vocab_size` bounds token ids.
-    """
+    """A model that draws completions. `rlvr_fast.sampling.engines` loads one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The engine's name in its registry."""
+        ...
+
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """The version of the engine's library."""
+        ...
+
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """What is loaded: a folder, a file or a Hugging Face name."""
+        ...
+
     @property
-    def revision(self) -> str | None: ...
+    def revision(self) -> str | None:
+        """Which revision is loaded; "sha256:..." is a digest of local weights."""
+        ...
+
     @property
-    def notes(self) -> Sequence[str]: ...
+    def notes(self) -> Sequence[str]:
+        """What a reader of the draws should know about this engine (dtype, device)."""
+        ...
+
     @property
-    def context_length(self) -> int | None: ...
+    def context_length(self) -> int | None:
+        """Most tokens of prompt and completion together, None if there is no limit."""
+        ...
+
     @property
-    def vocab_size(self) -> int: ...
+    def vocab_size(self) -> int:
+        """Token ids are below this number."""
+        ...
+
     @property
-    def chat_template(self) -> str | None: ...
+    def chat_template(self) -> str | None:
+        """The source of the model's chat template, None if it has none."""
+        ...
 
     def render_chat(self, question: str) -> str:
         """The prompt text of `question` as the user's turn of the model's chat template."""
@@ -81,29 +111,30 @@ class Engine(Protocol):
     def generate(
         self, requests: Iterable[Request], parameters: SamplingParameters
     ) -> Iterator[Completion]:
-        """Makes the draws and yields each as soon as it is finished, in any order."""
+        """Makes the draws and yields each as soon as it is finished, in any order.
+
+        A draw should depend on the model, the parameters, the prompt and its own seed only.
+        """
         ...
 
 
-def load_engine(name: str, model: str, *, revision: str | None = None, **options: Any) -> Engine:
-    """Loads `model` (a folder, a Hugging Face name, a .gguf file) into the engine `name`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKind:
+    """An engine as the registry knows it, before anything is loaded.
 
-    Args:
-        name: "transformers", which runs wherever torch does, or "vllm" (extra `vllm`).
-        model, revision: what to load.
-        options: `device`, `dtype`, `batch_size` for transformers; keyword arguments of vllm.LLM for
-            vllm.
-
-    Raises:
-        InvalidInputError: no such engine or model.
-        MissingDependencyError: the engine's package is not installed.
+    Attributes:
+        name: how users ask for the engine.
+        help: one line on what the engine is for and what it cannot do, for the command line.
+        load: `load(model, *, revision, **arguments)` loads a model.
+        arguments: the names of the further arguments that `load` takes; None where the engine's
+            library has arguments of its own and checks them itself.
+        packages: the packages whose versions a run records.
+        extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
     """
-    if name == "transformers":
-        from rlvr_fast.sampling.transformers_engine import TransformersEngine
 
-        return TransformersEngine(model, revision=revision, **options)
-    if name == "vllm":
-        from rlvr_fast.sampling.vllm_engine import VllmEngine
-
-        return VllmEngine(model, revision=revision, **options)
-    raise InvalidInputError(f"expected the engine 'transformers' or 'vllm', got {name!r}")
+    name: str
+    help: str
+    load: Callable[..., Engine]
+    arguments: tuple[str, ...] | None = ()
+    packages: tuple[str, ...] = ()
+    extra: str | None = None

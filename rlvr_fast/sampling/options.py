@@ -8,14 +8,12 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Options, option
+from rlvr_fast.sampling.engines import describe_engines, engine_names
 from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.tasks.schemes import describe_schemes
 from rlvr_fast.vocabulary import Device, Dtype
 
 __all__ = ["SampleOptions"]
-
-
-def engine_names() -> tuple[str, ...]:
-    return ("transformers", "vllm")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +35,16 @@ class SampleOptions(Options):
     """
 
     tasks: tuple[str, ...] = option(
-        metavar="SPEC",
+        metavar="TASK",
         cli_name="task",
-        help="SPEC or NAME=SPEC, such as reasoning_gym:countdown?size=50&seed=7, math:FILE or "
-        "code:humaneval.",
+        help=lambda: f"Problems: {describe_schemes()}. NAME=TASK names the task.",
     )
     samples: int = option(minimum=1, help="Completions a problem, in all.")
-    engine: str = option("transformers", choices=engine_names, help="What draws the completions.")
+    engine: str = option(
+        "transformers",
+        choices=engine_names,
+        help=lambda: f"What draws completions: {describe_engines()}.",
+    )
     engine_args: Mapping[str, Any] = option(
         {},
         metavar="NAME=VALUE",

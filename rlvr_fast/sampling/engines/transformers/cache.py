@@ -1,8 +1,8 @@
 """A key-value cache whose rows are sequences of different lengths, written in place.
 
-transformers' DynamicCache copies the whole cache at every token and holds rows of one length. Here
-row r holds `lengths[r]` tokens at the start of preallocated room; a finished row is given to the
-next draw by overwriting it.
+The DynamicCache of transformers copies the whole cache at every token and holds rows of one length.
+Here row r holds `lengths[r]` tokens at the start of preallocated room; a finished row is given to
+the next draw, which overwrites it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ __all__ = ["RaggedCache"]
 
 
 class _RaggedLayer(DynamicLayer):  # type: ignore[misc]
-    """One layer: keys and values [rows, heads, room, width]; `owner` knows the lengths."""
+    """One layer: keys and values [rows, heads, room, width]; `owner` holds the lengths."""
 
     def __init__(self, owner: RaggedCache) -> None:
         super().__init__()
@@ -25,28 +25,30 @@ class _RaggedLayer(DynamicLayer):  # type: ignore[misc]
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Writes the keys and values [rows, heads, 1, width] of one token behind each row."""
         owner = self.owner
-        # [rows, heads, 1, width] at each row's own end.
         self.keys[owner.row_numbers, :, owner.lengths] = key_states[:, :, 0]
         self.values[owner.row_numbers, :, owner.lengths] = value_states[:, :, 0]
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
+        """The tokens before the one that is fed, as transformers counts them."""
         return self.owner.room - 1
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        """(width of the attention mask, offset of its first key)."""
         return self.owner.room, 0
 
 
 class RaggedCache(Cache):  # type: ignore[misc]
     """The cache of `rows` sequences; see the module's docstring.
 
-    Before each model call `lengths` [rows] is set to how many tokens each row holds; the token that
-    is fed goes behind them, and `room` must be larger.
+    Before each call of the model, `lengths` [rows] is set to how many tokens each row holds. The
+    token that is fed is written behind them, so `room` must be larger than every length.
     """
 
     def __init__(self, like: DynamicCache, rows: int, room: int) -> None:
-        """Makes room for `rows` sequences of `room` tokens, layers as in the cache `like`."""
+        """Makes room for `rows` sequences of `room` tokens, with the layers of the cache `like`."""
         super().__init__(layers=[_RaggedLayer(self) for _ in like.layers])
         for layer, other in zip(self.layers, like.layers, strict=True):
             for name in ("keys", "values"):

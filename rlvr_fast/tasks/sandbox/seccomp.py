@@ -1,10 +1,10 @@
 """System calls that a sandboxed program is refused, as a seccomp filter for bubblewrap.
 
-Namespaces hide the machine and resource limits count processes, files and address space, but memory
-that no process maps (memfd, System V segments, message queues) is counted by neither, and a user
-namespace of the program's own, ptrace, io_uring or a socket to the hypervisor are only attack
-surface to it. The filter is classic BPF (seccomp(2), struct seccomp_data) and refuses these by
-number; what a program needs to compute, read and print stays allowed.
+Namespaces hide the machine, and resource limits count processes, files and address space. Neither
+counts memory that no process maps (memfd, System V segments, message queues). A user namespace of
+the program's own, ptrace, io_uring and a socket to the hypervisor give the program nothing but ways
+to attack the kernel. The filter is classic BPF (seccomp(2), struct seccomp_data) and refuses these
+calls by number; the calls that computing, reading and printing need stay allowed.
 """
 
 from __future__ import annotations
@@ -70,10 +70,16 @@ _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_
 
 
 def syscall_filter(machine: str | None = None) -> bytes | None:
-    """The compiled filter for this kind of processor; None where its numbers are not known.
+    """The compiled filter for a processor.
 
     Refused calls fail with EPERM, so that a program sees an OSError. clone3 fails with ENOSYS,
     since its flags lie in memory that a filter cannot read: the C library then uses clone.
+
+    Args:
+        machine: "x86_64" or "aarch64"; by default that of this machine.
+
+    Returns:
+        The filter's instructions, None where the numbers of the calls are not known.
     """
     known = _ARCHITECTURES.get(machine or platform.machine())
     if known is None:

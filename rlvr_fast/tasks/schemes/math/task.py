@@ -8,33 +8,36 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.registry import closest
 from rlvr_fast.tasks.base import Problem
-from rlvr_fast.tasks.math_verifier import MathVerifier
 from rlvr_fast.tasks.rows import file_sha256, read_rows
-from rlvr_fast.tasks.specs import TaskSpec, closest
+from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
+from rlvr_fast.tasks.specs import TaskSpec
 
 __all__ = ["MathTask"]
 
 QUESTION_FIELDS = ("problem", "question", "prompt", "query", "input")
 ANSWER_FIELDS = ("answer", "final_answer", "gold", "gt", "target", "expected_answer", "solution")
 ID_FIELDS = ("unique_id", "id", "problem_id", "idx", "index", "uid")
-MAX_GOLD_BYTES = 64 << 10  # what extraction takes of an answer: no longer gold can be met
+MAX_GOLD_BYTES = (
+    64 << 10
+)  # the longest answer that extraction takes; no answer equals a longer gold
 OPTIONS = ("question", "answer", "id", "sha256", "answer_space")
 # Where a field's answer stands in it: the field itself, gsm8k's last '#### ', or the last box.
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
 
 
 class MathTask:
-    """`math:PATH?question=FIELD&answer=FIELD&id=FIELD`: problems with gold answers.
+    r"""`math:PATH?question=FIELD&answer=FIELD&id=FIELD`: problems with gold answers.
 
     Fields that are not given are guessed from the names in common use; `spec` holds the fields
     that were used and the SHA-256 of the file, so that a run records the guess and a file that
     changed is noticed. The path is kept as given (relative to the working directory). Gold
     answers travel in the run, so grading a run does not need the file.
 
-    A gold may be text, a number, a list of these (all of them are asked for), or a worked
-    solution: then it is what follows the last '#### ' or stands in the last `\\boxed{}`.
-    `answer_space=N` says that a guesser chooses among N answers (1000 is known of AIME).
+    A gold answer may be text, a number, a list of these (all of them are asked for), or a worked
+    solution, whose final answer follows the last '#### ' or stands in the last `\boxed{}`.
+    `answer_space=N` says that a guesser chooses among N answers (1000 for AIME, by default).
     """
 
     domain = "math"
@@ -70,9 +73,11 @@ class MathTask:
         self._problems = _problems(self.name, self._path, rows, resolved.options)
 
     def problems(self) -> list[Problem]:
+        """The problems, in the order of the file."""
         return list(self._problems)
 
     def verifier(self) -> MathVerifier:
+        """Math-Verify."""
         return MathVerifier()
 
 
@@ -193,7 +198,7 @@ def gold_parts(value: object, where: str, field: str) -> list[str]:
 
 
 def last_box(text: str) -> str | None:
-    """Content of the last `\\boxed{}`; None where its braces do not balance."""
+    r"""Content of the last `\boxed{}`; None where its braces do not balance."""
     *_, last = BOX.finditer(text)
     depth = 0
     for position in range(last.end(), len(text)):

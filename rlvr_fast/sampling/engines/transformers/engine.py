@@ -1,7 +1,7 @@
-"""The embedded default engine: any causal language model of transformers, on CPU or GPU.
+"""The engine transformers: a causal language model with continuous batching.
 
-Continuous batching: a row of the batch that finishes is given to the next draw, so that the batch
-stays full. A prompt is run through the model once, and its cache copied to each of its samples.
+A row of the batch that finishes is given to the next draw, so that the batch stays full. A prompt
+runs through the model once, and its cache is copied to each of its samples.
 """
 
 from __future__ import annotations
@@ -18,20 +18,21 @@ from transformers.cache_utils import DynamicCache
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.products import OneDnnLinears
-from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
-from rlvr_fast.sampling.threads import run_threads
-from rlvr_fast.sampling.tokenizer_face import TokenizerFace
-from rlvr_fast.sampling.transformers_batch import Batch
-from rlvr_fast.sampling.transformers_cache import RaggedCache
+from rlvr_fast.sampling.engine import Completion, Request
+from rlvr_fast.sampling.engines.transformers.batch import DrawBatch
+from rlvr_fast.sampling.engines.transformers.cache import RaggedCache
+from rlvr_fast.sampling.engines.transformers.threads import run_threads
+from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
 __all__ = ["TransformersEngine"]
 
-# From this many parameters on, one batch with all threads beats one batch a thread: the weights no
-# longer pass through the caches cheaply.
+# From this many parameters on, one batch with all threads is faster than one batch a thread: the
+# weights no longer fit the processor's caches.
 _LARGE_MODEL = 500_000_000
 
 
-class TransformersEngine(TokenizerFace):
+class TransformersEngine(TokenizerPrompts):
     """Draws completions with a causal language model of transformers; see `Engine`."""
 
     name = "transformers"
@@ -48,6 +49,10 @@ class TransformersEngine(TokenizerFace):
         """Loads `model`.
 
         Args:
+            model: a folder, a Hugging Face name or a .gguf file.
+            revision: branch, tag or commit of a Hugging Face name.
+            device: "cuda" where there is one, else "cpu".
+            dtype: a torch dtype or its name; float32 on the CPU and bfloat16 on CUDA by default.
             batch_size: rows drawn side by side; by default up to 256 in each thread of a CPU
                 and 512 on a GPU, as memory allows.
 
@@ -89,11 +94,12 @@ class TransformersEngine(TokenizerFace):
     ) -> Iterator[Completion]:
         """Makes the draws and yields each as soon as it is finished; see `Engine`.
 
-        A draw depends on the model, parameters, prompt and its seed only; on the company it is
-        batched with no further than rounding does.
+        A draw depends on the model, the parameters, the prompt and its own seed. The other draws
+        of its batch change it only through rounding.
 
-        Raises InvalidInputError naming the problem whose prompt leaves no room in the context or
-        holds token ids that the model does not have.
+        Raises:
+            InvalidInputError: a prompt leaves no room in the context or holds token ids that the
+                model does not have; the message names the problem.
         """
         wanted = list(requests)
         for request in wanted:
@@ -101,17 +107,17 @@ class TransformersEngine(TokenizerFace):
         threads = torch.get_num_threads()
         if self.device.type != "cpu" or threads == 1 or self._parameters >= _LARGE_MODEL:
             self._sharers = 1
-            for finished in Batch(self, wanted, parameters).run():
+            for finished in DrawBatch(self, wanted, parameters).run():
                 yield from finished
             return
         # One batch a thread, not one batch on all threads: the operations of one step are so short
-        # that waiting for each other costs more than the work, and on a busy machine far more.
+        # that synchronising threads costs more than the work, and on a busy machine far more.
         shares = [
             [request.share(number, threads) for request in wanted] for number in range(threads)
         ]
         shares = [[request for request in share if len(request.seeds)] for share in shares]
         self._sharers = threads
-        batches = [Batch(self, share, parameters) for share in shares if share]
+        batches = [DrawBatch(self, share, parameters) for share in shares if share]
         try:
             side_by_side = run_threads([_single_threaded(batch.run) for batch in batches])
             with contextlib.closing(side_by_side):
@@ -126,7 +132,11 @@ class TransformersEngine(TokenizerFace):
         return texts
 
     def limit(self, request: Request, parameters: SamplingParameters) -> int:
-        """How many tokens a completion of `request` may have."""
+        """How many tokens a completion of `request` may have.
+
+        Raises:
+            InvalidInputError: as for `generate`.
+        """
         length = len(request.prompt_token_ids)
         ids = request.prompt_token_ids
         if not length:
@@ -160,8 +170,8 @@ class TransformersEngine(TokenizerFace):
             free = torch.cuda.mem_get_info(self.device)[0]
         else:
             free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-        # A third for the cache: it is copied when it grows, and activations need room too.
-        most = 512 if self.device.type == "cuda" else 256  # what the caches of a core can hold
+        # A third for the cache: it is copied when it grows, and activations need memory too.
+        most = 512 if self.device.type == "cuda" else 256  # 256: the caches of a core hold no more
         return max(1, min(most, int(free) // 3 // self._sharers // int(row)))
 
     def _forward(
@@ -181,8 +191,9 @@ class TransformersEngine(TokenizerFace):
         return logits
 
     def prefill(self, prompt: Sequence[int]) -> tuple[torch.Tensor, DynamicCache]:
-        # No config: sliding layers too keep every key, which a ragged cache needs; the mask of a
-        # prompt is windowed by the model itself.
+        """Runs one prompt: logits [1, vocabulary] after its last token, and its cache."""
+        # Without a config, sliding layers too keep every key, which a ragged cache needs; the model
+        # itself restricts the mask of a prompt to the window.
         cache = DynamicCache()
         ids = torch.tensor([list(prompt)], device=self.device)
         positions = torch.arange(ids.shape[1], device=ids.device)[None]
@@ -207,7 +218,7 @@ class TransformersEngine(TokenizerFace):
         return self._forward(tokens[:, None], cache, cache.lengths[:, None], mask)
 
     def _check_cache(self) -> None:
-        """Refuses a model that a ragged cache would silently change (state-space layers, say)."""
+        """Refuses a model whose logits a ragged cache would change (state-space layers, say)."""
         generator = torch.Generator().manual_seed(0)
         prompts = [
             torch.randint(self.vocab_size, (length,), generator=generator).tolist()
@@ -255,7 +266,7 @@ def _single_threaded(
 
 
 def _sliding_window(config: Any) -> tuple[int, bool] | None:
-    """(window width, whether some layers see everything), None if all layers do."""
+    """(window width, whether some layers attend to all tokens), None if all layers do."""
     kinds = set(getattr(config, "layer_types", None) or ())
     width = getattr(config, "sliding_window", None)
     if width is None or (kinds and "sliding_attention" not in kinds):

@@ -11,9 +11,10 @@ from importlib import metadata as importlib_metadata
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError
-from rlvr_fast.tasks.base import Equivalence, Verdict
+from rlvr_fast.tasks.base import Equivalence
+from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["MathVerifier", "split_answers"]
+__all__ = ["MathVerifier", "parse", "split_answers"]
 
 # A whole answer in e-notation; Math-Verify reads the e as Euler's number ('1e5' as 1*E*5).
 E_NOTATION = re.compile(r"([+-]?(?:\d+\.?\d*|\.\d+))[eE]([+-]?\d{1,4})")
@@ -26,29 +27,35 @@ DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 
 
 class MathVerifier:
-    """Math-Verify with its own time limits off: they need the main thread's alarm signal and do
-    not reach into C code, whereas a worker process is killed from outside whatever it is doing.
+    """Math-Verify (https://github.com/huggingface/Math-Verify) on gold and answer.
 
-    `verify(gold, answer)` is not symmetric (an answer 'x = 5' is unwrapped for the gold '5' and
-    not always the other way round), so gold always stands first. A problem with several answers
-    is correct where each gold matches an answer of its own and none is left over.
+    Its own time limits are off: they need the main thread's alarm signal and do not end C code,
+    whereas a worker process is killed from outside, whatever it is doing.
+
+    `verify(gold, answer)` of Math-Verify is not symmetric (an answer 'x = 5' is unwrapped for the
+    gold '5', but not always the other way round), so the gold always stands first. An answer to a
+    problem with several golds is correct where golds and answers match one to one.
     """
 
     equivalence: Equivalence = "canonical"
 
     @property
     def name(self) -> str:
+        """Name and version of Math-Verify."""
         return _grader()
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        """Imports Math-Verify; see `Verifier`."""
         import math_verify  # noqa: F401
 
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
+        """The limit that the caller asks for."""
         return timeout
 
     def verify(
         self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
     ) -> Verdict:
+        """The verdict on `answer`; `unparsed` where Math-Verify reads nothing in it."""
         if gold is None:
             raise ValueError(f"problem {problem_id!r} has no gold answer")
         parsed = parse(answer)
@@ -75,7 +82,7 @@ def _grader() -> str:
 
 
 def prepared(text: str) -> str:
-    """What Math-Verify is given: marked mathematics as it stands, anything else in a box."""
+    """The text for Math-Verify: marked mathematics unchanged, any other text in a box."""
     text = text.strip()
     if text.endswith(".") and not text.endswith(".."):
         text = text[:-1].rstrip()  # ends a sentence; Math-Verify does not parse '635.'
@@ -104,9 +111,13 @@ def parse(text: str) -> tuple[Any, ...]:
 
 
 def equal(gold: str, answer: str) -> bool:
-    """Whether any reading of the gold equals any reading of the answer, as Math-Verify has it.
+    """Whether any reading of the gold equals any reading of the answer by Math-Verify's rules.
 
-    A comparison that fails is no match, as there; but not one that runs out of memory or stack.
+    A comparison that raises an exception is no match, as in Math-Verify itself.
+
+    Raises:
+        MemoryError: a comparison ran out of memory.
+        RecursionError: a comparison ran out of stack.
     """
     from math_verify import verify
 
@@ -124,8 +135,9 @@ def equal(gold: str, answer: str) -> bool:
 def split_answers(text: str) -> list[str]:
     """The answers of a list, split at its outermost commas, semicolons, 'and' and 'or'.
 
-    >>> split_answers("$(1,2)$, $(3,4)$ and 5")
-    ['(1,2)', '(3,4)', '5']
+    Example:
+        >>> split_answers("$(1,2)$, $(3,4)$ and 5")
+        ['(1,2)', '(3,4)', '5']
     """
     text = DOLLAR.sub("", text).strip()
     while text.startswith("\\{") and text.endswith("\\}"):

@@ -1,4 +1,4 @@
-"""Programs from models, run in bubblewrap: no network, read-only system, private /tmp, limits."""
+"""Programs in bubblewrap: no network, a read-only system, a private /tmp, limits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.seccomp import syscall_filter
+from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
 __all__ = ["Limits", "ProgramResult", "require_sandbox", "run_program", "unavailable_reason"]
 
@@ -49,12 +49,15 @@ os.execv(sys.argv[2], sys.argv[2:])
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one program may use; passing any of them ends it.
+    """What one program may use; a program that exceeds a limit is ended.
 
-    cpu_seconds: processor seconds of a process; wall_seconds: of the whole program.
-    memory_mb: MiB of address space of a process, and of resident memory of all together.
-    processes: processes and threads at once. output_bytes: standard output plus error.
-    disk_mb: MiB of the private /tmp and of a single file.
+    Attributes:
+        cpu_seconds: processor seconds of each process.
+        wall_seconds: seconds from start to end of the whole program.
+        memory_mb: MiB of address space of each process, and of resident memory of all processes.
+        processes: processes and threads at once.
+        output_bytes: bytes of standard output and standard error together.
+        disk_mb: MiB of the private /tmp, and of each file.
     """
 
     cpu_seconds: float = 10.0
@@ -67,7 +70,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:
-    """How a program ended. `returncode` is negative (the signal) where a limit ended it."""
+    """How a program ended.
+
+    Attributes:
+        outcome: "exited", or the limit that ended the program.
+        returncode: the exit status; negative (minus the number of the signal) after a signal.
+        stdout: what the program wrote to standard output.
+        stderr: what the program wrote to standard error.
+    """
 
     outcome: Outcome
     returncode: int
@@ -82,10 +92,18 @@ def run_program(
     stdin: bytes = b"",
     limits: Limits | None = None,
 ) -> ProgramResult:
-    """Runs `argv` with `files` (name to content) read-only in its working directory.
+    """Runs a program in a sandbox of its own.
 
-    A first argument of "python" is the interpreter that runs this, without its site-packages.
-    Raises MissingDependencyError where bubblewrap cannot be used: nothing is run without it.
+    Args:
+        files: name to content; they lie read-only in the program's working directory.
+        argv: the command. A first word "python" stands for the interpreter of this process,
+            without its site-packages.
+        stdin: what the program reads from standard input.
+        limits: the default limits where None.
+
+    Raises:
+        MissingDependencyError: bubblewrap cannot be used here; nothing is run without it.
+        InvalidInputError: a name in `files` has a folder.
     """
     limits = limits or Limits()
     require_sandbox()
@@ -103,14 +121,18 @@ def run_program(
 
 
 def require_sandbox() -> None:
-    """Raises MissingDependencyError, saying what to install, where programs cannot be run."""
+    """Checks that programs can be run here.
+
+    Raises:
+        MissingDependencyError: they cannot; the message says what to install or to allow.
+    """
     reason = unavailable_reason()
     if reason is not None:
         raise MissingDependencyError(reason)
 
 
 def unavailable_reason() -> str | None:
-    """None where programs can be run; else why not, and what to install or allow."""
+    """Why programs cannot be run here, and what to install or to allow; None where they can."""
     if not sys.platform.startswith("linux"):
         return "programs are run in bubblewrap, which needs Linux; grade code tasks on Linux"
     if shutil.which("bwrap") is None:
@@ -134,8 +156,11 @@ def unavailable_reason() -> str | None:
 class _Variant:
     """One way to use bubblewrap.
 
-    `drop`: root starts it without a user namespace, and each program becomes a user of its own, as
-    root is exempt from process limits. Otherwise a user namespace; root first becomes nobody.
+    Attributes:
+        drop: root starts bubblewrap without a user namespace, and each program becomes a user of
+            its own, as root is exempt from process limits. Otherwise there is a user namespace,
+            and root first becomes the user nobody.
+        flags: the arguments of bubblewrap that differ between the ways.
     """
 
     drop: bool
@@ -144,7 +169,11 @@ class _Variant:
 
 @functools.cache
 def _variant() -> _Variant:
-    """The strictest way that works on this machine; OSError, with its message, where none does."""
+    """The strictest way that works on this machine.
+
+    Raises:
+        OSError: no way works; the message is that of the last one.
+    """
     variants = [
         _Variant(False, ("--unshare-user", "--disable-userns", "--proc", "/proc")),
         _Variant(False, ("--unshare-user", "--proc", "/proc")),
@@ -165,9 +194,10 @@ def _variant() -> _Variant:
 
 
 def _python() -> tuple[str, str | None]:
-    """The interpreter's path inside the sandbox, and the folder to show there as /python.
+    """The interpreter's path inside the sandbox, and the folder to mount there as /python.
 
-    An interpreter in somebody's home is shown elsewhere, as a home is closed to other users.
+    An interpreter in a home folder is mounted elsewhere, as home folders are closed to the user
+    that the program runs as.
     """
     program, prefix = os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix)
     if program.startswith("/usr/"):

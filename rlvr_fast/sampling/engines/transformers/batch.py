@@ -1,36 +1,35 @@
-"""A batch of draws in progress, kept full: a row that finishes is given to the next draw."""
+"""A batch of draws in progress: a row that finishes is given to the next draw."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from transformers.cache_utils import DynamicCache
 
-from rlvr_fast.sampling.engine import Completion, Request, SamplingParameters
-from rlvr_fast.sampling.nucleus import sample_tokens, uniforms
-from rlvr_fast.sampling.transformers_cache import RaggedCache
+from rlvr_fast.sampling.engine import Completion, Request
+from rlvr_fast.sampling.engines.transformers.cache import RaggedCache
+from rlvr_fast.sampling.engines.transformers.nucleus import sample_tokens, uniforms
+from rlvr_fast.sampling.parameters import SamplingParameters
 
-if TYPE_CHECKING:
-    from rlvr_fast.sampling.transformers_engine import TransformersEngine
-
-__all__ = ["Batch"]
+__all__ = ["DrawBatch", "DrawModel"]
 
 # Rows that have finished wait until this share of the batch can be filled anew at once.
 _REFILL_SHARE = 1 / 16
 # The batch shrinks when no draws are left to fill it and this share of its rows is idle.
 _SHRINK_SHARE = 1 / 4
-# Attention runs over all of the cache's room, whose slices would not be contiguous; so the room is
-# kept close to the longest row. Measured, 512 rows, 4 heads: 3.4 ms against 9.7 ms for a slice.
+# Attention runs over the whole room of the cache, as a slice of it would not be contiguous; so the
+# room is kept close to the longest row. Measured with 512 rows and 4 heads: 3.4 ms against 9.7 ms
+# for a slice.
 _ROOM_STEP = 16
 
 
 class Row(NamedTuple):
-    """What one row of the batch is drawing."""
+    """The draw that one row of the batch is making."""
 
     problem_id: str
     sample_index: int
@@ -38,15 +37,56 @@ class Row(NamedTuple):
     limit: int
 
 
-class Batch:
+class DrawModel(Protocol):
+    """The model and tokenizer that a batch draws with."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model lies."""
+        ...
+
+    @property
+    def end_tokens(self) -> torch.Tensor:
+        """The token ids that end a completion."""
+        ...
+
+    def limit(self, request: Request, parameters: SamplingParameters) -> int:
+        """How many tokens a completion of `request` may have."""
+        ...
+
+    def rows(self, room: int) -> int:
+        """Rows of a batch whose sequences may come to `room` tokens."""
+        ...
+
+    def prefill(self, prompt: Sequence[int]) -> tuple[torch.Tensor, DynamicCache]:
+        """Runs one prompt: logits [1, vocabulary] after its last token, and its cache."""
+        ...
+
+    def decode_step(self, tokens: torch.Tensor, cache: RaggedCache) -> torch.Tensor:
+        """One step of every row: logits [rows, vocabulary] after `tokens` [rows]."""
+        ...
+
+    def decode_texts(self, ids: list[list[int]]) -> list[str]:
+        """The text of each completion, without special tokens."""
+        ...
+
+
+class DrawBatch:
     """The rows being drawn; `step` advances all of them by one token."""
 
     def __init__(
         self,
-        engine: TransformersEngine,
+        engine: DrawModel,
         requests: Iterable[Request],
         parameters: SamplingParameters,
     ) -> None:
+        """Draws nothing yet.
+
+        Args:
+            engine: the model that draws.
+            requests: the draws to be made, in this order.
+            parameters: how they are made.
+        """
         self.engine = engine
         self.parameters = parameters
         self.requests = iter(requests)
@@ -63,9 +103,9 @@ class Batch:
         self.prompt_lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
     def run(self) -> Iterator[list[Completion]]:
-        """Yields what each step finished, until nothing is left."""
+        """Yields the completions that each step finished, until no draw is left."""
         while True:
-            # Around the step only: inference mode must not leak into whoever consumes the draws.
+            # Around the step only: inference mode must not apply to the consumer's code.
             with torch.inference_mode():
                 finished = self.step()
             if finished is None:
@@ -74,7 +114,11 @@ class Batch:
                 yield finished
 
     def step(self) -> list[Completion] | None:
-        """Advances every row by a token; what that finished, or None when nothing is left."""
+        """Advances every row by a token; returns the completions that this finished.
+
+        Returns:
+            None when no draw is left.
+        """
         finished: list[Completion] = []
         free = [number for number, row in enumerate(self.rows) if row is None]
         if self.cache is None or len(free) >= max(1, int(_REFILL_SHARE * len(self.rows))):
@@ -96,7 +140,7 @@ class Batch:
     # -- filling rows ----------------------------------------------------------------------------
 
     def _more(self) -> bool:
-        """Whether draws wait to be begun; runs the next prompt through the model if need be."""
+        """Whether draws are waiting; runs the next prompt through the model where none are."""
         while not self.waiting:
             request = next(self.requests, None)
             if request is None:
@@ -189,7 +233,7 @@ class Batch:
     def _stopped(
         self, numbers: npt.NDArray[np.int64], texts: dict[int, str]
     ) -> npt.NDArray[np.bool_]:
-        """Which rows hold a stop text now; `texts` gets what comes before it."""
+        """Which rows now hold a stop text; `texts` receives the text before it."""
         decoded = self._decode_rows(numbers)
         stopped = np.zeros(len(numbers), np.bool_)
         for place, (number, text) in enumerate(zip(numbers, decoded, strict=True)):
@@ -225,7 +269,7 @@ class Batch:
                 )
             )
             self.rows[number] = None
-            # An idle row still runs with the others; one token of context costs them nothing.
+            # An idle row still runs with the others; with one token it lengthens no step.
             self.counts[number], self.prompt_lengths[number] = 1, 0
         return finished
 

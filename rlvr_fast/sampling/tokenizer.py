@@ -1,15 +1,18 @@
-"""What both engines do with a Hugging Face tokenizer."""
+"""Prompts by a Hugging Face tokenizer, for the engines that have one."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["TokenizerFace"]
+__all__ = ["TokenizerPrompts"]
 
 
-class TokenizerFace:
-    """The prompt's side of the `Engine` protocol, over `self._tokenizer`."""
+class TokenizerPrompts:
+    """The part of the `Engine` protocol that makes prompts; a base class.
+
+    A derived class sets `_tokenizer`.
+    """
 
     _tokenizer: Any
 
@@ -20,7 +23,7 @@ class TokenizerFace:
         return template if isinstance(template, str) else None
 
     def render_chat(self, question: str) -> str:
-        """`question` as the user's turn, and the start of the assistant's."""
+        """The user's turn with `question`, and the start of the assistant's turn."""
         text = self._tokenizer.apply_chat_template(
             [{"role": "user", "content": question}], tokenize=False, add_generation_prompt=True
         )

@@ -1,4 +1,4 @@
-"""Temperature and nucleus sampling with random numbers that belong to a draw, not to a batch."""
+"""Temperature and nucleus sampling with random numbers that follow from the draw's own seed."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import torch
 
 __all__ = ["nucleus_mask", "sample_tokens", "uniforms"]
 
-# Most nuclei have a few tokens; only rows with larger ones pay for longer partial sorts, and only
-# those beyond the last of these for sorting the vocabulary.
+# Sizes of the partial sorts. Most nuclei have a few tokens; only rows with larger nuclei are sorted
+# further, and only rows whose nucleus exceeds the last size have the whole vocabulary sorted.
 _SHORT = (8, 64)
 
 
@@ -18,7 +18,8 @@ def uniforms(
 ) -> npt.NDArray[np.float64]:
     """The random number in [0, 1) of each (draw seed, position of the token in the completion).
 
-    Counter-based (splitmix64): needs no state, so a draw does not depend on its neighbours.
+    Counter-based (splitmix64, https://prng.di.unimi.it/splitmix64.c): there is no state, so a draw
+    does not depend on the other draws.
     """
     with np.errstate(over="ignore"):
         x = seeds.astype(np.uint64)
@@ -32,8 +33,9 @@ def uniforms(
 def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
     """Which of the probabilities [..., n], in descending order, are in the nucleus.
 
-    The smallest set of most likely tokens with mass >= top_p (Holtzman et al. 2020, eq. 2): a token
-    is in while the mass before it is < top_p. The most likely one always is.
+    The nucleus is the smallest set of most likely tokens whose probability is at least top_p
+    (Holtzman et al. 2020, eq. 2): a token belongs to it where the probability of the tokens before
+    it is less than top_p. The most likely token always belongs to it.
     """
     before = sorted_probabilities.double().cumsum(-1) - sorted_probabilities
     inside = before < top_p
@@ -44,9 +46,17 @@ def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float) -> torch.Tens
 def sample_tokens(
     logits: torch.Tensor, random: npt.NDArray[np.float64], *, temperature: float, top_p: float
 ) -> torch.Tensor:
-    """Draws one token for each row of `logits` [rows, vocabulary] with its own random number.
+    """Draws one token for each row of `logits` [rows, vocabulary].
 
-    Inverse of the cumulative distribution over tokens in descending probability; int64 [rows].
+    Args:
+        logits: of any floating dtype; probabilities are computed in float32, their sums in float64.
+        random: float64 [rows] in [0, 1); the inverse of the cumulative distribution over tokens in
+            descending probability is taken there.
+        temperature: divides the logits; at 0 the most likely token is taken.
+        top_p: see `nucleus_mask`.
+
+    Returns:
+        Token ids, int64 [rows].
     """
     if temperature == 0:
         return logits.argmax(-1)
@@ -86,6 +96,6 @@ def _draw_sorted(
 
 
 def _last_positive(place: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
-    # u * mass may round up to the mass itself; then the last token with any mass is meant.
+    # u * total may round up to the total; then the last token with a positive probability is meant.
     last = torch.searchsorted(total, total[:, -1:].contiguous())[:, 0]
     return torch.minimum(place, last)

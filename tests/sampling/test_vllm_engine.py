@@ -172,7 +172,7 @@ def test_no_two_launches_are_seeded_alike():
     import torch
 
     from rlvr_fast.sampling import Request
-    from rlvr_fast.sampling.vllm_engine import VllmEngine
+    from rlvr_fast.sampling.engines.vllm import VllmEngine
 
     state = torch.get_rng_state()
     try:
