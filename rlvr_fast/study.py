@@ -50,8 +50,9 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
     Raises:
         InvalidInputError: no such model, task or engine; runs that are not comparable.
         MissingDependencyError: an optional package is not installed.
-        RunDirectoryError: a run directory of another study, one that another process is writing
-            to, or a disk that cannot be written.
+        RunDirectoryError: a run directory of another study.
+        StorageError: the file system refused to write a file, or another process is writing to a
+            run.
     """
     from rlvr_fast.answers.grading import grade_run
     from rlvr_fast.sampling.drawing import draw_run

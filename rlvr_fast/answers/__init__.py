@@ -1,4 +1,4 @@
-"""From completions to answers to verdicts."""
+"""Extraction of answers from completions, their canonical forms, grouping, and grading."""
 
 from __future__ import annotations
 

@@ -1,35 +1,37 @@
-"""From completions to verdicts: each distinct answer is extracted, grouped and verified once."""
+"""The stage that grades a run: answers, distinct answers, verdicts; each pair is verified once."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast import __version__
+from rlvr_fast.answers.audit import audit_run
 from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, Policy
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
-from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
+from rlvr_fast.answers.normalization import (
+    CANONICAL_GRADER,
+    compare_canonical,
+    normalize_answers,
+)
 from rlvr_fast.answers.options import GradeOptions
+from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import GradedTask, extract_run
-from rlvr_fast.answers.workers import Outcome, Pair, verify_pairs
+from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import load_verifier
 from rlvr_fast.tasks.schemes import scheme_of
-from rlvr_fast.vocabulary import Verdict
+from rlvr_fast.vocabulary import VERDICTS, Policy
 
-__all__ = ["CANONICAL_GRADER", "grade_run"]
-
-CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
+__all__ = ["grade_run"]
 
 
 def grade_run(
@@ -57,9 +59,11 @@ def grade_run(
         verdict "unparsed" for each problem with completions that gave none.
 
     Raises:
-        InvalidInputError: a problem without the gold its verifier needs, a task
-            whose file or package has changed.
-        RunDirectoryError: no samples; graded otherwise before (see regrade); another writer.
+        InvalidInputError: a problem without the gold answer that its verifier needs; a task whose
+            file or package has changed.
+        RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
+        StorageError: the file system refused to read or write a file of the run.
+        RunLockedError: another process is writing to the run.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
     tell = progress or (lambda stage, done, total: None)
@@ -99,13 +103,11 @@ def grade_run(
                 "decided_by_canonical_form": sum(
                     outcome.grader == CANONICAL_GRADER for outcome in outcomes
                 ),
-                "verdicts": {name: verdicts[name] for name in get_args(Verdict)},
+                "verdicts": {name: verdicts[name] for name in VERDICTS},
             },
         }
         run.write_json("grading.json", settings)
         if options.audit:
-            from rlvr_fast.answers.audit import audit_run
-
             audit_run(
                 run,
                 options.audit,
@@ -117,7 +119,7 @@ def grade_run(
         return run.read_table("grades.parquet")
 
 
-def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
+def _tasks(run: Run, policy: Policy) -> dict[str, GradedTask]:
     specs = {task["name"]: task["spec"] for task in run.info.tasks}
     tasks: dict[str, GradedTask] = {}
     for name in pc.unique(run.problems()["task"]).to_pylist():
@@ -128,7 +130,7 @@ def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
             )
         verifier = load_verifier(specs[name])
         scheme = scheme_of(specs[name])
-        chosen: Policy = scheme.policy if policy == "auto" else policy  # type: ignore[assignment]
+        chosen = scheme.policy if policy == "auto" else policy
         tasks[name] = GradedTask(name, specs[name], chosen, verifier)
         if scheme.runs_programs:
             from rlvr_fast.tasks.sandbox import require_sandbox
@@ -154,30 +156,29 @@ def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
 
 
 def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[dict[str, Any]]:
-    """Answers of two policies, or canonical forms of two versions, are never mixed in a run.
+    """Refuses to mix answers of two policies, or canonical forms of two versions, in one run.
 
-    Returns the answers over the length limit that were met in it before.
+    Returns:
+        The answers over the length limit that an earlier grading found.
     """
     before = run.read_json("grading.json")
     if before is None:
         if not run.parts("answers"):
             return []
-        said = "its answers/ were extracted by an unknown policy (grading.json is missing)"
+        cause = "its answers/ were extracted by an unknown policy (grading.json is missing)"
     else:
         differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
         if not differing:
             return list(before.get("too_long", []))
         key = differing[0]
-        said = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
+        cause = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
     if not regrade:
         raise RunDirectoryError(
-            f"{run.path}: {said}. Grade it as before, or with regrade=True (rlvr-fast grade "
+            f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
             "--regrade), which throws its answers and grades away and keeps its samples"
         )
-    (run.path / "grades.parquet").unlink(missing_ok=True)
-    (run.path / "audit.json").unlink(missing_ok=True)
-    if (run.path / "answers").is_dir():
-        shutil.rmtree(run.path / "answers")
+    for name in ("grades.parquet", "audit.json", "answers"):
+        run.remove(name)
     return []
 
 
@@ -202,9 +203,6 @@ def _check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> 
         )
 
 
-# -- verdicts ------------------------------------------------------------------------------------
-
-
 def _decide(
     run: Run,
     tasks: dict[str, GradedTask],
@@ -213,6 +211,7 @@ def _decide(
     options: GradeOptions,
     tell: Progress,
 ) -> list[Outcome]:
+    """The outcome of each distinct answer, in the order of their ids."""
     names = problems["problem_id"].to_pylist()
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
@@ -258,7 +257,7 @@ def _decide(
 def _by_canonical_form(
     distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
 ) -> list[Outcome | None]:
-    """Verdicts that canonical forms settle; None for those that are left to verifiers."""
+    """The outcomes that canonical forms decide; None for each answer left to its verifier."""
     gold_forms = normalize_answers(pa.array(golds, pa.large_string())).to_pylist()
     outcomes: list[Outcome | None] = [None] * len(distinct)
     places = [place for place, form in enumerate(distinct.canonical) if form is not None]
@@ -273,7 +272,7 @@ def _by_canonical_form(
         if comparison == "equal":
             outcomes[place] = same
         elif comparison == "different" and not (
-            # two values within a stated tolerance, or one list in another notation
+            # Correct may be a value within a tolerance, or a list in another notation.
             about.get("tolerance") or about.get("multiple_answers")
         ):
             outcomes[place] = other

@@ -18,7 +18,7 @@ from rlvr_fast.cli.comparisons import compare, dynamics, plan, references
 from rlvr_fast.cli.jobs import demo, study
 from rlvr_fast.cli.parameters import with_options
 from rlvr_fast.cli.stages import grade, import_rollouts, sample, score
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, file_error
 
 __all__ = ["app", "main"]
 
@@ -80,7 +80,7 @@ def main() -> None:
         console.error(str(problem))
         sys.exit(1)
     except OSError as problem:
-        if problem.filename is None:
-            raise
-        console.error(f"{problem.filename}: {problem.strerror}")
-        sys.exit(1)
+        where = "" if problem.filename is None else f"{problem.filename}: "
+        console.error(f"{where}{problem.strerror or problem}")
+        wrong_path = isinstance(file_error(problem, ""), InvalidInputError)
+        sys.exit(2 if wrong_path else 1)

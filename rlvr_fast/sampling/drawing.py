@@ -37,8 +37,9 @@ def draw_run(
     Raises:
         InvalidInputError: no such task, engine or model; a prompt that the model cannot take.
         MissingDependencyError: the package of the engine or of a task is not installed.
-        RunDirectoryError: `out` holds something else, is being written to by another process, or
-            cannot be written.
+        RunDirectoryError: `out` holds something else.
+        StorageError: the file system refused to write the run, or another process is writing to
+            the run.
     """
     tasks = load_tasks(options.tasks)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())

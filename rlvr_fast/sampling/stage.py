@@ -128,10 +128,18 @@ def sample_run(
     stage early. A killed stage loses no more than the draws since; given again it makes exactly the
     missing ones, each with the seed it would have had.
 
+    Args:
+        run: as `prepare_run` returned it.
+        engine: the model that draws, the one of the run.
+        num_samples: completions a problem, in all.
+        progress: called as progress("sample", draws done, draws in all).
+        flush_seconds: how often finished draws are stored.
+
     Raises:
         InvalidInputError: num_samples < 1.
-        RunDirectoryError: the run is of another model or engine, is being written to by another
-            process, or the disk is full.
+        RunDirectoryError: the run is of another model or engine.
+        StorageError: the file system refused to write the run, or another process is writing to
+            the run.
     """
     _check_engine(run, engine)
     sampling = dict(run.info.sampling)

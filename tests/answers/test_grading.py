@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from grading_runs import add_samples, boxed, make_run, tagged, verdicts
 
 from rlvr_fast.answers import GradeOptions, grade_run
-from rlvr_fast.answers.grading import CANONICAL_GRADER
+from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store import Run
 

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError, RunLockedError, StorageError
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, RunLockedError
 from rlvr_fast.store import Run, differences, draw_seeds, repair, stage_schema, verify
 
 SAMPLING = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 16, "seed": 0, "stop": []}
