@@ -19,7 +19,15 @@ if TYPE_CHECKING:
     from rlvr_fast.report.options import CompareOptions
     from rlvr_fast.store import Run
 
-__all__ = ["StudyConfig", "StudyResult", "demo_config", "report_runs", "run_study"]
+__all__ = [
+    "Report",
+    "StudyConfig",
+    "StudyResult",
+    "compare_runs",
+    "demo_config",
+    "report_runs",
+    "run_study",
+]
 
 
 @dataclass(frozen=True, slots=True)
