@@ -13,12 +13,13 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).parent / "toy_package"
 # The toy engine needs no torch: any import of torch fails.
+TASK = "--tasks"
 COMMAND = "import sys; sys.modules['torch'] = None; from rlvr_fast.cli import main; main()"
 
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory) -> Path:
-    """The interpreter of a scratch environment with the toy package, rlvr_fast and what it needs."""
+    """The interpreter of a scratch environment that has the toy package and rlvr_fast."""
     pytest.importorskip("pip", reason="needs pip to install a package")
     pytest.importorskip("scikit_build_core", reason="needs scikit-build-core to build a package")
     environment = tmp_path_factory.mktemp("environment")
@@ -52,12 +53,8 @@ def run(python: Path, *arguments: object, cwd: Path | None = None) -> str:
 
 def test_its_task_is_sampled_by_its_engine_and_graded(python, tmp_path):
     out = tmp_path / "run"
-    sampled = json.loads(
-        run(
-            python, "sample", "any-model", "--tasks", "toy:numbers?size=2", "--samples", 4,
-            "--engine", "toy", "--out", out, "--json",
-        )  # fmt: skip
-    )
+    asked = f"sample any-model {TASK} toy:numbers?size=2 --samples 4 --engine toy --json --out"
+    sampled = json.loads(run(python, *asked.split(), out))
     assert sampled["counts"] == {"problems": 2, "samples": 8}
     graded = json.loads(run(python, "grade", out, "--json"))
     assert graded["verdicts"] == {"correct": 4, "incorrect": 4}
