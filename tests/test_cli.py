@@ -86,7 +86,7 @@ def test_shell_completion() -> None:
         (["doctor", "."], "not a run directory"),
         (["score", "r", "--model", "./no-model"], "r: no such run directory"),
         (
-            ["sample", "m", "--tasks", "reasoning_gym:nope", "--samples", "1", "--out", "o"],
+            ["sample", "m", "--task", "reasoning_gym:nope", "--samples", "1", "--out", "o"],
             "nope",
         ),
     ],
@@ -111,7 +111,7 @@ def test_bad_input_exits_with_2_and_says_what(
         ("base: a\nrl: b\ntasks: [1]\nsamples: 3\nout: o", "tasks must be a list of specs"),
         ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsample: 4", "unknown key 'sample'"),
         ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {top_p: 2}", "top_p"),
-        ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {heat: 2}", "parameter 'heat'"),
+        ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {heat: 2}", "sampling: unknown key 'heat'"),
         ("base: [", "not a readable YAML file"),
     ],
 )
@@ -136,7 +136,7 @@ def test_an_output_without_the_characters_still_shows_the_rest() -> None:
     """A terminal of another encoding than UTF-8 must not cost the result of a long job."""
     code = (
         "from rlvr_fast import console\n"
-        "console.spare_the_terminal()\n"
+        "console.replace_unencodable()\n"
         "console.print_table('Δ of “a”', ('group', 'NSCR'), [('题', '−0.476')])\n"
         "console.result('k ≈ 2')\n"
         "console.print_json({'题': 1.0})\n"

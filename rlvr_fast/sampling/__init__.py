@@ -6,8 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rlvr_fast.sampling.drawing import draw_run
     from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
     from rlvr_fast.sampling.engines import engine_names, load_engine
+    from rlvr_fast.sampling.options import SampleOptions
     from rlvr_fast.sampling.parameters import SamplingParameters
     from rlvr_fast.sampling.prompts import Template, load_template
     from rlvr_fast.sampling.stage import prepare_run, sample_run
@@ -19,8 +21,10 @@ _HOME = {
     "Engine": "rlvr_fast.sampling.engine",
     "EngineKind": "rlvr_fast.sampling.engine",
     "Request": "rlvr_fast.sampling.engine",
+    "SampleOptions": "rlvr_fast.sampling.options",
     "SamplingParameters": "rlvr_fast.sampling.parameters",
     "Template": "rlvr_fast.sampling.prompts",
+    "draw_run": "rlvr_fast.sampling.drawing",
     "engine_names": "rlvr_fast.sampling.engines",
     "load_engine": "rlvr_fast.sampling.engines",
     "load_template": "rlvr_fast.sampling.prompts",
@@ -33,8 +37,10 @@ __all__ = [
     "Engine",
     "EngineKind",
     "Request",
+    "SampleOptions",
     "SamplingParameters",
     "Template",
+    "draw_run",
     "engine_names",
     "load_engine",
     "load_template",

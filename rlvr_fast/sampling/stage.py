@@ -42,6 +42,10 @@ def prepare_run(
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
     Args:
+        path: the run directory.
+        engine: the model that will draw.
+        tasks: where the problems come from.
+        parameters: how the completions will be drawn.
         template: "auto", "plain", "chat" or a text file that holds {question}; see
             `prompts.load_template`.
 
@@ -124,10 +128,18 @@ def sample_run(
     stage early. A killed stage loses no more than the draws since; given again it makes exactly the
     missing ones, each with the seed it would have had.
 
+    Args:
+        run: as `prepare_run` returned it.
+        engine: the model that draws, the one of the run.
+        num_samples: completions a problem, in all.
+        progress: called as progress("sample", draws done, draws in all).
+        flush_seconds: how often finished draws are stored.
+
     Raises:
         InvalidInputError: num_samples < 1.
-        RunDirectoryError: the run is of another model or engine, is being written to by another
-            process, or the disk is full.
+        RunDirectoryError: the run is of another model or engine.
+        StorageError: the file system refused to write the run, or another process is writing to
+            the run.
     """
     _check_engine(run, engine)
     sampling = dict(run.info.sampling)

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).parent / "toy_package"
 # The toy engine needs no torch: any import of torch fails.
-TASK = "--tasks"
+TASK = "--task"
 COMMAND = "import sys; sys.modules['torch'] = None; from rlvr_fast.cli import main; main()"
 
 
@@ -67,7 +67,7 @@ def test_its_task_is_sampled_by_its_engine_and_graded(python, tmp_path):
 
 
 def test_help_and_doctor_show_both(python):
-    shown = run(python, "sample", "--help")
+    shown = " ".join(run(python, "sample", "--help").split())
     assert "toy:... (of the package toy-rlvr 1.5)" in shown
     assert "toy (of the package toy-rlvr 1.5)" in shown
     facts = json.loads(run(python, "doctor", "--json"))

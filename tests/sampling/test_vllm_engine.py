@@ -14,7 +14,7 @@ from smollm import smollm_folder
 
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.sampling import load_engine
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, verify
 
 # In a process of its own: vLLM keeps its memory and its hold on the process for good.
 SCRIPT = """
@@ -73,7 +73,7 @@ def test_draws_go_into_the_run_and_are_topped_up(sampled):
     drawn = [line for line in output.splitlines() if line.startswith("DRAWN")]
     assert drawn == ["DRAWN 4", "DRAWN 4"]
     run = Run.open(path)
-    assert [finding for finding in run.verify() if finding.level != "info"] == []
+    assert [finding for finding in verify(path) if finding.level != "info"] == []
     assert run.num_samples().tolist() == [4, 4]
     rows = run.read("samples").to_pylist()
     assert len({row["text"] for row in rows}) > 4  # the second launch did not repeat the first
@@ -134,11 +134,11 @@ def test_scores_of_its_completions_are_those_of_transformers(sampled):
     import torch
     from transformers import AutoModelForCausalLM
 
-    from rlvr_fast.scoring import score_run
+    from rlvr_fast.scoring import ScoreOptions, score_run
 
     folder, path, _ = sampled
     run = Run.open(path)
-    assert score_run(run, str(folder), label="self", per_token=True) == 8
+    assert score_run(run, str(folder), ScoreOptions(per_token=True), label="self") == 8
     prompts = {row["problem_id"]: row["prompt_token_ids"] for row in run.problems().to_pylist()}
     samples = {
         (row["problem_id"], row["sample_index"]): row["token_ids"]

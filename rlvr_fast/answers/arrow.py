@@ -1,4 +1,4 @@
-"""Columns in and out of the compiled core: lists through pyarrow, Arrow arrays as they are."""
+"""Columns given to and received from the compiled core; an Arrow array is passed without a copy."""
 
 from __future__ import annotations
 
@@ -10,20 +10,24 @@ __all__ = ["is_arrow", "string_array", "to_problem_column", "to_string_column"]
 
 
 def is_arrow(values: Any) -> bool:
-    """Whether values offers its memory through the Arrow PyCapsule protocol."""
+    """Whether `values` gives access to its memory through the Arrow PyCapsule protocol."""
     return hasattr(values, "__arrow_c_stream__") or hasattr(values, "__arrow_c_array__")
 
 
 def _clean(text: str) -> str:
-    # Lone surrogates (from JSON escapes, say) have no UTF-8.
+    # UTF-8 cannot encode a lone surrogate, which a JSON escape can spell.
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def to_string_column(values: Any, what: str) -> Any:
-    """An Arrow column of strings from an Arrow array or a sequence of str, bytes and None.
+    """An Arrow column of strings.
+
+    Args:
+        values: an Arrow array, which is returned unchanged, or a sequence of str, bytes and None.
+        what: name of the column, for the message of an error.
 
     Raises:
-        InvalidInputError: naming the row of the first value that is none of these.
+        InvalidInputError: a value is of another type; the message names its row.
     """
     if is_arrow(values):
         return values
@@ -53,7 +57,14 @@ def to_string_column(values: Any, what: str) -> Any:
 
 
 def to_problem_column(values: Any) -> Any:
-    """An Arrow column of integers or strings, from an Arrow array, numpy array or sequence."""
+    """An Arrow column of problem ids, integers or strings.
+
+    Args:
+        values: an Arrow array, which is returned unchanged, a numpy array, or a sequence.
+
+    Raises:
+        InvalidInputError: a value of another type; the message names its row.
+    """
     if is_arrow(values):
         return values
     import numpy as np
@@ -82,7 +93,7 @@ def to_problem_column(values: Any) -> Any:
 
 
 def string_array(parts: tuple[Any, Any, Any]) -> Any:
-    """A pyarrow large_string array over the buffers (offsets, bytes, valid) of the core."""
+    """A pyarrow large_string array over the buffers (offsets, bytes, valid) from the core."""
     import numpy as np
     import pyarrow as pa
 

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.store import Fields, Run, import_rollouts
+from rlvr_fast.store import Fields, Run, import_rollouts, verify
 
 ROOT = Path(__file__).parents[2]
 ROLLOUTS = Path(os.environ.get("RLVR_SHARED", ROOT / ".." / "shared")) / "rollouts/math_50x8.jsonl"
@@ -42,7 +42,7 @@ def test_one_row_a_completion_with_any_number_each(tmp_path):
     assert run.problems()["gold"].to_pylist() == ["1", "1"]
     assert run.info.model["name"] == "m"
     assert run.info.sampling["temperature"] is None
-    assert [f for f in run.verify() if f.level != "info"] == []
+    assert [f for f in verify(run.path) if f.level != "info"] == []
 
 
 def test_parquet_and_tables_are_read_alike(tmp_path):
@@ -107,9 +107,9 @@ def test_without_ids_the_question_names_the_problem(tmp_path):
 
 
 def test_an_import_that_was_interrupted_is_taken_up_again(tmp_path, monkeypatch):
-    import rlvr_fast.store.rollouts as rollouts
+    import rlvr_fast.store.importing as importing
 
-    monkeypatch.setattr(rollouts, "_ROWS_PER_PART", 2)
+    monkeypatch.setattr(importing, "ROWS_PER_PART", 2)
     source = write(tmp_path / "in.jsonl", [flat(str(i % 3), f"t{i}") for i in range(7)])
     whole = import_rollouts(source, tmp_path / "whole", model="m", fields=FLAT)
     run = import_rollouts(source, tmp_path / "run", model="m", fields=FLAT)
