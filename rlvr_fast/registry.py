@@ -195,16 +195,16 @@ class Registry(Generic[EntryT]):
         if not isinstance(entry, self._type) or entry.name != name:
             got = repr(getattr(entry, "name", entry))
             raise RlvrError(
-                f"{told} cannot be used: expected its entry point to be a "
-                f"{self._type.__name__} named {name!r}, got a {type(entry).__name__} {got}; "
+                f"{told} cannot be used: its entry point has to be of type "
+                f"{self._type.__name__} and named {name!r}, got {type(entry).__name__} {got}; "
                 "repair or uninstall that package"
             )
         return entry
 
     def _collision(self, point: metadata.EntryPoint) -> str:
         return (
-            f"the package {_plugin(point)} adds a {self._what} {point.name!r}, which rlvr_fast has "
-            "itself: that of the package is refused; give it another name"
+            f"the {self._what} {point.name!r} of the package {_plugin(point)} is refused, as "
+            "rlvr_fast has one of that name, which is used; the package has to rename its own"
         )
 
 

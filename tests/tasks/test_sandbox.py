@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.sandbox import bubblewrap
-from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
+from rlvr_fast.tasks.sandbox import Limits, bubblewrap, run_program, unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())
