@@ -122,8 +122,8 @@ def curves(rng: np.random.Generator, n: int, problems: int) -> Hits:
     s = Sample(problems, n, rng)
     ks = [1, max(2, n // 4), n]
     seed = int(rng.integers(2**31))
-    got = m.pass_at_k_interval(n, s.base, ks, seed=seed, replicates=600)
-    gap = m.pass_at_k_difference(n, s.base, n, s.rl, ks, seed=seed, replicates=600)
+    got = m.pass_at_k_interval(n, s.base, k=ks, seed=seed, replicates=600)
+    gap = m.pass_at_k_difference((n, s.base), (n, s.rl), k=ks, seed=seed, replicates=600)
     out: Hits = {}
     for j, (k, label) in enumerate(zip(ks, ("1", "n/4", "n"), strict=True)):
         a, b = s.population.pass_at("base", k), s.population.pass_at("rl", k)
@@ -140,7 +140,7 @@ def support(rng: np.random.Generator, n: int, problems: int) -> Hits:
     seed = int(rng.integers(2**31))
     out: Hits = {}
     for k, label in ((n, "n"), (n // 4, "n/4")):
-        got = m.support_interval(s.base, n, s.rl, n, k=k, seed=seed, replicates=1000)
+        got = m.support_interval((n, s.base), (n, s.rl), k=k, seed=seed, replicates=1000)
         truth, own = s.population.ratios(k), s.population.ratios(k, s.own)
         for name in RATIOS:
             out[f"support_interval {name}, k = {label}"] = inside(
@@ -156,7 +156,9 @@ def support(rng: np.random.Generator, n: int, problems: int) -> Hits:
         s.rl_counts[:, CORRECT].ravel(),
         np.repeat(np.arange(problems), 2),
     )
-    got = m.support_interval(pairs[0], n, pairs[1], n, groups=pairs[2], seed=seed, replicates=1000)
+    got = m.support_interval(
+        (n, pairs[0]), (n, pairs[1]), groups=pairs[2], seed=seed, replicates=1000
+    )
     truth = s.population.answer_ratios(n)
     for name in RATIOS:
         out[f"support_interval {name} of distinct answers"] = inside(
@@ -175,7 +177,7 @@ def crossing(rng: np.random.Generator, n: int, problems: int) -> Hits:
     assert last < n - 1, "the population is meant to cross"
     truth = last + 1 + lead[last] / (lead[last] - lead[last + 1])
     s = Sample(problems, n, rng)
-    got = m.crossover(n, s.base, n, s.rl, seed=int(rng.integers(2**31)), replicates=500)
+    got = m.crossover((n, s.base), (n, s.rl), seed=int(rng.integers(2**31)), replicates=500)
     return {"crossover": inside(got, truth)}
 
 
@@ -210,7 +212,7 @@ def extrapolation(rng: np.random.Generator, n: int, problems: int) -> Hits:
         "two spikes": 0.5 * (1 - 0.5**k) + 0.5 * (1 - (1 - 0.2 / n) ** k),
     }
     for name, p in laws.items():
-        got = m.extrapolate_pass_at_k(n, rng.binomial(n, p), k, seed=seed, replicates=100)
+        got = m.extrapolate_pass_at_k(n, rng.binomial(n, p), k=k, seed=seed, replicates=100)
         out[f"extrapolate_pass_at_k at 4n, {name}"] = inside(
             (got.low[0], got.high[0]), float(truths[name][0])
         )
@@ -223,12 +225,16 @@ def importance(rng: np.random.Generator, n: int, answers: int) -> Hits:
     rl = rng.dirichlet(np.full(answers, 1.0)) * np.where(correct, 6.0, 1.0)
     rl = 0.7 * rl / rl.sum() + 0.3 * base  # RL keeps some of the base's law
     draws = rng.choice(answers, p=rl / rl.sum(), size=n)
-    got = m.importance_estimate(np.log(base[draws]), np.log(rl[draws]), correct[draws])
+    got = m.importance_estimate(
+        base_logprob=np.log(base[draws]), rl_logprob=np.log(rl[draws]), correct=correct[draws]
+    )
     out: Hits = {"importance_estimate: trusted (share)": got.trusted}
     if got.trusted:
         out["importance_estimate, where trusted"] = inside(got, float(base[correct].sum()))
     heavy = rng.standard_exponential(n) * 1.2  # Pareto weights, shape 1.2: no finite mean
-    got = m.importance_estimate(heavy - 50, np.full(n, -50.0), np.ones(n, dtype=bool))
+    got = m.importance_estimate(
+        base_logprob=heavy - 50, rl_logprob=np.full(n, -50.0), correct=np.ones(n, dtype=bool)
+    )
     out["importance_estimate: infinite-mean weights trusted (share)"] = got.trusted
     return out
 
@@ -236,7 +242,7 @@ def importance(rng: np.random.Generator, n: int, answers: int) -> Hits:
 def tilt(rng: np.random.Generator, n: int, problems: int) -> Hits:
     p = rng.beta(0.5, 1.5, problems)
     b, r = rng.binomial(n, p), rng.binomial(n, m.tilt(p, 1.5))
-    fit = m.fit_tilt(b, n, r, n)
+    fit = m.fit_tilt((n, b), (n, r))
     held = (fit.problem_low <= 1.5) & (fit.problem_high >= 1.5)
     known = ~np.isnan(fit.problem_beta)
     return {
@@ -250,18 +256,18 @@ def errors(rng: np.random.Generator, n: int, problems: int) -> Hits:
     """Type I errors and false discoveries; each should be at most 5 %."""
     s = Sample(problems, n, rng)
     twin = rng.multinomial(n, s.population.base[s.kind])[:, CORRECT].sum(axis=1)
-    shift = m.support_shift(s.base, n, twin, n)
-    null = m.exchange_null(s.base, n, twin, n)
+    shift = m.support_shift((n, s.base), (n, twin))
+    null = m.exchange_null((n, s.base), (n, twin))
     out: Hits = {
-        "sign_test: false alarm": m.sign_test(shift.expanded, shift.shrunk) <= 0.05,
+        "sign_test: false alarm": m.sign_test(expanded=shift.expanded, shrunk=shift.shrunk) <= 0.05,
         "exchange_null p_shrunk: false alarm": null.p_shrunk <= 0.05,
         "exchange_null p_discordant: false alarm": null.p_discordant <= 0.05,
         "fisher_tests: any discovery under the null": bool(
-            m.fisher_tests(s.base, n, twin, n).discovery.any()
+            m.fisher_tests((n, s.base), (n, twin)).discovery.any()
         ),
     }
     p, q = (law[:, CORRECT].sum(axis=1)[s.kind] for law in (s.population.base, s.population.rl))
-    tests = m.fisher_tests(s.base, n, s.rl, n)
+    tests = m.fisher_tests((n, s.base), (n, s.rl))
     false = tests.discovery & (p == q)
     out["fisher_tests: false discovery rate, real shifts among"] = false.sum() / max(
         1, tests.discovery.sum()
@@ -280,7 +286,7 @@ def split_half(rng: np.random.Generator, n: int, problems: int) -> Hits:
     null = m.split_half_null(n, s.base)
     law = s.population.base[s.kind]
     first, second = (rng.multinomial(n // 2, law)[:, CORRECT].sum(axis=1) for _ in range(2))
-    seen = m.support_shift(first, n // 2, second, n // 2)
+    seen = m.support_shift((n // 2, first), (n // 2, second))
     return {
         "split_half_null: expected losses a problem": null.shrunk / problems,
         "split_half_null: losses of a fresh pair a problem": seen.shrunk / problems,

@@ -30,6 +30,7 @@ _HOME = {
     "find_duplicates": "rlvr_fast.answers",
     "DuplicateGroups": "rlvr_fast.answers",
     # metrics
+    "Draws": "rlvr_fast.metrics",
     "pass_at_k": "rlvr_fast.metrics",
     "detection_threshold": "rlvr_fast.metrics",
     "support_shift": "rlvr_fast.metrics",

@@ -243,10 +243,8 @@ def plan(
 
     comparison = _compared(base, rl, rule="epsilon", zeta=zeta, allow=allow, progress=progress)
     found = metrics.plan(
-        comparison.base.num_correct,
-        comparison.base.num_samples,
-        comparison.rl.num_correct,
-        comparison.rl.num_samples,
+        (comparison.base.num_samples, comparison.base.num_correct),
+        (comparison.rl.num_samples, comparison.rl.num_correct),
         zeta=zeta,
         budget=budget,
     )

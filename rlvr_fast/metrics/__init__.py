@@ -21,6 +21,7 @@ from rlvr_fast.metrics.bounds import (
     support_shift_bounds,
 )
 from rlvr_fast.metrics.crossover import Crossover, crossover
+from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
     answer_entropies,
     answer_entropy,
@@ -90,6 +91,7 @@ __all__ = [
     "Ceiling",
     "Crossover",
     "CurveInterval",
+    "Draws",
     "Estimate",
     "ExchangeNull",
     "ExpectedShift",

@@ -48,14 +48,10 @@ def as_counts(name: str, values: ArrayLike) -> Counts:
 
 
 def as_samples_and_correct(
-    num_samples: ArrayLike, num_correct: ArrayLike, *, prefix: str = "num_"
+    num_samples: ArrayLike, num_correct: ArrayLike, *, name: str = "num"
 ) -> tuple[Counts, Counts]:
     """Broadcasts (samples, correct) against each other and refuses more correct than drawn."""
-    names = (
-        ("num_samples", "num_correct")
-        if prefix == "num_"
-        else (f"{prefix}samples", f"{prefix}correct")
-    )
+    names = (f"{name}_samples", f"{name}_correct")
     n = as_counts(names[0], num_samples)
     c = as_counts(names[1], num_correct)
     try:

@@ -24,10 +24,10 @@ from rlvr_fast.metrics._checks import (
     Counts,
     Floats,
     as_counts,
-    as_samples_and_correct,
     probability,
     same_length,
 )
+from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.intervals import CurveInterval, Estimate
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss, pass_at_k
 from rlvr_fast.metrics.support import SupportRatios, support_ratios
@@ -97,8 +97,8 @@ def _mean_interval(
 def pass_at_k_interval(
     num_samples: ArrayLike,
     num_correct: ArrayLike,
-    k: ArrayLike,
     *,
+    k: ArrayLike,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -110,23 +110,21 @@ def pass_at_k_interval(
     limits are always outside the estimate, even for one problem, and cover the mean over *these*
     problems too, conservatively.
 
-    >>> curve = pass_at_k_interval([8] * 40, [0, 2] * 20, [1, 8])
+    >>> curve = pass_at_k_interval([8] * 40, [0, 2] * 20, k=[1, 8])
     >>> curve.value.tolist(), bool(curve.low[1] < 0.5 < curve.high[1])
     ([0.125, 0.5], True)
     """
     ks = np.atleast_1d(as_ks(k))
-    n, c = as_samples_and_correct(num_samples, num_correct)
-    values = pass_at_k(np.atleast_1d(n), np.atleast_1d(c), ks)
+    n, c = Draws(num_samples, num_correct)
+    values = pass_at_k(n, c, ks)
     return _mean_interval(values, ks, 0.0, level, replicates, seed)
 
 
 def pass_at_k_difference(
-    base_samples: ArrayLike,
-    base_correct: ArrayLike,
-    rl_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    k: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
+    k: ArrayLike,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -136,20 +134,9 @@ def pass_at_k_difference(
     Problems that lack k samples of either model are left out at that k.
     """
     ks = np.atleast_1d(as_ks(k))
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     values = pass_at_k(rn, rc, ks) - pass_at_k(bn, bc, ks)
     return _mean_interval(values, ks, -1.0, level, replicates, seed)
-
-
-def paired(
-    base_samples: ArrayLike, base_correct: ArrayLike, rl_samples: ArrayLike, rl_correct: ArrayLike
-) -> tuple[Counts, Counts, Counts, Counts]:
-    """Checks two models' counts over the same problems; all of shape [problems]."""
-    bn, bc = as_samples_and_correct(base_samples, base_correct, prefix="base_")
-    rn, rc = as_samples_and_correct(rl_samples, rl_correct, prefix="rl_")
-    same_length({"base_correct": bc, "rl_correct": rc})
-    b1, b2, r1, r2 = (np.atleast_1d(a) for a in (bn, bc, rn, rc))
-    return b1, b2, r1, r2
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,10 +192,8 @@ def _label_masses(
 
 
 def expected_support_shift(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     k: int | None = None,
 ) -> ExpectedShift:
@@ -220,10 +205,10 @@ def expected_support_shift(
     of different depth. ``k=None`` takes min(base, RL) samples of each problem: with equal numbers
     that is the published count itself. Problems without k samples of both models are ``skipped``.
 
-    >>> expected_support_shift([4, 1], 4, [0, 4], 4, k=2).shrunk
+    >>> expected_support_shift((4, [4, 1]), (4, [0, 4]), k=2).shrunk
     1.0
     """
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     masses, _ = _label_masses(bn, bc, rn, rc, k)
     p, e, s, o = (float(v) for v in masses.sum(axis=0))
     return ExpectedShift(p, e, s, o, skipped=len(bn) - len(masses))
@@ -277,10 +262,8 @@ def interval_from_sums(
 
 
 def support_interval(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     k: int | None = None,
     groups: ArrayLike | None = None,
@@ -297,11 +280,11 @@ def support_interval(
     ``groups``: where rows are not problems but distinct answers of them, the problem (0-based) of
     each row. Whole problems are then resampled, since answers of one problem compete for its draws.
 
-    >>> s = support_interval([4, 0, 1, 0] * 9, 16, [3, 0, 0, 1] * 9, 16)
+    >>> s = support_interval((16, [4, 0, 1, 0] * 9), (16, [3, 0, 0, 1] * 9))
     >>> s.srr.value, bool(s.srr.low < 0.5 < s.srr.high)
     (0.5, True)
     """
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     masses, usable = _label_masses(bn, bc, rn, rc, k)
     rows_used = len(masses)
     if groups is not None:

@@ -21,7 +21,7 @@ from rlvr_fast.metrics._checks import (
     first_index,
     same_length,
 )
-from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.intervals import Interval
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.support import support_ratios
@@ -30,33 +30,37 @@ __all__ = ["ShiftBounds", "accessibility_bounds", "pass_at_k_bounds", "support_s
 
 
 def _with_undecided(
-    num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, prefix: str
+    num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, name: str
 ) -> tuple[Counts, Counts, Counts]:
-    n, c = as_samples_and_correct(num_samples, num_correct, prefix=prefix)
-    undecided = as_counts(f"{prefix}undecided", num_undecided)
+    n, c = as_samples_and_correct(num_samples, num_correct, name=name)
+    undecided = as_counts(f"{name}_undecided", num_undecided)
     most = c + undecided
     n, c, most = np.broadcast_arrays(n, c, most)
     bad = most > n
     if bad.any():
         raise InvalidInputError(
-            f"{prefix}correct plus {prefix}undecided exceeds {prefix}samples at "
+            f"{name}_correct plus {name}_undecided exceeds {name}_samples at "
             f"{first_index(bad)}: {int(most[bad].flat[0])} of {int(n[bad].flat[0])}"
         )
     return n, c, most
 
 
 def pass_at_k_bounds(
-    num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, k: ArrayLike
+    num_samples: ArrayLike,
+    num_correct: ArrayLike,
+    *,
+    num_undecided: ArrayLike,
+    k: ArrayLike,
 ) -> Interval:
     """pass@k per problem when none, and when all, of the undecided draws are correct.
 
     Shapes and nan as `pass_at_k`.
 
-    >>> bounds = pass_at_k_bounds(10, 2, 3, 1)
+    >>> bounds = pass_at_k_bounds(10, 2, num_undecided=3, k=1)
     >>> float(bounds.low), float(bounds.high)
     (0.2, 0.5)
     """
-    n, c, most = _with_undecided(num_samples, num_correct, num_undecided, "num_")
+    n, c, most = _with_undecided(num_samples, num_correct, num_undecided, "num")
     return Interval(pass_at_k(n, c, k), pass_at_k(n, most, k))
 
 
@@ -75,24 +79,25 @@ class ShiftBounds:
 
 
 def support_shift_bounds(
-    base_correct: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
+    *,
     base_undecided: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
     rl_undecided: ArrayLike,
-    rl_samples: ArrayLike,
 ) -> ShiftBounds:
     """Bounds of the support shift ("seen") over every way the undecided draws could have gone.
 
     Counts are bounded one at a time: the bounds of P, E, S, O are not attained together.
 
-    >>> support_shift_bounds([3, 0], [0, 2], 8, [1, 4], [0, 0], 8).expanded
+    >>> support_shift_bounds(
+    ...     (8, [3, 0]), (8, [1, 4]), base_undecided=[0, 2], rl_undecided=0
+    ... ).expanded
     (0, 1)
     """
-    bn, bc, b_most = _with_undecided(base_samples, base_correct, base_undecided, "base_")
-    rn, rc, r_most = _with_undecided(rl_samples, rl_correct, rl_undecided, "rl_")
-    bn, bc, rn, rc = paired(bn, bc, rn, rc)
-    b_most, r_most = (np.broadcast_to(m, bc.shape) for m in (b_most, r_most))
+    base, rl = paired(base, rl)
+    _, bc, b_most = _with_undecided(base.num_samples, base.num_correct, base_undecided, "base")
+    _, rc, r_most = _with_undecided(rl.num_samples, rl.num_correct, rl_undecided, "rl")
+    same_length({"base": base.num_correct, "base_undecided": b_most, "rl_undecided": r_most})
     return _bounds(bc > 0, b_most > 0, rc > 0, r_most > 0)
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import Counts, Floats, probability
-from rlvr_fast.metrics.bootstrap import check_replicates, paired, weight_blocks
+from rlvr_fast.metrics.bootstrap import check_replicates, weight_blocks
+from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 
 __all__ = ["Crossover", "crossover"]
@@ -60,10 +60,8 @@ def _crossings(lead: Floats, ks: Counts) -> Floats:
 
 
 def crossover(
-    base_samples: ArrayLike,
-    base_correct: ArrayLike,
-    rl_samples: ArrayLike,
-    rl_correct: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     max_k: int | None = None,
     level: float = 0.95,
@@ -78,11 +76,11 @@ def crossover(
 
     Raises InvalidInputError when no problem has max_k samples of both models.
 
-    >>> crossover([64] * 2, [32, 2], [64] * 2, [60, 0]).verdict
+    >>> crossover((64, [32, 2]), (64, [60, 0])).verdict
     'crosses'
     """
     tail = (1 - probability("level", level)) / 2
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     common = np.minimum(bn, rn)
     if max_k is None:
         max_k = int(common[common > 0].min()) if (common > 0).any() else 1

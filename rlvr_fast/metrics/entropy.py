@@ -33,15 +33,18 @@ def answer_entropy(counts: ArrayLike, *, correction: Correction = "none") -> flo
     0.693147
     """
     flat = as_counts("counts", counts).ravel()
-    values = answer_entropies(np.zeros(flat.size, dtype=np.int64), flat, 1, correction=correction)
+    index = np.zeros(flat.size, dtype=np.int64)
+    values = answer_entropies(
+        problem_index=index, counts=flat, num_problems=1, correction=correction
+    )
     return float(values[0])
 
 
 def answer_entropies(
+    *,
     problem_index: ArrayLike,
     counts: ArrayLike,
     num_problems: int | None = None,
-    *,
     correction: Correction = "none",
     draws: int | None = None,
 ) -> Floats:
@@ -53,7 +56,7 @@ def answer_entropies(
     value grows with the number of draws, so only values at one number compare, and the papers'
     are at 32. nan then where a problem has fewer.
 
-    >>> answer_entropies([0, 0], [2, 2], draws=1).tolist()
+    >>> answer_entropies(problem_index=[0, 0], counts=[2, 2], draws=1).tolist()
     [0.0]
     """
     if correction not in ("none", "miller-madow"):
@@ -122,7 +125,7 @@ def perplexity(logprob: ArrayLike, num_tokens: ArrayLike) -> Floats:
 
 
 def mean_token_entropy(
-    mean_entropies: ArrayLike, groups: ArrayLike | None = None, num_groups: int | None = None
+    mean_entropies: ArrayLike, *, groups: ArrayLike | None = None, num_groups: int | None = None
 ) -> Floats:
     """Token entropy (nats) of a model: the mean over sequences of the mean over positions.
 

@@ -16,6 +16,7 @@ from scipy.special import betaln, digamma, expit, logit
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct, probability
 from rlvr_fast.metrics.bootstrap import check_replicates, weight_blocks
+from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.intervals import CurveInterval
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 
@@ -54,7 +55,7 @@ class BetaBinomialFit:
         weight = self.zero / (self.zero + (1 - self.zero) * miss) if self.zero > 0 else 0.0 * miss
         return np.where(c == 0, weight, 0.0)
 
-    def predict(self, num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Floats:
+    def predict(self, num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) -> Floats:
         """Posterior mean of 1 - (1-p)^k of each problem given its own draws, [problems, K]."""
         n, c = as_samples_and_correct(num_samples, num_correct)
         ks = np.atleast_1d(as_ks(k)).astype(np.float64)
@@ -64,7 +65,7 @@ class BetaBinomialFit:
         return np.asarray((1 - self.zero_weight(n, c))[..., np.newaxis] * solved)
 
     def draw(
-        self, num_samples: ArrayLike, num_correct: ArrayLike, rng: np.random.Generator
+        self, num_samples: ArrayLike, num_correct: ArrayLike, *, rng: np.random.Generator
     ) -> Floats:
         """One posterior draw of each problem's p, [problems]."""
         n, c = as_samples_and_correct(num_samples, num_correct)
@@ -140,7 +141,7 @@ def fit_beta_binomial(
     far below 1/n: the share is what *looks* like zero at this depth. The log-likelihood leaves out
     the binomial coefficients.
     """
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
     if len(n) < 3:
         raise InvalidInputError(f"fitting needs at least 3 problems with samples, got {len(n)}")
@@ -159,8 +160,8 @@ def fit_beta_binomial(
 def extrapolate_pass_at_k(
     num_samples: ArrayLike,
     num_correct: ArrayLike,
-    k: ArrayLike,
     *,
+    k: ArrayLike,
     zero_inflated: bool = True,
     level: float = 0.95,
     replicates: int = 200,
@@ -176,13 +177,13 @@ def extrapolate_pass_at_k(
     """
     tail = (1 - probability("level", level)) / 2
     ks = np.atleast_1d(as_ks(k))
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
     fit = fit_beta_binomial(n, c, zero_inflated=zero_inflated)
     dn, dc, index = _distinct(n, c)
     beyond = ks > int(n.min())
     unbiased = pass_at_k(n, c, ks)
-    values = np.where(beyond, fit.predict(n, c, ks), unbiased)
+    values = np.where(beyond, fit.predict(n, c, k=ks), unbiased)
     start = np.array([np.log(fit.alpha), np.log(fit.beta)])
     if zero_inflated:
         start = np.append(start, logit(np.clip(fit.zero, 1e-4, 0.99)))
@@ -193,7 +194,7 @@ def extrapolate_pass_at_k(
         for row, weight in zip(range(rows.start, rows.stop), weights, strict=True):
             x, loglik = _maximise(dn, dc, _per_pair(index, weight, len(dn)), start, zero_inflated)
             with np.errstate(divide="ignore"):
-                log_miss = np.log1p(-_to_fit(x, loglik, len(n)).draw(n, c, rng))
+                log_miss = np.log1p(-_to_fit(x, loglik, len(n)).draw(n, c, rng=rng))
             solved = -np.expm1(log_miss[:, np.newaxis] * ks)
             total = weight @ np.where(beyond, solved, unbiased)
             # one more problem that speaks for the other side, as in `pass_at_k_interval`
@@ -236,7 +237,7 @@ def hold_out(
     k runs over doublings of ``keep`` up to the smallest n. The failure it cannot show is one that
     starts past n itself.
     """
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
     keep = int(as_ks(keep))
     depth = int(n.min()) if len(n) else 0
@@ -250,7 +251,7 @@ def hold_out(
     predicted = extrapolate_pass_at_k(
         np.full_like(n, keep),
         kept,
-        ks,
+        k=ks,
         zero_inflated=zero_inflated,
         replicates=replicates,
         seed=seed,

@@ -112,10 +112,10 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
 
 
 def importance_estimate(
+    *,
     base_logprob: ArrayLike,
     rl_logprob: ArrayLike,
     correct: ArrayLike,
-    *,
     threshold: float | None = None,
     level: float = 0.95,
 ) -> ImportanceEstimate:

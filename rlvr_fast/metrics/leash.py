@@ -16,8 +16,8 @@ from scipy.optimize import brentq
 from scipy.special import gammaln
 from scipy.stats import chi2, norm, t
 
-from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct, probability
-from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics._checks import Counts, Floats, probability
+from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.intervals import clopper_pearson
 from rlvr_fast.metrics.pass_at_k import as_ks
 
@@ -129,10 +129,8 @@ class _Conditional:
 
 
 def fit_tilt(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     level: float = 0.95,
 ) -> TiltFit:
@@ -143,10 +141,10 @@ def fit_tilt(
     over problems, which covers the best common beta also where the problems' own betas differ.
     Problems without samples of both models are left out (nan).
 
-    >>> round(float(fit_tilt([100], 1000, [200], 1000).problem_beta[0]), 3)
+    >>> round(float(fit_tilt((1000, [100]), (1000, [200])).problem_beta[0]), 3)
     0.811
     """
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     z = float(norm.ppf(0.5 + probability("level", level) / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         per_problem = np.log(rc / (rn - rc)) - np.log(bc / (bn - bc))
@@ -206,9 +204,9 @@ class TiltCurve:
 def tilt_pass_at_k(
     num_samples: ArrayLike,
     num_correct: ArrayLike,
+    *,
     beta: ArrayLike,
     k: ArrayLike,
-    *,
     zeta: float = 0.05,
 ) -> TiltCurve:
     """Mean over problems of pass@k of base tilted by beta (a number or one a problem; inf too).
@@ -219,7 +217,7 @@ def tilt_pass_at_k(
     mass is possible, and ``value`` is the share of problems that base was seen to solve.
     """
     zeta = probability("zeta", zeta)
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     b = np.broadcast_to(np.asarray(beta, dtype=np.float64), n.shape)[n > 0]
     n, c = n[n > 0], c[n > 0]
     ks = np.atleast_1d(as_ks(k))
@@ -266,7 +264,7 @@ def support_ceiling(
     of mean pass@k over beta, at any k, is the share of problems in base's support.
     """
     zeta = probability("zeta", zeta)
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
     if not len(n):
         return Ceiling(np.nan, np.nan, np.nan, 0)

@@ -11,7 +11,7 @@ from scipy.stats import binom
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct
-from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
 from rlvr_fast.metrics.support import support_ratios
 
@@ -64,7 +64,7 @@ def split_half_null(
     >>> round(split_half_null(2, [1] * 10).expanded, 9)
     5.0
     """
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     h = n // 2 if depth is None else np.full_like(n, int(as_ks(depth)))
     usable = (h > 0) & (2 * h <= n)
     n, c, h = n[usable], c[usable], h[usable]
@@ -113,19 +113,17 @@ def poisson_binomial_tail(chances: Floats, at_least: int) -> float:
     return float(min(1.0, mass[-1]))
 
 
-def exchange_null(
-    base_correct: ArrayLike, base_samples: ArrayLike, rl_correct: ArrayLike, rl_samples: ArrayLike
-) -> ExchangeNull:
+def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
     """How much shrinkage and expansion would relabelling the draws of both models show?
 
     Each problem's correct draws are dealt anew to base and RL (hypergeometric, no Monte Carlo). The
     p-values test the sharp hypothesis that no problem's correct mass changed. A small
     ``p_shrunk`` says there is more shrinkage than luck gives, whatever the expansion.
 
-    >>> exchange_null([1] * 30, 64, [0] * 30, 64).p_shrunk < 1e-6
+    >>> exchange_null((64, [1] * 30), (64, [0] * 30)).p_shrunk < 1e-6
     True
     """
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     drawn = (bn > 0) & (rn > 0)
     bn, bc, rn, rc = (a[drawn] for a in (bn, bc, rn, rc))
     n, c = bn + rn, bc + rc
@@ -150,12 +148,12 @@ def _guess(guess_probability: ArrayLike) -> Floats:
     return guess
 
 
-def guessing_baseline(guess_probability: ArrayLike, k: ArrayLike) -> Floats:
+def guessing_baseline(guess_probability: ArrayLike, *, k: ArrayLike) -> Floats:
     """pass@k of a guesser that is right with the given chance a draw: 1 - (1 - g)^k.
 
     For answers uniform over A values g = 1/A. Shape [...] for a number k, [..., K] for a list.
 
-    >>> round(float(guessing_baseline(1 / 1000, 8192)), 4)
+    >>> round(float(guessing_baseline(1 / 1000, k=8192)), 4)
     0.9997
     """
     guess, ks = _guess(guess_probability), as_ks(k)
@@ -166,7 +164,7 @@ def guessing_baseline(guess_probability: ArrayLike, k: ArrayLike) -> Floats:
 
 
 def above_guessing(
-    num_samples: ArrayLike, num_correct: ArrayLike, guess_probability: ArrayLike
+    num_samples: ArrayLike, num_correct: ArrayLike, *, guess_probability: ArrayLike
 ) -> Floats:
     """One-sided exact p-value a problem: would guessing have been right this often or more?"""
     n, c = as_samples_and_correct(num_samples, num_correct)

@@ -9,6 +9,7 @@ from scipy.stats import hypergeom
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import Floats, as_samples_and_correct
+from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.pass_at_k import as_ks
 
 __all__ = ["cover_at", "g_pass_at_k", "pass_hat_k"]
@@ -20,18 +21,20 @@ def _tau(tau: float) -> float:
     return float(tau)
 
 
-def pass_hat_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Floats:
+def pass_hat_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) -> Floats:
     """pass^k: the chance that all of k draws are correct, C(c,k)/C(n,k). Shapes as `pass_at_k`.
 
     nan where k > num_samples. Source: tau-bench, arXiv 2406.12045.
 
-    >>> pass_hat_k(4, 2, [1, 2, 3]).round(4).tolist()
+    >>> pass_hat_k(4, 2, k=[1, 2, 3]).round(4).tolist()
     [0.5, 0.1667, 0.0]
     """
-    return g_pass_at_k(num_samples, num_correct, k, 1.0)
+    return g_pass_at_k(num_samples, num_correct, k=k, tau=1.0)
 
 
-def g_pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike, tau: float) -> Floats:
+def g_pass_at_k(
+    num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike, tau: float
+) -> Floats:
     """G-Pass@k_tau: the chance that at least ceil(tau k) of k draws are correct.
 
     Hypergeometric, so unbiased; nan where k > num_samples. Shapes as `pass_at_k`.
@@ -61,17 +64,17 @@ def g_pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike, ta
     return np.asarray(np.where(ok, value, np.nan))
 
 
-def cover_at(num_samples: ArrayLike, num_correct: ArrayLike, tau: ArrayLike) -> Floats:
+def cover_at(num_samples: ArrayLike, num_correct: ArrayLike, *, tau: ArrayLike) -> Floats:
     """Cover@tau: the share of problems solved with probability at least tau, plug-in.
 
     ``tau`` a number or a list [T]; problems without samples are left out. c/n stands for p, so at
     tau within sqrt(tau/n) of many p's this is blurred: it is the curve to look at, not a test.
     Source: arXiv 2510.08325.
 
-    >>> cover_at(10, [0, 5, 10], [0.1, 0.5, 1.0]).round(3).tolist()
+    >>> cover_at(10, [0, 5, 10], tau=[0.1, 0.5, 1.0]).round(3).tolist()
     [0.667, 0.667, 0.333]
     """
-    n, c = (np.atleast_1d(a) for a in as_samples_and_correct(num_samples, num_correct))
+    n, c = Draws(num_samples, num_correct)
     level = np.asarray(tau, dtype=np.float64)
     if not ((level > 0) & (level <= 1)).all():
         raise InvalidInputError("tau must lie in (0, 1]")

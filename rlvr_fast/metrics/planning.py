@@ -11,7 +11,7 @@ from scipy.stats import betabinom, binom
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics._checks import Counts, Floats, as_counts, probability
-from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.support import accessibility
 
 __all__ = ["Plan", "decision_limits", "plan"]
@@ -39,7 +39,7 @@ class Plan:
 
 
 def decision_limits(
-    num_samples: ArrayLike, epsilon: ArrayLike, *, zeta: float = 0.05
+    num_samples: ArrayLike, *, epsilon: ArrayLike, zeta: float = 0.05
 ) -> tuple[Counts, Counts]:
     """(most, least): "not reached" at c <= most (-1: never), "reached" at c >= least, of n samples.
 
@@ -47,7 +47,7 @@ def decision_limits(
     where P(X <= c) <= zeta for X ~ Binomial(n, epsilon), the lower one above it where
     P(X >= c) < zeta. Elementwise.
 
-    >>> [int(limit) for limit in decision_limits(8192, 3.657e-4)]
+    >>> [int(limit) for limit in decision_limits(8192, epsilon=3.657e-4)]
     [0, 7]
     """
     zeta = probability("zeta", zeta)
@@ -68,16 +68,14 @@ def _decided(
     n: Counts, c: Counts, extra: Counts, epsilon: Floats, zeta: float, prior: tuple[float, float]
 ) -> Floats:
     """Chance that `extra` more samples decide each problem, by the posterior predictive law."""
-    most, least = decision_limits(n + extra, epsilon, zeta=zeta)
+    most, least = decision_limits(n + extra, epsilon=epsilon, zeta=zeta)
     law = betabinom(extra, prior[0] + c, prior[1] + n - c)
     return np.asarray(law.cdf(most - c) + law.sf(least - c - 1))
 
 
 def plan(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     zeta: float = 0.05,
     epsilon: ArrayLike | None = None,
@@ -98,7 +96,7 @@ def plan(
     neither has samples of as deep as the others are (the median).
     """
     zeta = probability("zeta", zeta)
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     if not factors or min(factors) <= 0:
         raise InvalidInputError(f"factors must be positive numbers, got {factors}")
     drawn = np.where(np.minimum(bn, rn) > 0, np.minimum(bn, rn), np.maximum(bn, rn))

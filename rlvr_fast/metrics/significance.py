@@ -5,23 +5,23 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import binomtest, false_discovery_control
 
 from rlvr_fast.metrics._checks import Bools, Counts, Floats, as_counts, probability
-from rlvr_fast.metrics.bootstrap import paired
+from rlvr_fast.metrics.draws import DrawsLike, paired
 
 __all__ = ["FisherTests", "fisher_tests", "sign_test"]
 
 
-def sign_test(expanded: int, shrunk: int) -> float:
+def sign_test(*, expanded: int, shrunk: int) -> float:
     """Two-sided exact p-value of E against S: would a fair coin split E + S problems so unevenly?
 
     Under two identical models drawn equally often, every discordant problem is as likely expanded
     as shrunk, whatever its difficulty, so the test is exact. 1.0 when no problem is discordant.
 
-    >>> round(sign_test(2, 8), 4)
+    >>> round(sign_test(expanded=2, shrunk=8), 4)
     0.1094
     """
     e, s = (int(v) for v in as_counts("expanded, shrunk", [expanded, shrunk]))
@@ -55,10 +55,8 @@ def _fisher_p(table: Counts, log_factorial: Floats) -> float:
 
 
 def fisher_tests(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     fdr: float = 0.05,
 ) -> FisherTests:
@@ -68,7 +66,7 @@ def fisher_tests(
     of at most ``fdr``; ``q_value`` is the adjusted p-value. Note that this is a test of p, not of
     support: p may change a hundredfold on a problem that both models still solve.
     """
-    bn, bc, rn, rc = paired(base_samples, base_correct, rl_samples, rl_correct)
+    (bn, bc), (rn, rc) = paired(base, rl)
     fdr = probability("fdr", fdr)
     tables = np.stack([bn, bc, rn, rc], axis=1)
     unique, inverse = np.unique(tables, axis=0, return_inverse=True)

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct
+from rlvr_fast.metrics._checks import Counts, Floats
+from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.support import SupportShift
 
 __all__ = [
@@ -59,8 +60,7 @@ def accuracy_histogram(num_samples: ArrayLike, num_correct: ArrayLike) -> Accura
     >>> accuracy_histogram(10, [0, 3, 10]).counts.tolist()
     [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
     """
-    n, c = as_samples_and_correct(num_samples, num_correct)
-    n, c = np.atleast_1d(n), np.atleast_1d(c)
+    n, c = Draws(num_samples, num_correct)
     drawn = n > 0
     n, c = n[drawn], c[drawn]
     index = np.where(c == n, len(_BINS) - 1, (10 * c + n - 1) // n)

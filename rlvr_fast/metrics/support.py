@@ -19,8 +19,8 @@ from rlvr_fast.metrics._checks import (
     as_counts,
     as_samples_and_correct,
     probability,
-    same_length,
 )
+from rlvr_fast.metrics.draws import DrawsLike, paired
 
 __all__ = [
     "LABELS",
@@ -213,10 +213,8 @@ def combine_labels(base: NDArray[np.int8], rl: NDArray[np.int8]) -> Labels:
 
 
 def support_shift(
-    base_correct: ArrayLike,
-    base_samples: ArrayLike,
-    rl_correct: ArrayLike,
-    rl_samples: ArrayLike,
+    base: DrawsLike,
+    rl: DrawsLike,
     *,
     rule: Rule = "seen",
     zeta: float = 0.05,
@@ -226,30 +224,28 @@ def support_shift(
 
     Parameters
     ----------
-    base_correct, base_samples, rl_correct, rl_samples : whole numbers, shape [problems]
+    base, rl : Draws, or pairs (num_samples, num_correct)
         The samples may be one number for all problems. A "problem" may as well be a distinct
         (problem, answer) pair: the counts are then those of the answer.
     rule : "seen" as in the published tables (at least one correct draw), or "epsilon"
     zeta : confidence of the epsilon rule is 1 - zeta, one-sided, for each model and problem
     epsilon : threshold of the epsilon rule, a number or one a problem. By default
-        -ln(zeta)/min(base_samples, rl_samples): the smallest mass that both models were sampled
-        deeply enough to show. No correct draw among that many is then "not reached".
+        -ln(zeta)/min(base.num_samples, rl.num_samples): the smallest mass that both models were
+        sampled deeply enough to show. No correct draw among that many is then "not reached".
 
     "seen" compares the models fairly only at equal depth: where the numbers of samples differ,
     use `expected_support_shift` at a common k.
 
     Raises InvalidInputError on mismatched shapes or impossible counts.
 
-    >>> shift = support_shift([3, 0, 5, 0], 64, [4, 1, 0, 0], 64)
+    >>> shift = support_shift((64, [3, 0, 5, 0]), (64, [4, 1, 0, 0]))
     >>> shift.labels.tolist(), shift.srr
     (['preserved', 'expanded', 'shrunk', 'out'], 0.5)
     """
-    bn, bc = as_samples_and_correct(base_samples, base_correct, prefix="base_")
-    rn, rc = as_samples_and_correct(rl_samples, rl_correct, prefix="rl_")
-    same_length({"base_correct": bc, "rl_correct": rc})
+    (bn, bc), (rn, rc) = paired(base, rl)
     if rule == "epsilon" and epsilon is None:
         epsilon = -math.log(probability("zeta", zeta)) / np.maximum(np.minimum(bn, rn), 1)
-    base = accessibility(bn, bc, rule=rule, zeta=zeta, epsilon=epsilon)
-    rl = accessibility(rn, rc, rule=rule, zeta=zeta, epsilon=epsilon)
-    labels = combine_labels(np.atleast_1d(base), np.atleast_1d(rl))
+    base_state = accessibility(bn, bc, rule=rule, zeta=zeta, epsilon=epsilon)
+    rl_state = accessibility(rn, rc, rule=rule, zeta=zeta, epsilon=epsilon)
+    labels = combine_labels(base_state, rl_state)
     return SupportShift.from_labels(labels, rule=rule, zeta=zeta)

@@ -55,6 +55,7 @@ def _hypergeometric_mad(total: Floats, marked: Floats, drawn: Floats) -> Floats:
 
 
 def tilt_distance(
+    *,
     problem_index: ArrayLike,
     base_counts: ArrayLike,
     rl_counts: ArrayLike,

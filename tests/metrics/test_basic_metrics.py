@@ -120,7 +120,7 @@ def test_detection_threshold_as_in_the_paper(k: int, threshold: float) -> None:
 
 
 def test_seen_rule_labels_and_ratios() -> None:
-    shift = support_shift([1, 0, 64, 0, 2], 64, [1, 5, 0, 0, 1], 64)
+    shift = support_shift((64, [1, 0, 64, 0, 2]), (64, [1, 5, 0, 0, 1]))
     assert shift.labels is not None
     assert shift.labels.tolist() == ["preserved", "expanded", "shrunk", "out", "preserved"]
     assert (shift.preserved, shift.expanded, shift.shrunk, shift.out) == (2, 1, 1, 1)
@@ -132,9 +132,9 @@ def test_seen_rule_labels_and_ratios() -> None:
 
 
 def test_shifts_compare_by_their_counts() -> None:
-    assert support_shift([1, 0], 4, [1, 1], 4) == support_shift([2, 0], 4, [3, 2], 4)
-    assert support_shift([1, 0], 4, [1, 1], 4) == SupportShift.from_counts(1, 1, 0, 0)
-    assert support_shift([1, 0], 4, [1, 1], 4) != SupportShift.from_counts(1, 0, 1, 0)
+    assert support_shift((4, [1, 0]), (4, [1, 1])) == support_shift((4, [2, 0]), (4, [3, 2]))
+    assert support_shift((4, [1, 0]), (4, [1, 1])) == SupportShift.from_counts(1, 1, 0, 0)
+    assert support_shift((4, [1, 0]), (4, [1, 1])) != SupportShift.from_counts(1, 0, 1, 0)
 
 
 @given(*[st.integers(0, 50)] * 4)
@@ -153,7 +153,7 @@ def test_epsilon_rule_needs_seven_of_8192() -> None:
     assert accessibility(8192, np.arange(9), rule="epsilon").tolist() == [
         0, -1, -1, -1, -1, -1, -1, 1, 1,
     ]  # fmt: skip
-    shift = support_shift([0, 7, 3, 0, 7], 8192, [0, 0, 7, 9, 8], 8192, rule="epsilon")
+    shift = support_shift((8192, [0, 7, 3, 0, 7]), (8192, [0, 0, 7, 9, 8]), rule="epsilon")
     assert shift.labels is not None
     assert shift.labels.tolist() == ["out", "shrunk", "undetermined", "expanded", "preserved"]
     assert shift.undetermined == 1
@@ -168,25 +168,25 @@ def test_none_of_n_is_inaccessible_at_the_exact_threshold_of_n(n: int, zeta: flo
 
 def test_epsilon_rule_takes_the_shallower_depth() -> None:
     # 100 of the base's draws support no finer threshold than ln(20)/100 = 3 %, whatever RL has
-    shift = support_shift([0] * 4, [100] * 4, [0, 100, 300, 500], [10_000] * 4, rule="epsilon")
+    shift = support_shift((100, [0] * 4), (10_000, [0, 100, 300, 500]), rule="epsilon")
     assert shift.labels is not None
     assert shift.labels.tolist() == ["out", "out", "undetermined", "expanded"]
 
 
 def test_problems_without_samples_are_undetermined() -> None:
-    assert support_shift([0, 1], [0, 4], [1, 1], 4).undetermined == 1
-    assert support_shift([0, 1], [0, 4], [1, 1], 4, rule="epsilon").labels is not None
+    assert support_shift(([0, 4], [0, 1]), (4, [1, 1])).undetermined == 1
+    assert support_shift(([0, 4], [0, 1]), (4, [1, 1]), rule="epsilon").labels is not None
 
 
 def test_support_shift_refuses() -> None:
     with pytest.raises(InvalidInputError, match="same problems"):
-        support_shift([1, 2], 4, [1], 4)
+        support_shift((4, [1, 2]), (4, [1]))
     with pytest.raises(InvalidInputError, match="base_correct exceeds base_samples"):
-        support_shift([5], 4, [1], 4)
+        support_shift((4, [5]), (4, [1]))
     with pytest.raises(InvalidInputError, match="rule must be"):
-        support_shift([1], 4, [1], 4, rule="often")  # type: ignore[arg-type]
+        support_shift((4, [1]), (4, [1]), rule="often")  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="zeta"):
-        support_shift([1], 4, [1], 4, rule="epsilon", zeta=0)
+        support_shift((4, [1]), (4, [1]), rule="epsilon", zeta=0)
     with pytest.raises(InvalidInputError, match="no labels"):
         SupportShift.from_counts(1, 1, 1, 1).subset([True])
 
@@ -200,7 +200,7 @@ def test_answer_entropy() -> None:
     assert answer_entropy([7]) == 0
     assert math.isnan(answer_entropy([]))
     assert math.isnan(answer_entropy([0, 0]))
-    many = answer_entropies([1, 0, 1, 3, 1], [5, 4, 3, 1, 2], 5)
+    many = answer_entropies(problem_index=[1, 0, 1, 3, 1], counts=[5, 4, 3, 1, 2], num_problems=5)
     np.testing.assert_allclose(many, [0, entropy([5, 3, 2]), np.nan, 0, np.nan])
 
 
@@ -210,7 +210,7 @@ def test_perplexity_and_token_entropy() -> None:
     assert np.isinf(got[1])
     assert np.isnan(got[2:]).all()
     assert float(mean_token_entropy([0.5, np.nan, 1.5])) == 1.0
-    grouped = mean_token_entropy([0.5, np.nan, 1.5, 2.0], [0, 1, 0, 2], 4)
+    grouped = mean_token_entropy([0.5, np.nan, 1.5, 2.0], groups=[0, 1, 0, 2], num_groups=4)
     np.testing.assert_allclose(grouped, [1.0, np.nan, 2.0, np.nan])
 
 
@@ -242,11 +242,11 @@ def test_answer_entropy_of_fewer_draws() -> None:
             answer_entropy(np.bincount([answers[i] for i in subset]))
             for subset in itertools.combinations(range(6), draws)
         ]
-        (value,) = answer_entropies([0, 0, 0], [3, 2, 1], draws=draws)
+        (value,) = answer_entropies(problem_index=[0, 0, 0], counts=[3, 2, 1], draws=draws)
         assert value == pytest.approx(np.mean(chosen))
-    both = answer_entropies([0, 1, 1], [3, 40, 24], 3, draws=32)
+    both = answer_entropies(problem_index=[0, 1, 1], counts=[3, 40, 24], num_problems=3, draws=32)
     assert np.isnan(both[0])
     assert np.isnan(both[2])
     assert both[1] < answer_entropy([40, 24])
     with pytest.raises(InvalidInputError, match="draws"):
-        answer_entropies([0], [3], draws=0)
+        answer_entropies(problem_index=[0], counts=[3], draws=0)

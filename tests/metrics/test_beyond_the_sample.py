@@ -6,10 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from scipy.stats import betabinom, genpareto
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import (
+    ImportanceEstimate,
     accessibility,
     chao1,
     crossover,
@@ -34,7 +36,7 @@ def test_crossover_of_known_curves() -> None:
     k = np.arange(1, 200)
     lead = 0.5 * (1 - 0.4**k) - (1 - 0.95**k)
     last = k[lead > 0][-1]
-    found = crossover(n, base, n, rl, max_k=1024)
+    found = crossover((n, base), (n, rl), max_k=1024)
     assert found.verdict == "crosses"
     assert found.k is not None
     assert last - 0.1 <= found.k <= last + 1.1
@@ -44,14 +46,14 @@ def test_crossover_of_known_curves() -> None:
 
 def test_crossover_verdicts_without_a_crossing() -> None:
     n = 64
-    ahead = crossover(n, [1, 2, 0], n, [8, 9, 3])
+    ahead = crossover((n, [1, 2, 0]), (n, [8, 9, 3]))
     assert (ahead.verdict, ahead.k, ahead.high) == ("rl ahead", None, math.inf)
-    behind = crossover(n, [8, 9, 3], n, [1, 2, 0])
+    behind = crossover((n, [8, 9, 3]), (n, [1, 2, 0]))
     assert (behind.verdict, behind.k, behind.low) == ("base ahead", None, 1.0)
-    same = crossover(n, [8, 9, 3], n, [8, 9, 3])
+    same = crossover((n, [8, 9, 3]), (n, [8, 9, 3]))
     assert (same.verdict, same.k) == ("tied", None)
     with pytest.raises(InvalidInputError, match="max_k = 65"):
-        crossover(n, [1], n, [1], max_k=65)
+        crossover((n, [1]), (n, [1]), max_k=65)
 
 
 # -- unseen mass and answers
@@ -108,7 +110,7 @@ def test_extrapolation_is_measured_inside_and_close_outside() -> None:
     p = rng.beta(0.3, 3.0, 400)
     c = rng.binomial(64, p)
     ks = [1, 64, 256, 1024]
-    curve = extrapolate_pass_at_k(64, c, ks, replicates=100)
+    curve = extrapolate_pass_at_k(64, c, k=ks, replicates=100)
     np.testing.assert_allclose(curve.value[:2], pass_at_k(64, c, [1, 64]).mean(axis=0))
     truth = np.array([(1 - (1 - p) ** k).mean() for k in ks])
     np.testing.assert_allclose(curve.value, truth, atol=0.06)  # 16 times past the draws
@@ -163,6 +165,10 @@ def test_smoothing_leaves_the_bulk_and_never_exceeds_the_largest() -> None:
     assert math.isnan(smooth_weights([0.0, 1.0])[1])
 
 
+def estimate(base: ArrayLike, rl: ArrayLike, correct: ArrayLike) -> ImportanceEstimate:
+    return importance_estimate(base_logprob=base, rl_logprob=rl, correct=correct)
+
+
 def test_importance_estimate_of_a_known_model() -> None:
     # answers 0..49 are correct; RL prefers them in another order than base does
     rng = np.random.default_rng(6)
@@ -170,7 +176,7 @@ def test_importance_estimate_of_a_known_model() -> None:
     rl = rng.dirichlet(np.full(200, 2.0)) * np.where(np.arange(200) < 50, 8.0, 1.0)
     rl /= rl.sum()
     draws = rng.choice(200, p=rl, size=4000)
-    got = importance_estimate(np.log(base[draws]), np.log(rl[draws]), draws < 50)
+    got = estimate(np.log(base[draws]), np.log(rl[draws]), draws < 50)
     truth = base[:50].sum()
     assert got.trusted
     assert got.low < truth < got.high
@@ -181,18 +187,18 @@ def test_importance_estimate_of_a_known_model() -> None:
 def test_importance_estimate_is_refused_when_a_few_weights_carry_it() -> None:
     rng = np.random.default_rng(7)
     log_w = 4 * rng.standard_exponential(2000)  # Pareto weights of shape 4
-    got = importance_estimate(log_w - 60, np.full(2000, -60.0), np.ones(2000, dtype=bool))
+    got = estimate(log_w - 60, np.full(2000, -60.0), np.ones(2000, dtype=bool))
     assert not got.trusted
     assert got.pareto_k > 0.7
     assert math.isnan(got.value)
     assert "Pareto k" in got.reason
-    few = importance_estimate([-1.0] * 9, [-1.0] * 9, [True] * 9)
+    few = estimate([-1.0] * 9, [-1.0] * 9, [True] * 9)
     assert "too few" in few.reason
-    none = importance_estimate([-1.0], [-1.0], [False])
+    none = estimate([-1.0], [-1.0], [False])
     assert none.reason == "no draw of the RL model is correct"
-    nowhere = importance_estimate([-np.inf] * 40, [-1.0] * 40, [True] * 40)
+    nowhere = estimate([-np.inf] * 40, [-1.0] * 40, [True] * 40)
     assert "under base" in nowhere.reason
-    same = importance_estimate([-5.0] * 40, [-5.0] * 40, [True] * 30 + [False] * 10)
+    same = estimate([-5.0] * 40, [-5.0] * 40, [True] * 30 + [False] * 10)
     assert same.trusted
     assert same.value == pytest.approx(0.75)
     assert same.low < 0.75 < same.high
@@ -200,17 +206,17 @@ def test_importance_estimate_is_refused_when_a_few_weights_carry_it() -> None:
 
 def test_importance_estimate_refuses_impossible_scores() -> None:
     with pytest.raises(InvalidInputError, match="drawn"):
-        importance_estimate([-1.0], [-np.inf], [True])
+        estimate([-1.0], [-np.inf], [True])
     with pytest.raises(InvalidInputError, match="equally long"):
-        importance_estimate([-1.0, -2.0], [-1.0], [True])
+        estimate([-1.0, -2.0], [-1.0], [True])
     with pytest.raises(InvalidInputError, match="base_logprob"):
-        importance_estimate([np.nan], [-1.0], [True])
+        estimate([np.nan], [-1.0], [True])
 
 
 # -- planning
 def test_decision_limits_are_the_epsilon_rule() -> None:
     for n, epsilon in ((64, 0.05), (1000, 0.003), (8192, 3.657e-4), (20_000, 0.01)):
-        most, least = decision_limits(n, epsilon)
+        most, least = decision_limits(n, epsilon=epsilon)
         c = np.arange(min(n, least + 50) + 1)
         state = accessibility(n, c, rule="epsilon", epsilon=epsilon)
         np.testing.assert_array_equal(state == 0, c <= most)
@@ -224,7 +230,7 @@ def test_plan_predicts_how_many_labels_get_decided() -> None:
     p = rng.beta(0.5, 0.5, problems) * 0.1
     c = rng.binomial(n, p)
     solved = np.full(problems, n)
-    made = plan(c, n, solved, n, epsilon=epsilon, factors=(2,), prior=(0.5, 5.0))
+    made = plan((n, c), (n, solved), epsilon=epsilon, factors=(2,), prior=(0.5, 5.0))
     open_now = np.flatnonzero(accessibility(n, c, rule="epsilon", epsilon=epsilon) < 0)
     assert made.undetermined == len(open_now)
     assert sorted(made.problem) == list(open_now)
@@ -235,12 +241,12 @@ def test_plan_predicts_how_many_labels_get_decided() -> None:
     decided = accessibility(n + extra, total, rule="epsilon", epsilon=epsilon) >= 0
     assert made.cumulative_decided[-1] == pytest.approx(decided.sum(axis=1).mean(), rel=0.15)
     budget = int(made.cumulative_samples[4])
-    assert len(plan(c, n, solved, n, epsilon=epsilon, factors=(2,), budget=budget).problem) <= 5
+    assert len(plan((n, c), (n, solved), epsilon=epsilon, factors=(2,), budget=budget).problem) <= 5
 
 
 @pytest.mark.filterwarnings("error")
 def test_plan_for_a_problem_one_model_has_no_samples_of() -> None:
-    made = plan([0, 0, 64, 0, 2], [0, 64, 64, 0, 2], [64, 0, 64, 0, 0], [64, 0, 64, 0, 0])
+    made = plan(([0, 64, 64, 0, 2], [0, 0, 64, 0, 2]), ([64, 0, 64, 0, 0], [64, 0, 64, 0, 0]))
     extra = {
         int(i): (int(b), int(r))
         for i, b, r in zip(made.problem, made.base_extra, made.rl_extra, strict=True)
@@ -260,15 +266,15 @@ def test_plan_for_a_problem_one_model_has_no_samples_of() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_decision_limits_of_few_samples_are_the_epsilon_rule(n: int) -> None:
     epsilon = -math.log(0.05) / n
-    most, least = decision_limits(n, epsilon)
+    most, least = decision_limits(n, epsilon=epsilon)
     state = accessibility(n, np.arange(n + 1), rule="epsilon", epsilon=epsilon)
     np.testing.assert_array_equal(state == 0, np.arange(n + 1) <= most)
     np.testing.assert_array_equal(state == 1, np.arange(n + 1) >= least)
 
 
 def test_plan_with_nothing_open() -> None:
-    made = plan([64, 0], 64, [64, 64], 64)
+    made = plan((64, [64, 0]), (64, [64, 64]))
     assert made.undetermined == 0
     assert made.problem.size == 0
     with pytest.raises(InvalidInputError, match="factors"):
-        plan([1], 64, [1], 64, factors=())
+        plan((64, [1]), (64, [1]), factors=())

@@ -125,7 +125,7 @@ def shares_covered(
     held = dict.fromkeys(truth, 0)
     for seed in range(repetitions):
         sample = coverage.Sample(problems, n, np.random.default_rng(seed))
-        got = support_interval(sample.base, n, sample.rl, n, seed=seed, replicates=1000)
+        got = support_interval((n, sample.base), (n, sample.rl), seed=seed, replicates=1000)
         for name, share in truth.items():
             estimate = getattr(got, name)
             held[name] += estimate.low <= population.weight @ share <= estimate.high

@@ -73,7 +73,7 @@ def test_beta_interval_covers_on_average_and_at_the_ends() -> None:
 def test_interval_of_zero_one_values_is_clopper_pearson() -> None:
     # at k = n every problem is solved or not: Gaffke's bound becomes the exact binomial one
     correct = np.array([1] * 7 + [0] * 33)
-    curve = pass_at_k_interval(16, correct, 16, replicates=40_000, seed=3)
+    curve = pass_at_k_interval(16, correct, k=16, replicates=40_000, seed=3)
     want = clopper_pearson(40, 7)
     assert curve.low[0] == pytest.approx(float(want.low), abs=0.004)
     assert curve.high[0] == pytest.approx(float(want.high), abs=0.004)
@@ -106,19 +106,19 @@ def test_support_interval_at_full_depth_is_the_published_count() -> None:
     rng = np.random.default_rng(5)
     n = 32
     bc, rc = rng.binomial(n, 0.04, 80), rng.binomial(n, 0.03, 80)
-    shift = support_shift(bc, n, rc, n)
-    expected = expected_support_shift(bc, n, rc, n)
+    shift = support_shift((n, bc), (n, rc))
+    expected = expected_support_shift((n, bc), (n, rc))
     assert (expected.preserved, expected.expanded, expected.shrunk, expected.out) == (
         shift.preserved, shift.expanded, shift.shrunk, shift.out,
     )  # fmt: skip
-    interval = support_interval(bc, n, rc, n, seed=1)
+    interval = support_interval((n, bc), (n, rc), seed=1)
     for name in ("srr", "ndr", "sds", "nscr"):
         estimate = getattr(interval, name)
         assert estimate.value == pytest.approx(getattr(shift, name))
         assert estimate.value == pytest.approx(getattr(expected, name))
         assert estimate.low < estimate.value < estimate.high
-    assert support_interval(bc, n, rc, n, seed=1) == interval
-    assert support_interval(bc, n, rc, n, seed=2) != interval
+    assert support_interval((n, bc), (n, rc), seed=1) == interval
+    assert support_interval((n, bc), (n, rc), seed=2) != interval
 
 
 def test_expected_shift_is_the_average_over_all_subsamples() -> None:
@@ -126,19 +126,19 @@ def test_expected_shift_is_the_average_over_all_subsamples() -> None:
     labels = {"preserved": 0, "expanded": 0, "shrunk": 0, "out": 0}
     pairs = list(itertools.product(itertools.combinations(base, 2), itertools.combinations(rl, 2)))
     for b, r in pairs:
-        shift = support_shift([sum(b)], 2, [sum(r)], 2)
+        shift = support_shift((2, [sum(b)]), (2, [sum(r)]))
         for name in labels:
             labels[name] += getattr(shift, name)
-    expected = expected_support_shift([2], 5, [1], 4, k=2)
+    expected = expected_support_shift((5, [2]), (4, [1]), k=2)
     for name, count in labels.items():
         assert getattr(expected, name) == pytest.approx(count / len(pairs)), name
-    assert expected_support_shift([2, 1], [5, 1], [1, 1], 4, k=2).skipped == 1
+    assert expected_support_shift(([5, 1], [2, 1]), (4, [1, 1]), k=2).skipped == 1
 
 
 def test_curves_with_ragged_samples() -> None:
     n = np.array([4, 4, 16, 16])
     c = np.array([1, 0, 3, 0])
-    curve = pass_at_k_interval(n, c, [1, 4, 16, 32])
+    curve = pass_at_k_interval(n, c, k=[1, 4, 16, 32])
     assert curve.problems.tolist() == [4, 4, 2, 0]
     assert curve.value[2] == 0.5
     assert np.isnan([curve.value[3], curve.low[3], curve.high[3]]).all()
@@ -147,15 +147,15 @@ def test_curves_with_ragged_samples() -> None:
     )
     assert (curve.low[:3] < curve.value[:3]).all()
     assert (curve.value[:3] < curve.high[:3]).all()
-    difference = pass_at_k_difference(n, c, n[::-1], c[::-1], [1, 4])
+    difference = pass_at_k_difference((n, c), (n[::-1], c[::-1]), k=[1, 4])
     assert difference.problems.tolist() == [4, 4]
     np.testing.assert_allclose(difference.value, 0, atol=1e-12)
 
 
 def test_sign_test_is_binomial() -> None:
-    assert sign_test(0, 0) == 1
-    assert sign_test(0, 5) == pytest.approx(2 / 32)
-    assert sign_test(7, 3) == binomtest(7, 10).pvalue
+    assert sign_test(expanded=0, shrunk=0) == 1
+    assert sign_test(expanded=0, shrunk=5) == pytest.approx(2 / 32)
+    assert sign_test(expanded=7, shrunk=3) == binomtest(7, 10).pvalue
 
 
 def test_fisher_is_scipys_and_bh_is_scipys() -> None:
@@ -163,7 +163,7 @@ def test_fisher_is_scipys_and_bh_is_scipys() -> None:
     bn = rng.integers(1, 60, 120)
     rn = rng.integers(1, 60, 120)
     bc, rc = rng.binomial(bn, 0.3), rng.binomial(rn, 0.5)
-    tests = fisher_tests(bc, bn, rc, rn)
+    tests = fisher_tests((bn, bc), (rn, rc))
     want = [
         fisher_exact([[a, b - a], [c, d - c]])[1] for a, b, c, d in zip(bc, bn, rc, rn, strict=True)
     ]
@@ -171,8 +171,8 @@ def test_fisher_is_scipys_and_bh_is_scipys() -> None:
     np.testing.assert_allclose(tests.q_value, false_discovery_control(want), rtol=1e-8)
     assert 0 < tests.discovery.sum() < 120
     np.testing.assert_array_equal(tests.direction, np.sign(rc / rn - bc / bn))
-    assert fisher_tests([], [], [], []).p_value.shape == (0,)
-    deep = fisher_tests([0], [16384], [30], [16384])
+    assert fisher_tests(([], []), ([], [])).p_value.shape == (0,)
+    deep = fisher_tests((16384, [0]), (16384, [30]))
     assert deep.p_value[0] == pytest.approx(fisher_exact([[0, 16384], [30, 16354]])[1], rel=1e-6)
 
 
@@ -182,7 +182,7 @@ def test_split_half_null_is_the_average_over_all_halvings() -> None:
     halvings = list(itertools.combinations(range(6), 3))
     for half in halvings:
         a = sum(draws[i] for i in half)
-        shift = support_shift([a], 3, [sum(draws) - a], 3)
+        shift = support_shift((3, [a]), (3, [sum(draws) - a]))
         for name in counts:
             counts[name] += getattr(shift, name)
     null = split_half_null([6], [2])
@@ -207,7 +207,7 @@ def test_split_half_null_is_unbiased_for_the_chance_of_a_spurious_loss() -> None
 def test_exchange_null_against_the_hypergeometric() -> None:
     bn, rn = np.array([8, 10]), np.array([8, 6])
     bc, rc = np.array([2, 1]), np.array([0, 1])
-    null = exchange_null(bc, bn, rc, rn)
+    null = exchange_null((bn, bc), (rn, rc))
     expand = [hypergeom.pmf(0, b + r, k + m, b) for b, r, k, m in zip(bn, rn, bc, rc, strict=True)]
     shrink = [hypergeom.pmf(0, b + r, k + m, r) for b, r, k, m in zip(bn, rn, bc, rc, strict=True)]
     assert null.expanded == pytest.approx(sum(expand))
@@ -233,20 +233,22 @@ def test_poisson_binomial_tail_of_equal_chances_keeps_small_values() -> None:
 
 
 def test_guessing() -> None:
-    assert float(guessing_baseline(1e-3, 8192)) == pytest.approx(0.9997, abs=5e-5)
-    curve = guessing_baseline([0.0, 0.5, 1.0], [1, 2])
+    assert float(guessing_baseline(1e-3, k=8192)) == pytest.approx(0.9997, abs=5e-5)
+    curve = guessing_baseline([0.0, 0.5, 1.0], k=[1, 2])
     assert curve.tolist() == [[0.0, 0.0], [0.5, 0.75], [1.0, 1.0]]
-    assert float(above_guessing(10, 2, 0.1)) == pytest.approx(1 - binom.cdf(1, 10, 0.1))
+    assert float(above_guessing(10, 2, guess_probability=0.1)) == pytest.approx(
+        1 - binom.cdf(1, 10, 0.1)
+    )
     with pytest.raises(InvalidInputError, match="guess_probability"):
-        guessing_baseline(1.5, 1)
+        guessing_baseline(1.5, k=1)
 
 
 def test_pass_at_k_bounds() -> None:
-    bounds = pass_at_k_bounds([10, 10], [2, 0], [3, 0], [1, 4])
+    bounds = pass_at_k_bounds([10, 10], [2, 0], num_undecided=[3, 0], k=[1, 4])
     np.testing.assert_allclose(bounds.low, pass_at_k(10, [2, 0], [1, 4]))
     np.testing.assert_allclose(bounds.high, pass_at_k(10, [5, 0], [1, 4]))
     with pytest.raises(InvalidInputError, match="exceeds"):
-        pass_at_k_bounds([4], [3], [2], 1)
+        pass_at_k_bounds([4], [3], num_undecided=[2], k=1)
 
 
 @settings(deadline=None, max_examples=60)
@@ -256,10 +258,10 @@ def test_shift_bounds_are_attained_and_never_passed(rows: list[tuple[int, ...]])
     seen: dict[str, list[float]] = {}
     for choice in itertools.product((0, 1), repeat=2 * len(rows)):
         pick = np.array(choice).reshape(2, -1)
-        shift = support_shift(bc + bu * pick[0], 4, rc + ru * pick[1], 4)
+        shift = support_shift((4, bc + bu * pick[0]), (4, rc + ru * pick[1]))
         for name, value in shift.as_dict().items():
             seen.setdefault(name, []).append(value)
-    bounds = support_shift_bounds(bc, bu, 4, rc, ru, 4)
+    bounds = support_shift_bounds((4, bc), (4, rc), base_undecided=bu, rl_undecided=ru)
     for name in ("preserved", "expanded", "shrunk", "out", "srr", "ndr", "sds", "nscr"):
         values = np.array(seen[name], dtype=float)
         values = values[~np.isnan(values)]

@@ -7,11 +7,13 @@ import math
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
 from scipy.stats import binomtest, entropy, hypergeom
 from scipy.stats.contingency import odds_ratio
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import (
+    TiltDistance,
     cover_at,
     fit_tilt,
     g_pass_at_k,
@@ -36,7 +38,7 @@ def test_tilt_moves_odds_and_keeps_the_ends() -> None:
 
 
 def test_overall_tilt_of_one_problem_is_scipys_conditional_odds_ratio() -> None:
-    fit = fit_tilt([12], [50], [30], [60])
+    fit = fit_tilt(([50], [12]), ([60], [30]))
     want = odds_ratio([[30, 30], [12, 38]], kind="conditional").statistic
     assert fit.beta == pytest.approx(math.log(want), rel=1e-6)
     assert fit.problem_beta[0] == pytest.approx(math.log((30 / 30) / (12 / 38)))
@@ -48,22 +50,22 @@ def test_tilt_recovers_the_planted_beta(n: int) -> None:
     p = rng.beta(0.5, 1.0, 400)
     c = rng.binomial(n, p)
     d = rng.binomial(n, tilt(p, 1.3))
-    fit = fit_tilt(c, n, d, n)
+    fit = fit_tilt((n, c), (n, d))
     assert fit.low < 1.3 < fit.high
     assert fit.beta == pytest.approx(1.3, abs=0.12 if n == 16 else 0.04)
     assert fit.heterogeneity_p > 1e-3
     mixed = rng.binomial(n, tilt(p, np.where(np.arange(400) % 2, 3.0, -1.0)))
-    assert fit_tilt(c, n, mixed, n).heterogeneity_p < 1e-6
+    assert fit_tilt((n, c), (n, mixed)).heterogeneity_p < 1e-6
 
 
 def test_tilt_at_the_edges() -> None:
-    fit = fit_tilt([0, 4, 2, 0], [4, 4, 4, 0], [0, 4, 4, 2], [4, 4, 4, 4])
+    fit = fit_tilt(([4, 4, 4, 0], [0, 4, 2, 0]), (4, [0, 4, 4, 2]))
     assert math.isnan(fit.problem_beta[0])
     assert math.isnan(fit.problem_beta[1])
     assert fit.problem_beta[2] == math.inf
     assert math.isnan(fit.problem_beta[3])
     assert (fit.beta, fit.informative) == (math.inf, 1)
-    assert math.isnan(fit_tilt([0], [4], [0], [4]).beta)
+    assert math.isnan(fit_tilt((4, [0]), (4, [0])).beta)
 
 
 def test_mean_deviation_of_the_hypergeometric() -> None:
@@ -75,9 +77,26 @@ def test_mean_deviation_of_the_hypergeometric() -> None:
         assert got[0] == pytest.approx(want, abs=1e-12)
 
 
+def distance(
+    index: ArrayLike,
+    base: ArrayLike,
+    rl: ArrayLike,
+    correct: ArrayLike,
+    *,
+    num_problems: int | None = None,
+) -> TiltDistance:
+    return tilt_distance(
+        problem_index=index,
+        base_counts=base,
+        rl_counts=rl,
+        correct=correct,
+        num_problems=num_problems,
+    )
+
+
 def test_tilt_distance_of_an_exact_tilt_is_zero() -> None:
     # base 2:1 correct and 3:4 incorrect; RL doubles the correct ones alike
-    rows = tilt_distance([0, 0, 0, 0], [20, 10, 30, 40], [40, 20, 15, 20], [1, 1, 0, 0])
+    rows = distance([0, 0, 0, 0], [20, 10, 30, 40], [40, 20, 15, 20], [1, 1, 0, 0])
     q, p = 60 / 95, 0.3
     assert rows.tv[0] == pytest.approx(0, abs=1e-12)
     assert rows.tv_base[0] > 0.3
@@ -89,7 +108,7 @@ def test_tilt_distance_of_an_exact_tilt_is_zero() -> None:
 def test_tilt_distance_splits_reweighting_from_new() -> None:
     index = [0, 0, 0, 1, 1, 3]
     base, rl = [5, 5, 10, 0, 10, 4], [10, 0, 10, 5, 5, 0]
-    rows = tilt_distance(index, base, rl, [1, 1, 0, 1, 0, 1], 4)
+    rows = distance(index, base, rl, [1, 1, 0, 1, 0, 1], num_problems=4)
     # problem 0: accuracy unchanged, the second correct answer vanished
     assert rows.kl_reweighting[0] == pytest.approx(0)
     total = entropy(np.array(rl[:3]) / 20, np.array(base[:3]) / 20)
@@ -101,7 +120,7 @@ def test_tilt_distance_splits_reweighting_from_new() -> None:
     assert rows.kl_within[1] == math.inf
     assert np.isnan(rows.tv[2:]).all()
     with pytest.raises(InvalidInputError, match="one table"):
-        tilt_distance([0], [1, 2], [1], [True])
+        distance([0], [1, 2], [1], [True])
 
 
 def test_noise_is_what_an_exact_tilt_shows_on_average() -> None:
@@ -113,7 +132,7 @@ def test_noise_is_what_an_exact_tilt_shows_on_average() -> None:
     gaps = []
     for _ in range(300):
         b, r = rng.multinomial(500, base), rng.multinomial(400, rl)
-        rows = tilt_distance(np.zeros(30, dtype=int), b, r, correct)
+        rows = distance(np.zeros(30, dtype=int), b, r, correct)
         gaps.append(rows.tv[0] - rows.tv_noise[0])
     assert abs(np.mean(gaps)) < 4 * np.std(gaps) / math.sqrt(300) + 0.002
     assert rows.tv_noise[0] > 0.05
@@ -126,17 +145,17 @@ def test_ceiling_and_tilted_curves() -> None:
     assert ceiling.threshold == pytest.approx(1 - 0.05 ** (1 / 100))
     beta = ceiling.beta_to_reach(0.5)
     assert tilt(ceiling.threshold, beta) == pytest.approx(0.5)
-    flat = tilt_pass_at_k(n, c, 0.0, [1, 7])
+    flat = tilt_pass_at_k(n, c, beta=0.0, k=[1, 7])
     np.testing.assert_allclose(
         flat.value, [np.mean(1 - (1 - np.array(c) / 100) ** k) for k in (1, 7)]
     )
-    limit = tilt_pass_at_k(n, c, np.inf, [1, 1000])
+    limit = tilt_pass_at_k(n, c, beta=np.inf, k=[1, 1000])
     assert limit.value.tolist() == [0.5, 0.5]  # corollary C.5: base's support, from k = 1 on
     assert limit.ceiling.tolist() == [1.0, 1.0]
-    finite = tilt_pass_at_k(n, c, 2.0, [1, 64])
+    finite = tilt_pass_at_k(n, c, beta=2.0, k=[1, 64])
     assert (finite.value < finite.ceiling).all()
     upper = binomtest(0, 100, alternative="less").proportion_ci(0.95, "exact").high
-    only_unseen = tilt_pass_at_k(100, [0], 2.0, 1)
+    only_unseen = tilt_pass_at_k(100, [0], beta=2.0, k=1)
     assert only_unseen.ceiling[0] == pytest.approx(float(tilt(upper, 2.0)))
     assert math.isnan(support_ceiling([0], [0]).seen)
 
@@ -146,16 +165,16 @@ def test_g_pass_and_pass_hat_by_enumeration() -> None:
     for k, tau in itertools.product((1, 2, 3, 5), (0.2, 0.5, 0.75, 1.0)):
         subsets = list(itertools.combinations(draws, k))
         want = np.mean([sum(s) >= max(1, math.ceil(tau * k)) for s in subsets])
-        assert float(g_pass_at_k(5, 3, k, tau)) == pytest.approx(want), (k, tau)
-    np.testing.assert_allclose(pass_hat_k(5, 3, [1, 2, 3, 4]), [0.6, 0.3, 0.1, 0])
+        assert float(g_pass_at_k(5, 3, k=k, tau=tau)) == pytest.approx(want), (k, tau)
+    np.testing.assert_allclose(pass_hat_k(5, 3, k=[1, 2, 3, 4]), [0.6, 0.3, 0.1, 0])
     np.testing.assert_allclose(
-        g_pass_at_k([5, 5], [3, 0], [2, 4], 0.1), pass_at_k(5, [3, 0], [2, 4])
+        g_pass_at_k([5, 5], [3, 0], k=[2, 4], tau=0.1), pass_at_k(5, [3, 0], [2, 4])
     )
-    assert np.isnan(pass_hat_k(5, 3, 6))
+    assert np.isnan(pass_hat_k(5, 3, k=6))
     with pytest.raises(InvalidInputError, match="tau"):
-        g_pass_at_k(5, 3, 2, 0.0)
+        g_pass_at_k(5, 3, k=2, tau=0.0)
 
 
 def test_cover_at() -> None:
-    assert cover_at([10, 10, 0], [3, 10, 0], [0.3, 0.31, 1.0]).tolist() == [1.0, 0.5, 0.5]
-    assert float(cover_at(10, [3, 1], 0.2)) == 0.5
+    assert cover_at([10, 10, 0], [3, 10, 0], tau=[0.3, 0.31, 1.0]).tolist() == [1.0, 0.5, 0.5]
+    assert float(cover_at(10, [3, 1], tau=0.2)) == 0.5
