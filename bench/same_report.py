@@ -24,6 +24,8 @@ from typing import Any
 
 # Attributes that are read out or shown on hover.
 SPOKEN = ("aria-label", "aria-valuetext", "placeholder", "title")
+# Elements that do not part the word they stand in.
+INLINE = {"a", "abbr", "b", "bdi", "code", "em", "i", "span", "sup"}
 
 
 class PageText(HTMLParser):
@@ -31,7 +33,7 @@ class PageText(HTMLParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.words: list[str] = []
+        self.text = ""
         self.spoken: list[str] = []
         self.data = ""
         self._inside = ""
@@ -40,11 +42,13 @@ class PageText(HTMLParser):
         named = dict(attrs)
         if tag in ("script", "style"):
             self._inside = "data" if named.get("id") == "data" else "nothing"
+        self.text += "" if tag in INLINE else " "
         for name in SPOKEN:
             if named.get(name):
                 self.spoken.append(" ".join(named[name].split()))
 
     def handle_endtag(self, tag: str) -> None:
+        self.text += "" if tag in INLINE else " "
         if tag in ("script", "style"):
             self._inside = ""
 
@@ -52,7 +56,7 @@ class PageText(HTMLParser):
         if self._inside == "data":
             self.data += data
         elif not self._inside:
-            self.words += data.split()
+            self.text += data
 
 
 def read_page(path: Path) -> PageText:
@@ -115,7 +119,7 @@ def _values(old: Any, new: Any, where: str) -> Iterator[str]:
 
 def _pages(old: Path, new: Path) -> list[str]:
     before, after = read_page(old), read_page(new)
-    found = _sequences(before.words, after.words, "index.html: text", " ")
+    found = _sequences(before.text.split(), after.text.split(), "index.html: text", " ")
     found += _sequences(before.spoken, after.spoken, "index.html: attributes", " | ")
     return found + sorted(
         _values(json.loads(before.data), json.loads(after.data), "index.html: data")

@@ -1,0 +1,230 @@
+"""Two runs, base and RL, to one `Comparison`; refused unless they are one experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics import SupportShift, support_shift
+from rlvr_fast.progress import Progress, steps
+from rlvr_fast.report.comparable import check_comparable
+from rlvr_fast.report.options import CompareOptions
+from rlvr_fast.report.problems import (
+    IntArray,
+    Problems,
+    common_problems,
+    read_problems,
+    task_domains,
+)
+from rlvr_fast.report.sides import Side, read_side, sample_ks
+from rlvr_fast.store import Run
+from rlvr_fast.vocabulary import RULES, Rule
+
+__all__ = ["Comparison", "Group", "compare_runs", "count_of"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """A set of problems that a table has a row for: everything, one domain, or one task.
+
+    Attributes:
+        index: position among the groups of a comparison; 0 is everything.
+        kind: what the set gathers.
+        name: "Overall", or the name of the domain or task.
+        members: rows of its problems.
+    """
+
+    index: int
+    kind: Literal["overall", "domain", "task"]
+    name: str
+    members: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two graded runs over the problems they share; see `compare_runs`.
+
+    Attributes:
+        problems: the shared problems.
+        base: the run of the base model.
+        rl: the run of the RL model.
+        rule: the rule that heads the report.
+        zeta: the rule "epsilon" decides with confidence 1 - zeta.
+        shifts: the labels of all problems under each rule.
+        groups: the rows of every table by group, everything first.
+        ks: the k of every curve: powers of two, the number of samples, and further ones asked for.
+        allowed: differences between the runs that were allowed by name, in words.
+        notes: sentences that a reader of any number here has to know.
+    """
+
+    problems: Problems
+    base: Side
+    rl: Side
+    rule: Rule
+    zeta: float
+    shifts: dict[Rule, SupportShift]
+    groups: tuple[Group, ...]
+    ks: tuple[int, ...]
+    allowed: dict[str, str]
+    notes: tuple[str, ...]
+
+    @property
+    def shift(self) -> SupportShift:
+        """The shift of all problems under the chosen rule."""
+        return self.shifts[self.rule]
+
+    @property
+    def sides(self) -> tuple[Side, Side]:
+        """Base, then RL."""
+        return self.base, self.rl
+
+    def group_shift(self, group: Group, rule: Rule | None = None) -> SupportShift:
+        """The shift of one group under a rule (by default the chosen one)."""
+        return self.shifts[rule or self.rule].subset(group.members)
+
+    def labels(self, rule: Rule | None = None) -> list[str]:
+        """The label of each problem under a rule (by default the chosen one)."""
+        found = self.shifts[rule or self.rule].labels
+        assert found is not None  # shifts made from samples always carry their labels
+        return [str(label) for label in found]
+
+
+_DEFAULTS = CompareOptions()
+
+
+def compare_runs(
+    base: Run,
+    rl: Run,
+    options: CompareOptions = _DEFAULTS,
+    *,
+    progress: Progress | None = None,
+) -> Comparison:
+    """Compare a graded run of the base model with a graded run of the RL model.
+
+    Every problem keeps the number of samples it really has in each run. Where `options.allow`
+    names "problems", the comparison is over those that both runs have; a k above the number of
+    samples of every problem gives nan, and a note says so.
+
+    Args:
+        base: the run of the base model.
+        rl: the run of the RL model: same problems, prompts, sampling parameters and extraction
+            policy.
+        options: rule, zeta, differences to allow, further k.
+        progress: called as progress("compare", steps done, steps in all).
+
+    Raises:
+        InvalidInputError: the runs differ in something not allowed (the message shows the
+            difference), or share no problem; an unknown rule or name in `allow`, a k below 1.
+        RunDirectoryError: a run that is not graded.
+    """
+    if options.rule not in RULES:
+        known = " or ".join(f'"{rule}"' for rule in RULES)
+        raise InvalidInputError(f"rule must be {known}, got {options.rule!r}")
+    asked = _asked(options.k)
+    allowed = check_comparable(base, rl, options.allow)
+    problems = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
+    step = steps(progress, "compare", 3)
+    left = read_side(base, "base", problems)
+    step()
+    right = read_side(rl, "rl", problems)
+    step()
+    ks = tuple(sorted({*sample_ks(left, right), *asked}))
+    shifts = {
+        rule: support_shift(left.draws, right.draws, rule=rule, zeta=options.zeta) for rule in RULES
+    }
+    step()
+    return Comparison(
+        problems=problems,
+        base=left,
+        rl=right,
+        rule=options.rule,
+        zeta=options.zeta,
+        shifts=shifts,
+        groups=_groups(problems),
+        ks=ks,
+        allowed=allowed,
+        notes=(*_notes(left, right), *_undefined(ks, left, right)),
+    )
+
+
+def count_of(number: int, noun: str) -> str:
+    """A number with its noun: "1 problem", "2 problems"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _groups(problems: Problems) -> tuple[Group, ...]:
+    tasks = _members(problems.tasks)
+    domains = _members(problems.domains)
+    rows: list[tuple[Literal["overall", "domain", "task"], str, IntArray]] = [
+        ("overall", "Overall", np.arange(len(problems)))
+    ]
+    # A domain is worth a row only where it gathers tasks but not all of them.
+    if 1 < len(domains) < len(tasks):
+        rows += [("domain", name, members) for name, members in domains.items()]
+    rows += [("task", name, members) for name, members in tasks.items()]
+    return tuple(Group(i, *row) for i, row in enumerate(rows))
+
+
+def _members(names: tuple[str, ...]) -> dict[str, IntArray]:
+    rows: dict[str, list[int]] = {}
+    for i, name in enumerate(names):
+        rows.setdefault(name, []).append(i)
+    return {name: np.asarray(members, dtype=np.int64) for name, members in rows.items()}
+
+
+def _asked(ks: Collection[int]) -> list[int]:
+    for k in ks:
+        if isinstance(k, bool) or not isinstance(k, (int, np.integer)) or k < 1:
+            raise InvalidInputError(f"k must hold whole numbers of at least 1, got {k!r}")
+    return [int(k) for k in ks]
+
+
+def _undefined(ks: tuple[int, ...], base: Side, rl: Side) -> list[str]:
+    most = int(np.minimum(base.num_samples, rl.num_samples).max(initial=0))
+    beyond = [f"{k:,}" for k in ks if k > most]
+    if not beyond or not most:
+        return []
+    return [
+        f"pass@k is not defined at k = {', '.join(beyond)}: no problem has more than {most:,} "
+        "samples of both models."
+    ]
+
+
+def _notes(base: Side, rl: Side) -> list[str]:
+    notes = []
+    for side in (base, rl):
+        empty = int(np.count_nonzero(side.num_samples == 0))
+        if empty:
+            notes.append(
+                f"{count_of(empty, 'problem')} of the {side.name} run "
+                f"{'has' if empty == 1 else 'have'} no samples and count as undetermined."
+            )
+        ungraded = int(np.maximum(side.num_ungraded, 0).sum())
+        if ungraded:
+            notes.append(
+                f"{count_of(ungraded, 'draw')} of the {side.name} run are not graded yet and are "
+                f"left out; `rlvr-fast grade {side.run.path}` adds them."
+            )
+        if side.sampling.get("temperature") == 0 and side.num_samples.max() > 1:
+            notes.append(
+                f"The {side.name} run was drawn at temperature 0: all samples of a problem are one "
+                "and the same, and count as one. What rests on their number (pass@k above 1, "
+                "intervals, tests) means nothing here."
+            )
+        drawn = side.num_samples[side.num_samples > 0]
+        if drawn.size and drawn.min() != drawn.max():
+            notes.append(
+                f"The {side.name} run has between {drawn.min()} and {drawn.max()} samples a "
+                "problem; every problem is counted with its own number."
+            )
+    unequal = int(np.count_nonzero(base.num_samples != rl.num_samples))
+    if unequal:
+        notes.append(
+            f"On {count_of(unequal, 'problem')} the two models have different numbers of samples; "
+            'the rule "seen" favours the model with more.'
+        )
+    return notes
