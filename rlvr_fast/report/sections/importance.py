@@ -1,24 +1,26 @@
-"""Chances known without drawing: base's of RL's correct answers, and those of a guesser."""
+"""The base model's chance of RL's correct completions, by importance sampling."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.stats import false_discovery_control
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import above_guessing, guessing_baseline, importance_estimate
-from rlvr_fast.report.analysis import row_for_row
-from rlvr_fast.report.comparison import Comparison, plain
-from rlvr_fast.report.evidence import FDR
-from rlvr_fast.report.sides import CompletionScores, FloatArray, Side
+from rlvr_fast.metrics import importance_estimate
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.problems import FloatArray
+from rlvr_fast.report.scores import CompletionScores, row_for_row
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
-from rlvr_fast.report.tables import GROUP, group_cells
 
-__all__ = ["guessing_table", "importance_refusal", "importance_table"]
+__all__ = ["SECTION"]
+
+# Rows of the table on the page; the file has them all.
+_SHOWN = 12
 
 # What changes the distribution drawn from beyond temperature and top-p, with its neutral values.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -35,7 +37,7 @@ _NEUTRAL: dict[str, tuple[Any, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class _Pair:
-    """log p of the RL run's completions under base and under RL, both as they were drawn."""
+    """Log p of the RL run's completions under base and under RL, both as they were drawn."""
 
     scores: CompletionScores  # the base model's: which draws, and which are correct
     base: FloatArray
@@ -51,8 +53,35 @@ class _Distribution:
     refusal: str = ""
 
 
+def _measure(context: Context) -> Findings[None]:
+    comparison = context.comparison
+    pair, refusal = _pair(comparison)
+    rows = _rows(comparison, pair) if pair is not None else []
+    table = _table(rows, refusal)
+    trusted = [row for row in rows if not row["reason"]]
+    return Findings(
+        measured=None,
+        tables=(table,),
+        summary={
+            "importance": {
+                "refusal": refusal or None,
+                "problems": len(rows),
+                "trusted": len(trusted),
+            }
+        },
+        view=lambda: {
+            "refusal": refusal,
+            "problems": len(rows),
+            "trusted": len(trusted),
+            "unseen": sum(row["label"] == "expanded" for row in trusted),
+            "reasons": _reasons(rows),
+            "table": replace(table, rows=trusted[:_SHOWN]),
+        },
+    )
+
+
 def _distribution(side: Side) -> _Distribution:
-    sampling = plain(side.run.info.sampling)
+    sampling = side.sampling
     temperature, top_p = sampling.get("temperature"), sampling.get("top_p")
     if not temperature or not top_p:
         return _Distribution(
@@ -85,7 +114,7 @@ def _logprob(
 
 
 def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
-    """What to weigh by, or None and the reason."""
+    """What to weigh by, or None and the reason why no estimate can be made, as a clause."""
     rl = comparison.rl
     drawn = _distribution(rl)
     if drawn.refusal:
@@ -105,19 +134,12 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
     return _Pair(base[0], base[1], row_for_row(own[0], base[0], own[1])), ""
 
 
-def importance_refusal(comparison: Comparison) -> str:
-    """Why no estimate can be made at all, as a clause; empty where it can."""
-    return _pair(comparison)[1]
-
-
-def importance_table(comparison: Comparison) -> Table:
+def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
     """Base's chance of RL's correct completions, one row per problem that RL solved.
 
     Found problems first, then by base's measured accuracy. A problem whose estimate is not to be
     trusted has the reason in its row; where there is none at all the caption says why.
     """
-    pair, refusal = _pair(comparison)
-    rows = _importance_rows(comparison, pair) if pair is not None else []
     columns = (
         Column("problem_id", "problem"),
         Column("task", "task"),
@@ -146,10 +168,9 @@ def importance_table(comparison: Comparison) -> Table:
     return Table("importance", caption, columns, rows)
 
 
-def _importance_rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
     base, rl = comparison.sides
-    labels = comparison.shifts["seen"].labels
-    assert labels is not None
+    labels = comparison.labels("seen")
     known = ~np.isnan(pair.own)
     problem = pair.scores.problem[known]
     order = np.argsort(problem, kind="stable")
@@ -165,7 +186,7 @@ def _importance_rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]
         row: dict[str, Any] = {
             "problem_id": comparison.problems.ids[i],
             "task": comparison.problems.tasks[i],
-            "label": str(labels[i]),
+            "label": labels[i],
             "rl_draws": int(bounds[i + 1] - bounds[i]),
             "rl_correct": int(right[at].sum()),
             "base_samples": int(base.num_samples[i]),
@@ -176,7 +197,9 @@ def _importance_rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]
             rows.append(row)
             continue
         try:
-            e = importance_estimate(logprob[at], own[at], right[at])
+            e = importance_estimate(
+                base_logprob=logprob[at], rl_logprob=own[at], correct=right[at]
+            )
         except InvalidInputError as error:
             row["reason"] = str(error)
         else:
@@ -186,67 +209,15 @@ def _importance_rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]
     return rows
 
 
-def _answer_space(metadata: dict[str, Any]) -> float:
-    value = metadata.get("answer_space")
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 1
-    return float(value) if usable and value is not None else math.nan
+def _reasons(rows: list[dict[str, Any]]) -> dict[str, int]:
+    """How many problems are refused for each kind of reason."""
+    words = {"Pareto": "heavy", "too few": "few", "any probability": "impossible"}
+    reasons = dict.fromkeys((*words.values(), "other"), 0)
+    for row in rows:
+        if row["reason"]:
+            found = (kind for word, kind in words.items() if word in row["reason"])
+            reasons[next(found, "other")] += 1
+    return reasons
 
 
-def guessing_table(comparison: Comparison) -> Table:
-    """What a uniform guesser would solve in as many draws; only problems whose answers are counted.
-
-    One row per group and model, none where no problem's metadata holds "answer_space".
-    """
-    space = np.array([_answer_space(m) for m in comparison.problems.metadata])
-    known = np.isfinite(space)
-    rows = []
-    if known.any():
-        guess = np.where(known, 1 / np.where(known, space, 1), 0.0)
-        by_guessing, above = {}, {}
-        for side in comparison.sides:
-            n = side.num_samples
-            by_guessing[side.name] = np.array(
-                [
-                    float(guessing_baseline(g, int(k))) if k else 0.0
-                    for g, k in zip(guess, n, strict=True)
-                ]
-            )
-            p = above_guessing(n[known], side.num_correct[known], guess[known])
-            found = np.zeros(n.size, bool)
-            found[known] = false_discovery_control(p) <= FDR
-            above[side.name] = found
-        for group in comparison.groups:
-            members = group.members[known[group.members]]
-            for side in comparison.sides if members.size else ():
-                rows.append(
-                    {
-                        **group_cells(group),
-                        "model": side.name,
-                        "problems": int(members.size),
-                        "samples": float(np.median(side.num_samples[members])),
-                        "guesser": float(by_guessing[side.name][members].sum()),
-                        "solved": int(np.count_nonzero(side.num_correct[members])),
-                        "above": int(np.count_nonzero(above[side.name][members])),
-                        "guesser_accuracy": float(guess[members].mean()),
-                        "accuracy": float(np.nanmean(side.accuracy[members]))
-                        if side.num_samples[members].any()
-                        else math.nan,
-                    }
-                )
-    columns = (
-        *GROUP,
-        Column("model", "model"),
-        Column("problems", "problems", "count", "whose number of possible answers is known"),
-        Column("samples", "samples", "count", "draws a problem (median)"),
-        Column("guesser", "a guesser solves", "length", "expected with as many draws"),
-        Column("solved", "the model solves", "count", "at least one correct draw"),
-        Column("above", "beyond guessing", "count", "exact test, 5 % false discoveries"),
-        Column("guesser_accuracy", "accuracy of a guesser", "share"),
-        Column("accuracy", "of the model", "share"),
-    )
-    return Table(
-        "guessing",
-        "Problems that guessing uniformly among the possible answers would solve.",
-        columns,
-        rows,
-    )
+SECTION = Section("importance", _measure)

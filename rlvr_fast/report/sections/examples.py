@@ -1,12 +1,13 @@
-"""A few completions that show a lost or a found answer, read without reading the run.
+"""A few completions that show a lost or a found answer, and the lists of problems by region.
 
-Only the parts that hold a wanted draw are opened, batch by batch, and reading stops at the last
-one; a run of hundreds of gigabytes costs at most `_BUDGET` bytes of it.
+Only the parts of a run that hold a wanted draw are opened, batch by batch, and reading stops at
+the last one; a run of hundreds of gigabytes costs at most `_BUDGET` bytes of reading.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +15,28 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sections.answers import SECTION as ANSWERS
+from rlvr_fast.report.sections.answers import AnswerSupport
 from rlvr_fast.report.sides import Side
+from rlvr_fast.vocabulary import REGIONS
 
-__all__ = ["Example", "collect_examples"]
+__all__ = ["SECTION", "Example", "collect_examples"]
 
 _BUDGET = 1 << 29
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One completion that reached an answer the other model did not."""
+    """One completion that reached an answer the other model did not.
+
+    Attributes:
+        problem: row of the problem.
+        answer: the correct answer, in its canonical form.
+        count: draws of the model that gave the answer.
+        sample_index: number of the draw.
+        text: the completion.
+    """
 
     problem: int
     answer: str
@@ -32,17 +45,52 @@ class Example:
     text: str
 
 
-def collect_examples(comparison: Comparison, region: str, limit: int = 6) -> list[Example]:
+def _measure(context: Context) -> Findings[None]:
+    comparison = context.comparison
+    return Findings(
+        measured=None,
+        view=lambda: _view(comparison, context.measured(ANSWERS)),
+    )
+
+
+def _view(comparison: Comparison, answers: AnswerSupport) -> dict[str, Any]:
+    labels = np.array(comparison.labels("seen"))
+    ids = comparison.problems.ids
+    return {
+        "examples": {
+            region: [_shown(comparison, e) for e in collect_examples(comparison, answers, region)]
+            for region in ("shrunk", "expanded")
+        },
+        "lists": [
+            (region, [ids[i] for i in np.flatnonzero(labels == region.key)]) for region in REGIONS
+        ],
+    }
+
+
+def _shown(comparison: Comparison, example: Example) -> dict[str, Any]:
+    i = example.problem
+    return {
+        "id": comparison.problems.ids[i],
+        "task": comparison.problems.tasks[i],
+        "prompt": comparison.problems.prompts[i],
+        "answer": example.answer,
+        "count": example.count,
+        "base": (int(comparison.base.num_correct[i]), int(comparison.base.num_samples[i])),
+        "rl": (int(comparison.rl.num_correct[i]), int(comparison.rl.num_samples[i])),
+        "text": example.text,
+    }
+
+
+def collect_examples(
+    comparison: Comparison, answers: AnswerSupport, region: str, limit: int = 6
+) -> list[Example]:
     """Completions for up to `limit` problems: base's own for "shrunk", RL's for "expanded".
 
     Problems with the most correct draws first: these are the clearest.
     """
     side = comparison.base if region == "shrunk" else comparison.rl
-    labels = comparison.shift.labels
-    assert labels is not None
-    rows = np.flatnonzero(labels == region)
+    rows = np.flatnonzero(np.array(comparison.labels()) == region)
     rows = rows[np.argsort(-side.num_correct[rows], kind="stable")][:limit]
-    answers = comparison.answers
     wanted: dict[str, tuple[int, str, int]] = {}
     for row in rows:
         mine = np.flatnonzero(answers.problem == row)
@@ -51,7 +99,7 @@ def collect_examples(comparison: Comparison, region: str, limit: int = 6) -> lis
             best = int(mine[int(np.argmax(counts))])
             problem_id = comparison.problems.ids[int(row)]
             wanted[problem_id] = (int(row), answers.canonical[best], int(counts.max()))
-    draws = _first_draws(side, {pid: (a, c) for pid, (_, a, c) in wanted.items()})
+    draws = _first_draws(side, {pid: answer for pid, (_, answer, _) in wanted.items()})
     texts = _texts(side, draws)
     return [
         Example(row, answer, count, draws[pid], texts[pid])
@@ -60,7 +108,7 @@ def collect_examples(comparison: Comparison, region: str, limit: int = 6) -> lis
     ]
 
 
-def _answer_ids(side: Side, wanted: dict[str, tuple[str, int]]) -> dict[str, int]:
+def _answer_ids(side: Side, wanted: dict[str, str]) -> dict[str, int]:
     grades = side.run.read_table("grades.parquet")
     if grades is None or not wanted:
         return {}
@@ -68,11 +116,12 @@ def _answer_ids(side: Side, wanted: dict[str, tuple[str, int]]) -> dict[str, int
     return {
         row["problem_id"]: row["answer_id"]
         for row in rows
-        if row["canonical"] == wanted[row["problem_id"]][0] and row["verdict"] == "correct"
+        if row["canonical"] == wanted[row["problem_id"]] and row["verdict"] == "correct"
     }
 
 
-def _first_draws(side: Side, wanted: dict[str, tuple[str, int]]) -> dict[str, int]:
+def _first_draws(side: Side, wanted: dict[str, str]) -> dict[str, int]:
+    """The first draw of each problem that gave the wanted answer."""
     ids = _answer_ids(side, wanted)
     found: dict[str, int] = {}
     for _, part in side.run.iter_parts(
@@ -106,3 +155,6 @@ def _texts(side: Side, draws: dict[str, int]) -> dict[str, str]:
                     if draws[row["problem_id"]] == row["sample_index"]:
                         texts[row["problem_id"]] = row["text"]
     return texts
+
+
+SECTION = Section("examples", _measure)
