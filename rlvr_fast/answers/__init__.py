@@ -10,6 +10,7 @@ _HOME = {
     "AnswerGroups": "grouping",
     "AnswerIndex": "grouping",
     "DuplicateGroups": "duplicates",
+    "GradeOptions": "options",
     "audit_run": "audit",
     "compare_canonical": "normalization",
     "extract_answers": "extraction",

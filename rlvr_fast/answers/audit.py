@@ -13,12 +13,9 @@ from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["audit_run"]
-
-# The spec of the verifier that compares values at random points.
-NUMERIC = "numeric:values"
 
 
 def audit_run(
@@ -70,8 +67,9 @@ def audit_run(
     for row in chosen:
         problem = problems[row["problem_id"]]
         spec = specs[problem["task"]]
-        if load_verifier(spec).equivalence == "canonical" and row["grader"] != CANONICAL_GRADER:
-            spec = NUMERIC
+        second_opinion = scheme_of(spec).second_opinion
+        if second_opinion is not None and row["grader"] != CANONICAL_GRADER:
+            spec = second_opinion
         pairs.append(
             Pair(
                 spec,

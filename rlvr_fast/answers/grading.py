@@ -20,27 +20,24 @@ from rlvr_fast.answers.normalization import (
     compare_canonical,
     normalize_answers,
 )
+from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import GradedTask, extract_run
-from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
+from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import load_verifier
-from rlvr_fast.vocabulary import POLICIES, VERDICTS, Policy
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import VERDICTS, Policy
 
 __all__ = ["grade_run"]
 
 
 def grade_run(
     run: Run,
+    options: GradeOptions = GradeOptions(),
     *,
-    policy: str = "auto",
-    workers: int | None = None,
-    timeout: float = 5.0,
-    memory_mb: int = DEFAULT_MEMORY_MB,
-    regrade: bool = False,
-    audit: int = 0,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Extracts, groups and verifies the answers of a run; resumes, and tops up after more samples.
@@ -52,15 +49,9 @@ def grade_run(
 
     Args:
         run: a run with samples.
-        policy: how answers are extracted, one of `POLICIES`. With "auto", code tasks take the last
-            code block.
-        workers: verifying processes; default one a processor. Verdicts do not depend on it.
-        timeout: processor seconds of one verification; passed, the verdict is `timeout`.
-        memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
-        regrade: where the run was graded with another policy or version, throw its answers and
-            grades away and grade anew, instead of refusing.
-        audit: verify a sample of this many verdicts once more by other means, and write
-            audit.json; see `audit_run`.
+        options: extraction policy, limits and processes; see `GradeOptions`. Answers of another
+            policy or version are refused, unless `options.regrade` has them graded anew; with
+            `options.audit` audit.json is written as well.
         progress: called with the stages "extract" (completions) and "verify" (distinct answers).
 
     Returns:
@@ -68,21 +59,13 @@ def grade_run(
         verdict "unparsed" for each problem with completions that gave none.
 
     Raises:
-        InvalidInputError: an unknown policy, a problem without the gold its verifier needs, a task
-            whose file or package has changed.
-        RunDirectoryError: no samples; graded before with another policy or version (see regrade).
+        InvalidInputError: a problem without the gold answer that its verifier needs; a task whose
+            file or package has changed.
+        RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
         RunLockedError: another process is writing to the run.
         StorageError: the disk is full, read-only or failed; the same call resumes.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
-    if policy not in POLICIES:
-        raise InvalidInputError(
-            f"unknown extraction policy {policy!r}; known: {', '.join(POLICIES)}"
-        )
-    if not timeout > 0:
-        raise InvalidInputError(f"timeout should be a positive number of seconds, got {timeout}")
-    if workers is not None and workers < 1:
-        raise InvalidInputError(f"expected at least 1 worker, got {workers}")
     tell = progress or (lambda stage, done, total: None)
     with run.writing():
         total = int(run.num_samples("samples").sum())
@@ -90,9 +73,9 @@ def grade_run(
             raise RunDirectoryError(
                 f"{run.path}: no samples to grade; sample first (rlvr-fast sample)"
             )
-        tasks = _tasks(run, policy)
-        settings = _settings(tasks, policy)
-        settings["too_long"] = _check_settings(run, settings, regrade)
+        tasks = _tasks(run, options.policy)
+        settings = _settings(tasks, options.policy)
+        settings["too_long"] = _check_settings(run, settings, options.regrade)
         run.write_json("grading.json", settings)
         problems = run.problems()
         _check_golds(run, tasks, problems)
@@ -100,7 +83,7 @@ def grade_run(
         exact = [tasks[name].verifier.equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
-        outcomes = _decide(run, tasks, problems, distinct, workers, timeout, memory_mb, tell)
+        outcomes = _decide(run, tasks, problems, distinct, options, tell)
         grades = _grades(distinct, outcomes, settings["tasks"], owners)
         run.write_table("grades.parquet", grades)
         verdicts = Counter[str]()
@@ -110,8 +93,8 @@ def grade_run(
             verdicts[verdict] += count
         settings |= {
             "limits": {
-                "timeout": timeout,
-                "memory_mb": memory_mb,
+                "timeout": options.timeout,
+                "memory_mb": options.memory_mb,
                 "max_answer_bytes": MAX_ANSWER_BYTES,
             },
             "graded": {
@@ -124,14 +107,19 @@ def grade_run(
             },
         }
         run.write_json("grading.json", settings)
-        if audit:
+        if options.audit:
             audit_run(
-                run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb, progress=tell
+                run,
+                options.audit,
+                workers=options.workers,
+                timeout=options.timeout,
+                memory_mb=options.memory_mb,
+                progress=tell,
             )
         return run.read_table("grades.parquet")
 
 
-def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
+def _tasks(run: Run, policy: Policy) -> dict[str, GradedTask]:
     specs = {task["name"]: task["spec"] for task in run.info.tasks}
     tasks: dict[str, GradedTask] = {}
     for name in pc.unique(run.problems()["task"]).to_pylist():
@@ -141,10 +129,10 @@ def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
                 f"not name (it names {', '.join(map(repr, specs)) or 'none'})"
             )
         verifier = load_verifier(specs[name])
-        program = policy == "auto" and specs[name].startswith("code:")
-        chosen: Policy = "code_block" if program else policy  # type: ignore[assignment]
+        scheme = scheme_of(specs[name])
+        chosen = scheme.policy if policy == "auto" else policy
         tasks[name] = GradedTask(name, specs[name], chosen, verifier)
-        if specs[name].startswith("code:"):
+        if scheme.runs_programs:
             from rlvr_fast.tasks.sandbox import require_sandbox
 
             require_sandbox()
@@ -220,9 +208,7 @@ def _decide(
     tasks: dict[str, GradedTask],
     problems: pa.Table,
     distinct: DistinctAnswers,
-    workers: int | None,
-    timeout: float,
-    memory_mb: int,
+    options: GradeOptions,
     tell: Progress,
 ) -> list[Outcome]:
     """The outcome of each distinct answer, in the order of their ids."""
@@ -233,7 +219,7 @@ def _decide(
     outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
     undecided = [number for number, outcome in enumerate(outcomes) if outcome is None]
     with VerdictJournal(
-        run.path / "verdicts.jsonl", timeout=timeout, memory_mb=memory_mb
+        run.path / "verdicts.jsonl", timeout=options.timeout, memory_mb=options.memory_mb
     ) as journal:
         waiting: list[tuple[int, str, Pair]] = []
         for number in undecided:
@@ -261,9 +247,9 @@ def _decide(
         verify_pairs(
             [pair for _, _, pair in waiting],
             decided,
-            workers=workers,
-            timeout=timeout,
-            memory_mb=memory_mb,
+            workers=options.workers,
+            timeout=options.timeout,
+            memory_mb=options.memory_mb,
         )
     return [outcome for outcome in outcomes if outcome is not None]
 

@@ -9,6 +9,7 @@ from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tasks.schemes import GOLD_ANSWERS
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["verify_answers"]
@@ -77,7 +78,7 @@ def verify_answers(
 
     verify_pairs(
         [
-            Pair("math:golds", str(place), gold, {}, answer)
+            Pair(GOLD_ANSWERS, str(place), gold, {}, answer)
             for place, (gold, answer) in enumerate(waiting)
         ],
         decided,

@@ -11,15 +11,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.worker_process import Request, WorkerProcess, wall_seconds
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "default_workers", "verify_pairs"]
 
-DEFAULT_MEMORY_MB = 2048
-LEAST_MEMORY_MB = 512
 # Requests that a worker holds at once: enough that it never waits, few enough that those of a
 # worker that dies are soon sent to another.
 WINDOW = 32
@@ -69,7 +69,7 @@ def verify_pairs(
         chosen = [
             (number, pair)
             for number, pair in enumerate(pairs)
-            if pair.spec.startswith("code:") == programs
+            if scheme_of(pair.spec).runs_programs == programs
         ]
         if not chosen:
             continue
@@ -224,7 +224,8 @@ class _Pool:
         on_outcome(number, outcome)
 
     def _start(self, pair: Pair) -> None:
-        worker = WorkerProcess(self._memory_mb, guarded=not pair.spec.startswith("code:"))
+        guarded = not scheme_of(pair.spec).runs_programs
+        worker = WorkerProcess(self._memory_mb, guarded=guarded)
         self._workers.append(worker)
         self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
 

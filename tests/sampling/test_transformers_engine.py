@@ -20,7 +20,7 @@ from transformers import (
 
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
 from rlvr_fast.sampling import Completion, Request, SamplingParameters, load_engine
-from rlvr_fast.sampling.nucleus import nucleus_mask, sample_tokens, uniforms
+from rlvr_fast.sampling.engines.transformers.nucleus import nucleus_mask, sample_tokens, uniforms
 
 
 @pytest.fixture(scope="module")
@@ -192,9 +192,11 @@ def test_models_without_a_key_value_cache_are_refused_by_name(tmp_path):
         load_engine("transformers", str(tmp_path))
 
 
-def test_unknown_engines_and_models_are_refused(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"'transformers' or 'vllm', got 'llama\.cpp'"):
+def test_unknown_engines_arguments_and_models_are_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"unknown engine 'llama\.cpp'.*transformers, vllm"):
         load_engine("llama.cpp", "m")
+    with pytest.raises(InvalidInputError, match=r"'batch'\..*'batch_size'.*device, dtype, batch_"):
+        load_engine("transformers", str(tmp_path), batch=4)
     with pytest.raises(InvalidInputError, match="cannot be loaded"):
         load_engine("transformers", str(tmp_path))
 
