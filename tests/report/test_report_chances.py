@@ -13,15 +13,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from planted_runs import answer_distributions, write_pair
-from scipy.stats import binom
-
-from rlvr_fast.report import analysis, compare_runs, write_report
 from rlvr_fast.report.chances import guessing_table, importance_table
 from rlvr_fast.report.evidence_tables import bounds_table
-from rlvr_fast.report.page import render_page
 from rlvr_fast.report.sentences import completion_sentence
 from rlvr_fast.report.summary import all_tables
 from rlvr_fast.report.tables import completion_table
+from scipy.stats import binom
+
+from rlvr_fast.report import analysis, compare_runs, write_report
+from rlvr_fast.report.page import render_page
 from rlvr_fast.store import Run
 
 TASKS = {"puzzle": 8, "logic": 1}

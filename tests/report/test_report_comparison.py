@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from planted_runs import write_pair
+from rlvr_fast.report.evidence import luck_sentences
+from rlvr_fast.report.examples import collect_examples
+from rlvr_fast.report.summary import all_tables
 
 from rlvr_fast import metrics
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.report import Comparison, analysis, compare_runs, table, write_report
-from rlvr_fast.report.evidence import luck_sentences
-from rlvr_fast.report.examples import collect_examples
-from rlvr_fast.report.summary import all_tables
 from rlvr_fast.store import Run
 
 TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
@@ -331,8 +331,9 @@ def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> 
 
 
 def test_the_ceiling_of_every_tilt_is_what_base_was_seen_to_solve(pair: tuple[Run, Run]) -> None:
-    from rlvr_fast.report import evidence_tables
     from rlvr_fast.report.sentences import ceiling_sentence
+
+    from rlvr_fast.report import evidence_tables
 
     comparison = compare_runs(*pair)
     table = evidence_tables.reweighting_table(comparison)

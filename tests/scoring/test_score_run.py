@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.scoring import Scorer, ScoreOptions, score_run
+from rlvr_fast.scoring import ScoreOptions, Scorer, score_run
 from rlvr_fast.store import Run
 
 WORDS = ["<pad>", *"abcdefghij"]
