@@ -1,4 +1,4 @@
-"""pass@k curves with bootstrap intervals at the size of a real study, checked before timed.
+"""pass@k curves with bootstrap intervals at the size of a real study, checked, then timed.
 
 python bench/bench_pass_at_k.py      # bench/results/pass_at_k.json
 """
@@ -35,7 +35,8 @@ def main() -> None:
     p = np.where(rng.random(PROBLEMS) < 0.2, 0.0, rng.beta(0.3, 1.0, PROBLEMS))
     n = np.full(PROBLEMS, SAMPLES)
     c = rng.binomial(n, p)
-    d = rng.binomial(n, metrics.tilt(p, 1.0))
+    base = metrics.Draws(n, c)
+    rl = metrics.Draws(n, rng.binomial(n, metrics.tilt(p, 1.0)))
 
     got = metrics.pass_at_k(n, c, KS)
     worst = 0.0
@@ -49,15 +50,15 @@ def main() -> None:
     assert naive_error < 1e-9, naive_error
 
     def curve() -> metrics.CurveInterval:
-        return metrics.pass_at_k_interval(n, c, KS, replicates=REPLICATES, seed=1)
+        return metrics.pass_at_k_interval(n, c, k=KS, replicates=REPLICATES, seed=1)
 
     rivals = {
         "pass_at_k": lambda: metrics.pass_at_k(n, c, KS),
         "pass_at_k, product form a problem at a time": lambda: naive_pass_at_k(n, c, KS),
         "pass_at_k_interval": curve,
-        "support_interval": lambda: metrics.support_interval(c, n, d, n, replicates=REPLICATES),
-        "crossover": lambda: metrics.crossover(n, c, n, d, replicates=REPLICATES),
-        "fisher_tests": lambda: metrics.fisher_tests(c, n, d, n),
+        "support_interval": lambda: metrics.support_interval(base, rl, replicates=REPLICATES),
+        "crossover": lambda: metrics.crossover(base, rl, replicates=REPLICATES),
+        "fisher_tests": lambda: metrics.fisher_tests(base, rl),
     }
     seconds = interleave(rivals, rounds=3)
     naive = summary(seconds["pass_at_k, product form a problem at a time"])["median_s"]

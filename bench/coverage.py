@@ -1,8 +1,9 @@
-"""How often each 95 % interval covers, and each test errs, on models whose answers are known.
+"""Coverage of each 95 % interval, and error rate of each test, on models with known answers.
 
-A "model" is a categorical law over six answers of a problem, two of them correct; problems are
-drawn from a population with planted kinds: preserved, lost, found, faded, borderline (ln 2/n, where
-two equal models show a shift half of the time) and out. Draws are multinomial, n from 16 to 16 384.
+A "model" is a categorical law over six answers of a problem, two of them correct. Problems are
+drawn from a population of planted kinds: preserved, sharpened, lost, found, faded, borderline (at
+ln 2/n, two equal models show a shift with probability 1/2) and out. Counts are multinomial, n from
+16 to 16 384.
 
     python bench/coverage.py [--repetitions 600] [--only NAME ...]
 
@@ -72,14 +73,14 @@ class Population:
         return support_ratios(w @ (a * b), w @ ((1 - a) * b), w @ (a * (1 - b)))
 
     def answer_ratios(self, k: int) -> Any:
-        """The same over distinct correct answers."""
+        """True SRR, NDR, SDS, NSCR over distinct correct answers at depth k."""
         w = self.weight[:, np.newaxis]
         a, b = (1 - (1 - law[:, CORRECT]) ** k for law in (self.base, self.rl))
         return support_ratios((w * a * b).sum(), (w * (1 - a) * b).sum(), (w * a * (1 - b)).sum())
 
 
 class Sample:
-    """One study: kinds of the problems, and counts of each answer under both models."""
+    """One study: the kinds of the problems, and the counts of each answer under both models."""
 
     def __init__(self, problems: int, n: int, rng: np.random.Generator) -> None:
         self.n = n
@@ -92,12 +93,12 @@ class Sample:
 
     @property
     def own(self) -> np.ndarray:
-        """Shares of the kinds among these very problems."""
+        """Shares of the kinds among the problems of this sample."""
         return np.bincount(self.kind, minlength=len(self.population.weight)) / len(self.kind)
 
 
 def inside(interval: Any, truth: float) -> bool:
-    """Whether an Estimate or a (low, high) pair holds the truth; nan truth is left out as nan."""
+    """Whether an Estimate or a (low, high) pair holds the truth."""
     low, high = (interval.low, interval.high) if hasattr(interval, "low") else interval
     return bool(low - 1e-12 <= truth <= high + 1e-12)
 
@@ -108,7 +109,7 @@ def inside(interval: Any, truth: float) -> bool:
 def proportions(rng: np.random.Generator, n: int, problems: int) -> Hits:
     s = Sample(problems, n, rng)
     p = s.population.base[:, CORRECT].sum(axis=1)[s.kind]
-    possible = p > 0  # p = 0 is always covered: counting it would flatter
+    possible = p > 0  # p = 0 is always covered, and would raise the rate
     out = {}
     for name, interval in (
         ("clopper_pearson", m.clopper_pearson(n, s.base)),
@@ -122,8 +123,8 @@ def curves(rng: np.random.Generator, n: int, problems: int) -> Hits:
     s = Sample(problems, n, rng)
     ks = [1, max(2, n // 4), n]
     seed = int(rng.integers(2**31))
-    got = m.pass_at_k_interval(n, s.base, ks, seed=seed, replicates=600)
-    gap = m.pass_at_k_difference(n, s.base, n, s.rl, ks, seed=seed, replicates=600)
+    got = m.pass_at_k_interval(n, s.base, k=ks, seed=seed, replicates=600)
+    gap = m.pass_at_k_difference((n, s.base), (n, s.rl), k=ks, seed=seed, replicates=600)
     out: Hits = {}
     for j, (k, label) in enumerate(zip(ks, ("1", "n/4", "n"), strict=True)):
         a, b = s.population.pass_at("base", k), s.population.pass_at("rl", k)
@@ -140,7 +141,7 @@ def support(rng: np.random.Generator, n: int, problems: int) -> Hits:
     seed = int(rng.integers(2**31))
     out: Hits = {}
     for k, label in ((n, "n"), (n // 4, "n/4")):
-        got = m.support_interval(s.base, n, s.rl, n, k=k, seed=seed, replicates=1000)
+        got = m.support_interval((n, s.base), (n, s.rl), k=k, seed=seed, replicates=1000)
         truth, own = s.population.ratios(k), s.population.ratios(k, s.own)
         for name in RATIOS:
             out[f"support_interval {name}, k = {label}"] = inside(
@@ -156,7 +157,9 @@ def support(rng: np.random.Generator, n: int, problems: int) -> Hits:
         s.rl_counts[:, CORRECT].ravel(),
         np.repeat(np.arange(problems), 2),
     )
-    got = m.support_interval(pairs[0], n, pairs[1], n, groups=pairs[2], seed=seed, replicates=1000)
+    got = m.support_interval(
+        (n, pairs[0]), (n, pairs[1]), groups=pairs[2], seed=seed, replicates=1000
+    )
     truth = s.population.answer_ratios(n)
     for name in RATIOS:
         out[f"support_interval {name} of distinct answers"] = inside(
@@ -175,17 +178,17 @@ def crossing(rng: np.random.Generator, n: int, problems: int) -> Hits:
     assert last < n - 1, "the population is meant to cross"
     truth = last + 1 + lead[last] / (lead[last] - lead[last + 1])
     s = Sample(problems, n, rng)
-    got = m.crossover(n, s.base, n, s.rl, seed=int(rng.integers(2**31)), replicates=500)
+    got = m.crossover((n, s.base), (n, s.rl), seed=int(rng.integers(2**31)), replicates=500)
     return {"crossover": inside(got, truth)}
 
 
 def unseen(rng: np.random.Generator, n: int, answers: int) -> Hits:
     p = rng.dirichlet(np.full(answers, 0.5))
     counts = rng.multinomial(n, p)
-    mass = m.good_turing(counts)
+    never_seen = m.good_turing(counts)
     even = rng.multinomial(n, np.full(answers, 1 / answers))
     return {
-        "good_turing": inside(mass, float(p[counts == 0].sum())),
+        "good_turing": inside(never_seen, float(p[counts == 0].sum())),
         "chao1, equally likely answers": inside(m.chao1(even), answers),
         "chao1, Dirichlet(1/2) answers": inside(m.chao1(counts), answers),
         "chao1, Dirichlet(1/2) answers: lower limit below the truth": (
@@ -210,7 +213,7 @@ def extrapolation(rng: np.random.Generator, n: int, problems: int) -> Hits:
         "two spikes": 0.5 * (1 - 0.5**k) + 0.5 * (1 - (1 - 0.2 / n) ** k),
     }
     for name, p in laws.items():
-        got = m.extrapolate_pass_at_k(n, rng.binomial(n, p), k, seed=seed, replicates=100)
+        got = m.extrapolate_pass_at_k(n, rng.binomial(n, p), k=k, seed=seed, replicates=100)
         out[f"extrapolate_pass_at_k at 4n, {name}"] = inside(
             (got.low[0], got.high[0]), float(truths[name][0])
         )
@@ -221,14 +224,18 @@ def importance(rng: np.random.Generator, n: int, answers: int) -> Hits:
     correct = np.arange(answers) < answers // 4
     base = rng.dirichlet(np.full(answers, 1.0))
     rl = rng.dirichlet(np.full(answers, 1.0)) * np.where(correct, 6.0, 1.0)
-    rl = 0.7 * rl / rl.sum() + 0.3 * base  # RL keeps some of the base's law
+    rl = 0.7 * rl / rl.sum() + 0.3 * base  # part of the base's law remains
     draws = rng.choice(answers, p=rl / rl.sum(), size=n)
-    got = m.importance_estimate(np.log(base[draws]), np.log(rl[draws]), correct[draws])
+    got = m.importance_estimate(
+        base_logprob=np.log(base[draws]), rl_logprob=np.log(rl[draws]), correct=correct[draws]
+    )
     out: Hits = {"importance_estimate: trusted (share)": got.trusted}
     if got.trusted:
         out["importance_estimate, where trusted"] = inside(got, float(base[correct].sum()))
     heavy = rng.standard_exponential(n) * 1.2  # Pareto weights, shape 1.2: no finite mean
-    got = m.importance_estimate(heavy - 50, np.full(n, -50.0), np.ones(n, dtype=bool))
+    got = m.importance_estimate(
+        base_logprob=heavy - 50, rl_logprob=np.full(n, -50.0), correct=np.ones(n, dtype=bool)
+    )
     out["importance_estimate: infinite-mean weights trusted (share)"] = got.trusted
     return out
 
@@ -236,7 +243,7 @@ def importance(rng: np.random.Generator, n: int, answers: int) -> Hits:
 def tilt(rng: np.random.Generator, n: int, problems: int) -> Hits:
     p = rng.beta(0.5, 1.5, problems)
     b, r = rng.binomial(n, p), rng.binomial(n, m.tilt(p, 1.5))
-    fit = m.fit_tilt(b, n, r, n)
+    fit = m.fit_tilt((n, b), (n, r))
     held = (fit.problem_low <= 1.5) & (fit.problem_high >= 1.5)
     known = ~np.isnan(fit.problem_beta)
     return {
@@ -250,37 +257,37 @@ def errors(rng: np.random.Generator, n: int, problems: int) -> Hits:
     """Type I errors and false discoveries; each should be at most 5 %."""
     s = Sample(problems, n, rng)
     twin = rng.multinomial(n, s.population.base[s.kind])[:, CORRECT].sum(axis=1)
-    shift = m.support_shift(s.base, n, twin, n)
-    null = m.exchange_null(s.base, n, twin, n)
+    shift = m.support_shift((n, s.base), (n, twin))
+    null = m.exchange_null((n, s.base), (n, twin))
     out: Hits = {
-        "sign_test: false alarm": m.sign_test(shift.expanded, shift.shrunk) <= 0.05,
+        "sign_test: false alarm": m.sign_test(expanded=shift.expanded, shrunk=shift.shrunk) <= 0.05,
         "exchange_null p_shrunk: false alarm": null.p_shrunk <= 0.05,
         "exchange_null p_discordant: false alarm": null.p_discordant <= 0.05,
         "fisher_tests: any discovery under the null": bool(
-            m.fisher_tests(s.base, n, twin, n).discovery.any()
+            m.fisher_tests((n, s.base), (n, twin)).discovery.any()
         ),
     }
     p, q = (law[:, CORRECT].sum(axis=1)[s.kind] for law in (s.population.base, s.population.rl))
-    tests = m.fisher_tests(s.base, n, s.rl, n)
+    tests = m.fisher_tests((n, s.base), (n, s.rl))
     false = tests.discovery & (p == q)
     out["fisher_tests: false discovery rate, real shifts among"] = false.sum() / max(
         1, tests.discovery.sum()
     )
     epsilon = m.detection_threshold(n)
     state = m.accessibility(n, s.base, rule="epsilon", epsilon=epsilon)
-    # per claim that could be false: truly not above epsilon yet called reached, and the reverse
+    # among problems with p <= epsilon the share called reached, among the others the reverse
     out["epsilon rule: falsely reached"] = (state == 1)[p <= epsilon]
     out["epsilon rule: falsely not reached"] = (state == 0)[p > epsilon]
     return out
 
 
 def split_half(rng: np.random.Generator, n: int, problems: int) -> Hits:
-    """The null's expected number of spurious losses against losses of a fresh pair of n/2 draws."""
+    """Spurious losses a problem: as the null expects, and between two new sets of n/2 draws."""
     s = Sample(problems, n, rng)
     null = m.split_half_null(n, s.base)
     law = s.population.base[s.kind]
     first, second = (rng.multinomial(n // 2, law)[:, CORRECT].sum(axis=1) for _ in range(2))
-    seen = m.support_shift(first, n // 2, second, n // 2)
+    seen = m.support_shift((n // 2, first), (n // 2, second))
     return {
         "split_half_null: expected losses a problem": null.shrunk / problems,
         "split_half_null: losses of a fresh pair a problem": seen.shrunk / problems,
@@ -305,7 +312,7 @@ SCENARIOS: list[tuple[Scenario, list[dict[str, int]]]] = [
 def measure(
     scenario: Scenario, config: dict[str, int], repetitions: int, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """Rows of one scenario; every repetition has its own stream, whatever else is run."""
+    """Rows of one scenario; each repetition has a random stream of its own."""
     name = scenario.__name__
     sums: dict[str, list[float]] = {}
     for repetition in range(repetitions):
@@ -327,7 +334,7 @@ def measure(
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: each quantity with its range of rates over the configurations measured."""
+    """Markdown table: each quantity with the range of its rates over the configurations."""
     lines = [
         "| what | n | problems | measured | repetitions | verdict |",
         "|---|---|---|---|---|---|",
@@ -350,7 +357,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def verdict(what: str, rates: list[float]) -> str:
-    """What the rates say: coverage from 93 to 98 % is as stated, more is conservative."""
+    """The rates in words: coverage from 93 to 98 % is as stated, more is conservative."""
     if what.startswith("split_half_null"):
         return "expected and seen agree"
     if "trusted (share)" in what:
@@ -363,7 +370,7 @@ def verdict(what: str, rates: list[float]) -> str:
 
 
 def write_table(rows: list[dict[str, Any]]) -> None:
-    """Puts the table between its marks in docs/statistics.md."""
+    """Writes the table between its marks in docs/statistics.md."""
     path = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
     before, _, rest = path.read_text("utf-8").partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "error",
+    "flush",
     "note",
     "print_json",
     "print_table",
@@ -43,6 +45,16 @@ def replace_unencodable() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def flush() -> None:
+    """Writes what standard output has not written yet; raises OSError where that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again at its end, and exit with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
 
 
 def _shown(text: str, console: Console) -> Text:

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rlvr_fast.study_config import StudyConfig, demo_config
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
-    from rlvr_fast.report.comparison import Comparison
     from rlvr_fast.report.options import CompareOptions
+    from rlvr_fast.report.report import Report
     from rlvr_fast.store import Run
 
 __all__ = ["StudyConfig", "StudyResult", "demo_config", "report_runs", "run_study"]
@@ -125,47 +125,10 @@ def report_runs(
         InvalidInputError: runs that are not comparable.
         RunDirectoryError: a run that is not graded.
     """
-    from rlvr_fast.report.page import write_report
+    from rlvr_fast.report.comparison import compare_runs
+    from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, progress=progress)
-    return Report(comparison, write_report(comparison, out, progress=progress))
-
-
-def compare_runs(
-    base: Run, rl: Run, options: CompareOptions, *, progress: Progress | None = None
-) -> Comparison:
-    """Stands in for `rlvr_fast.report.compare_runs` with options until it is merged."""
-    from rlvr_fast.report.comparison import compare_runs as compare
-
-    return compare(
-        base,
-        rl,
-        rule=options.rule,
-        zeta=options.zeta,
-        allow=options.allow,
-        ks=options.k,
-        progress=progress,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """Stands in for `rlvr_fast.report.Report` until it is merged."""
-
-    comparison: Comparison
-    page: Path
-
-    def summary(self) -> dict[str, Any]:
-        """See `Comparison.summary`."""
-        return self.comparison.summary()
-
-    def headline(self) -> str:
-        """See `Comparison.headline`."""
-        return self.comparison.headline()
-
-    def headline_table(self) -> tuple[Any, Any]:
-        """See `Comparison.headline_table`."""
-        return self.comparison.headline_table()
+    return write_report(compare_runs(base, rl, options, progress=progress), out, progress=progress)
 
 
 def _named(progress: Progress | None, name: str) -> Progress | None:

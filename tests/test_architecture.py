@@ -21,17 +21,17 @@ ALLOWED = {
     "registry": {"errors"},
     "progress": set(),
     "models": {"errors"},
-    "products": set(),
+    "onednn": set(),
     "tasks": {"errors", "vocabulary", "registry"},
     "store": {"errors", "vocabulary", "progress"},
     "metrics": {"errors", "vocabulary"},
     "sampling": {
-        "errors", "vocabulary", "options", "registry", "progress", "models", "products", "tasks",
+        "errors", "vocabulary", "options", "registry", "progress", "models", "onednn", "tasks",
         "store",
     },
     "answers": {"errors", "vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": {
-        "errors", "vocabulary", "options", "progress", "models", "products", "store", "_core",
+        "errors", "vocabulary", "options", "progress", "models", "onednn", "store", "_core",
     },
     "report": {"errors", "vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study_config": {

@@ -72,12 +72,17 @@ def main() -> None:
     """Entry point of `rlvr-fast`."""
     console.replace_unencodable()
     try:
-        app(prog_name="rlvr-fast")
+        try:
+            app(prog_name="rlvr-fast")
+        finally:
+            console.flush()
     except (InvalidInputError, MissingDependencyError) as problem:
         console.error(str(problem))
         sys.exit(2)
     except RlvrError as problem:
         console.error(str(problem))
+        sys.exit(1)
+    except BrokenPipeError:  # the reader, `head` for example, has read enough
         sys.exit(1)
     except OSError as problem:
         where = "" if problem.filename is None else f"{problem.filename}: "

@@ -77,10 +77,10 @@ def references(
     quiet: Quiet = False,
 ) -> None:
     """Show the perplexity of given traces, by region of support."""
+    from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.dynamics import reference_perplexity
     from rlvr_fast.report.table import write_tables
     from rlvr_fast.store import Run
-    from rlvr_fast.study import compare_runs
 
     opened = Run.open(traces)
     with console.progress_bars(quiet=quiet or json) as progress:
@@ -103,9 +103,9 @@ def plan(
 
     The labels are those that the rule epsilon leaves open.
     """
+    from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.planning import sampling_plan
     from rlvr_fast.store import Run
-    from rlvr_fast.study import compare_runs
 
     with console.progress_bars(quiet=quiet or json) as progress:
         comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)

@@ -9,9 +9,9 @@ from rlvr_fast import console
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
+    from rlvr_fast.report.report import Report
     from rlvr_fast.report.table import Table
     from rlvr_fast.store import Run
-    from rlvr_fast.study import Report
 
 __all__ = ["print_report", "print_table", "run_stage"]
 

@@ -1,35 +1,27 @@
-"""Hand-made inline SVG for the page: crisp, themed by CSS classes, readable at phone width.
+"""Inline SVG for the page: the charts and what they are drawn with.
 
-A chart's text is drawn for a plot 440 units wide, which is a phone's screen; on a desktop two of
-them stand side by side. Colours come from the page's style sheet, so that one drawing serves light
-and dark; shapes, dashes and hatching carry the same meaning as the colours.
+Text is sized for a plot 440 units wide, the width of a phone's screen; on a desktop two charts
+stand side by side. Colours come from the page's style sheet, so that one drawing serves the light
+and the dark page; shapes, dashes and hatching carry the same meaning as the colours.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from markupsafe import Markup, escape
 
 from rlvr_fast.metrics import AccuracyHistogram
-from rlvr_fast.report.analysis import PassCurves, ShiftAtK
-from rlvr_fast.report.sides import FloatArray, IntArray
+from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
 
-__all__ = ["histogram_chart", "pass_chart", "region_chart", "taxonomy_chart"]
+__all__ = ["histogram_chart", "log2_axis", "pass_chart", "region_chart", "taxonomy_chart"]
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 40
-REGIONS = ("preserved", "shrunk", "expanded", "out")
-LETTER = {"preserved": "P", "shrunk": "S", "expanded": "E", "out": "O", "undetermined": "?"}
-WORD = {
-    "preserved": "kept",
-    "shrunk": "lost",
-    "expanded": "found",
-    "out": "neither",
-    "undetermined": "undecided",
-}
+WORD = {region.key: region.word for region in REGIONS}
 
 
 def _svg(body: Sequence[str], label: str, *, height: int = HEIGHT, kind: str = "") -> Markup:
@@ -97,25 +89,26 @@ def _y_grid(top: float, label: str, y: Callable[[float], float], step: float = 0
 
 
 def pass_chart(
-    curves: PassCurves,
+    ks: IntArray,
+    base: FloatArray,
+    rl: FloatArray,
     *,
     name: str,
-    bands: dict[str, tuple[FloatArray, FloatArray]] | None = None,
-    crossover: tuple[float, float, float] | None = None,
+    bands: Mapping[str, tuple[FloatArray, FloatArray]],
+    crossover: float | None = None,
 ) -> Markup:
-    """pass@k of both models against log2 k, with bands and the crossover where given."""
-    ks = curves.ks
+    """pass@k of both models against log2 k, with their bands (low, high) and the crossover."""
     if not ks.size:
         return Markup("")
     x = log2_axis(ks)
-    values = np.concatenate([curves.base, curves.rl, *(high for _, high in (bands or {}).values())])
+    values = np.concatenate([base, rl, *(high for _, high in bands.values())])
     highest = np.nanmax(values) if np.isfinite(values).any() else 1.0
     step = 0.2 if highest > 0.4 else 0.1 if highest > 0.1 else 0.02
     top = max(step, step * math.ceil(highest / step - 1e-9))
     y = _linear(top)
     body = _y_grid(top, "pass@k", y, step) + _k_ticks(ks, x)
     xs = [x(int(k)) for k in ks]
-    for side, (low, high) in (bands or {}).items():
+    for side, (low, high) in bands.items():
         ok = np.isfinite(low) & np.isfinite(high)
         body.append(
             _area(
@@ -125,21 +118,21 @@ def pass_chart(
                 f"band {side}",
             )
         )
-    if crossover is not None and ks[0] <= crossover[0] <= ks[-1]:
-        at = x(crossover[0])
+    if crossover is not None and ks[0] <= crossover <= ks[-1]:
+        at = x(crossover)
         body.append(_line(at, TOP, at, HEIGHT - BOTTOM, "cross"))
         side = "end" if at > WIDTH / 2 else "start"
         body.append(
             _text(at + (-5 if side == "end" else 5), HEIGHT - BOTTOM - 6, "k*", "note", side)
         )
     body.append(_line(0, TOP, 0, HEIGHT - BOTTOM, "kline"))
-    for side, curve in (("base", curves.base), ("rl", curves.rl)):
+    for side, curve in (("base", base), ("rl", rl)):
         ok = np.isfinite(curve)
         px = [v for v, keep in zip(xs, ok, strict=True) if keep]
         py = [y(v) for v in curve[ok]]
         body.append(_path(px, py, f"curve {side}"))
         body += [_marker(side, a, b) for a, b in zip(px, py, strict=True)]
-    first, last = (f"{curves.base[i]:.3f} base, {curves.rl[i]:.3f} RL" for i in (0, -1))
+    first, last = (f"{base[i]:.3f} base, {rl[i]:.3f} RL" for i in (0, -1))
     label = f"pass@k curves, {name}: at k={ks[0]} {first}; at k={ks[-1]} {last}."
     return _svg(body, label, kind="passchart")
 
@@ -156,19 +149,26 @@ def _marker(side: str, x: float, y: float) -> str:
     return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3" class="dot rl"/>'
 
 
-def region_chart(shift: ShiftAtK, *, name: str) -> Markup:
-    """The four regions stacked as shares of the problems, against log2 k."""
-    ks = shift.ks
+def region_chart(
+    ks: IntArray, counts: Mapping[str, FloatArray], *, problems: IntArray, name: str
+) -> Markup:
+    """The four regions stacked as shares of the problems, against log2 k.
+
+    Args:
+        ks: numbers of samples, rising.
+        counts: expected number of problems of each region at each k.
+        problems: number of problems at each k.
+        name: of the group of problems, for the description.
+    """
     if not ks.size:
         return Markup("")
     x, y = log2_axis(ks), _linear(1.0)
-    ok = shift.problems > 0
-    number = np.maximum(shift.problems, 1)
-    shares = [getattr(shift, region) / number for region in REGIONS]
+    ok = problems > 0
+    shares = [counts[region] / np.maximum(problems, 1) for region in REGION_KEYS]
     xs = [x(int(k)) for k, keep in zip(ks, ok, strict=True) if keep]
     body: list[str] = []
     base = np.zeros(ks.shape)
-    for region, share in zip(REGIONS, shares, strict=True):
+    for region, share in zip(REGION_KEYS, shares, strict=True):
         upper = base + share
         low, high = [y(v) for v in base[ok]], [y(v) for v in upper[ok]]
         body.append(_area(xs, low, high, f"fill {region}"))
@@ -178,7 +178,7 @@ def region_chart(shift: ShiftAtK, *, name: str) -> Markup:
     body += _y_grid(1.0, "share of problems", y) + _k_ticks(ks, x)
     body += _region_names([share[ok] for share in shares], xs, y)
     body.append(_line(0, TOP, 0, HEIGHT - BOTTOM, "kline"))
-    last = ", ".join(f"{WORD[r]} {getattr(shift, r)[-1]:.1f}" for r in REGIONS)
+    last = ", ".join(f"{region.word} {counts[region.key][-1]:.1f}" for region in REGIONS)
     return _svg(
         body, f"Regions by number of samples, {name}: at k={ks[-1]} {last}.", kind="regions"
     )
@@ -187,7 +187,7 @@ def region_chart(shift: ShiftAtK, *, name: str) -> Markup:
 def _region_names(
     shares: list[FloatArray], xs: list[float], y: Callable[[float], float]
 ) -> list[str]:
-    """Each region's name where it is thickest and no other name stands in the way."""
+    """Each region's name where the region is thickest and no other name stands in the way."""
     placed: list[tuple[float, float]] = []
     out = []
     base = np.zeros(len(xs))
@@ -200,7 +200,7 @@ def _region_names(
             clear = all(abs(spot[0] - a) > 74 or abs(spot[1] - b) > 15 for a, b in placed)
             if share[i] > 0.065 and clear:
                 placed.append(spot)
-                out.append(_text(*spot, f"{LETTER[region]} {WORD[region]}", "onfill"))
+                out.append(_text(*spot, f"{region.letter} {region.word}", "onfill"))
                 break
     return out
 
@@ -284,11 +284,11 @@ def taxonomy_chart(
         f'<rect x="{x0 + strip}" y="{y0 - size}" width="{size - strip}" height="{size - strip}" '
         'class="zone preserved"/>',
         _line(x0 + strip, y0 - strip, x0 + size, y0 - size, "diagonal"),
-        _text(x0 + strip + 8, y0 - size + 16, "kept", "zonename preserved", "start"),
-        _text(x0 + size - 8, y0 - strip / 2 + 4, "lost", "zonename shrunk", "end"),
+        _text(x0 + strip + 8, y0 - size + 16, WORD["preserved"], "zonename preserved", "start"),
+        _text(x0 + size - 8, y0 - strip / 2 + 4, WORD["shrunk"], "zonename shrunk", "end"),
         f'<text x="{x0 + strip / 2 + 4}" y="{y0 - size + 10}" class="zonename expanded" '
-        f'text-anchor="end" transform="rotate(-90 {x0 + strip / 2 + 4} {y0 - size + 10})">found'
-        "</text>",
+        f'text-anchor="end" transform="rotate(-90 {x0 + strip / 2 + 4} {y0 - size + 10})">'
+        f"{WORD['expanded']}</text>",
     ]
     tick = 0
     while 10.0**-tick >= lowest * 0.999:
@@ -320,7 +320,7 @@ def taxonomy_chart(
             f'data-t="{tasks[i]}"><title>{escape(names[i])}: base {b:.3g}, RL {r:.3g}</title></use>'
         )
     body.append("<g>" + "".join(points) + "</g>")
-    counts = ", ".join(f"{list(labels).count(r)} {WORD[r]}" for r in REGIONS)
+    counts = ", ".join(f"{list(labels).count(key)} {word}" for key, word in WORD.items())
     return _svg(
         body,
         f"Success rate of every problem under both models: {counts}.",

@@ -11,25 +11,17 @@ import numpy as np
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import pass_at_k, perplexity, support_shift
 from rlvr_fast.progress import Progress, steps
-from rlvr_fast.report import analysis
-from rlvr_fast.report.comparison import (
-    Comparison,
-    Group,
-    check_comparable,
-    common_problems,
-)
-from rlvr_fast.report.figures import COLOR, STYLE, new_figure, save_figure
-from rlvr_fast.report.sides import (
-    Side,
-    read_problems,
-    read_scores,
-    read_side,
-    sample_ks,
-    task_domains,
-)
+from rlvr_fast.report.columns import rule_text, shift_cells
+from rlvr_fast.report.comparable import check_comparable
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.figures import COLOURS, STYLE, new_figure, save_figure
+from rlvr_fast.report.problems import common_problems, read_problems, task_domains
+from rlvr_fast.report.scores import read_scores
+from rlvr_fast.report.sections.entropy import entropy_row
+from rlvr_fast.report.sides import Side, read_side, sample_ks
 from rlvr_fast.report.table import Column, Table, write_tables
-from rlvr_fast.report.tables import rule_text, shift_cells
 from rlvr_fast.store import Run
+from rlvr_fast.vocabulary import LABEL_KEYS, REGIONS, Rule
 
 __all__ = ["reference_perplexity", "training_dynamics", "write_dynamics"]
 
@@ -38,7 +30,7 @@ def training_dynamics(
     base: Run,
     checkpoints: Mapping[str, Run],
     *,
-    rule: str = "seen",
+    rule: Rule = "seen",
     zeta: float = 0.05,
     allow: Collection[str] = (),
     progress: Progress | None = None,
@@ -65,10 +57,9 @@ def training_dynamics(
         sides[name] = read_side(run, "rl", problems)
         step()
     depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
-    overall = Group("overall", "Overall", np.arange(len(problems)))
-    rows = [_dynamics_row("base", first, first, overall, depth, rule, zeta)]
-    rows += [
-        _dynamics_row(name, first, side, overall, depth, rule, zeta) for name, side in sides.items()
+    rows = [
+        _dynamics_row(name, first, side, depth, rule, zeta)
+        for name, side in (("base", first), *sides.items())
     ]
     columns = (
         Column("checkpoint", "checkpoint"),
@@ -91,13 +82,10 @@ def training_dynamics(
 
 
 def _dynamics_row(
-    name: str, base: Side, side: Side, overall: Group, depth: int, rule: str, zeta: float
+    name: str, base: Side, side: Side, depth: int, rule: Rule, zeta: float
 ) -> dict[str, Any]:
-    shift = support_shift(
-        base.num_correct, base.num_samples, side.num_correct, side.num_samples,
-        rule="epsilon" if rule == "epsilon" else "seen", zeta=zeta,
-    )  # fmt: skip
-    entropy = analysis.entropy_row(side, overall)
+    shift = support_shift(base.draws, side.draws, rule=rule, zeta=zeta)
+    entropy = entropy_row(side, np.arange(side.num_samples.size))
     curve = pass_at_k(side.num_samples, side.num_correct, [1, max(depth, 1)])
     known = np.isfinite(curve)
     number = known.sum(axis=0)
@@ -126,9 +114,8 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
         ("problems", ("preserved", "shrunk", "expanded"), ("o-", "v-", "^-")),
         ("entropy, nats", ("token_entropy", "answer_entropy"), ("s--", "o-")),
     )
-    titles = {c.key: c.title for c in table.columns} | {
-        "preserved": "P kept", "shrunk": "S lost", "expanded": "E found",
-    }  # fmt: skip
+    titles = {c.key: c.title for c in table.columns}
+    titles |= {region.key: f"{region.letter} {region.word}" for region in REGIONS}
     with matplotlib.rc_context(STYLE):
         figure = new_figure(8.4, 2.6)
         for axis, (title, keys, styles) in zip(
@@ -136,7 +123,7 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
         ):
             for key, style, color in zip(keys, styles, ("base", "rl", "expanded"), strict=False):
                 values = np.array([row[key] for row in table.rows], dtype=np.float64)
-                shade = COLOR.get(key, COLOR[color])
+                shade = COLOURS.get(key, COLOURS[color])
                 axis.plot(x, values, style, ms=3.5, lw=1.3, color=shade, label=titles[key])
             axis.set_title(title)
             axis.set_xticks(x, names, rotation=30, ha="right")
@@ -153,12 +140,11 @@ def reference_perplexity(comparison: Comparison, traces: Run) -> Table:
     comparison, scored with `rlvr-fast score` under one label per model. Rows are split by what
     became of the problem under the comparison's rule, as in table 2 of arXiv 2507.14843.
     """
-    labels = comparison.shift.labels
-    assert labels is not None  # shifts made from samples always carry their labels
+    labels = np.array(comparison.labels())
     rows: list[dict[str, Any]] = []
     for label, scores in read_scores(traces, comparison.problems).items():
         value = perplexity(scores.logprob, scores.num_tokens)
-        for region in ("all", "preserved", "shrunk", "expanded", "out", "undetermined"):
+        for region in ("all", *LABEL_KEYS):
             mask = np.isfinite(value)
             if region != "all":
                 mask &= labels[scores.problem] == region

@@ -24,12 +24,7 @@ def sampling_plan(
         the best first.
     """
     found = metrics.plan(
-        comparison.base.num_correct,
-        comparison.base.num_samples,
-        comparison.rl.num_correct,
-        comparison.rl.num_samples,
-        zeta=comparison.zeta,
-        budget=budget,
+        comparison.base.draws, comparison.rl.draws, zeta=comparison.zeta, budget=budget
     )
     names = comparison.problems.ids
     return found.undetermined, [

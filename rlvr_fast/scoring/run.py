@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["score_run"]
 
-# A part holds about this many tokens or rows: what a killed stage loses at most.
-_PART_TOKENS = 2_000_000
-_PART_ROWS = 20_000
+# Limits of a part, in tokens and in rows: an interrupted stage loses at most one part.
+PART_TOKENS = 2_000_000
+PART_ROWS = 20_000
 
 
 def score_run(
@@ -57,14 +57,17 @@ def score_run(
         How many completions were scored now.
 
     Raises:
-        InvalidInputError: scores as sampled of a run whose temperature or top_p is not known, or
-            is 0; token ids that the model does not have; or a tokenizer that is not the
-            model's: it gives other ids for the run's prompts (the problem is named); a completion
-            longer than the model's context.
+        InvalidInputError: scores as sampled of a run whose temperature is 0 or not known, or whose
+            top_p is not known; token ids that the model does not have; a tokenizer that is not the
+            model's, as it gives other ids for the prompt of a problem (the message names the
+            problem); a completion longer than the model's context.
         RunDirectoryError: LABEL holds scores of another model or with other options.
+        StorageError: the file system refused to write the scores, or another process is writing
+            to the run.
 
-    >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
-    20480
+    Example:
+        >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
+        20480
     """
     temperature, top_p = options.temperature, options.top_p
     if options.as_sampled:
@@ -201,8 +204,8 @@ def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
         start = 0
         while start < len(missing):
             fed = ends[start] - lengths[start]
-            stop = int(np.searchsorted(ends, fed + _PART_TOKENS, side="right"))
-            stop = min(max(stop, start + 1), start + _PART_ROWS)
+            stop = int(np.searchsorted(ends, fed + PART_TOKENS, side="right"))
+            stop = min(max(stop, start + 1), start + PART_ROWS)
             yield missing.slice(start, stop - start)
             start = stop
 

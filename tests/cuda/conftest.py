@@ -35,9 +35,6 @@ class Kernels:
 
         def call(*arguments: Any) -> Any:
             result = function(*(self._moved(a) for a in arguments))
-            if name == "nucleus_stats":
-                stats, logprob, kept_mass = result
-                return stats._make(v.cpu() for v in stats), logprob.cpu(), kept_mass.cpu()
             if name == "linear_kept_mass":
                 return result.cpu()
             return result._make(value.cpu() for value in result)

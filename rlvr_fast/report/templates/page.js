@@ -4,8 +4,7 @@
   const root = document.documentElement;
   const all = (selector) => Array.from(document.querySelectorAll(selector));
   const byId = (id) => document.getElementById(id);
-  const REGIONS = ["preserved", "shrunk", "expanded", "out", "undetermined"];
-  const WORDS = ["P kept", "S lost", "E found", "O neither", "? undecided"];
+  const labels = data.labels;
   const groupSelect = byId("group");
   const slider = byId("k");
   const state = { group: 0, rule: root.dataset.rule, k: -1 };
@@ -43,12 +42,11 @@
     const number = (v) => (v === null ? "–" : v.toFixed(3));
     const k = group.ks[at];
     const count = (v) => v.toFixed(1).replace(/\.0$/, "");
-    const [p, s, e, o] = group.regions[at];
+    const expected = group.regions[at].map((v, i) => `${labels[i].word} ${count(v)}`).join(", ");
     slider.setAttribute("aria-valuetext", `k = ${k}`);
     byId("k-out").textContent =
       `With k = ${k.toLocaleString("en")} samples a problem: pass@k ${number(group.base[at])} base, ` +
-      `${number(group.rl[at])} RL. Expected kept ${count(p)}, lost ${count(s)}, ` +
-      `found ${count(e)}, neither ${count(o)}.`;
+      `${number(group.rl[at])} RL. Expected ${expected}.`;
     for (const line of all(".kline")) {
       line.setAttribute("x1", group.x[at]);
       line.setAttribute("x2", group.x[at]);
@@ -131,7 +129,8 @@
     open.addEventListener("click", () => toggle(line, open, row));
     head.append(open);
     const tag = cell(undefined, "text");
-    tag.append(make("span", `tag ${REGIONS[label(row)]}`, WORDS[label(row)]));
+    const { key, letter, word } = labels[label(row)];
+    tag.append(make("span", `tag ${key}`, `${letter} ${word}`));
     line.append(
       head, cell(tasks[row[1]] || "", "text"), tag, cell(`${row[4]} / ${row[5]}`), cell(`${row[6]} / ${row[7]}`),
       cell(String(row[8])), cell(String(row[9])), cell(String(row[10])));

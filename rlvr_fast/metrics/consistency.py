@@ -1,0 +1,119 @@
+"""Metrics of consistency: a problem counts where a model is correct in most of k draws."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import gammaln
+from scipy.stats import hypergeom
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics.checks import Floats, as_samples_and_correct
+from rlvr_fast.metrics.draws import Draws
+from rlvr_fast.metrics.pass_at_k import as_ks
+
+__all__ = ["cover_at", "g_pass_at_k", "pass_hat_k"]
+
+
+def _as_tau(tau: float) -> float:
+    """The value as a float in (0, 1]."""
+    if not 0 < tau <= 1:
+        raise InvalidInputError(f"tau must lie in (0, 1], got {tau}")
+    return float(tau)
+
+
+def pass_hat_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) -> Floats:
+    """pass^k: the probability that all of k draws without replacement are correct, C(c, k)/C(n, k).
+
+    Source: tau-bench, arXiv 2406.12045.
+
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        k: whole numbers >= 1: a number or shape [K].
+
+    Returns:
+        Shapes as `pass_at_k`; nan where k exceeds num_samples.
+
+    Raises:
+        InvalidInputError: counts or k as `pass_at_k` refuses.
+
+    >>> pass_hat_k(4, 2, k=[1, 2, 3]).round(4).tolist()
+    [0.5, 0.1667, 0.0]
+    """
+    return g_pass_at_k(num_samples, num_correct, k=k, tau=1.0)
+
+
+def g_pass_at_k(
+    num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike, tau: float
+) -> Floats:
+    """G-Pass@k_tau: the probability that at least ceil(tau k) of k draws are correct.
+
+    The draws are without replacement, so the estimate is unbiased. Source: arXiv 2412.13147, eq. 3.
+
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        k: whole numbers >= 1: a number or shape [K].
+        tau: share of the k draws that has to be correct, in (0, 1].
+
+    Returns:
+        Shapes as `pass_at_k`; nan where k exceeds num_samples.
+
+    Raises:
+        InvalidInputError: counts or k as `pass_at_k` refuses, or tau outside (0, 1].
+    """
+    tau = _as_tau(tau)
+    n, c = as_samples_and_correct(num_samples, num_correct)
+    ks = as_ks(k)
+    if ks.ndim:
+        n, c = n[..., np.newaxis], c[..., np.newaxis]
+    # the tolerance keeps 0.1 * 30 from being 4 of 30
+    least = np.maximum(1, np.ceil(tau * ks - 1e-9)).astype(np.int64)
+    n, c, ks, least = np.broadcast_arrays(n, c, ks, least)
+    ok = (ks <= n) & (n > 0)
+    k_ok = np.where(ok, ks, 1)
+    if tau == 1.0:
+        with np.errstate(invalid="ignore"):
+            log_all = (
+                gammaln(c + 1.0)
+                - gammaln(np.maximum(c - k_ok, 0) + 1.0)
+                - gammaln(n + 1.0)
+                + gammaln(np.maximum(n - k_ok, 0) + 1.0)
+            )
+        value = np.where(c >= k_ok, np.exp(np.minimum(log_all, 0.0)), 0.0)
+    else:
+        value = hypergeom.sf(least - 1, np.maximum(n, 1), c, k_ok)
+    return np.asarray(np.where(ok, value, np.nan))
+
+
+def cover_at(num_samples: ArrayLike, num_correct: ArrayLike, *, tau: ArrayLike) -> Floats:
+    """Cover@tau: the share of problems with c/n >= tau.
+
+    c/n stands for the probability p of a correct answer, so the curve is blurred where many p lie
+    within sqrt(tau/n) of tau. Source: arXiv 2510.08325.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number. Problems without samples are
+            left out.
+        num_correct: number of correct samples, shape [problems] or one number.
+        tau: least accuracy, in (0, 1]: a number or shape [T].
+
+    Returns:
+        float64 of the shape of tau; nan where no problem has samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or tau outside (0, 1].
+
+    >>> cover_at(10, [0, 5, 10], tau=[0.1, 0.5, 1.0]).round(3).tolist()
+    [0.667, 0.667, 0.333]
+    """
+    n, c = Draws(num_samples, num_correct)
+    level = np.asarray(tau, dtype=np.float64)
+    if not ((level > 0) & (level <= 1)).all():
+        raise InvalidInputError("tau must lie in (0, 1]")
+    n, c = n[n > 0], c[n > 0]
+    if not len(n):
+        return np.full(level.shape, np.nan)
+    reached = c[:, np.newaxis] >= np.atleast_1d(level) * n[:, np.newaxis] - 1e-9
+    return np.asarray(reached.mean(axis=0).reshape(level.shape))

@@ -1,0 +1,74 @@
+"""Columns and cells that the tables of several sections share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.metrics import SupportShift
+from rlvr_fast.report.comparison import Group
+from rlvr_fast.report.problems import FloatArray
+from rlvr_fast.report.table import Column
+from rlvr_fast.vocabulary import Rule
+
+__all__ = [
+    "FDR",
+    "GROUP",
+    "LEVEL",
+    "RATIOS",
+    "SHIFT",
+    "group_cells",
+    "known_mean",
+    "ratio",
+    "rule_text",
+    "shift_cells",
+]
+
+# The confidence of every interval, and the false-discovery rate of every family of tests.
+LEVEL = 0.95
+FDR = 0.05
+
+GROUP = (Column("kind", "level"), Column("group", "group"))
+
+SHIFT = (
+    Column("problems", "N", "count", "problems"),
+    Column("preserved", "P", "count", "preserved: reached by both models"),
+    Column("shrunk", "S", "count", "shrunk: reached by the base model only"),
+    Column("expanded", "E", "count", "expanded: reached by the RL model only"),
+    Column("out", "O", "count", "out of support: reached by neither model"),
+    Column("undetermined", "?", "count", "undetermined: the samples do not decide"),
+    Column("srr", "SRR", "share", "support retention rate, P/(P+S)"),
+    Column("ndr", "NDR", "share", "net discovery rate, E/(P+E)"),
+    Column("sds", "SDS", "share", "support dynamic score, harmonic mean of SRR and NDR"),
+    Column("nscr", "NSCR", "signed", "net support change rate, (E−S)/(P+E+S)"),
+)
+RATIOS = ("srr", "ndr", "sds", "nscr")
+
+
+def rule_text(rule: Rule, zeta: float) -> str:
+    """The rule in words, for captions."""
+    if rule == "seen":
+        return "reached = at least one correct draw"
+    return f"reached = correct mass above ε = −ln({zeta:g})/n with {1 - zeta:.0%} confidence"
+
+
+def group_cells(group: Group) -> dict[str, Any]:
+    """The cells of the columns `GROUP`."""
+    return {"kind": group.kind, "group": group.name}
+
+
+def shift_cells(shift: SupportShift) -> dict[str, Any]:
+    """The cells of the columns `SHIFT`: counts and the four ratios."""
+    return shift.as_dict()
+
+
+def known_mean(values: FloatArray) -> float:
+    """Mean of the finite values; nan without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def ratio(top: float, bottom: float) -> float:
+    """top / bottom; nan where the bottom is 0."""
+    return float(top) / float(bottom) if bottom > 0 else float("nan")

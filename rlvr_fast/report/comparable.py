@@ -1,0 +1,66 @@
+"""Whether two runs are runs of one experiment, so that a difference between them is the models'."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.report.grades import require_graded
+from rlvr_fast.store import Run, differences
+
+__all__ = ["CHECKS", "check_comparable", "run_differences"]
+
+# What must agree for a difference between two runs to be a difference between two models.
+CHECKS = ("problems", "tasks", "template", "sampling", "extraction", "verifiers")
+
+
+def run_differences(base: Run, rl: Run) -> dict[str, str]:
+    """Which of `CHECKS` two runs disagree on, each with the difference in words."""
+    found: dict[str, list[str]] = {}
+    for difference in differences(base, rl):
+        found.setdefault(difference.kind, []).append(difference.message)
+    # Another verifier or another limit is another notion of "correct".
+    verified = [_verification(run) for run in (base, rl)]
+    for what in sorted(verified[0].keys() & verified[1].keys()):
+        left, right = (one[what] for one in verified)
+        if left != right:
+            found.setdefault("verifiers", []).append(f"{what} {left} and {right}")
+    return {kind: "; ".join(messages) for kind, messages in found.items()}
+
+
+def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[str, str]:
+    """`run_differences`, refused unless `allow` names them all.
+
+    Raises:
+        InvalidInputError: a difference that is not allowed, or an unknown name in `allow`.
+        RunDirectoryError: a run that is not graded, which would differ by that alone.
+    """
+    unknown = sorted(set(allow) - set(CHECKS))
+    if unknown:
+        raise InvalidInputError(
+            f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(CHECKS)}"
+        )
+    for run in (base, rl):
+        require_graded(run)
+    found = run_differences(base, rl)
+    refused = [name for name in found if name not in allow]
+    if refused:
+        shown = "\n".join(f"  {name}: {found[name]}" for name in refused)
+        raise InvalidInputError(
+            f"{base.path} and {rl.path} are not runs of one experiment:\n{shown}\n"
+            f"Draw or grade them alike, or allow the difference by name: "
+            + " ".join(f"--allow {name}" for name in refused)
+        )
+    return found
+
+
+def _verification(run: Run) -> dict[str, Any]:
+    """How the answers of a run were verified: the limits, and the verifier of each task."""
+    grading = run.read_json("grading.json") or {}
+    tasks = grading.get("tasks") or {}
+    verifiers = {
+        f"verifier of {name}": {k: task[k] for k in ("verifier", "equivalence") if k in task}
+        for name, task in tasks.items()
+    }
+    return {"limits": grading.get("limits"), **verifiers}

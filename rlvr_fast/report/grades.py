@@ -1,0 +1,137 @@
+"""The verdicts of one run: how often each answer was given, and the verdict on every draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from rlvr_fast.errors import RunDirectoryError
+from rlvr_fast.report.problems import IntArray, codes_of
+from rlvr_fast.store import Run
+from rlvr_fast.vocabulary import VERDICTS, Verdict
+
+__all__ = [
+    "AnswerCounts",
+    "Codes",
+    "VerdictLookup",
+    "draw_verdicts",
+    "read_grades",
+    "require_graded",
+    "verdict_code",
+]
+
+Codes = npt.NDArray[np.int8]
+
+
+def verdict_code(verdict: Verdict) -> int:
+    """The number that stands for a verdict in arrays of this room."""
+    return VERDICTS.index(verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCounts:
+    """How often each distinct answer of each problem was given: one row per answer.
+
+    Rows are ordered by problem, then by falling count.
+
+    Attributes:
+        problem: row of the answer's problem.
+        canonical: the answer in its canonical form; None for "no answer".
+        count: draws that gave the answer.
+        verdict: `verdict_code` of the answer.
+    """
+
+    problem: IntArray
+    canonical: tuple[str | None, ...]
+    count: IntArray
+    verdict: Codes
+
+    def by_verdict(self, num_problems: int) -> IntArray:
+        """Draws of each problem with each verdict, shape [problems, verdicts]."""
+        flat = self.problem * len(VERDICTS) + self.verdict
+        summed = np.bincount(flat, weights=self.count, minlength=num_problems * len(VERDICTS))
+        return summed.reshape(num_problems, len(VERDICTS)).astype(np.int64)
+
+    def num_distinct(self, num_problems: int) -> IntArray:
+        """Distinct answers of each problem; "no answer" does not count as one."""
+        given = self.verdict != verdict_code("unparsed")
+        return np.bincount(self.problem[given], minlength=num_problems).astype(np.int64)
+
+
+class VerdictLookup:
+    """Verdict of each (problem, answer_id) pair."""
+
+    def __init__(self, problem: IntArray, answer_id: IntArray, verdict: Codes) -> None:
+        self._span = int(answer_id.max(initial=-1)) + 2
+        key = problem * self._span + answer_id + 1
+        order = np.argsort(key, kind="stable")
+        self._keys, self._verdict = key[order], verdict[order]
+
+    def find(self, problem: IntArray, answer_id: IntArray) -> Codes:
+        """The verdict codes; -1 where the pair was not graded."""
+        out = np.full(problem.shape, -1, np.int8)
+        if self._keys.size == 0:
+            return out
+        key = problem * self._span + answer_id + 1
+        at = np.minimum(np.searchsorted(self._keys, key), self._keys.size - 1)
+        hit = (self._keys[at] == key) & (answer_id + 1 < self._span)
+        out[hit] = self._verdict[at[hit]]
+        return out
+
+
+def require_graded(run: Run) -> None:
+    """RunDirectoryError where a run has no verdicts."""
+    if not (run.path / "grades.parquet").exists():
+        raise RunDirectoryError(
+            f"{run.path}: grades.parquet is missing, so there are no verdicts to compare; "
+            f"run `rlvr-fast grade {run.path}` first"
+        )
+
+
+def read_grades(run: Run, ids: pa.Array) -> tuple[AnswerCounts, VerdictLookup]:
+    """The graded answers of the problems `ids`.
+
+    Raises:
+        RunDirectoryError: the run is not graded, or holds a word that is no verdict.
+    """
+    require_graded(run)
+    grades = run.read_table("grades.parquet")
+    assert grades is not None
+    problem = codes_of(grades.column("problem_id"), ids)
+    answer_id = np.asarray(grades.column("answer_id").to_numpy(), dtype=np.int64)
+    count = np.asarray(grades.column("count").to_numpy(), dtype=np.int64)
+    verdict = codes_of(grades.column("verdict"), pa.array(VERDICTS)).astype(np.int8)
+    if verdict.size and verdict.min() < 0:
+        row = int(np.argmin(verdict))
+        raise RunDirectoryError(
+            f"grades.parquet row {row}: verdict {grades.column('verdict')[row].as_py()!r} is none "
+            f"of {', '.join(VERDICTS)}; grade the run again"
+        )
+    mine = np.flatnonzero(problem >= 0)
+    order = mine[np.lexsort((answer_id[mine], -count[mine], problem[mine]))]
+    counts = AnswerCounts(
+        problem=problem[order],
+        canonical=tuple(grades.column("canonical").take(pa.array(order)).to_pylist()),
+        count=count[order],
+        verdict=verdict[order],
+    )
+    return counts, VerdictLookup(problem[order], answer_id[order], verdict[order])
+
+
+def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> Codes:
+    """Verdict codes [problems, largest sample_index + 1]; -1 where a draw was not graded."""
+    parts: list[tuple[IntArray, IntArray, Codes]] = []
+    for _, part in run.iter_parts("answers", columns=["problem_id", "sample_index", "answer_id"]):
+        code = codes_of(part.column("problem_id"), ids)
+        mine = code >= 0
+        sample = np.asarray(part.column("sample_index").to_numpy(), dtype=np.int64)[mine]
+        answer = np.asarray(part.column("answer_id").to_numpy(), dtype=np.int64)[mine]
+        parts.append((code[mine], sample, verdicts.find(code[mine], answer)))
+    width = max((int(sample.max(initial=-1)) for _, sample, _ in parts), default=-1) + 1
+    table = np.full((len(ids), width), -1, np.int8)
+    for code, sample, verdict in parts:
+        table[code, sample] = verdict
+    return table

@@ -1,0 +1,112 @@
+"""The problems that two runs share, and the row numbers of their ids."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store import Run
+
+__all__ = [
+    "FloatArray",
+    "IntArray",
+    "Problems",
+    "codes_of",
+    "common_problems",
+    "read_problems",
+    "task_domains",
+]
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Problems:
+    """The problems two runs share, in the order of the base run; every tuple is over problems."""
+
+    ids: tuple[str, ...]
+    tasks: tuple[str, ...]
+    domains: tuple[str, ...]
+    prompts: tuple[str, ...]
+    golds: tuple[str | None, ...]
+    metadata: tuple[dict[str, Any], ...]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+def read_problems(run: Run, domains: dict[str, str] | None = None) -> Problems:
+    """The problems of a run. A problem's domain is `metadata["domain"]`, else the task's name."""
+    table = run.problems()
+    columns = {name: table.column(name).to_pylist() for name in table.column_names}
+    metadata = tuple(_as_dict(text) for text in columns["metadata"])
+    tasks = tuple(columns["task"])
+    of_task = domains or {}
+    return Problems(
+        ids=tuple(columns["problem_id"]),
+        tasks=tasks,
+        domains=tuple(
+            str(meta.get("domain") or of_task.get(task) or task)
+            for meta, task in zip(metadata, tasks, strict=True)
+        ),
+        prompts=tuple(columns["prompt"]),
+        golds=tuple(columns["gold"]),
+        metadata=metadata,
+    )
+
+
+def common_problems(problems: Problems, rl: Run) -> Problems:
+    """The problems that the run `rl` has as well.
+
+    Raises:
+        InvalidInputError: no problem is shared.
+    """
+    other = set(rl.problems().column("problem_id").to_pylist())
+    keep = [i for i, problem_id in enumerate(problems.ids) if problem_id in other]
+    if not keep:
+        raise InvalidInputError(f"no problem of the base run is in {rl.path}: nothing to compare")
+    if len(keep) == len(problems):
+        return problems
+    return Problems(
+        ids=tuple(problems.ids[i] for i in keep),
+        tasks=tuple(problems.tasks[i] for i in keep),
+        domains=tuple(problems.domains[i] for i in keep),
+        prompts=tuple(problems.prompts[i] for i in keep),
+        golds=tuple(problems.golds[i] for i in keep),
+        metadata=tuple(problems.metadata[i] for i in keep),
+    )
+
+
+def task_domains(specs: Iterable[Any]) -> dict[str, str]:
+    """Task name to domain where run.json records one."""
+    out: dict[str, str] = {}
+    for spec in specs:
+        if isinstance(spec, dict) and spec.get("domain"):
+            out[str(spec["name"])] = str(spec["domain"])
+    return out
+
+
+def codes_of(values: pa.ChunkedArray | pa.Array, ids: pa.Array) -> IntArray:
+    """Index of each value in `ids`, or -1."""
+    if isinstance(values, pa.ChunkedArray):
+        values = values.combine_chunks()
+    if pa.types.is_dictionary(values.type):
+        values = values.cast(values.type.value_type)
+    index = pc.fill_null(pc.index_in(values.cast(ids.type), value_set=ids), -1)
+    return np.asarray(index.to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def _as_dict(text: str | None) -> dict[str, Any]:
+    if not text:
+        return {}
+    value = json.loads(text)
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,112 @@
+"""A comparison, measured by every section: the report before it is written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rlvr_fast.progress import Progress, steps
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sections import load_sections
+from rlvr_fast.report.table import Table, cell_text, finite
+
+__all__ = ["Report", "build_report", "measure"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What every section found on one comparison.
+
+    Attributes:
+        comparison: the two runs.
+        findings: by name of the section, in the order of the report.
+        page: the page's file; None for a report that was not written.
+    """
+
+    comparison: Comparison
+    findings: Mapping[str, Findings[Any]]
+    page: Path | None = None
+
+    @property
+    def tables(self) -> dict[str, Table]:
+        """Every table of the report by its name."""
+        return {table.name: table for found in self.findings.values() for table in found.tables}
+
+    @property
+    def figures(self) -> dict[str, Callable[[], Any]]:
+        """Name of each figure to the function that draws it with matplotlib."""
+        return {k: draw for found in self.findings.values() for k, draw in found.figures.items()}
+
+    def measured(self, section: Section[T]) -> T:
+        """The numbers of one section."""
+        found: T = self.findings[section.name].measured
+        return found
+
+    def headline(self) -> str:
+        """The finding in plain words: what became of the problems, how sure, and pass@k.
+
+        The intervals are those of the rule "seen"; under "epsilon" the labels themselves are sure.
+        """
+        return " ".join(found.headline for found in self.findings.values() if found.headline)
+
+    def headline_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+        """(columns, rows) for a terminal 80 columns wide: support of problems, by group."""
+        table = self.tables[f"support_{self.comparison.rule}"]
+        shown = [c for c in table.columns if c.key != "kind"]
+        if not any(row["undetermined"] for row in table.rows):
+            shown = [c for c in shown if c.key != "undetermined"]
+        rows = [tuple(cell_text(row[c.key], c.kind) for c in shown) for row in table.rows]
+        return tuple(c.title for c in shown), rows
+
+    def summary(self) -> dict[str, Any]:
+        """The object of summary.json: strict JSON, None for what is not a number."""
+        c = self.comparison
+        value: dict[str, Any] = {"rule": c.rule, "zeta": c.zeta}
+        for found in self.findings.values():
+            value |= found.summary
+        sampling: dict[str, Any] = c.base.sampling
+        if "sampling" in c.allowed:
+            sampling = {side.name: side.sampling for side in c.sides}
+        value |= {
+            "models": {s.name: {"name": s.model, "revision": s.revision} for s in c.sides},
+            "sampling": sampling,
+            "samples": {
+                side.name: {
+                    "total": int(side.num_samples.sum()),
+                    "least": int(side.num_samples.min()),
+                    "most": int(side.num_samples.max()),
+                }
+                for side in c.sides
+            },
+            "allowed_differences": c.allowed,
+            "notes": list(c.notes),
+        }
+        cleaned: dict[str, Any] = finite(value)
+        return cleaned
+
+
+def build_report(comparison: Comparison, *, progress: Progress | None = None) -> Report:
+    """Measure everything that the report says, without writing it.
+
+    Args:
+        comparison: the two runs, as `compare_runs` gives them.
+        progress: called as progress("report", steps done, steps in all).
+    """
+    sections = load_sections()
+    return measure(comparison, sections, steps(progress, "report", len(sections)))
+
+
+def measure(
+    comparison: Comparison, sections: tuple[Section[Any], ...], step: Callable[[], None]
+) -> Report:
+    """The findings of `sections`, in order; calls `step` after each."""
+    context = Context(comparison)
+    for section in sections:
+        context.add(section)
+        step()
+    return Report(comparison, context.findings)

@@ -1,0 +1,257 @@
+"""What the samples do not show: pass@k past n, correct answers not drawn, open labels."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.metrics import (
+    CurveInterval,
+    HoldOut,
+    Plan,
+    chao1,
+    clopper_pearson,
+    extrapolate_pass_at_k,
+    good_turing,
+    hold_out,
+    plan,
+)
+from rlvr_fast.report.columns import GROUP, group_cells, known_mean
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.grades import verdict_code
+from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sections.answers import SECTION as ANSWERS
+from rlvr_fast.report.sides import Side
+from rlvr_fast.report.table import Column, Table
+
+__all__ = ["SECTION", "Beyond", "UnseenAnswers"]
+
+# Problems and samples below which a fitted law says nothing.
+_LEAST_PROBLEMS = 8
+_LEAST_SAMPLES = 64
+_REPLICATES = 100
+# An error of the check above which the page says that the law is too far off.
+_FAR_OFF = 0.05
+# Rows of the plan on the page; the file has them all.
+_SHOWN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class UnseenAnswers:
+    """Correct answers of one model, seen and unseen; arrays are over problems.
+
+    Attributes:
+        seen: distinct correct answers drawn.
+        richness: Chao1's lower bound of how many there are.
+        richness_low: lower end of its 95 % interval.
+        richness_high: upper end.
+        mass: probability (Good-Turing) that a next draw is a correct answer not drawn before; nan
+            without draws.
+        mass_low: lower end of its 95 % interval.
+        mass_high: upper end.
+    """
+
+    seen: IntArray
+    richness: FloatArray
+    richness_low: FloatArray
+    richness_high: FloatArray
+    mass: FloatArray
+    mass_low: FloatArray
+    mass_high: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Estimates past the samples, for all problems together.
+
+    Attributes:
+        extrapolated: by model, pass@k at doublings of n; without models that have too little data.
+        held_out: by model, the check of the same law on hidden samples.
+        plan: where more samples would decide labels of the rule "epsilon".
+        unseen: by model, the correct answers of each problem.
+    """
+
+    extrapolated: dict[str, CurveInterval]
+    held_out: dict[str, HoldOut]
+    plan: Plan
+    unseen: dict[str, UnseenAnswers]
+
+
+def _measure(context: Context) -> Findings[Beyond]:
+    comparison = context.comparison
+    with _one_blas_thread():
+        found = _beyond(comparison)
+    law, unseen = _law_table(comparison, found), _unseen_table(comparison, found)
+    planned = _plan_table(comparison, found.plan)
+    return Findings(
+        measured=found,
+        tables=(law, unseen, planned),
+        summary={"undecided_problems": found.plan.undetermined},
+        view=lambda: {
+            "law": law,
+            "checks": [(s, found.held_out[s.name]) for s in comparison.sides if s.name in found.held_out],
+            "far_off": any(check.worst_error > _FAR_OFF for check in found.held_out.values()),
+            "many": context.measured(ANSWERS).many,
+            "unseen": unseen,
+            "undetermined": found.plan.undetermined,
+            "plan": replace(planned, rows=planned.rows[:_SHOWN]),
+        },
+    )
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    # The fits are thousands of steps on three numbers: a BLAS that wakes its threads for each of
+    # them takes twenty to forty times as long on a busy machine.
+    try:
+        threadpoolctl = importlib.import_module("threadpoolctl")
+    except ImportError:
+        yield
+        return
+    with threadpoolctl.threadpool_limits(1, user_api="blas"):
+        yield
+
+
+def _beyond(comparison: Comparison) -> Beyond:
+    extrapolated: dict[str, CurveInterval] = {}
+    held_out: dict[str, HoldOut] = {}
+    for side in comparison.sides:
+        n, c = side.draws[side.num_samples > 0]
+        if n.size < _LEAST_PROBLEMS or n.min() < _LEAST_SAMPLES or c.sum() == 0:
+            continue
+        depth = int(n.min())
+        ks = [depth << i for i in range(5)]
+        extrapolated[side.name] = extrapolate_pass_at_k(n, c, k=ks, replicates=_REPLICATES)
+        held_out[side.name] = hold_out(n, c, keep=depth // 8, replicates=_REPLICATES)
+    return Beyond(
+        extrapolated,
+        held_out,
+        plan(comparison.base.draws, comparison.rl.draws, zeta=comparison.zeta),
+        {side.name: _unseen(side) for side in comparison.sides},
+    )
+
+
+def _unseen(side: Side) -> UnseenAnswers:
+    total = side.num_samples.size
+    right = side.answers.verdict == verdict_code("correct")
+    problem, count = side.answers.problem[right], side.answers.count[right]
+    bounds = np.searchsorted(problem, np.arange(total + 1))
+    seen = np.diff(bounds).astype(np.int64)
+    drawn = side.num_samples > 0
+    # Without an answer drawn once both estimates add nothing, and the probability has a bound.
+    richness = np.repeat(seen[np.newaxis].astype(np.float64), 3, axis=0)
+    none = np.zeros(total, np.int64)
+    mass = np.stack([none, none, clopper_pearson(side.num_samples, none).high])
+    mass = np.where(drawn, mass, np.nan)
+    for i in np.flatnonzero(seen):
+        counts = count[bounds[i] : bounds[i + 1]]
+        if counts.min() == 1:
+            draws = int(side.num_samples[i])
+            many, unseen = chao1(counts, draws=draws), good_turing(counts, draws=draws)
+            richness[:, i] = many.value, many.low, many.high
+            mass[:, i] = unseen.value, unseen.low, unseen.high
+    return UnseenAnswers(seen, *richness, *mass)
+
+
+def _law_table(comparison: Comparison, found: Beyond) -> Table:
+    """pass@k past the samples, by a fitted law, and what that law gets wrong on hidden samples."""
+    rows: list[dict[str, Any]] = []
+    for side in comparison.sides:
+        curve = found.extrapolated.get(side.name)
+        if curve is None:
+            continue
+        held = found.held_out[side.name]
+        rows += [
+            {
+                "model": side.name,
+                "k": int(curve.k[i]),
+                "source": "measured" if curve.problems[i] else "extrapolated",
+                "value": float(curve.value[i]),
+                "low": float(curve.low[i]),
+                "high": float(curve.high[i]),
+                "kept": held.keep,
+                "worst_error": held.worst_error,
+            }
+            for i in range(curve.k.size)
+        ]
+    columns = (
+        Column("model", "model"),
+        Column("k", "k", "count"),
+        Column("source", "source"),
+        Column("value", "pass@k", "share"),
+        Column("low", "low", "share", "95 % interval, without the error of the law"),
+        Column("high", "high", "share", "95 % interval, without the error of the law"),
+        Column("kept", "checked with", "count", "samples a problem kept in the check"),
+        Column("worst_error", "worst error", "share", "largest error of the check"),
+    )
+    return Table(
+        "beyond",
+        "pass@k past the samples (zero-inflated Beta law), and its check on hidden samples.",
+        columns,
+        rows,
+    )
+
+
+def _unseen_table(comparison: Comparison, found: Beyond) -> Table:
+    """Correct answers not drawn yet, one row per group and model."""
+    rows = []
+    for group in comparison.groups:
+        for side in comparison.sides:
+            unseen = found.unseen[side.name]
+            rows.append(
+                {
+                    **group_cells(group),
+                    "model": side.name,
+                    "seen": int(unseen.seen[group.members].sum()),
+                    "richness": float(unseen.richness[group.members].sum()),
+                    "new_answer": known_mean(unseen.mass[group.members]),
+                }
+            )
+    columns = (
+        *GROUP,
+        Column("model", "model"),
+        Column("seen", "seen", "count", "distinct correct answers drawn"),
+        Column("richness", "at least", "count", "Chao1 lower bound of how many there are"),
+        Column(
+            "new_answer",
+            "chance of a new one",
+            "number",
+            "Good–Turing: mean chance that one more draw is a correct answer not seen before",
+        ),
+    )
+    return Table(
+        "unseen", "Answer level: distinct correct answers, seen and unseen.", columns, rows
+    )
+
+
+def _plan_table(comparison: Comparison, found: Plan) -> Table:
+    """Where more samples would decide the labels of the rule "epsilon"."""
+    rows = [
+        {
+            "problem_id": comparison.problems.ids[int(found.problem[i])],
+            "base_extra": int(found.base_extra[i]),
+            "rl_extra": int(found.rl_extra[i]),
+            "probability": float(found.probability[i]),
+            "cumulative_samples": int(found.cumulative_samples[i]),
+            "cumulative_decided": float(found.cumulative_decided[i]),
+        }
+        for i in range(found.problem.size)
+    ]
+    columns = (
+        Column("problem_id", "problem"),
+        Column("base_extra", "more of base", "count"),
+        Column("rl_extra", "more of RL", "count"),
+        Column("probability", "chance to decide", "share"),
+        Column("cumulative_samples", "samples in all", "count", "of this row and those above"),
+        Column("cumulative_decided", "decided by then", "length", "expected number of problems"),
+    )
+    return Table("plan", "Where more samples would decide most labels.", columns, rows)
+
+
+SECTION = Section("beyond", _measure)

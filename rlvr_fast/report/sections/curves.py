@@ -1,0 +1,369 @@
+"""pass@k of both models and the regions against the number of samples, and where curves cross."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.metrics import (
+    Crossover,
+    CurveInterval,
+    crossover,
+    delta_se,
+    pass_at_k,
+    pass_at_k_difference,
+    pass_at_k_interval,
+)
+from rlvr_fast.report.charts import log2_axis, pass_chart, region_chart
+from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
+from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
+from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sides import sample_ks
+from rlvr_fast.report.table import Column, Table
+from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
+
+__all__ = ["SECTION", "GroupCurves", "PassCurves", "crossover_sentence", "pass_curves"]
+
+
+@dataclass(frozen=True, slots=True)
+class PassCurves:
+    """Mean unbiased pass@k of both models over the same problems, and the expected regions.
+
+    Attributes:
+        ks: the k, rising.
+        base: mean pass@k of the base model over the problems with at least k samples in both
+            runs; nan where there are none.
+        rl: the same of the RL model.
+        problems: number of those problems.
+        regions: expected number of those problems in each region, had only k samples been drawn
+            (rule "seen").
+    """
+
+    ks: IntArray
+    base: FloatArray
+    rl: FloatArray
+    problems: IntArray
+    regions: dict[str, FloatArray]
+
+    def first(self, number: int) -> PassCurves:
+        """The curves at the first `number` of the k."""
+        at = slice(number)
+        regions = {name: values[at] for name, values in self.regions.items()}
+        return PassCurves(self.ks[at], self.base[at], self.rl[at], self.problems[at], regions)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCurves:
+    """The curves of one group.
+
+    Attributes:
+        asked: at every k of the comparison, nan where no problem has so many samples.
+        drawn: at those of the k where pass@k is defined.
+        base_band: interval of the base model's curve for the population of such problems.
+        rl_band: the same of the RL model's curve.
+        difference: interval of RL minus base, paired by problem.
+        crossover: where base's curve overtakes RL's; None for fewer than two samples.
+    """
+
+    asked: PassCurves
+    drawn: PassCurves
+    base_band: CurveInterval
+    rl_band: CurveInterval
+    difference: CurveInterval
+    crossover: Crossover | None
+
+
+def _measure(context: Context) -> Findings[tuple[GroupCurves, ...]]:
+    comparison = context.comparison
+    curves = tuple(_of_group(comparison, group) for group in comparison.groups)
+    overall = curves[0]
+    powers = [(i, int(k)) for i, k in enumerate(overall.drawn.ks) if k & (k - 1) == 0]
+    return Findings(
+        measured=curves,
+        tables=(_pass_table(comparison, curves), _region_table(comparison, curves)),
+        headline=_headline(overall.drawn),
+        summary={
+            "pass_at_k": {
+                name: {str(k): float(values[i]) for i, k in powers}
+                for name, values in (("base", overall.drawn.base), ("rl", overall.drawn.rl))
+            },
+            "delta_se": _sampling_gap(comparison),
+            "crossover": _crossover_cells(overall.crossover),
+        },
+        figures={
+            "pass_at_k": lambda: _pass_figure(comparison, curves),
+            "support_at_k": lambda: _region_figure(comparison, curves),
+        },
+        view=lambda: {
+            "curves": [_view(*one) for one in zip(comparison.groups, curves, strict=True)]
+        },
+        data=lambda: {"groups": [_data(one.drawn) for one in curves]},
+    )
+
+
+def pass_curves(comparison: Comparison, group: Group, ks: Sequence[int]) -> PassCurves:
+    """pass@k of one group, and how its regions under the rule "seen" depend on k.
+
+    A random k of a model's draws shows a correct one with probability pass@k (unbiased), and the
+    two models are drawn independently, so the expected counts are sums of products.
+    """
+    at = np.asarray(ks, dtype=np.int64)
+    rows = group.members
+    values = [
+        pass_at_k(side.num_samples[rows], side.num_correct[rows], at).reshape(rows.size, at.size)
+        for side in comparison.sides
+    ]
+    usable = np.isfinite(values[0]) & np.isfinite(values[1])
+    b, r = (np.where(usable, v, 0.0) for v in values)
+    number = usable.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        base, rl = (np.where(number > 0, v.sum(axis=0) / number, np.nan) for v in (b, r))
+    regions = {
+        "preserved": (b * r).sum(axis=0),
+        "shrunk": (b * (1 - r)).sum(axis=0),
+        "expanded": ((1 - b) * r).sum(axis=0),
+        "out": np.where(usable, (1 - b) * (1 - r), 0.0).sum(axis=0),
+    }
+    return PassCurves(at, base, rl, number.astype(np.int64), regions)
+
+
+def _of_group(comparison: Comparison, group: Group) -> GroupCurves:
+    base, rl = (side.draws[group.members] for side in comparison.sides)
+    fewest = np.minimum(comparison.base.num_samples, comparison.rl.num_samples)
+    defined = sum(k <= fewest.max(initial=0) for k in comparison.ks)
+    depth = max(sample_ks(*comparison.sides), default=1)
+    deep = depth > 1 and np.any(np.minimum(base.num_samples, rl.num_samples) >= depth)
+    asked = pass_curves(comparison, group, comparison.ks)
+    at = comparison.ks or (1,)
+    return GroupCurves(
+        asked=asked,
+        drawn=asked.first(defined),
+        base_band=pass_at_k_interval(*base, k=at, level=LEVEL),
+        rl_band=pass_at_k_interval(*rl, k=at, level=LEVEL),
+        difference=pass_at_k_difference(base, rl, k=at, level=LEVEL),
+        crossover=crossover(base, rl, max_k=depth, level=LEVEL) if deep else None,
+    )
+
+
+def _sampling_gap(comparison: Comparison) -> float:
+    """delta-SE: base pass@256 minus RL pass@1; nan with fewer than 256 samples."""
+    curves = pass_curves(comparison, comparison.groups[0], [1, 256])
+    return float(delta_se(curves.base[1], curves.rl[0]))
+
+
+def _pass_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Table:
+    """pass@k of both models, one row per group and k."""
+    rows = []
+    for group, one in zip(comparison.groups, curves, strict=True):
+        c = one.asked
+        for i, k in enumerate(c.ks):
+            rows.append(
+                {
+                    **group_cells(group),
+                    "k": int(k),
+                    "base": float(c.base[i]),
+                    "base_low": float(one.base_band.low[i]),
+                    "base_high": float(one.base_band.high[i]),
+                    "rl": float(c.rl[i]),
+                    "rl_low": float(one.rl_band.low[i]),
+                    "rl_high": float(one.rl_band.high[i]),
+                    "difference": float(c.rl[i] - c.base[i]),
+                    "difference_low": float(one.difference.low[i]),
+                    "difference_high": float(one.difference.high[i]),
+                    "problems": int(c.problems[i]),
+                }
+            )
+    columns = (
+        *GROUP,
+        Column("k", "k", "count"),
+        Column("base", "base", "share", "mean unbiased pass@k of the base model"),
+        Column("base_low", "low", "share", "95 % interval"),
+        Column("base_high", "high", "share", "95 % interval"),
+        Column("rl", "RL", "share", "mean unbiased pass@k of the RL model"),
+        Column("rl_low", "low", "share", "95 % interval"),
+        Column("rl_high", "high", "share", "95 % interval"),
+        Column("difference", "RL − base", "signed"),
+        Column("difference_low", "low", "signed", "95 % interval, paired"),
+        Column("difference_high", "high", "signed", "95 % interval, paired"),
+        Column("problems", "problems", "count", "problems with at least k samples in both runs"),
+    )
+    return Table(
+        "pass_at_k",
+        "Problem level: mean pass@k (unbiased) of both models, 95 % intervals over problems.",
+        columns,
+        rows,
+    )
+
+
+def _region_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Table:
+    """Expected regions had only k samples been drawn."""
+    rows = [
+        {
+            **group_cells(group),
+            "k": int(k),
+            **{name: float(values[i]) for name, values in one.drawn.regions.items()},
+            "problems": int(one.drawn.problems[i]),
+        }
+        for group, one in zip(comparison.groups, curves, strict=True)
+        for i, k in enumerate(one.drawn.ks)
+    ]
+    columns = (
+        *GROUP,
+        Column("k", "k", "count"),
+        *(Column(region.key, region.letter, "length") for region in REGIONS),
+        Column("problems", "problems", "count"),
+    )
+    return Table(
+        "support_at_k",
+        'Problem level: expected support had only k samples been drawn (rule "seen").',
+        columns,
+        rows,
+    )
+
+
+def _crossover_cells(found: Crossover | None) -> dict[str, Any] | None:
+    """k* with its interval, as plain data."""
+    if found is None:
+        return None
+    names = ("k", "low", "high", "share_crossing", "verdict", "max_k")
+    return {name: getattr(found, name) for name in names}
+
+
+def _headline(curves: PassCurves) -> str:
+    """pass@k of both models at both ends of the curves, in one sentence."""
+    ks = curves.ks.tolist()
+    if not ks:
+        return ""
+    ends = [0, len(ks) - 1] if len(ks) > 1 else [0]
+    parts = [f"pass@{ks[i]} went from {curves.base[i]:.3f} to {curves.rl[i]:.3f}" for i in ends]
+    return ", ".join(parts) + "."
+
+
+def crossover_sentence(found: Crossover | None) -> str:
+    """Where the two curves cross, in plain words."""
+    if found is None:
+        return ""
+    if found.verdict == "rl ahead":
+        text = f"RL stays ahead up to k = {found.max_k:,}"
+    elif found.verdict == "base ahead":
+        text = "The base model is ahead at every k"
+    elif found.verdict == "tied":
+        text = f"The curves end level at k = {found.max_k:,}"
+    else:
+        low = "the first sample" if found.low <= 1 else _round(found.low)
+        high = _round(found.high) if np.isfinite(found.high) else f"beyond {found.max_k:,}"
+        return (
+            f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): with "
+            "fewer samples RL solves more problems, with more the base model does."
+        )
+    if found.share_crossing > 0:
+        share = found.share_crossing
+        text += f"; {share:.0%} of resampled problem sets show a crossing within the samples"
+    return text + "."
+
+
+def _round(k: float | None) -> str:
+    if k is None:
+        return "–"
+    return f"{k:,.0f}" if k >= 10 else f"{k:.2g}"
+
+
+def _view(group: Group, one: GroupCurves) -> dict[str, Any]:
+    drawn, found = one.drawn, one.crossover
+    return {
+        "group": group,
+        "crossing": crossover_sentence(found),
+        "passing": pass_chart(
+            drawn.ks,
+            drawn.base,
+            drawn.rl,
+            name=group.name,
+            bands={
+                name: (band.low[: drawn.ks.size], band.high[: drawn.ks.size])
+                for name, band in (("base", one.base_band), ("rl", one.rl_band))
+            },
+            crossover=None if found is None else found.k,
+        ),
+        "regions": region_chart(
+            drawn.ks, drawn.regions, problems=drawn.problems, name=group.name
+        ),
+    }
+
+
+def _data(curves: PassCurves) -> dict[str, Any]:
+    """What the slider shows: both curves and the regions at each k, and where k is drawn."""
+    ks = curves.ks
+    return {
+        "ks": ks.tolist(),
+        "x": [round(log2_axis(ks)(int(k)), 1) for k in ks],
+        "base": [round(float(v), 4) for v in curves.base],
+        "rl": [round(float(v), 4) for v in curves.rl],
+        "regions": [
+            [round(float(curves.regions[name][i]), 2) for name in REGION_KEYS]
+            for i in range(ks.size)
+        ],
+    }
+
+
+def _pass_figure(comparison: Comparison, curves: Sequence[GroupCurves]) -> Any:
+    groups = panels(comparison.groups)
+    figure, axes = panel_grid(groups)
+    for axis, group in zip(axes, groups, strict=False):
+        one = curves[group.index]
+        drawn = one.drawn
+        for side, band in (("base", one.base_band), ("rl", one.rl_band)):
+            if drawn.ks.size:
+                colour = COLOURS[side]
+                axis.fill_between(band.k, band.low, band.high, color=colour, alpha=0.12, lw=0)
+        axis.plot(drawn.ks, drawn.base, "s--", color=COLOURS["base"], ms=3, lw=1.2, label="base")
+        axis.plot(drawn.ks, drawn.rl, "o-", color=COLOURS["rl"], ms=3, lw=1.4, label="RL")
+        found = one.crossover
+        if found is not None and found.k is not None:
+            axis.axvline(found.k, color="#1b1f24", lw=0.9, ls=":")
+            axis.annotate("k*", (found.k, 0), (3, 3), textcoords="offset points", style="italic")
+        axis.set_title(plain_name(group.name))
+        axis.set_ylim(0, 1.02)
+        if drawn.ks.size:
+            log2_ticks(axis, drawn.ks)
+    axes[0].legend(loc="lower right")
+    figure.supxlabel("k, samples per problem", fontsize=9)
+    figure.supylabel("pass@k", fontsize=9)
+    return figure
+
+
+def _region_figure(comparison: Comparison, curves: Sequence[GroupCurves]) -> Any:
+    groups = panels(comparison.groups)
+    figure, axes = panel_grid(groups)
+    for axis, group in zip(axes, groups, strict=False):
+        drawn = curves[group.index].drawn
+        number = np.maximum(drawn.problems, 1)
+        stacks = axis.stackplot(
+            drawn.ks,
+            *[drawn.regions[region.key] / number for region in REGIONS],
+            colors=[COLOURS[region.key] for region in REGIONS],
+            labels=[f"{region.letter} {region.word}" for region in REGIONS],
+            edgecolor="white",
+            linewidth=0.4,
+        )
+        for stack, region in zip(stacks, REGIONS, strict=True):
+            stack.set_hatch(HATCH[region.key])
+        axis.set_title(plain_name(group.name))
+        axis.set_ylim(0, 1)
+        axis.grid(False)
+        if drawn.ks.size > 1:
+            axis.set_xlim(drawn.ks[0], drawn.ks[-1])
+        if drawn.ks.size:
+            log2_ticks(axis, drawn.ks)
+    handles, names = axes[0].get_legend_handles_labels()
+    figure.legend(handles, names, ncols=4, loc="outside upper left")
+    figure.supxlabel("k, samples per problem", fontsize=9)
+    figure.supylabel("expected share of problems", fontsize=9)
+    return figure
+
+
+SECTION = Section("curves", _measure)

@@ -1,0 +1,200 @@
+"""How much of RLVR is a reweighting of the base model, and how much is new."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rlvr_fast.metrics import (
+    Ceiling,
+    TiltDistance,
+    TiltFit,
+    fit_tilt,
+    support_ceiling,
+    tilt_distance,
+)
+from rlvr_fast.report.columns import GROUP, group_cells, known_mean
+from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.grades import verdict_code
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.table import Column, Table
+
+__all__ = ["SECTION", "GroupReweighting", "Reweighting", "ceiling_sentence"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupReweighting:
+    """The exponential tilt q exp(beta R) that best explains RL from base, and what it leaves.
+
+    Attributes:
+        fit: the tilt, as `rlvr_fast.metrics.fit_tilt` gives it.
+        before: mean total variation between the answers of the two models.
+        after: the same once base was tilted to RL's accuracy.
+        noise: what sampling alone would leave after the tilt.
+        new_mass: mean share of RL's draws on answers that base never gave.
+        new_correct_mass: mean share of RL's draws on correct answers that base never gave.
+        ceiling: the most that pass@k of any tilt can reach, at any number of draws.
+    """
+
+    fit: TiltFit
+    before: float
+    after: float
+    noise: float
+    new_mass: float
+    new_correct_mass: float
+    ceiling: Ceiling
+
+
+@dataclass(frozen=True, slots=True)
+class Reweighting:
+    """The tilt of all problems, the distances of the answers problem by problem, and each group."""
+
+    tilt: TiltFit
+    distances: TiltDistance
+    groups: tuple[GroupReweighting, ...]
+
+
+def _measure(context: Context) -> Findings[Reweighting]:
+    comparison = context.comparison
+    distances = _distances(comparison)
+    groups = tuple(_of_group(comparison, group, distances) for group in comparison.groups)
+    found = Reweighting(groups[0].fit, distances, groups)
+    table = _table(comparison, groups)
+    return Findings(
+        measured=found,
+        tables=(table,),
+        summary={"reweighting": table.rows[0]},
+        view=lambda: {
+            "tilt": _tilt_sentence(groups[0]),
+            "ceiling": ceiling_sentence(groups[0].ceiling),
+            "table": table,
+        },
+    )
+
+
+def _distances(comparison: Comparison) -> TiltDistance:
+    """Distances between the two models' answer distributions, problem by problem.
+
+    "No answer" is one answer of its own, as in the answer entropy.
+    """
+    parts = []
+    for side in comparison.sides:
+        a = side.answers
+        zero = np.zeros(a.problem.size, np.int64)
+        parts.append(
+            pa.table(
+                {
+                    "problem": a.problem,
+                    # the null of "no answer" is a key like any other
+                    "canonical": pa.array(a.canonical, pa.large_string()),
+                    "right": a.verdict == verdict_code("correct"),
+                    "base": a.count if side.name == "base" else zero,
+                    "rl": a.count if side.name == "rl" else zero,
+                }
+            )
+        )
+    table = (
+        pa.concat_tables(parts)
+        .group_by(["problem", "canonical", "right"])
+        .aggregate([("base", "sum"), ("rl", "sum")])
+    )
+    return tilt_distance(
+        problem_index=table.column("problem").to_numpy(),
+        base_counts=table.column("base_sum").to_numpy(),
+        rl_counts=table.column("rl_sum").to_numpy(),
+        correct=table.column("right").to_numpy(),
+        num_problems=len(comparison.problems),
+    )
+
+
+def _of_group(comparison: Comparison, group: Group, distances: TiltDistance) -> GroupReweighting:
+    rows = group.members
+    base, rl = (side.draws[rows] for side in comparison.sides)
+    return GroupReweighting(
+        fit=fit_tilt(base, rl),
+        before=known_mean(distances.tv_base[rows]),
+        after=known_mean(distances.tv[rows]),
+        noise=known_mean(distances.tv_noise[rows]),
+        new_mass=known_mean(distances.new_mass[rows]),
+        new_correct_mass=known_mean(distances.new_correct_mass[rows]),
+        ceiling=support_ceiling(*base),
+    )
+
+
+def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Table:
+    """How far RL is base, reweighted by correctness; one row per group."""
+    rows = [
+        {
+            **group_cells(group),
+            "beta": r.fit.beta,
+            "low": r.fit.low,
+            "high": r.fit.high,
+            "heterogeneity_p": r.fit.heterogeneity_p,
+            "before": r.before,
+            "after": r.after,
+            "noise": r.noise,
+            "new_mass": r.new_mass,
+            "new_correct_mass": r.new_correct_mass,
+            "ceiling": r.ceiling.seen,
+        }
+        for group, r in zip(comparison.groups, groups, strict=True)
+    ]
+    columns = (
+        *GROUP,
+        Column("beta", "β", "decimal", "the tilt exp(βR) that best explains RL’s accuracies"),
+        Column("low", "low", "decimal", "95 % interval"),
+        Column("high", "high", "decimal", "95 % interval"),
+        Column("heterogeneity_p", "one β for all, p", "p", "p-value of one β fitting all problems"),
+        Column("before", "distance", "share", "mean total variation of the answers, RL and base"),
+        Column("after", "after the tilt", "share", "the same once base is tilted to RL’s accuracy"),
+        Column("noise", "by luck", "share", "what sampling alone would leave after the tilt"),
+        Column("new_mass", "new answers", "share", "share of RL’s draws that base never gave"),
+        Column("new_correct_mass", "new and right", "share", "of these, the correct ones"),
+        Column(
+            "ceiling",
+            "ceiling",
+            "share",
+            "what pass@k of a tilt can tend to, on problems base solved",
+        ),
+    )
+    return Table(
+        "reweighting",
+        "Answer level: how much of RL is base reweighted by correctness (exponential tilt).",
+        columns,
+        rows,
+    )
+
+
+def _tilt_sentence(r: GroupReweighting) -> str:
+    """What the best tilt of all problems explains, in plain words; empty where nothing was fit."""
+    numbers = [r.fit.beta, r.before, r.after, r.noise, r.new_mass, r.new_correct_mass]
+    if not np.isfinite(numbers).all():
+        return ""
+    return (
+        f"Over all problems the best tilt takes the distance from {r.before:.3f} to {r.after:.3f}; "
+        f"the luck of sampling alone would leave {r.noise:.3f}. {r.new_mass:.1%} of RL’s draws "
+        f"give an answer that the base model never gave, and {r.new_correct_mass:.1%} of its draws "
+        "give a new answer that is right."
+    )
+
+
+def ceiling_sentence(ceiling: Ceiling) -> str:
+    """The ceiling that reweighting puts on pass@k (Leash, corollaries C.2 and C.5)."""
+    if not ceiling.problems:
+        return ""
+    text = (
+        "A tilt gives nothing to what the base model never writes, and at most certainty to what "
+        f"it does: however strong, and at any k, it can solve the {ceiling.seen:.1%} of problems "
+        "that base was seen to solve"
+    )
+    if ceiling.unseen:
+        text += (
+            f"; the other {ceiling.unseen:.1%} only if base can solve them, but too rarely to be "
+            f"seen (each with a chance below {ceiling.threshold:.2g} a draw, 95% confidence)"
+        )
+    return f"{text}."
+
+
+SECTION = Section("reweighting", _measure)
