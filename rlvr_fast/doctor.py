@@ -25,6 +25,8 @@ _NEAR = 0.9
 _MANY_NEAR = 0.1
 _NEAR_BYTES = 256 << 20
 
+_NOT_INSTALLED = "not installed"
+
 
 def describe(run: Run) -> dict[str, Any]:
     """What the run holds: its model, its sampling parameters, and how many rows of what."""
@@ -177,8 +179,10 @@ def examine_installation() -> dict[str, str]:
         **{f"engine {plugin.name}": plugin for plugin in engine_plugins(load=True)},
         **{f"task {plugin.name}": plugin for plugin in scheme_plugins(load=True)},
     }
-    for package in dict.fromkeys([*engine_packages(), *scheme_packages()]):
+    for package, extra in {**engine_packages(), **scheme_packages()}.items():
         facts[package] = _version(package)
+        if extra and facts[package] == _NOT_INSTALLED:
+            facts[package] += f" (extra {extra})"
     facts["bubblewrap"] = shutil.which("bwrap") or "not found (tasks that run programs need it)"
     for name, plugin in added.items():
         facts[name] = plugin.problem or f"of the package {plugin}"
@@ -202,4 +206,4 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED
