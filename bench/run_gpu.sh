@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
-# What `make gpu` runs, on any machine with an NVIDIA GPU, nvcc, torch and no network: builds the
-# core in place for this GPU, runs the tests marked gpu, compute-sanitizer over a small set, and the
-# GPU benchmarks. gpu.json, gpu.md and gpu_fused.json go to $OUT, or to bench/results; logs to
-# build/gpu-logs, and with $OUT set to $OUT/gpu.log too. What failed is printed last.
-# PYTHON chooses the interpreter (default python3).
+# The script of `make gpu`, for a machine with an NVIDIA GPU, nvcc and torch; it needs no network.
+# Builds the core in place for this GPU, runs the tests marked gpu, compute-sanitizer on a small set
+# of calls, and the GPU benchmarks. Writes gpu.json, gpu.md and gpu_fused.json to $OUT, or to
+# bench/results; logs to build/gpu-logs, and where $OUT is set also to $OUT/gpu.log. Prints failed
+# steps last. PYTHON is the interpreter (default python3).
 set -uo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
 OUT=${OUT:-bench/results}
 mkdir -p "$OUT"
 OUT=$(cd "$OUT" && pwd)
-LOGS=build/gpu-logs # one file of them all goes to OUT where that was asked for
+LOGS=build/gpu-logs # joined into one file in OUT where OUT is set
 rm -rf "$LOGS" && mkdir -p "$LOGS"
 export PYTHONUNBUFFERED=1 PYTHONPATH="$PWD:$PWD/bench${PYTHONPATH:+:$PYTHONPATH}"
 failed=()
@@ -48,7 +48,7 @@ build() {
   architecture=${RLVR_CUDA_ARCHITECTURES:-$architecture}
   echo "compute capability $capability, building for $architecture"
   command -v ninja >/dev/null && generator=(-G Ninja)
-  # The environment's own first: a system's CMake may be older than its nvcc.
+  # The CMake of the environment comes first, because a system's CMake may be older than its nvcc.
   "$PYTHON" -m cmake --version >/dev/null 2>&1 && cmake=("$PYTHON" -m cmake)
   "${cmake[@]}" --version | head -n 1
   "${cmake[@]}" -S . -B build/gpu "${generator[@]}" -DPython_EXECUTABLE="$(command -v "$PYTHON")" \
@@ -57,7 +57,7 @@ build() {
     rm -f rlvr_fast/_core*.so && cp build/gpu/_core*.so rlvr_fast/
 }
 
-spills() { # nvcc's own report: no kernel may spill. Nothing to see where nothing was compiled.
+spills() { # No kernel may spill, by the report of nvcc. Empty where nothing was compiled.
   grep -E "Compiling entry|spill|Used" "$LOGS/build.log"
   ! grep -E "[1-9][0-9]* bytes spill" "$LOGS/build.log"
 }
@@ -65,13 +65,13 @@ spills() { # nvcc's own report: no kernel may spill. Nothing to see where nothin
 sanitize() { # sanitize NAME TOOL; of the calls that $RLVR_LINEAR_PATH chooses
   local probe
   if ! command -v compute-sanitizer >/dev/null; then
-    echo "== $1: compute-sanitizer is not installed, left out"
+    echo "== $1: compute-sanitizer is not installed, skipped"
     return
   fi
   probe=$(timeout 60 compute-sanitizer "$PYTHON" -c \
     "import torch; torch.zeros(1, device='cuda')" 2>&1)
   if grep -qi "device not supported" <<<"$probe"; then # in some virtual machines
-    echo "== $1: compute-sanitizer does not support this device, left out"
+    echo "== $1: compute-sanitizer does not support this device, skipped"
     return
   fi
   step "$1" 100 compute-sanitizer --tool "$2" --error-exitcode 9 "$PYTHON" bench/gpu_sanitize.py
@@ -86,7 +86,7 @@ if step build 300 bash -c build; then
   sanitize memcheck memcheck
   sanitize racecheck racecheck
   step bench 150 "$PYTHON" bench/gpu.py --out "$OUT" && cat "$OUT/gpu.md"
-  # Last and apart: were a kernel of this path to hang, nothing else would be lost.
+  # The last step, and separate: if a kernel of this path hangs, the other results are kept.
   step fused-tests 90 "$PYTHON" -m pytest -m gpu tests/cuda/test_cuda_fused.py -q \
     -p no:cacheprovider --maxfail 4 &&
     RLVR_LINEAR_PATH=fused sanitize fused-memcheck memcheck &&

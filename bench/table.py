@@ -14,7 +14,7 @@ from peers import page as peers_page
 
 HERE = Path(__file__).resolve().parent
 
-# results file -> heading and what is compared, in the order of the page
+# results file -> heading and comparison, in the order of the page
 SECTIONS = {
     "demo": ("The demo", "The whole job on the embedded models (`bench_demo.py`)."),
     "token_stats": (
@@ -47,7 +47,7 @@ SECTIONS = {
         "CUDA kernels and their peers",
         "Log-prob, entropy and more from hidden states and the LM head's weight, in bfloat16; no "
         "gradients (`make gpu-peers`; docs/cuda.md names the wheels). TFLOP/s and shares count the "
-        "product alone. Bold: the fastest of those that give as much.",
+        "product alone. Bold: the fastest rival with at least these outputs.",
     ),
 }
 
@@ -58,7 +58,7 @@ NOTES = {
         "The ratio to PyTorch moves with PyTorch's time, 742 to 1730 ms in runs minutes apart, "
         "while ours stays between 9.5 and 10.9 ms; 80x of the fastest would be 9.3 ms, 82 % of "
         "the read bandwidth. One core folds 10.3 G logits a second that lie in its cache, so "
-        "two need 41 GB/s, which is what they can read: neither hides wholly behind the other. "
+        "two need 41 GB/s, the most that they can read: neither hides the other completely. "
         "Tried, in logits a second: four vectors folded stage by stage, so that their chains of "
         "dependent operations overlap (no gain); larger blocks and masks counted by scalar "
         "units (6.1 G to 7.1 G on one core); the next lines prefetched a page ahead (11.8 G to "
@@ -119,9 +119,9 @@ def page() -> str:
         "# Benchmarks",
         "",
         "Written by `python bench/table.py` from `bench/results/*.json`. A benchmark checks its",
-        "results first, then times all rivals in turn, round after round, in one process: medians",
-        "(smallest to largest). The machines are shared and noisy, so ratios within a run say more",
-        "than any time.",
+        "results first, then times all rivals in turn, in several rounds of one process: medians",
+        "(smallest to largest). Other jobs share the machines, so ratios within a run are more",
+        "reliable than times.",
         "",
     ]
     for name in SECTIONS:

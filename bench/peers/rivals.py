@@ -2,7 +2,7 @@
 
 A rival's `build` imports the packages of the rival and returns the call that is timed, which
 returns tensors by name: logprob or nll, entropy, logsumexp, rank, mass_above; kl_pq, kl_qp,
-entropy_p, entropy_q. `build` also allocates buffers that users of the rival would keep between calls.
+entropy_p, entropy_q. `build` also allocates buffers that users of the rival keep between calls.
 """
 
 from __future__ import annotations

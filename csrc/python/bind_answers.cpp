@@ -15,7 +15,8 @@ using namespace rlvr::answers;
 
 namespace {
 
-// (offsets int64 [rows + 1], bytes uint8, valid uint8 [rows]): the parts of a large_string array.
+// Returns (offsets int64 [rows + 1], bytes uint8, valid uint8 [rows]), the parts of a large_string
+// array.
 py::tuple to_python(StringArray&& array) {
   return py::make_tuple(to_numpy(std::move(array.offsets)), to_numpy(std::move(array.bytes)),
                         to_numpy(std::move(array.valid)));
@@ -72,7 +73,7 @@ py::dict group_to_python(const py::object& problems, const py::object& answers, 
   const Column answer_column = column_from_python(answers, "answers");
   GroupIndex index(hash_bits);
   GroupColumns columns;
-  // Not set to zero: each thread touches its own rows first.
+  // Not initialised, so that each thread is the first to write its own rows.
   py::array_t<std::uint32_t> group_of_row(rows ? answer_column.size() : 0);
   RowGroups row_groups;
   row_groups.codes = group_of_row.mutable_data();
@@ -149,7 +150,7 @@ class PyIndex {
  private:
   GroupIndex index_;
   bool normalize_;
-  mutable std::mutex mutex_;  // Python threads may share an index, and the GIL is released
+  mutable std::mutex mutex_;  // Python threads may share an index while the GIL is released
 };
 
 }  // namespace

@@ -1,8 +1,8 @@
 """Compiles the CuTe-DSL peers for Hopper without a GPU, up to the launch.
 
-The peers ask PyTorch for the properties of the device; the functions below return those of a Hopper
-GPU. The peers choose the kernels and arguments. The script runs in a separate process, because the
-changes of torch.cuda remain.
+The peers ask PyTorch for the properties of the device; the functions below return the properties
+of a Hopper GPU. The peers choose the kernels and arguments. The script runs in a separate process,
+because the changes of torch.cuda remain.
 """
 
 from __future__ import annotations

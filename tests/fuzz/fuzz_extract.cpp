@@ -1,4 +1,5 @@
-// Extraction of any bytes by any policy: the answer lies inside the text and within the limit.
+// Extracts from arbitrary bytes by each policy: the answer must lie inside the text and within the
+// limit.
 #include <cstdlib>
 #include <string>
 

@@ -1,5 +1,5 @@
-// Normalisation of any bytes: valid UTF-8 out, '?' exactly where unresolved, blanks no matter, and
-// a comparison that is symmetric in what it calls different.
+// Normalises arbitrary bytes. The form must be valid UTF-8, begin with '?' exactly where
+// unresolved, and not depend on outer blanks; the comparison must be symmetric.
 #include <cstdlib>
 #include <string>
 

@@ -1,5 +1,5 @@
-// Grouping from several threads at once, for the thread sanitizer: one index a thread, all sharing
-// the pool, and the same groups from each.
+// Groups in several threads at once, for the thread sanitizer: each thread has its own index, all
+// share the pool, and all must get the same groups.
 #include <cstdio>
 #include <string>
 #include <thread>
