@@ -19,6 +19,7 @@ __all__ = [
     "finish_pair",
     "finish_tiles",
     "half_matrix",
+    "index_and_stream",
     "launch_device",
     "on",
     "require_kernels",
@@ -50,10 +51,11 @@ def on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
 
 def launch_device(device: torch.device) -> Any:
     """The device and its current stream, for the kernels."""
-    return _core.cuda.Device(*_index_and_stream(device))
+    return _core.cuda.Device(*index_and_stream(device))
 
 
-def _index_and_stream(device: torch.device) -> tuple[int, int]:
+def index_and_stream(device: torch.device) -> tuple[int, int]:
+    """The index of the device, and the address of its current stream."""
     return device.index, torch.cuda.current_stream(device).cuda_stream
 
 

@@ -23,6 +23,9 @@ class Product:
         weight: [V, H] on CUDA.
         hidden_dtype: type of the hidden states.
         rows: number of rows of a tile.
+
+    Attributes:
+        output: the float32 tile, which the next product overwrites.
     """
 
     def __init__(self, weight: torch.Tensor, hidden_dtype: torch.dtype, rows: int = ROWS) -> None:
@@ -35,7 +38,7 @@ class Product:
         self._columns = min(_core.cuda.TILE_COLUMNS, len(weight))
         aligned = weight.data_ptr() % 16 == 0 and width * weight.element_size() % 16 == 0
         self._in_place = same and aligned and weight.is_contiguous()
-        self._tile = torch.empty(rows, self._columns, device=device)
+        self.output = torch.empty(rows, self._columns, device=device)
         self._block = torch.empty(rows, width, dtype=self._dtype, device=device)
         self._buffer = torch.empty(self._columns, width, dtype=self._dtype, device=device)
 
@@ -62,7 +65,7 @@ class Product:
             wanted = targets[start : start + self._columns]
             self._buffer[: len(wanted)].copy_(self._weight[wanted])
             self._buffer[len(wanted) :].zero_()
-            tile = self._multiply(block, self._buffer)
+            tile = self.multiply(block, self._buffer)
             some = rows[start : start + len(wanted)]
             values[start : start + len(wanted)] = tile[some, some - start]
         return values
@@ -79,12 +82,13 @@ class Product:
             columns = self._weight[begin : begin + self._columns]
             if not self._in_place or columns.data_ptr() % 16 != 0:
                 columns = self._buffer.copy_(columns)
-            yield first, self._multiply(block, columns)[:, first - begin :]
+            yield first, self.multiply(block, columns)[:, first - begin :]
 
-    def _multiply(self, block: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+    def multiply(self, block: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
+        """The product block columns^T in float32, in the one output buffer."""
         if self._dtype == torch.float32:
-            return torch.mm(block, columns.t(), out=self._tile)
-        return torch.mm(block, columns.t(), out_dtype=torch.float32, out=self._tile)
+            return torch.mm(block, columns.t(), out=self.output)
+        return torch.mm(block, columns.t(), out_dtype=torch.float32, out=self.output)
 
 
 @contextlib.contextmanager
