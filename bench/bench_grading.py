@@ -230,12 +230,16 @@ Judged = dict[tuple[str, str], tuple[bool, str]]
 
 
 def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
-    """Two verdicts on a gold and an answer: plain Math-Verify's, as its users call it on text that
-    holds the answer in a box and with its own time limits; and that of our use of it.
+    """The verdicts of plain Math-Verify and of `MathVerifier` on a gold and an answer.
+
+    Plain Math-Verify reads the answer in a box and keeps its own time limits, as its users call it.
+
+    Returns:
+        The pair, whether plain Math-Verify calls the answer correct, and our verdict.
     """
     from math_verify import parse, verify
 
-    from rlvr_fast.tasks.math_verifier import MathVerifier
+    from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
 
     logging.disable(logging.CRITICAL)
     gold, answer = pair

@@ -23,7 +23,7 @@ from common import interleave, record, summary
 
 import rlvr_fast
 from rlvr_fast.sampling import Request, SamplingParameters, load_engine
-from rlvr_fast.sampling.nucleus import uniforms
+from rlvr_fast.sampling.engines.transformers.nucleus import uniforms
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import load_tasks
 

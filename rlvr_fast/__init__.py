@@ -36,10 +36,17 @@ _HOME = {
     "support_shift": "rlvr_fast.metrics",
     "SupportShift": "rlvr_fast.metrics",
     "answer_entropy": "rlvr_fast.metrics",
+    # options of the stages
+    "SampleOptions": "rlvr_fast.sampling",
+    "GradeOptions": "rlvr_fast.answers",
+    "ScoreOptions": "rlvr_fast.scoring",
+    "CompareOptions": "rlvr_fast.report",
     # errors
     "RlvrError": "rlvr_fast.errors",
     "InvalidInputError": "rlvr_fast.errors",
     "RunDirectoryError": "rlvr_fast.errors",
+    "RunLockedError": "rlvr_fast.errors",
+    "StorageError": "rlvr_fast.errors",
     "UnsupportedModelError": "rlvr_fast.errors",
     "MissingDependencyError": "rlvr_fast.errors",
     "CudaError": "rlvr_fast.errors",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,47 +19,66 @@ from rich.text import Text
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
 
-__all__ = ["error", "note", "print_json", "print_table", "progress_bars", "spare_the_terminal"]
+__all__ = [
+    "error",
+    "flush",
+    "note",
+    "print_json",
+    "print_table",
+    "progress_bars",
+    "replace_unencodable",
+    "result",
+]
 
-# Results go to standard output, everything said on the way to standard error, so that
+# Results go to standard output, notes and progress to standard error, so that
 # `rlvr-fast ... --json | jq` reads results alone.
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
 
 
-# What an output that is not UTF-8 gets instead; of anything else it lacks, a question mark.
+# What an output that is not UTF-8 shows for these characters; for others, a question mark.
 _ASCII = str.maketrans({"−": "-", "–": "-", "’": "'", "“": '"', "”": '"', "∞": "inf", "≈": "~"})
 
 
-def spare_the_terminal() -> None:
-    """Lets an output that cannot hold every character show the rest: nothing ends for one sign."""
+def replace_unencodable() -> None:
+    """Has standard output and error write a question mark for a character they cannot encode."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
 
+def flush() -> None:
+    """Writes what standard output has not written yet; raises OSError where that fails."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # Python would try again at its end, and exit with a code of its own.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
 def _shown(text: str, console: Console) -> Text:
-    # Text, not markup: names of tasks and problems are not ours to interpret.
+    # Text, not markup: the name of a task or problem may look like markup.
     return Text(text.translate(_ASCII) if console.options.ascii_only else text)
 
 
 def note(message: str) -> None:
-    """A line for the person at the terminal."""
+    """Prints a line for the person at the terminal, on standard error."""
     _err.print(_shown(message, _err), soft_wrap=True)
 
 
 def result(message: str) -> None:
-    """A line of the result."""
+    """Prints a line of the result."""
     _out.print(_shown(message, _out), soft_wrap=True)
 
 
 def error(message: str) -> None:
-    """The last line before a non-zero exit."""
+    """Prints the last line before a non-zero exit."""
     _err.print(Text("error: ", style="bold red") + _shown(message, _err), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on standard output; nan and infinities become null."""
+    """Prints one JSON document; nan and infinities become null."""
     ascii_only = _out.options.ascii_only
     print(json.dumps(_finite(value), indent=2, ensure_ascii=ascii_only, allow_nan=False))
 
@@ -76,10 +96,10 @@ def _finite(value: Any) -> Any:
 def print_table(
     title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], *, heads: int = 1
 ) -> None:
-    """A table whose first column is text and whose others are numbers (nan prints as a dash).
+    """Prints a table whose first column is text and whose others are numbers; nan is a dash.
 
-    Where the terminal is too narrow for it, the columns go on in further tables below, the first
-    `heads` of them standing in all.
+    Where the terminal is too narrow for the table, the columns go on in further tables below. The
+    first `heads` columns stand in each table.
     """
     cells = [[_cell(value) for value in row] for row in rows]
     for i, chosen in enumerate(_columns_that_fit(columns, cells, _out.width, heads)):
@@ -97,13 +117,13 @@ def print_table(
 def _columns_that_fit(
     columns: Sequence[str], cells: Sequence[Sequence[str]], width: int, heads: int
 ) -> list[list[int]]:
-    """Which columns stand in which table: the heads in all, the others in order, once each."""
+    """The columns of each table: the heads in all of them, the others in order, once each."""
     wide = [
         max(cell_len(text) for text in (column, *(row[at] for row in cells))) + 3
         for at, column in enumerate(columns)
     ]
     first = [*range(min(heads, len(columns)))]
-    # the very first may be broken over lines
+    # The first column may be broken over lines.
     taken = 1 + sum(min(wide[at], width // 3) if at == 0 else wide[at] for at in first)
     parts, used = [[*first]], taken
     for at in range(len(first), len(wide)):
@@ -123,7 +143,7 @@ def _cell(value: Any) -> str:
 
 @contextmanager
 def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
-    """A bar for each stage that reports to the yielded callable, with rate and time left."""
+    """Yields a callable that draws a bar for each stage, with rate and time left; None if quiet."""
     if quiet:
         yield None
         return

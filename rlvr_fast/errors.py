@@ -1,9 +1,20 @@
-"""The exceptions rlvr_fast raises on purpose.
+"""The exceptions that rlvr_fast raises on purpose.
+
+    RlvrError
+      InvalidInputError        the caller gave something wrong; the command line exits with 2
+        RunDirectoryError      ... in or about a run directory
+        UnsupportedModelError  ... a model
+      MissingDependencyError   a package is not installed; exits with 2
+      StorageError             the input is right, the file system failed; exits with 1
+        RunLockedError         ... another process is writing to the run
+      CudaError                the CUDA kernels failed; exits with 1
 
 Every message says what was expected, what came, where (file, row, problem), and what to do.
 """
 
 from __future__ import annotations
+
+import errno
 
 __all__ = [
     "CudaError",
@@ -11,7 +22,10 @@ __all__ = [
     "MissingDependencyError",
     "RlvrError",
     "RunDirectoryError",
+    "RunLockedError",
+    "StorageError",
     "UnsupportedModelError",
+    "file_error",
 ]
 
 
@@ -20,15 +34,31 @@ class RlvrError(Exception):
 
 
 class InvalidInputError(RlvrError, ValueError):
-    """An argument, file or option is not of the form asked for."""
+    """An argument, file or option is not of the form asked for; other input is needed."""
 
 
 class RunDirectoryError(InvalidInputError):
-    """A run directory is missing, damaged, locked, or not the run it is asked to be."""
+    """A run directory does not hold what the call needs.
+
+    The directory is missing, is no run, holds another run or a damaged file, or lacks the stage
+    that comes before. A run that is right but cannot be read or written is a `StorageError`.
+    """
 
 
 class UnsupportedModelError(InvalidInputError):
     """A model whose head is not known to be scored exactly."""
+
+
+class StorageError(RlvrError, OSError):
+    """The file system refused to read or write a file although the input is right.
+
+    Examples: no room left, a quota, a read-only file system, no permission, an input/output error.
+    What was stored before is intact; the same call goes on from there once the cause is removed.
+    """
+
+
+class RunLockedError(StorageError):
+    """Another process is writing to the run directory; one process may write at a time."""
 
 
 class MissingDependencyError(RlvrError, ImportError):
@@ -37,3 +67,26 @@ class MissingDependencyError(RlvrError, ImportError):
 
 class CudaError(RlvrError, RuntimeError):
     """The CUDA kernels are not built, find no driver or device, or failed."""
+
+
+_WRONG_PATH = (FileNotFoundError, FileExistsError, NotADirectoryError, IsADirectoryError)
+_WRONG_NAME = (errno.ELOOP, errno.ENAMETOOLONG)
+
+
+def file_error(error: OSError, message: str) -> InvalidInputError | StorageError:
+    """The exception to raise for an operation on a file that failed.
+
+    Args:
+        error: what the operating system reported.
+        message: the whole message of the exception.
+
+    Returns:
+        An `InvalidInputError` where the path cannot name such a file (a folder that does not
+        exist, a file in place of a folder, a name that is too long), else a `StorageError`.
+
+    Example:
+        >>> type(file_error(PermissionError(13, "Permission denied"), "a.txt: ...")).__name__
+        'StorageError'
+    """
+    wrong = isinstance(error, _WRONG_PATH) or error.errno in _WRONG_NAME
+    return InvalidInputError(message) if wrong else StorageError(message)

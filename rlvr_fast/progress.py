@@ -1,4 +1,4 @@
-"""How a long stage tells its caller how far it is; the command line draws it."""
+"""How a long stage tells its caller how much of the work is done; the command line draws it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ from collections.abc import Callable
 
 __all__ = ["Progress", "steps"]
 
-# Called as progress(stage, done, total) whenever `done` has moved; done and total count the same
+# Called as progress(stage, done, total) whenever `done` has changed; done and total count the same
 # unit (draws, answers, sequences). A stage calls it from the thread that called the stage.
 Progress = Callable[[str, int, int], None]
 
 
 def steps(progress: Progress | None, stage: str, total: int) -> Callable[[], None]:
-    """A function to call once after each of `total` steps; says at once that none is done."""
+    """Reports the progress of a stage of `total` steps.
+
+    Args:
+        progress: called with 0 steps done at once, and again after each step; None reports nothing.
+        stage: name of the stage.
+        total: number of steps.
+
+    Returns:
+        A function to call once after each step.
+    """
     done = -1
 
     def step() -> None:

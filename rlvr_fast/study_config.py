@@ -3,92 +3,112 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
+from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.options import Options, option, options_of, refuse_unknown
+from rlvr_fast.report.options import CompareOptions
+from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.scoring.options import ScoreOptions
 
-if TYPE_CHECKING:
-    from rlvr_fast.sampling import SamplingParameters
+__all__ = ["StudyConfig", "demo_config", "study_keys"]
 
-__all__ = ["StudyConfig", "demo_config", "sampling_parameters", "with_out"]
-
-# name, type, and how an error says it
-_TYPES: tuple[tuple[str, Any, str], ...] = (
-    ("samples", int, "a whole number"),
-    ("workers", int, "a whole number"),
-    ("timeout", (int, float), "a number of seconds"),
-    ("zeta", (int, float), "a number between 0 and 1"),
-    ("score", bool, "true or false"),
-    ("sampling", Mapping, "a mapping of temperature, top_p, max_tokens, seed, stop"),
-    ("engine_options", Mapping, "a mapping"),
-    *((name, str, "text") for name in ("base", "rl", "out", "base_revision", "rl_revision")),
-    *((name, str, "text") for name in ("engine", "template", "policy", "rule")),
-)
+# The stages whose options are keys of a study file by themselves. Those of scoring are the mapping
+# `score`: some have the names of sampling parameters.
+_STAGES: dict[str, type[Options]] = {
+    "sample": SampleOptions,
+    "grade": GradeOptions,
+    "compare": CompareOptions,
+}
+# Options of sampling that hold for scoring as well, unless the mapping `score` has its own.
+_SHARED = ("device", "dtype")
 
 
-@dataclass(frozen=True, slots=True)
-class StudyConfig:
-    """What a study file says. `base` and `rl` are local directories, .gguf files or hub names.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyConfig(Options):
+    """What a study is asked to do; `from_yaml` reads a study file.
 
-    A task is a spec, `NAME=SPEC`, or a mapping with `name` and `spec`. Paths inside are used as
-    they stand in the file, relative to the folder it is run from.
+    Paths inside are used as they stand, relative to the working folder.
+
+    Attributes:
+        base: the base model: a local folder, a .gguf file or a Hugging Face name.
+        rl: the RL-trained model.
+        out: the folder for the runs and the report.
+        base_revision: branch, tag or commit of the base model, where it is a Hugging Face name.
+        rl_revision: the same of the RL-trained model.
+        sample: options of sampling, for both models.
+        grade: options of grading, for both runs.
+        score: options of each pass of scoring; in each pass both models score both runs. By
+            default one pass at temperature 1, and one with the temperature and top-p that the runs
+            were drawn with, which a greedy study leaves out; empty for no scores.
+        compare: options of the comparison.
     """
 
-    base: str
-    rl: str
-    tasks: tuple[str, ...]
-    samples: int
-    out: str
-    base_revision: str | None = None
-    rl_revision: str | None = None
-    engine: str = "transformers"
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
-    template: str = "auto"
-    sampling: Mapping[str, Any] = field(default_factory=dict)
-    policy: str = "auto"
-    timeout: float = 5.0
-    workers: int | None = None
-    score: bool = True
-    rule: str = "seen"
-    zeta: float = 0.05
+    base: str = option(help="The base model: a local folder, a .gguf file or a hub name.")
+    rl: str = option(help="The RL-trained model.")
+    out: str = option(help="Folder for the runs and the report.")
+    base_revision: str | None = option(None, help="Hub revision of the base model.")
+    rl_revision: str | None = option(None, help="Hub revision of the RL-trained model.")
+    sample: SampleOptions = option(help="Options of sampling.")
+    grade: GradeOptions = option(GradeOptions(), help="Options of grading.")
+    score: tuple[ScoreOptions, ...] = option(
+        (ScoreOptions(), ScoreOptions(as_sampled=True)), help="Options of each pass of scoring."
+    )
+    compare: CompareOptions = option(CompareOptions(), help="Options of the comparison.")
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
+            raise InvalidInputError(
+                "expected one device, dtype and batch_tokens for all passes of scoring: a study "
+                f"loads each model once, got {self.score}"
+            )
 
     @classmethod
-    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> StudyConfig:
-        """Checks names and types; `where` (a file name) stands in every message."""
-        known = {f.name: f for f in fields(cls)}
-        unknown = sorted(set(values) - set(known))
-        if unknown:
-            raise InvalidInputError(
-                f"{where}: unknown key {unknown[0]!r}; a study knows {', '.join(known)}"
-            )
-        required = ("base", "rl", "tasks", "samples", "out")
-        missing = [name for name in required if values.get(name) is None]
+    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> Self:
+        """The study that the keys of a study file describe.
+
+        The options of sampling, grading and comparing are keys by their own names; `sampling` is a
+        mapping of the sampling parameters. `score` is true, false, or a mapping of the options of
+        scoring: as_sampled in the mapping leaves one of the two passes, and device and dtype are
+        those of sampling unless the mapping has its own. A task is a spec, NAME=SPEC, or a mapping
+        with `name` and `spec`.
+
+        Args:
+            values: the keys and their values.
+            where: stands first in every message, a file name for example.
+
+        Raises:
+            InvalidInputError: an unknown key (the message has the nearest known one), a missing
+                one, or a value of another type or out of range.
+        """
+        refuse_unknown(values, study_keys(), where)
+        needed = [each.name for each in _keys() if each.required]
+        missing = [name for name in needed if values.get(name) is None]
         if missing:
             raise InvalidInputError(
-                f"{where}: {missing[0]!r} is missing; a study needs {', '.join(required)}"
+                f"{where}: {missing[0]!r} is missing; a study needs {', '.join(needed)}"
             )
-        clean = dict(values)
-        clean["tasks"] = _tasks(clean["tasks"], where)
-        for name, kinds, what in _TYPES:
-            value = clean.get(name)
-            if name in clean and not (value is None and known[name].default is None):
-                boolean = isinstance(value, bool)
-                if not isinstance(value, kinds) or boolean != (kinds is bool):
-                    raise InvalidInputError(f"{where}: {name} is {value!r}, expected {what}")
-        if clean["samples"] < 1:
-            raise InvalidInputError(f"{where}: samples is {clean['samples']}, must be at least 1")
-        config = cls(**clean)
-        try:
-            config.parameters()
-        except (TypeError, InvalidInputError) as error:
-            raise InvalidInputError(f"{where}: sampling: {error}") from None
-        return config
+        values = {**values, "tasks": _tasks(values["tasks"], where)}
+        clean: dict[str, Any] = {
+            each.name: each.check(values[each.name], f"{where}: {each.name}")
+            for each in _own()
+            if each.name in values
+        }
+        for stage, kind in _STAGES.items():
+            names = [each.name for each in options_of(kind)]
+            part = {name: values[name] for name in names if name in values}
+            clean[stage] = kind.from_mapping(part, where=where)
+        shared = {name: values[name] for name in _SHARED if name in values}
+        clean["score"] = _passes(values.get("score", True), shared, where)
+        return cls(**clean)
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> StudyConfig:
-        """Reads a study file (YAML)."""
+    def from_yaml(cls, path: str | Path) -> Self:
+        """Reads a study file (YAML); see `from_mapping`."""
         import yaml
 
         path = Path(path)
@@ -104,20 +124,53 @@ class StudyConfig:
             )
         return cls.from_mapping(values, where=str(path))
 
-    def parameters(self) -> SamplingParameters:
-        """The sampling parameters both models are drawn with."""
-        return sampling_parameters(**self.sampling)
+    def with_out(self, out: str | Path | None) -> Self:
+        """The same study with another folder; None keeps the folder."""
+        return self if out is None else replace(self, out=str(out))
 
 
-def sampling_parameters(**values: Any) -> SamplingParameters:
-    """The `SamplingParameters` of these values (its docstring says which)."""
-    from rlvr_fast.sampling import SamplingParameters
+def study_keys() -> tuple[str, ...]:
+    """The keys of a study file."""
+    return (*(each.name for each in _keys()), "score")
 
-    known = [f.name for f in fields(SamplingParameters)]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise InvalidInputError(f"unknown parameter {unknown[0]!r}; it knows {', '.join(known)}")
-    return SamplingParameters(**values)
+
+def _own() -> list[Any]:
+    """The options of a study that belong to no stage."""
+    return [each for each in options_of(StudyConfig) if each.name not in (*_STAGES, "score")]
+
+
+def _keys() -> list[Any]:
+    return _own() + [each for kind in _STAGES.values() for each in options_of(kind)]
+
+
+def _passes(value: Any, shared: Mapping[str, Any], where: str) -> tuple[ScoreOptions, ...]:
+    if value is False:
+        return ()
+    given = {} if value is True else value
+    if not isinstance(given, Mapping):
+        names = ", ".join(each.name for each in options_of(ScoreOptions))
+        raise InvalidInputError(
+            f"{where}: score is {value!r}, expected true, false or a mapping of {names}"
+        )
+    options = ScoreOptions.from_mapping({**shared, **given}, where=f"{where}: score")
+    if "as_sampled" in given:
+        return (options,)
+    return options, replace(options, as_sampled=True, temperature=1.0, top_p=None)
+
+
+def _tasks(value: Any, where: str) -> tuple[str, ...]:
+    entries = [value] if isinstance(value, str | Mapping) else value
+    specs = []
+    for entry in entries if isinstance(entries, list | tuple) else [None]:
+        if isinstance(entry, Mapping) and set(entry) == {"name", "spec"}:
+            entry = f"{entry['name']}={entry['spec']}"
+        if not isinstance(entry, str):
+            raise InvalidInputError(
+                f"{where}: tasks must be a list of specs, or of mappings with name and spec; "
+                f"got {value!r}"
+            )
+        specs.append(entry)
+    return tuple(specs)
 
 
 def demo_config(out: str | Path, *, quick: bool = False) -> StudyConfig:
@@ -134,23 +187,3 @@ def demo_config(out: str | Path, *, quick: bool = False) -> StudyConfig:
     with importlib.resources.as_file(folder) as path:
         values.update(base=str(path / "base"), rl=str(path / "rl"), out=str(out))
     return StudyConfig.from_mapping(values, where="demo.yaml")
-
-
-def with_out(config: StudyConfig, out: str | Path | None) -> StudyConfig:
-    """The same study, left somewhere else."""
-    return config if out is None else replace(config, out=str(out))
-
-
-def _tasks(value: Any, where: str) -> tuple[str, ...]:
-    entries = [value] if isinstance(value, (str, Mapping)) else value
-    specs = []
-    for entry in entries if isinstance(entries, (list, tuple)) else [None]:
-        if isinstance(entry, Mapping) and set(entry) == {"name", "spec"}:
-            entry = f"{entry['name']}={entry['spec']}"
-        if not isinstance(entry, str):
-            raise InvalidInputError(
-                f"{where}: tasks must be a list of specs, or of mappings with name and spec; "
-                f"got {value!r}"
-            )
-        specs.append(entry)
-    return tuple(specs)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 __all__ = [
+    "DEVICES",
+    "DTYPES",
     "LABELS",
     "LABEL_KEYS",
     "POLICIES",
@@ -18,6 +20,8 @@ __all__ = [
     "STATUSES",
     "UNDECIDED",
     "VERDICTS",
+    "Device",
+    "Dtype",
     "Label",
     "Policy",
     "Rule",
@@ -44,6 +48,14 @@ POLICIES: tuple[Policy, ...] = get_args(Policy)
 # When a model counts as reaching a problem (Leash, arXiv 2507.14843, section 3 and appendix C.4).
 Rule = Literal["seen", "epsilon"]
 RULES: tuple[Rule, ...] = get_args(Rule)
+
+# Where a model runs; "auto" is a GPU where there is one, else the CPU.
+Device = Literal["auto", "cpu", "cuda"]
+DEVICES: tuple[Device, ...] = get_args(Device)
+
+# The type of a model's weights; "auto" is float32 on the CPU and bfloat16 on a GPU.
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 
 class Label(NamedTuple):

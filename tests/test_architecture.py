@@ -17,24 +17,35 @@ PACKAGE = ROOT / "rlvr_fast"
 ALLOWED = {
     "errors": set(),
     "vocabulary": set(),
+    "options": {"errors"},
+    "registry": {"errors"},
     "progress": set(),
     "models": {"errors"},
     "products": set(),
-    "tasks": {"errors", "vocabulary"},
+    "tasks": {"errors", "vocabulary", "registry"},
     "store": {"errors", "vocabulary", "progress"},
     "metrics": {"errors", "vocabulary"},
-    "sampling": {"errors", "vocabulary", "progress", "models", "products", "tasks", "store"},
-    "answers": {"errors", "vocabulary", "progress", "tasks", "store", "_core"},
-    "scoring": {"errors", "vocabulary", "progress", "models", "products", "store", "_core"},
-    "report": {"errors", "vocabulary", "progress", "tasks", "store", "metrics"},
-    "study_config": {"errors", "vocabulary", "sampling", "demo_models"},
+    "sampling": {
+        "errors", "vocabulary", "options", "registry", "progress", "models", "products", "tasks",
+        "store",
+    },
+    "answers": {"errors", "vocabulary", "options", "progress", "tasks", "store", "_core"},
+    "scoring": {
+        "errors", "vocabulary", "options", "progress", "models", "products", "store", "_core",
+    },
+    "report": {"errors", "vocabulary", "options", "progress", "tasks", "store", "metrics"},
+    "study_config": {
+        "errors", "options", "sampling", "answers", "scoring", "report", "demo_models",
+    },
     "study": {
-        "errors", "study_config", "progress", "models", "tasks", "store", "metrics", "sampling",
-        "answers", "scoring", "report", "demo_models",
+        "errors", "study_config", "progress", "store", "sampling", "answers", "scoring", "report",
     },
     "console": {"errors", "progress"},
     "doctor": {"errors", "vocabulary", "store", "answers", "_core"},
-    "cli": {"errors", "vocabulary", "progress", "console", "study", "doctor", "store"},
+    "cli": {
+        "errors", "options", "progress", "console", "study_config", "study", "doctor", "store",
+        "sampling", "answers", "scoring", "report", "metrics",
+    },
     "__main__": {"cli"},
     "demo_models": {"errors"},
     "__init__": set(),
@@ -50,7 +61,7 @@ ONLY_IN = {
     "jinja2": ("report/",),
     "reasoning_gym": ("tasks/",),
     "math_verify": ("answers/", "tasks/"),
-    "typer": ("cli.py",),
+    "typer": ("cli/",),
     "rich": ("console.py",),
 }  # fmt: skip
 
@@ -77,6 +88,102 @@ def imports(path: Path) -> list[tuple[str, int]]:
             if module == "rlvr_fast":
                 found += [(f"rlvr_fast.{alias.name}", node.lineno) for alias in node.names]
     return found
+
+
+def module_name(path: Path) -> str:
+    """The dotted name of a file, as in "rlvr_fast.store.run"; a package stands for its __init__."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imported_modules(path: Path, known: set[str]) -> set[str]:
+    """The modules among `known` that a file imports, also inside functions and for types alone."""
+    found = set()
+    package = ["rlvr_fast", *path.relative_to(PACKAGE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level + 1]) if node.level else ""
+            source = ".".join(part for part in (base, node.module or "") if part)
+            names = {f"{source}.{alias.name}" for alias in node.names}
+            # `from package import module` needs the module; the package itself only for a name.
+            found |= names & known
+            if names - known:
+                found.add(source)
+    return found & known
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Every set of at least two nodes that reach each other (Tarjan, SIAM J. Comput. 1, 1972)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for target in graph[node]:
+            if target not in order:
+                visit(target)
+            if target in stack:
+                low[node] = min(low[node], low[target])
+        if low[node] == order[node]:
+            component = stack[stack.index(node) :]
+            del stack[stack.index(node) :]
+            if len(component) > 1:
+                found.append(sorted(component))
+
+    for node in graph:
+        if node not in order:
+            visit(node)
+    return found
+
+
+def test_circles_are_found() -> None:
+    graph = {"a": {"b"}, "b": {"c"}, "c": {"b", "d"}, "d": set(), "e": {"a", "f"}, "f": {"e"}}
+    assert sorted(circles(graph)) == [["b", "c"], ["e", "f"]]
+
+
+def test_no_circles_of_imports() -> None:
+    """Neither between rooms nor inside one; an import inside a function counts as well."""
+    names = {module_name(path): path for path in modules()}
+    graph = {name: imported_modules(path, set(names)) - {name} for name, path in names.items()}
+    assert not circles(graph)
+
+
+def public_names(path: Path) -> set[str] | None:
+    """What `__all__` of a file lists; None without an `__all__` that is a plain list."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
+            assert isinstance(node, ast.Assign)
+            if isinstance(node.value, ast.List):
+                elements = node.value.elts
+                if all(isinstance(element, ast.Constant) for element in elements):
+                    return {ast.literal_eval(element) for element in elements}
+    return None
+
+
+def test_imported_names_are_public() -> None:
+    """What one file imports from another stands in the other's `__all__`."""
+    names = {module_name(path): path for path in modules()}
+    problems = []
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.ImportFrom) and node.module in names):
+                continue
+            listed = public_names(names[node.module])
+            for alias in node.names:
+                if f"{node.module}.{alias.name}" in names or node.module == "rlvr_fast":
+                    continue
+                if listed is not None and alias.name not in listed:
+                    problems.append(
+                        f"{path.relative_to(ROOT)}:{node.lineno}: {alias.name} is not in "
+                        f"__all__ of {node.module}"
+                    )
+    assert not problems, "\n".join(problems)
 
 
 def test_every_room_is_named() -> None:
@@ -130,6 +237,22 @@ def test_includes_go_down_only() -> None:
             assert "Python.h" not in match[1] or room == "python"
         if room != "python":
             assert "pybind11" not in path.read_text("utf-8"), f"{path}: the core knows no Python"
+
+
+def test_no_circles_of_includes() -> None:
+    csrc = ROOT / "csrc"
+    paths = {
+        p for p in csrc.rglob("*") if p.suffix in {".cpp", ".hpp", ".cu", ".cuh", ".h", ".inl"}
+    }
+    graph: dict[str, set[str]] = {str(p): set() for p in paths}
+    for path in paths:
+        for name in re.findall(r'^\s*#\s*include\s+"([^"]+)"', path.read_text("utf-8"), re.M):
+            for target in ((path.parent / name).resolve(), csrc / name):
+                if target in paths:
+                    graph[str(path)].add(str(target))
+                    break
+    assert sum(map(len, graph.values())) > 50
+    assert not circles(graph)
 
 
 def test_import_is_light() -> None:

@@ -190,7 +190,7 @@ def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     done = rlvr(
         "sample", ROOT / "rlvr_fast" / "demo_models" / "rl",
-        "--tasks", "reasoning_gym:countdown?size=2&seed=9", "--samples", "2", "--out", other,
+        "--task", "reasoning_gym:countdown?size=2&seed=9", "--samples", "2", "--out", other,
         "--max-tokens", "8", "--temperature", "0.9", "--quiet", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

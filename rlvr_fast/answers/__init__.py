@@ -1,4 +1,4 @@
-"""From completions to answers to verdicts."""
+"""Extraction of answers from completions, their canonical forms, grouping, and grading."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ _HOME = {
     "AnswerGroups": "grouping",
     "AnswerIndex": "grouping",
     "DuplicateGroups": "duplicates",
+    "GradeOptions": "options",
     "audit_run": "audit",
     "compare_canonical": "normalization",
     "extract_answers": "extraction",

@@ -1,4 +1,4 @@
-"""A second verifier over a sample of a run's verdicts."""
+"""The audit of a graded run: a second verification of a sample of its verdicts."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import random
 from collections import Counter
 from typing import Any
 
-from rlvr_fast.answers.grading import CANONICAL_GRADER
-from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.answers.normalization import CANONICAL_GRADER
+from rlvr_fast.answers.pairs import Outcome, Pair
+from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["audit_run"]
-
-NUMERIC = "numeric:values"
 
 
 def audit_run(
@@ -29,21 +28,31 @@ def audit_run(
     memory_mb: int = DEFAULT_MEMORY_MB,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Verifies `count` verdicts of a graded run by other means and writes audit.json.
+    """Verifies a sample of the verdicts of a graded run a second time and writes audit.json.
 
-    The sample is uniform over the distinct answers judged correct or incorrect, half of each where
-    there are enough. Verdicts of canonical forms go to Math-Verify; Math-Verify's to a comparison
-    of values at random points; those of Reasoning Gym and of programs, which have one verifier, to
-    that verifier again in a fresh process. Disagreements are for a human to look at: either side
-    may be right.
+    The sample is uniform over the distinct answers with the verdict correct or incorrect, half of
+    each where there are enough. The second verifier is Math-Verify for verdicts of canonical forms,
+    a comparison of values at random points for those of Math-Verify, and the same verifier in a
+    fresh process for those of Reasoning Gym and of programs, which have one verifier. A
+    disagreement needs a human: either verifier may be right.
+
+    Args:
+        run: a graded run.
+        count: size of the sample; all verdicts where there are fewer.
+        seed: seed of the sample.
+        workers: number of worker processes; default one for each processor.
+        timeout: processor seconds of one verification.
+        memory_mb: MiB of address space of a worker.
+        progress: called as progress("audit", verdicts verified, verdicts in all).
 
     Returns:
-        What audit.json holds: the model, and for each first grader how many verdicts were
-        compared, agreed, disagreed, and on how many the second had no opinion (`unparsed`,
-        `timeout`, `error`); and every disagreement with its gold, answer and share of completions.
+        The contents of audit.json: the model; for each pair of first and second grader the numbers
+        of verdicts sampled, agreed, disagreed, and without an opinion of the second (`unparsed`,
+        `timeout`, `error`); and every disagreement with its gold, answer and number of completions.
 
     Raises:
-        InvalidInputError: count below 1. RunDirectoryError: the run is not graded.
+        InvalidInputError: count below 1.
+        RunDirectoryError: the run is not graded.
     """
     if count < 1:
         raise InvalidInputError(f"expected to audit at least 1 verdict, got {count}")
@@ -58,8 +67,9 @@ def audit_run(
     for row in chosen:
         problem = problems[row["problem_id"]]
         spec = specs[problem["task"]]
-        if load_verifier(spec).equivalence == "canonical" and row["grader"] != CANONICAL_GRADER:
-            spec = NUMERIC
+        second_opinion = scheme_of(spec).second_opinion
+        if second_opinion is not None and row["grader"] != CANONICAL_GRADER:
+            spec = second_opinion
         pairs.append(
             Pair(
                 spec,
@@ -93,7 +103,7 @@ def _sample(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str,
 
 
 def _texts(run: Run, wanted: set[int]) -> dict[int, str]:
-    """The answers as first written, which is what was verified."""
+    """The texts that were verified: the answers with the ids `wanted`, as first written."""
     texts: dict[int, str] = {}
     for _, part in run.iter_parts("answers", ["answer_id", "answer"]):
         seen, first = set(part["answer_id"].to_pylist()) & wanted - texts.keys(), {}

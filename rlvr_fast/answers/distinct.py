@@ -1,4 +1,4 @@
-"""The distinct answers of a run: numbered once, counted, never renumbered."""
+"""The distinct answers of a run, their ids and their counts."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ __all__ = ["DistinctAnswers"]
 
 @dataclass(slots=True)
 class DistinctAnswers:
-    """Every distinct (problem, answer) of a run; position in the lists is the answer_id.
+    """The distinct answers of a run; the place of an answer in the lists is its answer_id.
 
-    Two answers are one where they have one canonical form, or, in a task whose verifier goes by
-    the letter (`exact`), one text. Ids are given in the order in which answers first appear in the
-    answers/ parts, so a top-up adds ids and moves none. Memory grows with the distinct answers,
-    never with the completions.
+    A distinct answer is a class of answers to one problem that have one canonical form or, where
+    the verifier of the task compares texts (`exact`), one text. Ids follow the order in which
+    answers first appear in the parts of answers/, so more samples add ids and change none. Memory
+    grows with the distinct answers, not with the completions.
+
+    Attributes:
+        problems: the problem ids of the run.
+        exact: for each problem, whether its distinct answers are texts.
+        problem: for each distinct answer, the place of its problem in `problems`.
+        text: for each distinct answer, its text as first written.
+        canonical: for each distinct answer, its canonical form; None where `exact` is true.
     """
 
     problems: list[str]
-    exact: list[bool]  # of each problem
+    exact: list[bool]
     problem: list[int] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)  # as first written
-    canonical: list[str | None] = field(default_factory=list)  # None in an exact task
+    text: list[str] = field(default_factory=list)
+    canonical: list[str | None] = field(default_factory=list)
     _counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _without: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _ids: dict[tuple[int, str], int] = field(default_factory=dict)
@@ -45,20 +52,26 @@ class DistinctAnswers:
 
     @property
     def counts(self) -> NDArray[np.int64]:
-        """Completions that gave each answer."""
+        """The number of completions with each distinct answer."""
         return self._counts[: len(self)]
 
     @property
     def without_answer(self) -> NDArray[np.int64]:
-        """Completions of each problem that gave none."""
+        """The number of completions of each problem without an answer."""
         return self._without
 
     def add(
         self, problem_ids: Any, answers: Any, known: NDArray[np.int32] | None = None
     ) -> NDArray[np.int32]:
-        """Numbers and counts the answers of some rows; -1 where a row has none.
+        """Counts the answers of some rows and gives an id to each new distinct answer.
 
-        `known` holds the ids the rows were given before, which they keep.
+        Args:
+            problem_ids: one for each row.
+            answers: one for each row, null where the row has none.
+            known: the ids of the rows where they have ids already.
+
+        Returns:
+            The id of each row; -1 where the row has no answer.
         """
         groups = group_answers(problem_ids, answers)
         assert groups.group_of_row is not None
@@ -96,6 +109,6 @@ class DistinctAnswers:
             self._counts = grown
 
     def shown(self, number: int) -> str:
-        """What stands for the answer in a table: its canonical form, else its text."""
+        """The text of an answer in tables: its canonical form where resolved, else its own text."""
         form = self.canonical[number]
         return self.text[number] if form is None or form.startswith(UNRESOLVED) else form

@@ -1,4 +1,4 @@
-"""Completions that repeat each other, exactly or nearly."""
+"""Exact and near duplicates among completions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from rlvr_fast import _core
-from rlvr_fast.answers._arrow import is_arrow, to_string_column
+from rlvr_fast.answers.arrow import is_arrow, to_string_column
 from rlvr_fast.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ __all__ = ["DuplicateGroups", "find_duplicates"]
 
 @dataclass(frozen=True, slots=True)
 class DuplicateGroups:
-    """Rows that repeat each other, in the order of their first rows; most groups have one row.
+    """Groups of rows that are duplicates, in the order of their first rows.
+
+    A row without a duplicate is a group of its own.
 
     Attributes:
         group_of_row: uint32 [rows], the group of each row.
-        count: int64 [groups], how many rows each group has.
-        first_row: int64 [groups], the first of them.
+        count: int64 [groups], the number of rows of each group.
+        first_row: int64 [groups], the first row of each group.
     """
 
     group_of_row: NDArray[np.uint32]
@@ -36,22 +38,22 @@ class DuplicateGroups:
 
     @property
     def num_repeats(self) -> int:
-        """How many rows repeat an earlier one."""
+        """The number of rows that are duplicates of an earlier row."""
         return int(np.sum(self.count - 1))
 
 
 def find_duplicates(
     texts_or_token_ids: Any, *, threshold: float | None = None, ngram: int = 5
 ) -> DuplicateGroups:
-    """Find completions that say the same: repeated draws, or one solution in slightly other words.
+    """Find completions that are duplicates: repeated draws, or solutions that differ in few words.
 
     Args:
         texts_or_token_ids: a list of str, a list of token-id lists, or an Arrow array of strings or
-            of lists of integers, read in place. None and null are the same as each other.
+            of lists of integers, read in place. None and null are duplicates of each other.
         threshold: None finds exact duplicates (equal 128-bit hashes). A number in (0, 1] also links
-            rows whose sets of n-grams have at least this Jaccard similarity, and groups what is
-            linked. Pairs are proposed by MinHash with banding, which misses a pair at the threshold
-            with probability below 1e-3, and each is confirmed by its exact Jaccard similarity.
+            rows whose sets of n-grams have at least this Jaccard similarity; linked rows form one
+            group. MinHash with banding proposes pairs and misses a pair at the threshold with
+            probability below 1e-3; the exact Jaccard similarity confirms each pair.
         ngram: tokens in an n-gram: token ids, or the words of a text.
 
     Returns:

@@ -1,22 +1,15 @@
-"""The final answer of each completion, found from its end."""
+"""Extraction of the final answer of a completion."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from rlvr_fast import _core
-from rlvr_fast.answers._arrow import is_arrow, string_array, to_string_column
+from rlvr_fast.answers.arrow import is_arrow, string_array, to_string_column
+from rlvr_fast.vocabulary import STATUSES, Policy
 
-__all__ = ["MAX_ANSWER_BYTES", "POLICIES", "STATUSES", "Policy", "Status", "extract_answers"]
+__all__ = ["MAX_ANSWER_BYTES", "extract_answers"]
 
-Policy = Literal[
-    "auto", "answer_tag", "boxed", "after_think", "final_line", "last_number", "code_block"
-]
-Status = Literal["found", "unfinished", "missing", "malformed"]
-POLICIES: tuple[Policy, ...] = (
-    "auto", "answer_tag", "boxed", "after_think", "final_line", "last_number", "code_block",
-)  # fmt: skip
-STATUSES: tuple[Status, ...] = ("found", "unfinished", "missing", "malformed")
 MAX_ANSWER_BYTES = 64 << 10
 
 
@@ -25,31 +18,31 @@ def extract_answers(
 ) -> tuple[Any, Any]:
     r"""Extract the final answer of each completion.
 
-    The policies, each deciding on the *last* mark of its kind and never falling back to an earlier
-    one:
+    A policy takes the *last* mark of its kind, and never falls back to an earlier mark:
 
     * ``answer_tag``: the last ``<answer>...</answer>``;
     * ``boxed``: the last ``\boxed{...}`` or ``\fbox{...}``, braces balanced;
-    * ``after_think``: all that follows the last ``</think>``;
-    * ``final_line``: what follows "Answer:", "The answer is" or "####" on the last such line;
+    * ``after_think``: the text after the last ``</think>``;
+    * ``final_line``: the text after "Answer:", "The answer is" or "####" on the last such line;
     * ``last_number``: the last number in the text, sign and fraction included;
     * ``code_block``: the last block fenced by three backticks;
-    * ``auto``: the answer tag, else the box, else what follows ``</think>`` (arXiv 2507.14843,
-      App. B.3). A tag or box that is there but unfinished or malformed is not passed over.
+    * ``auto``: the answer tag, else the box, else the text after ``</think>`` (arXiv 2507.14843,
+      App. B.3). An unfinished or malformed tag or box decides too; later kinds are not tried.
 
-    The statuses: ``found``; ``unfinished``, begun and cut off (a tag, box, fence or ``<think>``
-    that is never closed); ``missing``; ``malformed``, there but empty, without braces, or longer
-    than ``max_bytes``.
+    The statuses are ``found``; ``unfinished``: the mark (tag, box, fence or ``<think>``) is not
+    closed; ``missing``: there is no mark; ``malformed``: the answer is empty, without braces, or
+    longer than ``max_bytes``.
 
     Args:
         texts: a list of str (or None), or any Arrow string array, chunked or not, read in place.
             Null is ``missing``. Bytes that are not UTF-8 come out as U+FFFD.
         policy: one of the names above.
-        max_bytes: the longest answer taken, in bytes.
+        max_bytes: the greatest length of an answer, in bytes.
 
     Returns:
-        ``(answers, statuses)``, one of each for a text: lists for a list, a ``large_string`` and a
-        ``string`` pyarrow array for Arrow. An answer is None (null) unless its status is ``found``.
+        ``(answers, statuses)``, one of each for each text: lists for a list, a ``large_string`` and
+        a ``string`` pyarrow array for Arrow. An answer is None (null) unless its status is
+        ``found``.
 
     Raises:
         InvalidInputError: an unknown policy, or texts that are not strings.

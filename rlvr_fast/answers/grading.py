@@ -1,43 +1,43 @@
-"""From completions to verdicts: each distinct answer is extracted, grouped and verified once."""
+"""The stage that grades a run: answers, distinct answers, verdicts; each pair is verified once."""
 
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast import __version__
+from rlvr_fast.answers.audit import audit_run
 from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, POLICIES, Policy
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
-from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
+from rlvr_fast.answers.normalization import (
+    CANONICAL_GRADER,
+    compare_canonical,
+    normalize_answers,
+)
+from rlvr_fast.answers.options import GradeOptions
+from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import GradedTask, extract_run
-from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import Verdict, load_verifier
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import VERDICTS, Policy
 
-__all__ = ["CANONICAL_GRADER", "grade_run"]
-
-CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
+__all__ = ["grade_run"]
 
 
 def grade_run(
     run: Run,
+    options: GradeOptions = GradeOptions(),
     *,
-    policy: str = "auto",
-    workers: int | None = None,
-    timeout: float = 5.0,
-    memory_mb: int = DEFAULT_MEMORY_MB,
-    regrade: bool = False,
-    audit: int = 0,
     progress: Progress | None = None,
 ) -> pa.Table:
     """Extracts, groups and verifies the answers of a run; resumes, and tops up after more samples.
@@ -49,15 +49,9 @@ def grade_run(
 
     Args:
         run: a run with samples.
-        policy: how answers are extracted, one of `POLICIES`. With "auto", code tasks take the last
-            code block.
-        workers: verifying processes; default one a processor. Verdicts do not depend on it.
-        timeout: processor seconds of one verification; passed, the verdict is `timeout`.
-        memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
-        regrade: where the run was graded with another policy or version, throw its answers and
-            grades away and grade anew, instead of refusing.
-        audit: verify a sample of this many verdicts once more by other means, and write
-            audit.json; see `audit_run`.
+        options: extraction policy, limits and processes; see `GradeOptions`. Answers of another
+            policy or version are refused, unless `options.regrade` has them graded anew; with
+            `options.audit` audit.json is written as well.
         progress: called with the stages "extract" (completions) and "verify" (distinct answers).
 
     Returns:
@@ -65,19 +59,13 @@ def grade_run(
         verdict "unparsed" for each problem with completions that gave none.
 
     Raises:
-        InvalidInputError: an unknown policy, a problem without the gold its verifier needs, a task
-            whose file or package has changed.
-        RunDirectoryError: no samples; graded otherwise before (see regrade); another writer.
+        InvalidInputError: a problem without the gold answer that its verifier needs; a task whose
+            file or package has changed.
+        RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
+        StorageError: the file system refused to read or write a file of the run.
+        RunLockedError: another process is writing to the run.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
-    if policy not in POLICIES:
-        raise InvalidInputError(
-            f"unknown extraction policy {policy!r}; known: {', '.join(POLICIES)}"
-        )
-    if not timeout > 0:
-        raise InvalidInputError(f"timeout should be a positive number of seconds, got {timeout}")
-    if workers is not None and workers < 1:
-        raise InvalidInputError(f"expected at least 1 worker, got {workers}")
     tell = progress or (lambda stage, done, total: None)
     with run.writing():
         total = int(run.num_samples("samples").sum())
@@ -85,9 +73,9 @@ def grade_run(
             raise RunDirectoryError(
                 f"{run.path}: no samples to grade; sample first (rlvr-fast sample)"
             )
-        tasks = _tasks(run, policy)
-        settings = _settings(tasks, policy)
-        settings["too_long"] = _check_settings(run, settings, regrade)
+        tasks = _tasks(run, options.policy)
+        settings = _settings(tasks, options.policy)
+        settings["too_long"] = _check_settings(run, settings, options.regrade)
         run.write_json("grading.json", settings)
         problems = run.problems()
         _check_golds(run, tasks, problems)
@@ -95,7 +83,7 @@ def grade_run(
         exact = [tasks[name].verifier.equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
-        outcomes = _decide(run, tasks, problems, distinct, workers, timeout, memory_mb, tell)
+        outcomes = _decide(run, tasks, problems, distinct, options, tell)
         grades = _grades(distinct, outcomes, settings["tasks"], owners)
         run.write_table("grades.parquet", grades)
         verdicts = Counter[str]()
@@ -105,8 +93,8 @@ def grade_run(
             verdicts[verdict] += count
         settings |= {
             "limits": {
-                "timeout": timeout,
-                "memory_mb": memory_mb,
+                "timeout": options.timeout,
+                "memory_mb": options.memory_mb,
                 "max_answer_bytes": MAX_ANSWER_BYTES,
             },
             "graded": {
@@ -115,20 +103,23 @@ def grade_run(
                 "decided_by_canonical_form": sum(
                     outcome.grader == CANONICAL_GRADER for outcome in outcomes
                 ),
-                "verdicts": {name: verdicts[name] for name in get_args(Verdict)},
+                "verdicts": {name: verdicts[name] for name in VERDICTS},
             },
         }
         run.write_json("grading.json", settings)
-        if audit:
-            from rlvr_fast.answers.audit import audit_run
-
+        if options.audit:
             audit_run(
-                run, audit, workers=workers, timeout=timeout, memory_mb=memory_mb, progress=tell
+                run,
+                options.audit,
+                workers=options.workers,
+                timeout=options.timeout,
+                memory_mb=options.memory_mb,
+                progress=tell,
             )
         return run.read_table("grades.parquet")
 
 
-def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
+def _tasks(run: Run, policy: Policy) -> dict[str, GradedTask]:
     specs = {task["name"]: task["spec"] for task in run.info.tasks}
     tasks: dict[str, GradedTask] = {}
     for name in pc.unique(run.problems()["task"]).to_pylist():
@@ -138,10 +129,10 @@ def _tasks(run: Run, policy: str) -> dict[str, GradedTask]:
                 f"not name (it names {', '.join(map(repr, specs)) or 'none'})"
             )
         verifier = load_verifier(specs[name])
-        program = policy == "auto" and specs[name].startswith("code:")
-        chosen: Policy = "code_block" if program else policy  # type: ignore[assignment]
+        scheme = scheme_of(specs[name])
+        chosen = scheme.policy if policy == "auto" else policy
         tasks[name] = GradedTask(name, specs[name], chosen, verifier)
-        if specs[name].startswith("code:"):
+        if scheme.runs_programs:
             from rlvr_fast.tasks.sandbox import require_sandbox
 
             require_sandbox()
@@ -165,30 +156,29 @@ def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
 
 
 def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[dict[str, Any]]:
-    """Answers of two policies, or canonical forms of two versions, are never mixed in a run.
+    """Refuses to mix answers of two policies, or canonical forms of two versions, in one run.
 
-    Returns the answers over the length limit that were met in it before.
+    Returns:
+        The answers over the length limit that an earlier grading found.
     """
     before = run.read_json("grading.json")
     if before is None:
         if not run.parts("answers"):
             return []
-        said = "its answers/ were extracted by an unknown policy (grading.json is missing)"
+        cause = "its answers/ were extracted by an unknown policy (grading.json is missing)"
     else:
         differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
         if not differing:
             return list(before.get("too_long", []))
         key = differing[0]
-        said = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
+        cause = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
     if not regrade:
         raise RunDirectoryError(
-            f"{run.path}: {said}. Grade it as before, or with regrade=True (rlvr-fast grade "
+            f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
             "--regrade), which throws its answers and grades away and keeps its samples"
         )
-    (run.path / "grades.parquet").unlink(missing_ok=True)
-    (run.path / "audit.json").unlink(missing_ok=True)
-    if (run.path / "answers").is_dir():
-        shutil.rmtree(run.path / "answers")
+    for name in ("grades.parquet", "audit.json", "answers"):
+        run.remove(name)
     return []
 
 
@@ -213,19 +203,15 @@ def _check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> 
         )
 
 
-# -- verdicts ------------------------------------------------------------------------------------
-
-
 def _decide(
     run: Run,
     tasks: dict[str, GradedTask],
     problems: pa.Table,
     distinct: DistinctAnswers,
-    workers: int | None,
-    timeout: float,
-    memory_mb: int,
+    options: GradeOptions,
     tell: Progress,
 ) -> list[Outcome]:
+    """The outcome of each distinct answer, in the order of their ids."""
     names = problems["problem_id"].to_pylist()
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
@@ -233,7 +219,7 @@ def _decide(
     outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
     undecided = [number for number, outcome in enumerate(outcomes) if outcome is None]
     with VerdictJournal(
-        run.path / "verdicts.jsonl", timeout=timeout, memory_mb=memory_mb
+        run.path / "verdicts.jsonl", timeout=options.timeout, memory_mb=options.memory_mb
     ) as journal:
         waiting: list[tuple[int, str, Pair]] = []
         for number in undecided:
@@ -261,9 +247,9 @@ def _decide(
         verify_pairs(
             [pair for _, _, pair in waiting],
             decided,
-            workers=workers,
-            timeout=timeout,
-            memory_mb=memory_mb,
+            workers=options.workers,
+            timeout=options.timeout,
+            memory_mb=options.memory_mb,
         )
     return [outcome for outcome in outcomes if outcome is not None]
 
@@ -271,7 +257,7 @@ def _decide(
 def _by_canonical_form(
     distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
 ) -> list[Outcome | None]:
-    """Verdicts that canonical forms settle; None for those that are left to verifiers."""
+    """The outcomes that canonical forms decide; None for each answer left to its verifier."""
     gold_forms = normalize_answers(pa.array(golds, pa.large_string())).to_pylist()
     outcomes: list[Outcome | None] = [None] * len(distinct)
     places = [place for place, form in enumerate(distinct.canonical) if form is not None]
@@ -286,7 +272,7 @@ def _by_canonical_form(
         if comparison == "equal":
             outcomes[place] = same
         elif comparison == "different" and not (
-            # two values within a stated tolerance, or one list in another notation
+            # Correct may be a value within a tolerance, or a list in another notation.
             about.get("tolerance") or about.get("multiple_answers")
         ):
             outcomes[place] = other

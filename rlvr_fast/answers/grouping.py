@@ -1,16 +1,19 @@
-"""Groups of equal answers, problem by problem, at millions of rows."""
+"""Groups of equal answers to a problem."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from rlvr_fast import _core
-from rlvr_fast.answers._arrow import string_array, to_problem_column, to_string_column
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, STATUSES, Policy, Status
+from rlvr_fast.answers.arrow import string_array, to_problem_column, to_string_column
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
+from rlvr_fast.errors import InvalidInputError, StorageError, file_error
+from rlvr_fast.vocabulary import STATUSES, Policy, Status
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,13 +23,13 @@ __all__ = ["AnswerGroups", "AnswerIndex", "group_answers"]
 
 @dataclass(frozen=True, slots=True)
 class AnswerGroups:
-    """The distinct (problem, answer) pairs of some rows, in the order of their first rows.
+    """The distinct pairs of problem and answer among some rows, in the order of their first rows.
 
     Attributes:
         problem_id: pyarrow array [groups], int64 or large_string as the ids were given.
         answer: pyarrow large_string array [groups]; null is the group of rows without an answer.
-        count: int64 [groups], how many rows each group has.
-        first_row: int64 [groups], the first of them.
+        count: int64 [groups], the number of rows of each group.
+        first_row: int64 [groups], the first row of each group.
         group_of_row: uint32 [rows], the group of each row; None from an index, which keeps no rows.
     """
 
@@ -42,11 +45,11 @@ class AnswerGroups:
     def entropy(self) -> tuple[Any, NDArray[np.float64]]:
         """The answer entropy of each problem, in nats: ``-sum p ln p`` over its groups.
 
-        Rows without an answer are a class of their own.
+        The rows without an answer are one group.
 
         Returns:
             ``(problem_ids, entropies)``: a pyarrow array of the problems in the order of their
-            first rows, and float64 of the same length.
+            first rows, and a float64 array of the same length.
         """
         encoded = self.problem_id.dictionary_encode()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -75,21 +78,23 @@ def group_answers(
 ) -> AnswerGroups:
     """Group rows by problem and answer, byte for byte.
 
-    Rows are hashed (128 bits), split by hash and counted on all threads; equal hashes are confirmed
-    by comparing bytes. The result is the same for any number of threads.
+    Rows are hashed (128 bits), split by hash and counted on all threads; a comparison of the bytes
+    confirms equal hashes. The result is the same for any number of threads.
 
     Args:
-        problem_ids: one a row: integers, strings, or an Arrow array of either (dictionary-encoded
-            or not). Never null.
-        answers: one a row: a list of str or None, or any Arrow string array, read in place. Rows
-            without an answer form one group a problem. Normalise first to group equal values.
+        problem_ids: one for each row: integers, strings, or an Arrow array of either
+            (dictionary-encoded or not), without nulls.
+        answers: one for each row: a list of str or None, or any Arrow string array, read in place.
+            The rows of a problem without an answer form one group. To group equal values, give
+            canonical forms (:func:`normalize_answers`).
         rows: whether to return ``group_of_row`` too.
 
     Returns:
         The groups in the order of their first rows.
 
     Raises:
-        InvalidInputError: lengths that differ, a null problem id (its row is named), other types.
+        InvalidInputError: lengths that differ, a null problem id (the message names its row), or
+            other types.
 
     Example:
         >>> groups = group_answers(["a", "a", "b", "a"], ["1", "2", "1", "1"])
@@ -103,18 +108,18 @@ def group_answers(
 
 
 class AnswerIndex:
-    """Counts of distinct answers, fed part by part, merged across processes, saved and loaded.
+    r"""Counts of distinct answers: added to part by part, merged, saved and loaded.
 
-    It holds the distinct answers and no rows: at most 64 bytes a group beside the bytes of the
-    answers themselves.
+    An index holds distinct answers and no rows: at most 64 bytes for each group, and the bytes of
+    the answers.
 
     Args:
-        normalize: group canonical forms (see :func:`normalize_answers`) rather than answers as
-            they are written.
+        normalize: group canonical forms (see :func:`normalize_answers`) in place of answers as they
+            were written.
 
     Example:
         >>> index = AnswerIndex()
-        >>> index.add([1, 1, 2], [r"\\boxed{0.5}", r"\\boxed{\\frac12}", "no answer"])
+        >>> index.add([1, 1, 2], [r"\boxed{0.5}", r"\boxed{\frac12}", "no answer"])
         {'found': 2, 'unfinished': 0, 'missing': 1, 'malformed': 0}
         >>> index.groups().answer.to_pylist(), index.groups().count.tolist()
         (['1/2', None], [2, 1])
@@ -135,13 +140,14 @@ class AnswerIndex:
         """Add completions: extract, normalise and count in one pass over the text.
 
         Args:
-            problem_ids, texts: one of each a row, as for :func:`group_answers`.
+            problem_ids: one for each row, as for :func:`group_answers`.
+            texts: one for each row, as for :func:`extract_answers`.
             policy: how to extract (see :func:`extract_answers`); None: the texts are answers.
-            max_bytes: the longest answer taken, in bytes.
+            max_bytes: the greatest length of an answer, in bytes.
 
         Returns:
-            How many of the rows had each status. Rows without an answer are counted as a group of
-            their own. After an error the index holds part of the rows: discard it.
+            The number of rows with each status. The rows of a problem without an answer are one
+            group. After an error the index holds a part of the rows: discard it.
 
         Raises:
             InvalidInputError: as :func:`group_answers` and :func:`extract_answers`.
@@ -152,12 +158,23 @@ class AnswerIndex:
         return dict(zip(STATUSES, counts, strict=True))
 
     def merge(self, other: AnswerIndex) -> None:
-        """Add the groups of other, as if its rows had been added after this index's rows."""
+        """Add the groups of `other`, as if its rows had been added after the rows of this index."""
         self._core.merge(other._core)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the index to a file, whole or not at all."""
-        self._core.save(os.fspath(path))
+        """Write the index to a file, whole or not at all.
+
+        Raises:
+            InvalidInputError: the folder does not exist.
+            StorageError: the file system has no room or refuses the write.
+        """
+        folder = Path(path).parent
+        if not folder.is_dir():
+            raise InvalidInputError(f"can't open {path} to write an answer index: no such folder")
+        try:
+            self._core.save(os.fspath(path))
+        except InvalidInputError as error:  # the core gives every failed write this type
+            raise StorageError(str(error)) from None
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, normalize: bool = True) -> AnswerIndex:
@@ -165,7 +182,15 @@ class AnswerIndex:
 
         Raises:
             InvalidInputError: the file is missing, damaged, or no index.
+            StorageError: the file system refuses to read the file.
         """
+        try:
+            with Path(path).open("rb"):
+                pass
+        except OSError as error:
+            raise file_error(
+                error, f"can't open the answer index {path} ({error.strerror})"
+            ) from error
         index = cls(normalize=normalize)
         index._core.load(os.fspath(path))
         return index
@@ -179,10 +204,10 @@ class AnswerIndex:
 
     @property
     def num_rows(self) -> int:
-        """How many rows were added."""
+        """The number of rows that were added."""
         return int(self._core.num_rows)
 
     @property
     def memory(self) -> int:
-        """What the index holds, in bytes."""
+        """The memory that the index uses, in bytes."""
         return int(self._core.memory)

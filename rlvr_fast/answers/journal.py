@@ -1,16 +1,18 @@
-"""Verdicts of a run as they are decided: an append-only file that survives kill -9."""
+"""The journal of verdicts: an append-only file, complete up to the moment of a kill -9."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
-from rlvr_fast.answers.workers import Outcome
-from rlvr_fast.errors import RunDirectoryError
+from rlvr_fast.answers.pairs import Outcome
+from rlvr_fast.errors import RunDirectoryError, StorageError, file_error
 
 __all__ = ["VerdictJournal", "pair_key"]
 
@@ -18,7 +20,7 @@ SYNC_SECONDS = 1.0
 
 
 def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str:
-    """128 bits that name a distinct pair and who verifies it."""
+    """A digest of 128 bits that identifies a pair and its verifier."""
     words = (grader, problem_id, "" if gold is None else f"={gold}", answer)
     digest = hashlib.blake2b(digest_size=16)
     for word in words:
@@ -28,11 +30,20 @@ def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str
 
 
 class VerdictJournal:
-    """RUN/verdicts.jsonl: one line a verified pair.
+    """RUN/verdicts.jsonl: one line for each verified pair.
 
-    A line that was cut off by a crash is dropped. Verdicts are handed to the kernel at once, so
-    that they outlive the process, and to the disk every second. A `timeout` or `error` holds only
-    for the limits under which it came; with other limits the pair is verified anew.
+    Each verdict is written to the kernel at once, so that it outlives the process, and to the disk
+    every second. A line that a crash cut off is dropped. A `timeout` or `error` is used again under
+    the same limits only; under other limits the pair is verified anew.
+
+    Args:
+        path: the file.
+        timeout: processor seconds of one verification.
+        memory_mb: MiB of address space of a worker.
+
+    Raises:
+        RunDirectoryError: a line is no verdict; the message names the line.
+        StorageError: the file cannot be read or written.
     """
 
     def __init__(self, path: Path, *, timeout: float, memory_mb: int) -> None:
@@ -41,17 +52,32 @@ class VerdictJournal:
         self._known: dict[str, Outcome] = {}
         self._synced = time.monotonic()
         whole = self._load()
-        try:
+        with self._writing():
             self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
             os.ftruncate(self._handle, whole)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
-            raise RunDirectoryError(f"{path}: cannot be written ({error.strerror})") from error
+            raise file_error(
+                error,
+                f"{self._path}: cannot be written ({error.strerror or error}); the verdicts so far "
+                "are kept: remove the cause (free some space, say) and grade again",
+            ) from error
 
     def _load(self) -> int:
-        """Reads the verdicts and returns how many bytes of the file are whole lines."""
+        """Reads the verdicts and returns the length of the whole lines of the file, in bytes."""
+        try:
+            return self._load_lines()
+        except FileNotFoundError:
+            return 0
+        except OSError as error:
+            raise StorageError(f"{self._path}: cannot be read ({error.strerror})") from error
+
+    def _load_lines(self) -> int:
         whole = 0
-        if not self._path.exists():
-            return whole
         with self._path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
@@ -73,9 +99,15 @@ class VerdictJournal:
         return whole
 
     def get(self, key: str) -> Outcome | None:
+        """The outcome of the pair with this key, None where it is not decided."""
         return self._known.get(key)
 
     def add(self, key: str, outcome: Outcome) -> None:
+        """Appends an outcome.
+
+        Raises:
+            StorageError: no room, or the file system refuses the write.
+        """
         row: dict[str, object] = {
             "key": key,
             "verdict": outcome.verdict,
@@ -86,17 +118,12 @@ class VerdictJournal:
         if outcome.verdict in ("timeout", "error"):
             row["limits"] = self._limits
         data = json.dumps(row).encode() + b"\n"
-        try:
+        with self._writing():
             while data:
                 data = data[os.write(self._handle, data) :]
             if time.monotonic() - self._synced > SYNC_SECONDS:
                 os.fsync(self._handle)
                 self._synced = time.monotonic()
-        except OSError as error:
-            raise RunDirectoryError(
-                f"{self._path}: cannot be written ({error.strerror}); the verdicts so far are "
-                "kept: make room and grade again"
-            ) from error
         self._known[key] = outcome
 
     def __enter__(self) -> VerdictJournal:
@@ -108,5 +135,8 @@ class VerdictJournal:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        os.fsync(self._handle)
-        os.close(self._handle)
+        try:
+            with self._writing():
+                os.fsync(self._handle)
+        finally:
+            os.close(self._handle)

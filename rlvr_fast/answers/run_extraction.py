@@ -1,4 +1,4 @@
-"""From the completions of a run to its answers/ parts."""
+"""Extraction of the answers of a run: from the parts of samples/ to the parts of answers/."""
 
 from __future__ import annotations
 
@@ -10,22 +10,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, Policy, extract_answers
+from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import Verifier
+from rlvr_fast.vocabulary import Policy
 
 __all__ = ["GradedTask", "extract_run"]
 
-# Completions extracted at once: bounds memory by this much text, and by one samples part.
+# Text of the completions extracted at once; memory is limited to it and one part of samples/.
 BATCH_BYTES = 64 << 20
-# How many answers over the length limit grading.json names.
+# The greatest number of answers over the length limit that grading.json names.
 NAMED_TOO_LONG = 100
 
 
 @dataclass(frozen=True, slots=True)
 class GradedTask:
-    """How the answers of one task are found and verified."""
+    """A task of a run, with the policy that extracts its answers and the verifier.
+
+    Attributes:
+        name: its name in the run.
+        spec: its task spec.
+        policy: the extraction policy.
+        verifier: the verifier.
+    """
 
     name: str
     spec: str
@@ -42,9 +50,16 @@ def extract_run(
     total: int,
     tell: Progress,
 ) -> None:
-    """Extracts what has no answer yet, part by part, and numbers the answers in `distinct`.
+    """Extracts the answers of the samples that have none in answers/, part by part.
 
-    Writes answers/, and names answers over the length limit in `settings` and grading.json.
+    Args:
+        run: the run; receives parts of answers/ and grading.json.
+        tasks: the tasks by name.
+        owners: the task of each problem.
+        distinct: receives every answer, those extracted before included.
+        settings: the contents of grading.json; receives the answers over the length limit.
+        total: number of samples.
+        tell: called as tell("extract", samples done, total).
     """
     done = 0
     for _, part in run.iter_parts("answers", ["problem_id", "answer", "answer_id"]):
@@ -111,7 +126,7 @@ def _extract_batch(
 def _report_too_long(
     run: Run, settings: dict[str, Any], rows: pa.Table, statuses: pa.Array, policy: Policy
 ) -> None:
-    """Names answers over the length limit, which count as malformed, in grading.json."""
+    """Adds answers over the length limit, which are `malformed`, to grading.json."""
     suspects = pc.and_(
         pc.equal(statuses, "malformed"),
         pc.greater(pc.binary_length(rows["text"]), MAX_ANSWER_BYTES),

@@ -1,4 +1,4 @@
-"""Mathematical answers against gold answers, without a run."""
+"""Verification of mathematical answers against gold answers, without a run directory."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.normalization import compare_canonical, normalize_answers
-from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, Outcome, Pair, verify_pairs
+from rlvr_fast.answers.pairs import Outcome, Pair
+from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.tasks import Verdict
+from rlvr_fast.tasks.schemes import GOLD_ANSWERS
+from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["verify_answers"]
 
@@ -23,21 +25,23 @@ def verify_answers(
 ) -> list[Verdict]:
     r"""Whether each answer equals its gold answer: canonical forms first, then Math-Verify.
 
-    Each distinct pair is decided once. Gold and answer are not interchangeable: 'x = 5' answers
-    the gold '5' and need not the other way round (docs/grading.md).
+    Each distinct pair is decided once. Gold and answer are not interchangeable: the answer 'x = 5'
+    is correct for the gold '5', but '5' need not be for the gold 'x = 5' (docs/grading.md).
 
     Args:
-        golds, answers: one of each a row; extracted answers, not whole completions. None, an empty
-            answer and one beyond `MAX_ANSWER_BYTES` (64 KiB) are `unparsed`.
-        timeout: processor seconds of one verification, in a process that is ended when it takes
-            longer; the verdict is then `timeout`.
-        workers: verifying processes, default one a processor; memory_mb: MiB of each.
+        golds: one gold answer for each row.
+        answers: one extracted answer (not a whole completion) for each row. None, an empty answer
+            and one longer than `MAX_ANSWER_BYTES` (64 KiB) are `unparsed`.
+        timeout: processor seconds of one verification, in a process that is ended after them; the
+            verdict is then `timeout`.
+        workers: number of worker processes; default one for each processor.
+        memory_mb: MiB of address space of a worker.
 
     Returns:
         "correct", "incorrect", "unparsed", "timeout" or "error" for each row.
 
     Raises:
-        InvalidInputError: different lengths, or a gold that is missing (its row is named).
+        InvalidInputError: different lengths, or a missing gold (the message names its row).
 
     Example:
         >>> verify_answers(["1/2", "7", r"\sqrt{8}"], ["0.50", "eight", r"2\sqrt2"])
@@ -74,7 +78,7 @@ def verify_answers(
 
     verify_pairs(
         [
-            Pair("math:golds", str(place), gold, {}, answer)
+            Pair(GOLD_ANSWERS, str(place), gold, {}, answer)
             for place, (gold, answer) in enumerate(waiting)
         ],
         decided,

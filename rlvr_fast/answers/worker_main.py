@@ -1,8 +1,8 @@
-"""One verifying process: `python -m rlvr_fast.answers.worker_main MEMORY_MB GUARDED`.
+"""A worker process: `python -m rlvr_fast.answers.worker_main MEMORY_MB GUARDED`.
 
-Reads one JSON object a line (id, spec, problem_id, gold, metadata, answer, limit) and writes one a
-line (id, verdict, grader, detail) in the same order. It never decides for itself that it takes too
-long: the kernel ends it after `limit` processor seconds, and whoever started it after a wall time.
+Reads requests, one JSON object on each line (id, spec, problem_id, gold, metadata, answer, limit),
+and writes replies (id, verdict, grader, detail) in the same order. The process does not measure its
+own time: the kernel ends it after `limit` processor seconds, and its parent after a wall time.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from typing import Any
 
 MEBIBYTE = 1 << 20
 
-# What verifiers have no need of. Several evaluate an answer as Python through sympy's parse_expr,
-# so an answer may be a program. These hooks, a minimal environment, no writable files and the
-# limits are a second fence: they are not bubblewrap, in which programs are run on purpose.
+# Audit events that no verifier needs. Several verifiers evaluate an answer as Python through
+# sympy's parse_expr, so an answer may be a program. The audit hook, a minimal environment, no
+# writable files and the limits make harm harder; they do not isolate as bubblewrap does, in which
+# the programs of code tasks run.
 FORBIDDEN = (
     "ctypes.",
     "ftplib.",
@@ -67,18 +68,20 @@ FORBIDDEN = (
 
 
 def main() -> None:
+    """Answers requests until the parent closes the pipe."""
     memory_mb, guarded = int(sys.argv[1]), sys.argv[2] == "1"
     requests, replies = _channel()
     _die_with_parent()
     from rlvr_fast.tasks import load_verifier
 
-    os.dup2(0, 2)  # until here standard error told the parent why a worker does not start
+    os.dup2(0, 2)  # the parent reads standard error only to learn why a worker did not start
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if guarded:
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
-        sys.addaudithook(_guard)  # there is no way to take it off again
-        time.sleep = _no_sleep  # type: ignore[assignment]  # would hold up the worker until the wall time is over
+        sys.addaudithook(_guard)  # Python has no call that removes an audit hook
+        # A sleep uses no processor time, and would last until the wall time.
+        time.sleep = _no_sleep  # type: ignore[assignment]
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
     replies.write(json.dumps({"ready": True}) + "\n")
     replies.flush()
@@ -91,7 +94,8 @@ def main() -> None:
 
 def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
     try:
-        verifier = load_verifier(request["spec"])  # trusted, and not on the answer's clock
+        # Loading runs trusted code, and its time does not count for the answer.
+        verifier = load_verifier(request["spec"])
         grader = verifier.name
         verifier.prepare(request["problem_id"], request["metadata"])
     except MemoryError:
@@ -99,7 +103,7 @@ def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
     except Exception as error:
         return {"fatal": str(error) or type(error).__name__}
     try:
-        # The processor's clock and not the wall's: what else the machine does decides no verdict.
+        # Processor time in place of wall time: the load of the machine decides no verdict.
         signal.setitimer(signal.ITIMER_PROF, request["limit"])
         _Clock.running = True
         try:
@@ -121,7 +125,7 @@ def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
 
 
 def _channel() -> tuple[Any, Any]:
-    """The pipes to the parent, under numbers that a verifier that prints or reads cannot hit."""
+    """The pipes to the parent, under file descriptors that print() and input() do not use."""
     incoming, outgoing = os.dup(0), os.dup(1)
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1):
@@ -132,7 +136,7 @@ def _channel() -> tuple[Any, Any]:
 
 
 class _Clock:
-    """Whether an answer is being verified; libraries that are being loaded may do more."""
+    """Whether an answer is being verified; `_guard` restricts nothing at other times."""
 
     running = False
 

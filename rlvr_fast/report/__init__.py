@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from rlvr_fast.report.comparison import Comparison, compare_runs
-from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
-from rlvr_fast.report.files import write_report
-from rlvr_fast.report.options import CompareOptions
-from rlvr_fast.report.report import Report, build_report
-from rlvr_fast.report.table import Table, write_tables
+import importlib
+from typing import Any
 
-__all__ = [
-    "CompareOptions",
-    "Comparison",
-    "Report",
-    "Table",
-    "build_report",
-    "compare_runs",
-    "reference_perplexity",
-    "training_dynamics",
-    "write_dynamics",
-    "write_report",
-    "write_tables",
-]
+# name -> the module that defines it, imported on first use: the command line needs the options
+# alone, and neither numpy nor matplotlib.
+_HOME = {
+    "CompareOptions": "options",
+    "Comparison": "comparison",
+    "Report": "report",
+    "Table": "table",
+    "build_report": "report",
+    "compare_runs": "comparison",
+    "reference_perplexity": "dynamics",
+    "sampling_plan": "planning",
+    "training_dynamics": "dynamics",
+    "write_dynamics": "dynamics",
+    "write_report": "files",
+    "write_tables": "table",
+}
+
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

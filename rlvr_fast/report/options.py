@@ -3,26 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
+from rlvr_fast.options import Options, option
 from rlvr_fast.vocabulary import Rule
 
-__all__ = ["CompareOptions"]
+__all__ = ["DIFFERENCES", "CompareOptions", "RunDifference"]
+
+# What must agree for a difference between two runs to be a difference between two models.
+RunDifference = Literal["problems", "tasks", "template", "sampling", "extraction", "verifiers"]
+DIFFERENCES: tuple[RunDifference, ...] = get_args(RunDifference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CompareOptions:
+class CompareOptions(Options):
     """Options of `compare_runs`.
 
     Attributes:
         rule: "seen" as in the published tables, or "epsilon"; both are computed, this one heads
             them.
         zeta: the rule "epsilon" decides with confidence 1 - zeta.
-        allow: differences between the two runs to accept: names among "problems", "tasks",
-            "template", "sampling", "extraction", "verifiers".
+        allow: differences between the two runs to accept; with "problems" the comparison is over
+            the problems of both runs.
         k: further k at which to give pass@k, besides the powers of two and the number of samples.
+
+    Raises:
+        InvalidInputError: a value of another type or out of range.
     """
 
-    rule: Rule = "seen"
-    zeta: float = 0.05
-    allow: tuple[str, ...] = ()
-    k: tuple[int, ...] = ()
+    rule: Rule = option("seen", help="When a model counts as reaching a problem.")
+    zeta: float = option(
+        0.05, above=0, below=1, help="The rule epsilon decides with confidence 1 - zeta."
+    )
+    allow: tuple[RunDifference, ...] = option(
+        (), help="A difference between the two runs to accept."
+    )
+    k: tuple[int, ...] = option(
+        (), minimum=1, metavar="K", help="A further k for pass@k, besides the powers of two."
+    )

@@ -1,72 +1,29 @@
-"""What draws completions: parameters, requests, completions, and the protocol of an engine."""
+"""What draws completions: requests, completions, and the protocol of an engine."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-import numpy as np
-import numpy.typing as npt
+from rlvr_fast.sampling.parameters import SamplingParameters
 
-from rlvr_fast.errors import InvalidInputError
+if TYPE_CHECKING:  # the command line reads the registry of engines, and has no use for numpy
+    import numpy as np
+    import numpy.typing as npt
 
-__all__ = ["Completion", "Engine", "Request", "SamplingParameters", "load_engine"]
-
-
-@dataclass(frozen=True, slots=True)
-class SamplingParameters:
-    """How completions are drawn; the defaults are those of both papers.
-
-    Attributes:
-        temperature: divides the logits; 0 takes the most likely token always.
-        top_p: draw among the smallest set of most likely tokens that has at least this mass.
-        max_tokens: longest completion; a model's context may end it earlier.
-        seed: changes every draw.
-        stop: texts that end a completion, and are not part of it, besides the model's own
-            end-of-sequence tokens.
-    """
-
-    temperature: float = 0.6
-    top_p: float = 0.95
-    max_tokens: int = 16384
-    seed: int = 0
-    stop: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        def number(value: Any) -> bool:
-            return isinstance(value, int | float) and not isinstance(value, bool)
-
-        if not number(self.temperature) or not 0 <= self.temperature < math.inf:
-            raise InvalidInputError(f"expected a temperature >= 0, got {self.temperature!r}")
-        if not number(self.top_p) or not 0 < self.top_p <= 1:
-            raise InvalidInputError(f"expected 0 < top_p <= 1, got {self.top_p!r}")
-        for name in ("max_tokens", "seed"):
-            if type(getattr(self, name)) is not int:
-                raise InvalidInputError(f"expected an integer {name}, got {getattr(self, name)!r}")
-        if self.max_tokens < 1:
-            raise InvalidInputError(f"expected max_tokens >= 1, got {self.max_tokens}")
-        if isinstance(self.stop, str) or not all(isinstance(s, str) and s for s in self.stop):
-            raise InvalidInputError(f"expected a sequence of stop texts, got {self.stop!r}")
-        # One value has one spelling in run.json, and so one hash: 1 and 1.0 are the same.
-        object.__setattr__(self, "temperature", float(self.temperature))
-        object.__setattr__(self, "top_p", float(self.top_p))
-        object.__setattr__(self, "stop", tuple(self.stop))
-
-    def to_json(self) -> dict[str, Any]:
-        """The object "sampling" of run.json."""
-        return {
-            "temperature": self.temperature,
-            "top_p": self.top_p,
-            "max_tokens": self.max_tokens,
-            "seed": self.seed,
-            "stop": list(self.stop),
-        }
+__all__ = ["Completion", "Engine", "EngineKind", "Request"]
 
 
 class Request(NamedTuple):
-    """Draws wanted of one problem; one seed for each sample index."""
+    """Draws that are wanted of one problem.
+
+    Attributes:
+        problem_id: the problem.
+        prompt_token_ids: its prompt.
+        sample_indices: int64, one a draw.
+        seeds: int64, one a draw.
+    """
 
     problem_id: str
     prompt_token_ids: Sequence[int]
@@ -83,9 +40,13 @@ class Request(NamedTuple):
 class Completion(NamedTuple):
     """One finished draw.
 
-    `token_ids` are exactly the tokens drawn, with the end-of-sequence token where there was one;
-    `text` is without it. `finish_reason` is "length" when max_tokens or the model's context ended
-    the completion. `seed` is None where the engine could not be seeded draw by draw.
+    Attributes:
+        problem_id: the problem.
+        sample_index: which of its draws.
+        text: the completion, without an end-of-sequence token or a stop text.
+        token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one.
+        finish_reason: "length" where max_tokens or the model's context ended the completion.
+        seed: that of the draw; None where the engine cannot seed each draw.
     """
 
     problem_id: str
@@ -97,29 +58,47 @@ class Completion(NamedTuple):
 
 
 class Engine(Protocol):
-    """A model that draws completions.
-
-    `model`, `revision` say what is loaded (a revision "sha256:..." is a digest of local weights),
-    `notes` what about this engine a reader of its draws should know. `context_length` counts prompt
-    and completion; `vocab_size` bounds token ids.
-    """
+    """A model that draws completions. `rlvr_fast.sampling.engines` loads one."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The engine's name in its registry."""
+        ...
+
     @property
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """The version of the engine's library."""
+        ...
+
     @property
-    def model(self) -> str: ...
+    def model(self) -> str:
+        """What is loaded: a folder, a file or a Hugging Face name."""
+        ...
+
     @property
-    def revision(self) -> str | None: ...
+    def revision(self) -> str | None:
+        """Which revision is loaded; "sha256:..." is a digest of local weights."""
+        ...
+
     @property
-    def notes(self) -> Sequence[str]: ...
+    def notes(self) -> Sequence[str]:
+        """What a reader of the draws should know about this engine (dtype, device)."""
+        ...
+
     @property
-    def context_length(self) -> int | None: ...
+    def context_length(self) -> int | None:
+        """Most tokens of prompt and completion together, None if there is no limit."""
+        ...
+
     @property
-    def vocab_size(self) -> int: ...
+    def vocab_size(self) -> int:
+        """Token ids are below this number."""
+        ...
+
     @property
-    def chat_template(self) -> str | None: ...
+    def chat_template(self) -> str | None:
+        """The source of the model's chat template, None if it has none."""
+        ...
 
     def render_chat(self, question: str) -> str:
         """The prompt text of `question` as the user's turn of the model's chat template."""
@@ -132,29 +111,30 @@ class Engine(Protocol):
     def generate(
         self, requests: Iterable[Request], parameters: SamplingParameters
     ) -> Iterator[Completion]:
-        """Makes the draws and yields each as soon as it is finished, in any order."""
+        """Makes the draws and yields each as soon as it is finished, in any order.
+
+        A draw should depend on the model, the parameters, the prompt and its own seed only.
+        """
         ...
 
 
-def load_engine(name: str, model: str, *, revision: str | None = None, **options: Any) -> Engine:
-    """Loads `model` (a folder, a Hugging Face name, a .gguf file) into the engine `name`.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineKind:
+    """An engine as the registry knows it, before anything is loaded.
 
-    Args:
-        name: "transformers", which runs wherever torch does, or "vllm" (extra `vllm`).
-        model, revision: what to load.
-        options: `device`, `dtype`, `batch_size` for transformers; keyword arguments of vllm.LLM for
-            vllm.
-
-    Raises:
-        InvalidInputError: no such engine or model.
-        MissingDependencyError: the engine's package is not installed.
+    Attributes:
+        name: how users ask for the engine.
+        help: one line on what the engine is for and what it cannot do, for the command line.
+        load: `load(model, *, revision, **arguments)` loads a model.
+        arguments: the names of the further arguments that `load` takes; None where the engine's
+            library has arguments of its own and checks them itself.
+        packages: the packages whose versions a run records.
+        extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
     """
-    if name == "transformers":
-        from rlvr_fast.sampling.transformers_engine import TransformersEngine
 
-        return TransformersEngine(model, revision=revision, **options)
-    if name == "vllm":
-        from rlvr_fast.sampling.vllm_engine import VllmEngine
-
-        return VllmEngine(model, revision=revision, **options)
-    raise InvalidInputError(f"expected the engine 'transformers' or 'vllm', got {name!r}")
+    name: str
+    help: str
+    load: Callable[..., Engine]
+    arguments: tuple[str, ...] | None = ()
+    packages: tuple[str, ...] = ()
+    extra: str | None = None

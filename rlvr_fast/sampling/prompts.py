@@ -16,8 +16,9 @@ __all__ = ["Template", "load_template"]
 class Template:
     """How a question becomes a prompt.
 
-    `name` is "plain", "chat" or the name of a file; `text`, which `sha256` digests, is
-    "{question}", the source of the chat template, or the contents of the file.
+    Attributes:
+        name: "plain", "chat" or the name of a file.
+        text: "{question}", the source of the chat template, or the contents of the file.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Template:
 
     @property
     def sha256(self) -> str:
+        """A digest of `text` and of whether it is a chat template."""
         return hashlib.sha256(f"{self.name == 'chat'}\0{self.text}".encode()).hexdigest()
 
     def render(self, question: str, engine: Engine) -> str:
@@ -42,12 +44,15 @@ class Template:
 def load_template(name: str, engine: Engine) -> Template:
     """The template `name` for `engine`.
 
-    "plain" gives the question as it is; "chat" puts it into the tokenizer's chat template; "auto"
-    is "chat" where the tokenizer has such a template and "plain" elsewhere; anything else is the
-    path of a text file that holds {question}.
+    Args:
+        name: "plain" is the question alone; "chat" is the question in the model's chat template;
+            "auto" is "chat" where the model has such a template and "plain" elsewhere; any other
+            name is the path of a text file that holds {question}.
+        engine: the engine that will draw, which knows the chat template.
 
-    Raises InvalidInputError where the tokenizer has no chat template, there is no such file, or it
-    lacks {question}.
+    Raises:
+        InvalidInputError: the model has no chat template, there is no such file, or the file does
+            not hold {question}.
     """
     chat = engine.chat_template
     if name == "auto":

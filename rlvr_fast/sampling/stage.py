@@ -1,4 +1,4 @@
-"""The sampling stage: problems to a run directory, and its missing draws to samples."""
+"""The sampling stage: makes a run directory of problems, and its missing samples."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
-from rlvr_fast.sampling.engine import Completion, Engine, Request, SamplingParameters
+from rlvr_fast.sampling.engine import Completion, Engine, Request
+from rlvr_fast.sampling.engines import engine_packages
+from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
+from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem, Task
@@ -39,6 +42,10 @@ def prepare_run(
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
     Args:
+        path: the run directory.
+        engine: the model that will draw.
+        tasks: where the problems come from.
+        parameters: how the completions will be drawn.
         template: "auto", "plain", "chat" or a text file that holds {question}; see
             `prompts.load_template`.
 
@@ -97,8 +104,9 @@ def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:
 
 
 def _versions() -> dict[str, str]:
+    """The versions of everything that may decide a draw or a verdict, where it is installed."""
     found = {"python": platform.python_version()}
-    for package in ("rlvr-fast", "torch", "transformers", "vllm", "reasoning-gym", "pyarrow"):
+    for package in ("rlvr-fast", "pyarrow", *engine_packages(), *scheme_packages()):
         try:
             found[package] = version(package)
         except PackageNotFoundError:
@@ -120,10 +128,18 @@ def sample_run(
     stage early. A killed stage loses no more than the draws since; given again it makes exactly the
     missing ones, each with the seed it would have had.
 
+    Args:
+        run: as `prepare_run` returned it.
+        engine: the model that draws, the one of the run.
+        num_samples: completions a problem, in all.
+        progress: called as progress("sample", draws done, draws in all).
+        flush_seconds: how often finished draws are stored.
+
     Raises:
         InvalidInputError: num_samples < 1.
-        RunDirectoryError: the run is of another model or engine, is being written to by another
-            process, or the disk is full.
+        RunDirectoryError: the run is of another model or engine.
+        StorageError: the file system refused to write the run, or another process is writing to
+            the run.
     """
     _check_engine(run, engine)
     sampling = dict(run.info.sampling)

@@ -8,6 +8,7 @@ from typing import Any
 _HOME = {
     "DivergenceStats": "results",
     "NucleusStats": "nucleus",
+    "ScoreOptions": "options",
     "Scorer": "scorer",
     "SequenceScores": "results",
     "TokenStats": "results",

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
+from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
 
 if TYPE_CHECKING:
@@ -28,15 +29,10 @@ _PART_ROWS = 20_000
 def score_run(
     run: Run,
     model: Any,
+    options: ScoreOptions = ScoreOptions(),
     *,
     label: str,
     revision: str | None = None,
-    temperature: float = 1.0,
-    top_p: float | None = None,
-    per_token: bool = False,
-    batch_tokens: int = 4096,
-    device: str | None = None,
-    dtype: Any = None,
     progress: Progress | None = None,
 ) -> int:
     """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
@@ -46,17 +42,23 @@ def score_run(
     own tokenizer, which need not split them as they were drawn.
 
     Args:
-        model: as for `Scorer`, or a Scorer.
+        run: a run with samples.
+        model: as for `Scorer`, or a Scorer, which keeps its own device, dtype and batch_tokens.
+        options: the distribution, and how the model is run; see `ScoreOptions`. With
+            `options.as_sampled` temperature and top_p are those of the run, and the scores lie in
+            RUN/scores/LABEL-sampling: with the probability of each nucleus, which makes them the
+            log-probabilities under which the sampler draws, and the tokens outside of it, which
+            the sampler can never draw.
         label: names the scores, "base" or "rl" in a study.
-        temperature, top_p, per_token: as for `Scorer.score`. The papers' token entropy and
-            perplexity are at temperature 1, whatever the completions were drawn at.
+        revision: branch, tag or commit of a Hugging Face name.
         progress: called as progress("score", completions done, completions in all).
 
     Returns:
         How many completions were scored now.
 
     Raises:
-        InvalidInputError: token ids that the model does not have, or a tokenizer that is not the
+        InvalidInputError: scores as sampled of a run whose temperature or top_p is not known, or
+            is 0; token ids that the model does not have; or a tokenizer that is not the
             model's: it gives other ids for the run's prompts (the problem is named); a completion
             longer than the model's context.
         RunDirectoryError: LABEL holds scores of another model or with other options.
@@ -64,6 +66,10 @@ def score_run(
     >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
     20480
     """
+    temperature, top_p = options.temperature, options.top_p
+    if options.as_sampled:
+        label = f"{label}-sampling"
+        temperature, top_p = _as_sampled(run)
     stage = f"scores/{label}"
     with run.writing():
         samples = run.num_samples()
@@ -72,14 +78,12 @@ def score_run(
         scorer = (
             model
             if isinstance(model, Scorer)
-            else Scorer(
-                model, revision=revision, device=device, dtype=dtype, batch_tokens=batch_tokens
-            )
+            else Scorer(model, revision=revision, **options.model_arguments())
         )
-        options = _options(scorer, temperature, top_p, per_token)
-        _refuse_other_scores(run, label, options, exists=done > 0)
+        settings = _settings(scorer, temperature, top_p, options.per_token)
+        _refuse_other_scores(run, label, settings, exists=done > 0)
         prompts = _prompts(run, scorer)
-        run.write_json(f"{stage}/scores.json", options)
+        run.write_json(f"{stage}/scores.json", settings)
         before = done
         for rows in _unscored(run, stage):
             ids = _completions(rows, scorer)
@@ -96,7 +100,7 @@ def score_run(
                     ids,
                     temperature=temperature,
                     top_p=top_p,
-                    per_token=per_token,
+                    per_token=options.per_token,
                     progress=report,
                 )
             except InvalidInputError:
@@ -108,7 +112,18 @@ def score_run(
     return done - before
 
 
-def _options(
+def _as_sampled(run: Run) -> tuple[float, float]:
+    """The temperature and the top-p that a run was drawn with."""
+    drawn = {name: run.info.sampling.get(name) for name in ("temperature", "top_p")}
+    if not drawn["temperature"] or drawn["top_p"] is None:
+        raise InvalidInputError(
+            f"{run.path}: drawn at {drawn}: scoring as sampled needs a temperature above 0 and a "
+            "top_p, both known"
+        )
+    return drawn["temperature"], drawn["top_p"]
+
+
+def _settings(
     scorer: Scorer, temperature: float, top_p: float | None, per_token: bool
 ) -> dict[str, Any]:
     versions = {}
@@ -127,14 +142,14 @@ def _options(
     }
 
 
-def _refuse_other_scores(run: Run, label: str, options: dict[str, Any], *, exists: bool) -> None:
+def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exists: bool) -> None:
     stored = run.read_json(f"scores/{label}/scores.json")
     if stored is None or not exists:
         return
     if not isinstance(stored, dict):
         raise RunDirectoryError(f"{run.path}/scores/{label}/scores.json: expected a JSON object")
     for name in ("model", "temperature", "top_p", "per_token", "dtype"):
-        there, asked = stored.get(name), options[name]
+        there, asked = stored.get(name), settings[name]
         if name == "model" and isinstance(there, dict):
             # A digest of the weights is the model, wherever its folder lies.
             revision = asked["revision"]

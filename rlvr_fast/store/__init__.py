@@ -1,10 +1,12 @@
-"""The run directory: schemas, atomic parts, resume, lock, verify."""
+"""The run directory: tables, atomic parts, lock, resume, import of rollouts, check, repair."""
 
 from __future__ import annotations
 
-from rlvr_fast.store.check import Difference, Finding, differences, repair, verify
+from rlvr_fast.store.check import Finding, repair, verify
+from rlvr_fast.store.differences import Difference, differences
+from rlvr_fast.store.importing import import_rollouts
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds
-from rlvr_fast.store.rollouts import Fields, import_rollouts
+from rlvr_fast.store.readers.fields import Fields
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
 

@@ -1,4 +1,4 @@
-"""`rlvr-fast doctor`: what is wrong with a run directory, and setting it right."""
+"""Checking and repairing a run directory, as `rlvr-fast doctor` does."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
+from rlvr_fast.store.files import writing_to
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.info import info_differences
-from rlvr_fast.store.parts import PART, is_foreign_ok, part_number, read_part
-from rlvr_fast.store.problem_tables import problem_differences
+from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
-__all__ = ["Difference", "Finding", "differences", "repair", "verify"]
+__all__ = ["Finding", "repair", "verify"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing found in a run directory.
+    """A fact about a run directory, found by `verify`.
 
-    `level` is "error" for what `repair` sets right or nothing can, "warning" for what is
-    incomplete, "info" for counts. `path` is the file or folder meant.
+    Attributes:
+        level: "error" for damage, "warning" for rows that are missing, "info" for counts.
+        path: the file or folder.
+        message: the fact.
+        remedy: what the user can do about it; empty where nothing is to be done.
     """
 
     level: Literal["error", "warning", "info"]
@@ -37,13 +39,14 @@ class Finding:
 
 
 _REPAIR = "rlvr-fast doctor RUN --repair moves it aside and keeps the rest"
+_READABLE = "make the file readable: permissions, the disk or the network file system"
 
 
 def verify(path: str | Path) -> list[Finding]:
-    """Reads every table of the run directory `path`, checksums included, and reports.
+    """Reads every table of the run directory `path`, checksums included.
 
-    Never raises for what it finds in the folder; nothing of level "error" means that every stored
-    row is readable, of this run, and there once.
+    Damage is a finding and not an exception. Without a finding of level "error" every stored row is
+    readable, belongs to this run, and is stored once.
     """
     path = Path(path)
     try:
@@ -51,6 +54,8 @@ def verify(path: str | Path) -> list[Finding]:
         run.problems()
     except RunDirectoryError as error:
         return [Finding("error", path, str(error), "make the run anew, or restore the file")]
+    except StorageError as error:
+        return [Finding("error", path, str(error), _READABLE)]
     found: list[Finding] = []
     indexes: dict[str, KeyIndex] = {}
     for stage in run.stages():
@@ -60,8 +65,10 @@ def verify(path: str | Path) -> list[Finding]:
             found.append(Finding("error", path / stage, str(error), _REPAIR))
             continue
         index = indexes[stage] = _new_index(run)
-        for file, keys, problem in _inspect(run, stage, index):
-            if problem:
+        for file, keys, problem, unreadable in _inspect(run, stage, index):
+            if unreadable is not None:
+                found.append(Finding("error", file, str(unreadable), _READABLE))
+            if problem is not None:
                 found.append(Finding("error", file, problem, _REPAIR))
             if keys is not None and stage != "samples" and "samples" in indexes:
                 orphans = int((~indexes["samples"].contains(keys)).sum())
@@ -69,17 +76,16 @@ def verify(path: str | Path) -> list[Finding]:
                     text = f"{orphans} row(s) of draws that are not in samples"
                     found.append(Finding("error", file, text, _REPAIR))
         counts = index.counts()
-        spread = (
-            f"{counts.min()}" if counts.min() == counts.max() else f"{counts.min()}-{counts.max()}"
-        )
+        least, most = counts.min(), counts.max()
+        spread = f"{least}" if least == most else f"{least}-{most}"
         found.append(Finding("info", path / stage, f"{index.rows} rows, {spread} a problem"))
         gaps = index.gaps()
         if gaps and stage == "samples":
-            holes = sum(n for _, n in gaps)
-            text = f"{holes} draws missing in {len(gaps)} problems, first {gaps[0][0]!r}"
+            absent = sum(n for _, n in gaps)
+            text = f"{absent} draws missing in {len(gaps)} problems, first {gaps[0][0]!r}"
             found.append(Finding("warning", path / stage, text, "sample again: it fills the gaps"))
         wanted = run.info.requested_samples
-        if stage == "samples" and wanted and counts.min() < wanted:
+        if stage == "samples" and wanted and least < wanted:
             text = f"{int(np.maximum(wanted - counts, 0).sum())} of the draws asked for are missing"
             found.append(Finding("warning", path / stage, text, "sample again: it resumes"))
     if (path / "grades.parquet").exists():
@@ -87,16 +93,26 @@ def verify(path: str | Path) -> list[Finding]:
             read_part(path / "grades.parquet", GRADES, None, path)
         except RunDirectoryError as error:
             found.append(Finding("error", path / "grades.parquet", str(error), _REPAIR))
+        except StorageError as error:
+            found.append(Finding("error", path / "grades.parquet", str(error), _READABLE))
     return found
 
 
 def repair(path: str | Path) -> list[Path]:
-    """Moves every damaged or foreign file of a run to RUN/quarantine and returns where they lie.
+    """Moves every damaged or foreign file of a run to RUN/quarantine.
 
-    Rows of a part that are good (its other rows being twice there, or of draws that are gone) are
-    kept, in a new part. Afterwards the stages make again exactly what is missing.
-    Raises RunDirectoryError when run.json or problems.parquet itself is damaged, or when another
-    process is writing.
+    A part of which some rows repeat stored keys, or belong to draws that are gone, is moved too;
+    its good rows are stored again in a new part. Afterwards the stages make again exactly what is
+    missing.
+
+    Returns:
+        The new places of the files that were moved.
+
+    Raises:
+        RunDirectoryError: run.json or problems.parquet itself is damaged.
+        RunLockedError: another process is writing.
+        StorageError: a file cannot be read or moved. A file that cannot be read may be whole, and
+            stays in its place.
     """
     path = Path(path)
     run = Run.open(path, check=False)
@@ -112,7 +128,9 @@ def repair(path: str | Path) -> list[Path]:
                 continue
             index = _new_index(run)
             rescued: list[pa.Table] = []
-            for file, keys, problem in list(_inspect(run, stage, index)):
+            for file, keys, problem, unreadable in list(_inspect(run, stage, index)):
+                if unreadable is not None:
+                    raise unreadable
                 good = None if keys is None else np.ones(len(keys), np.bool_)
                 if keys is not None and samples is not None:
                     good = samples.contains(keys)
@@ -131,7 +149,7 @@ def repair(path: str | Path) -> list[Path]:
                 read_part(grades, GRADES, None, path)
             except RunDirectoryError:
                 damaged = True
-            # Counts of answers that were moved aside no longer hold; grading makes the file again.
+            # The counts include answers that were moved; grading makes the file again.
             if damaged or any("answers" in file.parts or "samples" in file.parts for file in moved):
                 moved.append(_quarantine(path, grades))
     return moved
@@ -141,78 +159,51 @@ def _new_index(run: Run) -> KeyIndex:
     return KeyIndex(run.problems()["problem_id"].combine_chunks())
 
 
-def _inspect(
-    run: Run, stage: str, index: KeyIndex
-) -> Iterator[tuple[Path, pa.Table | None, str | None]]:
-    """(file, keys or None if unusable, what is wrong or None) of each file of a stage.
+class _Inspected(NamedTuple):
+    file: Path
+    keys: pa.Table | None  # None where the file is of no use
+    problem: str | None  # the fault of the file, None where there is none
+    unreadable: StorageError | None = None
 
-    Adds the keys to `index`, those that are there twice once.
-    """
+
+def _inspect(run: Run, stage: str, index: KeyIndex) -> Iterator[_Inspected]:
+    """The state of each file of a stage; adds the keys to `index`, repeated ones once."""
     schema = stage_schema(stage)
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
     parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
     for file in files:
-        if file not in parts and not is_foreign_ok(file):
-            yield file, None, "foreign: not a part-NNNNNN.parquet of this stage"
+        if file not in parts and not may_lie_beside_parts(file):
+            yield _Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")
     for file in parts:
         try:
             keys = read_part(file, schema, None, run.path).select(["problem_id", "sample_index"])
             new = index.is_new(keys)
-        except (RunDirectoryError, InvalidInputError) as error:
-            yield file, None, str(error)
+        except InvalidInputError as error:
+            yield _Inspected(file, None, str(error))
+            continue
+        except StorageError as error:
+            yield _Inspected(file, None, None, error)
             continue
         index.add(keys)
-        twice = int((~new).sum())
-        yield file, keys, f"{twice} row(s) that an earlier part or row has too" if twice else None
+        repeated = int((~new).sum())
+        problem = f"{repeated} row(s) that an earlier part or row has too" if repeated else None
+        yield _Inspected(file, keys, problem)
 
 
 def _store_rescued(run: Run, stage: str, tables: list[pa.Table]) -> None:
     for table in tables:
-        index = run._index(stage)
-        table = table.filter(pa.array(index.is_new(table)))
+        table = table.filter(pa.array(run.new_rows(stage, table)))
         if len(table):
             run.append(stage, table)
 
 
 def _quarantine(run: Path, file: Path) -> Path:
     goal = run / "quarantine" / file.relative_to(run)
-    goal.parent.mkdir(parents=True, exist_ok=True)
-    name, again = goal.name, 1
-    while goal.exists():
-        goal = goal.with_name(f"{name}.{again}")
-        again += 1
-    shutil.move(file, goal)
+    with writing_to(goal):
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        name, again = goal.name, 1
+        while goal.exists():
+            goal = goal.with_name(f"{name}.{again}")
+            again += 1
+        shutil.move(file, goal)
     return goal
-
-
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """One way in which two runs differ.
-
-    `kind` is "problems", "tasks", "template", "sampling" or "extraction"; str() gives the message.
-    """
-
-    kind: str
-    message: str
-
-    def __str__(self) -> str:
-        return self.message
-
-
-def differences(a: Run, b: Run) -> list[Difference]:
-    """What makes the runs of two models incomparable; empty when nothing does.
-
-    Looked at: problems with prompts and golds, tasks, prompt template, sampling parameters (not
-    their seed), and the extraction policy of grading.json. The two may differ in model, engine and
-    number of samples. Prompt token ids are compared through the prompts: two models may have
-    tokenizers of their own.
-    """
-    found = [Difference(*item) for item in info_differences(a.info, b.info, same_run=False)]
-    tables = [run.problems().drop_columns(["prompt_token_ids"]) for run in (a, b)]
-    found += [Difference("problems", text) for text in problem_differences(*tables, ordered=False)]
-    policies = [(run.read_json("grading.json") or {}).get("policy") for run in (a, b)]
-    if policies[0] != policies[1]:
-        found.append(
-            Difference("extraction", f"extraction policy {policies[0]!r} and {policies[1]!r}")
-        )
-    return found

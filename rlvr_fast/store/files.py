@@ -1,4 +1,4 @@
-"""Files that are whole or absent, and the lock that lets one writer in at a time."""
+"""Atomic writing of files, and the lock that admits one writer to a run at a time."""
 
 from __future__ import annotations
 
@@ -16,19 +16,79 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlvr_fast.errors import RunDirectoryError
+from rlvr_fast.errors import RunLockedError, StorageError, file_error
 
-__all__ = ["RunLock", "is_temporary", "write_atomically", "write_json", "write_parquet"]
+__all__ = [
+    "RunLock",
+    "is_temporary",
+    "write_atomically",
+    "write_json",
+    "write_parquet",
+    "writing_to",
+]
 
 _TEMPORARY = ".tmp-"
 
-# Columns with few distinct values; a dictionary of completions or token ids would only cost time.
+# Columns with few distinct values; for completions and token ids a dictionary would only cost time.
 _DICTIONARY = {"problem_id", "task", "finish_reason", "status", "verdict", "grader"}
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether `path` is what a killed writer left unfinished."""
+    """Whether `path` is an unfinished file of a writer that was killed."""
     return path.name.startswith(_TEMPORARY)
+
+
+@contextlib.contextmanager
+def writing_to(path: Path) -> Iterator[None]:
+    """Turns an OSError of the block into an error of ours that names `path` and the remedy.
+
+    Raises:
+        StorageError: no room, no permission, a read-only file system, an input/output error.
+        InvalidInputError: `path` cannot name a file there (see `rlvr_fast.errors.file_error`).
+    """
+    try:
+        yield
+    except StorageError:
+        raise
+    except OSError as error:
+        raise file_error(error, _explain(path, error)) from error
+
+
+def _explain(path: Path, error: OSError) -> str:
+    stored = "no file was left half written, and what was stored before is intact"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return (
+            f"{path}: no room left on the file system ({error.strerror}); {stored}. "
+            "Free some space and give the same command again: it goes on where it stopped."
+        )
+    return f"{path}: cannot be written ({error.strerror or error}); {stored}."
+
+
+def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+    """Writes `path` whole or not at all: temporary name, fsync, rename, fsync of the folder.
+
+    Args:
+        path: the file to write; its folder is made where it is missing.
+        write: writes the content to the binary file that it is given.
+
+    Raises:
+        StorageError: the file system has no room or refuses the write. The temporary file is
+            removed, and what `path` held before stays.
+    """
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
+    try:
+        with writing_to(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                write(file)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            _sync_directory(path.parent)
+    except BaseException:  # Ctrl-C as well
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise
 
 
 def _sync_directory(path: Path) -> None:
@@ -39,43 +99,8 @@ def _sync_directory(path: Path) -> None:
         os.close(handle)
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
-    """Writes `path` whole or not at all: temporary name, fsync, rename, fsync of the folder.
-
-    Raises RunDirectoryError when the file system has no room or refuses to be written; the
-    temporary file is removed and what `path` held before stays.
-    """
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_directory(path.parent)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise RunDirectoryError(_explain(path, error)) from error
-    except BaseException:  # Ctrl-C as well: leave nothing half written behind
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
-        raise
-
-
-def _explain(path: Path, error: OSError) -> str:
-    whole = "nothing was half written; what was stored before is intact"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return (
-            f"{path}: no room left on the file system ({error.strerror}); {whole}. "
-            "Free some space and give the same command again: it goes on where it stopped."
-        )
-    return f"{path}: cannot be written ({error.strerror or error}); {whole}."
-
-
 def write_parquet(path: Path, table: pa.Table) -> None:
-    """Writes `table` as zstd Parquet with page checksums, atomically."""
+    """Writes `table` as zstd Parquet with page checksums; see `write_atomically`."""
 
     def write(file: BinaryIO) -> None:
         pq.write_table(
@@ -90,7 +115,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON (UTF-8, no nan or infinity), atomically."""
+    """Writes `value` as indented JSON (UTF-8, no nan or infinity); see `write_atomically`."""
     data = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
 
     def write(file: BinaryIO) -> None:
@@ -100,10 +125,10 @@ def write_json(path: Path, value: Any) -> None:
 
 
 class RunLock:
-    """RUN/.lock, held with flock while something is written; may be entered again by its holder.
+    """RUN/.lock, held with flock during writes; its holder may acquire it again.
 
-    flock and not a lock file's existence: the kernel gives it back when its holder dies, however
-    it dies.
+    The lock is flock's and not the existence of a file, because the kernel releases flock when its
+    holder dies, for whatever cause.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -114,9 +139,14 @@ class RunLock:
 
     @contextlib.contextmanager
     def held(self) -> Iterator[bool]:
-        """Holds the lock; yields True to the outermost holder only.
+        """Holds the lock during a block.
 
-        Raises RunDirectoryError naming the process that holds it when another one does.
+        Yields:
+            True to the outermost block that holds the lock, False to the blocks inside.
+
+        Raises:
+            RunLockedError: another process holds the lock; the message names the process.
+            StorageError: the lock file cannot be written.
         """
         with self._thread_lock:
             if self._depth == 0:
@@ -132,22 +162,22 @@ class RunLock:
 
     def _acquire(self) -> None:
         path = self._directory / ".lock"
-        try:
+        with writing_to(path):
             handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise RunDirectoryError(_explain(path, error)) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
             os.close(handle)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise RunDirectoryError(_explain(path, error)) from error
-            raise RunDirectoryError(
-                f"{self._directory}: {holder} is writing to this run; one writer at a time. "
-                "Wait until it is done, or stop it: nothing that it has stored is lost."
-            ) from None
-        # Who holds it is a help for the next one, not worth failing for on a full disk.
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                raise RunLockedError(
+                    f"{self._directory}: {holder} is writing to this run; one process may write "
+                    "at a time. Wait until it is done, or stop it: nothing that it has stored is "
+                    "lost."
+                ) from None
+            raise file_error(error, _explain(path, error)) from error
+        # The name of the holder helps the next process; a full disk that cannot take it is no
+        # reason to fail here.
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
             os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)

@@ -1,8 +1,6 @@
-"""Which (problem_id, sample_index) a stage holds, kept as one bitmap per problem."""
+"""The keys (problem_id, sample_index) that a stage holds, kept as one bitmap for each problem."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -13,12 +11,16 @@ from rlvr_fast.errors import InvalidInputError
 
 __all__ = ["MAX_SAMPLE_INDEX", "KeyIndex"]
 
-# Bounds what one absurd sample_index can make a bitmap cost: 16 MiB.
+# Limits the bitmap of a problem with one absurdly large sample_index to 16 MiB.
 MAX_SAMPLE_INDEX = 2**24 - 1
 
 
 class KeyIndex:
-    """The keys of a stage: one byte for each draw, and nothing is ever compared pairwise."""
+    """The keys of a stage, one byte for each draw; keys are looked up, never compared pairwise.
+
+    Attributes:
+        rows: number of keys that were added.
+    """
 
     def __init__(self, problem_ids: pa.Array) -> None:
         self._problem_ids = problem_ids
@@ -28,7 +30,8 @@ class KeyIndex:
     def rows_of(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """(row number of the problem, sample index) of each row of `table`.
 
-        Raises InvalidInputError for a problem that is not of this run or an index out of range.
+        Raises:
+            InvalidInputError: a problem that is not of this run, or an index out of range.
         """
         ids = table.column("problem_id").combine_chunks()
         problem = pc.index_in(ids, value_set=self._problem_ids)
@@ -47,7 +50,7 @@ class KeyIndex:
         return problem.to_numpy().astype(np.int64), index
 
     def is_new(self, table: pa.Table) -> npt.NDArray[np.bool_]:
-        """For each row whether its key is neither stored nor that of an earlier row."""
+        """For each row of `table`, whether neither the stage nor an earlier row has its key."""
         problem, index = self.rows_of(table)
         key = problem << 32 | index
         new = np.zeros(len(key), np.bool_)
@@ -59,7 +62,7 @@ class KeyIndex:
         return new
 
     def add(self, table: pa.Table) -> None:
-        """Marks the keys of `table` as stored."""
+        """Adds the keys of `table`."""
         problem, index = self.rows_of(table)
         for number, rows in _by_problem(problem):
             top = int(index[rows].max()) + 1
@@ -72,7 +75,7 @@ class KeyIndex:
         self.rows += len(index)
 
     def contains(self, table: pa.Table) -> npt.NDArray[np.bool_]:
-        """For each row of `table` whether its key is stored; unknown problems are not."""
+        """For each row of `table`, whether the stage has its key; an unknown problem has none."""
         ids = table.column("problem_id").combine_chunks()
         problem = pc.fill_null(pc.index_in(ids, value_set=self._problem_ids), -1).to_numpy()
         index = table.column("sample_index").to_numpy()
@@ -95,7 +98,7 @@ class KeyIndex:
         return np.array([int(np.count_nonzero(s)) for s in self._seen], np.int64)
 
     def gaps(self) -> list[tuple[str, int]]:
-        """(problem_id, number of indices missing below its largest one) where there are any."""
+        """(problem_id, number of indices missing below the largest) of each problem with a gap."""
         found = []
         for number, seen in enumerate(self._seen):
             held = np.flatnonzero(seen)
@@ -112,9 +115,3 @@ def _by_problem(
     order = np.argsort(problem, kind="stable")
     ends = np.flatnonzero(np.diff(problem[order])) + 1
     return [(int(problem[rows[0]]), rows) for rows in np.split(order, ends)]
-
-
-def signature(path: Path) -> tuple[int, int]:
-    """What tells a changed part from the one that was indexed."""
-    stat = path.stat()
-    return stat.st_mtime_ns, stat.st_size

@@ -1,4 +1,4 @@
-"""What determines the draws of a run: run.json, draw seeds, and how two runs differ."""
+"""The contents of run.json, the seeds of draws, and the differences between two run.json."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ FORMAT = 1
 
 
 class Draw(NamedTuple):
-    """One completion to be drawn; `seed` (63 bits) follows from everything that determines it."""
+    """One completion to be drawn.
+
+    Attributes:
+        problem_id: the problem.
+        sample_index: the number of the completion among those of the problem.
+        seed: 63 bits, a function of everything that determines the draw; see `draw_seeds`.
+    """
 
     problem_id: str
     sample_index: int
@@ -29,17 +35,25 @@ class Draw(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunInfo:
-    """The contents of run.json; each attribute has the form of the JSON object of its name.
+    """The contents of run.json; each attribute has the form of the JSON value of its name.
 
-    `requested_samples` is the largest number of samples a problem that was ever asked for, None
-    for imported rollouts.
+    Attributes:
+        model: name, revision.
+        engine: name, version, notes.
+        sampling: temperature, top_p, max_tokens, seed, stop.
+        prompt_template: name, sha256.
+        tasks: name and spec of each.
+        versions: package name to version.
+        requested_samples: the largest number of samples for each problem that was asked for; None
+            for imported rollouts.
+        format: version of the layout of the run directory.
     """
 
-    model: Mapping[str, Any]  # name, revision
-    engine: Mapping[str, Any]  # name, version, notes
-    sampling: Mapping[str, Any]  # temperature, top_p, max_tokens, seed, stop
-    prompt_template: Mapping[str, Any]  # name, sha256
-    tasks: Sequence[Mapping[str, Any]]  # name, spec
+    model: Mapping[str, Any]
+    engine: Mapping[str, Any]
+    sampling: Mapping[str, Any]
+    prompt_template: Mapping[str, Any]
+    tasks: Sequence[Mapping[str, Any]]
     versions: Mapping[str, str] = field(default_factory=dict)
     requested_samples: int | None = None
     format: int = FORMAT
@@ -51,7 +65,15 @@ class RunInfo:
 
     @classmethod
     def from_json(cls, value: Any, where: str) -> RunInfo:
-        """The inverse of `to_json`. Raises RunDirectoryError naming `where` and the key."""
+        """The inverse of `to_json`.
+
+        Args:
+            value: a JSON value.
+            where: the file, for the message of an error.
+
+        Raises:
+            RunDirectoryError: another format, or a key is missing or of another type.
+        """
         if not isinstance(value, dict):
             raise RunDirectoryError(f"{where}: expected a JSON object, got {type(value).__name__}")
         if value.get("format") != FORMAT:
@@ -93,11 +115,11 @@ def _splitmix64(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 def draw_seeds(
     info: RunInfo, problem_id: str, sample_indices: npt.NDArray[np.integer[Any]]
 ) -> npt.NDArray[np.int64]:
-    """Seeds (non-negative, 63 bits) of draws `sample_indices` of a problem.
+    """Seeds (non-negative, 63 bits) of the draws `sample_indices` of a problem.
 
     BLAKE2b over (model, revision, sampling parameters with their seed, problem_id), then one
-    splitmix64 step per sample index: a function of nothing else, so that a draw comes out the same
-    whenever and in whatever company it is made.
+    splitmix64 step for each sample index. A seed depends on nothing else, so a draw has the same
+    seed whichever draws are made before it or beside it.
     """
     key = json.dumps(
         [_model_identity(info.model), sorted(info.sampling.items()), problem_id],
@@ -111,10 +133,14 @@ def draw_seeds(
 
 
 def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[str, str]]:
-    """(kind, message) for each thing in which two runs differ.
+    """(kind, message) of each difference between the run.json of two runs.
 
-    With `same_run` every thing that determines a draw counts, the model and seed too; without it,
-    what must agree for two models to be compared: tasks, prompt template, sampling parameters.
+    Args:
+        a: the run.json of one run.
+        b: the run.json of the other run.
+        same_run: compare everything that determines a draw, model and seed included; False
+            compares what two models must have in common to be compared: tasks, prompt template,
+            sampling parameters.
     """
     found: list[tuple[str, str]] = []
     if same_run:
@@ -144,15 +170,16 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
 
 
 def _same_task(a: str, b: str, *, same_run: bool) -> bool:
-    """Whether two specs pose the same problems as far as they can tell.
+    """Whether two specs pose the same problems, as far as specs show it.
 
-    A file is the same wherever it lies if its SHA-256 is. Questions and golds of a mathematical
-    task are in the run, and are compared there: two imports come from two files.
+    Files with one SHA-256 are one file, wherever they lie. The questions and golds of a
+    mathematical task are in the run and are compared there, because two imports come from two
+    files.
     """
     if a == b:
         return True
     scheme = a.partition(":")[0]
-    if scheme not in ("math", "code") or scheme != b.partition(":")[0]:
+    if scheme != b.partition(":")[0]:
         return False
     if scheme == "math" and not same_run:
         return True

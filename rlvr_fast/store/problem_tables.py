@@ -1,4 +1,4 @@
-"""Tables of problems: each once, and what tells two of them apart."""
+"""Tables of problems: the check that ids are unique, and the differences between two tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,11 @@ __all__ = ["check_unique", "problem_differences"]
 
 
 def check_unique(problems: pa.Table) -> None:
-    """Raises InvalidInputError where a problem comes twice, or there is none."""
+    """Checks that there are problems and that each problem_id comes once.
+
+    Raises:
+        InvalidInputError: a problem_id comes twice, or there is no problem.
+    """
     ids = problems["problem_id"].to_pylist()
     if not ids:
         raise InvalidInputError("problems: expected at least one problem, got none")
@@ -26,10 +30,16 @@ def check_unique(problems: pa.Table) -> None:
 
 
 def problem_differences(a: pa.Table, b: pa.Table, *, ordered: bool = True) -> list[str]:
-    """What differs between two tables of problems, in words; the first differing problem each.
+    """The differences between two tables of problems, in words.
 
-    Without `ordered` neither their order nor the "index" of their metadata counts: completions of
-    two models may have been written in two orders.
+    Args:
+        a: a table of problems.
+        b: the other table, with the same columns.
+        ordered: whether the order of the problems, and the "index" in their metadata, count. Two
+            imports of the same problems may have two orders.
+
+    Returns:
+        One message for each column that differs, with the first problem that differs.
     """
     left, right = a["problem_id"].to_pylist(), b["problem_id"].to_pylist()
     if left != right and (ordered or set(left) != set(right)):
@@ -45,13 +55,15 @@ def problem_differences(a: pa.Table, b: pa.Table, *, ordered: bool = True) -> li
         for row, (x, y) in enumerate(
             zip(a[column].to_pylist(), b[column].to_pylist(), strict=True)
         ):
-            if x != y and (ordered or column != "metadata" or _placeless(x) != _placeless(y)):
+            if x != y and (
+                ordered or column != "metadata" or _without_index(x) != _without_index(y)
+            ):
                 found.append(f"{column} of problem {left[row]!r}: {_short(x)} and {_short(y)}")
                 break
     return found
 
 
-def _placeless(metadata: str) -> Any:
+def _without_index(metadata: str) -> Any:
     value = json.loads(metadata)
     return {k: v for k, v in value.items() if k != "index"} if isinstance(value, dict) else value
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet
-from rlvr_fast.store.index import KeyIndex, signature
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
+from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet, writing_to
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
-from rlvr_fast.store.parts import PART, damage, is_foreign_ok, part_number, part_problem, read_part
+from rlvr_fast.store.parts import (
+    damage_message,
+    part_number,
+    part_problem,
+    read_part,
+    stage_folders,
+    stage_parts,
+)
 from rlvr_fast.store.problem_tables import check_unique, problem_differences
 from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
-
-if TYPE_CHECKING:
-    from rlvr_fast.store.check import Finding
+from rlvr_fast.store.stage_keys import StageKeys
 
 __all__ = ["Run"]
 
@@ -30,10 +35,15 @@ _TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
 
 
 class Run:
-    """A run directory, opened. `Run.create` and `Run.open` make one; see docs/design.md.
+    """An opened run directory, made by `Run.create` or `Run.open`; see docs/design.md.
 
-    Reading needs no lock: a part is whole or absent. Writing takes RUN/.lock, for one call or for
-    a whole stage with `writing()`.
+    Reading needs no lock, because a part is whole or absent. Writing takes RUN/.lock, for one call
+    or, with `writing()`, for a whole stage. Every method raises RunDirectoryError for a damaged
+    file, and StorageError where the file system refuses to read or write.
+
+    Attributes:
+        path: the folder.
+        info: the contents of run.json.
     """
 
     def __init__(self, path: Path, info: RunInfo) -> None:
@@ -41,7 +51,7 @@ class Run:
         self.info = info
         self._lock = RunLock(path)
         self._problems: pa.Table | None = None
-        self._indexes: dict[str, tuple[dict[str, tuple[int, int]], KeyIndex]] = {}
+        self._keys = StageKeys(path, lambda: self.problems()["problem_id"].combine_chunks())
 
     # -- making and opening ----------------------------------------------------------------------
 
@@ -58,9 +68,10 @@ class Run:
         problems: pa.Table,
         versions: Mapping[str, str] | None = None,
     ) -> Run:
-        """Makes the run directory `path`, or opens it if it is this very run already.
+        """Makes the run directory `path`, or opens the folder where it holds this very run.
 
         Args:
+            path: the folder; new, empty, or this run's.
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
             engine: {"name", "version", "notes"}.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
@@ -70,9 +81,11 @@ class Run:
             versions: package name to version.
 
         Raises:
-            RunDirectoryError: `path` holds another run (the message names what differs), something
-                that is not a run, or a damaged one; or another process is writing to it.
+            RunDirectoryError: `path` holds another run (the message names the difference),
+                something that is no run, or a damaged run.
             InvalidInputError: `problems` has the wrong columns or a problem twice.
+            RunLockedError: another process is writing to the run.
+            StorageError: the folder or its files cannot be written.
         """
         path = Path(path)
         problems = conform(problems, PROBLEMS, "problems")
@@ -98,13 +111,11 @@ class Run:
                         f"{path}: not a run directory (no run.json) and not empty "
                         f"({sorted(strange)[0]}, ...); name another folder"
                     )
-            try:
+            with writing_to(path):
                 path.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise RunDirectoryError(f"{path}: cannot be made ({error.strerror})") from error
             run = cls(path, wanted)
             with run.writing():
-                # run.json last: where it is, the run is whole.
+                # run.json comes last: a folder that has the file holds a whole run.
                 if not (path / "run.json").exists():
                     write_parquet(path / "problems.parquet", problems)
                     write_json(path / "run.json", wanted.to_json())
@@ -117,8 +128,14 @@ class Run:
     def open(cls, path: str | Path, *, check: bool = True) -> Run:
         """Opens the run directory `path`.
 
-        With `check` the footer of every part is read, and a truncated or foreign file raises
-        RunDirectoryError naming it; without, only run.json is (for `verify` and `repair`).
+        Args:
+            path: the folder.
+            check: read the footer of every part, so that a truncated or foreign file is an error
+                here; False reads run.json alone (for `verify` and `repair`).
+
+        Raises:
+            RunDirectoryError: no such folder, no run, or a damaged one; the message names the file.
+            StorageError: a file cannot be read.
         """
         path = Path(path)
         if not path.is_dir():
@@ -128,7 +145,9 @@ class Run:
             value = json.loads(file.read_bytes())
         except FileNotFoundError:
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json") from None
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
             raise RunDirectoryError(f"{file}: cannot be read as JSON ({error})") from None
         run = cls(path, RunInfo.from_json(value, str(file)))
         if check:
@@ -137,7 +156,7 @@ class Run:
                 for part in run.parts(stage):
                     problem = part_problem(part, stage_schema(stage))
                     if problem:
-                        raise RunDirectoryError(damage(part, problem, path))
+                        raise RunDirectoryError(damage_message(part, problem, path))
         return run
 
     def _refuse_another(self, wanted: RunInfo, problems: pa.Table) -> None:
@@ -154,44 +173,30 @@ class Run:
 
     def stages(self) -> list[str]:
         """The stages that have a folder: of "samples", "answers" and each "scores/LABEL"."""
-        found = [name for name in ("samples", "answers") if (self.path / name).is_dir()]
-        scores = self.path / "scores"
-        if scores.is_dir():
-            found += [f"scores/{p.name}" for p in sorted(scores.iterdir()) if p.is_dir()]
-        return found
+        return stage_folders(self.path)
 
     def parts(self, stage: str) -> list[Path]:
-        """Files of `stage` in the order they were written.
+        """The files of `stage` in the order in which they were written.
 
-        Raises RunDirectoryError naming a file that is not a part.
+        Raises:
+            RunDirectoryError: the folder holds a file that is no part; the message names the file.
         """
-        stage_schema(stage)
-        folder = self.path / stage
-        if not folder.is_dir():
-            return []
-        found = []
-        for file in folder.iterdir():
-            if PART.fullmatch(file.name):
-                found.append(file)
-            elif not is_foreign_ok(file):
-                raise RunDirectoryError(
-                    damage(file, "not a part of this stage (part-NNNNNN.parquet)", self.path)
-                )
-        return sorted(found, key=part_number)
+        return stage_parts(self.path, stage)
 
     def problems(self) -> pa.Table:
-        """The problems, in the order in which they were given."""
+        """The problems in the order given to `create`: the table of problems.parquet."""
         if self._problems is None:
             file = self.path / "problems.parquet"
             if not file.exists():
-                raise RunDirectoryError(f"{file}: missing; the run was not made whole")
+                raise RunDirectoryError(f"{file}: missing; the run is incomplete")
             self._problems = read_part(file, PROBLEMS, None, self.path)
         return self._problems
 
     def read(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
-        """All rows of `stage`; an empty table of its schema when nothing is stored.
+        """All rows of `stage`; an empty table of its schema where nothing is stored.
 
-        A column that only some parts of a stage have (token_logprobs, say) is null in the others.
+        A column that only some parts of a stage have (such as token_logprobs) is null in the rows
+        of the other parts.
         """
         tables = [table for _, table in self.iter_parts(stage, columns)]
         if not tables:
@@ -206,7 +211,7 @@ class Run:
     def iter_parts(
         self, stage: str, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[Path, pa.Table]]:
-        """(file, rows) of each part of `stage`, in the order they were written."""
+        """(file, rows) of each part of `stage`, in the order in which the parts were written."""
         schema = stage_schema(stage)
         unknown = [name for name in columns or () if schema.get_field_index(name) < 0]
         if unknown:
@@ -217,29 +222,32 @@ class Run:
             yield part, read_part(part, schema, columns, self.path)
 
     def read_table(self, name: str) -> pa.Table | None:
-        """The table in the file RUN/`name`, None if there is none."""
+        """The table in the file RUN/`name`, None where there is no such file."""
         file = self._inside(name)
         if not file.exists():
             return None
         return read_part(file, _TABLES.get(name), None, self.path)
 
     def read_json(self, name: str) -> Any:
-        """The value in the file RUN/`name`, None if there is none."""
+        """The JSON value in the file RUN/`name`, None where there is no such file."""
         file = self._inside(name)
         if not file.exists():
             return None
         try:
             return json.loads(file.read_bytes())
-        except (OSError, ValueError) as error:
-            raise RunDirectoryError(damage(file, f"not JSON: {error}", self.path)) from None
+        except OSError as error:
+            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
+        except ValueError as error:
+            raise RunDirectoryError(damage_message(file, f"not JSON: {error}", self.path)) from None
 
     # -- writing ---------------------------------------------------------------------------------
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
-        """Holds RUN/.lock; may be nested.
+        """Holds RUN/.lock during a block; blocks may be nested.
 
-        Raises RunDirectoryError naming the process that is writing already.
+        Raises:
+            RunLockedError: another process is writing; the message names the process.
         """
         with self._lock.held() as outermost:
             if outermost:
@@ -247,24 +255,28 @@ class Run:
             yield
 
     def _sweep(self) -> None:
-        # Whoever holds the lock is the only writer, so a temporary file is a dead writer's.
+        # The holder of the lock is the only writer, so a temporary file belongs to a dead one.
         for folder in [self.path, *(self.path / stage for stage in self.stages())]:
-            for file in folder.iterdir():
-                if is_temporary(file):
-                    file.unlink(missing_ok=True)
+            with writing_to(folder):
+                for file in folder.iterdir():
+                    if is_temporary(file):
+                        file.unlink(missing_ok=True)
 
     def append(self, stage: str, table: pa.Table) -> Path:
         """Stores the rows of `table` as one new part of `stage` and returns its file.
 
-        Raises InvalidInputError, and stores nothing, if a column is missing, unknown or of another
-        type, if a problem is not of this run, or if a (problem_id, sample_index) is stored already
-        or comes twice; RunDirectoryError if another process is writing or no room is left.
+        Raises:
+            InvalidInputError: a column is missing, unknown or of another type, a problem is not of
+                this run, or a (problem_id, sample_index) is stored already or comes twice. Nothing
+                is stored then.
+            RunLockedError: another process is writing.
+            StorageError: no room is left, or the file system refuses the write.
         """
         table = conform(table, stage_schema(stage), stage)
         if not len(table):
             raise InvalidInputError(f"{stage}: nothing to append (no rows)")
         with self.writing():
-            index = self._index(stage)
+            index = self._keys.index(stage)
             try:
                 new = index.is_new(table)
             except InvalidInputError as error:
@@ -280,8 +292,7 @@ class Run:
             number = part_number(parts[-1]) + 1 if parts else 0
             file = self.path / stage / f"part-{number:06d}.parquet"
             write_parquet(file, table)
-            index.add(table)
-            self._indexes[stage][0][file.name] = signature(file)
+            self._keys.add(stage, file, table)
         return file
 
     def write_table(self, name: str, table: pa.Table) -> None:
@@ -296,6 +307,15 @@ class Run:
         with self.writing():
             write_json(self._inside(name), value)
 
+    def remove(self, name: str) -> None:
+        """Deletes the file or folder RUN/`name`, where there is one."""
+        file = self._inside(name)
+        with self.writing(), writing_to(file):
+            if file.is_dir():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
     def _inside(self, name: str) -> Path:
         file = Path(name)
         if file.is_absolute() or ".." in file.parts or not file.name:
@@ -305,7 +325,7 @@ class Run:
     # -- draws -----------------------------------------------------------------------------------
 
     def missing(self, num_samples: int) -> list[Draw]:
-        """The draws to be made so that each problem has the samples 0..num_samples-1."""
+        """The draws that problems lack of their samples 0..num_samples-1."""
         draws: list[Draw] = []
         for problem_id, indices, seeds in self.iter_missing(num_samples):
             draws += map(
@@ -319,23 +339,27 @@ class Run:
     ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """(problem_id, sample indices, seeds) of each problem that lacks samples; see `missing`.
 
-        Costs one pass over the keys and, per problem, num_samples bytes.
+        One pass over the keys; num_samples bytes of memory for each problem.
         """
         if num_samples < 1:
             raise InvalidInputError(f"expected at least 1 sample a problem, got {num_samples}")
-        index = self._index("samples")
+        index = self._keys.index("samples")
         for number, problem_id in enumerate(self.problems()["problem_id"].to_pylist()):
             indices = index.missing(number, num_samples)
             if len(indices):
                 yield problem_id, indices, draw_seeds(self.info, problem_id, indices)
 
     def num_samples(self, stage: str = "samples") -> npt.NDArray[np.int64]:
-        """How many rows of `stage` each problem has, in the order of `problems()`."""
-        return self._index(stage).counts()
+        """The number of rows of `stage` of each problem, in the order of `problems()`."""
+        return self._keys.index(stage).counts()
 
     def has_rows(self, stage: str, table: pa.Table) -> npt.NDArray[np.bool_]:
-        """For each row of `table` whether `stage` holds its (problem_id, sample_index)."""
-        return self._index(stage).contains(table)
+        """For each row of `table`, whether `stage` holds its (problem_id, sample_index)."""
+        return self._keys.index(stage).contains(table)
+
+    def new_rows(self, stage: str, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """For each row of `table`, whether neither `stage` nor an earlier row has its key."""
+        return self._keys.index(stage).is_new(table)
 
     def request(self, num_samples: int) -> None:
         """Records in run.json that `num_samples` samples a problem were asked for."""
@@ -346,37 +370,5 @@ class Run:
                 self.info = info
 
     def forget_index(self) -> None:
-        """Drops what is kept in memory of the parts' keys; they are read anew when needed."""
-        self._indexes.clear()
-
-    def _index(self, stage: str) -> KeyIndex:
-        """The keys of `stage`, brought up to date: only parts not seen before are read."""
-        parts = self.parts(stage)
-        now = {part.name: signature(part) for part in parts}
-        known, index = self._indexes.get(stage, ({}, None))
-        if index is None or any(now.get(name) != mark for name, mark in known.items()):
-            known, index = {}, KeyIndex(self.problems()["problem_id"].combine_chunks())
-        for part in parts:
-            if part.name in known:
-                continue
-            keys = read_part(part, stage_schema(stage), ["problem_id", "sample_index"], self.path)
-            try:
-                new = index.is_new(keys)
-            except InvalidInputError as error:
-                raise RunDirectoryError(damage(part, str(error), self.path)) from None
-            if not new.all():
-                at = int(np.flatnonzero(~new)[0])
-                key = f"{keys['problem_id'][at].as_py()!r}, {keys['sample_index'][at].as_py()}"
-                raise RunDirectoryError(damage(part, f"holds ({key}) once more", self.path))
-            index.add(keys)
-            known[part.name] = now[part.name]
-        self._indexes[stage] = (known, index)
-        return index
-
-    # -- care ------------------------------------------------------------------------------------
-
-    def verify(self) -> list[Finding]:
-        """Reads everything and says what is damaged, foreign, twice there or missing."""
-        from rlvr_fast.store.check import verify
-
-        return verify(self.path)
+        """Drops the keys of the parts from memory; they are read again when needed."""
+        self._keys.forget()

@@ -1,4 +1,4 @@
-"""What every table of a run directory holds, and how a table is made to conform to it."""
+"""The schemas of the tables of a run directory, and conversion of a table to its schema."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.vocabulary import STATUSES, VERDICTS
 
 __all__ = [
     "ANSWERS",
@@ -26,7 +27,7 @@ def _required(name: str, kind: pa.DataType) -> pa.Field:
 
 
 def _optional(name: str, kind: pa.DataType) -> pa.Field:
-    # A column that a table may leave out altogether, as against one that may hold nulls.
+    # A column that a table may lack; a nullable column is one that a table has, with nulls.
     return pa.field(name, kind, nullable=True, metadata={"optional": "1"})
 
 
@@ -84,18 +85,19 @@ SCORES = pa.schema(
 
 _VALUES = {
     "finish_reason": ("stop", "length"),
-    "status": ("found", "unfinished", "missing", "malformed"),
-    "verdict": ("correct", "incorrect", "unparsed", "timeout", "error"),
+    "status": STATUSES,
+    "verdict": VERDICTS,
 }
 
-# A label becomes a folder name, so it must not be able to leave the run directory.
+# A label becomes the name of a folder, and must not name a folder outside the run directory.
 _SCORES_STAGE = re.compile(r"scores/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def stage_schema(stage: str) -> pa.Schema:
-    """Schema of the parts of `stage`: "samples", "answers" or "scores/LABEL".
+    """The schema of the parts of `stage`: "samples", "answers" or "scores/LABEL".
 
-    Raises InvalidInputError for any other name.
+    Raises:
+        InvalidInputError: another name.
     """
     if stage == "samples":
         return SAMPLES
@@ -114,7 +116,7 @@ def _is_optional(field: pa.Field) -> bool:
 
 
 def schema_mismatch(found: pa.Schema, schema: pa.Schema) -> str | None:
-    """Says what is wrong with `found` as the schema of a stored table, None if nothing is."""
+    """The first fault of `found` as the schema of a stored table, None where there is none."""
     for field in schema:
         at = found.get_field_index(field.name)
         if at < 0:
@@ -130,8 +132,15 @@ def conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
     """`table` with exactly the columns, order and types of `schema`.
 
     Columns are cast where no value is lost (string to large_string, int64 to int32 in range).
-    Raises InvalidInputError naming `what` and the column when one is missing, unknown, of another
-    kind, holds a null where none is allowed, or a word that the column does not know.
+
+    Args:
+        table: the table.
+        schema: the schema.
+        what: name of the table, for the message of an error.
+
+    Raises:
+        InvalidInputError: a column is missing, unknown, of another type, holds a null where none
+            is allowed, or a word that is not in the vocabulary of the column.
     """
     extra = [name for name in table.column_names if schema.get_field_index(name) < 0]
     if extra:

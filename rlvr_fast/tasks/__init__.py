@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.base import VERDICTS, Equivalence, Problem, Task, Verdict, Verifier
+from rlvr_fast.tasks.base import Equivalence, Problem, Scheme, Task, Verifier
 from rlvr_fast.tasks.loading import load_task, load_tasks, load_verifier
+from rlvr_fast.tasks.specs import TaskSpec
 
 __all__ = [
-    "VERDICTS",
     "Equivalence",
     "Problem",
+    "Scheme",
     "Task",
-    "Verdict",
+    "TaskSpec",
     "Verifier",
     "load_task",
     "load_tasks",

@@ -1,19 +1,20 @@
-"""What a problem is and how an answer to it is verified."""
+"""What a problem, a task, a verifier and a kind of task are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Literal, Protocol, runtime_checkable
 
-__all__ = ["VERDICTS", "Equivalence", "Problem", "Task", "Verdict", "Verifier"]
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.vocabulary import POLICIES, Policy, Verdict
 
-Verdict = Literal["correct", "incorrect", "unparsed", "timeout", "error"]
-VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+__all__ = ["Equivalence", "Problem", "Scheme", "Task", "Verifier"]
 
 # What makes two answers to one problem interchangeable for its verifier.
 #   canonical  the same canonical form (mathematics: 1/2 and 0.5 need one verification)
-#   exact      the same text (a program, or a format that its verifier may check by the letter)
+#   exact      the same text (a program, or a format that its verifier may check to the letter)
 Equivalence = Literal["canonical", "exact"]
 
 
@@ -21,10 +22,14 @@ Equivalence = Literal["canonical", "exact"]
 class Problem:
     """One problem of a task.
 
-    `problem_id` is unique within a run ("TASK/..."), `gold` is None where the verifier needs no
-    gold answer, and `metadata` holds JSON values only: "index" (row or index in the source),
-    "domain", and whatever the task's verifier needs to verify an answer in another process.
-    "answer_space", where present, is the number of answers a guesser chooses from.
+    Attributes:
+        problem_id: unique within a run ("TASK/...").
+        task: the name of the task.
+        question: the text that is asked, before a prompt template.
+        gold: the right answer, None where the verifier needs none.
+        metadata: JSON values only. "index" is the row or index in the source, "domain" the domain
+            of the task, "answer_space" (where present) the number of answers among which a guesser
+            chooses; the rest is what the verifier needs to verify an answer in another process.
     """
 
     problem_id: str
@@ -36,7 +41,7 @@ class Problem:
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Decides one answer. Built from a spec alone, so that it can live in a worker process."""
+    """Decides one answer. Made from a spec alone, so that a worker process can make its own."""
 
     @property
     def name(self) -> str:
@@ -44,12 +49,15 @@ class Verifier(Protocol):
         ...
 
     @property
-    def equivalence(self) -> Equivalence: ...
+    def equivalence(self) -> Equivalence:
+        """Which answers to one problem need one verification between them."""
+        ...
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
-        """Loads what verifying this problem needs, so that it is not on an answer's clock.
+        """Loads what verifying this problem needs, so that no answer's time limit pays for it.
 
-        Raises InvalidInputError where the problem is not the one that was asked.
+        Raises:
+            InvalidInputError: the problem is not the one that was asked.
         """
         ...
 
@@ -60,7 +68,7 @@ class Verifier(Protocol):
     def verify(
         self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
     ) -> Verdict:
-        """The verdict on `answer`. May raise, hang or exhaust memory: callers isolate it."""
+        """The verdict on `answer`. May raise, hang or exhaust memory: callers isolate the call."""
         ...
 
 
@@ -69,7 +77,9 @@ class Task(Protocol):
     """A named set of problems with one verifier."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """The name in tables and in problem ids."""
+        ...
 
     @property
     def spec(self) -> str:
@@ -77,8 +87,57 @@ class Task(Protocol):
         ...
 
     @property
-    def domain(self) -> str: ...
+    def domain(self) -> str:
+        """The domain of the problems ("math", "code", "games")."""
+        ...
 
-    def problems(self) -> list[Problem]: ...
+    def problems(self) -> list[Problem]:
+        """The problems, the same ones in the same order at every call."""
+        ...
 
-    def verifier(self) -> Verifier: ...
+    def verifier(self) -> Verifier:
+        """What verifies answers to these problems."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scheme:
+    """A kind of task: what stands before the colon of a task spec, and what follows from it.
+
+    Attributes:
+        name: what stands before the colon.
+        form: how a spec of this kind is written ("math:FILE").
+        help: one line on what such a task is, for the command line.
+        load: makes the task of a spec; the second argument replaces the task's own name. None for
+            a verifier without problems of its own, which help does not show.
+        verifier: makes the verifier of a spec without reading problems. None where only the task
+            itself knows its verifier.
+        policy: how answers are extracted where the user leaves the policy at "auto".
+        runs_programs: whether the verifier runs answers as programs. Its worker processes may then
+            start processes, and grading is refused where there is no sandbox
+            (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.
+        second_opinion: the spec whose verifier an audit asks about this verifier's verdicts. None:
+            this verifier again, in a fresh process.
+        packages: the packages whose versions a run records.
+        extra: the extra of rlvr-fast that installs what such a task needs beyond rlvr-fast itself.
+    """
+
+    name: str
+    form: str
+    help: str
+    load: Callable[[TaskSpec, str | None], Task] | None = None
+    verifier: Callable[[TaskSpec], Verifier] | None = None
+    policy: Policy = "auto"
+    runs_programs: bool = False
+    second_opinion: str | None = None
+    packages: tuple[str, ...] = ()
+    extra: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.policy not in POLICIES:
+            raise InvalidInputError(
+                f"kind of task {self.name!r}: unknown policy {self.policy!r}; known: "
+                f"{', '.join(POLICIES)}"
+            )
+        if self.load is None and self.verifier is None:
+            raise InvalidInputError(f"kind of task {self.name!r}: neither load nor verifier given")

@@ -1,4 +1,4 @@
-"""From task specs to tasks."""
+"""From task specs to tasks and verifiers, whatever the kind of task."""
 
 from __future__ import annotations
 
@@ -7,53 +7,43 @@ from collections.abc import Sequence
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks.base import Task, Verifier
-from rlvr_fast.tasks.specs import closest, parse_spec
+from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.tasks.specs import parse_spec
 
-__all__ = ["SCHEMES", "load_task", "load_tasks", "load_verifier"]
-
-SCHEMES = ("reasoning_gym", "math", "code")
+__all__ = ["load_task", "load_tasks", "load_verifier"]
 
 
 def load_task(spec: str, name: str | None = None) -> Task:
-    """The task a spec names.
+    """The task that a spec names.
 
-    - `reasoning_gym:DATASET?size=50&seed=7&...`: any Reasoning Gym dataset and config value.
-    - `math:PATH?question=FIELD&answer=FIELD&id=FIELD`: JSONL or Parquet with gold answers.
-    - `code:humaneval`, `code:PATH`: HumanEval, or stdin/stdout problems as LiveCodeBench has them.
+    Args:
+        spec: SCHEME:SOURCE?key=value&...; `rlvr_fast.tasks.schemes.describe_schemes()` lists the
+            kinds of tasks, which the README explains.
+        name: replaces the task's own name (the dataset's, or the file's without its ending).
 
-    `name` replaces the task's own name (the dataset's, or the file's without its ending).
+    Raises:
+        InvalidInputError: an unknown kind, dataset or option, or a bad file; the message names
+            the row.
+        MissingDependencyError: the task's package is not installed.
 
-    >>> load_task("reasoning_gym:countdown?seed=7&size=2").spec
-    'reasoning_gym:countdown?seed=7&size=2'
-
-    Raises InvalidInputError for an unknown scheme, dataset or option and for a bad file, naming
-    the row; MissingDependencyError where the task's package is not installed.
+    Example:
+        >>> load_task("reasoning_gym:countdown?seed=7&size=2").spec
+        'reasoning_gym:countdown?seed=7&size=2'
     """
     parsed = parse_spec(spec)
-    if parsed.scheme == "reasoning_gym":
-        from rlvr_fast.tasks.gym import GymTask
-
-        return GymTask(parsed, name)
-    if parsed.scheme == "math":
-        from rlvr_fast.tasks.math_file import MathTask
-
-        return MathTask(parsed, name)
-    if parsed.scheme == "code":
-        from rlvr_fast.tasks.code import load_code_task
-
-        return load_code_task(parsed, name)
-    raise InvalidInputError(
-        f"task {spec!r}: unknown kind {parsed.scheme!r}.{closest(parsed.scheme, SCHEMES)} "
-        f"Known: {', '.join(f'{scheme}:...' for scheme in SCHEMES)}"
-    )
+    scheme = scheme_of(spec)
+    if scheme.load is None:
+        raise InvalidInputError(f"task {spec!r}: {scheme.name!r} has no problems of its own")
+    return scheme.load(parsed, name)
 
 
 def load_tasks(specs: Sequence[str]) -> list[Task]:
     """Several tasks, each `SPEC` or `NAME=SPEC`, as in `easy=reasoning_gym:countdown?seed=7`.
 
-    One that bears the name of an earlier one gets -2, -3, ... behind it.
+    A task with the name of an earlier one gets -2, -3, ... behind its name.
 
-    Raises InvalidInputError where two specs name the very same problems.
+    Raises:
+        InvalidInputError: two specs name the very same problems; and as for `load_task`.
     """
     if isinstance(specs, str):
         raise InvalidInputError(f"expected a list of task specs, got the text {specs!r}")
@@ -76,14 +66,12 @@ def load_tasks(specs: Sequence[str]) -> list[Task]:
 
 @functools.lru_cache(maxsize=64)
 def load_verifier(spec: str) -> Verifier:
-    """The verifier of a task, without reading its problems where it can do without."""
+    """The verifier of a task, made without reading the problems where the kind of task allows.
+
+    Raises:
+        InvalidInputError: as for `load_task`.
+        MissingDependencyError: the task's package is not installed.
+    """
     parsed = parse_spec(spec)
-    if parsed.scheme == "math":
-        from rlvr_fast.tasks.math_verifier import MathVerifier
-
-        return MathVerifier()
-    if parsed.scheme == "numeric":  # the audit's second opinion; poses no problems
-        from rlvr_fast.tasks.numeric_verifier import NumericVerifier
-
-        return NumericVerifier()
-    return load_task(spec).verifier()
+    scheme = scheme_of(spec)
+    return load_task(spec).verifier() if scheme.verifier is None else scheme.verifier(parsed)

@@ -1,4 +1,4 @@
-"""Rows of a JSONL or Parquet file; every bad one named by file and row."""
+"""Rows of a JSONL or Parquet file; errors name the file and the row."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ __all__ = ["file_sha256", "read_rows"]
 
 
 def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -21,8 +22,9 @@ def file_sha256(path: Path) -> str:
 def read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
     """(row number from 1, row) of every row; blank lines of a JSONL file are skipped.
 
-    Raises InvalidInputError for a missing or empty file, another kind of file, and a row that is
-    not UTF-8, not JSON or not an object.
+    Raises:
+        InvalidInputError: a missing or empty file, another type of file, or a row that is not
+            UTF-8, not JSON or not an object.
     """
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file; expected a JSONL or Parquet file")

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
 from rlvr_fast.errors import InvalidInputError
 
-__all__ = ["TaskSpec", "closest", "parse_spec"]
+__all__ = ["TaskSpec", "parse_spec"]
 
 
 @dataclass(frozen=True, slots=True)
 class TaskSpec:
-    """`str(spec)` is canonical: keys sorted, values percent-encoded only where they must be."""
+    """The parts of a task spec.
+
+    `str(spec)` is canonical: keys sorted, values percent-encoded only where they must be.
+
+    Attributes:
+        scheme: the kind of task.
+        source: what the kind of task reads: a dataset, a path.
+        options: the rest, key to value, as text.
+    """
 
     scheme: str
     source: str
@@ -27,6 +34,7 @@ class TaskSpec:
         return f"{self.scheme}:{self.source}" + (f"?{options}" if options else "")
 
     def with_options(self, **options: str) -> TaskSpec:
+        """The same spec with these options set."""
         return TaskSpec(self.scheme, self.source, {**self.options, **options})
 
 
@@ -37,11 +45,13 @@ def _encode(text: str) -> str:
 def parse_spec(text: str) -> TaskSpec:
     """Splits a task spec into scheme, source and options.
 
-    >>> parse_spec("reasoning_gym:countdown?seed=7&size=50").options
-    {'seed': '7', 'size': '50'}
+    Raises:
+        InvalidInputError: the text has no scheme or no source; an option is not of the form
+            key=value or is given twice.
 
-    Raises InvalidInputError where the text has no scheme or source, or an option is no key=value
-    or is given twice.
+    Example:
+        >>> parse_spec("reasoning_gym:countdown?seed=7&size=50").options
+        {'seed': '7', 'size': '50'}
     """
     scheme, colon, rest = text.partition(":")
     source, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
@@ -60,9 +70,3 @@ def parse_spec(text: str) -> TaskSpec:
             raise InvalidInputError(f"task {text!r}: option {key!r} is given twice")
         options[key] = value
     return TaskSpec(scheme.strip(), source.strip(), options)
-
-
-def closest(name: str, names: Iterable[str]) -> str:
-    """' Did you mean ...?' or nothing; for the end of an error message."""
-    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlvr_fast.answers import extract_answers, normalize_answers
-from rlvr_fast.answers.extraction import POLICIES
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.vocabulary import POLICIES
 
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("RLVR_SHARED", ROOT.parent / "shared"))

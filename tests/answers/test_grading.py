@@ -16,8 +16,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 from grading_runs import add_samples, boxed, make_run, tagged, verdicts
 
-from rlvr_fast.answers import grade_run
-from rlvr_fast.answers.grading import CANONICAL_GRADER
+from rlvr_fast.answers import GradeOptions, grade_run
+from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store import Run
 
@@ -61,7 +61,7 @@ def test_reasoning_gym_and_mathematics_are_graded_through_one_path(tmp_path, mon
             "sums/1": [boxed("(x-1)(x+1)"), boxed("(x - 1)(x + 1)"), boxed("x^2"), boxed("")],
         },
     )
-    grades = grade_run(run, workers=2)
+    grades = grade_run(run, GradeOptions(workers=2))
     assert verdicts(run) == {
         ("countdown/0", None): ("unparsed", 1),
         ("countdown/0", gold): ("correct", 2),
@@ -141,7 +141,7 @@ def test_verdicts_do_not_depend_on_workers_or_on_the_order_of_completions(tmp_pa
     for workers, answers in ((1, hard), (3, hard[::-1])):
         run, _ = make_run(tmp_path / f"run{workers}", [math_file(tmp_path, ["x^2-1"])])
         add_samples(run, {"sums/0": [boxed(answer) for answer in answers]})
-        grade_run(run, workers=workers, timeout=1.0)
+        grade_run(run, GradeOptions(workers=workers, timeout=1.0))
         tables.append(verdicts(run))
     assert tables[0] == tables[1]
     assert {verdict for verdict, _ in tables[0].values()} == {"correct", "incorrect", "timeout"}
@@ -150,13 +150,13 @@ def test_verdicts_do_not_depend_on_workers_or_on_the_order_of_completions(tmp_pa
 def test_another_policy_is_refused_and_regrading_starts_clean(tmp_path):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
     add_samples(run, {"sums/0": [tagged("1") + boxed("2")]})
-    grade_run(run, policy="boxed")
+    grade_run(run, GradeOptions(policy="boxed"))
     assert verdicts(run)[("sums/0", "2")] == ("incorrect", 1)
     with pytest.raises(
         RunDirectoryError, match=r"graded with policy 'boxed', now 'answer_tag'.*reg"
     ):
-        grade_run(run, policy="answer_tag")
-    grade_run(run, policy="answer_tag", regrade=True)
+        grade_run(run, GradeOptions(policy="answer_tag"))
+    grade_run(run, GradeOptions(policy="answer_tag", regrade=True))
     assert verdicts(run) == {("sums/0", "1"): ("correct", 1)}
     assert run.read_json("grading.json")["policy"] == "answer_tag"
 
@@ -165,24 +165,24 @@ def test_another_policy_is_refused_and_regrading_starts_clean(tmp_path):
 def test_other_limits_try_timeouts_again_and_keep_what_was_decided(tmp_path, monkeypatch):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["x^2-1"])])
     add_samples(run, {"sums/0": [boxed("10^{10^{10}}"), boxed("(x-1)(x+1)")]})
-    grade_run(run, timeout=1.0)
+    grade_run(run, GradeOptions(timeout=1.0))
     sent = count_verifications(monkeypatch)
-    grade_run(run, timeout=1.5)
+    grade_run(run, GradeOptions(timeout=1.5))
     assert sent == [("sums/0", "10^{10^{10}}")]
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"policy": "box"}, "unknown extraction policy 'box'; known: auto"),
-        ({"timeout": 0}, "positive number of seconds"),
-        ({"workers": 0}, "at least 1 worker"),
+        ({"policy": "box"}, "policy is 'box', expected one of auto"),
+        ({"timeout": 0}, "timeout is 0, expected a number, above 0"),
+        ({"workers": 0}, "workers is 0, expected a whole number, at least 1"),
     ],
 )
 def test_bad_arguments_are_named(tmp_path, arguments, said):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
     with pytest.raises(InvalidInputError, match=said):
-        grade_run(run, **arguments)
+        grade_run(run, GradeOptions(**arguments))
 
 
 def test_a_run_without_samples_is_refused(tmp_path):
@@ -204,11 +204,11 @@ def test_progress_counts_completions_and_answers(tmp_path):
 
 KILLED = """
 import os, sys
-from rlvr_fast.answers import grade_run
+from rlvr_fast.answers import GradeOptions, grade_run
 from rlvr_fast.store import Run
 def tell(stage, done, total):
     print(stage, done, flush=True)
-grade_run(Run.open(sys.argv[1]), workers=2, progress=tell)
+grade_run(Run.open(sys.argv[1]), GradeOptions(workers=2), progress=tell)
 """
 
 
@@ -241,14 +241,14 @@ def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
     assert 200 <= kept < 3000
     assert not (run.path / "grades.parquet").exists()
     sent = count_verifications(monkeypatch)
-    grade_run(Run.open(run.path), workers=2)
+    grade_run(Run.open(run.path), GradeOptions(workers=2))
     assert len(sent) == 3000 - kept
     assert set(verdicts(run).values()) == {("incorrect", 1)}
     keys = [json.loads(line)["key"] for line in journal.read_text().splitlines()]
     assert len(keys) == len(set(keys)) == 3000
     other, _ = make_run(tmp_path / "other", [COUNTDOWN])
     add_samples(other, {"countdown/0": answers})
-    assert grade_run(other, workers=1).equals(run.read_table("grades.parquet"))
+    assert grade_run(other, GradeOptions(workers=1)).equals(run.read_table("grades.parquet"))
 
 
 def test_kill_9_in_mid_extraction_loses_and_repeats_nothing(tmp_path):
@@ -330,7 +330,7 @@ def test_programs_are_graded_once_each_in_bubblewrap(tmp_path, monkeypatch):
     fenced = [f"```python\n{code}\n```" for code in (right, right, "print(3)", "while True: pass")]
     add_samples(run, {"adding/a": [*fenced, "no code"], "sums/0": [boxed("7")]})
     sent = count_verifications(monkeypatch)
-    grades = grade_run(run, workers=2)
+    grades = grade_run(run, GradeOptions(workers=2))
     assert len(sent) == 3
     found = {
         (row["canonical"] or "").strip(): (row["verdict"], row["count"])
@@ -389,5 +389,5 @@ def test_answers_over_the_length_limit_are_named(tmp_path):
     grade_run(run)
     named.append({"problem_id": "sums/0", "sample_index": 4, "bytes": 70_001})
     assert run.read_json("grading.json")["too_long"] == named
-    grade_run(run, policy="boxed", regrade=True)
+    grade_run(run, GradeOptions(policy="boxed", regrade=True))
     assert run.read_json("grading.json")["too_long"] == named

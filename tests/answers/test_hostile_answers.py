@@ -10,7 +10,7 @@ import pytest
 from hostile import hostile_answers, hostile_completions
 
 from rlvr_fast.answers import compare_canonical, extract_answers, normalize_answers
-from rlvr_fast.answers.extraction import POLICIES, STATUSES
+from rlvr_fast.vocabulary import POLICIES, STATUSES
 
 
 def peak_mib() -> float:

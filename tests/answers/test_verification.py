@@ -13,7 +13,8 @@ from rlvr_fast.answers import (
     normalize_answers,
     verify_answers,
 )
-from rlvr_fast.answers.workers import Pair, verify_pairs
+from rlvr_fast.answers.pairs import Pair
+from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))

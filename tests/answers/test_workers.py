@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from rlvr_fast.answers.workers import Pair, verify_pairs
+from rlvr_fast.answers.pairs import Pair
+from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_task
 

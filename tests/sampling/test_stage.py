@@ -103,13 +103,13 @@ import signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
 from tiny import Words
 from rlvr_fast.sampling import *
-import rlvr_fast.sampling.transformers_batch as batch
+import rlvr_fast.sampling.engines.transformers.batch as batch
 import time
-step = batch.Batch.step
+step = batch.DrawBatch.step
 def slow(self):  # the model is too quick to be caught in mid-work
     time.sleep(0.02)
     return step(self)
-batch.Batch.step = slow
+batch.DrawBatch.step = slow
 engine = load_engine("transformers", sys.argv[1], batch_size=8)
 parameters = SamplingParameters(temperature=1.0, max_tokens=30)
 run = prepare_run(sys.argv[2], engine, [Words()], parameters)

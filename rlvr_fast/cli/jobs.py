@@ -1,0 +1,54 @@
+"""The commands of the whole job: demo and study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rlvr_fast import console
+from rlvr_fast.cli.parameters import Json, Quiet
+from rlvr_fast.cli.results import print_report
+
+if TYPE_CHECKING:
+    from rlvr_fast.study import StudyConfig
+
+__all__ = ["demo", "study"]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the runs and the report.")] = Path("demo"),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Take a few problems, for a few seconds.")
+    ] = False,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Do the whole job on the embedded pair of models."""
+    from rlvr_fast.study_config import demo_config
+
+    _study(demo_config(out, quick=quick), json=json, quiet=quiet)
+
+
+def study(
+    config: Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)],
+    out: Annotated[Path | None, typer.Option(help="Folder in place of the file's `out`.")] = None,
+    json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Sample, grade, score, compare and report, from one file.
+
+    Run the command again to finish what is missing.
+    """
+    from rlvr_fast.study_config import StudyConfig
+
+    _study(StudyConfig.from_yaml(config).with_out(out), json=json, quiet=quiet)
+
+
+def _study(config: StudyConfig, *, json: bool, quiet: bool) -> None:
+    from rlvr_fast.study import run_study
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        result = run_study(config, progress=progress)
+    print_report(result.report, json=json)

@@ -1,0 +1,152 @@
+"""Parameters of commands: those that many commands share, and those that follow from options.
+
+A command names a parameter of an `Options` class; `with_options` puts one parameter in its place
+for each option of the class, with the type, the default, the choices and the help of the option.
+"""
+
+from __future__ import annotations
+
+import enum
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.options import Option, Options, options_of
+
+__all__ = ["BaseRun", "Json", "Quiet", "RlRun", "RunDirectory", "flag_values", "with_options"]
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bars.")]
+RunDirectory = Annotated[Path, typer.Argument(help="A run directory.", show_default=False)]
+BaseRun = Annotated[Path, typer.Argument(help="The base model's graded run.")]
+RlRun = Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")]
+
+
+def with_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Puts the options of a class in the place of a parameter annotated with the class.
+
+    `Annotated[CompareOptions, "zeta", "allow"]` takes only the options of these names.
+    """
+    hints = typing.get_type_hints(command, include_extras=True)
+    parameters: list[inspect.Parameter] = []
+    taken: dict[str, tuple[type[Options], tuple[Option, ...]]] = {}
+    for name, parameter in inspect.signature(command).parameters.items():
+        hint = hints[name]
+        cls, *names = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+        if isinstance(cls, type) and issubclass(cls, Options):
+            chosen = tuple(o for o in _flat(cls) if not names or o.name in names)
+            taken[name] = cls, chosen
+            parameters += [_parameter(each) for each in chosen]
+        else:
+            kind = inspect.Parameter.KEYWORD_ONLY
+            parameters.append(parameter.replace(annotation=hint, kind=kind))
+
+    @functools.wraps(command)
+    def run(**given: Any) -> None:
+        for name, (cls, chosen) in taken.items():
+            values = {each.name: given.pop(each.name) for each in chosen}
+            given[name] = _made(cls, _checked(values, {each.name: each for each in chosen}))
+        command(**given)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
+
+
+def flag_values(cls: type[Options], **given: Any) -> dict[str, Any]:
+    """The given values of options of `cls`, checked; None stands for an option not given.
+
+    Raises:
+        InvalidInputError: a value out of range; the message names the option as a user types it.
+    """
+    known = {each.name: each for each in _flat(cls) if given.get(each.name) is not None}
+    return _checked({name: given[name] for name in known}, known)
+
+
+def _flat(cls: type[Options]) -> list[Option]:
+    """The options of a class, with those of its groups."""
+    found: list[Option] = []
+    for each in options_of(cls):
+        found += _flat(each.kind) if each.form == "group" else [each]
+    return found
+
+
+def _parameter(each: Option) -> inspect.Parameter:
+    """The parameter of a command that reads one option."""
+    kind: Any = enum.StrEnum(each.name, [(c, c) for c in each.choices]) if each.choices else None
+    kind = kind or (str if each.form == "mapping" else each.kind)
+    default = each.default
+    notes = [each.range] if each.range else []
+    metavar = each.metavar
+    if each.form != "one":
+        kind, default = list[kind], None
+        notes.append("may be repeated")
+        if each.choices:
+            metavar = f"<{'|'.join(each.choices)}>"
+    elif default is None:
+        kind = kind | None
+    info = typer.Option(
+        each.flag,
+        help=" ".join((each.help, *(f"[{note}]" for note in notes))),
+        metavar=metavar,
+    )
+    if each.required:
+        default = inspect.Parameter.empty
+    return inspect.Parameter(
+        each.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, info],
+    )
+
+
+def _checked(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str, Any]:
+    """The values in their normal form; an option that was not given is left to its default."""
+    clean = {}
+    for name, value in values.items():
+        each = known[name]
+        if value is None or (each.form != "one" and not value):
+            continue
+        if each.form == "mapping":
+            value = _mapping(value, each.flag)
+        elif each.form == "sequence":
+            value = [_plain(entry) for entry in value]
+        clean[name] = each.check(_plain(value), each.flag)
+    return clean
+
+
+def _plain(value: Any) -> Any:
+    return value.value if isinstance(value, enum.Enum) else value
+
+
+def _mapping(entries: Sequence[str], flag: str) -> dict[str, Any]:
+    """NAME=VALUE entries as a mapping, with the values that YAML gives them."""
+    import yaml
+
+    values: dict[str, Any] = {}
+    for entry in entries:
+        name, sign, text = entry.partition("=")
+        if not sign or not name:
+            raise InvalidInputError(f"{flag} takes NAME=VALUE, not {entry!r}")
+        if name in values:
+            raise InvalidInputError(f"{flag}: {name} is given twice")
+        try:
+            values[name] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise InvalidInputError(f"{flag}: {text!r} is no YAML value") from None
+    return values
+
+
+def _made(cls: type[Options], values: dict[str, Any]) -> Options:
+    """The options of `cls` from the values of its options and of those of its groups."""
+    for each in options_of(cls):
+        if each.form == "group":
+            names = {inner.name for inner in options_of(each.kind)} & set(values)
+            values[each.name] = _made(each.kind, {name: values.pop(name) for name in names})
+    return cls(**values)

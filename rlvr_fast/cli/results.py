@@ -1,0 +1,55 @@
+"""What commands print of their results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from rlvr_fast import console
+
+if TYPE_CHECKING:
+    from rlvr_fast.progress import Progress
+    from rlvr_fast.report.report import Report
+    from rlvr_fast.report.table import Table
+    from rlvr_fast.store import Run
+
+__all__ = ["print_report", "print_table", "run_stage"]
+
+
+def run_stage(
+    what: str, stage: Callable[[Progress | None], Run], *, json: bool, quiet: bool
+) -> None:
+    """Runs one stage under a progress bar, and prints what the run that it returns holds now."""
+    from rlvr_fast.doctor import describe
+
+    with console.progress_bars(quiet=quiet or json) as progress:
+        run = stage(progress)
+    facts = describe(run)
+    if json:
+        console.print_json(facts)
+    else:
+        counts = ", ".join(f"{v:,} {k}" for k, v in facts["counts"].items())
+        console.result(f"{run.path}: {what}: {counts}")
+
+
+def print_report(report: Report, *, json: bool) -> None:
+    """Prints the head of a report, and where its page lies."""
+    if json:
+        console.print_json({**report.summary(), "report": str(report.page)})
+        return
+    console.result(report.headline())
+    columns, rows = report.headline_table()
+    title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
+    console.print_table(title, columns, rows)
+    console.result(f"Report: {report.page}")
+
+
+def print_table(table: Table, *, json: bool) -> None:
+    """Prints one table of a report."""
+    if json:
+        console.print_json({"caption": table.caption, "rows": table.rows})
+        return
+    kinds = [column.kind == "text" for column in table.columns]
+    heads = kinds.index(False) if False in kinds else 1
+    titles: list[Any] = [column.title for column in table.columns]
+    console.print_table(table.caption, titles, table.cells(), heads=heads)

@@ -1,0 +1,325 @@
+"""One definition of an option, read alike by Python, a study file and the command line.
+
+A room names its options in a frozen dataclass that derives from `Options`; each field is made by
+`option`, which adds a help text, a range and choices to the annotation. From the class follow
+`from_mapping` (study files), `options_of` (the command line) and the checks of Python calls.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+import types
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from numbers import Integral, Real
+from typing import Any, Literal, Self
+
+from rlvr_fast.errors import InvalidInputError
+
+__all__ = ["Option", "Options", "nearest", "option", "options_of", "refuse_unknown"]
+
+_WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+
+
+@dataclass(frozen=True, slots=True)
+class _About:
+    """What `option` adds to the annotation of a field."""
+
+    help: str | Callable[[], str]
+    choices: Sequence[str] | Callable[[], Sequence[str]]
+    minimum: float | None
+    above: float | None
+    maximum: float | None
+    below: float | None
+    reason: str
+    metavar: str | None
+    cli_name: str | None
+
+
+def option(
+    default: Any = MISSING,
+    *,
+    help: str | Callable[[], str],
+    choices: Sequence[str] | Callable[[], Sequence[str]] = (),
+    minimum: float | None = None,
+    above: float | None = None,
+    maximum: float | None = None,
+    below: float | None = None,
+    reason: str = "",
+    metavar: str | None = None,
+    cli_name: str | None = None,
+) -> Any:
+    """Makes a field of an `Options` class.
+
+    Args:
+        default: value where none is given; without one the option has to be given.
+        help: one sentence for the command line, or a function that gives the sentence.
+        choices: the texts to choose from, or a function that gives them; a field annotated with
+            a Literal has the choices of the Literal.
+        minimum: smallest value.
+        above: a bound that the value exceeds.
+        maximum: largest value.
+        below: a bound that the value stays under.
+        reason: why a value outside of the range makes no sense, for the message.
+        metavar: what stands for the value in the help of the command line.
+        cli_name: name on the command line; by default the name of the field. An option that may
+            be repeated has a plural name in Python and a singular name here.
+    """
+    about = _About(help, choices, minimum, above, maximum, below, reason, metavar, cli_name)
+    if isinstance(default, Mapping):
+        return field(default_factory=lambda: dict(default), metadata={"option": about})
+    return field(default=default, metadata={"option": about})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One option of an `Options` class, as its field defines the option.
+
+    Attributes:
+        name: name in Python and in a study file.
+        cli_name: name on the command line, without the dashes.
+        kind: type of one value: int, float, str or bool; `object` for the values of a mapping; an
+            `Options` class where the field holds a group of options.
+        form: whether the option takes one value, a sequence of values, a mapping of names to
+            values, or is a group.
+        optional: whether None is a value.
+        default: the default; `dataclasses.MISSING` where the option has to be given.
+        minimum: smallest value, if any.
+        above: a bound that the value exceeds, if any.
+        maximum: largest value, if any.
+        below: a bound that the value stays under, if any.
+        reason: why a value outside of the range makes no sense.
+        metavar: what stands for the value in the help of the command line, if anything.
+    """
+
+    name: str
+    cli_name: str
+    kind: type[Any]
+    form: Literal["one", "sequence", "mapping", "group"]
+    optional: bool
+    default: Any
+    minimum: float | None
+    above: float | None
+    maximum: float | None
+    below: float | None
+    reason: str
+    metavar: str | None
+    _help: str | Callable[[], str]
+    _choices: Sequence[str] | Callable[[], Sequence[str]]
+
+    @property
+    def help(self) -> str:
+        """What the option does, in one sentence."""
+        return self._help() if callable(self._help) else self._help
+
+    @property
+    def flag(self) -> str:
+        """The option as a user types it on the command line."""
+        return f"--{self.cli_name.replace('_', '-')}"
+
+    @property
+    def required(self) -> bool:
+        """Whether the option has to be given."""
+        return self.default is MISSING
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The texts to choose from; empty where any text may be given."""
+        return tuple(self._choices() if callable(self._choices) else self._choices)
+
+    @property
+    def range(self) -> str:
+        """The range of a number in words; empty where any number may be given."""
+        bounds = (
+            ("at least", self.minimum),
+            ("above", self.above),
+            ("at most", self.maximum),
+            ("below", self.below),
+        )
+        return " and ".join(f"{word} {bound}" for word, bound in bounds if bound is not None)
+
+    @property
+    def expected(self) -> str:
+        """What one value has to be, for messages."""
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        return ", ".join(filter(None, (_WORDS.get(self.kind, self.kind.__name__), self.range)))
+
+    def check(self, value: Any, where: str) -> Any:
+        """The value in its normal form: a tuple of a sequence, a float of a number.
+
+        Raises:
+            InvalidInputError: another type, out of range, or none of the choices; the message
+                begins with `where`.
+        """
+        if value is None and self.optional:
+            return None
+        if self.form == "group":
+            if isinstance(value, self.kind):
+                return value
+            raise InvalidInputError(f"{where} is {value!r}, expected {self.kind.__name__}(...)")
+        if self.form == "mapping":
+            if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+                return dict(value)
+            raise InvalidInputError(f"{where} is {value!r}, expected a mapping of names to values")
+        if self.form == "sequence":
+            if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+                raise InvalidInputError(
+                    f"{where} is {value!r}, expected a list, each {self.expected}"
+                )
+            return tuple(self._check_one(entry, where) for entry in value)
+        return self._check_one(value, where)
+
+    def _check_one(self, value: Any, where: str) -> Any:
+        accepted: Any = {int: Integral, float: Real}.get(self.kind, self.kind)
+        read = value
+        fits = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
+        if fits and self.kind in (int, float):
+            read = self.kind(value)
+            fits = math.isfinite(read) and self._in_range(read)
+        elif fits and self.kind is str:
+            fits = value in self.choices if self.choices else bool(value)
+        if not fits:
+            reason = f" ({self.reason})" if self.reason else ""
+            raise InvalidInputError(f"{where} is {value!r}, expected {self.expected}{reason}")
+        return read
+
+    def _in_range(self, value: float) -> bool:
+        return (
+            (self.minimum is None or value >= self.minimum)
+            and (self.above is None or value > self.above)
+            and (self.maximum is None or value <= self.maximum)
+            and (self.below is None or value < self.below)
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """Base of the options of a room: values are checked, and normalised, when one is made."""
+
+    def __post_init__(self) -> None:
+        cls = type(self)
+        for each in options_of(cls):
+            where = f"{cls.__name__}: {each.name}"
+            object.__setattr__(self, each.name, each.check(getattr(self, each.name), where))
+
+    @classmethod
+    def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> Self:
+        """The options that a mapping, such as a part of a study file, gives by name.
+
+        A group of options is a mapping inside the mapping; one value may stand for a list of one.
+
+        Args:
+            values: names to values; an absent name has its default.
+            where: stands first in every message, a file name for example.
+
+        Raises:
+            InvalidInputError: an unknown name (the message has the nearest known one), a missing
+                one, or a value of another type or out of range.
+        """
+        known = {each.name: each for each in options_of(cls)}
+        refuse_unknown(values, known, where)
+        clean: dict[str, Any] = {}
+        for name, each in known.items():
+            value = values.get(name)
+            if each.required and value is None:
+                needed = ", ".join(other.name for other in known.values() if other.required)
+                raise InvalidInputError(f"{where}: {name!r} is missing; needed: {needed}")
+            if name not in values:
+                continue
+            if each.form == "group":
+                if not isinstance(value, Mapping):
+                    inner = ", ".join(option.name for option in options_of(each.kind))
+                    raise InvalidInputError(
+                        f"{where}: {name} is {value!r}, expected a mapping of {inner}"
+                    )
+                clean[name] = each.kind.from_mapping(value, where=f"{where}: {name}")
+            else:
+                if each.form == "sequence" and not isinstance(value, list | tuple):
+                    value = (value,)
+                clean[name] = each.check(value, f"{where}: {name}")
+        try:
+            return cls(**clean)
+        except InvalidInputError as error:  # options that exclude each other
+            raise InvalidInputError(f"{where}: {error}") from None
+
+
+def options_of(cls: type[Options]) -> tuple[Option, ...]:
+    """The options of a class in the order of its fields; a group is one entry."""
+    owner: Any = cls  # mypy does not take a class for hashable whose instances are compared
+    return _options_of(owner)
+
+
+@functools.cache
+def _options_of(cls: Any) -> tuple[Option, ...]:
+    hints = typing.get_type_hints(cls)
+    return tuple(_resolved(each, hints[each.name]) for each in fields(cls))
+
+
+def _resolved(about: Any, hint: Any) -> Option:
+    kind, form, optional, choices = _taken_apart(hint)
+    default = about.default
+    if about.default_factory is not MISSING:
+        default = about.default_factory()
+    said: _About | None = about.metadata.get("option")
+    if said is None:
+        said = _About("", (), None, None, None, None, "", None, None)
+    return Option(
+        name=about.name,
+        cli_name=said.cli_name or about.name,
+        kind=kind,
+        form=form,
+        optional=optional,
+        default=default,
+        minimum=said.minimum,
+        above=said.above,
+        maximum=said.maximum,
+        below=said.below,
+        reason=said.reason,
+        metavar=said.metavar,
+        _help=said.help,
+        _choices=said.choices or choices,
+    )
+
+
+def _taken_apart(hint: Any) -> tuple[type, Any, bool, tuple[str, ...]]:
+    """(type of one value, form, whether None is a value, choices) of an annotation."""
+    parts = typing.get_args(hint)
+    origin = typing.get_origin(hint)
+    if origin in (typing.Union, types.UnionType):
+        (inner,) = (part for part in parts if part is not type(None))
+        kind, form, _, choices = _taken_apart(inner)
+        return kind, form, True, choices
+    if origin is Literal:
+        return str, "one", False, parts
+    if origin is tuple:
+        kind, _, _, choices = _taken_apart(parts[0])
+        return kind, "sequence", False, choices
+    if origin is Mapping:
+        return object, "mapping", False, ()
+    if isinstance(hint, type) and issubclass(hint, Options):
+        return hint, "group", False, ()
+    if hint in _WORDS:
+        return hint, "one", False, ()
+    raise TypeError(f"no option can be annotated with {hint!r}")
+
+
+def nearest(name: object, known: Iterable[str]) -> str | None:
+    """The known name that is most like `name`, None where none is like it."""
+    found = difflib.get_close_matches(str(name), list(known), n=1)
+    return found[0] if found else None
+
+
+def refuse_unknown(names: Iterable[object], known: Iterable[str], where: str) -> None:
+    """Raises InvalidInputError for the first unknown name, with the nearest known one."""
+    known = list(known)
+    for name in names:
+        if name not in known:
+            near = nearest(name, known)
+            guess = f"; did you mean {near!r}?" if near else ";"
+            raise InvalidInputError(
+                f"{where}: unknown key {name!r}{guess} known: {', '.join(known)}"
+            )

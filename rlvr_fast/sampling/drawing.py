@@ -1,0 +1,48 @@
+"""Draws of a model to a run directory: tasks, engine, run and samples in one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rlvr_fast.progress import Progress
+from rlvr_fast.sampling.engines import load_engine
+from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.sampling.stage import prepare_run, sample_run
+from rlvr_fast.store import Run
+from rlvr_fast.tasks import load_tasks
+
+__all__ = ["draw_run"]
+
+
+def draw_run(
+    model: str,
+    out: str | Path,
+    options: SampleOptions,
+    *,
+    revision: str | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Draws until every problem has `options.samples` completions; draws only what is missing.
+
+    Args:
+        model: a local folder, a .gguf file or a Hugging Face name.
+        out: the run directory, new or to be topped up.
+        options: tasks, number of samples, engine and sampling parameters.
+        revision: branch, tag or commit of a Hugging Face name.
+        progress: called as progress("sample", draws done, draws in all).
+
+    Returns:
+        The run.
+
+    Raises:
+        InvalidInputError: no such task, engine or model; a prompt that the model cannot take.
+        MissingDependencyError: the package of the engine or of a task is not installed.
+        RunDirectoryError: `out` holds something else.
+        StorageError: the file system refused to write the run, or another process is writing to
+            the run.
+    """
+    tasks = load_tasks(options.tasks)
+    engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
+    run = prepare_run(out, engine, tasks, options.sampling, template=options.template)
+    sample_run(run, engine, options.samples, progress=progress)
+    return run

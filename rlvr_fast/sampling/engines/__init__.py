@@ -1,0 +1,104 @@
+"""The engines: one module each, which holds an `EngineKind` named ENGINE.
+
+A new engine is a new module here and its name in `BUILT_IN`; or a package of its own with an entry
+point in the group `rlvr_fast.engines`. The tops of these modules import nothing heavy, as the
+command line's help reads all of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.registry import Plugin, Registry, closest
+from rlvr_fast.sampling.engine import Engine, EngineKind
+
+__all__ = [
+    "BUILT_IN",
+    "GROUP",
+    "describe_engines",
+    "engine_kind",
+    "engine_names",
+    "engine_packages",
+    "engine_plugins",
+    "load_engine",
+]
+
+# The names of the modules in this folder, in the order in which help shows them.
+BUILT_IN = (
+    "transformers",
+    "vllm",
+)
+
+# The group of entry points in which packages add engines.
+GROUP = "rlvr_fast.engines"
+
+_REGISTRY = Registry(
+    EngineKind, BUILT_IN, what="engine", modules=__name__, attribute="ENGINE", group=GROUP
+)
+
+
+def engine_kind(name: str) -> EngineKind:
+    """What the registry knows of the engine `name`.
+
+    Raises:
+        InvalidInputError: no such engine; the message names the nearest ones.
+        RlvrError: the package that adds the engine is broken; the message names the package.
+    """
+    return _REGISTRY.get(name)
+
+
+def engine_names() -> tuple[str, ...]:
+    """The engines, rlvr_fast's own first; the packages that add others stay unloaded."""
+    return _REGISTRY.names()
+
+
+def describe_engines() -> str:
+    """The engines, each as NAME (HELP), separated by semicolons: for help texts.
+
+    Packages that add engines stay unloaded; the help of their engines names the package.
+    """
+    own = [(kind.name, kind.help) for kind in _REGISTRY.own()]
+    added = [
+        (plugin.name, f"of the package {plugin}")
+        for plugin in engine_plugins()
+        if not plugin.problem
+    ]
+    return "; ".join(f"{name} ({text})" for name, text in [*own, *added])
+
+
+def engine_packages() -> tuple[str, ...]:
+    """The packages whose versions a run records and `rlvr-fast doctor` shows."""
+    return _REGISTRY.packages()
+
+
+def engine_plugins(*, load: bool = False) -> tuple[Plugin, ...]:
+    """The engines that installed packages add; `load` imports them to find broken ones."""
+    return _REGISTRY.plugins(load=load)
+
+
+def load_engine(name: str, model: str, *, revision: str | None = None, **arguments: Any) -> Engine:
+    """Loads `model` into the engine `name`.
+
+    Args:
+        name: one of `engine_names()`.
+        model: a folder, a Hugging Face name or a .gguf file.
+        revision: branch, tag or commit of a Hugging Face name.
+        arguments: further arguments of the engine: `device`, `dtype` and `batch_size` for
+            transformers, keyword arguments of vllm.LLM for vllm.
+
+    Raises:
+        InvalidInputError: no such engine, argument or model.
+        MissingDependencyError: the engine's package is not installed.
+        RlvrError: the package that adds the engine is broken; the message names the package.
+    """
+    kind = engine_kind(name)
+    if kind.arguments is not None:
+        for argument in arguments:
+            if argument not in kind.arguments:
+                known = ", ".join(kind.arguments) or "none"
+                raise InvalidInputError(
+                    f"the engine {name} has no argument {argument!r}."
+                    f"{closest(argument, kind.arguments)} Its arguments: {known}"
+                )
+    return kind.load(model, revision=revision, **arguments)

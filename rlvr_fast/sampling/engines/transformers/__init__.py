@@ -1,0 +1,24 @@
+"""The embedded default engine: any causal language model of transformers, on CPU or GPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rlvr_fast.sampling.engine import Engine, EngineKind
+
+__all__ = ["ENGINE"]
+
+
+def _load(model: str, **arguments: Any) -> Engine:
+    from rlvr_fast.sampling.engines.transformers.engine import TransformersEngine
+
+    return TransformersEngine(model, **arguments)
+
+
+ENGINE = EngineKind(
+    name="transformers",
+    help="runs wherever torch does; needs a model with a key-value cache",
+    load=_load,
+    arguments=("device", "dtype", "batch_size"),
+    packages=("torch", "transformers", "gguf"),
+)

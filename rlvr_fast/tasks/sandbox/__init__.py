@@ -1,0 +1,21 @@
+"""Programs from models, run in a sandbox with limits; nothing is run without the sandbox."""
+
+from __future__ import annotations
+
+from rlvr_fast.tasks.sandbox.bubblewrap import (
+    Limits,
+    ProgramResult,
+    require_sandbox,
+    run_program,
+    unavailable_reason,
+)
+from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
+
+__all__ = [
+    "Limits",
+    "ProgramResult",
+    "require_sandbox",
+    "run_program",
+    "syscall_filter",
+    "unavailable_reason",
+]

@@ -1,0 +1,122 @@
+"""System calls that a sandboxed program is refused, as a seccomp filter for bubblewrap.
+
+Namespaces hide the machine, and resource limits count processes, files and address space. Neither
+counts memory that no process maps (memfd, System V segments, message queues). A user namespace of
+the program's own, ptrace, io_uring and a socket to the hypervisor give the program nothing but ways
+to attack the kernel. The filter is classic BPF (seccomp(2), struct seccomp_data) and refuses these
+calls by number; the calls that computing, reading and printing need stay allowed.
+"""
+
+from __future__ import annotations
+
+import errno
+import platform
+import struct
+from collections.abc import Sequence
+
+__all__ = ["syscall_filter"]
+
+# From the kernel's tables: arch/x86/entry/syscalls/syscall_64.tbl and
+# include/uapi/asm-generic/unistd.h. From 424 on the numbers are the same everywhere.
+_ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {
+    "x86_64": (
+        0xC000003E,
+        {
+            "shmget": 29, "shmat": 30, "semget": 64, "msgget": 68, "ptrace": 101, "syslog": 103,
+            "modify_ldt": 154, "pivot_root": 155, "adjtimex": 159, "chroot": 161, "acct": 163,
+            "settimeofday": 164, "mount": 165, "umount2": 166, "swapon": 167, "swapoff": 168,
+            "reboot": 169, "iopl": 172, "ioperm": 173, "init_module": 175, "delete_module": 176,
+            "quotactl": 179, "lookup_dcookie": 212, "clock_settime": 227, "mq_open": 240,
+            "kexec_load": 246, "add_key": 248, "request_key": 249, "keyctl": 250, "unshare": 272,
+            "vmsplice": 278, "perf_event_open": 298, "fanotify_init": 300,
+            "name_to_handle_at": 303, "open_by_handle_at": 304, "clock_adjtime": 305, "setns": 308,
+            "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313,
+            "memfd_create": 319, "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323,
+            "clone": 56, "socket": 41, "socketpair": 53,
+        },
+    ),
+    "aarch64": (
+        0xC00000B7,
+        {
+            "lookup_dcookie": 18, "umount2": 39, "mount": 40, "pivot_root": 41, "chroot": 51,
+            "quotactl": 60, "vmsplice": 75, "acct": 89, "unshare": 97, "kexec_load": 104,
+            "init_module": 105, "delete_module": 106, "clock_settime": 112, "syslog": 116,
+            "ptrace": 117, "reboot": 142, "settimeofday": 170, "adjtimex": 171, "mq_open": 180,
+            "msgget": 186, "semget": 190, "shmget": 194, "shmat": 196, "add_key": 217,
+            "request_key": 218, "keyctl": 219, "swapon": 224, "swapoff": 225,
+            "perf_event_open": 241, "fanotify_init": 262, "name_to_handle_at": 264,
+            "open_by_handle_at": 265, "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270,
+            "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "memfd_create": 279,
+            "bpf": 280, "userfaultfd": 282, "kexec_file_load": 294,
+            "clone": 220, "socket": 198, "socketpair": 199,
+        },
+    ),
+}  # fmt: skip
+_EVERYWHERE = {
+    "io_uring_setup": 425, "io_uring_enter": 426, "io_uring_register": 427, "open_tree": 428,
+    "move_mount": 429, "fsopen": 430, "fsconfig": 431, "fsmount": 432, "fspick": 433,
+    "pidfd_getfd": 438, "mount_setattr": 442, "quotactl_fd": 443, "memfd_secret": 447,
+}  # fmt: skip
+_CLONE3 = 435
+_X32_BIT = 0x40000000
+# CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+_NEW_NAMESPACES = 0x7E020000
+# unix, inet, inet6 and netlink belong to the sandbox's own network namespace, others may not
+_FAMILIES = (1, 2, 10, 16)
+
+_LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+
+
+def syscall_filter(machine: str | None = None) -> bytes | None:
+    """The compiled filter for a processor.
+
+    Refused calls fail with EPERM, so that a program sees an OSError. clone3 fails with ENOSYS,
+    since its flags lie in memory that a filter cannot read: the C library then uses clone.
+
+    Args:
+        machine: "x86_64" or "aarch64"; by default that of this machine.
+
+    Returns:
+        The filter's instructions, None where the numbers of the calls are not known.
+    """
+    known = _ARCHITECTURES.get(machine or platform.machine())
+    if known is None:
+        return None
+    architecture, numbers = known
+    calls = {**numbers, **_EVERYWHERE}
+    special = [calls.pop(name) for name in ("clone", "socket", "socketpair")]
+    refused = _ERRNO | errno.EPERM
+    # Each test is followed by its verdict, so every jump is one instruction long.
+    program: list[tuple[int, int, int, int]] = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
+    if architecture == _ARCHITECTURES["x86_64"][0]:
+        program += [(_AT_LEAST, 0, 1, _X32_BIT), (_RETURN, 0, 0, refused)]
+    for number in sorted(calls.values()):
+        program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, refused)]
+    program += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
+    clone, *sockets = special
+    namespaces = [
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_BITS, 0, 1, _NEW_NAMESPACES),
+        (_RETURN, 0, 0, refused),
+        (_RETURN, 0, 0, _ALLOW),
+    ]
+    families = [(_LOAD, 0, 0, _FIRST_ARGUMENT)]
+    for family in _FAMILIES:
+        families += [(_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
+    families.append((_RETURN, 0, 0, refused))
+    program += [(_EQUAL, 0, len(namespaces), clone), *namespaces]
+    for number in sockets:
+        program += [(_EQUAL, 0, len(families), number), *families]
+    program.append((_RETURN, 0, 0, _ALLOW))
+    return _packed(program)
+
+
+def _packed(program: Sequence[tuple[int, int, int, int]]) -> bytes:
+    return b"".join(struct.pack("=HBBI", *instruction) for instruction in program)

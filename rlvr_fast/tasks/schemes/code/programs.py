@@ -1,0 +1,200 @@
+"""Problems whose programs read standard input and write standard output."""
+
+from __future__ import annotations
+
+import base64
+import json
+import pickletools
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tasks.base import Problem
+from rlvr_fast.tasks.rows import file_sha256, read_rows
+from rlvr_fast.tasks.sandbox import Limits, ProgramResult, run_program
+from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
+from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.vocabulary import Verdict
+
+__all__ = ["ProgramTask", "same_output"]
+
+
+class ProgramTask:
+    """`code:PATH?timeout=10&memory_mb=1024`: a JSONL or Parquet file of problems with tests.
+
+    Rows in LiveCodeBench's own form (question_content, question_id, public_test_cases,
+    private_test_cases, these as JSON or as its compressed text), or simply {"question", "id",
+    "tests": [{"input", "output"}]}. LiveCodeBench's functional tests (testtype "functional") are
+    refused, or left out with `functional=skip`.
+    """
+
+    domain = DOMAIN
+
+    def __init__(self, spec: TaskSpec, name: str | None = None) -> None:
+        limits = limits_of(spec, ("sha256", "functional"))
+        skipped = spec.options.get("functional", "refuse")
+        if skipped not in ("refuse", "skip"):
+            raise InvalidInputError(f"task {str(spec)!r}: functional should be refuse or skip")
+        path = Path(spec.source).expanduser()
+        rows = read_rows(path)
+        digest = file_sha256(path)
+        if spec.options.get("sha256", digest) != digest:
+            raise InvalidInputError(
+                f"{path}: the file has changed since the task was made (SHA-256 {digest}, then "
+                f"{spec.options['sha256']}); its tests decide the verdicts, so restore it"
+            )
+        self.name = name or path.name.split(".")[0]
+        self.spec = str(spec.with_options(sha256=digest))
+        self._limits = limits
+        self._problems: list[Problem] = []
+        self._tests: list[ProgramTests] = []
+        first_row: dict[str, int] = {}
+        for number, row in rows:
+            tests = _tests(row, f"{path}, row {number}", skipped == "skip")
+            if tests is None:
+                continue
+            problem = self._problem(row, len(self._tests), len(tests.cases), path, number)
+            if problem.problem_id in first_row:
+                raise InvalidInputError(
+                    f"{path}, row {number}: id {problem.problem_id!r} stands in row "
+                    f"{first_row[problem.problem_id]} too; ids have to be unique"
+                )
+            first_row[problem.problem_id] = number
+            self._problems.append(problem)
+            self._tests.append(tests)
+        if not self._tests:
+            raise InvalidInputError(f"{path}: no problem with stdin/stdout tests")
+
+    def _problem(
+        self, row: Mapping[str, Any], index: int, tests: int, path: Path, number: int
+    ) -> Problem:
+        question = row.get("question_content", row.get("question"))
+        if not isinstance(question, str) or not question.strip():
+            raise InvalidInputError(
+                f"{path}, row {number}: expected the question as text in 'question_content' or "
+                "'question'"
+            )
+        identifier = row.get("question_id", row.get("id", index))
+        return Problem(
+            problem_id=f"{self.name}/{identifier}",
+            task=self.name,
+            question=(
+                f"{question.rstrip()}\n\nWrite a Python program that reads standard input and "
+                "writes standard output. Give it in one fenced code block."
+            ),
+            gold=None,
+            metadata={"index": index, "domain": DOMAIN, "tests": tests},
+        )
+
+    def problems(self) -> list[Problem]:
+        """The problems that have stdin/stdout tests, in the order of the file."""
+        return list(self._problems)
+
+    def verifier(self) -> CodeVerifier:
+        """Compares what a program writes with the outputs of the file."""
+        return CodeVerifier("stdin/stdout", self._limits, self._tests)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramTests:
+    """Pairs of an input and the output that is expected for it."""
+
+    cases: tuple[tuple[str, str], ...]
+
+    def verdict(self, answer: str, limits: Limits) -> Verdict:
+        """Correct where the program writes the expected output for every input."""
+        for given, wanted in self.cases:
+            result = run_program(
+                {"main.py": answer}, ["python", "main.py"], stdin=given.encode(), limits=limits
+            )
+            if result.outcome == "timeout":
+                return "timeout"
+            if not _passed(result, wanted):
+                return "incorrect"
+        return "correct"
+
+
+def _passed(result: ProgramResult, wanted: str) -> bool:
+    if result.outcome != "exited" or result.returncode != 0:
+        return False
+    return same_output(result.stdout.decode("utf-8", "replace"), wanted)
+
+
+def same_output(got: str, wanted: str) -> bool:
+    """LiveCodeBench's comparison: stripped lines, equal as text or as decimal numbers."""
+    got_lines, wanted_lines = _lines(got), _lines(wanted)
+    if len(got_lines) != len(wanted_lines):
+        return False
+    for one, other in zip(got_lines, wanted_lines, strict=True):
+        if one != other:
+            left, right = _decimals(one), _decimals(other)
+            if left is None or left != right:
+                return False
+    return True
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().split("\n")]
+
+
+def _decimals(line: str) -> list[Decimal] | None:
+    try:
+        return [Decimal(word) for word in line.split()]
+    except InvalidOperation:
+        return None
+
+
+def _tests(row: Mapping[str, Any], where: str, skip_functional: bool) -> ProgramTests | None:
+    cases: list[tuple[str, str]] = []
+    for field in ("tests", "public_test_cases", "private_test_cases"):
+        for case in _cases(row.get(field), f"{where}: field {field!r}"):
+            if case.get("testtype", "stdin") != "stdin":
+                if skip_functional:
+                    return None
+                raise InvalidInputError(
+                    f"{where}: has tests of type {case['testtype']!r}; only stdin/stdout tests are "
+                    "run (leave such rows out with ?functional=skip)"
+                )
+            given, wanted = case.get("input"), case.get("output")
+            if not isinstance(given, str) or not isinstance(wanted, str):
+                raise InvalidInputError(f"{where}: a test in {field!r} lacks 'input' or 'output'")
+            cases.append((given, wanted))
+    if not cases:
+        raise InvalidInputError(
+            f"{where}: no tests; expected 'tests', 'public_test_cases' or 'private_test_cases'"
+        )
+    return ProgramTests(tuple(cases))
+
+
+def _cases(value: object, where: str) -> list[dict[str, Any]]:
+    if value is None or value == "":
+        return []
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            value = _unpacked(str(value), where)
+    if not isinstance(value, list) or not all(isinstance(case, dict) for case in value):
+        raise InvalidInputError(f"{where}: expected a list of tests")
+    return value
+
+
+def _unpacked(text: str, where: str) -> Any:
+    """LiveCodeBench's private tests: base64 of zlib of a pickled JSON text.
+
+    The text is taken out of the pickle by reading its opcodes; nothing is ever unpickled.
+    """
+    try:
+        packed = zlib.decompress(base64.b64decode(text, validate=True))
+        texts = [
+            argument for _, argument, _ in pickletools.genops(packed) if isinstance(argument, str)
+        ]
+        return json.loads(texts[0])
+    except (ValueError, zlib.error, IndexError) as error:
+        raise InvalidInputError(
+            f"{where}: neither JSON nor LiveCodeBench's packed tests: {error}"
+        ) from error

@@ -1,0 +1,106 @@
+"""The verifier of programs, and the limits that programs run under."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.registry import closest
+from rlvr_fast.tasks.base import Equivalence
+from rlvr_fast.tasks.sandbox import Limits
+from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.vocabulary import Verdict
+
+__all__ = ["DOMAIN", "CodeVerifier", "limits_of"]
+
+DOMAIN = "code"
+# Options of every code task: `timeout` (processor seconds of one test) and `memory_mb`. They decide
+# verdicts and so are part of the task.
+LIMITS = {"timeout": 10.0, "memory_mb": 1024.0}
+
+
+class ProblemTests(Protocol):
+    """The tests of one problem."""
+
+    def verdict(self, answer: str, limits: Limits) -> Verdict:
+        """Runs the program `answer` against the tests, each run in a sandbox of its own."""
+        ...
+
+
+class CodeVerifier:
+    """Runs a program once against the tests of its problem, each test in a sandbox of its own.
+
+    The first test that the program does not pass decides: the verdict is `timeout` where the
+    program exceeds its time limit, `incorrect` where it fails in any other way. A program of
+    HumanEval shares its process with its tests, as in the original, so a program that is written
+    to deceive its tests can do so; ending the process early does not deceive them.
+    """
+
+    equivalence: Equivalence = "exact"
+
+    def __init__(self, grader: str, limits: Limits, tests: Sequence[ProblemTests]) -> None:
+        """Takes the tests of every problem of a task, in the order of the problems.
+
+        Args:
+            grader: what `name` begins with.
+            limits: of one run of a program.
+            tests: the tests of each problem.
+        """
+        self._grader = grader
+        self._limits = limits
+        self._tests = tests
+
+    @property
+    def name(self) -> str:
+        """The source of the tests, the sandbox and the time limit."""
+        return f"{self._grader} in bubblewrap, {self._limits.cpu_seconds:g} s"
+
+    def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
+        """Checks that the problem is one of the task's; see `Verifier`.
+
+        Raises:
+            InvalidInputError: the task has no such problem.
+        """
+        if not 0 <= int(metadata["index"]) < len(self._tests):
+            raise InvalidInputError(f"problem {problem_id!r} is not one of its task's problems")
+
+    def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
+        """Wall seconds of all tests; the caller's limit does not apply to programs."""
+        return self._limits.wall_seconds * (int(metadata.get("tests", 1)) + 1)
+
+    def verify(
+        self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
+    ) -> Verdict:
+        """The verdict on the program `answer`; see `Verifier`."""
+        return self._tests[int(metadata["index"])].verdict(answer, self._limits)
+
+
+def limits_of(spec: TaskSpec, others: Sequence[str] = ()) -> Limits:
+    """The limits of one run of a program, from the options of a task.
+
+    Args:
+        spec: the task.
+        others: the options that the task takes besides those of the limits.
+
+    Raises:
+        InvalidInputError: an unknown option, or a limit that is not a positive number.
+    """
+    values = dict(LIMITS)
+    for key, text in spec.options.items():
+        if key in others:
+            continue
+        if key not in LIMITS:
+            known = [*LIMITS, *others]
+            raise InvalidInputError(
+                f"task {str(spec)!r}: unknown option {key!r}.{closest(key, known)} "
+                f"A code task takes: {', '.join(known)}"
+            )
+        try:
+            values[key] = float(text)
+        except ValueError:
+            values[key] = -1.0
+        if not 0 < values[key] < 1e6:
+            raise InvalidInputError(f"task {str(spec)!r}: {key}={text!r} is no positive number")
+    seconds = values["timeout"]
+    return Limits(seconds, 2 * seconds + 2, int(values["memory_mb"]))

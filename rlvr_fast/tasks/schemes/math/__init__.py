@@ -1,0 +1,31 @@
+"""Problems of a file with gold answers, verified by Math-Verify."""
+
+from __future__ import annotations
+
+from rlvr_fast.tasks.base import Scheme, Task, Verifier
+from rlvr_fast.tasks.specs import TaskSpec
+
+__all__ = ["SCHEME"]
+
+
+def _load(spec: TaskSpec, name: str | None) -> Task:
+    from rlvr_fast.tasks.schemes.math.task import MathTask
+
+    return MathTask(spec, name)
+
+
+def _verifier(spec: TaskSpec) -> Verifier:
+    from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
+
+    return MathVerifier()
+
+
+SCHEME = Scheme(
+    name="math",
+    form="math:FILE?question=FIELD&answer=FIELD&id=FIELD",
+    help="a JSONL or Parquet file with gold answers",
+    load=_load,
+    verifier=_verifier,
+    second_opinion="numeric:values",
+    packages=("math-verify",),
+)

