@@ -95,7 +95,9 @@ def _measure(context: Context) -> Findings[Beyond]:
         summary={"undecided_problems": found.plan.undetermined},
         view=lambda: {
             "law": law,
-            "checks": [(s, found.held_out[s.name]) for s in comparison.sides if s.name in found.held_out],
+            "checks": [
+                (s, found.held_out[s.name]) for s in comparison.sides if s.name in found.held_out
+            ],
             "far_off": any(check.worst_error > _FAR_OFF for check in found.held_out.values()),
             "many": context.measured(ANSWERS).many,
             "unseen": unseen,

@@ -24,9 +24,7 @@ _SUBSETS = {
     "all": "all",
     "correct": "correct",
     "incorrect": "not correct",
-    **{
-        region.key: f"on {region.word} problems" for region in REGIONS if region.key != "out"
-    },
+    **{region.key: f"on {region.word} problems" for region in REGIONS if region.key != "out"},
     "out": "on problems reached by neither",
 }
 

@@ -289,9 +289,7 @@ def _view(group: Group, one: GroupCurves) -> dict[str, Any]:
             },
             crossover=None if found is None else found.k,
         ),
-        "regions": region_chart(
-            drawn.ks, drawn.regions, problems=drawn.problems, name=group.name
-        ),
+        "regions": region_chart(drawn.ks, drawn.regions, problems=drawn.problems, name=group.name),
     }
 
 

@@ -101,9 +101,7 @@ def _of_group(comparison: Comparison, group: Group, tests: FisherTests) -> Group
     fewest = np.maximum(np.minimum(base.num_samples, rl.num_samples), 1)
     epsilon = -math.log(comparison.zeta) / fewest
     states = [
-        np.atleast_1d(
-            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=epsilon)
-        )
+        np.atleast_1d(accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=epsilon))
         for draws in (base, rl)
     ]
     return GroupEvidence(

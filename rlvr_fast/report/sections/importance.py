@@ -197,9 +197,7 @@ def _rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
             rows.append(row)
             continue
         try:
-            e = importance_estimate(
-                base_logprob=logprob[at], rl_logprob=own[at], correct=right[at]
-            )
+            e = importance_estimate(base_logprob=logprob[at], rl_logprob=own[at], correct=right[at])
         except InvalidInputError as error:
             row["reason"] = str(error)
         else:
