@@ -1,5 +1,8 @@
-"""Do two report folders say the same? Run it on the reports that two checkouts write of one pair of runs.
+"""Do two report folders say the same? For reports that two checkouts write of the same runs.
 
+    git worktree add ../before COMMIT
+    (cd ../before && python -m rlvr_fast compare BASE RL --out OLD_FOLDER)
+    python -m rlvr_fast compare BASE RL --out NEW_FOLDER
     python bench/same_report.py OLD_FOLDER NEW_FOLDER [--allow PATTERN]...
 
 Compared are every file of tables/ (CSV, JSON, LaTeX) and summary.json, to the last digit; the text

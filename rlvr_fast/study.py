@@ -128,7 +128,8 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    return write_report(compare_runs(base, rl, options, progress=progress), out, progress=progress)
+    comparison = compare_runs(base, rl, options, progress=progress)
+    return write_report(comparison, out, progress=progress)
 
 
 def _named(progress: Progress | None, name: str) -> Progress | None:

@@ -36,6 +36,7 @@ def test_wheel_holds_what_it_needs_and_no_more(wheel: Path) -> None:
         "rlvr_fast/_core/__init__.pyi",
         "rlvr_fast/metrics/published/leash_table1_support.csv",
         "rlvr_fast/report/templates/index.html.j2",
+        "rlvr_fast/report/sections/support.html.j2",
         "rlvr_fast/demo_models/base/model.safetensors",
         "rlvr_fast/demo_models/rl/model.safetensors",
         "rlvr_fast/demo_models/demo.yaml",

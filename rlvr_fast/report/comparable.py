@@ -7,16 +7,14 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.report.grades import require_graded
+from rlvr_fast.report.options import DIFFERENCES
 from rlvr_fast.store import Run, differences
 
-__all__ = ["CHECKS", "check_comparable", "run_differences"]
-
-# What must agree for a difference between two runs to be a difference between two models.
-CHECKS = ("problems", "tasks", "template", "sampling", "extraction", "verifiers")
+__all__ = ["check_comparable", "run_differences"]
 
 
 def run_differences(base: Run, rl: Run) -> dict[str, str]:
-    """Which of `CHECKS` two runs disagree on, each with the difference in words."""
+    """Which of `DIFFERENCES` two runs disagree on, each with the difference in words."""
     found: dict[str, list[str]] = {}
     for difference in differences(base, rl):
         found.setdefault(difference.kind, []).append(difference.message)
@@ -36,10 +34,10 @@ def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[st
         InvalidInputError: a difference that is not allowed, or an unknown name in `allow`.
         RunDirectoryError: a run that is not graded, which would differ by that alone.
     """
-    unknown = sorted(set(allow) - set(CHECKS))
+    unknown = sorted(set(allow) - set(DIFFERENCES))
     if unknown:
         raise InvalidInputError(
-            f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(CHECKS)}"
+            f"allow names {', '.join(map(repr, unknown))}; it may hold {', '.join(DIFFERENCES)}"
         )
     for run in (base, rl):
         require_graded(run)

@@ -35,11 +35,11 @@ _HERE = Path(__file__).parent
 def render_page(report: Report) -> str:
     """The page as one string of HTML."""
     environment = _environment()
-    shared = {"c": report.comparison, "rules": RULES}
+    shared: dict[str, Any] = {"c": report.comparison, "rules": RULES}
     body = []
     for name, found in report.findings.items():
         template = environment.get_template(f"{name}.html.j2")
-        body.append(Markup(template.render(shared | found.view())))
+        body.append(Markup(template.render(shared, **found.view())))
     data: dict[str, Any] = {
         "labels": [{"key": x.key, "letter": x.letter, "word": x.word} for x in LABELS]
     }

@@ -44,6 +44,14 @@ class Findings(Generic[T]):
     view: Callable[[], Mapping[str, Any]] = dict
     data: Callable[[], Mapping[str, Any]] = dict
 
+    def names(self) -> set[str]:
+        """Every name that no other section may use, with what it names."""
+        return {
+            *(f"table {table.name}" for table in self.tables),
+            *(f"figure {name}" for name in self.figures),
+            *(f"summary {key}" for key in self.summary),
+        }
+
 
 class Context:
     """What a section may ask for: the comparison, and what the sections before it measured."""
@@ -67,8 +75,20 @@ class Context:
         return found
 
     def add(self, section: Section[Any]) -> None:
-        """Measure one more section."""
-        self.findings[section.name] = section.measure(self)
+        """Measure one more section.
+
+        Raises:
+            ValueError: a table, figure or key of summary.json has the name of an earlier one.
+        """
+        found = section.measure(self)
+        taken = {name for earlier in self.findings.values() for name in earlier.names()}
+        repeated = sorted(taken & found.names())
+        if repeated:
+            raise ValueError(
+                f"the section {section.name!r} repeats names of earlier sections: "
+                + ", ".join(repeated)
+            )
+        self.findings[section.name] = found
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,11 +124,6 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
         found = {label: read_label(run, label, ids, verdict_of_draw) for label in labels}
         scores = {label: one for label, one in found.items() if one is not None}
     entropy_sum, entropy_count = _token_entropy(scores.get(name), total)
-    of_answers = {
-        "problem_index": answers.problem,
-        "counts": answers.count,
-        "num_problems": total,
-    }
     return Side(
         name=name,
         run=run,
@@ -143,8 +138,8 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
         num_ungraded=drawn - num_samples,
         length_sum=length_sum,
         length_count=drawn,
-        answer_entropy=answer_entropies(**of_answers),
-        answer_entropy_32=answer_entropies(**of_answers, draws=32),
+        answer_entropy=_answer_entropy(answers, total),
+        answer_entropy_32=_answer_entropy(answers, total, draws=32),
         token_entropy_sum=entropy_sum,
         token_entropy_count=entropy_count,
         num_distinct=answers.num_distinct(total),
@@ -189,13 +184,18 @@ def _read_samples(run: Run, ids: pa.Array) -> tuple[IntArray, IntArray, FloatArr
     return drawn, truncated, tokens
 
 
+def _answer_entropy(answers: AnswerCounts, total: int, draws: int | None = None) -> FloatArray:
+    return answer_entropies(
+        problem_index=answers.problem, counts=answers.count, num_problems=total, draws=draws
+    )
+
+
 def _token_entropy(own: CompletionScores | None, total: int) -> tuple[FloatArray, IntArray]:
     """The model's own entropy along its own completions: sum and number for each problem."""
     if own is None:
         return np.zeros(total), np.zeros(total, np.int64)
     known = np.isfinite(own.mean_entropy)
     problem = own.problem[known]
-    return (
-        np.bincount(problem, weights=own.mean_entropy[known], minlength=total),
-        np.bincount(problem, minlength=total).astype(np.int64),
-    )
+    total_entropy = np.bincount(problem, weights=own.mean_entropy[known], minlength=total)
+    number = np.bincount(problem, minlength=total)
+    return total_entropy.astype(np.float64), number.astype(np.int64)

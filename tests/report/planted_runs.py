@@ -14,6 +14,8 @@ import pyarrow as pa
 
 from rlvr_fast.store import Run
 
+# Task to its number of right answers.
+TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
 SAMPLING = {"temperature": 0.6, "top_p": 0.95, "max_tokens": 64, "seed": 0, "stop": []}
 HOSTILE = [
     "<script>document.title='pwned'</script>",
@@ -31,7 +33,7 @@ def answer_distributions(
     """Base and RL probabilities of `correct` right answers followed by `wrong` wrong ones.
 
     The RL model is the base tilted towards the right answers and sharpened among them; some
-    answers lose all their mass, a few gain some that the base did not have.
+    answers lose all their probability, a few gain some that the base did not have.
     """
     skill = rng.choice([0.0, 0.003, 0.05, 0.4, 0.9], p=[0.12, 0.18, 0.2, 0.3, 0.2])
     right = rng.dirichlet(np.full(correct, 0.5)) * skill

@@ -1,63 +1,37 @@
-"""Two run directories to one comparison: every number recomputed from the Parquet files."""
+"""Two run directories to one comparison: every number recounted from the Parquet files."""
 
 from __future__ import annotations
 
 import collections
-import csv
 import json
 import math
-import re
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+<<<<<<< HEAD
 from planted_runs import write_pair
 from rlvr_fast.report.evidence import luck_sentences
 from rlvr_fast.report.examples import collect_examples
 from rlvr_fast.report.summary import all_tables
+=======
+from planted_runs import TASKS, write_pair
+from recount import naive, rows_of
+>>>>>>> options
 
-from rlvr_fast import metrics
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+<<<<<<< HEAD
 from rlvr_fast.report import Comparison, analysis, compare_runs, table, write_report
+=======
+from rlvr_fast.report import CompareOptions, Report, build_report, compare_runs, write_report
+from rlvr_fast.report.sections.answers import SECTION as ANSWERS
+>>>>>>> options
 from rlvr_fast.store import Run
 
-TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
 
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
-    return write_pair(tmp_path_factory.mktemp("pair"), tasks=TASKS, samples=48, seed=3)
-
-
-def rows_of(run: Run, stage: str) -> list[dict]:
-    return [
-        r
-        for f in sorted((run.path / stage).glob("*.parquet"))
-        for r in pq.read_table(f).to_pylist()
-    ]
-
-
-def naive(run: Run) -> tuple[collections.Counter, collections.Counter, dict]:
-    """(draws, correct draws, correct answers) of each problem, one row at a time."""
-    verdict = {
-        (g["problem_id"], g["answer_id"]): g
-        for g in pq.read_table(run.path / "grades.parquet").to_pylist()
-    }
-    drawn, correct = collections.Counter(), collections.Counter()
-    answers: dict[tuple[str, str], int] = collections.Counter()
-    for row in rows_of(run, "answers"):
-        drawn[row["problem_id"]] += 1
-        grade = verdict[row["problem_id"], row["answer_id"]]
-        if grade["verdict"] == "correct":
-            correct[row["problem_id"]] += 1
-            answers[row["problem_id"], grade["canonical"]] += 1
-    return drawn, correct, answers
-
-
-def test_counts_match_the_draws(pair: tuple[Run, Run]) -> None:
-    comparison = compare_runs(*pair)
+def test_counts_match_the_draws(pair: tuple[Run, Run], built: Report) -> None:
+    comparison = built.comparison
     (_, base, base_answers), (_, rl, rl_answers) = (naive(run) for run in pair)
     regions = collections.Counter(
         {(True, True): "preserved", (True, False): "shrunk", (False, True): "expanded"}.get(
@@ -71,25 +45,24 @@ def test_counts_match_the_draws(pair: tuple[Run, Run]) -> None:
     assert comparison.shift.srr == pytest.approx(
         regions["preserved"] / (regions["preserved"] + regions["shrunk"])
     )
-    overall = comparison.groups[0]
-    answers = analysis.answer_shift(comparison, overall)
+    answers = built.measured(ANSWERS).shifts["seen"][0]
     assert answers.preserved == len(set(base_answers) & set(rl_answers))
     assert answers.shrunk == len(set(base_answers) - set(rl_answers))
     assert answers.expanded == len(set(rl_answers) - set(base_answers))
 
 
-def test_side_measures_match_the_draws(pair: tuple[Run, Run]) -> None:
-    comparison = compare_runs(*pair)
+def test_side_measures_match_the_draws(pair: tuple[Run, Run], built: Report) -> None:
+    comparison = built.comparison
     for side, run in zip(comparison.sides, pair, strict=True):
         drawn, correct, _ = naive(run)
-        row = analysis.entropy_row(side, comparison.groups[0])
-        assert row.accuracy == pytest.approx(
+        row = built.summary()["entropy"][side.name]
+        assert row["accuracy"] == pytest.approx(
             np.mean([correct[p] / drawn[p] for p in comparison.problems.ids])
         )
         samples = rows_of(run, "samples")
-        assert row.mean_length == pytest.approx(np.mean([len(s["token_ids"]) for s in samples]))
+        assert row["mean_length"] == pytest.approx(np.mean([len(s["token_ids"]) for s in samples]))
         scores = rows_of(run, f"scores/{side.name}")
-        assert row.token == pytest.approx(np.mean([s["mean_entropy"] for s in scores]))
+        assert row["token"] == pytest.approx(np.mean([s["mean_entropy"] for s in scores]))
         entropies = []
         for problem in comparison.problems.ids:
             answers = (
@@ -107,55 +80,6 @@ def test_side_measures_match_the_draws(pair: tuple[Run, Run]) -> None:
             assert side.answer_entropy[at] == pytest.approx(value)
 
 
-def test_perplexity_and_completions_match_the_scores(pair: tuple[Run, Run]) -> None:
-    comparison = compare_runs(*pair)
-    rl = pair[1]
-    verdict = {
-        (g["problem_id"], g["answer_id"]): g["verdict"]
-        for g in pq.read_table(rl.path / "grades.parquet").to_pylist()
-    }
-    right = {
-        (r["problem_id"], r["sample_index"])
-        for r in rows_of(rl, "answers")
-        if verdict[r["problem_id"], r["answer_id"]] == "correct"
-    }
-    scored = [
-        r for r in rows_of(rl, "scores/base") if (r["problem_id"], r["sample_index"]) in right
-    ]
-    cell = next(
-        r
-        for r in analysis.perplexity_rows(comparison)
-        if (r.completions, r.scored_by, r.subset) == ("rl", "base", "correct")
-    )
-    assert cell.number == len(scored)
-    assert cell.median == pytest.approx(
-        np.median([math.exp(-r["logprob"] / r["num_tokens"]) for r in scored])
-    )
-    (support,) = analysis.completion_support(comparison, comparison.rl, "base")
-    assert support.outside == pytest.approx(np.mean([r["num_outside_nucleus"] > 0 for r in scored]))
-    own = {(r["problem_id"], r["sample_index"]): r["logprob"] for r in rows_of(rl, "scores/rl")}
-    differences = [r["logprob"] - own[r["problem_id"], r["sample_index"]] for r in scored]
-    assert support.log_ratio[1] == pytest.approx(np.median(differences))
-
-
-def test_expected_shift_at_n_is_the_shift(pair: tuple[Run, Run]) -> None:
-    comparison = compare_runs(*pair)
-    at = analysis.shift_at_k(comparison, comparison.groups[0])
-    for name in ("preserved", "shrunk", "expanded", "out"):
-        assert getattr(at, name)[-1] == pytest.approx(getattr(comparison.shift, name))
-    total = at.preserved + at.shrunk + at.expanded + at.out
-    np.testing.assert_allclose(total, len(comparison.problems))
-
-
-def test_curves_never_reach_past_the_samples(pair: tuple[Run, Run]) -> None:
-    comparison = compare_runs(*pair)
-    curves = analysis.pass_curves(comparison, comparison.groups[0], [1, 48, 49])
-    assert np.isfinite(curves.base[:2]).all()
-    assert np.isnan(curves.base[2])
-    assert curves.problems.tolist() == [36, 36, 0]
-    assert comparison.summary()["delta_se"] is None
-
-
 def test_real_n_of_every_problem(tmp_path: Path, pair: tuple[Run, Run]) -> None:
     base, rl = write_pair(tmp_path, tasks=TASKS, samples=20, seed=3, scores=False)
     del base
@@ -171,10 +95,11 @@ def test_real_n_of_every_problem(tmp_path: Path, pair: tuple[Run, Run]) -> None:
     assert str(comparison.shift.labels[0]) == "undetermined"
     assert any("different numbers of samples" in note for note in comparison.notes)
     assert any("not graded yet" in note for note in comparison.notes)
-    assert analysis.curve_ks(comparison)[-1] == 20
-    row = analysis.entropy_row(comparison.rl, comparison.groups[0])
-    assert math.isnan(row.token)
-    assert comparison.summary()["entropy"]["rl"]["token"] is None
+    assert comparison.ks[-1] == 20
+    report = build_report(comparison)
+    overall = next(row for row in report.tables["entropy"].rows if row["model"] == "rl")
+    assert math.isnan(overall["token_entropy"])
+    assert report.summary()["entropy"]["rl"]["token"] is None
 
 
 def test_other_sampling_is_refused_unless_allowed(tmp_path: Path, pair: tuple[Run, Run]) -> None:
@@ -186,9 +111,9 @@ def test_other_sampling_is_refused_unless_allowed(tmp_path: Path, pair: tuple[Ru
         InvalidInputError, match=r"(?s)sampling.*temperature.*0\.6.*1\.0.*--allow sampling"
     ):
         compare_runs(pair[0], Run.open(rl.path))
-    comparison = compare_runs(pair[0], Run.open(rl.path), allow=["sampling"])
+    comparison = compare_runs(pair[0], Run.open(rl.path), CompareOptions(allow=("sampling",)))
     assert "temperature" in comparison.allowed["sampling"]
-    assert set(comparison.summary()["sampling"]) == {"base", "rl"}
+    assert set(build_report(comparison).summary()["sampling"]) == {"base", "rl"}
 
 
 @pytest.mark.parametrize(
@@ -206,14 +131,23 @@ def test_other_grading_is_refused(
     rl.write_json("grading.json", {**rl.read_json("grading.json"), key: value})
     with pytest.raises(InvalidInputError, match=f"--allow {kind}"):
         compare_runs(pair[0], rl)
-    assert kind in compare_runs(pair[0], rl, allow=[kind]).allowed
+    assert kind in compare_runs(pair[0], rl, CompareOptions(allow=(kind,))).allowed
 
 
 def test_other_problems_are_refused(tmp_path: Path, pair: tuple[Run, Run]) -> None:
     _, rl = write_pair(tmp_path, tasks={"puzzle": 8}, samples=4, scores=False)
     with pytest.raises(InvalidInputError, match="36 and 12 problems"):
         compare_runs(pair[0], rl)
-    comparison = compare_runs(pair[0], rl, allow=["problems", "tasks"])
+    comparison = compare_runs(
+        pair[0],
+        rl,
+        CompareOptions(
+            allow=(
+                "problems",
+                "tasks",
+            )
+        ),
+    )
     assert len(comparison.problems) == 12
     assert comparison.shift.problems == 12
 
@@ -229,8 +163,9 @@ def test_ungraded_run_is_named(tmp_path: Path) -> None:
 
 def test_unknown_rule_and_allowance(pair: tuple[Run, Run]) -> None:
     with pytest.raises(InvalidInputError, match="rule"):
-        compare_runs(*pair, rule="often")
+        compare_runs(*pair, CompareOptions(rule="often"))
     with pytest.raises(InvalidInputError, match="'model'"):
+<<<<<<< HEAD
         compare_runs(*pair, allow=["model"])
 
 
@@ -381,6 +316,9 @@ def test_the_figure_marks_where_the_curves_cross(pair: tuple[Run, Run]) -> None:
             assert found is not None
             assert marked[group.name] == ([] if found.k is None else [found.k])
     assert any(marked.values())
+=======
+        compare_runs(*pair, CompareOptions(allow=("model",)))
+>>>>>>> options
 
 
 def test_greedy_draws_are_said_to_be_one(tmp_path: Path) -> None:
@@ -390,27 +328,12 @@ def test_greedy_draws_are_said_to_be_one(tmp_path: Path) -> None:
     assert len(notes) == 2
 
 
-def test_pass_at_any_k(pair: tuple[Run, Run], tmp_path: Path) -> None:
-    n = int(compare_runs(*pair).base.num_samples.max())
-    comparison = compare_runs(*pair, ks=[3, 10, n + 5])
-    rows = {r["k"]: r for r in table_rows(comparison, "pass_at_k") if r["kind"] == "overall"}
-    for k in (3, 10):
-        measured = metrics.pass_at_k(comparison.rl.num_samples, comparison.rl.num_correct, k)
-        assert rows[k]["rl"] == pytest.approx(np.mean(measured))
-        assert rows[k]["rl_low"] < rows[k]["rl"] < rows[k]["rl_high"]
-    assert math.isnan(rows[n + 5]["rl"])
-    assert rows[n + 5]["problems"] == 0
-    assert f"not defined at k = {n + 5}" in comparison.notes[-1]
-    assert comparison.evidence[0].crossover == compare_runs(*pair).evidence[0].crossover
-    page = write_report(comparison, tmp_path).read_text("utf-8")
-    assert f"not defined at k = {n + 5}" in page
-    assert "nan" not in re.sub(r"<script.*?</script>", "", page, flags=re.S).lower().split()
-    data = json.loads(re.search(r'id="data">(.*?)</script>', page, re.S)[1])
-    assert 10 in data["groups"][0]["ks"]
-    assert n + 5 not in data["groups"][0]["ks"]
-    with pytest.raises(InvalidInputError, match="ks"):
-        compare_runs(*pair, ks=[0])
-
-
-def table_rows(comparison: Comparison, name: str) -> list[dict]:
-    return next(t.rows for t in all_tables(comparison) if t.name == name)
+def test_progress_of_a_comparison_ends_where_it_said(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    seen: list[tuple[str, int, int]] = []
+    comparison = compare_runs(*pair, progress=lambda *step: seen.append(step))
+    build_report(comparison, progress=lambda *step: seen.append(("build", *step[1:])))
+    write_report(comparison, tmp_path, progress=lambda *step: seen.append(step))
+    for stage in ("compare", "build", "report"):
+        steps = [(done, total) for name, done, total in seen if name == stage]
+        assert [done for done, _ in steps] == list(range(len(steps)))
+        assert {total for _, total in steps} == {len(steps) - 1}

@@ -10,7 +10,11 @@ import pytest
 from planted_runs import HOSTILE, write_pair
 from rlvr_fast.report.summary import all_tables
 
+<<<<<<< HEAD
 from rlvr_fast.report import compare_runs
+=======
+from rlvr_fast.report import build_report, compare_runs
+>>>>>>> options
 from rlvr_fast.report.table import Column, Table, latex, write_tables
 
 OTHER_SCRIPTS = "% needs XeLaTeX"
@@ -20,12 +24,13 @@ OTHER_SCRIPTS = "% needs XeLaTeX"
 def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("latex")
     comparison = compare_runs(*write_pair(folder, tasks={"a_b & 50% {x}$": 8, "logic": 1}))
+    made = build_report(comparison).tables
     names = [t for t in HOSTILE if "\u05d0" not in t] + [
         "\\input{/etc/passwd} ^^5cinput",
         "a\u202eb",
     ]
     hostile = Table("names", HOSTILE[0], (Column("name", "β"),), [{"name": t} for t in names])
-    write_tables([*all_tables(comparison), hostile], folder / "tables")
+    write_tables([*made.values(), hostile], folder / "tables")
     return folder / "tables"
 
 

@@ -12,7 +12,7 @@ from browser import CHROMIUM, Page, browser
 from planted_runs import HOSTILE, write_pair
 
 from rlvr_fast.report import compare_runs, write_report
-from rlvr_fast.report.page import script_json, visible
+from rlvr_fast.report.untrusted import script_json, visible
 
 TASKS = {"puzzle<b>": 8, "logic": 1, "poly": 3}
 
@@ -21,7 +21,7 @@ TASKS = {"puzzle<b>": 8, "logic": 1, "poly": 3}
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     base, rl = write_pair(folder, tasks=TASKS, samples=32, hostile=True, problems_per_task=16)
-    return write_report(compare_runs(base, rl), folder / "report")
+    return write_report(compare_runs(base, rl), folder / "report").page
 
 
 @pytest.fixture(scope="module")

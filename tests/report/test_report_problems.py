@@ -13,18 +13,24 @@ from planted_runs import write_pair
 from rlvr_fast.report.problem_tables import problem_evidence_table
 from scipy.stats import binomtest, false_discovery_control, fisher_exact
 
+<<<<<<< HEAD
 from rlvr_fast.report import Comparison, compare_runs, write_report
 from rlvr_fast.report.page import render_page
+=======
+from rlvr_fast.report import Report, build_report, compare_runs, write_report
+>>>>>>> options
 
 
 @pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
+def report(tmp_path_factory: pytest.TempPathFactory) -> Report:
     folder = tmp_path_factory.mktemp("problems")
-    return compare_runs(*write_pair(folder, tasks={"puzzle": 8, "logic": 1}, samples=48, seed=4))
+    pair = write_pair(folder, tasks={"puzzle": 8, "logic": 1}, samples=48, seed=4)
+    return build_report(compare_runs(*pair))
 
 
-def test_each_problem_has_its_intervals_and_test(comparison: Comparison) -> None:
-    rows = problem_evidence_table(comparison).rows
+def test_each_problem_has_its_intervals_and_test(report: Report) -> None:
+    comparison = report.comparison
+    rows = report.tables["problem_evidence"].rows
     assert [row["problem_id"] for row in rows] == list(comparison.problems.ids)
     base, rl = comparison.sides
     p_values = []
@@ -52,8 +58,9 @@ def test_each_problem_has_its_intervals_and_test(comparison: Comparison) -> None
         )
 
 
-def test_each_problem_has_its_unseen_answers(comparison: Comparison) -> None:
-    rows = problem_evidence_table(comparison).rows
+def test_each_problem_has_its_unseen_answers(report: Report) -> None:
+    comparison = report.comparison
+    rows = report.tables["problem_evidence"].rows
     for side in comparison.sides:
         grades = side.run.read_table("grades.parquet")
         assert grades is not None
@@ -77,7 +84,8 @@ def test_each_problem_has_its_unseen_answers(comparison: Comparison) -> None:
     assert any(row["base_unseen"] > 0 for row in rows)
 
 
-def test_the_table_is_written_infinite_tilts_too(comparison: Comparison, tmp_path: Path) -> None:
+def test_the_table_is_written_infinite_tilts_too(report: Report, tmp_path: Path) -> None:
+    comparison = report.comparison
     write_report(comparison, tmp_path)
     with (tmp_path / "tables" / "problem_evidence.csv").open() as file:
         rows = list(csv.DictReader(file))
@@ -87,29 +95,3 @@ def test_the_table_is_written_infinite_tilts_too(comparison: Comparison, tmp_pat
     assert {row["beta"] for row, gone in zip(rows, lost, strict=True) if gone} == {"-inf"}
     data = json.loads((tmp_path / "tables" / "problem_evidence.json").read_text())["rows"]
     assert all(row["beta"] is None for row, gone in zip(data, lost, strict=True) if gone)
-
-
-def test_shares_with_intervals_head_the_page(comparison: Comparison) -> None:
-    row = comparison.summary()["evidence"]
-    text = comparison.headline()
-    page = render_page(comparison)
-    for name, word in (("preserved", "keeps"), ("shrunk", "loses"), ("expanded", "finds")):
-        share = getattr(comparison.shift, name) / comparison.shift.problems
-        assert row[f"{name}_share"] == pytest.approx(share)
-        assert row[f"{name}_share_low"] <= share < row[f"{name}_share_high"]
-        said = (
-            f"{word} {share:.0%} ({100 * row[f'{name}_share_low']:.0f} to "
-            f"{row[f'{name}_share_high']:.0%})"
-        )
-        assert said in text
-        assert said in page
-
-
-def test_what_is_open_under_epsilon_bounds_the_ratios(comparison: Comparison) -> None:
-    shift = comparison.shifts["epsilon"]
-    assert shift.undetermined
-    bounds = comparison.evidence[0].open_labels
-    assert bounds.preserved[0] == shift.preserved
-    assert bounds.srr[0] < bounds.srr[1]
-    assert bounds.srr[0] <= shift.srr <= bounds.srr[1]
-    assert f"{bounds.srr[0]:.3f} to {bounds.srr[1]:.3f}" in render_page(comparison)
