@@ -29,7 +29,14 @@ Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: key in the rows, heading, how a value is printed, and what it means."""
+    """One column of a table.
+
+    Attributes:
+        key: of the value in each row.
+        title: the heading.
+        kind: how a value is printed.
+        hint: what the value means, for headings that need more words.
+    """
 
     key: str
     title: str
@@ -39,7 +46,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as data. ``caption`` names the rule and level of what is counted."""
+    """A table as data.
+
+    Attributes:
+        name: of its files.
+        caption: names the level and, where one matters, the rule of the counts.
+        columns: in the order of the files.
+        rows: one mapping from column keys to values for each row.
+    """
 
     name: str
     caption: str
@@ -52,7 +66,7 @@ class Table:
 
 
 def cell_text(value: Any, kind: Kind) -> str:
-    """A value as it is printed; an en dash where there is none."""
+    """A value as it is printed; an en dash for None and nan."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "–") if value else "–"
     if kind in ("text", "range"):
@@ -117,12 +131,14 @@ def _csv_cell(value: Any) -> Any:
     return value
 
 
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
     "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
-}  # fmt: skip
+})  # fmt: skip
+# What controls or redirects text.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # What pdfLaTeX prints as it stands.
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
@@ -132,8 +148,7 @@ def latex_escape(text: str) -> str:
 
     Names in other scripts than Latin stay what they are, for XeLaTeX or LuaLaTeX.
     """
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text)
-    return "".join(_LATEX.get(ch, ch) for ch in text)
+    return _CONTROL.sub(" ", text).translate(_LATEX)
 
 
 def latex(table: Table) -> str:
