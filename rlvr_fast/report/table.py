@@ -1,4 +1,4 @@
-"""A table as data, and the files it is written to: CSV, JSON and LaTeX."""
+"""Tables as data, and their files: CSV, JSON and LaTeX."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def cell_text(value: Any, kind: Kind) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The value with None in place of nan and infinities, so that it is strict JSON."""
+    """The value as strict JSON: None in place of nan and infinities."""
     if isinstance(value, dict):
         return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -124,7 +124,7 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, float):
-        return "" if math.isnan(value) else value  # infinite it may be, unlike in JSON
+        return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
     # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
@@ -137,22 +137,22 @@ _LATEX = str.maketrans({
     "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
     "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
 })  # fmt: skip
-# What controls or redirects text.
+# Characters that control or redirect text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
-# What pdfLaTeX prints as it stands.
+# Characters that pdfLaTeX prints without a macro.
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
 
 def latex_escape(text: str) -> str:
-    """Text that LaTeX prints as it stands; blanks for what controls or redirects text.
+    """Text that LaTeX prints unchanged; blanks in place of control and redirecting characters.
 
-    Names in other scripts than Latin stay what they are, for XeLaTeX or LuaLaTeX.
+    Names in other scripts than Latin stay unchanged, for XeLaTeX or LuaLaTeX.
     """
     return _CONTROL.sub(" ", text).translate(_LATEX)
 
 
 def latex(table: Table) -> str:
-    """A booktabs table, longtable where it would not fit a page."""
+    """A booktabs table; a longtable above 40 rows, which do not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
     head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
     body = [" & ".join(map(latex_escape, cells)) + r" \\" for cells in table.cells()]
