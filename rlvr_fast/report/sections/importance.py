@@ -46,7 +46,7 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """The distribution of the RL run's draws; `refusal` says why no score fits it, else is empty."""
+    """The distribution of the RL run's draws; `refusal`: why no score can be one of it, or ""."""
 
     temperature: float = math.nan
     top_p: float = 1.0
