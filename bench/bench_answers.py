@@ -1,4 +1,4 @@
-"""The answer engine: text a second through extract, normalise and group; grouping against polars.
+"""Throughput of extract + normalise + group, and of grouping against polars.
 
     python bench/bench_answers.py [--rows 1000000] [--rounds 5]
 

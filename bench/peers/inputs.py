@@ -1,4 +1,4 @@
-"""What the rivals are given, and what they should have made of it, in float64."""
+"""The inputs of the rivals, and the float64 results with which theirs are compared."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from peers.plan import Case
+from rlvr_fast.scoring import reference as definitions
 
 Work = Callable[[], dict[str, torch.Tensor]]
 
@@ -19,7 +20,7 @@ NATS = (
 
 
 class Inputs(NamedTuple):
-    """bfloat16 on a GPU, float32 on a CPU. The second model is there for a divergence."""
+    """bfloat16 on a GPU, float32 on a CPU; the second model is there for a divergence alone."""
 
     hidden: torch.Tensor
     weight: torch.Tensor
@@ -33,8 +34,9 @@ def checked_rows(rows: int) -> torch.Tensor:
 
 
 def make_inputs(case: Case, device: torch.device, dtype: torch.dtype) -> Inputs:
-    """Logits of standard deviation 4, largest ones near 18; of the checked rows, every second one
-    has its most likely token as the target.
+    """Inputs whose logits have the standard deviation 4, the largest ones near 18.
+
+    Of the checked rows, every second one has its most likely token as the target.
     """
     generator = torch.Generator(device).manual_seed(case.rows + case.width + case.vocabulary)
 
@@ -51,37 +53,22 @@ def make_inputs(case: Case, device: torch.device, dtype: torch.dtype) -> Inputs:
     weight = weight.to(dtype)
     targets = torch.randint(0, case.vocabulary, (case.rows,), generator=generator, device=device)
     likely = checked_rows(case.rows)[::2].to(device)
-    targets[likely] = logits64(hidden[likely], weight).argmax(-1)
+    targets[likely] = definitions.linear_logits(hidden[likely], weight).argmax(-1)
     return Inputs(hidden, weight, targets, other_hidden, other_weight)
 
 
-def logits64(hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """In float64, from the very numbers that the rivals get."""
-    few = hidden.double()
-    return torch.cat([few @ part.double().t() for part in weight.split(16384)], -1)
-
-
 def reference(inputs: Inputs) -> dict[str, torch.Tensor]:
+    """The float64 results on the checked rows, by the names of the rivals' outputs."""
     rows = checked_rows(len(inputs.hidden)).to(inputs.hidden.device)
-    x = logits64(inputs.hidden[rows], inputs.weight)
-    log_p = torch.log_softmax(x, -1)
-    p = log_p.exp()
-    entropy = -(p * log_p).sum(-1)
-    chosen = log_p.gather(-1, inputs.targets[rows, None])
+    hidden, weight, targets = inputs.hidden[rows], inputs.weight, inputs.targets[rows]
     if inputs.other_hidden is None:
-        above = log_p > chosen
-        return {
-            "logprob": chosen[:, 0], "nll": -chosen[:, 0], "entropy": entropy,
-            "logsumexp": torch.logsumexp(x, -1), "rank": above.sum(-1).double(),
-            "mass_above": (p * above).sum(-1),
-        }  # fmt: skip
-    assert inputs.other_weight is not None
-    log_q = torch.log_softmax(logits64(inputs.other_hidden[rows], inputs.other_weight), -1)
-    q = log_q.exp()
-    return {
-        "kl_pq": (p * (log_p - log_q)).sum(-1), "kl_qp": (q * (log_q - log_p)).sum(-1),
-        "entropy_p": entropy, "entropy_q": -(q * log_q).sum(-1), "logprob_p": chosen[:, 0],
-    }  # fmt: skip
+        stats = definitions.linear_token_stats(hidden, weight, targets)._asdict()
+        return {**stats, "nll": -stats["logprob"], "rank": stats["rank"].double()}
+    divergence = definitions.linear_divergence(
+        hidden, weight, inputs.other_hidden[rows], inputs.other_weight, targets=targets
+    )._asdict()
+    del divergence["logprob_q"]  # no rival gives it
+    return divergence
 
 
 def errors(out: dict[str, torch.Tensor], exact: dict[str, torch.Tensor]) -> dict[str, float]:

@@ -62,8 +62,8 @@ def grade_run(
         InvalidInputError: a problem without the gold answer that its verifier needs; a task whose
             file or package has changed.
         RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
-        StorageError: the file system refused to read or write a file of the run.
         RunLockedError: another process is writing to the run.
+        StorageError: the disk is full, read-only or failed; the same call resumes.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
     """
     tell = progress or (lambda stage, done, total: None)
@@ -175,7 +175,7 @@ def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[d
     if not regrade:
         raise RunDirectoryError(
             f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
-            "--regrade), which throws its answers and grades away and keeps its samples"
+            "--regrade), which deletes its answers and grades and keeps its samples"
         )
     for name in ("grades.parquet", "audit.json", "answers"):
         run.remove(name)

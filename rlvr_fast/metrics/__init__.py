@@ -1,14 +1,14 @@
-"""Pure functions over numpy arrays: what the counts say, and how sure they are of it.
+"""Statistics of sampled answers: pure functions over numpy arrays.
 
-Nothing here knows of runs, files or models; docs/statistics.md defines every quantity.
+The functions take counts, labels and log-probabilities, and know nothing of runs, files or models.
+docs/statistics.md defines every quantity. Counts of one model are two arguments, number of samples,
+then number correct; functions of two models take `Draws` or such pairs, base first.
 """
 
 from __future__ import annotations
 
 from rlvr_fast.metrics.bootstrap import (
-    ExpectedShift,
     SupportInterval,
-    expected_support_shift,
     pass_at_k_difference,
     pass_at_k_interval,
     ratio_interval,
@@ -20,6 +20,7 @@ from rlvr_fast.metrics.bounds import (
     pass_at_k_bounds,
     support_shift_bounds,
 )
+from rlvr_fast.metrics.consistency import cover_at, g_pass_at_k, pass_hat_k
 from rlvr_fast.metrics.crossover import Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
@@ -28,6 +29,7 @@ from rlvr_fast.metrics.entropy import (
     mean_token_entropy,
     perplexity,
 )
+from rlvr_fast.metrics.expected_shift import ExpectedShift, expected_support_shift
 from rlvr_fast.metrics.extrapolation import (
     BetaBinomialFit,
     HoldOut,
@@ -35,6 +37,7 @@ from rlvr_fast.metrics.extrapolation import (
     fit_beta_binomial,
     hold_out,
 )
+from rlvr_fast.metrics.guessing import above_guessing, guessing_baseline
 from rlvr_fast.metrics.importance import ImportanceEstimate, importance_estimate
 from rlvr_fast.metrics.intervals import (
     CurveInterval,
@@ -43,25 +46,13 @@ from rlvr_fast.metrics.intervals import (
     beta_interval,
     clopper_pearson,
 )
-from rlvr_fast.metrics.leash import (
-    Ceiling,
-    TiltCurve,
-    TiltFit,
-    fit_tilt,
-    support_ceiling,
-    tilt,
-    tilt_pass_at_k,
-)
 from rlvr_fast.metrics.nulls import (
     ExchangeNull,
     NullShift,
-    above_guessing,
     exchange_null,
-    guessing_baseline,
     split_half_null,
 )
 from rlvr_fast.metrics.pass_at_k import pass_at_k
-from rlvr_fast.metrics.peers import cover_at, g_pass_at_k, pass_hat_k
 from rlvr_fast.metrics.planning import Plan, decision_limits, plan
 from rlvr_fast.metrics.significance import FisherTests, fisher_tests, sign_test
 from rlvr_fast.metrics.summaries import (
@@ -72,8 +63,6 @@ from rlvr_fast.metrics.summaries import (
     solvable_coverage,
 )
 from rlvr_fast.metrics.support import (
-    LABELS,
-    Rule,
     SupportRatios,
     SupportShift,
     accessibility,
@@ -81,11 +70,19 @@ from rlvr_fast.metrics.support import (
     support_ratios,
     support_shift,
 )
+from rlvr_fast.metrics.tilt import (
+    Ceiling,
+    TiltCurve,
+    TiltFit,
+    fit_tilt,
+    support_ceiling,
+    tilt,
+    tilt_pass_at_k,
+)
 from rlvr_fast.metrics.tilt_distance import TiltDistance, tilt_distance
 from rlvr_fast.metrics.unseen import Richness, UnseenMass, chao1, good_turing
 
 __all__ = [
-    "LABELS",
     "AccuracyHistogram",
     "BetaBinomialFit",
     "Ceiling",
@@ -102,7 +99,6 @@ __all__ = [
     "NullShift",
     "Plan",
     "Richness",
-    "Rule",
     "ShiftBounds",
     "SolvableCoverage",
     "SupportInterval",

@@ -1,96 +1,84 @@
 """Intervals on pass@k and on the four ratios by resampling problems.
 
-The estimand is the population the problems were drawn from: mean pass@k of a new problem, and
-SRR, NDR, SDS, NSCR of the expected labels of a new problem, at depth k. Each problem enters with
-unbiased estimates u of its pass@k, which carry its sampling noise with them.
+The estimand is the population of problems: mean pass@k of a new problem, and SRR, NDR, SDS, NSCR of
+the expected labels of a new problem at depth k. Each problem enters with unbiased estimates of its
+pass@k, which carry the sampling noise of its draws, so that resampling problems resamples both.
 
-The ordinary bootstrap gives [0, 0] when no problem was expanded, however few there are. So each
-limit is a quantile of a weighted mean under Dirichlet weights over the problems *and one more that
-speaks for the other side* (Gaffke 2005; Learned-Miller & Thomas, arXiv 1905.06208). With 0/1 values
-this is Clopper-Pearson exactly; for a ratio, the worst choice of that one more problem counts.
+The ordinary bootstrap gives the interval [0, 0] where no problem was expanded, however few problems
+there are. Each limit here is a quantile of a weighted mean under Dirichlet weights over the
+problems and one hypothetical problem with the extreme value: the lowest value for the lower limit,
+the highest for the upper limit (Gaffke 2005; Learned-Miller & Thomas, arXiv 1905.06208). For values
+0 and 1 the limits equal Clopper-Pearson's. For a ratio, the hypothetical problem takes the label
+that gives the wider limit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import (
-    Bools,
+from rlvr_fast.metrics.checks import (
     Counts,
     Floats,
     as_counts,
-    probability,
-    same_length,
+    as_probability,
+    same_shape,
 )
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
+from rlvr_fast.metrics.expected_shift import label_probabilities
 from rlvr_fast.metrics.intervals import CurveInterval, Estimate
-from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss, pass_at_k
-from rlvr_fast.metrics.support import SupportRatios, support_ratios
+from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
+from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
+from rlvr_fast.metrics.support import support_ratios
 
 __all__ = [
-    "ExpectedShift",
     "SupportInterval",
-    "expected_support_shift",
     "pass_at_k_difference",
     "pass_at_k_interval",
     "ratio_interval",
     "support_interval",
 ]
 
-# Weights are drawn and used in blocks of this many bytes, whatever the number of replicates.
-_BLOCK_BYTES = 32 << 20
-
-
-def weight_blocks(
-    problems: int, replicates: int, rng: np.random.Generator
-) -> Iterator[tuple[slice, Floats]]:
-    """Exponential weights [block, problems]: Dirichlet(1, ..., 1) up to the normalisation."""
-    step = max(1, _BLOCK_BYTES // (8 * max(problems, 1)))
-    for start in range(0, replicates, step):
-        stop = min(start + step, replicates)
-        yield slice(start, stop), rng.standard_exponential((stop - start, problems))
-
-
-def check_replicates(replicates: int) -> int:
-    """At least 100, below which a 95 % quantile is noise."""
-    if replicates < 100:
-        raise InvalidInputError(f"replicates must be at least 100, got {replicates}")
-    return int(replicates)
-
 
 def _mean_interval(
     values: Floats, ks: Counts, lowest: float, level: float, replicates: int, seed: int
 ) -> CurveInterval:
-    """Gaffke limits for column means of [problems, K] values in [lowest, 1]; nan is absent."""
-    tail = (1 - probability("level", level)) / 2
+    """Gaffke limits of the column means.
+
+    Args:
+        values: [problems, K], between `lowest` and 1; nan where a problem has no value.
+        ks: the k of each column.
+        lowest: the least possible value.
+        level: confidence level.
+        replicates: number of bootstrap replicates.
+        seed: seed of the random weights.
+    """
+    tail = (1 - as_probability("level", level)) / 2
     present = ~np.isnan(values)
     filled = np.where(present, values, 0.0)
     number = present.sum(axis=0)
     rng = np.random.default_rng(seed)
-    replicates = check_replicates(replicates)
+    replicates = as_replicates(replicates)
     low = np.empty((replicates, len(ks)))
     high = np.empty_like(low)
     everywhere = bool(present.all())
     for rows, weights in weight_blocks(len(values), replicates, rng):
         total = weights @ filled
         if everywhere:
-            mass = weights.sum(axis=1, keepdims=True)
+            weight = weights.sum(axis=1, keepdims=True)
         else:
-            mass = weights @ present.astype(np.float64)
+            weight = weights @ present.astype(np.float64)
         other = rng.standard_exponential((len(weights), 1))
-        low[rows] = (total + lowest * other) / (mass + other)
-        high[rows] = (total + other) / (mass + other)
+        low[rows] = (total + lowest * other) / (weight + other)
+        high[rows] = (total + other) / (weight + other)
     with np.errstate(invalid="ignore"):
         value = np.where(number > 0, filled.sum(axis=0) / number, np.nan)
     empty = number == 0
     lower = np.where(empty, np.nan, np.quantile(low, tail, axis=0))
     upper = np.where(empty, np.nan, np.quantile(high, 1 - tail, axis=0))
-    # the two tails are drawn, not computed: never let their noise exclude the estimate itself
+    # the quantiles carry Monte Carlo noise, which must not exclude the estimate
     return CurveInterval(ks, value, np.minimum(lower, value), np.maximum(upper, value), number)
 
 
@@ -103,12 +91,26 @@ def pass_at_k_interval(
     replicates: int = 1000,
     seed: int = 0,
 ) -> CurveInterval:
-    """Mean pass@k over problems with pointwise intervals for the population of such problems.
+    """Mean pass@k over problems, with pointwise intervals for the population of such problems.
 
-    num_samples, num_correct : [problems]; k : a number or [K]. Problems with fewer than k samples
-    are left out at that k; ``problems`` says how many remain, and nan stands where none does. The
-    limits are always outside the estimate, even for one problem, and cover the mean over *these*
-    problems too, conservatively.
+    The limits never exclude the estimate. They also cover the mean over the very problems given,
+    conservatively.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number.
+        num_correct: number of correct samples, shape [problems] or one number.
+        k: whole numbers >= 1: a number or shape [K].
+        level: confidence level.
+        replicates: number of bootstrap replicates, at least 100.
+        seed: seed of the random weights.
+
+    Returns:
+        Arrays of shape [K]. Problems with fewer than k samples are left out at that k; ``problems``
+        counts the others. nan where no problem has k samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, k below 1, a level outside (0, 1), or too few
+            replicates.
 
     >>> curve = pass_at_k_interval([8] * 40, [0, 2] * 20, k=[1, 8])
     >>> curve.value.tolist(), bool(curve.low[1] < 0.5 < curve.high[1])
@@ -129,9 +131,21 @@ def pass_at_k_difference(
     replicates: int = 1000,
     seed: int = 0,
 ) -> CurveInterval:
-    """pass@k of RL minus pass@k of base over the same problems, with paired intervals.
+    """Mean over problems of pass@k of RL minus pass@k of base, with paired intervals.
 
-    Problems that lack k samples of either model are left out at that k.
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        k: whole numbers >= 1: a number or shape [K].
+        level: confidence level.
+        replicates: number of bootstrap replicates, at least 100.
+        seed: seed of the random weights.
+
+    Returns:
+        Arrays of shape [K]. Problems that lack k samples of either model are left out at that k.
+
+    Raises:
+        InvalidInputError: as `pass_at_k_interval`, or different problems.
     """
     ks = np.atleast_1d(as_ks(k))
     (bn, bc), (rn, rc) = paired(base, rl)
@@ -140,83 +154,21 @@ def pass_at_k_difference(
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedShift:
-    """Expected numbers of problems per label at depth k, and the ratios of these expectations."""
-
-    preserved: float
-    expanded: float
-    shrunk: float
-    out: float
-    skipped: int
-
-    @property
-    def ratios(self) -> SupportRatios:
-        """SRR, NDR, SDS, NSCR of the expected numbers."""
-        return support_ratios(self.preserved, self.expanded, self.shrunk)
-
-    @property
-    def srr(self) -> float:
-        """P/(P+S)."""
-        return float(self.ratios.srr)
-
-    @property
-    def ndr(self) -> float:
-        """E/(P+E)."""
-        return float(self.ratios.ndr)
-
-    @property
-    def sds(self) -> float:
-        """Harmonic mean of SRR and NDR."""
-        return float(self.ratios.sds)
-
-    @property
-    def nscr(self) -> float:
-        """(E-S)/(P+E+S)."""
-        return float(self.ratios.nscr)
-
-
-def _label_masses(
-    bn: Counts, bc: Counts, rn: Counts, rc: Counts, k: int | None
-) -> tuple[Floats, Bools]:
-    """[problems, 4] unbiased chances of P, E, S, O when each model is drawn k times (common depth).
-
-    Rows of problems without k samples of both models are left out; the mask says which remain.
-    """
-    depth = np.minimum(bn, rn) if k is None else np.full_like(bn, int(as_ks(k)))
-    usable = (depth > 0) & (depth <= bn) & (depth <= rn)
-    bn, bc, rn, rc, depth = (a[usable] for a in (bn, bc, rn, rc, depth))
-    base = -np.expm1(log_all_miss(bn, bc, depth))
-    rl = -np.expm1(log_all_miss(rn, rc, depth))
-    labels = [base * rl, (1 - base) * rl, base * (1 - rl), (1 - base) * (1 - rl)]
-    return np.stack(labels, axis=1), usable
-
-
-def expected_support_shift(
-    base: DrawsLike,
-    rl: DrawsLike,
-    *,
-    k: int | None = None,
-) -> ExpectedShift:
-    """The support shift ("seen" rule) to expect from k draws of each model, without bias.
-
-    With a_i and b_i the unbiased pass@k of the two models on problem i, drawn independently, P is
-    the sum of a_i b_i, S of a_i (1 - b_i), and so on: the label a subsample of k draws would show,
-    averaged over all subsamples. So a shift at any depth k up to n, comparable between runs
-    of different depth. ``k=None`` takes min(base, RL) samples of each problem: with equal numbers
-    that is the published count itself. Problems without k samples of both models are ``skipped``.
-
-    >>> expected_support_shift((4, [4, 1]), (4, [0, 4]), k=2).shrunk
-    1.0
-    """
-    (bn, bc), (rn, rc) = paired(base, rl)
-    masses, _ = _label_masses(bn, bc, rn, rc, k)
-    p, e, s, o = (float(v) for v in masses.sum(axis=0))
-    return ExpectedShift(p, e, s, o, skipped=len(bn) - len(masses))
-
-
-@dataclass(frozen=True, slots=True)
 class SupportInterval:
-    """Shares of the four labels among problems, and the four ratios, each with its interval."""
+    """Shares of the four labels among the problems, and the four ratios, each with its interval.
+
+    Attributes:
+        preserved: share of the problems that both models reach.
+        expanded: share that only the RL model reaches.
+        shrunk: share that only the base reaches.
+        out: share that neither model reaches.
+        srr: P/(P+S).
+        ndr: E/(P+E).
+        sds: harmonic mean of SRR and NDR.
+        nscr: (E-S)/(P+E+S).
+        problems: number of problems (or rows) used.
+        level: confidence level.
+    """
 
     preserved: Estimate
     expanded: Estimate
@@ -230,13 +182,21 @@ class SupportInterval:
     level: float
 
 
-def interval_from_sums(
+def _interval_from_sums(
     value: Floats, sums: Floats, other: Floats, problems: int, level: float
 ) -> SupportInterval:
-    """Limits from the real problems' weighted sums [replicates, 4] and one problem's weight."""
-    tail = (1 - probability("level", level)) / 2
+    """Limits of the shares and ratios.
 
-    def metrics(total: Floats) -> Floats:
+    Args:
+        value: [4], the sums of P, E, S, O over the problems.
+        sums: [replicates, 4], the same sums with random weights.
+        other: [replicates], the weight of the hypothetical problem.
+        problems: number of problems, for the result.
+        level: confidence level.
+    """
+    tail = (1 - as_probability("level", level)) / 2
+
+    def shares_and_ratios(total: Floats) -> Floats:
         r = support_ratios(total[..., 0], total[..., 1], total[..., 2])
         with np.errstate(invalid="ignore"):
             shares = total / total.sum(axis=-1, keepdims=True)
@@ -247,14 +207,15 @@ def interval_from_sums(
     for label in range(4):
         total = sums.copy()
         total[:, label] += other
-        # a ratio that stays 0/0 with this one more problem is nan throughout, and fmin skips it
-        lower, upper = np.quantile(metrics(total), [tail, 1 - tail], axis=0)
+        # a ratio that is 0/0 even with the hypothetical problem is nan in every replicate: fmin
+        # skips nan
+        lower, upper = np.quantile(shares_and_ratios(total), [tail, 1 - tail], axis=0)
         low = np.fmin(low, lower)
         high = np.fmax(high, upper)
-    point = metrics(value)
+    point = shares_and_ratios(value)
     low, high = np.fmin(low, point), np.fmax(high, point)
     if not value[:2].any():
-        high[6] = 1.0  # one more problem cannot make both P and E positive: SDS is unknown
+        high[6] = 1.0  # one problem cannot make both P and E positive: SDS may be anything
     p, e, s, o, srr, ndr, sds, nscr = (
         Estimate(float(v), float(a), float(b)) for v, a, b in zip(point, low, high, strict=True)
     )
@@ -271,34 +232,45 @@ def support_interval(
     replicates: int = 4000,
     seed: int = 0,
 ) -> SupportInterval:
-    """Label shares and SRR, NDR, SDS, NSCR at depth k with intervals for new problems alike.
+    """Label shares and SRR, NDR, SDS, NSCR at depth k, with intervals for the population.
 
     The values are those of `expected_support_shift`; the limits come from resampled problems (see
-    the module's text). A ratio that is 0/0 in the data has nan as its value and limits that say how
-    little is known.
+    the module's text). A ratio 0/0 has the value nan, and limits between which it may lie.
 
-    ``groups``: where rows are not problems but distinct answers of them, the problem (0-based) of
-    each row. Whole problems are then resampled, since answers of one problem compete for its draws.
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        k: number of draws of each model; None takes min(base, RL) samples of each problem.
+        groups: where a row is a distinct answer in place of a problem, the problem of each row
+            (whole numbers >= 0, shape [rows]). Whole problems are then resampled, because answers
+            of one problem share its draws.
+        level: confidence level.
+        replicates: number of bootstrap replicates, at least 100.
+        seed: seed of the random weights.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, groups of another length,
+            k below 1, a level outside (0, 1), or too few replicates.
 
     >>> s = support_interval((16, [4, 0, 1, 0] * 9), (16, [3, 0, 0, 1] * 9))
     >>> s.srr.value, bool(s.srr.low < 0.5 < s.srr.high)
     (0.5, True)
     """
-    (bn, bc), (rn, rc) = paired(base, rl)
-    masses, usable = _label_masses(bn, bc, rn, rc, k)
-    rows_used = len(masses)
+    base, rl = paired(base, rl)
+    probabilities, usable = label_probabilities(base, rl, k)
+    rows_used = len(probabilities)
     if groups is not None:
         index = as_counts("groups", groups)
-        same_length({"groups": index, "base_correct": bc})
+        same_shape({"groups": index, "base": base.num_correct})
         _, index = np.unique(index[usable], return_inverse=True)
-        columns = [np.bincount(index, weights=column) for column in masses.T]
-        masses = np.stack(columns, axis=1)
+        columns = [np.bincount(index, weights=column) for column in probabilities.T]
+        probabilities = np.stack(columns, axis=1)
     rng = np.random.default_rng(seed)
-    sums = np.empty((check_replicates(replicates), 4))
-    for rows, weights in weight_blocks(len(masses), replicates, rng):
-        sums[rows] = weights @ masses
+    sums = np.empty((as_replicates(replicates), 4))
+    for rows, weights in weight_blocks(len(probabilities), replicates, rng):
+        sums[rows] = weights @ probabilities
     other = rng.standard_exponential(replicates)
-    return interval_from_sums(masses.sum(axis=0), sums, other, rows_used, level)
+    return _interval_from_sums(probabilities.sum(axis=0), sums, other, rows_used, level)
 
 
 def ratio_interval(
@@ -311,15 +283,28 @@ def ratio_interval(
     replicates: int = 4000,
     seed: int = 0,
 ) -> SupportInterval:
-    """`support_interval` from the four counts alone: for a published row, or the epsilon rule.
+    """`support_interval` from the four counts alone: for a published row, or for the epsilon rule.
+
+    Args:
+        preserved: number of problems that both models reach.
+        expanded: number that only the RL model reaches.
+        shrunk: number that only the base reaches.
+        out: number that neither model reaches.
+        level: confidence level.
+        replicates: number of bootstrap replicates, at least 100.
+        seed: seed of the random weights.
+
+    Raises:
+        InvalidInputError: a count that is negative or fractional, a level outside (0, 1), or too
+            few replicates.
 
     >>> ratio_interval(1355, 5, 56, 131).srr.low > 0.94
     True
     """
     counts = as_counts("preserved, expanded, shrunk, out", [preserved, expanded, shrunk, out])
     rng = np.random.default_rng(seed)
-    size = (check_replicates(replicates), 4)
+    size = (as_replicates(replicates), 4)
     # exponential weights of c equal problems sum to a Gamma(c) variable
     sums = np.where(counts > 0, rng.standard_gamma(np.maximum(counts, 1), size), 0.0)
     other = rng.standard_exponential(replicates)
-    return interval_from_sums(counts.astype(np.float64), sums, other, int(counts.sum()), level)
+    return _interval_from_sums(counts.astype(np.float64), sums, other, int(counts.sum()), level)

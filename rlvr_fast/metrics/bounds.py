@@ -1,6 +1,7 @@
-"""What the metrics could be if the undecided verdicts (time-outs, errors, unparsed) were known.
+"""Bounds of the metrics over every possible outcome of the undecided verdicts.
 
-No probability is involved: every undecided draw may be correct or not, and each bound is attained.
+An undecided verdict (time-out, error, unparsed answer) may stand for a correct or an incorrect
+answer. No probability is involved, and each bound is attained by some outcome.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import (
+from rlvr_fast.metrics.checks import (
     Bools,
     Counts,
     Floats,
     as_counts,
     as_samples_and_correct,
     first_index,
-    same_length,
+    same_shape,
 )
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.intervals import Interval
@@ -32,6 +33,7 @@ __all__ = ["ShiftBounds", "accessibility_bounds", "pass_at_k_bounds", "support_s
 def _with_undecided(
     num_samples: ArrayLike, num_correct: ArrayLike, num_undecided: ArrayLike, name: str
 ) -> tuple[Counts, Counts, Counts]:
+    """Checked counts, broadcast: samples, correct, and correct plus undecided."""
     n, c = as_samples_and_correct(num_samples, num_correct, name=name)
     undecided = as_counts(f"{name}_undecided", num_undecided)
     most = c + undecided
@@ -52,9 +54,21 @@ def pass_at_k_bounds(
     num_undecided: ArrayLike,
     k: ArrayLike,
 ) -> Interval:
-    """pass@k per problem when none, and when all, of the undecided draws are correct.
+    """pass@k of each problem when none, and when all, of the undecided samples are correct.
 
-    Shapes and nan as `pass_at_k`.
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        num_undecided: number of samples with an undecided verdict; correct plus undecided is at
+            most num_samples.
+        k: whole numbers >= 1: a number or shape [K].
+
+    Returns:
+        Least and greatest pass@k; shapes and nan as `pass_at_k`.
+
+    Raises:
+        InvalidInputError: counts as `pass_at_k` refuses, or correct plus undecided above
+            num_samples.
 
     >>> bounds = pass_at_k_bounds(10, 2, num_undecided=3, k=1)
     >>> float(bounds.low), float(bounds.high)
@@ -66,7 +80,18 @@ def pass_at_k_bounds(
 
 @dataclass(frozen=True, slots=True)
 class ShiftBounds:
-    """(least, greatest) value of each count and ratio of the "seen" rule; nan where 0/0 always."""
+    """The least and the greatest value of each count and each ratio.
+
+    Attributes:
+        preserved: bounds of the number of problems that both models reach.
+        expanded: bounds of the number that only the RL model reaches.
+        shrunk: bounds of the number that only the base reaches.
+        out: bounds of the number that neither model reaches.
+        srr: bounds of P/(P+S); nan where every outcome gives 0/0.
+        ndr: bounds of E/(P+E); nan where every outcome gives 0/0.
+        sds: bounds of the harmonic mean of SRR and NDR.
+        nscr: bounds of (E-S)/(P+E+S); nan where every outcome gives 0/0.
+    """
 
     preserved: tuple[int, int]
     expanded: tuple[int, int]
@@ -85,9 +110,20 @@ def support_shift_bounds(
     base_undecided: ArrayLike,
     rl_undecided: ArrayLike,
 ) -> ShiftBounds:
-    """Bounds of the support shift ("seen") over every way the undecided draws could have gone.
+    """Bounds of the support shift ("seen" rule) over every outcome of the undecided verdicts.
 
-    Counts are bounded one at a time: the bounds of P, E, S, O are not attained together.
+    Each count is bounded by itself: the bounds of P, E, S and O are not attained together.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        base_undecided: samples of the base with an undecided verdict, shape [problems] or one
+            number.
+        rl_undecided: the same of the RL model.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, or correct plus undecided
+            above the number of samples.
 
     >>> support_shift_bounds(
     ...     (8, [3, 0]), (8, [1, 4]), base_undecided=[0, 2], rl_undecided=0
@@ -97,23 +133,30 @@ def support_shift_bounds(
     base, rl = paired(base, rl)
     _, bc, b_most = _with_undecided(base.num_samples, base.num_correct, base_undecided, "base")
     _, rc, r_most = _with_undecided(rl.num_samples, rl.num_correct, rl_undecided, "rl")
-    same_length({"base": base.num_correct, "base_undecided": b_most, "rl_undecided": r_most})
+    same_shape({"base": base.num_correct, "base_undecided": b_most, "rl_undecided": r_most})
     return _bounds(bc > 0, b_most > 0, rc > 0, r_most > 0)
 
 
 def accessibility_bounds(base_state: ArrayLike, rl_state: ArrayLike) -> ShiftBounds:
-    """Bounds of the support shift when undetermined problems may turn out either way.
+    """Bounds of the support shift over every outcome of the undetermined problems.
 
-    States are those of `accessibility`: 1 reached, 0 not reached, -1 undetermined. With the epsilon
-    rule this bounds the shift of the true supports {p > epsilon}: each determined state is right
-    with confidence 1 - zeta.
+    With the states of the epsilon rule, the bounds hold for the true supports {p > epsilon}; each
+    determined state is right with confidence 1 - zeta.
+
+    Args:
+        base_state: states of the base as `accessibility` returns them: 1 reached, 0 not reached, -1
+            undetermined; shape [problems].
+        rl_state: the same of the RL model.
+
+    Raises:
+        InvalidInputError: different problems, or a state other than -1, 0 and 1.
 
     >>> accessibility_bounds([1, 1, 0], [1, -1, -1]).shrunk
     (0, 1)
     """
     base = np.atleast_1d(np.asarray(base_state))
     rl = np.atleast_1d(np.asarray(rl_state))
-    same_length({"base_state": base, "rl_state": rl})
+    same_shape({"base_state": base, "rl_state": rl})
     for name, state in (("base_state", base), ("rl_state", rl)):
         if not np.isin(state, (-1, 0, 1)).all():
             raise InvalidInputError(f"{name} must hold -1, 0 and 1 only")
@@ -121,7 +164,7 @@ def accessibility_bounds(base_state: ArrayLike, rl_state: ArrayLike) -> ShiftBou
 
 
 def _bounds(base_low: Bools, base_high: Bools, rl_low: Bools, rl_high: Bools) -> ShiftBounds:
-    """Bounds when each model surely reaches `low` and at most reaches `high`."""
+    """Bounds where `low` marks the problems a model surely reaches, `high` those it may reach."""
 
     def count(base: Bools, rl: Bools) -> int:
         return int(np.count_nonzero(base & rl))
@@ -131,17 +174,17 @@ def _bounds(base_low: Bools, base_high: Bools, rl_low: Bools, rl_high: Bools) ->
     shrunk = (count(base_low, ~rl_high), count(base_high, ~rl_low))
     out = (count(~base_high, ~rl_high), count(~base_low, ~rl_low))
 
-    # the fixed labels, and how many problems are torn between two labels or among all four
+    # the certain labels, and the numbers of problems that may have either of two labels, or any
     p, e, s = preserved[0], expanded[0], shrunk[0]
-    base_torn, rl_torn = base_high & ~base_low, rl_high & ~rl_low
-    p_or_s = count(base_low, rl_torn)
-    p_or_e = count(base_torn, rl_low)
-    s_or_o = count(base_torn, ~rl_high)
-    e_or_o = count(~base_high, rl_torn)
-    any_label = count(base_torn, rl_torn)
+    base_open, rl_open = base_high & ~base_low, rl_high & ~rl_low
+    p_or_s = count(base_low, rl_open)
+    p_or_e = count(base_open, rl_low)
+    s_or_o = count(base_open, ~rl_high)
+    e_or_o = count(~base_high, rl_open)
+    any_label = count(base_open, rl_open)
 
     # Each ratio is monotone in every choice or coordinate-wise quasi-convex (1/SDS is
-    # 1 + (S/P + P/E)/2), so minima and maxima lie at corners, except the maximum of SDS.
+    # 1 + (S/P + P/E)/2), so that minima and maxima lie at corners, except the maximum of SDS.
     corners = []
     for ps, pe, so, eo, free in itertools.product((0, 1), (0, 1), (0, 1), (0, 1), range(4)):
         corners.append(
@@ -153,7 +196,7 @@ def _bounds(base_low: Bools, base_high: Bools, rl_low: Bools, rl_high: Bools) ->
         )
     ratios = support_ratios(*np.array(corners, dtype=np.float64).T)
 
-    # greatest SDS: no avoidable S; x of the P-or-S become P, y of the P-or-E become P
+    # greatest SDS: as few S as possible; x of the P-or-S and y of the P-or-E problems become P
     x = np.arange(p_or_s + 1)[:, np.newaxis]
     y = np.arange(p_or_e + any_label + 1)[np.newaxis, :]
     grid = support_ratios(p + x + y, e + e_or_o + p_or_e + any_label - y, s + p_or_s - x)

@@ -1,4 +1,4 @@
-"""The counts of one model: how many samples each problem has, and how many of them are correct."""
+"""The counts of one model: number of samples of each problem, then number of correct samples."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, as_samples_and_correct, same_length
+from rlvr_fast.metrics.checks import Counts, as_samples_and_correct, same_shape
 
 __all__ = ["Draws", "DrawsLike", "as_draws", "paired"]
 
 
 @dataclass(frozen=True, slots=True, init=False, eq=False)
 class Draws:
-    """Number of samples and number correct of every problem, one model, in this order.
+    """Number of samples and number correct of every problem, for one model.
 
-    Functions of two models take one for each model: ``support_shift(base, rl)``. A pair
-    ``(num_samples, num_correct)`` stands for a Draws everywhere, and a Draws unpacks into that
-    pair. ``draws[rows]`` holds the problems that a slice, a mask or an array of indices selects.
+    Functions of two models take one Draws for each: ``support_shift(base, rl)``. A pair
+    ``(num_samples, num_correct)`` stands for a Draws in every such function, and a Draws unpacks
+    into that pair. ``draws[rows]`` holds the problems that a slice, a mask or an array of indices
+    selects.
 
     Args:
         num_samples: whole numbers >= 0, shape [problems]; one number stands for every problem.
@@ -33,9 +34,8 @@ class Draws:
         num_correct: int64, shape [problems], read-only.
 
     Raises:
-        InvalidInputError: a number that is not whole, is negative or exceeds the number of
-            samples, or shapes that do not broadcast to [problems]; the message names the first
-            such entry.
+        InvalidInputError: a number that is negative or fractional, more correct than sampled, or
+            shapes that do not broadcast to [problems]; the message names the first such entry.
 
     >>> draws = Draws(8, [3, 0])
     >>> draws.num_samples.tolist(), draws.problems
@@ -77,14 +77,14 @@ DrawsLike: TypeAlias = Draws | tuple[ArrayLike, ArrayLike]
 
 
 def as_draws(counts: DrawsLike, name: str) -> Draws:
-    """A Draws, or a pair (num_samples, num_correct), as a Draws.
+    """The counts of one model as a Draws.
 
     Args:
-        counts: the counts of one model.
-        name: the model's name in messages, "base" or "rl".
+        counts: Draws or a pair (num_samples, num_correct).
+        name: name of the model in messages: "base" or "rl".
 
     Raises:
-        InvalidInputError: `counts` is neither, or as `Draws`.
+        InvalidInputError: neither Draws nor a pair, or counts as `Draws` refuses.
     """
     if isinstance(counts, Draws):
         return counts
@@ -98,11 +98,15 @@ def as_draws(counts: DrawsLike, name: str) -> Draws:
 
 
 def paired(base: DrawsLike, rl: DrawsLike) -> tuple[Draws, Draws]:
-    """Both models' draws of the same problems.
+    """The counts of both models, checked to describe the same number of problems.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model.
 
     Raises:
-        InvalidInputError: as `Draws`, and where the two describe different numbers of problems.
+        InvalidInputError: counts as `Draws` refuses, or different numbers of problems.
     """
     base, rl = as_draws(base, "base"), as_draws(rl, "rl")
-    same_length({"base": base.num_correct, "rl": rl.num_correct})
+    same_shape({"base": base.num_correct, "rl": rl.num_correct})
     return base, rl

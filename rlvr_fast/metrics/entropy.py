@@ -1,4 +1,4 @@
-"""Entropies and perplexity, in nats."""
+"""Entropy of answers, entropy of tokens, and perplexity. The unit is the nat."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import hypergeom
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_counts
+from rlvr_fast.metrics.checks import Counts, Floats, as_counts
 
 __all__ = ["answer_entropies", "answer_entropy", "mean_token_entropy", "perplexity"]
 
@@ -17,17 +17,20 @@ Correction = Literal["none", "miller-madow"]
 
 
 def answer_entropy(counts: ArrayLike, *, correction: Correction = "none") -> float:
-    """Entropy (nats) of the distinct answers of one problem from how often each was given.
+    """Entropy (nats) of the distinct answers of one problem.
 
-    Parameters
-    ----------
-    counts : whole numbers, shape [answers]; zeros are ignored
-        "No answer" (unfinished or unparsed) is an answer of its own: include its count.
-    correction : "none" is the plug-in value of the papers, biased down by about (m-1)/(2n) for m
-        answers with mass and n draws; "miller-madow" adds that term with m = answers seen
-        (Miller 1955), which helps until most answers are seen once.
+    Args:
+        counts: how often each answer was given: whole numbers, shape [answers]; zeros are ignored.
+            "No answer" (unfinished or unparsed) is an answer of its own: include its count.
+        correction: "none" is the plug-in value of the papers. Its bias is about -(m-1)/(2n) for n
+            draws of m possible answers. "miller-madow" adds (m-1)/(2n), with m the number of
+            answers seen (Miller 1955); most of the bias is gone once most answers were seen.
 
-    nan when nothing was drawn. Raises InvalidInputError on negative or fractional counts.
+    Returns:
+        nan where nothing was drawn.
+
+    Raises:
+        InvalidInputError: a count that is negative or fractional, or another correction.
 
     >>> round(answer_entropy([8, 8]), 6)
     0.693147
@@ -48,13 +51,26 @@ def answer_entropies(
     correction: Correction = "none",
     draws: int | None = None,
 ) -> Floats:
-    """`answer_entropy` of many problems at once, shape [num_problems], nan where nothing was drawn.
+    """`answer_entropy` of many problems at once.
 
-    Row i says that problem ``problem_index[i]`` (0-based) gave one of its answers ``counts[i]``
-    times; rows may stand in any order. With ``draws`` the value to expect of that many of each
-    problem's draws, averaged over every choice of them (exactly, without correction): the plug-in
-    value grows with the number of draws, so only values at one number compare, and the papers'
-    are at 32. nan then where a problem has fewer.
+    Row i of the table says that problem ``problem_index[i]`` gave one of its answers ``counts[i]``
+    times. Rows may stand in any order.
+
+    Args:
+        problem_index: 0-based problem of each row, shape [rows].
+        counts: how often the answer was given, shape [rows].
+        num_problems: number of problems; by default the largest index plus 1.
+        correction: as `answer_entropy`.
+        draws: number of draws to which the plug-in entropy refers: the exact mean over every choice
+            of so many of a problem's draws. The plug-in value grows with the number of draws, so
+            values compare at one number only; the papers use 32. By default all draws.
+
+    Returns:
+        float64 of shape [num_problems]; nan where nothing was drawn, or fewer than ``draws``.
+
+    Raises:
+        InvalidInputError: columns of different lengths, an index not below num_problems, counts as
+            `answer_entropy` refuses, or ``draws`` below 1 or together with a correction.
 
     >>> answer_entropies(problem_index=[0, 0], counts=[2, 2], draws=1).tolist()
     [0.0]
@@ -96,7 +112,10 @@ def answer_entropies(
 
 
 def _expected_terms(total: Counts, count: Counts, draws: int) -> Floats:
-    """E[-(X/m) ln(X/m)] where X of m = draws are of an answer with `count` of `total` draws."""
+    """E[-(X/m) ln(X/m)] of an answer given X times in m = `draws` of `total` draws.
+
+    `count` of the `total` draws gave the answer, so X is hypergeometric.
+    """
     pairs, which = np.unique(np.stack([total, count], axis=1), axis=0, return_inverse=True)
     share = np.arange(1, draws + 1) / draws
     surprise = -share * np.log(share)
@@ -109,11 +128,20 @@ def _expected_terms(total: Counts, count: Counts, draws: int) -> Floats:
 
 
 def perplexity(logprob: ArrayLike, num_tokens: ArrayLike) -> Floats:
-    """exp(-logprob / num_tokens), elementwise: the perplexity of each sequence.
+    """Perplexity of each sequence: exp(-logprob / num_tokens), elementwise.
 
-    ``logprob`` is the sum over the sequence in nats. nan for a sequence without tokens or a nan
-    log-probability, inf where a token has probability 0 (logprob -inf).
     Source: Leash, section 4.3.
+
+    Args:
+        logprob: sum of the tokens' log-probabilities, nats.
+        num_tokens: number of tokens.
+
+    Returns:
+        nan for a sequence without tokens or with a nan log-probability; inf where a token has
+        probability 0 (logprob -inf).
+
+    Raises:
+        InvalidInputError: a number of tokens that is negative or fractional.
 
     >>> perplexity([-2.0, 0.0], [2, 0]).round(4).tolist()
     [2.7183, nan]
@@ -127,11 +155,19 @@ def perplexity(logprob: ArrayLike, num_tokens: ArrayLike) -> Floats:
 def mean_token_entropy(
     mean_entropies: ArrayLike, *, groups: ArrayLike | None = None, num_groups: int | None = None
 ) -> Floats:
-    """Token entropy (nats) of a model: the mean over sequences of the mean over positions.
+    """Token entropy (nats) of a model: mean over sequences of the mean over positions.
 
-    ``mean_entropies`` holds one mean over positions per sequence; sequences without tokens (nan)
-    are left out. With ``groups`` (a 0-based problem or task per sequence) the result has one mean a
-    group, shape [num_groups]; without, shape []. nan where no sequence has a token.
+    Args:
+        mean_entropies: mean over the positions of each sequence, nats; nan for a sequence without
+            tokens, which is left out.
+        groups: 0-based problem or task of each sequence; by default all sequences are one group.
+        num_groups: number of groups; by default the largest group plus 1.
+
+    Returns:
+        float64 of shape [num_groups], or [] without groups; nan where no sequence has a token.
+
+    Raises:
+        InvalidInputError: groups and mean_entropies of different lengths, or a negative group.
     """
     values = np.asarray(mean_entropies, dtype=np.float64).ravel()
     if groups is None:

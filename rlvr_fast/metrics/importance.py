@@ -1,9 +1,9 @@
-"""How likely was the RL model's correct answer under the base model? Importance sampling, checked.
+"""Base's probability of the correct answers that the RL model gives, by importance sampling.
 
-Completions drawn from RL and scored under both models estimate the base's probability of being
-correct without drawing from the base: the mean over draws of 1[correct] p_base/p_rl. One heavy
-weight can be the whole sum; so the tail of the weights is fitted by a generalised Pareto law and
-the estimate is refused where its shape k is too large (PSIS: Vehtari et al., arXiv 1507.02646).
+Completions drawn from the RL model and scored under both models estimate base's probability of a
+correct answer without draws from base: the mean over draws of 1[correct] p_base/p_rl. A few large
+weights can dominate the sum. So a generalised Pareto law is fitted to the largest weights, and the
+estimate is refused where its shape k is too large (PSIS: Vehtari et al., arXiv 1507.02646).
 """
 
 from __future__ import annotations
@@ -16,23 +16,33 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Floats, first_index, probability
+from rlvr_fast.metrics.checks import Floats, as_probability, first_index
 
 __all__ = ["ImportanceEstimate", "fit_generalized_pareto", "importance_estimate", "smooth_weights"]
 
+# Least number of weights in the tail for a fit.
 _LEAST_TAIL = 5
-# log weights closer than this are one weight
+# Log weights closer than this count as equal.
 _SAME = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
 class ImportanceEstimate:
-    """Base's probability of a correct completion of the kinds that RL draws.
+    """Base's probability of the correct completions that the RL model can produce.
 
-    ``value``, ``low``, ``high`` are nan when not ``trusted``; ``reason`` then says why.
-    ``pareto_k`` is the fitted tail shape (-inf when the weights are all alike, nan when too few to
-    fit), ``ess`` the effective number of correct draws, ``log_value`` the natural log of the
-    smoothed estimate, kept also when refused, so that it can be looked at.
+    Attributes:
+        value: the estimate; nan unless ``trusted``.
+        low: lower limit; nan unless ``trusted``.
+        high: upper limit; nan unless ``trusted``.
+        log_value: natural log of the smoothed estimate, given also where the estimate is refused;
+            -inf where no weight is positive.
+        pareto_k: fitted shape of the largest weights; -inf where all weights are equal, nan where
+            the weights are too few to fit.
+        ess: effective number of correct draws.
+        draws: number of draws.
+        correct: number of correct draws.
+        trusted: whether the estimate is given.
+        reason: why the estimate is refused; empty where ``trusted``.
     """
 
     value: float
@@ -48,10 +58,16 @@ class ImportanceEstimate:
 
 
 def fit_generalized_pareto(exceedances: ArrayLike) -> tuple[float, float]:
-    """Shape k and scale of a generalised Pareto law of values > 0 (heavier tail: larger k).
+    """Shape k and scale of a generalised Pareto law; a larger k is a heavier tail.
 
-    Zhang & Stephens' quasi-Bayes estimate (Technometrics 51, 2009) with the weak prior towards
-    k = 0.5 of arXiv 1507.02646, appendix C.
+    Zhang & Stephens' quasi-Bayes estimate (Technometrics 51, 2009) with the weak prior towards k =
+    0.5 of arXiv 1507.02646, appendix C.
+
+    Args:
+        exceedances: at least two values >= 0, not all 0.
+
+    Raises:
+        InvalidInputError: fewer than two values, a negative value, or only zeros.
     """
     x = np.sort(np.asarray(exceedances, dtype=np.float64))
     n = len(x)
@@ -73,12 +89,18 @@ def fit_generalized_pareto(exceedances: ArrayLike) -> tuple[float, float]:
 
 
 def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
-    """Pareto-smoothed log weights and the tail shape k.
+    """Pareto-smoothed log weights and the fitted shape k of the largest weights.
 
     The M = min(S/5, 3 sqrt(S)) largest of S weights are replaced by the expected order statistics
-    of the fitted law, none above the largest raw weight; a tail with k <= 0 is bounded and stays as
-    it is. k is nan (and nothing is smoothed) when fewer than 5 weights exceed the tail's start,
-    -inf when all weights are one.
+    of the fitted law, at most the largest raw weight. Where k <= 0 the tail is bounded, and the
+    weights stay as they are.
+
+    Args:
+        log_weights: natural logs of the weights, shape [S].
+
+    Returns:
+        The log weights, shape [S]; and k: nan where fewer than 5 weights exceed the start of the
+        tail (no weight is changed then), -inf where all weights are equal.
     """
     lw = np.asarray(log_weights, dtype=np.float64)
     size = len(lw)
@@ -89,7 +111,7 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
     order = np.argsort(lw, kind="stable")
     cutoff = float(lw[order[-tail - 1]])
     if np.count_nonzero(lw > cutoff + _SAME) < _LEAST_TAIL:
-        # equal weights at the cutoff (few distinct completions): take all of the next value in
+        # equal weights at the cutoff (few distinct completions): lower it to the next value
         below = lw[lw < cutoff - _SAME]
         cutoff = float(below.max()) if below.size and top - cutoff < _SAME else cutoff
     largest = order[lw[order] > cutoff + _SAME]
@@ -101,10 +123,10 @@ def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
     exceedance = np.exp(lw[largest] - top) - math.exp(cutoff - top)
     k, scale = fit_generalized_pareto(exceedance)
     if k <= 0:
-        # a bounded tail needs no help, and smoothing would bias few distinct weights
+        # the tail is bounded: smoothing is not needed, and would bias few distinct weights
         return lw, k
     ranks = (np.arange(tail) + 0.5) / tail
-    # quantiles of the law: scale ((1-u)^-k - 1)/k
+    # quantile function of the law: scale ((1-u)^-k - 1)/k
     quantile = scale * np.expm1(-k * np.log1p(-ranks)) / k
     smoothed = lw.copy()
     smoothed[largest] = np.minimum(np.log(quantile + math.exp(cutoff - top)) + top, top)
@@ -121,23 +143,24 @@ def importance_estimate(
 ) -> ImportanceEstimate:
     """Base's probability of the correct completions of one problem, from draws of the RL model.
 
-    Parameters
-    ----------
-    base_logprob, rl_logprob : nats, shape [draws]
-        Sum over the tokens of each completion. ``rl_logprob`` must be that of the distribution the
-        completion was *drawn* from (temperature, nucleus and all). ``base_logprob`` may be at
-        temperature 1 or under base's own sampling distribution, where -inf (a token outside the
-        nucleus) is a weight of 0. Which one was used decides what is estimated.
-    correct : bool, shape [draws], all draws of the problem, right and wrong
-    threshold : largest Pareto k trusted; by default min(0.7, 1 - 1/log10(correct draws)), the
-        sample-size form of the later versions of arXiv 1507.02646
+    Completions that the RL model never draws add nothing: the value is base's probability of the
+    correct completions that the RL model can produce, a lower bound of base's probability of a
+    correct answer. The interval is log-normal, from the variance of the weights.
 
-    Returns an `ImportanceEstimate` with a log-normal interval from the weights' own spread. What RL
-    never draws adds nothing: the value is the base's mass of the correct completions that RL can
-    produce, so a lower bound of the base's probability of being correct.
+    Args:
+        base_logprob: log-probability of each completion under base, nats, shape [draws]: the sum
+            over tokens, at temperature 1 or under base's own sampling distribution, which decides
+            on the quantity estimated. -inf (a token outside the nucleus) is a weight of 0.
+        rl_logprob: the same under the distribution the completion was drawn from (the RL model with
+            its temperature and nucleus), finite.
+        correct: whether each completion is correct, bool, shape [draws]; all draws of the problem.
+        threshold: largest trusted Pareto k; by default min(0.7, 1 - 1/log10(correct draws)), the
+            form of the later versions of arXiv 1507.02646.
+        level: confidence level.
 
-    Raises InvalidInputError on nan, on unequal lengths, or when a completion that was drawn has
-    RL log-probability -inf (it was then not scored under the distribution it was drawn from).
+    Raises:
+        InvalidInputError: unequal lengths, nan, or an rl_logprob that is not finite (such a
+            completion was not scored under the distribution it was drawn from).
     """
     lb = np.asarray(base_logprob, dtype=np.float64)
     lr = np.asarray(rl_logprob, dtype=np.float64)
@@ -199,7 +222,7 @@ def importance_estimate(
         )
     # relative standard error of a mean over all draws, the incorrect ones counting as 0
     relative = math.sqrt(max(squares / total**2 - 1 / draws, 0.0))
-    factor = math.exp(float(norm.ppf(0.5 + probability("level", level) / 2)) * relative)
+    factor = math.exp(float(norm.ppf(0.5 + as_probability("level", level) / 2)) * relative)
     value = math.exp(log_value)
     return ImportanceEstimate(
         value,

@@ -1,4 +1,4 @@
-"""What the shift would look like if nothing had changed, and what guessing would reach."""
+"""The support shift between two equal models: the null distribution of spurious labels."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.special import xlog1py
-from scipy.stats import binom
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_samples_and_correct
+from rlvr_fast.metrics.checks import Counts, Floats
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
 from rlvr_fast.metrics.support import support_ratios
@@ -18,19 +15,24 @@ from rlvr_fast.metrics.support import support_ratios
 __all__ = [
     "ExchangeNull",
     "NullShift",
-    "above_guessing",
     "exchange_null",
-    "guessing_baseline",
+    "poisson_binomial_tail",
     "split_half_null",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class NullShift:
-    """Expected labels when the two halves of one model's draws play base and RL.
+    """Expected number of each label between two halves of one model's samples.
 
-    ``depth`` is the number of draws in each half, a number a problem; ``sd_expanded`` is the
-    standard deviation of the number expanded (and of the number shrunk) over random halves.
+    Attributes:
+        depth: number of samples in each half, one number a problem, int64.
+        preserved: expected number of problems that both halves reach.
+        expanded: expected number that only the second half reaches.
+        shrunk: expected number that only the first half reaches.
+        out: expected number that neither half reaches.
+        sd_expanded: standard deviation of the number expanded (equally of the number shrunk) over
+            random halves.
     """
 
     depth: Counts
@@ -42,24 +44,33 @@ class NullShift:
 
     @property
     def srr(self) -> float:
-        """The SRR that a model shows against itself at this depth."""
+        """The SRR of the expected numbers."""
         return float(support_ratios(self.preserved, self.expanded, self.shrunk).srr)
 
     @property
     def ndr(self) -> float:
-        """The NDR that a model shows against itself at this depth."""
+        """The NDR of the expected numbers."""
         return float(support_ratios(self.preserved, self.expanded, self.shrunk).ndr)
 
 
 def split_half_null(
     num_samples: ArrayLike, num_correct: ArrayLike, *, depth: int | None = None
 ) -> NullShift:
-    """The spurious expansion and shrinkage between two random halves of one model's draws.
+    """The spurious expansion and shrinkage between two random halves of one model's samples.
 
-    Averaged over all ways of halving, exactly: with m(j) = C(n-c, j)/C(n, j), a problem is shrunk
-    with chance m(h) - m(2h), expanded with the same, out with m(2h). These are unbiased for
-    q(1-q) and (1-q)^2 of q = pass@h, so the null at depth h needs 2h draws. ``depth`` (h) defaults
-    to half of each problem's draws; problems with fewer than two are left out.
+    The numbers are exact means over all ways of halving. With m(j) = C(n-c, j)/C(n, j), a problem
+    is shrunk with probability m(h) - m(2h), expanded with the same probability, and out with
+    probability m(2h). With q = pass@h these are unbiased for q(1-q) and (1-q)^2; so the null at
+    depth h needs 2h samples.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number. Problems with fewer than 2h
+            samples, or with fewer than two, are left out.
+        num_correct: number of correct samples, shape [problems] or one number.
+        depth: h, at least 1; by default half of each problem's samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or depth below 1.
 
     >>> round(split_half_null(2, [1] * 10).expanded, 9)
     5.0
@@ -83,10 +94,14 @@ def split_half_null(
 
 @dataclass(frozen=True, slots=True)
 class ExchangeNull:
-    """Base against RL under "the two models are one", given each problem's pooled counts.
+    """Base against RL if the two models were equal, given the pooled counts.
 
-    ``expanded`` and ``shrunk`` are expected numbers of spurious labels; the p-values are exact
-    chances, under that hypothesis, of at least as many as were seen.
+    Attributes:
+        expanded: expected number of problems labelled expanded.
+        shrunk: expected number of problems labelled shrunk.
+        p_expanded: exact probability of at least as many expanded as observed.
+        p_shrunk: exact probability of at least as many shrunk as observed.
+        p_discordant: exact probability of at least as many expanded or shrunk as observed.
     """
 
     expanded: float
@@ -96,29 +111,43 @@ class ExchangeNull:
     p_discordant: float
 
 
-def poisson_binomial_tail(chances: Floats, at_least: int) -> float:
-    """P(at least so many successes) of independent trials with these chances, exactly."""
+def poisson_binomial_tail(probabilities: Floats, at_least: int) -> float:
+    """P(at least `at_least` successes) of independent trials, exactly.
+
+    Args:
+        probabilities: probability of success of each trial, shape [trials].
+        at_least: number of successes; 0 or less gives 1.
+    """
     if at_least <= 0:
         return 1.0
-    if at_least > len(chances):
+    if at_least > len(probabilities):
         return 0.0
-    # everything from `at_least` on is lumped in the last cell: small numbers stay accurate
-    mass = np.zeros(at_least + 1)
-    mass[0] = 1.0
-    for p in chances[chances > 0]:
-        absorbed = mass[-1] + p * mass[-2]
-        mass[1:] = mass[1:] * (1 - p) + mass[:-1] * p
-        mass[0] *= 1 - p
-        mass[-1] = absorbed
-    return float(min(1.0, mass[-1]))
+    # pmf[-1] holds P(at least `at_least`), summed up directly so that small values stay accurate
+    pmf = np.zeros(at_least + 1)
+    pmf[0] = 1.0
+    for p in probabilities[probabilities > 0]:
+        absorbed = pmf[-1] + p * pmf[-2]
+        pmf[1:] = pmf[1:] * (1 - p) + pmf[:-1] * p
+        pmf[0] *= 1 - p
+        pmf[-1] = absorbed
+    return float(min(1.0, pmf[-1]))
 
 
 def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
-    """How much shrinkage and expansion would relabelling the draws of both models show?
+    """Expected spurious shrinkage and expansion if the two models were equal, and exact p-values.
 
-    Each problem's correct draws are dealt anew to base and RL (hypergeometric, no Monte Carlo). The
-    p-values test the sharp hypothesis that no problem's correct mass changed. A small
-    ``p_shrunk`` says there is more shrinkage than luck gives, whatever the expansion.
+    Each problem's correct samples are distributed at random over the samples of base and RL model
+    (hypergeometric law, no Monte Carlo). The p-values test the hypothesis that no problem's
+    probability of a correct answer changed. A small ``p_shrunk`` says that there is more shrinkage
+    than chance gives, whatever the expansion.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems. Problems without samples of both models are left
+            out.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or different problems.
 
     >>> exchange_null((64, [1] * 30), (64, [0] * 30)).p_shrunk < 1e-6
     True
@@ -139,33 +168,3 @@ def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
         p_shrunk=poisson_binomial_tail(shrink, seen_shrunk),
         p_discordant=poisson_binomial_tail(expand + shrink, seen_expanded + seen_shrunk),
     )
-
-
-def _guess(guess_probability: ArrayLike) -> Floats:
-    guess = np.asarray(guess_probability, dtype=np.float64)
-    if not ((guess >= 0) & (guess <= 1)).all():
-        raise InvalidInputError("guess_probability must lie in [0, 1]")
-    return guess
-
-
-def guessing_baseline(guess_probability: ArrayLike, *, k: ArrayLike) -> Floats:
-    """pass@k of a guesser that is right with the given chance a draw: 1 - (1 - g)^k.
-
-    For answers uniform over A values g = 1/A. Shape [...] for a number k, [..., K] for a list.
-
-    >>> round(float(guessing_baseline(1 / 1000, k=8192)), 4)
-    0.9997
-    """
-    guess, ks = _guess(guess_probability), as_ks(k)
-    if ks.ndim:
-        guess = guess[..., np.newaxis]
-    # + 0.0 turns the -0.0 of g = 0 into 0.0
-    return np.asarray(-np.expm1(xlog1py(ks, -guess)) + 0.0)
-
-
-def above_guessing(
-    num_samples: ArrayLike, num_correct: ArrayLike, *, guess_probability: ArrayLike
-) -> Floats:
-    """One-sided exact p-value a problem: would guessing have been right this often or more?"""
-    n, c = as_samples_and_correct(num_samples, num_correct)
-    return np.asarray(binom.sf(c - 1, n, _guess(guess_probability)), dtype=np.float64)

@@ -1,8 +1,8 @@
-"""pass@k: the chance that at least one of k draws without replacement is correct.
+"""pass@k: the probability that at least one of k draws without replacement is correct.
 
 The unbiased estimator of Chen et al. (arXiv 2107.03374, eq. 1), 1 - C(n-c, k) / C(n, k). The ratio
-of binomials is taken in a Stirling form whose large terms cancel on paper instead of in floating
-point: log-gamma differences lose five digits at n = 16 384 and nine at a million.
+of binomials is computed from Stirling's formula, with its large terms cancelled algebraically:
+differences of log-gamma values lose five digits at n = 16 384 and nine at a million.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from numpy.typing import ArrayLike
 from scipy.special import xlog1py
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_counts, as_samples_and_correct
+from rlvr_fast.metrics.checks import Counts, Floats, as_counts, as_samples_and_correct
 
-__all__ = ["as_ks", "pass_at_k"]
+__all__ = ["as_ks", "log_all_miss", "pass_at_k"]
 
-# log x! - (x + 1/2) log max(x, 1) + x - log(2 pi)/2 below the reach of the asymptotic series.
+# log x! - (x + 1/2) log max(x, 1) + x - log(2 pi)/2 for x = 0..15, where the series is too coarse.
 _EXACT = np.array(
     [
         math.lgamma(x + 1) - ((x + 0.5) * math.log(max(x, 1)) - x) - 0.5 * math.log(2 * math.pi)
@@ -28,7 +28,7 @@ _EXACT = np.array(
 
 
 def _stirling_error(x: Floats) -> Floats:
-    """What Stirling's formula lacks at x; the series is good to 2e-14 from x = 16 on."""
+    """Error of Stirling's formula for log x!; exact below 16, absolute error 2e-14 from 16 on."""
     small = x < len(_EXACT)
     inverse = 1.0 / np.where(small, 1.0, x)
     square = inverse * inverse
@@ -38,9 +38,16 @@ def _stirling_error(x: Floats) -> Floats:
 
 
 def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
-    """Log C(n-c, k) / C(n, k), elementwise over broadcast arrays; -inf where n - c < k.
+    """Log C(n-c, k) / C(n, k), the log-probability that none of k draws is correct; elementwise.
 
-    Entries with k > n or n == 0 are not checked here and are the caller's to mask.
+    Args:
+        num_samples: n, any shape.
+        num_correct: c.
+        k: number of draws, at least 1.
+
+    Returns:
+        float64 of the broadcast shape; -inf where n - c < k. Entries with k > n or n = 0 have no
+        meaning, and no check: the caller masks them.
     """
     n, c, kk = (np.asarray(a, dtype=np.float64) for a in (num_samples, num_correct, k))
     n, c, kk = np.broadcast_arrays(n, c, kk)
@@ -48,7 +55,7 @@ def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
     ok = (left >= 0) & (n > 0) & (c > 0)
     n, c, kk, left = (np.where(ok, a, b) for a, b in ((n, 4.0), (c, 1.0), (kk, 1.0), (left, 2.0)))
     value = xlog1py(n - c, -c / n) + xlog1py(n - kk, -kk / n) - xlog1py(left, -(c + kk) / n)
-    # (n-c)(n-k) = n (n-c-k) + ck, so that half-logs of the four factorials join into one log1p
+    # (n-c)(n-k) = n (n-c-k) + ck: the half-logs of the four factorials join into one log1p
     with np.errstate(divide="ignore"):
         half_logs = np.where(
             left > 0,
@@ -63,7 +70,14 @@ def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
 
 
 def as_ks(k: ArrayLike) -> Counts:
-    """K as int64, a scalar or one-dimensional, every value at least 1."""
+    """The k of pass@k as int64.
+
+    Args:
+        k: whole numbers >= 1: a number or a list.
+
+    Raises:
+        InvalidInputError: a value below 1, fractional, or more than one dimension.
+    """
     ks = as_counts("k", k)
     if ks.ndim > 1:
         raise InvalidInputError(f"k must be a number or a list of numbers, got shape {ks.shape}")
@@ -75,25 +89,22 @@ def as_ks(k: ArrayLike) -> Counts:
 def pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> Floats:
     """Unbiased pass@k of each problem.
 
-    Parameters
-    ----------
-    num_samples, num_correct : whole numbers, shape [...] (broadcast against each other)
-        Draws and correct draws of each problem; every problem keeps its own n.
-    k : a whole number, or a list of K of them, each at least 1
+    Source: Chen et al., arXiv 2107.03374, eq. 1.
+
+    Args:
+        num_samples: number of samples of each problem: whole numbers, any shape.
+        num_correct: number of correct samples: whole numbers, broadcast against num_samples.
+        k: whole numbers >= 1: a number or shape [K].
 
     Returns:
-    -------
-    float64, shape [...] for a number, [..., K] for a list. nan where k > num_samples (the quantity
-    has no unbiased estimate there) and where nothing was drawn; never padded. Relative error below
-    1e-10 up to n = 1e6. The mean over problems, ``numpy.nanmean(..., axis=0)``, drops the problems
-    that lack samples: say so when you print it.
+        float64 of the shape of the counts for a number k, [..., K] for a list. nan where k >
+        num_samples (no unbiased estimate exists) and where nothing was sampled; no curve is padded.
+        Relative error below 1e-10 up to n = 1e6. ``numpy.nanmean(..., axis=0)`` over problems
+        leaves out the problems that lack samples: say so where you print such a mean.
 
     Raises:
-    ------
-    InvalidInputError
-        Counts that are negative, fractional, or more correct than drawn; k below 1.
-
-    Source: Chen et al., arXiv 2107.03374, eq. 1.
+        InvalidInputError: a count that is negative or fractional, more correct than sampled, shapes
+            that do not broadcast, or k below 1.
 
     >>> pass_at_k([4, 4, 2], [0, 1, 2], [1, 2, 4]).tolist()
     [[0.0, 0.0, 0.0], [0.25, 0.5, 1.0], [1.0, 1.0, nan]]
@@ -103,7 +114,7 @@ def pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, k: ArrayLike) -> F
     if ks.ndim:
         n, c = n[..., np.newaxis], c[..., np.newaxis]
     value = -np.expm1(log_all_miss(n, c, ks))
-    # a single correct draw and k = 1 are exact fractions: give them without a rounding error
+    # c = 1 and k = 1 give simple fractions: compute them without a rounding error
     fraction = np.where(n > 0, np.where(ks == 1, c, np.where(c == 1, ks, 0)), 0) / np.maximum(n, 1)
     value = np.where((ks == 1) | (c == 1), fraction, value)
     return np.where((ks > n) | (n == 0), np.nan, value) + 0.0

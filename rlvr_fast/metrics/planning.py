@@ -1,4 +1,4 @@
-"""Where more samples would decide the most undetermined labels of the epsilon rule."""
+"""Which problems to sample further, so that the epsilon rule decides the most labels per sample."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.stats import betabinom, binom
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_counts, probability
+from rlvr_fast.metrics.checks import Counts, Floats, as_counts, as_probability
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.support import accessibility
 
@@ -19,13 +19,17 @@ __all__ = ["Plan", "decision_limits", "plan"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Problems worth sampling, the best first.
+    """Problems to sample further, the most labels per sample first.
 
-    ``problem``: 0-based index; ``base_extra`` and ``rl_extra``: further samples of each model (0
-    where that model is decided); ``probability``: chance that the label is decided then;
-    ``per_thousand``: labels decided per thousand samples; ``cumulative_samples`` and
-    ``cumulative_decided``: running sums, so that a budget is a row. ``undetermined``: how many
-    labels are open now.
+    Attributes:
+        problem: 0-based index of each problem, int64, shape [rows].
+        base_extra: number of further samples of the base; 0 where the base is decided.
+        rl_extra: number of further samples of the RL model; 0 where the RL model is decided.
+        probability: probability that these samples decide the label.
+        per_thousand: expected number of labels decided per thousand samples.
+        cumulative_samples: number of samples up to and with this row.
+        cumulative_decided: expected number of labels decided up to and with this row.
+        undetermined: number of labels that are undetermined now.
     """
 
     problem: Counts
@@ -41,16 +45,29 @@ class Plan:
 def decision_limits(
     num_samples: ArrayLike, *, epsilon: ArrayLike, zeta: float = 0.05
 ) -> tuple[Counts, Counts]:
-    """(most, least): "not reached" at c <= most (-1: never), "reached" at c >= least, of n samples.
+    """The counts at which the epsilon rule decides, elementwise.
 
-    The Clopper-Pearson limits of the epsilon rule, turned round: the upper one is at most epsilon
-    where P(X <= c) <= zeta for X ~ Binomial(n, epsilon), the lower one above it where
-    P(X >= c) < zeta. Elementwise.
+    The Clopper-Pearson limits of the epsilon rule, solved for the count: the upper limit is at most
+    epsilon where P(X <= c) <= zeta for X ~ Binomial(n, epsilon), the lower limit exceeds epsilon
+    where P(X >= c) < zeta.
+
+    Args:
+        num_samples: number of samples n, any shape.
+        epsilon: threshold of the rule, broadcast against num_samples.
+        zeta: 1 - zeta is the one-sided confidence.
+
+    Returns:
+        most, least, int64: "not reached" where c <= most (-1: at no count), "reached" where c >=
+        least.
+
+    Raises:
+        InvalidInputError: a number of samples that is negative or fractional, or zeta outside (0,
+            1).
 
     >>> [int(limit) for limit in decision_limits(8192, epsilon=3.657e-4)]
     [0, 7]
     """
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     n, eps = np.broadcast_arrays(
         as_counts("num_samples", num_samples), np.asarray(epsilon, dtype=np.float64)
     )
@@ -58,7 +75,7 @@ def decision_limits(
     # P(X <= low) may be zeta itself: none of n at epsilon = 1 - zeta^(1/n)
     most = np.where(binom.cdf(low, n, eps) <= zeta * (1 + 1e-9), low, low - 1)
     least = binom.ppf(1 - zeta, n, eps) + 1
-    # No mass exceeds an epsilon of 1 or more (1 or 2 samples at zeta 0.05): never reached.
+    # No probability exceeds an epsilon of 1 or more (1 or 2 samples at zeta 0.05): never reached.
     beyond = eps >= 1
     most, least = np.where(beyond, n, most), np.where(beyond, n + 1, least)
     return most.astype(np.int64), least.astype(np.int64)
@@ -67,7 +84,7 @@ def decision_limits(
 def _decided(
     n: Counts, c: Counts, extra: Counts, epsilon: Floats, zeta: float, prior: tuple[float, float]
 ) -> Floats:
-    """Chance that `extra` more samples decide each problem, by the posterior predictive law."""
+    """Posterior predictive probability that `extra` more samples decide each problem."""
     most, least = decision_limits(n + extra, epsilon=epsilon, zeta=zeta)
     law = betabinom(extra, prior[0] + c, prior[1] + n - c)
     return np.asarray(law.cdf(most - c) + law.sf(least - c - 1))
@@ -83,19 +100,31 @@ def plan(
     budget: int | None = None,
     prior: tuple[float, float] = (0.5, 0.5),
 ) -> Plan:
-    """Ranks undetermined problems by expected labels decided per further sample.
+    """Ranks undetermined problems by expected number of labels decided per further sample.
 
-    epsilon is held where it is now (by default the depth threshold of `support_shift`): sampling
-    must not move the goal. For each open problem the number of further samples is the one of
-    ``factors`` times its present samples that decides most per sample; both models are sampled
-    where both are open. A chance is the posterior predictive one under the ``prior`` (Jeffreys'
-    by default). ``budget`` cuts the list at so many samples.
+    epsilon keeps its present value (by default the threshold of `support_shift`), so that further
+    samples do not move the threshold. For each undetermined problem, the number of further samples
+    is the one of ``factors`` times the present number that decides most per sample; both models are
+    sampled where both are undetermined. Problems whose probability of a correct answer lies close
+    to epsilon need very many samples, and come last.
 
-    A mass close to epsilon takes samples without end: such problems come last, as they should.
-    A problem that one model has no samples of is to be drawn as deep as the other has it, one that
-    neither has samples of as deep as the others are (the median).
+    The present number of samples is the smaller one of the two models; where one model has no
+    samples, that of the other model; where neither has samples, the median over the other problems.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        zeta: 1 - zeta is the one-sided confidence of the epsilon rule.
+        epsilon: threshold of the rule, a number or shape [problems].
+        factors: numbers of further samples to consider, in units of the present number; positive.
+        budget: largest total number of further samples.
+        prior: parameters of the Beta prior (by default Jeffreys') of the posterior predictive law.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, factors that are not
+            positive, or zeta outside (0, 1).
     """
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     (bn, bc), (rn, rc) = paired(base, rl)
     if not factors or min(factors) <= 0:
         raise InvalidInputError(f"factors must be positive numbers, got {factors}")
@@ -131,7 +160,7 @@ def plan(
     total = np.cumsum(cost)
     if budget is not None:
         order, total = order[total <= budget], total[total <= budget]
-    decided: NDArray[np.float64] = np.cumsum(best[2, order])
+    decided: Floats = np.cumsum(best[2, order])
     return Plan(
         problem=index[order],
         base_extra=best[0, order].astype(np.int64),

@@ -1,9 +1,9 @@
 """Recomputes every number of the two papers' tables that follows from other printed numbers.
 
-A printed number agrees when the recomputed one lies within half a unit of its last digit, or within
-one unit where it averages printed numbers, which are rounded themselves. Those that do not are
-named in `MISPRINTS`; a row off that list that disagrees, or one on it that agrees, is an error of
-ours or of the transcription.
+A printed number agrees when the recomputed number lies within half a unit of its last digit, or
+within one unit where it is a mean of printed, and so rounded, numbers. Numbers that disagree are
+named in `MISPRINTS`. A row outside that list that disagrees, or a row of that list that agrees, is
+an error of this package or of the transcription.
 """
 
 from __future__ import annotations
@@ -22,9 +22,16 @@ __all__ = ["MISPRINTS", "ReplayRow", "replay"]
 
 @dataclass(frozen=True, slots=True)
 class ReplayRow:
-    """One number: where it stands, as printed (None where the paper prints none), and ours.
+    """One number of a table, as printed and as recomputed.
 
-    ``agrees`` is None where nothing was printed; ``misprint`` marks the known ones.
+    Attributes:
+        source: paper and table.
+        row: row of the table.
+        quantity: name of the number.
+        printed: the number as printed; None where the paper leaves it out.
+        recomputed: the number that follows from the other printed numbers.
+        agrees: whether both agree; None where nothing was printed.
+        misprint: whether the row is one of `MISPRINTS`.
     """
 
     source: str
@@ -36,7 +43,7 @@ class ReplayRow:
     misprint: bool
 
 
-# (source, row, quantity) of printed numbers that do not follow from the printed counts.
+# (source, row, quantity) of the printed numbers that do not follow from the printed counts.
 MISPRINTS: frozenset[tuple[str, str, str]] = frozenset(
     {
         ("Leash table 1", "PRORL-1.5B-V1 Overall", "NDR"),
@@ -59,7 +66,7 @@ def _rows(name: str) -> list[dict[str, str]]:
 
 def _agrees(printed: str, value: float, units: float) -> bool:
     digits = len(printed.partition(".")[2])
-    # 1e-9 of slack: a value exactly between two printable numbers may be rounded either way
+    # 1e-9 of tolerance: a value exactly between two printable numbers may be rounded either way
     return abs(float(printed) - value) <= units * 10.0**-digits + 1e-9
 
 
@@ -158,7 +165,7 @@ def _limit() -> Iterator[ReplayRow]:
 
 
 def replay() -> list[ReplayRow]:
-    """Every replayed number, in the order of the papers' tables.
+    """Every recomputed number, in the order of the papers' tables.
 
     >>> rows = replay()
     >>> all(row.agrees is not False or row.misprint for row in rows)

@@ -1,4 +1,4 @@
-"""Is the shift more than luck? Exact tests, overall and problem by problem."""
+"""Exact tests of a change between base and RL model: over all problems, and for each problem."""
 
 from __future__ import annotations
 
@@ -9,17 +9,27 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 from scipy.stats import binomtest, false_discovery_control
 
-from rlvr_fast.metrics._checks import Bools, Counts, Floats, as_counts, probability
+from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts, as_probability
 from rlvr_fast.metrics.draws import DrawsLike, paired
 
 __all__ = ["FisherTests", "fisher_tests", "sign_test"]
 
 
 def sign_test(*, expanded: int, shrunk: int) -> float:
-    """Two-sided exact p-value of E against S: would a fair coin split E + S problems so unevenly?
+    """Two-sided exact p-value of E expanded against S shrunk problems, under equal chances of both.
 
-    Under two identical models drawn equally often, every discordant problem is as likely expanded
-    as shrunk, whatever its difficulty, so the test is exact. 1.0 when no problem is discordant.
+    Two equal models with equal numbers of samples make each discordant problem expanded or shrunk
+    with probability 1/2, whatever the problem's difficulty; so the test is exact.
+
+    Args:
+        expanded: number of problems that only the RL model reaches.
+        shrunk: number of problems that only the base reaches.
+
+    Returns:
+        1.0 when no problem is discordant.
+
+    Raises:
+        InvalidInputError: a number that is negative or fractional.
 
     >>> round(sign_test(expanded=2, shrunk=8), 4)
     0.1094
@@ -29,7 +39,15 @@ def sign_test(*, expanded: int, shrunk: int) -> float:
 
 
 class FisherTests(NamedTuple):
-    """One test a problem. ``direction``: 1 where RL is more often correct, -1 base, 0 tied."""
+    """Fisher's exact test of each problem; arrays of shape [problems].
+
+    Attributes:
+        p_value: two-sided p-value, float64.
+        q_value: p-value after Benjamini-Hochberg, float64.
+        discovery: whether q_value is at most the false discovery rate, bool.
+        direction: 1 where RL's accuracy is higher, -1 where base's is, 0 where both are equal,
+            int8.
+    """
 
     p_value: Floats
     q_value: Floats
@@ -38,7 +56,10 @@ class FisherTests(NamedTuple):
 
 
 def _fisher_p(table: Counts, log_factorial: Floats) -> float:
-    """Two-sided Fisher: the mass of all tables no likelier than this one (R's and scipy's form)."""
+    """Two-sided p-value: the probability of all tables that are at most as likely as this one.
+
+    R and scipy use the same definition.
+    """
     bn, bc, rn, rc = (int(v) for v in table)
     total = bc + rc
     x = np.arange(max(0, total - rn), min(bn, total) + 1)
@@ -60,14 +81,21 @@ def fisher_tests(
     *,
     fdr: float = 0.05,
 ) -> FisherTests:
-    """Fisher's exact test of equal correct mass on each problem, Benjamini-Hochberg over problems.
+    """Fisher's exact test of equal accuracy on each problem, with Benjamini-Hochberg over problems.
 
-    ``discovery`` marks problems whose accuracy changed, with an expected share of false discoveries
-    of at most ``fdr``; ``q_value`` is the adjusted p-value. Note that this is a test of p, not of
-    support: p may change a hundredfold on a problem that both models still solve.
+    The test concerns the probability p of a correct answer, not support: p may change a hundredfold
+    on a problem that both models still reach.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        fdr: expected share of false discoveries among the problems in ``discovery``, at most.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, or fdr outside (0, 1).
     """
     (bn, bc), (rn, rc) = paired(base, rl)
-    fdr = probability("fdr", fdr)
+    fdr = as_probability("fdr", fdr)
     tables = np.stack([bn, bc, rn, rc], axis=1)
     unique, inverse = np.unique(tables, axis=0, return_inverse=True)
     largest = int((bn + rn).max()) if len(bn) else 0
@@ -75,6 +103,6 @@ def fisher_tests(
     p_unique = np.array([_fisher_p(row, log_factorial) for row in unique])
     p = p_unique[inverse.ravel()] if len(bn) else np.empty(0)
     q = np.asarray(false_discovery_control(p), dtype=np.float64) if len(p) else np.empty(0)
-    # c_rl / n_rl against c_base / n_base in whole numbers
+    # compares c_rl / n_rl with c_base / n_base in whole numbers
     direction = np.sign(rc * bn - bc * rn).astype(np.int8)
     return FisherTests(p, q, q <= fdr, direction)

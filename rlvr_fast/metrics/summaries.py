@@ -1,4 +1,4 @@
-"""Small summaries of the Limit paper (arXiv 2504.13837): delta-SE, histogram, coverage."""
+"""Summaries of the Limit paper (arXiv 2504.13837): delta-SE, histogram, solvable problems."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats
+from rlvr_fast.metrics.checks import Counts, Floats
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.support import SupportShift
 
@@ -24,9 +24,13 @@ __all__ = [
 
 
 def delta_se(base_pass_at_256: ArrayLike, rl_pass_at_1: ArrayLike) -> Floats:
-    """Sampling-efficiency gap: base pass@256 minus RL pass@1, in the unit given; lower is better.
+    """Sampling-efficiency gap: base's pass@256 minus RL's pass@1, elementwise; lower is better.
 
     Source: Limit, section 4.3.
+
+    Args:
+        base_pass_at_256: pass@256 of the base, as a share or in per cent.
+        rl_pass_at_1: pass@1 of the RL model, in the same unit.
 
     >>> float(delta_se(0.672, 0.261).round(3))
     0.411
@@ -37,7 +41,13 @@ def delta_se(base_pass_at_256: ArrayLike, rl_pass_at_1: ArrayLike) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class AccuracyHistogram:
-    """Problems per accuracy bin; ``skipped`` problems had no samples."""
+    """Number of problems in each bin of accuracy.
+
+    Attributes:
+        bins: name of each bin.
+        counts: number of problems in each bin, int64.
+        skipped: number of problems without samples.
+    """
 
     bins: tuple[str, ...]
     counts: Counts
@@ -55,7 +65,14 @@ _BINS = (
 def accuracy_histogram(num_samples: ArrayLike, num_correct: ArrayLike) -> AccuracyHistogram:
     """Problems in the bins {0}, (0, .1], ..., (.8, .9], (.9, 1), {1} of Limit, figures 5 and 13.
 
-    The bin edges are compared in whole numbers, so 3 of 10 lies in (.2, .3] for certain.
+    Accuracies are compared with the edges in whole numbers, so that 3 of 10 lies in (.2, .3].
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number.
+        num_correct: number of correct samples, shape [problems] or one number.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses.
 
     >>> accuracy_histogram(10, [0, 3, 10]).counts.tolist()
     [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
@@ -70,7 +87,14 @@ def accuracy_histogram(num_samples: ArrayLike, num_correct: ArrayLike) -> Accura
 
 @dataclass(frozen=True, slots=True)
 class SolvableCoverage:
-    """Problem lists by who solved them at least once (Limit, tables 4 and 5)."""
+    """Problems by the models that solved them at least once (Limit, tables 4 and 5).
+
+    Attributes:
+        both: problems that both models solved.
+        base_only: problems that only the base solved.
+        rl_only: problems that only the RL model solved.
+        neither: problems that neither model solved.
+    """
 
     both: tuple[Any, ...]
     base_only: tuple[Any, ...]
@@ -79,7 +103,7 @@ class SolvableCoverage:
 
     @property
     def shift(self) -> SupportShift:
-        """The same split as a support shift."""
+        """The four numbers of problems as a support shift."""
         return SupportShift.from_counts(
             len(self.both), len(self.rl_only), len(self.base_only), len(self.neither)
         )
@@ -90,9 +114,17 @@ def solvable_coverage(
     base_solved: Collection[Hashable],
     rl_solved: Collection[Hashable],
 ) -> SolvableCoverage:
-    """Splits the problems by who solved them at least once, in the order of ``problems``.
+    """Splits the problems by the models that solved them at least once.
 
-    Raises InvalidInputError when a solved problem is not among ``problems`` or one is listed twice.
+    Each part keeps the order of ``problems``.
+
+    Args:
+        problems: the problems' names, each once.
+        base_solved: problems that the base solved at least once.
+        rl_solved: problems that the RL model solved at least once.
+
+    Raises:
+        InvalidInputError: a solved problem that is not in ``problems``, or a problem listed twice.
 
     >>> solvable_coverage(range(4), {0, 1}, {1, 2}).base_only
     (0,)

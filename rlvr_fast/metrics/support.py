@@ -1,4 +1,4 @@
-"""Which problems each model reaches, and how the set moved: P, E, S, O and their four ratios.
+"""Which problems each model reaches, and the change between them: P, E, S, O and the four ratios.
 
 Definitions: Leash (arXiv 2507.14843), section 3 and appendix C.4.
 """
@@ -7,48 +7,56 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import (
+from rlvr_fast.metrics.checks import (
     Floats,
     as_counts,
+    as_probability,
     as_samples_and_correct,
-    probability,
 )
 from rlvr_fast.metrics.draws import DrawsLike, paired
+from rlvr_fast.vocabulary import LABEL_KEYS, Rule
 
 __all__ = [
-    "LABELS",
-    "Rule",
+    "Labels",
+    "States",
     "SupportRatios",
     "SupportShift",
     "accessibility",
+    "combine_labels",
     "detection_threshold",
     "support_ratios",
     "support_shift",
 ]
 
-Rule = Literal["seen", "epsilon"]
 Labels = NDArray[np.str_]
-
-LABELS = ("preserved", "expanded", "shrunk", "out", "undetermined")
+States = NDArray[np.int8]
 
 
 def detection_threshold(k: float, *, zeta: float = 0.05, exact: bool = False) -> float:
-    """The probability above which k draws would have shown an answer, with confidence 1 - zeta.
+    """Probability above which k draws show an answer at least once, with confidence 1 - zeta.
 
-    An answer unseen in k draws has p <= -ln(zeta)/k with confidence 1 - zeta (Leash, appendix C.4);
-    ``exact=True`` gives 1 - zeta^(1/k), which the first form bounds from above.
+    An answer unseen in k draws has a probability of at most -ln(zeta)/k with confidence 1 - zeta
+    (Leash, appendix C.4).
+
+    Args:
+        k: number of draws, at least 1.
+        zeta: 1 - zeta is the confidence.
+        exact: return 1 - zeta^(1/k) in place of -ln(zeta)/k, its upper bound.
+
+    Raises:
+        InvalidInputError: k below 1, or zeta outside (0, 1).
 
     >>> round(detection_threshold(8192), 7)
     0.0003657
     """
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     if not k >= 1:
         raise InvalidInputError(f"k must be at least 1, got {k}")
     return -math.expm1(math.log(zeta) / k) if exact else -math.log(zeta) / k
@@ -56,7 +64,14 @@ def detection_threshold(k: float, *, zeta: float = 0.05, exact: bool = False) ->
 
 @dataclass(frozen=True, slots=True)
 class SupportRatios:
-    """The four ratios over arrays of counts (one entry a replicate, row or task)."""
+    """The four ratios, float64 arrays of one shape.
+
+    Attributes:
+        srr: P/(P+S).
+        ndr: E/(P+E).
+        sds: harmonic mean of SRR and NDR.
+        nscr: (E-S)/(P+E+S).
+    """
 
     srr: Floats
     ndr: Floats
@@ -65,10 +80,15 @@ class SupportRatios:
 
 
 def support_ratios(preserved: ArrayLike, expanded: ArrayLike, shrunk: ArrayLike) -> SupportRatios:
-    """SRR, NDR, SDS and NSCR of counts, elementwise; the counts may be fractional (expectations).
+    """SRR, NDR, SDS and NSCR of counts, elementwise.
 
-    SRR = P/(P+S), NDR = E/(P+E), NSCR = (E-S)/(P+E+S); 0/0 is nan. SDS, the harmonic mean of SRR
-    and NDR, is 0 whenever P = 0 or E = 0, also where SRR or NDR is nan.
+    SRR = P/(P+S), NDR = E/(P+E), NSCR = (E-S)/(P+E+S), where 0/0 is nan. SDS, the harmonic mean of
+    SRR and NDR, is 0 where P = 0 or E = 0, also where SRR or NDR is nan.
+
+    Args:
+        preserved: P: number of problems that both models reach; expected numbers may be fractional.
+        expanded: E: number that only the RL model reaches.
+        shrunk: S: number that only the base reaches.
     """
     p, e, s = (np.asarray(a, dtype=np.float64) for a in (preserved, expanded, shrunk))
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -81,12 +101,19 @@ def support_ratios(preserved: ArrayLike, expanded: ArrayLike, shrunk: ArrayLike)
 
 @dataclass(frozen=True, slots=True)
 class SupportShift:
-    """Problems by what became of their correct answers, with the rule that says "reached".
+    """Number of problems with each label, and the rule by which a model reaches a problem.
 
-    ``preserved``: reached by both; ``expanded``: by RL only; ``shrunk``: by base only; ``out``: by
-    neither; ``undetermined``: the samples do not decide (never under ``rule="seen"``, save for
-    problems without samples). ``labels`` holds one of `LABELS` a problem, or None when only
-    the counts are known; they take no part in comparisons.
+    Attributes:
+        preserved: number of problems that both models reach.
+        expanded: number that only the RL model reaches.
+        shrunk: number that only the base reaches.
+        out: number that neither model reaches.
+        undetermined: number of problems on which the samples do not decide; under the "seen" rule,
+            problems without samples.
+        rule: "seen" or "epsilon".
+        zeta: 1 - zeta is the confidence of the epsilon rule.
+        labels: label of each problem (`rlvr_fast.vocabulary.LABEL_KEYS`), or None where only the
+            counts are known. Comparisons of two shifts ignore the labels.
     """
 
     preserved: int
@@ -94,7 +121,7 @@ class SupportShift:
     shrunk: int
     out: int
     undetermined: int = 0
-    rule: str = "seen"
+    rule: Rule = "seen"
     zeta: float = 0.05
     labels: Labels | None = field(default=None, compare=False)
 
@@ -103,6 +130,16 @@ class SupportShift:
         cls, preserved: int, expanded: int, shrunk: int, out: int, *, undetermined: int = 0
     ) -> SupportShift:
         """A shift of which only the counts are known.
+
+        Args:
+            preserved: number of problems that both models reach.
+            expanded: number that only the RL model reaches.
+            shrunk: number that only the base reaches.
+            out: number that neither model reaches.
+            undetermined: number of problems on which the samples do not decide.
+
+        Raises:
+            InvalidInputError: a count that is negative or fractional.
 
         >>> round(SupportShift.from_counts(1355, 5, 56, 131).srr, 4)
         0.9603
@@ -115,24 +152,30 @@ class SupportShift:
         return cls(p, e, s, o, u)
 
     @classmethod
-    def from_labels(cls, labels: Labels, *, rule: str, zeta: float) -> SupportShift:
-        """Counts the labels."""
-        p, e, s, o, u = (int(np.count_nonzero(labels == name)) for name in LABELS)
-        return cls(p, e, s, o, u, rule=rule, zeta=zeta, labels=labels)
+    def from_labels(cls, labels: Labels, *, rule: Rule, zeta: float) -> SupportShift:
+        """A shift counted from labels.
+
+        Args:
+            labels: label of each problem, shape [problems].
+            rule: "seen" or "epsilon".
+            zeta: 1 - zeta is the confidence of the epsilon rule.
+        """
+        counts = {key: int(np.count_nonzero(labels == key)) for key in LABEL_KEYS}
+        return cls(**counts, rule=rule, zeta=zeta, labels=labels)
 
     @property
     def problems(self) -> int:
-        """All problems, the undetermined ones too."""
+        """Number of problems, with the undetermined ones."""
         return self.preserved + self.expanded + self.shrunk + self.out + self.undetermined
 
     @property
     def srr(self) -> float:
-        """Support retention rate P/(P+S); nan where base reaches nothing."""
+        """Support retention rate P/(P+S); nan where the base reaches no problem."""
         return float(support_ratios(self.preserved, self.expanded, self.shrunk).srr)
 
     @property
     def ndr(self) -> float:
-        """Net discovery rate E/(P+E); nan where RL reaches nothing."""
+        """Net discovery rate E/(P+E); nan where the RL model reaches no problem."""
         return float(support_ratios(self.preserved, self.expanded, self.shrunk).ndr)
 
     @property
@@ -142,11 +185,18 @@ class SupportShift:
 
     @property
     def nscr(self) -> float:
-        """Net support change rate (E-S)/(P+E+S); nan where neither model reaches anything."""
+        """Net support change rate (E-S)/(P+E+S); nan where neither model reaches a problem."""
         return float(support_ratios(self.preserved, self.expanded, self.shrunk).nscr)
 
     def subset(self, mask: ArrayLike) -> SupportShift:
-        """The shift of the problems where mask is true (a task, a domain); needs labels."""
+        """The shift of some of the problems (a task, a domain).
+
+        Args:
+            mask: bool, shape [problems]: the problems to take; or their indices.
+
+        Raises:
+            InvalidInputError: the shift holds counts only.
+        """
         if self.labels is None:
             raise InvalidInputError("this shift holds counts only: there are no labels to select")
         chosen: Labels = self.labels[np.asarray(mask)]
@@ -175,20 +225,35 @@ def accessibility(
     rule: Rule = "seen",
     zeta: float = 0.05,
     epsilon: ArrayLike | None = None,
-) -> NDArray[np.int8]:
-    """Per problem: 1 reached, 0 not reached, -1 undetermined, by one model.
+) -> States:
+    """Whether one model reaches each problem: 1 reached, 0 not reached, -1 undetermined.
 
-    ``"seen"``: reached when at least one draw is correct. ``"epsilon"``: reached when the one-sided
-    1 - zeta Clopper-Pearson lower bound of the correct mass exceeds epsilon, not reached when the
-    upper bound is at most epsilon, else undetermined. ``epsilon`` (a number or one a problem) is by
-    default ``-ln(zeta)/num_samples``. Nothing drawn is undetermined under both rules.
+    "seen": reached when at least one sample is correct. "epsilon": reached when the one-sided 1 -
+    zeta Clopper-Pearson lower limit of the probability of a correct answer exceeds epsilon, not
+    reached when the upper limit is at most epsilon, else undetermined. A problem without samples is
+    undetermined under both rules.
+
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        rule: "seen" or "epsilon".
+        zeta: 1 - zeta is the one-sided confidence of the epsilon rule.
+        epsilon: threshold of the epsilon rule, a number or one a problem; by default
+            -ln(zeta)/num_samples.
+
+    Returns:
+        int8 of the broadcast shape.
+
+    Raises:
+        InvalidInputError: counts as `pass_at_k` refuses, an unknown rule, zeta outside (0, 1), or a
+            negative epsilon.
     """
     n, c = as_samples_and_correct(num_samples, num_correct)
     if rule == "seen":
         return np.where(n == 0, -1, (c > 0).astype(np.int64)).astype(np.int8)
     if rule != "epsilon":
         raise InvalidInputError(f'rule must be "seen" or "epsilon", got {rule!r}')
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     drawn = np.maximum(n, 1)
     if epsilon is None:
         eps: Floats = np.asarray(-math.log(zeta) / drawn, dtype=np.float64)
@@ -199,17 +264,22 @@ def accessibility(
         eps = np.broadcast_to(eps, n.shape)
     low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, zeta), 0.0)
     high = np.where(c < n, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - zeta), 1.0)
-    # 0 correct of n reaches epsilon = 1 - zeta^(1/n) exactly: allow for its last bit
+    # the upper limit of 0 of n is 1 - zeta^(1/n): the factor allows for rounding at that epsilon
     state = np.where(low > eps, 1, np.where(high <= eps * (1 + 1e-12), 0, -1))
     return np.where(n == 0, -1, state).astype(np.int8)
 
 
-def combine_labels(base: NDArray[np.int8], rl: NDArray[np.int8]) -> Labels:
-    """Two accessibilities to labels; undetermined where either is."""
-    table = np.array(LABELS)
-    index = np.where(base == 1, np.where(rl == 1, 0, 2), np.where(rl == 1, 1, 3))
-    labels: Labels = table[np.where((base < 0) | (rl < 0), 4, index)]
-    return labels
+def combine_labels(base: States, rl: States) -> Labels:
+    """Labels of the problems from the states of both models; undetermined where either state is.
+
+    Args:
+        base: states of the base as `accessibility` returns them.
+        rl: states of the RL model, same shape.
+    """
+    by_base = np.where(rl == 1, "preserved", "shrunk")
+    not_by_base = np.where(rl == 1, "expanded", "out")
+    region = np.where(base == 1, by_base, not_by_base)
+    return np.where((base < 0) | (rl < 0), "undetermined", region)
 
 
 def support_shift(
@@ -220,23 +290,24 @@ def support_shift(
     zeta: float = 0.05,
     epsilon: ArrayLike | None = None,
 ) -> SupportShift:
-    """Labels each problem preserved, expanded, shrunk, out or undetermined, and counts them.
+    """Labels each problem preserved, expanded, shrunk, out or undetermined, and counts the labels.
 
-    Parameters
-    ----------
-    base, rl : Draws, or pairs (num_samples, num_correct)
-        The samples may be one number for all problems. A "problem" may as well be a distinct
-        (problem, answer) pair: the counts are then those of the answer.
-    rule : "seen" as in the published tables (at least one correct draw), or "epsilon"
-    zeta : confidence of the epsilon rule is 1 - zeta, one-sided, for each model and problem
-    epsilon : threshold of the epsilon rule, a number or one a problem. By default
-        -ln(zeta)/min(base.num_samples, rl.num_samples): the smallest mass that both models were
-        sampled deeply enough to show. No correct draw among that many is then "not reached".
+    The "seen" rule compares the models fairly only at equal numbers of samples; elsewhere use
+    `expected_support_shift` at a common k. A "problem" may also be a distinct (problem, answer)
+    pair, with the counts of that answer.
 
-    "seen" compares the models fairly only at equal depth: where the numbers of samples differ,
-    use `expected_support_shift` at a common k.
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems.
+        rule: "seen" as in the published tables (at least one correct sample), or "epsilon".
+        zeta: 1 - zeta is the one-sided confidence of the epsilon rule, for each model and problem.
+        epsilon: threshold of the epsilon rule, a number or one a problem. By default
+            -ln(zeta)/min(base, RL samples): the smallest probability that the samples of both
+            models would show. No correct sample among so many is then "not reached".
 
-    Raises InvalidInputError on mismatched shapes or impossible counts.
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, an unknown rule, zeta
+            outside (0, 1), or a negative epsilon.
 
     >>> shift = support_shift((64, [3, 0, 5, 0]), (64, [4, 1, 0, 0]))
     >>> shift.labels.tolist(), shift.srr
@@ -244,7 +315,7 @@ def support_shift(
     """
     (bn, bc), (rn, rc) = paired(base, rl)
     if rule == "epsilon" and epsilon is None:
-        epsilon = -math.log(probability("zeta", zeta)) / np.maximum(np.minimum(bn, rn), 1)
+        epsilon = -math.log(as_probability("zeta", zeta)) / np.maximum(np.minimum(bn, rn), 1)
     base_state = accessibility(bn, bc, rule=rule, zeta=zeta, epsilon=epsilon)
     rl_state = accessibility(rn, rc, rule=rule, zeta=zeta, epsilon=epsilon)
     labels = combine_labels(base_state, rl_state)

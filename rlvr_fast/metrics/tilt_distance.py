@@ -1,4 +1,7 @@
-"""How much of RLVR's change of the answers is reweighting by correctness, and how much is new."""
+"""Distance between RL's distribution over distinct answers and that of the tilted base.
+
+The distance shows how much of the change RLVR made is reweighting by correctness.
+"""
 
 from __future__ import annotations
 
@@ -9,22 +12,26 @@ from numpy.typing import ArrayLike
 from scipy.special import gammaln, rel_entr
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Counts, Floats, as_counts
+from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
 
-__all__ = ["TiltDistance", "tilt_distance"]
+__all__ = ["TiltDistance", "hypergeometric_mean_deviation", "tilt_distance"]
 
 
 @dataclass(frozen=True, slots=True)
 class TiltDistance:
-    """Per problem, [problems]; nan where either model has no draws.
+    """Distances of each problem, float64 of shape [problems]; nan where either model has no draws.
 
-    ``tv_base``: total variation between RL's and base's answers. ``tv``: the same after base was
-    tilted to RL's accuracy. ``tv_noise``: what ``tv`` would be on average if RL *were* that tilt,
-    from sampling alone; so ``tv - tv_noise`` is what reweighting does not explain.
-    ``kl_reweighting`` (nats): divergence of RL's accuracy from base's, KL(Bernoulli || Bernoulli);
-    ``kl_within``: divergence left within the correct and within the incorrect answers. They add up
-    to KL(RL || base), and are inf where RL gives an answer that base did not. ``new_mass``,
-    ``new_correct_mass``: share of RL's draws on (correct) answers that base never gave.
+    Attributes:
+        tv_base: total variation between RL's and base's answers.
+        tv: total variation between RL's answers and base's after the tilt to RL's accuracy.
+        tv_noise: expected ``tv`` if RL were exactly that tilt, from sampling alone. ``tv`` -
+            ``tv_noise`` is the distance that reweighting does not explain.
+        kl_reweighting: divergence of RL's accuracy from base's, KL(Bernoulli || Bernoulli), nats.
+        kl_within: divergence within the correct and within the incorrect answers, nats. Both
+            divergences add up to KL(RL || base); inf where RL gives an answer that base did not
+            give.
+        new_mass: share of RL's draws with answers that base never gave.
+        new_correct_mass: share of RL's draws with correct answers that base never gave.
     """
 
     tv_base: Floats
@@ -36,8 +43,14 @@ class TiltDistance:
     new_correct_mass: Floats
 
 
-def _hypergeometric_mad(total: Floats, marked: Floats, drawn: Floats) -> Floats:
-    """E|X - EX| of the number of marked among `drawn` of `total` (Diaconis & Zabell 1991)."""
+def hypergeometric_mean_deviation(total: Floats, marked: Floats, drawn: Floats) -> Floats:
+    """E|X - EX| of the number of marked among `drawn` of `total` items (Diaconis & Zabell 1991).
+
+    Args:
+        total: number of items.
+        marked: number of marked items.
+        drawn: number of items drawn without replacement.
+    """
     mean = drawn * marked / np.maximum(total, 1)
     v = np.floor(mean) + 1
     low = np.maximum(0, drawn + marked - total)
@@ -62,12 +75,22 @@ def tilt_distance(
     correct: ArrayLike,
     num_problems: int | None = None,
 ) -> TiltDistance:
-    """Distance between RL's distribution over distinct answers and base's best tilt.
+    """Distance between RL's distribution over distinct answers and the best tilt of base's.
 
-    Rows are distinct answers: ``problem_index`` (0-based), how often base and RL gave it, and
-    whether it is correct ("no answer" is an incorrect answer of its own). The best tilt scales
-    base's correct answers alike and its incorrect ones alike, to RL's accuracy; where base has
-    no correct (or no incorrect) draws no tilt can move it, and base stays as it is.
+    A row of the table is a distinct answer of a problem; "no answer" is an incorrect answer of its
+    own. The best tilt scales base's correct answers by one factor and its incorrect answers by
+    another, to RL's accuracy. Where base has no correct draws, or only correct draws, no tilt
+    changes base.
+
+    Args:
+        problem_index: 0-based problem of each answer, shape [answers].
+        base_counts: how often base gave the answer, shape [answers].
+        rl_counts: how often the RL model gave the answer, shape [answers].
+        correct: whether the answer is correct, bool, shape [answers].
+        num_problems: number of problems; by default the largest index plus 1.
+
+    Raises:
+        InvalidInputError: columns of different lengths, or a count that is negative or fractional.
     """
     index = as_counts("problem_index", problem_index)
     b = as_counts("base_counts", base_counts)
@@ -80,7 +103,7 @@ def tilt_distance(
         )
     size = num_problems if num_problems is not None else (int(index.max()) + 1 if index.size else 0)
 
-    def per_problem(values: Floats | Counts, mask: np.ndarray | None = None) -> Floats:
+    def per_problem(values: Floats | Counts, mask: Bools | None = None) -> Floats:
         chosen = values if mask is None else np.where(mask, values, 0)
         return np.asarray(
             np.bincount(index, weights=chosen.astype(np.float64), minlength=size), dtype=np.float64
@@ -99,9 +122,9 @@ def tilt_distance(
         tilted = np.where(b > 0, tilted, 0.0)
         tv_base = 0.5 * per_problem(np.abs(pr - pb))
         tv = 0.5 * per_problem(np.abs(pr - tilted))
-        # within a class: E|r/nr - b/nb| when its draws are dealt anew to the two models
+        # within a class: E|r/nr - b/nb| when its draws are divided at random between the models
         nb, nr = class_b[side, index], class_r[side, index]
-        mad = _hypergeometric_mad(nb + nr, (b + r).astype(np.float64), nr)
+        mad = hypergeometric_mean_deviation(nb + nr, (b + r).astype(np.float64), nr)
         share = np.stack([1 - q, q])[side, index]
         both = (nb > 0) & (nr > 0)
         noise = np.where(both, share * mad * (nb + nr) / (nb * nr), 0.0)

@@ -1,16 +1,15 @@
-"""What the draws have not shown yet: unseen probability mass and unseen distinct answers."""
+"""Answers that the draws have not shown: their probability, and the number of distinct answers."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import as_counts, probability
+from rlvr_fast.metrics.checks import Counts, as_counts, as_probability
 from rlvr_fast.metrics.intervals import clopper_pearson
 
 __all__ = ["Richness", "UnseenMass", "chao1", "good_turing"]
@@ -18,7 +17,15 @@ __all__ = ["Richness", "UnseenMass", "chao1", "good_turing"]
 
 @dataclass(frozen=True, slots=True)
 class UnseenMass:
-    """Probability that the next draw is an answer not seen so far; nan when nothing was drawn."""
+    """Probability that the next draw gives an answer not seen so far.
+
+    Attributes:
+        value: the estimate; nan where nothing was drawn.
+        low: lower limit.
+        high: upper limit.
+        singletons: number of answers seen exactly once.
+        draws: number of draws.
+    """
 
     value: float
     low: float
@@ -29,7 +36,14 @@ class UnseenMass:
 
 @dataclass(frozen=True, slots=True)
 class Richness:
-    """How many distinct answers there are: ``seen`` so far, and an estimated lower bound of all."""
+    """Number of distinct answers of a problem.
+
+    Attributes:
+        seen: number of distinct answers seen.
+        value: estimated lower bound of the number of all answers.
+        low: lower limit of that bound.
+        high: upper limit of that bound.
+    """
 
     seen: int
     value: float
@@ -37,7 +51,8 @@ class Richness:
     high: float
 
 
-def _counts_and_draws(counts: ArrayLike, draws: int | None) -> tuple[np.ndarray, int]:
+def _counts_and_draws(counts: ArrayLike, draws: int | None) -> tuple[Counts, int]:
+    """The positive counts and the number of draws."""
     c = as_counts("counts", counts).ravel()
     c = c[c > 0]
     total = int(c.sum())
@@ -49,18 +64,27 @@ def _counts_and_draws(counts: ArrayLike, draws: int | None) -> tuple[np.ndarray,
 
 
 def good_turing(counts: ArrayLike, *, draws: int | None = None, level: float = 0.95) -> UnseenMass:
-    """Good-Turing estimate f1/n of the mass of the answers of one problem that were never drawn.
+    """Good-Turing estimate f1/n of the probability of the answers that were never drawn.
 
-    ``counts``: how often each distinct answer came. Pass the correct answers only, with ``draws``
-    the number of all draws, for the unseen mass of *correct* answers. Interval: Esty's (Annals of
-    Statistics 11, 1983) with variance (f1 (1 - f1/n) + 2 f2)/n^2, widened to the Clopper-Pearson
-    limits of f1 out of n, without which few singletons give no width at all.
-    Source: Good, Biometrika 40 (1953).
+    Interval: Esty's (Annals of Statistics 11, 1983) with variance (f1 (1 - f1/n) + 2 f2)/n^2,
+    widened to the Clopper-Pearson limits of f1 of n: with few singletons Esty's interval has no
+    width. f1 and f2 are the numbers of answers seen once and twice. Source: Good, Biometrika 40
+    (1953).
+
+    Args:
+        counts: how often each distinct answer of one problem was given, shape [answers].
+        draws: number of draws; by default the sum of the counts. The counts of the correct answers
+            alone, with the number of all draws, give the unseen probability of correct answers.
+        level: confidence level.
+
+    Raises:
+        InvalidInputError: a count that is negative or fractional, fewer draws than the counts add
+            up to, or a level outside (0, 1).
 
     >>> good_turing([5, 1, 1, 3]).value
     0.2
     """
-    level = probability("level", level)
+    level = as_probability("level", level)
     c, n = _counts_and_draws(counts, draws)
     if n == 0:
         return UnseenMass(math.nan, 0.0, 1.0, 0, 0)
@@ -77,13 +101,21 @@ def chao1(counts: ArrayLike, *, draws: int | None = None, level: float = 0.95) -
     """Chao's estimated lower bound of the number of distinct answers of one problem.
 
     seen + (n-1)/n f1 (f1-1) / (2 (f2+1)), the bias-corrected form, with Chao's log-normal interval
-    (Biometrics 43, 1987), which never goes below what was seen. It is a *lower bound*: with many
-    answers rarer than 1/n the truth is larger, and the interval is one for the bound.
+    (Biometrics 43, 1987), whose lower limit is at least ``seen``. With many answers of probability
+    below 1/n the true number is larger than the bound; the interval is one for the bound.
+
+    Args:
+        counts: how often each distinct answer of one problem was given, shape [answers].
+        draws: number of draws; by default the sum of the counts.
+        level: confidence level.
+
+    Raises:
+        InvalidInputError: as `good_turing`.
 
     >>> chao1([10, 7, 5]).value
     3.0
     """
-    level = probability("level", level)
+    level = as_probability("level", level)
     c, n = _counts_and_draws(counts, draws)
     seen = int(c.size)
     f1, f2 = int((c == 1).sum()), int((c == 2).sum())
@@ -97,7 +129,7 @@ def chao1(counts: ArrayLike, *, draws: int | None = None, level: float = 0.95) -
         + share**2 * f1**2 * f2 * (f1 - 1) ** 2 / (4 * (f2 + 1) ** 4)
     )
     if hidden == 0:
-        # one singleton: Chao's own fall-back, by the mean count
+        # one singleton: Chao's formula for this case, by the mean count
         spread = f1 * math.exp(-n / seen)
         return Richness(seen, float(seen), float(seen), seen + max(1.0, spread))
     ratio = math.exp(float(norm.ppf(0.5 + level / 2)) * math.sqrt(math.log1p(variance / hidden**2)))

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-# name -> the module that defines it, imported on first use: the command line needs the options
-# alone, and neither numpy nor matplotlib.
+if TYPE_CHECKING:
+    from rlvr_fast.report.comparison import Comparison, compare_runs
+    from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
+    from rlvr_fast.report.files import write_report
+    from rlvr_fast.report.options import CompareOptions
+    from rlvr_fast.report.planning import sampling_plan
+    from rlvr_fast.report.report import Report, build_report
+    from rlvr_fast.report.table import Table, write_tables
+
+# name -> the module that defines it. Resolved on first use, so that the command line reads the
+# options of a comparison without numpy and matplotlib.
 _HOME = {
     "CompareOptions": "options",
     "Comparison": "comparison",
@@ -22,7 +31,20 @@ _HOME = {
     "write_tables": "table",
 }
 
-__all__ = sorted(_HOME)
+__all__ = [
+    "CompareOptions",
+    "Comparison",
+    "Report",
+    "Table",
+    "build_report",
+    "compare_runs",
+    "reference_perplexity",
+    "sampling_plan",
+    "training_dynamics",
+    "write_dynamics",
+    "write_report",
+    "write_tables",
+]
 
 
 def __getattr__(name: str) -> Any:

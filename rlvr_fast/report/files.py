@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import file_error
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.figures import write_figures
@@ -32,7 +32,8 @@ def write_report(
         progress: called as progress("report", steps done, steps in all).
 
     Raises:
-        InvalidInputError: `out` cannot be written.
+        InvalidInputError: `out` cannot be a folder, as a file lies there for example.
+        StorageError: the file system refused to write a file.
     """
     folder = Path(out)
     sections = load_sections()
@@ -50,8 +51,9 @@ def write_report(
         page.write_text(render_page(report), encoding="utf-8")
         step()
     except OSError as error:
-        raise InvalidInputError(
+        raise file_error(
+            error,
             f"{folder}: cannot write the report: {error.strerror or error}; "
-            "name a folder with room that may be written to"
+            "name a folder with room that may be written to",
         ) from error
     return replace(report, page=page)

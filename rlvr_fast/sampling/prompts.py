@@ -33,7 +33,7 @@ class Template:
         """The prompt of `question`."""
         if self.name == "chat":
             return engine.render_chat(question)
-        # Not str.format: a template may hold braces of its own, LaTeX most of all.
+        # Not str.format: a template may hold other braces, as LaTeX does.
         return self.text.replace("{question}", question)
 
     def to_json(self) -> dict[str, str]:

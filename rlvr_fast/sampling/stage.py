@@ -167,8 +167,8 @@ def sample_run(
         except BaseException:
             close = getattr(draws, "close", None)
             if close is not None:
-                close()  # threads of the engine must not go on drawing
-            run.forget_index()  # the interrupt may have come while it was brought up to date
+                close()  # ends the threads of the engine
+            run.forget_index()  # an interrupt may have left the index half updated
             held = run.has_rows("samples", _table(pending)) if pending else np.zeros(0, bool)
             pending = [row for row, there in zip(pending, held, strict=True) if not there]
             if pending:

@@ -1,4 +1,4 @@
-"""Log-prob, entropy, rank, mass and divergence of tokens; teacher-forcing of completions."""
+"""Log-probs, entropies, ranks and divergences of tokens, and teacher-forced completions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 _HOME = {
     "DivergenceStats": "results",
-    "NucleusStats": "nucleus",
+    "NucleusStats": "results",
     "ScoreOptions": "options",
     "Scorer": "scorer",
     "SequenceScores": "results",
@@ -23,8 +23,8 @@ __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    # Resolved on first use: the functions need torch, and the Scorer transformers. No module here
-    # may bear the name of a function, or importing it would hide the function.
+    # Resolved on first use: the functions need torch, and the Scorer needs transformers. No module
+    # of this folder may have the name of a function: its import would hide the function.
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module 'rlvr_fast.scoring' has no attribute {name!r}")

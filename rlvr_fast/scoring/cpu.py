@@ -1,8 +1,8 @@
-"""The CPU path: lays tensors out for the compiled core, and makes the tiles that it folds.
+"""The CPU backend: the layout of tensors for the compiled core, and the tiles that the core folds.
 
 Memory of the linear functions, besides the outputs (H up to 8192): a tile of float32 logits
-(1024 x 4096, 16 MB), as much float32 weight as a tile needs (at most 32 MB, and none where the
-weight is float32 already), a chunk of float32 hidden states (at most 32 MB).
+(1024 x 4096, 16 MB), the float32 weight of a tile (at most 32 MB; none where the weight is
+float32), a chunk of float32 hidden states (at most 32 MB).
 """
 
 from __future__ import annotations
@@ -13,21 +13,32 @@ from typing import Any
 import torch
 
 from rlvr_fast import _core
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.products import linear
-from rlvr_fast.scoring.inputs import IGNORED
+from rlvr_fast.onednn import linear
+from rlvr_fast.scoring.checks import IGNORED, check_target_range
+from rlvr_fast.scoring.cpu_nucleus import nucleus_stats
+from rlvr_fast.scoring.kept_mass import linear_kept_mass
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
-__all__ = ["linear_divergence", "linear_token_stats", "token_stats"]
+__all__ = [
+    "COLUMNS",
+    "ROWS",
+    "ROW_MULTIPLE",
+    "WeightTiles",
+    "linear_divergence",
+    "linear_kept_mass",
+    "linear_token_stats",
+    "nucleus_stats",
+    "token_stats",
+]
 
 ROWS = 1024
 COLUMNS = 4096
-WEIGHT_ELEMENTS = 1 << 23  # of a float32 copy of the weight
+WEIGHT_ELEMENTS = 1 << 23  # elements of a float32 copy of the weight
 TARGET_ROWS = 128
-# Matrix libraries treat a handful of rows by other routines, which add in another order.
+# For a few rows, matrix libraries take other routines, which add in another order.
 ROW_MULTIPLE = 16
 
-# Forces an instruction set of `_core.instruction_sets()`; empty for the fastest. For tests.
+# An instruction set of `_core.instruction_sets()`; empty for the fastest. The tests set this.
 instruction_set = ""
 
 
@@ -62,7 +73,8 @@ def linear_token_stats(
     leading = targets.shape
     hidden = hidden.reshape(-1, hidden.shape[-1])
     flat = targets.reshape(-1)
-    rows = _scored_rows(flat, weight.shape[0])
+    check_target_range(flat, weight.shape[0])
+    rows = (flat != IGNORED).nonzero().reshape(-1)
     temperatures = _temperatures(temperature).reshape(-1)
     bias = None if bias is None else bias.to(torch.float32).contiguous()
     stats = TokenStats(
@@ -70,7 +82,7 @@ def linear_token_stats(
           for v in _empty_stats(torch.Size([0])))
     )  # fmt: skip
     with torch.inference_mode():
-        product = _Product(weight)
+        product = WeightTiles(weight)
         for start in range(0, len(rows), product.rows):
             chosen = rows[start : start + product.rows]
             chunk = product.pad(hidden, chosen)
@@ -78,8 +90,8 @@ def linear_token_stats(
             chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
             target_bias = None if bias is None else bias[chunk_targets]
             values = product.at_targets(chunk, chunk_targets)
-            # The second round only where the library computed the target's column in another
-            # order inside the tile: then the tile's own value is taken, and the sweep repeated.
+            # The second round runs only where the library added the target's column in another
+            # order within the tile: the sweep is then repeated with the value of the tile.
             for _ in range(2):
                 folds = _core.RowFolds(
                     chunk_targets, values, target_bias, chunk_temperatures, scale, softcap or 0.0,
@@ -114,10 +126,10 @@ def linear_divergence(
     temperatures = _temperatures(temperature).reshape(-1)
     flat = None if targets is None else targets.reshape(-1)
     if flat is not None:
-        _scored_rows(flat, weight_p.shape[0])
+        check_target_range(flat, weight_p.shape[0])
     out = DivergenceStats(*(torch.empty(total) for _ in range(6)))
     with torch.inference_mode():
-        p, q = _Product(weight_p, weight_q), _Product(weight_q, weight_p)
+        p, q = WeightTiles(weight_p, weight_q), WeightTiles(weight_q, weight_p)
         for start in range(0, total, p.rows):
             chosen = torch.arange(start, min(start + p.rows, total))
             rows = len(chosen)
@@ -137,13 +149,18 @@ def linear_divergence(
     return DivergenceStats(*(value.reshape(leading) for value in out))
 
 
-class _Product:
-    """hidden weight^T in float32, tile by tile."""
+class WeightTiles:
+    """The product hidden weight^T in float32, tile by tile.
+
+    Args:
+        weight: [V, H] float32, bfloat16 or float16.
+        other: the weight of a second model, whose tiles must have the same columns.
+    """
 
     def __init__(self, weight: torch.Tensor, other: torch.Tensor | None = None) -> None:
         self._weight = weight
         width = max(weight.shape[1], 0 if other is None else other.shape[1], 1)
-        # A function of the shape of the weight alone: a row's sums must not depend on the batch.
+        # The shape of the weight alone decides: the sums of a row must not depend on the batch.
         fitting = WEIGHT_ELEMENTS // width // 256 * 256
         self._columns = min(max(256, min(COLUMNS, fitting)), max(1, len(weight)))
         # A tile of few columns may have more rows.
@@ -153,19 +170,19 @@ class _Product:
         self._buffer = torch.empty(0)
 
     def pad(self, hidden: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
-        """Float32 copy of these rows, zeros below up to a multiple of ROW_MULTIPLE."""
+        """A float32 copy of these rows, with zeros below up to a multiple of ROW_MULTIPLE."""
         padded = -(-len(rows) // ROW_MULTIPLE) * ROW_MULTIPLE
         chunk = torch.zeros(padded, hidden.shape[1])
         chunk[: len(rows)] = hidden[rows]
         return chunk
 
     def at_targets(self, chunk: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Each row's product with its target's row of the weight.
+        """The product of each row with the weight's row of its target.
 
-        As the diagonal of a small product by the same routine, which adds over H in the same order
-        as the tiles do.
+        This is the diagonal of a small product by the routine of the tiles, which adds over H in
+        the same order.
         """
-        if len(self._weight) <= self._columns:  # there is one tile, and it may as well tell
+        if len(self._weight) <= self._columns:  # the only tile holds the values
             _, tile = next(self.tiles(chunk))
             return tile[: len(targets)].gather(1, targets[:, None]).squeeze(1)
         values = torch.empty(len(targets))
@@ -177,7 +194,7 @@ class _Product:
         return values
 
     def tiles(self, chunk: torch.Tensor) -> Iterator[tuple[int, torch.Tensor]]:
-        """(first column, float32 products of `chunk` with these columns), one at a time."""
+        """Yields the first column of each tile, and the float32 products of `chunk` with it."""
         if self._single is not None and self._single[0] is chunk:
             yield 0, self._single[1]
             return
@@ -192,18 +209,6 @@ class _Product:
             if count == len(self._weight):
                 self._single = chunk, tile
             yield first, tile
-
-
-def _scored_rows(targets: torch.Tensor, vocabulary: int) -> torch.Tensor:
-    """Indices of the rows that are not ignored."""
-    outside = (targets != IGNORED) & ((targets < 0) | (targets >= vocabulary))
-    if bool(outside.any()):
-        row = int(outside.nonzero()[0])
-        raise InvalidInputError(
-            f"targets must lie in [0, {vocabulary}) or be -100 (ignored); row {row} holds "
-            f"{int(targets[row])}"
-        )
-    return (targets != IGNORED).nonzero().reshape(-1)
 
 
 def _temperatures(temperature: Any) -> torch.Tensor:

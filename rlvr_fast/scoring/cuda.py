@@ -1,20 +1,20 @@
-"""The CUDA path: lays tensors out for the kernels, and makes the tiles of products that they fold.
+"""The CUDA backend: the layout of tensors for the kernels, and the tiles that the kernels fold.
 
-Everything is enqueued on the current stream of the tensors' device and nothing waits for it, so
-that no value is looked at: a target outside [0, V) gives nan and rank -1, as an ignored one does,
-and a temperature that is not positive gives nan.
+All work is enqueued on the current stream of the tensors' device, and the host does not wait. The
+host therefore reads no value: a target outside [0, V) gives nan and rank -1, as an ignored target
+does, and a temperature that is not positive gives nan.
 
-A row's bits do not depend on its batch. `token_stats` cuts a row by its vocabulary alone and merges
-in one order. The linear functions multiply tiles of one fixed shape, rows padded, operands always
-at addresses of the same alignment, so that the matrix library has no reason to choose another
-algorithm for another batch; the target's logit comes from one more tile of that very shape.
+The bits of a row do not depend on its batch. `token_stats` cuts a row by its vocabulary alone and
+merges the parts in one order. The linear functions multiply tiles of one fixed shape, with padded
+rows and operands of one alignment, so that the matrix library chooses one algorithm for every
+batch. The logit of the target comes from one more tile of the same shape.
 
-Memory of the linear functions besides the outputs: a tile of float32 logits (32 MB; two of them for
-the divergence), a block of hidden states (2048 x H) and a tile of the weight (4096 x H): 80 MB for
+Memory of the linear functions besides the outputs: a tile of float32 logits (32 MB; two for the
+divergence), a block of hidden states (2048 x H) and a tile of the weight (4096 x H): 80 MB for
 bfloat16 at H = 4096. `token_stats` takes at most 64 MB.
 
-Here are the functions; cuda_kernels.py hands tensors to the kernels, cuda_products.py makes the
-tiles, and cuda_fused.py is the path without tiles.
+This file holds the functions; cuda_kernels.py passes tensors to the kernels, cuda_products.py makes
+the tiles, and cuda_fused.py is the path without tiles.
 """
 
 from __future__ import annotations
@@ -34,7 +34,9 @@ from rlvr_fast.scoring.cuda_fused import (
     linear_path,
 )
 from rlvr_fast.scoring.cuda_products import ROWS, Product, exact_products
-from rlvr_fast.scoring.results import DivergenceStats, TokenStats
+from rlvr_fast.scoring.kept_mass import LOGIT_ELEMENTS
+from rlvr_fast.scoring.kept_mass import linear_kept_mass as kept_mass_by_torch
+from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
 
 __all__ = [
     "linear_divergence",
@@ -58,17 +60,20 @@ def nucleus_stats(
     temperature: Any,
     softcap: float | None,
     top_p: float,
-) -> tuple[TokenStats, torch.Tensor, torch.Tensor]:
-    """Token statistics, and log-prob and kept mass under top-p, of checked CUDA tensors."""
+) -> NucleusStats:
+    """`rlvr_fast.nucleus_stats` of checked CUDA tensors.
+
+    Raises:
+        InvalidInputError: more columns than the kernel takes.
+    """
     if logits.shape[-1] > _core.cuda.NUCLEUS_COLUMNS:
         raise InvalidInputError(
             f"top_p takes at most {_core.cuda.NUCLEUS_COLUMNS} logits a row on CUDA, "
             f"got {logits.shape[-1]}"
         )
-    stats, logprob, kept_mass = _logits_stats(logits, targets, temperature, softcap, top_p)
-    assert logprob is not None
-    assert kept_mass is not None
-    return stats, logprob, kept_mass
+    _, nucleus = _logits_stats(logits, targets, temperature, softcap, top_p)
+    assert nucleus is not None
+    return nucleus
 
 
 def _logits_stats(
@@ -77,16 +82,16 @@ def _logits_stats(
     temperature: Any,
     softcap: float | None,
     top_p: float | None,
-) -> tuple[TokenStats, torch.Tensor | None, torch.Tensor | None]:
+) -> tuple[TokenStats, NucleusStats | None]:
     kernels.require_kernels()
     device = logits.device
     stats = kernels.empty_stats(targets.shape, device)
     nucleus = None
     if top_p is not None:
-        nucleus = [torch.empty(targets.shape, device=device) for _ in range(2)]
+        nucleus = NucleusStats(*(torch.empty(targets.shape, device=device) for _ in range(2)))
     rows, columns = targets.numel(), logits.shape[-1]
     if rows == 0:
-        return (stats, *(nucleus or (None, None)))
+        return stats, nucleus
     if columns == 0:
         raise InvalidInputError("logits must have at least one column, got none")
     logits, inner_rows, outer_stride, row_stride = kernels.row_geometry(logits)
@@ -107,12 +112,12 @@ def _logits_stats(
             size,
             kernels.token_outputs(stats),
             1.0 if top_p is None else top_p,
-            0 if nucleus is None else nucleus[0].data_ptr(),
-            0 if nucleus is None else nucleus[1].data_ptr(),
+            0 if nucleus is None else nucleus.logprob.data_ptr(),
+            0 if nucleus is None else nucleus.kept_mass.data_ptr(),
             kernels.launch_device(device),
         )
     del kept_alive
-    return (stats, *(nucleus or (None, None)))
+    return stats, nucleus
 
 
 def linear_token_stats(
@@ -148,7 +153,7 @@ def linear_token_stats(
             wanted = flat[here]
             block = product.block(hidden[here])
             options, kept_alive = kernels.row_options(
-                _part(temperature, here), bias, scale, softcap
+                kernels.rows_of(temperature, here), bias, scale, softcap
             )
             size = _core.cuda.tile_states_bytes(rows, vocabulary, _core.cuda.TILE_COLUMNS)
             states = kernels.empty_bytes(size, device)
@@ -178,17 +183,32 @@ def linear_kept_mass(
     softcap: float | None,
     scale: float,
     top_p: float,
-    at_once: int,
+    at_once: int | None = None,
 ) -> torch.Tensor:
-    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors, float32 [N].
+    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors, for top_p < 1.
 
-    at_once: rows whose logits are held together; where the vocabulary alone decides it, a row's
-    product has the same bits in any batch.
+    Without CUDA kernels in the build, and for a vocabulary that the kernel does not take, torch
+    computes the result.
+
+    Args:
+        hidden: [N, H].
+        weight: [V, H].
+        bias: [V], or None.
+        temperature: a positive number.
+        softcap: c of c tanh(z / c), or None.
+        scale: factor of the logits, before softcap.
+        top_p: in (0, 1).
+        at_once: number of rows whose logits are held together. By default the vocabulary alone
+            decides, so that the product of a row has the same bits in any batch.
+
+    Returns:
+        float32 [N].
     """
-    kernels.require_kernels()
     vocabulary, device = len(weight), hidden.device
+    if not _core.cuda.built() or vocabulary > _core.cuda.NUCLEUS_COLUMNS:
+        return kept_mass_by_torch(hidden, weight, bias, temperature, softcap, scale, top_p)
     kept_mass = torch.empty(len(hidden), device=device)
-    at_once = min(ROWS, at_once)
+    at_once = min(ROWS, at_once or max(1, LOGIT_ELEMENTS // max(1, vocabulary)))
     with torch.no_grad(), kernels.on(device), exact_products(device):
         product = Product(weight, hidden.dtype, at_once)
         logits = torch.empty(at_once, vocabulary, device=device)
@@ -202,7 +222,8 @@ def linear_kept_mass(
                 logits *= scale
             rows = logits[: here.stop - here.start]
             any_target = torch.zeros(len(rows), dtype=torch.int64, device=device)
-            kept_mass[here] = nucleus_stats(rows, any_target, temperature, softcap, top_p)[2]
+            nucleus = nucleus_stats(rows, any_target, temperature, softcap, top_p)
+            kept_mass[here] = nucleus.kept_mass
     return kept_mass
 
 
@@ -232,7 +253,7 @@ def linear_divergence(
             fused_divergence(*models, flat, temperature, out)
         return DivergenceStats(*(value.reshape(leading) for value in out))
     with torch.no_grad(), kernels.on(device), exact_products(device):
-        # Half the rows of a tile each: both tiles of a pair stay in the cache.
+        # Each tile has half the rows, so that both tiles of a pair stay in the cache.
         p = Product(weight_p, hidden_p.dtype, ROWS // 2)
         q = Product(weight_q, hidden_q.dtype, ROWS // 2)
         stream = kernels.launch_device(device)
@@ -240,7 +261,9 @@ def linear_divergence(
             rows = min(ROWS // 2, total - start)
             here = slice(start, start + rows)
             wanted = None if flat is None else flat[here]
-            options, kept_alive = kernels.row_options(_part(temperature, here), None, 1.0, None)
+            options, kept_alive = kernels.row_options(
+                kernels.rows_of(temperature, here), None, 1.0, None
+            )
             block_p, block_q = p.block(hidden_p[here]), q.block(hidden_q[here])
             target_p = None if wanted is None else p.at_targets(block_p, wanted)
             target_q = None if wanted is None else q.at_targets(block_q, wanted)
@@ -265,7 +288,3 @@ def _flat(temperature: Any) -> Any:
     if isinstance(temperature, torch.Tensor):
         return temperature.reshape(-1).contiguous()
     return temperature
-
-
-def _part(temperature: Any, here: slice) -> Any:
-    return temperature[here] if isinstance(temperature, torch.Tensor) else temperature

@@ -1,7 +1,7 @@
 """The fused path: one kernel multiplies and folds, so that no logit reaches memory.
 
-`RLVR_LINEAR_PATH=fused` takes it where it can: compute capability 8.0 or newer and 16-bit inputs of
-one type. It has not run on a GPU yet, so that the default is `portable`.
+`RLVR_LINEAR_PATH=fused` selects this path for GPUs of compute capability 8.0 or newer and 16-bit
+inputs of one type. The path has not run on a GPU yet; the default is therefore `portable`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from rlvr_fast.scoring import cuda_kernels as kernels
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
 __all__ = [
+    "BLOCK_ROWS",
+    "KERNELS",
     "fused_divergence",
     "fused_divergence_fits",
     "fused_fits",
@@ -26,17 +28,21 @@ __all__ = [
     "linear_path",
 ]
 
-# Bytes of partial states, and of gathered rows of the weight, that a chunk of rows may take.
+# Limit of a chunk of rows: bytes of partial states, and bytes of gathered rows of the weight.
 CHUNK_BYTES = 64 << 20
 
-# Best first. A row's bits are those of the kernel, which the GPU alone decides: "wgmma" gives the
-# bits of "wgmma_pairs".
+# The fastest first. The kernel decides the bits of a row, and the GPU alone decides the kernel:
+# "wgmma" gives the bits of "wgmma_pairs".
 KERNELS = ("wgmma_pairs", "wgmma", "mma")
 BLOCK_ROWS = 128
 
 
 def linear_path() -> str:
-    """What RLVR_LINEAR_PATH asks for: "portable" (the default) or "fused"."""
+    """The value of RLVR_LINEAR_PATH: "portable" (the default) or "fused".
+
+    Raises:
+        InvalidInputError: another value.
+    """
     path = os.environ.get("RLVR_LINEAR_PATH", "portable")
     if path not in ("portable", "fused"):
         raise InvalidInputError(f"RLVR_LINEAR_PATH must be 'portable' or 'fused', got {path!r}")
@@ -46,16 +52,21 @@ def linear_path() -> str:
 def fused_kernel(device: torch.device, rows: int = BLOCK_ROWS + 1) -> str | None:
     """The fused kernel for this GPU: wgmma on Hopper, mma on any other from sm_80 on.
 
-    rows: of hidden states; without it, the kernel for many. None where there is no such kernel.
+    Args:
+        device: a CUDA device.
+        rows: number of hidden states; by default, the kernel for many rows is given.
+
+    Returns:
+        The name of the kernel, or None where the GPU has none.
     """
-    # Of a pair of blocks the second one would have no rows.
+    # With so few rows, the second block of a pair would have no rows.
     few = tuple(name for name in KERNELS if name != "wgmma_pairs") if rows <= BLOCK_ROWS else ()
     index = device.index or 0
     return next((name for name in few or KERNELS if _core.cuda.fused_supported(index, name)), None)
 
 
 def fused_fits(hidden: torch.Tensor, weight: torch.Tensor) -> bool:
-    """Can a fused kernel take these? Rows must begin at multiples of 16 bytes."""
+    """Whether a fused kernel takes these tensors: rows must begin at multiples of 16 bytes."""
     return (
         hidden.dtype == weight.dtype
         and hidden.dtype in (torch.bfloat16, torch.float16)
@@ -78,10 +89,19 @@ def fused_token_stats(
     stats: TokenStats,
     logprob_only: bool = False,
 ) -> None:
-    """Fills `stats` of hidden [N, H]; temperature is a number or [N], targets are [N].
+    """Computes the statistics of hidden states [N, H].
 
-    logprob_only: of the statistics log-prob and logsumexp alone are right, without bias, softcap
-    and scale: what the others cost, for the benchmarks.
+    Args:
+        hidden: [N, H] bfloat16 or float16.
+        weight: [V, H], of the same type.
+        targets: int64 [N].
+        bias: float32 [V], or None.
+        temperature: a number, or float32 [N].
+        softcap: c of c tanh(z / c), or None.
+        scale: factor of the logits, before softcap.
+        stats: the outputs, of shape [N].
+        logprob_only: only logprob and logsumexp are correct, without bias, softcap and scale. The
+            benchmarks measure the cost of the other statistics by this.
     """
     vocabulary, width = weight.shape
     device = hidden.device
@@ -92,7 +112,9 @@ def fused_token_stats(
     per_row = max(_states_bytes(1, vocabulary), width * weight.element_size())
     for here in _chunks(len(targets), per_row):
         wanted = targets[here]
-        options, kept_alive = kernels.row_options(_part(temperature, here), bias, scale, softcap)
+        options, kept_alive = kernels.row_options(
+            kernels.rows_of(temperature, here), bias, scale, softcap
+        )
         block = kernels.half_matrix(hidden[here])
         target_logits = _target_logits(hidden[here], weight, wanted, kernel)
         states = kernels.empty_bytes(_states_bytes(len(wanted), vocabulary), device)
@@ -110,7 +132,7 @@ def fused_token_stats(
 def fused_divergence_fits(
     hidden_p: torch.Tensor, weight_p: torch.Tensor, hidden_q: torch.Tensor, weight_q: torch.Tensor
 ) -> bool:
-    """The same of two models; only the wgmma kernels take two at once."""
+    """Whether a fused kernel takes both models; only the wgmma kernels do."""
     return (
         fused_fits(hidden_p, weight_p)
         and fused_fits(hidden_q, weight_q)
@@ -128,7 +150,10 @@ def fused_divergence(
     temperature: Any,
     out: DivergenceStats,
 ) -> None:
-    """Fills `out` of hidden states [N, Hp] and [N, Hq]; temperature is a number or [N]."""
+    """Fills `out` (shape [N]) from hidden states [N, Hp] and [N, Hq].
+
+    The temperature is a number, or float32 [N].
+    """
     vocabulary = len(weight_p)
     device = hidden_p.device
     kernel = fused_kernel(device, len(hidden_p))
@@ -138,7 +163,9 @@ def fused_divergence(
     width = max(weight_p.shape[1], weight_q.shape[1])
     per_row = max(_pair_states_bytes(1, vocabulary), width * weight_p.element_size())
     for here in _chunks(len(hidden_p), per_row):
-        options, kept_alive = kernels.row_options(_part(temperature, here), None, 1.0, None)
+        options, kept_alive = kernels.row_options(
+            kernels.rows_of(temperature, here), None, 1.0, None
+        )
         wanted = target_p = target_q = None
         if targets is not None:
             wanted = targets[here]
@@ -187,7 +214,3 @@ def _chunks(rows: int, bytes_a_row: int) -> Iterator[slice]:
     at_once = max(256, CHUNK_BYTES // bytes_a_row // 256 * 256)
     for start in range(0, rows, at_once):
         yield slice(start, min(start + at_once, rows))
-
-
-def _part(temperature: Any, here: slice) -> Any:
-    return temperature[here] if isinstance(temperature, torch.Tensor) else temperature

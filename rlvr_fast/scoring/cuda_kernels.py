@@ -1,4 +1,4 @@
-"""Tensors as the CUDA kernels take them: addresses, strides, options, the current stream."""
+"""The arguments of the CUDA kernels: addresses, strides, options, the current stream."""
 
 from __future__ import annotations
 
@@ -19,18 +19,24 @@ __all__ = [
     "finish_pair",
     "finish_tiles",
     "half_matrix",
+    "index_and_stream",
     "launch_device",
     "on",
     "require_kernels",
     "row_geometry",
     "row_options",
+    "rows_of",
     "tile_rows",
     "token_outputs",
 ]
 
 
 def require_kernels() -> None:
-    """Raises CudaError where this build has none."""
+    """Checks that this build has the CUDA kernels.
+
+    Raises:
+        CudaError: the build has none.
+    """
     if not _core.cuda.built():
         raise CudaError(
             "the CUDA kernels are not in this build of rlvr_fast: rebuild it with RLVR_CUDA=ON "
@@ -39,23 +45,26 @@ def require_kernels() -> None:
 
 
 def on(device: torch.device) -> contextlib.AbstractContextManager[Any]:
-    """Makes it torch's current device: the kernels make it the driver's, and leave it so."""
+    """Makes `device` torch's current device: the kernels set the driver's and do not reset it."""
     return torch.cuda.device(device) if device.type == "cuda" else contextlib.nullcontext()
 
 
 def launch_device(device: torch.device) -> Any:
-    """The device and its current stream."""
-    return _core.cuda.Device(*_index_and_stream(device))
+    """The device and its current stream, for the kernels."""
+    return _core.cuda.Device(*index_and_stream(device))
 
 
-def _index_and_stream(device: torch.device) -> tuple[int, int]:
+def index_and_stream(device: torch.device) -> tuple[int, int]:
+    """The index of the device, and the address of its current stream."""
     return device.index, torch.cuda.current_stream(device).cuda_stream
 
 
 def row_geometry(logits: torch.Tensor) -> tuple[torch.Tensor, int, int, int]:
-    """The tensor, and (inner_rows, outer_stride, row_stride) of its rows in elements.
+    """The layout of the rows of logits [..., V].
 
-    Copied only where the columns are not adjacent or the leading dimensions need three strides.
+    Returns:
+        (tensor, inner_rows, outer_stride, row_stride), strides in elements. The tensor is a copy
+        only where the columns are not adjacent or the leading dimensions need three strides.
     """
     columns = logits.shape[-1]
     if columns > 1 and logits.stride(-1) != 1:
@@ -80,7 +89,7 @@ def row_geometry(logits: torch.Tensor) -> tuple[torch.Tensor, int, int, int]:
 
 
 def empty_stats(shape: torch.Size, device: torch.device) -> TokenStats:
-    """Uninitialised outputs."""
+    """Outputs without initial values."""
 
     def floats() -> torch.Tensor:
         return torch.empty(shape, device=device)
@@ -95,13 +104,18 @@ def empty_bytes(count: int, device: torch.device) -> torch.Tensor:
 
 
 def row_options(temperature: Any, bias: Any, scale: float, softcap: float | None) -> Any:
-    """The kernels' options, and what must live until they are enqueued."""
+    """The options of the kernels, and the tensors that must live until the kernels are enqueued."""
     each = temperature.contiguous() if isinstance(temperature, torch.Tensor) else None
     options = _core.cuda.RowOptions(
         address(each), 1.0 if each is not None else temperature, address(bias), scale,
         softcap or 0.0,
     )  # fmt: skip
     return options, (each, bias)
+
+
+def rows_of(temperature: Any, here: slice) -> Any:
+    """The temperature of some rows, where it is a number or one for each row."""
+    return temperature[here] if isinstance(temperature, torch.Tensor) else temperature
 
 
 def tile_rows(tile: torch.Tensor, rows: int) -> Any:
@@ -114,13 +128,13 @@ def tile_rows(tile: torch.Tensor, rows: int) -> Any:
 def half_matrix(matrix: torch.Tensor) -> Any:
     """A matrix of 16-bit elements whose columns are adjacent."""
     rows, columns = matrix.shape
-    # The stride of a single row may be anything, which the copy engine would not take.
+    # A single row may have any stride; the copy engine takes few.
     row_stride = matrix.stride(0) if rows > 1 else columns
     return _core.cuda.HalfMatrix(matrix.data_ptr(), dtype_name(matrix), rows, columns, row_stride)
 
 
 def token_outputs(stats: TokenStats) -> Any:
-    """Where the kernels write these."""
+    """The addresses of the outputs."""
     return _core.cuda.TokenOutputs(
         logprob=stats.logprob.data_ptr(),
         entropy=stats.entropy.data_ptr(),
@@ -166,10 +180,10 @@ def finish_pair(
 
 
 def dtype_name(tensor: torch.Tensor) -> str:
-    """As the kernels name it: "bfloat16", say."""
+    """The name of the type in the kernels, such as "bfloat16"."""
     return str(tensor.dtype).removeprefix("torch.")
 
 
 def address(tensor: torch.Tensor | None) -> int:
-    """0 for none."""
+    """The address of the first element; 0 for None."""
     return 0 if tensor is None else tensor.data_ptr()

@@ -1,8 +1,8 @@
-"""How the logits of each known architecture come from its last hidden states.
+"""The LM heads of the known architectures: from the last hidden states to the logits.
 
 logits = softcap(scale * (hidden weight^T + bias)). An architecture that is not in the table is
-refused: many differ from Llama by a factor or a cap in the last line of their forward pass, and a
-score without it would be silently wrong.
+refused: many differ from Llama by a factor or a cap in the last line of their forward pass, and
+scores without this factor or cap would be wrong without a sign.
 """
 
 from __future__ import annotations
@@ -15,23 +15,41 @@ import torch
 
 from rlvr_fast.errors import UnsupportedModelError
 
-__all__ = ["HEADS", "Head", "head_of"]
+__all__ = ["HEADS", "Architecture", "Head", "head_of"]
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The part of a model above its last hidden states."""
+    """The part of a model above its last hidden states.
 
-    decoder: Any  # a module: input_ids -> last_hidden_state [B, T, H], after the final norm
-    weight: torch.Tensor  # [V, H]
-    bias: torch.Tensor | None  # [V]
+    Attributes:
+        decoder: a module: input_ids -> last_hidden_state [B, T, H], after the final norm.
+        weight: [V, H].
+        bias: [V], or None.
+        scale: factor of the logits.
+        softcap: c of c tanh(z / c), or None.
+        trees: whether the decoder takes any position_ids and any mask [B, 1, T, T].
+    """
+
+    decoder: Any
+    weight: torch.Tensor
+    bias: torch.Tensor | None
     scale: float
     softcap: float | None
-    trees: bool  # whether the decoder takes position_ids and a mask [B, 1, T, T] as they are
+    trees: bool
 
 
 @dataclass(frozen=True, slots=True)
-class _Architecture:
+class Architecture:
+    """The last lines of the forward pass of an architecture.
+
+    Attributes:
+        decoder: path of the decoder's attribute, from the model.
+        scale: factor of the logits, from the configuration.
+        softcap: softcap of the logits, or None, from the configuration.
+        trees: as in `Head`.
+    """
+
     decoder: str = "model"
     scale: Callable[[Any], float] = lambda config: 1.0
     softcap: Callable[[Any], float | None] = lambda config: None
@@ -43,13 +61,13 @@ def _softcap(config: Any) -> float | None:
     return None if cap is None else float(cap)
 
 
-_PLAIN = _Architecture()
-_LOGIT_SCALE = _Architecture(scale=lambda config: float(config.logit_scale))
-_LOGITS_SCALING = _Architecture(scale=lambda config: 1.0 / float(config.logits_scaling))
-_FINAL_SOFTCAP = _Architecture(softcap=_softcap)
+_PLAIN = Architecture()
+_LOGIT_SCALE = Architecture(scale=lambda config: float(config.logit_scale))
+_LOGITS_SCALING = Architecture(scale=lambda config: 1.0 / float(config.logits_scaling))
+_FINAL_SOFTCAP = Architecture(softcap=_softcap)
 
-# Class name -> how its forward pass ends (transformers 5); each is tested against that pass.
-HEADS: dict[str, _Architecture] = {
+# Class name -> the end of its forward pass (transformers 5); a test compares each with that pass.
+HEADS: dict[str, Architecture] = {
     "LlamaForCausalLM": _PLAIN,
     "MistralForCausalLM": _PLAIN,
     "MixtralForCausalLM": _PLAIN,
@@ -57,9 +75,7 @@ HEADS: dict[str, _Architecture] = {
     "Qwen2MoeForCausalLM": _PLAIN,
     "Qwen3ForCausalLM": _PLAIN,
     "Qwen3MoeForCausalLM": _PLAIN,
-    "Qwen2_5_VLForConditionalGeneration": _Architecture(
-        decoder="model.language_model", trees=False
-    ),
+    "Qwen2_5_VLForConditionalGeneration": Architecture(decoder="model.language_model", trees=False),
     "PhiForCausalLM": _PLAIN,
     "Phi3ForCausalLM": _PLAIN,
     "OlmoForCausalLM": _PLAIN,
@@ -75,17 +91,18 @@ HEADS: dict[str, _Architecture] = {
     "Cohere2ForCausalLM": _LOGIT_SCALE,
     "GraniteForCausalLM": _LOGITS_SCALING,
     "GraniteMoeForCausalLM": _LOGITS_SCALING,
-    "GPT2LMHeadModel": _Architecture(decoder="transformer"),
-    "GPTJForCausalLM": _Architecture(decoder="transformer"),
-    "GPTNeoXForCausalLM": _Architecture(decoder="gpt_neox"),
+    "GPT2LMHeadModel": Architecture(decoder="transformer"),
+    "GPTJForCausalLM": Architecture(decoder="transformer"),
+    "GPTNeoXForCausalLM": Architecture(decoder="gpt_neox"),
 }
 
 
 def head_of(model: Any) -> Head:
     """The head of a loaded Hugging Face model.
 
-    Raises UnsupportedModelError naming an architecture that is not in `HEADS`, or a head that is
-    not a plain linear layer (an adapter or a quantised one, say).
+    Raises:
+        UnsupportedModelError: the architecture is not in `HEADS`, or the head is not a plain linear
+            layer (but an adapter or a quantised layer); the message names the architecture.
     """
     name = type(model).__name__
     architecture = HEADS.get(name)
@@ -93,11 +110,11 @@ def head_of(model: Any) -> Head:
         advice = (
             "merge the adapter into the model first (merge_and_unload)"
             if name.startswith("Peft")
-            else "score its logits with token_stats, or add how its logits are made to "
+            else "score its logits with token_stats, or add the architecture to "
             "rlvr_fast/scoring/heads.py with a test"
         )
         raise UnsupportedModelError(
-            f"{name}: not among the architectures whose head is known to be scored exactly "
+            f"{name}: not one of the architectures whose head is known "
             f"({', '.join(sorted(HEADS))}); {advice}"
         )
     layer = model.get_output_embeddings()

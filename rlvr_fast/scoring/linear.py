@@ -1,4 +1,4 @@
-"""Statistics of tokens, and divergence of models, from hidden states: no logits in memory."""
+"""Statistics of tokens, and divergence of models, from hidden states; no logits are stored."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any
 import torch
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring.inputs import (
+from rlvr_fast.scoring.backends import backend_of
+from rlvr_fast.scoring.checks import (
     check_softcap,
     check_targets,
     check_temperature,
@@ -31,25 +32,27 @@ def linear_token_stats(
 ) -> TokenStats:
     """`token_stats` of the logits scale * (hidden weight^T + bias), which are never stored.
 
-    Logits are float32 whatever the inputs are: they are never rounded to bfloat16 or float16. On
-    the CPU, tiles of the product are folded as they are made: at most 80 MB besides the outputs
-    (see `cpu.py` for the sum), whatever the number of rows and the vocabulary.
+    The logits are float32 for every type of the inputs, never rounded to bfloat16 or float16. On
+    the CPU the function computes and folds one tile of the product at a time: at most 80 MB besides
+    the outputs (`cpu.py` lists the parts), for any number of rows and any vocabulary.
 
-    Rank, mass above and ties are exact: the target's logit has the bits that the sweep sees in the
-    target's column. Statistics of a row are bitwise the same in any batch as far as torch's matrix
-    product is: tiles have fixed shapes and rows are padded to fixed multiples, which makes it so
-    with the libraries of the x86 builds (tested), but torch does not promise it.
+    Rank, mass_above and ties are exact: the logit of the target has the bits of the target's column
+    in the sweep. The statistics of a row have the same bits in any batch if torch's matrix product
+    has: tiles have fixed shapes, and rows are padded to fixed multiples. The tests show this for
+    the libraries of the x86 builds; torch does not guarantee it.
 
     Args:
         hidden: [..., H] float32, bfloat16 or float16, torch tensor on CPU or CUDA.
-        weight: [V, H], of any of these types, on the same device; the LM head's weight.
-        targets: integers of shape [...] in [0, V), or -100 for a row to leave out.
+        weight: [V, H], of any of these types, on the same device; the weight of the LM head.
+        targets: integers of shape [...] in [0, V), or -100 for a row to ignore.
         bias: [V], or None.
         temperature: a positive number, or one for each row.
-        softcap: c of c tanh(z / c), or None. scale: of the logits, before softcap.
+        softcap: c of c tanh(z / c), or None.
+        scale: factor of the logits, before softcap.
 
     Returns:
-        TokenStats of shape [...], with the contract of `token_stats` for nan and infinite logits.
+        TokenStats of shape [...], float32, in nats. nan and infinite logits count as in
+        `token_stats`.
 
     Raises:
         InvalidInputError: as `token_stats`, and where hidden, weight and bias do not fit together.
@@ -73,22 +76,9 @@ def linear_token_stats(
                 f"on {bias.device}"
             )
     scale = float(scale)
-    if torch.compiler.is_compiling():
-        from rlvr_fast.scoring import ops
-
-        return ops.linear_token_stats(hidden, weight, targets, bias, temperature, softcap, scale)
-    if hidden.device.type == "cpu":
-        from rlvr_fast.scoring import cpu
-
-        return cpu.linear_token_stats(hidden, weight, targets, bias, temperature, softcap, scale)
-    if hidden.device.type == "cuda":
-        from rlvr_fast.scoring import cuda
-
-        stats: TokenStats = cuda.linear_token_stats(
-            hidden, weight, targets, bias, temperature, softcap, scale
-        )
-        return stats
-    raise InvalidInputError(f"hidden must lie on CPU or CUDA, not on {hidden.device}")
+    return backend_of(hidden, "hidden").linear_token_stats(
+        hidden, weight, targets, bias, temperature, softcap, scale
+    )
 
 
 def linear_divergence(
@@ -100,23 +90,26 @@ def linear_divergence(
     targets: torch.Tensor | None = None,
     temperature: Any = 1.0,
 ) -> DivergenceStats:
-    """KL divergence both ways of two models over one vocabulary, without either's logits.
+    """KL divergences of two models over one vocabulary, in both directions; no logits are stored.
 
-    p = softmax(hidden_p weight_p^T / temperature), and q likewise; both are folded in one sweep
-    over the vocabulary. Hidden sizes may differ, the vocabulary may not.
+    p = softmax(hidden_p weight_p^T / temperature), and q likewise. One sweep over the vocabulary
+    folds both. The hidden sizes may differ; the vocabularies must be equal.
 
     Args:
-        hidden_p, hidden_q: [..., Hp] and [..., Hq], the same leading shape and device.
-        weight_p, weight_q: [V, Hp] and [V, Hq].
-        targets: tokens whose log-probs are wanted too, shape [...]; -100 gives nan in those only.
-        temperature: of both models, a positive number or one for each row.
+        hidden_p: [..., Hp] float32, bfloat16 or float16, torch tensor on CPU or CUDA.
+        weight_p: [V, Hp], of any of these types, on the same device.
+        hidden_q: [..., Hq], with the leading shape and the device of `hidden_p`.
+        weight_q: [V, Hq].
+        targets: integers of shape [...] in [0, V), the tokens of logprob_p and logprob_q, or None.
+            A target of -100 gives nan in these two fields only.
+        temperature: a positive number, or one for each row, for both models.
 
     Returns:
-        DivergenceStats of shape [...], float32, nats: kl_pq = KL(p || q) and kl_qp, entropies, and
-        the targets' log-probs (nan without targets). nan where either model's row is undefined.
+        DivergenceStats of shape [...], float32, in nats; nan where a row of either model is
+        undefined.
 
     Raises:
-        InvalidInputError: shapes, types or devices that do not fit, vocabularies that differ.
+        InvalidInputError: shapes, types or devices that do not fit, or different vocabularies.
 
     >>> import torch, rlvr_fast
     >>> hidden = torch.randn(3, 8); weight = torch.randn(50, 8)
@@ -142,19 +135,6 @@ def linear_divergence(
     if targets is not None:
         targets = check_targets(targets, leading, hidden_p.device)
     temperature = check_temperature(temperature, leading, hidden_p.device)
-    if torch.compiler.is_compiling():
-        from rlvr_fast.scoring import ops
-
-        return ops.linear_divergence(hidden_p, weight_p, hidden_q, weight_q, targets, temperature)
-    if hidden_p.device.type == "cpu":
-        from rlvr_fast.scoring import cpu
-
-        return cpu.linear_divergence(hidden_p, weight_p, hidden_q, weight_q, targets, temperature)
-    if hidden_p.device.type == "cuda":
-        from rlvr_fast.scoring import cuda
-
-        divergence: DivergenceStats = cuda.linear_divergence(
-            hidden_p, weight_p, hidden_q, weight_q, targets, temperature
-        )
-        return divergence
-    raise InvalidInputError(f"hidden_p must lie on CPU or CUDA, not on {hidden_p.device}")
+    return backend_of(hidden_p, "hidden_p").linear_divergence(
+        hidden_p, weight_p, hidden_q, weight_q, targets, temperature
+    )

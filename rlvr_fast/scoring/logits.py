@@ -1,4 +1,4 @@
-"""Statistics of tokens from logits: one sweep over the vocabulary."""
+"""Statistics of tokens from logits, in one sweep over the vocabulary."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring.inputs import (
+from rlvr_fast.scoring.backends import backend_of
+from rlvr_fast.scoring.checks import (
     check_softcap,
     check_targets,
     check_temperature,
@@ -25,28 +25,29 @@ def token_stats(
     """Log-prob, entropy, logsumexp, rank and mass above of `targets` under `logits`.
 
     The distribution is softmax(softcap(logits) / temperature) with softcap(z) = c tanh(z / c).
-    One pass over the logits, which are neither copied nor converted; on the CPU in float32 blocks
-    merged in float64 (worst error 2e-5 against float64), with AVX-512 or AVX2 where the machine
-    has them. A row's statistics are bitwise the same alone, in any batch and with any number of
-    threads.
+    The function reads the logits once, and neither copies nor converts them. On the CPU the sums
+    are float32 within a block and float64 over the blocks (largest error 2e-5 against float64), by
+    AVX-512 or AVX2 where the machine has these instructions. The statistics of a row have the same
+    bits alone, in any batch and with any number of threads.
 
     Args:
         logits: [..., V] float32, bfloat16 or float16; a torch tensor on CPU or CUDA, or a numpy
-            array. Any strides of the leading dimensions; copied if the last stride is not 1.
-        targets: integers of shape [...] in [0, V), or -100 for a row to leave out.
+            array. The leading dimensions may have any strides; a last stride other than 1 makes a
+            copy.
+        targets: integers of shape [...] in [0, V), or -100 for a row to ignore.
         temperature: a positive number, or one for each row (shape [...]).
-        softcap: c, or None for none. A logit of -inf stays masked.
+        softcap: c, or None for no softcap. A logit of -inf stays masked.
 
     Returns:
-        TokenStats of shape [...]; numpy arrays if `logits` was one.
-        -inf logits have probability 0; where the target's is -inf, logprob is -inf.
-        A row that holds nan or +inf, or nothing but -inf, gives nan everywhere and rank -1, and so
-        does an ignored row.
-        Rank and mass above compare logits as they are stored, before softcap and temperature.
+        TokenStats of shape [...], in nats; numpy arrays if `logits` is a numpy array.
+        A logit of -inf has probability 0; the logprob of such a target is -inf.
+        A row with nan or +inf, a row of -inf alone and an ignored row give nan, and rank -1.
+        Rank and mass_above compare the logits as stored, before softcap and temperature.
 
     Raises:
         InvalidInputError: shapes, types or devices that do not fit; on the CPU also a target
-            outside the vocabulary (named with its row) or a temperature that is not positive.
+            outside the vocabulary or a temperature that is not positive (the message names the
+            row).
 
     >>> import torch, rlvr_fast
     >>> logits = torch.log(torch.tensor([[0.5, 0.25, 0.25]]))
@@ -61,20 +62,7 @@ def token_stats(
     target = check_targets(from_numpy(targets), leading, tensor.device)
     temperature = check_temperature(temperature, leading, tensor.device)
     softcap = check_softcap(softcap)
-    if torch.compiler.is_compiling():
-        from rlvr_fast.scoring import ops
-
-        return ops.token_stats(tensor, target, temperature, softcap)
-    if tensor.device.type == "cpu":
-        from rlvr_fast.scoring import cpu
-
-        stats = cpu.token_stats(tensor, target, temperature, softcap)
-    elif tensor.device.type == "cuda":
-        from rlvr_fast.scoring import cuda
-
-        stats = cuda.token_stats(tensor, target, temperature, softcap)
-    else:
-        raise InvalidInputError(f"logits must lie on CPU or CUDA, not on {tensor.device}")
+    stats = backend_of(tensor, "logits").token_stats(tensor, target, temperature, softcap)
     if isinstance(logits, torch.Tensor):
         return stats
     return TokenStats(*(value.numpy() for value in stats))

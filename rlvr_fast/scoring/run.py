@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["score_run"]
 
-# A part holds about this many tokens or rows: what a killed stage loses at most.
-_PART_TOKENS = 2_000_000
-_PART_ROWS = 20_000
+# Limits of a part, in tokens and in rows: an interrupted stage loses at most one part.
+PART_TOKENS = 2_000_000
+PART_ROWS = 20_000
 
 
 def score_run(
@@ -57,14 +57,17 @@ def score_run(
         How many completions were scored now.
 
     Raises:
-        InvalidInputError: scores as sampled of a run whose temperature or top_p is not known, or
-            is 0; token ids that the model does not have; or a tokenizer that is not the
-            model's: it gives other ids for the run's prompts (the problem is named); a completion
-            longer than the model's context.
+        InvalidInputError: scores as sampled of a run whose temperature is 0 or not known, or whose
+            top_p is not known; token ids that the model does not have; a tokenizer that is not the
+            model's, as it gives other ids for the prompt of a problem (the message names the
+            problem); a completion longer than the model's context.
         RunDirectoryError: LABEL holds scores of another model or with other options.
+        StorageError: the file system refused to write the scores, or another process is writing
+            to the run.
 
-    >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
-    20480
+    Example:
+        >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
+        20480
     """
     temperature, top_p = options.temperature, options.top_p
     if options.as_sampled:
@@ -151,7 +154,7 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
     for name in ("model", "temperature", "top_p", "per_token", "dtype"):
         there, asked = stored.get(name), settings[name]
         if name == "model" and isinstance(there, dict):
-            # A digest of the weights is the model, wherever its folder lies.
+            # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
             if str(revision).startswith("sha256:") and there.get("revision") == revision:
                 continue
@@ -163,7 +166,7 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
 
 
 def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
-    """Token ids of each problem's prompt; checks that the model's tokenizer agrees with them."""
+    """The token ids of each problem's prompt, compared with those of the model's tokenizer."""
     problems = run.problems()
     names = problems["problem_id"].to_pylist()
     texts = problems["prompt"].to_pylist()
@@ -171,7 +174,7 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
     if scorer.tokenizer is None or not names:
         return dict(zip(names, stored, strict=True))
     with_special = scorer.tokenizer(texts)["input_ids"]
-    # A prompt made by a chat template holds its special tokens as text already.
+    # The text of a prompt made by a chat template holds the special tokens.
     without = scorer.tokenizer(texts, add_special_tokens=False)["input_ids"]
     prompts = {}
     for name, ids, a, b in zip(names, stored, with_special, without, strict=True):
@@ -181,8 +184,8 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
                 min(len(ids), len(a)),
             )
             raise InvalidInputError(
-                f"{run.path}: the tokenizer of {scorer.name} is not the one this run was drawn "
-                f"with: for the prompt of problem {name!r} it gives other ids from position "
+                f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
+                f"its ids for the prompt of problem {name!r} differ from position "
                 f"{at} on ({list(a)[at : at + 4]}, stored {ids[at : at + 4]}); score the run with "
                 "a model of the same tokenizer"
             )
@@ -194,15 +197,15 @@ def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
     """Samples without scores, cut into tables of a part's size."""
     for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text", "token_ids"]):
         missing = part.filter(pa.array(~run.has_rows(stage, part)))
-        # Completions of one problem together: they share their prompt, and many are the same.
+        # Sorted by problem: the completions of one problem share a prompt, and many are equal.
         missing = missing.sort_by([("problem_id", "ascending"), ("sample_index", "ascending")])
         lengths = np.diff(missing["token_ids"].combine_chunks().offsets.to_numpy())
         ends = np.cumsum(lengths)
         start = 0
         while start < len(missing):
             fed = ends[start] - lengths[start]
-            stop = int(np.searchsorted(ends, fed + _PART_TOKENS, side="right"))
-            stop = min(max(stop, start + 1), start + _PART_ROWS)
+            stop = int(np.searchsorted(ends, fed + PART_TOKENS, side="right"))
+            stop = min(max(stop, start + 1), start + PART_ROWS)
             yield missing.slice(start, stop - start)
             start = stop
 
@@ -212,13 +215,13 @@ def _completions(rows: pa.Table, scorer: Scorer) -> list[Any]:
     values = column.values.to_numpy(zero_copy_only=False)
     offsets = column.offsets.to_numpy()
     ids: list[Any] = [values[a:b] for a, b in pairwise(offsets)]
-    # Text without ids: an import that came without a tokenizer.
+    # Imported rollouts may hold text without token ids.
     for i, text in enumerate(rows["text"].to_pylist()):
         if text and not len(ids[i]):
             if scorer.tokenizer is None:
                 raise InvalidInputError(
                     f"problem {rows['problem_id'][i]}, sample {rows['sample_index'][i]}: stored "
-                    "without token ids, and the model came without a tokenizer; give the model's "
+                    "without token ids, and the loaded model has no tokenizer; give the model's "
                     "name or folder"
                 )
             ids[i] = scorer.tokenizer(text, add_special_tokens=False)["input_ids"]
@@ -228,7 +231,7 @@ def _completions(rows: pa.Table, scorer: Scorer) -> list[Any]:
 def _name_the_row(
     scorer: Scorer, prompts: dict[str, list[int]], rows: pa.Table, ids: list[Any]
 ) -> None:
-    """Raises the error of the first draw that cannot be scored, naming it as the run does."""
+    """Raises the error of the first draw that cannot be scored, with its problem and sample."""
     for i, key in enumerate(rows["problem_id"].to_pylist()):
         try:
             scorer.check([prompts[key]], [ids[i]])

@@ -12,13 +12,13 @@ import torch
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
-from rlvr_fast.products import OneDnnLinears
+from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.scoring.heads import head_of
 from rlvr_fast.scoring.linear import linear_token_stats
 from rlvr_fast.scoring.nucleus import linear_kept_mass
+from rlvr_fast.scoring.prefix_trees import plan_trees, worth_sharing
 from rlvr_fast.scoring.results import SequenceScores, TokenStats
-from rlvr_fast.scoring.sequences import Batch, Sequences, plan_batches
-from rlvr_fast.scoring.trees import plan_trees, worth_sharing
+from rlvr_fast.scoring.sequences import Sequences, TokenBatch, plan_batches
 
 __all__ = ["Scorer"]
 
@@ -28,16 +28,28 @@ class Scorer:
 
     Args:
         model: a folder, a Hugging Face name or a .gguf file (dequantised); or a loaded model of
-            transformers, which is used as it is.
+            transformers.
         revision: branch, tag or commit of a Hugging Face name.
-        device: "cuda" where there is one, else "cpu".
-        dtype: a torch dtype or its name; float32 on the CPU, bfloat16 on CUDA by default. The
-            head's logits are float32 in any case.
-        batch_tokens: how many tokens, padding included, go through the model at once.
+        device: by default "cuda" where there is a CUDA device, else "cpu". A loaded model stays on
+            its device by default.
+        dtype: a torch dtype or its name; by default float32 on the CPU, bfloat16 on CUDA, and the
+            type of a loaded model. The logits of the head are always float32.
+        batch_tokens: number of tokens, padding included, that go through the model in one pass.
+
+    Attributes:
+        model: the model of transformers.
+        tokenizer: the tokenizer of the model; None for a loaded model.
+        name: the name or the path of the model.
+        revision: the given revision, or a digest of the local files, or None.
+        head: the LM head.
+        batch_tokens: as above.
+        share_prefixes: whether short completions of one prompt share their common prefixes.
+        vocab_size: number of token ids that the model takes.
+        context_length: largest number of tokens of a sequence, or None.
 
     Raises:
-        UnsupportedModelError: an architecture whose head is not known to be scored exactly.
-        InvalidInputError: no such model.
+        UnsupportedModelError: an architecture whose head is not known.
+        InvalidInputError: the model does not exist, or batch_tokens is below 1.
 
     >>> from rlvr_fast import Scorer
     >>> scorer = Scorer("path/to/model")                                 # doctest: +SKIP
@@ -68,16 +80,16 @@ class Scorer:
             self.model.eval()
         self.head = head_of(self.model)
         self.batch_tokens = batch_tokens
-        self._shares = self.head.trees and _full_attention(self.model.config)
+        self.share_prefixes = self.head.trees and _full_attention(self.model.config)
         config = self.model.config.get_text_config()
-        # Ids must have an embedding; the head may have more rows than that, or fewer.
+        # A token id needs an embedding; the head may have more rows than the embedding, or fewer.
         embeddings = self.model.get_input_embeddings().weight.shape[0]
         self.vocab_size = min(int(embeddings), int(self.head.weight.shape[0]))
         self.context_length: int | None = getattr(config, "max_position_embeddings", None)
 
     @property
     def dtype(self) -> str:
-        """Name of the type of the model's weights."""
+        """The name of the type of the head's weight, such as "bfloat16"."""
         return str(self.head.weight.dtype).removeprefix("torch.")
 
     def score(
@@ -92,29 +104,29 @@ class Scorer:
     ) -> SequenceScores:
         """Log-prob, mean entropy and perplexity of each completion after its prompt.
 
-        The exact token ids are fed, none is added. Sequences are sorted by length into batches of
-        `batch_tokens`, padded on the right under plain causal attention, and only the completions'
-        positions go through the head, tile by tile, so that the logits of a batch never exist.
-        A completion that occurs several times after the same prompt is scored once.
+        The model takes the given token ids; no token is added. Sequences are sorted by length into
+        batches of `batch_tokens`, padded on the right under causal attention. Only the positions of
+        the completions go through the head, tile by tile, so that the logits of a batch are never
+        stored. A completion that occurs several times after one prompt is scored once.
 
         Args:
-            prompts: token ids of each prompt, at least one.
+            prompts: token ids of each prompt, at least one id.
             completions: token ids of each completion, as many as prompts; may be empty.
-            temperature: of the distribution that is scored: softmax(logits / temperature).
-            top_p: counts tokens outside the top-p nucleus of that distribution (mass above not
-                below top_p), and adds the logs of the masses that the nuclei keep: with both, the
-                completion's log-prob under top-p sampling follows (see `SequenceScores`). Takes
-                one more product with the head, and up to 128 MB of its logits at a time.
-            per_token: also return each token's log-prob and entropy.
-            progress: called with (sequences done, sequences in all).
+            temperature: the scored distribution is softmax(logits / temperature).
+            top_p: counts the tokens outside the top-p nucleus of the scored distribution
+                (mass_above at least top_p), and sums log(kept_mass). Both give the log-prob of the
+                completion under top-p sampling (`SequenceScores`). The cost is one more product
+                with the head, and up to 128 MB of logits at a time.
+            per_token: whether to return the log-prob and the entropy of each token.
+            progress: called with (number of scored sequences, number of sequences).
 
         Returns:
-            SequenceScores in the order given, float64 sums of float32 token statistics, in nats. An
-            empty completion has logprob 0, and mean_entropy and perplexity nan.
+            SequenceScores in the order of the input: float64 sums of float32 token statistics, in
+            nats. An empty completion has logprob 0; its mean_entropy and perplexity are nan.
 
         Raises:
-            InvalidInputError: lists of different lengths, an empty prompt, a token id that the
-                model does not have (another tokenizer's), a sequence longer than the model's
+            InvalidInputError: lists of different lengths, an empty prompt, a token id outside the
+                model's vocabulary (as of another tokenizer), or a sequence longer than the model's
                 context; the message names the sequence.
         """
         if not (temperature > 0 and math.isfinite(temperature)):
@@ -129,7 +141,7 @@ class Scorer:
         kept = None if top_p is None else np.empty(total, np.float32)
         done = 0
         with torch.inference_mode():
-            share = self._shares and worth_sharing(sequences)
+            share = self.share_prefixes and worth_sharing(sequences)
             plan = plan_trees if share else plan_batches
             for batch in plan(sequences, self.batch_tokens):
                 if len(batch.targets):
@@ -150,17 +162,21 @@ class Scorer:
     def check(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
     ) -> Sequences:
-        """Lays the sequences out, and raises what `score` would raise of them."""
+        """Gives the distinct sequences of the input, without scoring.
+
+        Raises:
+            InvalidInputError: as `score`.
+        """
         sequences = Sequences.from_lists(prompts, completions)
         sequences.check(self.vocab_size, self.context_length, self.name)
         return sequences
 
     def _batch(
-        self, batch: Batch, temperature: float, top_p: float | None
+        self, batch: TokenBatch, temperature: float, top_p: float | None
     ) -> tuple[TokenStats, torch.Tensor]:
-        """Statistics of the batch's targets, and the mass of the nucleus at each (1 without)."""
+        """The statistics of the targets, and the probability of the nucleus (1 without top_p)."""
         device = self.head.weight.device
-        # No attention mask: padding stands on the right, where plain causal attention never looks.
+        # No attention mask: the padding is to the right, where causal attention reads no token.
         options: dict[str, Any] = {}
         if batch.ancestors is not None and batch.depths is not None:
             options["position_ids"] = torch.from_numpy(batch.depths).to(device)
@@ -185,7 +201,7 @@ class Scorer:
 
 
 def _full_attention(config: Any) -> bool:
-    """Whether every layer sees all that came before, by a mask that it can be given."""
+    """Whether every layer attends to all earlier tokens, and takes an attention mask."""
     config = config.get_text_config()
     types = getattr(config, "layer_types", None) or []
     window = getattr(config, "sliding_window", None)

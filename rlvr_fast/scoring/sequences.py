@@ -1,4 +1,4 @@
-"""Prompts and completions as flat arrays: checks, duplicates, batches, and sums per sequence."""
+"""Prompts and completions as flat arrays: checks, duplicates, batches, and sums of sequences."""
 
 from __future__ import annotations
 
@@ -11,43 +11,70 @@ import numpy.typing as npt
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring.results import SequenceScores
 
-__all__ = ["Batch", "Ids", "Sequences", "plan_batches"]
+__all__ = ["Ids", "Sequences", "TokenBatch", "plan_batches"]
 
 Ids = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
-    """Sequences that go through the model together."""
+class TokenBatch:
+    """The tokens of some sequences, which go through the model in one forward pass.
 
-    tokens: Ids  # [rows, width], zeros on the right
-    positions: Ids  # of tokens.ravel(): where each completion token is predicted
-    targets: Ids  # the completion tokens
-    slots: Ids  # where their statistics belong among all completion tokens
-    sequences: int  # how many distinct sequences
-    # Where completions share what they have in common (trees.py):
-    rows: Ids | None = None  # which of `targets` each slot's statistics come from
-    depths: Ids | None = None  # position of each token
-    ancestors: npt.NDArray[np.bool_] | None = None  # [rows, width, width]: who sees whom
+    Attributes:
+        tokens: [rows, width], with zeros to the right.
+        positions: indices into tokens.ravel(): the position that predicts each target.
+        targets: the completion tokens.
+        slots: the indices of the targets' statistics among those of all completion tokens.
+        sequences: number of distinct sequences.
+        rows: in a batch of prefix trees, the index into `targets` of each slot's statistics.
+        depths: in a batch of prefix trees, [rows, width]: the position of each token in its
+            sequence.
+        ancestors: in a batch of prefix trees, [rows, width, width]: whether the token of the second
+            dimension attends to the token of the third.
+    """
+
+    tokens: Ids
+    positions: Ids
+    targets: Ids
+    slots: Ids
+    sequences: int
+    rows: Ids | None = None
+    depths: Ids | None = None
+    ancestors: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sequences:
-    """Distinct (prompt, completion) pairs, and where each given pair is among them."""
+    """Distinct (prompt, completion) pairs, and the map from the given pairs to them.
+
+    Attributes:
+        prompts: prompt of each distinct pair; equal prompts are one array.
+        completions: completion of each distinct pair.
+        first: index of the first given pair of each distinct pair.
+        index: given pair -> distinct pair.
+        lengths: length of each distinct completion.
+        offsets: first token of each distinct completion among the tokens of all, and their number.
+        order: distinct pairs from the longest to the shortest.
+    """
 
     prompts: list[Ids]
     completions: list[Ids]
-    first: list[int]  # the first given pair that each distinct one stands for
-    index: Ids  # given pair -> distinct pair
-    lengths: Ids  # of the distinct completions
-    offsets: Ids  # of the distinct completions' tokens among all of them
-    order: Ids  # distinct pairs from the longest to the shortest
+    first: list[int]
+    index: Ids
+    lengths: Ids
+    offsets: Ids
+    order: Ids
 
     @classmethod
     def from_lists(
         cls, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
     ) -> Sequences:
-        """Raises InvalidInputError naming the sequence where one is not a list of token ids."""
+        """Finds the distinct pairs of prompts and completions.
+
+        Raises:
+            InvalidInputError: lists of different lengths, or a value that is not a list of token
+                ids; the message names the sequence.
+        """
         if len(prompts) != len(completions):
             raise InvalidInputError(
                 f"expected one prompt a completion, got {len(prompts)} prompts and "
@@ -58,7 +85,7 @@ class Sequences:
         unique_prompts: list[Ids] = []
         unique_completions: list[Ids] = []
         first: list[int] = []
-        # Equal prompts become one array, so that they may be told apart by identity.
+        # Equal prompts become one array, so that id() identifies a prompt.
         known_prompts: dict[bytes, Ids] = {}
         previous: tuple[Sequence[int], Ids, bytes] | None = None
         for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
@@ -88,12 +115,22 @@ class Sequences:
         )
 
     def check(self, vocab_size: int, context_length: int | None, model: str) -> None:
-        """Raises InvalidInputError naming the first given pair that the model cannot be fed."""
+        """Checks that the model can take every sequence.
+
+        Args:
+            vocab_size: number of tokens of the model.
+            context_length: largest number of tokens of a sequence, or None.
+            model: name of the model, for the message.
+
+        Raises:
+            InvalidInputError: an empty prompt, a token id outside the vocabulary or a sequence
+                longer than the context; the message names the first such pair.
+        """
         for i, prompt, completion in zip(self.first, self.prompts, self.completions, strict=True):
             if not len(prompt):
                 raise InvalidInputError(
                     f"prompt {i} has no tokens: the first token of a completion has no probability "
-                    "without one before it; begin with the model's start token"
+                    "without a token before it; begin with the model's start token"
                 )
             for name, ids in (("prompt", prompt), ("completion", completion)):
                 if len(ids) and (ids.min() < 0 or ids.max() >= vocab_size):
@@ -118,9 +155,17 @@ class Sequences:
         *,
         per_token: bool,
     ) -> SequenceScores:
-        """Statistics of all completion tokens, summed per sequence, in the order given.
+        """The scores of the given pairs, from the statistics of all completion tokens.
 
-        `kept` is the mass that each position's nucleus keeps.
+        Args:
+            logprobs: log-prob of each completion token, nats.
+            entropies: entropy at each completion token, nats.
+            outside: whether each completion token is outside the nucleus, or None.
+            kept: probability of the nucleus at each completion token, or None.
+            per_token: whether the scores hold the arrays of each token.
+
+        Returns:
+            SequenceScores in the order of the given pairs; the sums are float64.
         """
         lengths = self.lengths
         with np.errstate(invalid="ignore", over="ignore"):
@@ -154,11 +199,11 @@ class Sequences:
         return sums
 
 
-def plan_batches(sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
-    """Batches of at most `batch_tokens` tokens (one sequence at least), the longest first.
+def plan_batches(sequences: Sequences, batch_tokens: int) -> Iterator[TokenBatch]:
+    """Yields batches of at most `batch_tokens` tokens, but of at least one sequence.
 
-    The longest first, so that a batch that does not fit in memory fails at once. The last token of
-    a sequence predicts nothing and is not fed.
+    The longest sequences come first, so that a batch that does not fit in memory fails at once. The
+    last token of a sequence predicts no token and does not go through the model.
     """
     order = sequences.order
     start = 0
@@ -170,7 +215,7 @@ def plan_batches(sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
         start = stop
 
 
-def _batch(sequences: Sequences, chosen: Ids, width: int) -> Batch:
+def _batch(sequences: Sequences, chosen: Ids, width: int) -> TokenBatch:
     tokens = np.zeros((len(chosen), width), np.int64)
     starts = np.empty(len(chosen), np.int64)
     for row, at in enumerate(chosen):
@@ -180,7 +225,7 @@ def _batch(sequences: Sequences, chosen: Ids, width: int) -> Batch:
         starts[row] = row * width + len(prompt) - 1
     lengths = sequences.lengths[chosen]
     within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return Batch(
+    return TokenBatch(
         tokens=tokens,
         positions=np.repeat(starts, lengths) + within,
         targets=np.concatenate([sequences.completions[at] for at in chosen]),

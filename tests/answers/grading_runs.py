@@ -1,4 +1,4 @@
-"""Run directories for the grading tests: real tasks, completions written by hand."""
+"""Run directories for the grading tests, with tasks of the package and given completions."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def hostile_answers() -> list[str]:
         "170141183460469231731687303715884105727^{64}", "0^{0^{0}}", "(-1)^{10^{10}+1/2}",
         "x^{10^{10}}-x^{10^{10}}",
         r"\frac{1}{10^{38}}+\frac{1}{10^{38}+1}", "0." + "3" * 59, "9" * 60 + "/" + "7" * 60,
-        # words and values that are none
+        # words and values that are no numbers
         "NaN", "nan", "-nan", "inf", "Infinity", "-Infinity", "1e999", "null", "undefined",
         "None", "true",
         "N/A", "DNE", r"\text{nan}", r"\infty-\infty", r"\frac{\infty}{\infty}", r"0\cdot\infty",
@@ -304,7 +304,7 @@ def hostile_answers() -> list[str]:
         "1; import os", "{0.__class__}",
         "%(x)s" * 1000, "{}" * 1000, r"\immediate\write18{id}", r"\openin5=/etc/passwd",
         r"\verb|x|", r"\lstinputlisting{/x}",
-        # dressing gone wrong
+        # malformed notation
         "$$$$$", "$" + "5" * 10 + "$$", r"\$" * 10_000, r"\(" * 10_000, r"\[5\)", "**" * 10_000,
         "x=" * 10_000 + "5",
         "f(x)=" * 10_000 + "1", r"\in" * 10_000, "5 " + "cm " * 10_000,
@@ -325,7 +325,7 @@ def hostile_answers() -> list[str]:
 
 
 def hostile_completions() -> list[str]:
-    """Completions whose marks are nested, cut or repeated, or hold hostile answers."""
+    """Completions with nested, unfinished or repeated marks, and with hostile answers."""
     out = [rf"so the answer is \boxed{{{answer}}}" for answer in hostile_answers()]
     out += [f"<think>hm</think><answer>{answer}</answer>" for answer in hostile_answers()]
     out += [

@@ -1,4 +1,4 @@
-"""`doctor` on runs whose draws repeat: a broken seed, an engine that ignores it, near repeats."""
+"""`doctor` on runs with repeated draws: shared seeds, seeds that are ignored, near repeats."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def findings(run):
     ]
 
 
-def test_independent_draws_are_left_alone(tmp_path):
+def test_independent_draws_give_no_finding(tmp_path):
     assert findings(run_of(tmp_path, lambda p, i: (trace(p, i), 100 * p + i))) == []
 
 
@@ -94,8 +94,8 @@ def test_an_engine_that_ignores_its_seeds_is_found(tmp_path, tokens):
     assert message.endswith("token for token" if tokens else "to the letter")
 
 
-def test_near_repeats_are_counted_apart(tmp_path):
-    """One word of 150 changed: 5 of about 146 5-grams; the same trace for every reader."""
+def test_near_repeats_are_counted_separately(tmp_path):
+    """One changed word of 150 changes 5 of about 146 5-grams, so the traces nearly repeat."""
     run = run_of(
         tmp_path, lambda p, i: ([*trace(p, i % 8, changed=int(i >= 8)), str(i)], 100 * p + i)
     )
@@ -120,7 +120,7 @@ def test_the_same_trace_in_two_problems_is_no_repeat(tmp_path):
     assert findings(run_of(tmp_path, lambda p, i: (trace(i), 100 * p + i))) == []
 
 
-def test_near_repeats_are_sought_in_the_first_problems_of_a_large_run(tmp_path, monkeypatch):
+def test_near_repeats_of_a_large_run_are_counted_in_its_first_problems(tmp_path, monkeypatch):
     run = run_of(
         tmp_path, lambda p, i: ([*trace(p, i % 8, changed=int(i >= 8)), str(i)], 100 * p + i)
     )

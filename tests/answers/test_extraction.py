@@ -1,4 +1,4 @@
-"""Extraction decides on the last mark of its kind, and says why there is no answer."""
+"""Extraction takes the last mark of its kind; the status says why there is no answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ CASES = [
     ("boxed", r"\boxed{1} \boxedminipage{2}", "1", "found"),
     ("boxed", "no box", None, "missing"),
     ("boxed", "", None, "missing"),
-    # after the thoughts
+    # the text after </think>
     ("after_think", "<think>hm</think> 5 ", "5", "found"),
     ("after_think", "<think>a</think> 4 <think>b</think> 5", "5", "found"),
     ("after_think", "<think>hm 5", None, "unfinished"),
@@ -83,7 +83,7 @@ CASES = [
     ("code_block", "```py\na\n```\nthen\n```py\nb", None, "unfinished"),
     ("code_block", "```\n```", None, "malformed"),
     ("code_block", "print(1)", None, "missing"),
-    # auto, in the order tag, box, thoughts
+    # auto, in the order tag, box, text after </think>
     ("auto", r"<answer>1</answer> \boxed{2}", "1", "found"),
     ("auto", r"<think>\boxed{2}</think> 3", "2", "found"),
     ("auto", "<think>2</think> 3", "3", "found"),
@@ -153,7 +153,7 @@ def test_answers_over_the_limit_are_malformed() -> None:
     ],
     ids=["string", "large", "view", "dictionary", "chunked", "sliced", "sliced chunks"],
 )
-def test_arrow_layouts_are_read_alike(make: object) -> None:
+def test_arrow_layouts_give_the_same_answers(make: object) -> None:
     rows = [r"\boxed{1}", None, r"é \boxed{" + "long answer " * 5 + "}", "no", r"\boxed{ü}"]
     answers, statuses = extract_answers(make(rows))  # type: ignore[operator]
     want = extract_answers(rows)
@@ -191,7 +191,7 @@ def test_bad_input_is_named() -> None:
 
 
 def reference_boxed(text: str) -> tuple[str | None, str]:
-    """The same rule, written the slow way."""
+    """The policy `boxed` in plain Python."""
     at = len(text)
     while True:
         at = max(text.rfind("\\boxed", 0, at), text.rfind("\\fbox", 0, at))
@@ -226,22 +226,22 @@ pieces = st.sampled_from(
 
 @given(st.lists(pieces, max_size=25).map("".join))
 @settings(max_examples=600, deadline=None)
-def test_boxes_against_the_slow_way(text: str) -> None:
+def test_boxed_equals_the_python_reference(text: str) -> None:
     (answer,), (status,) = extract_answers([text], policy="boxed")
     assert (answer, status) == reference_boxed(text)
 
 
 @given(st.lists(st.text(max_size=40), max_size=20), st.sampled_from(POLICIES))
 @settings(max_examples=150, deadline=None)
-def test_rows_do_not_touch_each_other(texts: list[str], policy: str) -> None:
+def test_rows_are_independent(texts: list[str], policy: str) -> None:
     answers, statuses = extract_answers(texts, policy=policy)
     alone = [extract_answers([text], policy=policy) for text in texts]
     assert answers == [a for (a,), _ in alone]
     assert statuses == [s for _, (s,) in alone]
 
 
-def test_a_long_trace_costs_little_more_than_a_short_one() -> None:
-    """A box at the end is found from the end: the trace before it is not read by `boxed`."""
+def test_boxed_reads_only_the_end_of_a_long_trace() -> None:
+    """The policy `boxed` searches from the end, so it does not read the trace before the box."""
     tail = "x" * 500 + r"\boxed{42}"
     short = pa.array([tail] * 2000)
     long = pa.array(["y" * 100_000 + tail] * 2000)
@@ -260,7 +260,7 @@ def test_a_long_trace_costs_little_more_than_a_short_one() -> None:
 @pytest.mark.skipif(
     not (SHARED / "rollouts").is_dir(), reason=f"no rollouts in {SHARED} (set RLVR_SHARED)"
 )
-def test_real_rollouts_give_the_answers_that_came_with_them() -> None:
+def test_published_rollouts_give_the_published_answers() -> None:
     rows = (SHARED / "rollouts" / "math_50x8.jsonl").read_text(encoding="utf-8").splitlines()
     texts: list[str] = []
     preds: list[str] = []

@@ -35,7 +35,7 @@ def math_file(tmp_path, golds, **fields):
 
 
 def count_verifications(monkeypatch):
-    """The pairs that grade_run sends to worker processes; they are verified for real."""
+    """The pairs that grade_run sends to worker processes, which verify them."""
     from rlvr_fast.answers import grading
 
     sent = []
@@ -49,7 +49,7 @@ def count_verifications(monkeypatch):
     return sent
 
 
-def test_reasoning_gym_and_mathematics_are_graded_through_one_path(tmp_path, monkeypatch):
+def test_run_with_reasoning_gym_and_mathematics(tmp_path, monkeypatch):
     sent = count_verifications(monkeypatch)
     run, problems = make_run(tmp_path / "run", [COUNTDOWN, math_file(tmp_path, ["1/2", "x^2-1"])])
     gold = problems[0].gold
@@ -101,7 +101,7 @@ def test_answer_ids_of_rows_and_grades_agree(tmp_path):
     assert graded[-1]["verdict"] == "unparsed"
 
 
-def test_grading_again_changes_nothing_and_verifies_nothing(tmp_path, monkeypatch):
+def test_second_grading_writes_and_verifies_nothing(tmp_path, monkeypatch):
     run, problems = make_run(tmp_path / "run", [COUNTDOWN])
     add_samples(run, {p.problem_id: [tagged(p.gold), tagged("1 + 1")] for p in problems})
     first = grade_run(run)
@@ -147,7 +147,7 @@ def test_verdicts_do_not_depend_on_workers_or_on_the_order_of_completions(tmp_pa
     assert {verdict for verdict, _ in tables[0].values()} == {"correct", "incorrect", "timeout"}
 
 
-def test_another_policy_is_refused_and_regrading_starts_clean(tmp_path):
+def test_another_policy_is_refused_unless_the_run_is_regraded(tmp_path):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1"])])
     add_samples(run, {"sums/0": [tagged("1") + boxed("2")]})
     grade_run(run, GradeOptions(policy="boxed"))
@@ -162,7 +162,7 @@ def test_another_policy_is_refused_and_regrading_starts_clean(tmp_path):
 
 
 @pytest.mark.slow
-def test_other_limits_try_timeouts_again_and_keep_what_was_decided(tmp_path, monkeypatch):
+def test_other_limits_verify_timeouts_again_and_keep_other_verdicts(tmp_path, monkeypatch):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["x^2-1"])])
     add_samples(run, {"sums/0": [boxed("10^{10^{10}}"), boxed("(x-1)(x+1)")]})
     grade_run(run, GradeOptions(timeout=1.0))
@@ -195,11 +195,11 @@ def test_a_run_without_samples_is_refused(tmp_path):
 def test_progress_counts_completions_and_answers(tmp_path):
     run, problems = make_run(tmp_path / "run", [COUNTDOWN])
     add_samples(run, {p.problem_id: [tagged(p.gold), tagged("1 + 1")] for p in problems})
-    told = []
-    grade_run(run, progress=lambda *about: told.append(about))
-    assert told[0] == ("extract", 0, 4)
-    assert ("extract", 4, 4) in told
-    assert told[-1] == ("verify", 4, 4)
+    calls = []
+    grade_run(run, progress=lambda *about: calls.append(about))
+    assert calls[0] == ("extract", 0, 4)
+    assert ("extract", 4, 4) in calls
+    assert calls[-1] == ("verify", 4, 4)
 
 
 KILLED = """
@@ -213,7 +213,7 @@ grade_run(Run.open(sys.argv[1]), GradeOptions(workers=2), progress=tell)
 
 
 def grading_until(run, stage: str, count: int, script: str = KILLED) -> subprocess.Popen:
-    """A process that grades `run`, once it has said that `count` of `stage` are done."""
+    """A process that grades `run` and has done `count` steps of `stage`."""
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(run.path)],
         stdout=subprocess.PIPE,
@@ -223,11 +223,11 @@ def grading_until(run, stage: str, count: int, script: str = KILLED) -> subproce
     for line in process.stdout:
         if line.startswith(stage) and int(line.split()[1]) >= count:
             return process
-    raise AssertionError(f"graded before {count} of {stage} were said")
+    raise AssertionError(f"the grading ended before {count} steps of {stage}")
 
 
 @pytest.mark.slow
-def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
+def test_kill_9_during_verification_loses_and_repeats_no_verdict(tmp_path, monkeypatch):
     run, _ = make_run(tmp_path / "run", [COUNTDOWN])
     answers = [tagged(f"{n} + {n}") for n in range(3000)]
     add_samples(run, {"countdown/0": answers})
@@ -251,7 +251,7 @@ def test_kill_9_in_mid_grading_loses_and_repeats_nothing(tmp_path, monkeypatch):
     assert grade_run(other, GradeOptions(workers=1)).equals(run.read_table("grades.parquet"))
 
 
-def test_kill_9_in_mid_extraction_loses_and_repeats_nothing(tmp_path):
+def test_kill_9_during_extraction_loses_and_repeats_no_answer(tmp_path):
     spec = math_file(tmp_path, ["1", "2"])
     runs = [make_run(tmp_path / name, [spec])[0] for name in ("killed", "whole")]
     for run in runs:
@@ -287,7 +287,7 @@ def test_workers_die_with_their_parent(tmp_path):
         time.sleep(0.05)
 
 
-def test_counts_of_many_completions_need_no_more_than_their_distinct_answers(tmp_path):
+def test_counts_of_many_completions(tmp_path):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["7", "8"])])
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, 50, size=(2, 20_000))
@@ -317,7 +317,7 @@ def test_counts_of_many_completions_need_no_more_than_their_distinct_answers(tmp
 
 
 @pytest.mark.slow
-def test_programs_are_graded_once_each_in_bubblewrap(tmp_path, monkeypatch):
+def test_each_distinct_program_is_graded_once_in_bubblewrap(tmp_path, monkeypatch):
     from rlvr_fast.tasks.sandbox import unavailable_reason
 
     if unavailable_reason() is not None:
@@ -362,7 +362,7 @@ def test_programs_are_not_run_without_bubblewrap(tmp_path, monkeypatch):
     assert run.read_table("grades.parquet") is None
 
 
-def test_a_missing_gold_is_named_before_anything_is_extracted(tmp_path):
+def test_missing_gold_is_named_before_extraction(tmp_path):
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["1", "2"])])
     problems = run.problems()
     golds = pa.array(["1", None], pa.string())
@@ -384,7 +384,7 @@ def test_answers_over_the_length_limit_are_named(tmp_path):
     named = [{"problem_id": "sums/0", "sample_index": 1, "bytes": 70_000}]
     assert run.read_json("grading.json")["too_long"] == named
     assert verdicts(run)["sums/0", None] == ("unparsed", 3)
-    # a top-up keeps what was met before
+    # A second grading keeps the answers named before.
     add_samples(run, {"sums/0": [boxed(long + "0")]}, first=4)
     grade_run(run)
     named.append({"problem_id": "sums/0", "sample_index": 4, "bytes": 70_001})

@@ -43,7 +43,7 @@ def graded(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_each_kind_of_verdict_goes_to_another_verifier(graded):
+def test_each_kind_of_verdict_has_its_second_verifier(graded):
     report = audit_run(graded, 100)
     assert graded.read_json("audit.json") == report
     assert report["model"] == {"name": "by hand", "revision": "1"}
@@ -98,7 +98,7 @@ def test_values_at_random_points(gold, answer, expected):
 
 
 @pytest.mark.slow
-def test_bad_audits_are_refused(graded, tmp_path):
+def test_invalid_audit_is_refused(graded, tmp_path):
     with pytest.raises(InvalidInputError, match="at least 1 verdict"):
         audit_run(graded, 0)
     source = tmp_path / "one.jsonl"

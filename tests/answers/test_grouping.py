@@ -1,4 +1,4 @@
-"""Groups equal the naive partition, whatever the threads, the hash, the parts and the order."""
+"""Groups equal a partition in plain Python for any number of threads, hash, parts and order."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ string_rows = st.lists(st.tuples(st.sampled_from(["", "a", "b" * 30, "é"]), ans
 
 @given(st.one_of(integer_rows, string_rows), st.sampled_from([0, 1, 3, 60, 64, 65, 70, 128]))
 @settings(max_examples=400, deadline=None)
-def test_groups_are_the_naive_partition_whatever_the_hash(rows: list[Row], bits: int) -> None:
+def test_groups_equal_the_naive_partition_for_any_hash(rows: list[Row], bits: int) -> None:
     problems, texts = [r[0] for r in rows], [r[1] for r in rows]
     groups = group_answers(problems, texts, _hash_bits=bits)
     want = naive(rows)
@@ -71,7 +71,7 @@ def test_groups_are_the_naive_partition_whatever_the_hash(rows: list[Row], bits:
 
 @given(st.lists(integer_rows, max_size=5), st.sampled_from([1, 128]))
 @settings(max_examples=100, deadline=None)
-def test_parts_and_merges_give_the_whole(parts: list[list[Row]], bits: int) -> None:
+def test_parts_and_merges_give_the_groups_of_all_rows(parts: list[list[Row]], bits: int) -> None:
     whole = [row for part in parts for row in part]
     fed = AnswerIndex(normalize=False, _hash_bits=bits)
     merged = AnswerIndex(normalize=False, _hash_bits=bits)
@@ -88,7 +88,7 @@ def test_parts_and_merges_give_the_whole(parts: list[list[Row]], bits: int) -> N
 
 @given(st.one_of(integer_rows, string_rows))
 @settings(max_examples=60, deadline=None)
-def test_a_saved_index_loads_as_it_was(tmp_path_factory: object, rows: list[Row]) -> None:
+def test_saved_index_loads_unchanged(tmp_path_factory: object, rows: list[Row]) -> None:
     path = tmp_path_factory.mktemp("index") / "answers.idx"  # type: ignore[attr-defined]
     index = AnswerIndex(normalize=False)
     index.add([r[0] for r in rows], [r[1] for r in rows], policy=None)
@@ -96,7 +96,7 @@ def test_a_saved_index_loads_as_it_was(tmp_path_factory: object, rows: list[Row]
     loaded = AnswerIndex.load(path, normalize=False)
     assert as_lists(loaded.groups()) == as_lists(index.groups())
     assert loaded.num_rows == len(rows)
-    # An index goes on where it was left.
+    # Rows can be added to a loaded index.
     loaded.add([r[0] for r in rows], [r[1] for r in rows], policy=None)
     assert loaded.groups().count.tolist() == [2 * c for c in index.groups().count]
 
@@ -145,8 +145,8 @@ print(hashlib.sha256(groups.group_of_row.tobytes()).hexdigest())
 
 @pytest.mark.parametrize("answers_each", [1, 40, 5000])
 @pytest.mark.parametrize("bits", [1, 128])
-def test_clustered_rows_are_grouped_as_any_others(answers_each: int, bits: int) -> None:
-    """Rows that repeat a row made lately are counted where that row waits, up to 2,048 times."""
+def test_groups_of_clustered_rows(answers_each: int, bits: int) -> None:
+    """The core counts repeats of a recent row together, up to 2,048 at a time."""
     rng = np.random.default_rng(answers_each)
     # 2.2 million rows: more than one batch
     n = 20_000 if bits == 1 else 2_200_000 if answers_each == 40 else 300_000
@@ -172,7 +172,7 @@ def test_clustered_rows_are_grouped_as_any_others(answers_each: int, bits: int) 
             np.testing.assert_array_equal(groups.group_of_row, rank[of_key])
 
 
-def test_the_number_of_threads_changes_nothing(tmp_path: Path) -> None:
+def test_result_does_not_depend_on_the_number_of_threads(tmp_path: Path) -> None:
     outputs = {
         subprocess.run(
             [sys.executable, "-c", THREADS, str(threads), str(tmp_path / f"{threads}.idx")],
@@ -202,7 +202,7 @@ def test_index_extracts_and_normalises() -> None:
     )
 
 
-def test_entropy_counts_no_answer_as_a_class() -> None:
+def test_entropy_counts_rows_without_an_answer_as_one_group() -> None:
     groups = group_answers([7, 7, 7, 7, 9, 9], ["1", "1", None, "2", "1", "1"])
     problems, entropies = groups.entropy()
     assert problems.to_pylist() == [7, 9]
@@ -248,7 +248,7 @@ def test_bad_input_is_named() -> None:
         index.merge(index)
 
 
-def test_a_damaged_file_is_refused_wherever_the_damage_lies(tmp_path: Path) -> None:
+def test_file_damaged_at_any_byte_is_refused(tmp_path: Path) -> None:
     index = AnswerIndex()
     index.add(["p", "q"], [r"\boxed{1}", r"\boxed{a long answer of many words}"])
     path = tmp_path / "a.idx"
@@ -272,7 +272,7 @@ def test_a_damaged_file_is_refused_wherever_the_damage_lies(tmp_path: Path) -> N
         index.save(tmp_path / "no" / "such" / "folder.idx")
 
 
-def test_memory_stays_within_64_bytes_a_group() -> None:
+def test_memory_is_at_most_64_bytes_for_each_group() -> None:
     n = 1_000_000
     index = AnswerIndex(normalize=False)
     index.add(np.arange(n) % 1000, pa.array(np.arange(n)).cast(pa.string()), policy=None)
@@ -287,7 +287,7 @@ M = (1 << 64) - 1
 
 
 def reference_hash(data: bytes, seed: int = 0) -> tuple[int, int]:
-    """csrc/answers/hash.hpp, from its definition."""
+    """The definition of the hash in csrc/answers/hash.hpp, in plain Python."""
     h, g = seed ^ K0, len(data) ^ K1
     for at in range(0, len(data), 16):
         block = data[at : at + 16].ljust(16, b"\0")
@@ -313,7 +313,7 @@ def reference_hash(data: bytes, seed: int = 0) -> tuple[int, int]:
 
 @given(st.binary(max_size=200), st.integers(0, M))
 @settings(max_examples=300, deadline=None)
-def test_hash_is_its_definition(data: bytes, seed: int) -> None:
+def test_hash_equals_its_definition(data: bytes, seed: int) -> None:
     assert _core.hash128(data, seed) == reference_hash(data, seed)
 
 

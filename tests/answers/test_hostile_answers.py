@@ -1,4 +1,4 @@
-"""Nothing a completion may hold crashes, hangs or swells the answer engine."""
+"""Hostile completions do not crash the answer engine and keep its bounds of time and memory."""
 
 from __future__ import annotations
 

@@ -201,7 +201,7 @@ UNEQUAL = [
 
 
 @pytest.mark.parametrize("group", EQUAL, ids=lambda g: g[0])
-def test_dressings_of_one_value_share_a_form(group: list[str]) -> None:
+def test_notations_of_one_value_share_a_form(group: list[str]) -> None:
     forms, resolved = normalize_answers(group, return_resolved=True)
     assert all(resolved), [a for a, r in zip(group, resolved, strict=True) if not r]
     assert set(forms) == {forms[0]}
@@ -213,7 +213,7 @@ def test_groups_of_different_values_have_different_forms() -> None:
 
 
 @pytest.mark.parametrize(("x", "y"), UNEQUAL)
-def test_different_answers_keep_different_forms(x: str, y: str) -> None:
+def test_different_answers_have_different_forms(x: str, y: str) -> None:
     assert form(x) != form(y)
 
 
@@ -252,13 +252,13 @@ def test_different_answers_keep_different_forms(x: str, y: str) -> None:
         "1\x002",
     ],
 )
-def test_what_cannot_be_told_is_unresolved(answer: str) -> None:
+def test_answer_without_an_exact_value_is_unresolved(answer: str) -> None:
     (text,), (resolved,) = normalize_answers([answer], return_resolved=True)
     assert not resolved
     assert text == "?" + " ".join(answer.split())
 
 
-def test_nothing_wraps_at_128_bits() -> None:
+def test_numbers_beyond_128_bits_do_not_overflow() -> None:
     big = 2**126
     for value in (big - 1, big, big + 1, 2**127 - 1, 2**127, 2**128 + 1, 10**59):
         text = form(str(value))
@@ -267,7 +267,7 @@ def test_nothing_wraps_at_128_bits() -> None:
             assert form(product) in ("?" + product, str(eval(product.replace("^", "**"))))
 
 
-def test_arrow_in_arrow_out_and_none_stays_none() -> None:
+def test_arrow_gives_arrow_and_none_gives_none() -> None:
     forms, resolved = normalize_answers(pa.array(["2/4", None, "50%"]), return_resolved=True)
     assert forms.to_pylist() == ["1/2", None, "?50%"]
     assert resolved.to_pylist() == [True, False, False]
@@ -275,7 +275,7 @@ def test_arrow_in_arrow_out_and_none_stays_none() -> None:
     assert normalize_answers([]) == []
 
 
-def test_only_strings_are_answers() -> None:
+def test_answers_that_are_no_strings_are_refused() -> None:
     with pytest.raises(InvalidInputError, match="row 1: expected a string or None, got int"):
         normalize_answers(["1", 2])
     with pytest.raises(InvalidInputError, match="expected strings"):
@@ -311,7 +311,7 @@ def test_only_strings_are_answers() -> None:
         (r"\{5\}", "5", "unknown"),
     ],
 )
-def test_comparison_says_only_what_is_certain(gold: str, answer: str, expected: str) -> None:
+def test_comparison_of_forms(gold: str, answer: str, expected: str) -> None:
     assert compare_canonical([form(gold)], [form(answer)]) == [expected]
     assert compare_canonical([form(answer)], [form(gold)]) == [expected]
 
@@ -390,7 +390,7 @@ class Expressions:
         return f"-({a})", -va
 
     def value(self, expression: object) -> complex | None:
-        """To 40 digits, at a fixed point of the symbols."""
+        """The value to 40 digits, with the symbols at fixed numbers."""
         s = self.sympy
         point = {self.x: s.Rational(17, 13), self.y: s.Rational(-29, 11)}
         value = s.sympify(expression).subs(point)
@@ -421,7 +421,7 @@ def check_against_sympy(seed: int, count: int) -> tuple[int, int]:
             )
             equal_pairs += 1
         by_form[canonical] = (text, value)
-        # The form itself, read again, is the same form: canonical text is its own fixed point.
+        # The canonical form of a canonical form is the form itself.
         assert normalize_answers([canonical]) == [canonical], text
         opaque = "(" in re.sub(r"\^\(-?\d+(/\d+)?\)", "", canonical)
         if not opaque and not ({"x", "y"} & set(canonical)):
@@ -442,7 +442,7 @@ def test_forms_agree_with_sympy() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2, 8))
-def test_forms_agree_with_sympy_at_length(seed: int) -> None:
+def test_forms_of_many_expressions_agree_with_sympy(seed: int) -> None:
     resolved, equal = check_against_sympy(seed=seed, count=6000)
     assert resolved > 4000
     assert equal > 800
@@ -506,7 +506,7 @@ def gold_answers() -> list[str]:
 
 
 @needs_benchmarks
-def test_gold_answers_are_resolved_and_equal_themselves_under_dressings() -> None:
+def test_gold_answers_are_resolved_and_equal_in_other_notations() -> None:
     golds = gold_answers()
     assert len(golds) == 2836
     forms, resolved = normalize_answers(golds, return_resolved=True)
@@ -529,7 +529,7 @@ def test_gold_answers_are_resolved_and_equal_themselves_under_dressings() -> Non
         assert normalize_answers(dressed) == [text] * len(dressed), gold
 
 
-# What Math-Verify's LaTeX parser takes for something else: 1e5 (1 times e times 5), -3./2, \\$5.
+# Notations that Math-Verify's LaTeX parser reads as another value: 1e5 (as 1 e 5), -3./2, \\$5.
 UNREAD = re.compile(r"\de-?\d|\./|\\\$")
 
 
@@ -551,7 +551,7 @@ def test_gold_answers_that_share_a_form_are_equal() -> None:
         (x, y)
         for x, y in pairs
         if not any(UNREAD.search(text) for text in (x, y))
-        and not ("=" in x and "=" in y)  # x = 1 and k = 1: a name is dressing here
+        and not ("=" in x and "=" in y)  # x = 1 and k = 1: the form drops the name
         and not math_verify.verify(parse(x), parse(y), timeout_seconds=None)
     ]
     assert unlike == []

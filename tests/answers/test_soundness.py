@@ -1,4 +1,4 @@
-"""Canonical forms never call two values equal: readings that are open, and a fuzz of meanings."""
+"""Two values never share a canonical form: ambiguous answers, and a fuzz of known meanings."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rlvr_fast.answers import compare_canonical, normalize_answers
 
 sympy = pytest.importorskip("sympy")
 
-# Answers that look alike and mean different things. Each group's members must not share a form;
-# what one of them means depends on the reader, so it is left unresolved.
+# Answers that look alike and have different meanings, so that they must have different forms. An
+# answer with two readings is unresolved.
 CONFUSABLE = [
     ["3 boys and 5 girls", "5 boys and 3 girls", "3, 5"],
     ["3 ft, 5 in", "5 ft, 3 in", "3, 5"],
@@ -73,12 +73,12 @@ CONFUSABLE = [
 
 
 @pytest.mark.parametrize("group", CONFUSABLE, ids=lambda group: group[0])
-def test_confusable_answers_keep_apart(group: list[str]) -> None:
+def test_confusable_answers_have_different_forms(group: list[str]) -> None:
     forms = normalize_answers(group)
     assert len(set(forms)) == len(forms), dict(zip(group, forms, strict=True))
 
 
-# What is dressing by decision (docs/grading.md, "What is dropped"): it decides no verdict.
+# Notation that the form drops by decision (docs/grading.md, "What the form drops").
 DROPPED = [
     ["5", "5 cm", "5 km", r"5\text{ cm}^2", "5 hours", "5 people", r"5^\circ", "5 degrees"],
     ["5", r"\$5", "$5", "5 dollars", "5 cents", "\u20ac5", "5 euros"],
@@ -89,7 +89,7 @@ DROPPED = [
 
 
 @pytest.mark.parametrize("group", DROPPED, ids=lambda group: group[0] + " " + group[1])
-def test_what_is_dropped_is_what_the_page_says(group: list[str]) -> None:
+def test_dropped_notation_is_that_of_the_docs(group: list[str]) -> None:
     assert len(set(normalize_answers(group))) == 1
 
 
@@ -113,7 +113,7 @@ def test_comparison_of_near_values(gold: str, answer: str, expected: str) -> Non
 
 
 class Meanings:
-    """Random answers with what they mean: a key that two answers share only where they are equal.
+    """Random answers with their meanings; two answers have one meaning only where they are equal.
 
     Readings are the strictest ones: 3!! is a double factorial, 2^3^2 is 2^9, {3}{2} shows as 32.
     """
@@ -203,7 +203,7 @@ class Meanings:
 
     def key(self, value: object) -> object:
         if value is None:
-            return self.rng.random()  # means nothing that another answer means
+            return self.rng.random()  # a meaning that no other answer has
         x, y = sympy.symbols("x y")
         point = {x: sympy.Rational(17, 13), y: sympy.Rational(29, 11)}
         number = sympy.sympify(value).subs(point).evalf(40)
@@ -259,7 +259,7 @@ class Meanings:
         if kind == 11:
             base = r.choice([2, 3, 8, 16])
             text = "".join(r.choice("01AB" if base == 16 else "01") for _ in range(3))
-            if base == 16:  # the lone digit A in it reads as a symbol with an index
+            if base == 16:  # a single digit A reads as a symbol with an index
                 return f"{text}_{{16}}", ("numeral", text.lstrip("0") if text[0] > "9" else text)
             return r.choice([f"{text}_{{{base}}}", f"{text}_{base}"]), (
                 "numeral",
@@ -315,7 +315,7 @@ def test_answers_that_share_a_form_mean_the_same() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12, 16))
-def test_answers_that_share_a_form_mean_the_same_at_length(seed: int) -> None:
+def test_many_answers_that_share_a_form_mean_the_same(seed: int) -> None:
     resolved, shared = check_meanings(seed=seed, count=20_000)
     assert resolved > 10_000
     assert shared > 3000

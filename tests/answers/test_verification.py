@@ -20,14 +20,13 @@ from rlvr_fast.errors import InvalidInputError
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 ROLLOUTS = SHARED / "rollouts" / "math_50x8.jsonl"
 
-# (problem, response) whose verdict differs from the one that came with them. None does: see
-# docs/grading.md.
+# (problem, response) whose verdict differs from the published one; none does (docs/grading.md).
 DISAGREEMENTS: list[tuple[int, int]] = []
 
 
 @pytest.mark.skipif(not ROLLOUTS.exists(), reason=f"no rollouts at {ROLLOUTS}")
 @pytest.mark.parametrize("policy", ["auto", "boxed"])
-def test_real_completions_get_the_verdicts_that_came_with_them(policy):
+def test_published_completions_get_the_published_verdicts(policy):
     rows = [json.loads(line) for line in ROLLOUTS.read_text("utf-8").splitlines()]
     texts = [text for row in rows for text in row["code"]]
     answers, statuses = extract_answers(texts, policy=policy)
@@ -35,11 +34,11 @@ def test_real_completions_get_the_verdicts_that_came_with_them(policy):
     assert set(statuses) == {"found"}
     golds = [row["gt"] for row in rows for _ in row["code"]]
     verdicts = verify_answers(golds, answers)
-    came = [score for row in rows for score in row["score"]]
-    assert 0 < sum(came) < 400
+    published = [score for row in rows for score in row["score"]]
+    assert 0 < sum(published) < 400
     differing = [
         divmod(place, 8)
-        for place, (verdict, score) in enumerate(zip(verdicts, came, strict=True))
+        for place, (verdict, score) in enumerate(zip(verdicts, published, strict=True))
         if (verdict == "correct") != score
     ]
     assert differing == DISAGREEMENTS
@@ -61,7 +60,7 @@ def test_verdicts_do_not_depend_on_order_or_workers():
     assert set(forward) == {"correct", "incorrect"}
 
 
-def test_nothing_to_verify():
+def test_no_rows():
     assert verify_answers([], []) == []
 
 
@@ -90,7 +89,7 @@ def test_every_hostile_answer_gets_a_verdict_within_the_limits():
     verdicts = verify_answers(["5"] * len(answers), answers, timeout=1.0, memory_mb=1024)
     assert len(verdicts) == len(answers)
     assert set(verdicts) <= {"correct", "incorrect", "unparsed", "timeout", "error"}
-    # each is tried at most twice, for a second of processor time each
+    # Each is verified at most twice, for one second of processor time.
     assert time.monotonic() - started < 3 * len(answers)
 
 
@@ -120,7 +119,7 @@ def test_an_answer_that_is_a_program_is_never_run(tmp_path, gold):
     assert not mark.exists()
 
 
-def real_pairs():
+def published_pairs():
     """(gold, answer): each benchmark's golds against themselves and the next, and the rollouts."""
     from rlvr_fast.tasks import load_task
 
@@ -148,8 +147,8 @@ needs_shared = pytest.mark.skipif(
 
 
 @needs_shared
-def test_most_real_pairs_are_decided_without_math_verify():
-    pairs = real_pairs()
+def test_canonical_forms_decide_most_published_pairs():
+    pairs = published_pairs()
     assert len(pairs) > 3500
     decided = sum(comparison != "unknown" for comparison in compared(pairs))
     assert decided >= 0.9 * len(pairs)
@@ -157,10 +156,10 @@ def test_most_real_pairs_are_decided_without_math_verify():
 
 @needs_shared
 @pytest.mark.slow
-def test_what_canonical_forms_decide_on_real_pairs_is_math_verifys_verdict():
+def test_canonical_forms_agree_with_math_verify_on_published_pairs():
     pairs = [
         (pair, comparison)
-        for pair, comparison in zip(real_pairs(), compared(real_pairs()), strict=True)
+        for pair, comparison in zip(published_pairs(), compared(published_pairs()), strict=True)
         if comparison != "unknown"
     ]
     verdicts = {}

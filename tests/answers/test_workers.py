@@ -34,7 +34,7 @@ def sums(gold, answer):
     return Pair("math:golds", "p", gold, {}, answer)
 
 
-def test_pairs_of_several_tasks_are_verified_side_by_side(countdown):
+def test_pairs_of_several_tasks_in_one_call(countdown):
     problem, pair = countdown
     found = outcomes([sums("5", "x=5"), pair(problem.gold), sums("5", "6"), pair("1")], workers=2)
     assert [outcome.verdict for outcome in found] == [
@@ -45,7 +45,7 @@ def test_pairs_of_several_tasks_are_verified_side_by_side(countdown):
 
 
 @pytest.mark.slow
-def test_hangs_and_crashes_cost_their_own_pair_only(countdown):
+def test_hang_or_crash_affects_its_own_pair_only(countdown):
     problem, pair = countdown
     found = outcomes(
         [
@@ -70,7 +70,7 @@ def test_hangs_and_crashes_cost_their_own_pair_only(countdown):
     assert "exit status 3" in found[2].detail
 
 
-def test_an_answer_that_is_a_program_does_no_harm(countdown, tmp_path, monkeypatch):
+def test_answer_that_is_a_program_cannot_write_or_start_a_process(countdown, tmp_path, monkeypatch):
     _, pair = countdown
     monkeypatch.setenv("RLVR_SECRET", "s3cret")
     mark = tmp_path / "mark"
@@ -94,17 +94,16 @@ def test_an_answer_that_is_a_program_does_no_harm(countdown, tmp_path, monkeypat
     assert Path(__file__).exists()
 
 
-def test_a_worker_knows_nothing_of_the_environment(countdown, monkeypatch):
+def test_worker_does_not_inherit_the_environment(countdown, monkeypatch):
     monkeypatch.setenv("RLVR_SECRET", "s3cret")
     _, pair = countdown
-    # 1/0 where the secret is in sight, so that the verdict tells: both are wrong answers, hence
-    # the exit status, which only the first would give
+    # A worker that inherits the secret ends with an exit status, and the verdict is `error`.
     leak = "__import__('os')._exit(7) if 'RLVR_SECRET' in __import__('os').environ else 1"
     (outcome,) = outcomes([pair(leak)], workers=1)
     assert outcome.verdict == "incorrect"
 
 
-def test_a_task_that_cannot_verify_stops_the_grading(countdown):
+def test_task_that_cannot_verify_is_an_error(countdown):
     problem, pair = countdown
     drifted = {**problem.metadata, "question_sha256": "0" * 64}
     bad = Pair(pair("1").spec, problem.problem_id, problem.gold, drifted, "1")
@@ -112,7 +111,7 @@ def test_a_task_that_cannot_verify_stops_the_grading(countdown):
         outcomes([bad], workers=1)
 
 
-def test_a_worker_that_does_not_start_says_why(countdown, monkeypatch):
+def test_worker_that_does_not_start_is_an_error_with_the_cause(countdown, monkeypatch):
     _, pair = countdown
     monkeypatch.setattr("sys.executable", "/bin/false")
     with pytest.raises(RlvrError, match=r"did not start \(exit status 1\)"):
@@ -125,7 +124,7 @@ def test_a_memory_limit_below_what_verifiers_need_is_refused(countdown):
         outcomes([pair("1")], workers=1, memory_mb=64)
 
 
-def test_no_worker_outlives_its_work(countdown):
+def test_workers_end_after_the_last_pair(countdown):
     _, pair = countdown
     outcomes([pair("1")], workers=1)
     children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()

@@ -35,9 +35,6 @@ class Kernels:
 
         def call(*arguments: Any) -> Any:
             result = function(*(self._moved(a) for a in arguments))
-            if name == "nucleus_stats":
-                stats, logprob, kept_mass = result
-                return stats._make(v.cpu() for v in stats), logprob.cpu(), kept_mass.cpu()
             if name == "linear_kept_mass":
                 return result.cpu()
             return result._make(value.cpu() for value in result)
@@ -85,12 +82,12 @@ def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
 
     emulation.configure_machine(2, 3)
     monkeypatch.setattr(_core, "cuda", emulation.cuda)
-    monkeypatch.setattr(cuda_kernels, "_index_and_stream", lambda device: (0, 0))
+    monkeypatch.setattr(cuda_kernels, "index_and_stream", lambda device: (0, 0))
 
     # 16-bit products in float32 exist on CUDA alone; the products of their float32 copies are the
     # same numbers, summed in another order.
     def multiply(self: Any, block: torch.Tensor, columns: torch.Tensor) -> torch.Tensor:
-        return torch.mm(block.float(), columns.float().t(), out=self._tile)
+        return torch.mm(block.float(), columns.float().t(), out=self.output)
 
-    monkeypatch.setattr(cuda_products.Product, "_multiply", multiply)
+    monkeypatch.setattr(cuda_products.Product, "multiply", multiply)
     return Kernels(cuda, "cpu")

@@ -137,7 +137,7 @@ def test_nucleus_is_the_sorted_one(kernels, top_p, dtype, scale):
     columns = 5003
     x = random_logits(40, columns, dtype, scale, seed=3)
     targets = x.float().argsort(-1, descending=True)[torch.arange(40), torch.arange(40) * 50]
-    _, logprob, kept = kernels.nucleus_stats(x, targets, 0.8, None, top_p)
+    logprob, kept = kernels.nucleus_stats(x, targets, 0.8, None, top_p)
     expected = nucleus_stats(x, targets, top_p=top_p, temperature=0.8)
     # Where the mass comes to top_p itself, to rounding, one token more or less is as right.
     settled = (kept - expected.kept_mass).abs() <= 2e-6
@@ -152,7 +152,7 @@ def test_nucleus_is_the_sorted_one(kernels, top_p, dtype, scale):
 
 def test_ties_at_the_edge_of_the_nucleus_are_kept_in_index_order(kernels):
     x = torch.log(torch.tensor([[0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]])).expand(7, 7)
-    _, logprob, kept = kernels.nucleus_stats(x, torch.arange(7), 1.0, None, 0.65)
+    logprob, kept = kernels.nucleus_stats(x, torch.arange(7), 1.0, None, 0.65)
     assert logprob.isinf().tolist() == [False] * 4 + [True] * 3
     assert kept.tolist() == pytest.approx([0.7] * 7, abs=1e-6)
     expected = nucleus_stats(x, torch.arange(7), top_p=0.65)
@@ -164,7 +164,7 @@ def test_nucleus_of_undefined_and_masked_rows(kernels):
     x[0] = -math.inf
     x[1, 4] = math.nan
     x[2, :99] = -math.inf
-    _, logprob, kept = kernels.nucleus_stats(x, torch.tensor([1, 1, 1, -100]), 1.0, None, 0.9)
+    logprob, kept = kernels.nucleus_stats(x, torch.tensor([1, 1, 1, -100]), 1.0, None, 0.9)
     assert logprob[[0, 1, 3]].isnan().all()
     assert kept[[0, 1, 3]].isnan().all()
     assert (logprob[2].item(), kept[2].item()) == (-math.inf, 1.0)
@@ -181,7 +181,7 @@ def test_nucleus_agrees_with_vllm(kernels):
         kept = masked > -math.inf
         for target in (0, 17, 2999):
             targets = torch.full((16,), target)
-            _, logprob, _ = kernels.nucleus_stats(x, targets, 1.0, None, top_p)
+            logprob, _ = kernels.nucleus_stats(x, targets, 1.0, None, top_p)
             assert torch.equal(logprob > -math.inf, kept[:, target])
             want = torch.log_softmax(masked, -1)[:, target]
             inside = kept[:, target]

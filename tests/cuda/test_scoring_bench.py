@@ -6,7 +6,7 @@ import pytest
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError, InvalidInputError
-from rlvr_fast.scoring.bench import run_benchmarks
+from rlvr_fast.scoring.benchmarks import run_benchmarks
 
 
 @pytest.mark.slow

@@ -9,8 +9,9 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import rlvr_fast
-from rlvr_fast.scoring import ops
+from rlvr_fast.scoring import backends  # noqa: F401  (defines the operators)
 
+NAMES = ["token_stats", "nucleus_stats", "linear_token_stats", "linear_divergence"]
 DEVICES = [
     "cpu",
     pytest.param("cuda", marks=[
@@ -38,13 +39,13 @@ def arguments(name: str, device: str):
 
 
 @pytest.mark.parametrize("device", DEVICES)
-@pytest.mark.parametrize("name", ops.__all__)
+@pytest.mark.parametrize("name", NAMES)
 def test_opcheck(name, device):
     operator = getattr(torch.ops.rlvr_fast, name).default
     assert set(torch.library.opcheck(operator, arguments(name, device)).values()) == {"SUCCESS"}
 
 
-@pytest.mark.parametrize("name", ops.__all__)
+@pytest.mark.parametrize("name", NAMES)
 def test_fake_outputs_have_the_real_ones_shape_and_type(name):
     operator = getattr(torch.ops.rlvr_fast, name)
     given = arguments(name, "cpu")

@@ -1,7 +1,7 @@
-"""Intervals cover and tests keep their error rates on planted models: bench/coverage.py, in small.
+"""Coverage of the intervals and error rates of the tests on planted models, in small.
 
-Seeds are fixed, so these cannot flicker; the bounds allow three standard errors of the repetitions
-below 93 %. docs/statistics.md holds the full figures.
+bench/coverage.py holds the models, and docs/statistics.md the full figures. Seeds are fixed, so
+that the results repeat; the bounds allow three standard errors of the repetitions below 93 %.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def test_planted_models_hold_every_region(coverage: ModuleType) -> None:
         sample = coverage.Sample(400, n, rng)
         both = {(bool(b), bool(r)) for b, r in zip(sample.base, sample.rl, strict=True)}
         assert len(both) == 4
-        # the planted borderline answer is seen half of the time
+        # the planted borderline answer is seen with probability 1/2
         kind = population.kinds.index("borderline")
         assert population.pass_at("base", n)[kind] == pytest.approx(0.5, abs=0.02)
 
@@ -88,7 +88,7 @@ def test_crossover(coverage: ModuleType) -> None:
     assert got["crossover"]["rate"] >= least(60)
 
 
-def test_importance_sampling_refuses_what_it_cannot_weigh(coverage: ModuleType) -> None:
+def test_importance_sampling_refuses_weights_without_a_mean(coverage: ModuleType) -> None:
     got = rates(coverage, "importance", 150, n=2048, answers=200)
     assert got["importance_estimate, where trusted"]["rate"] >= 0.88
     assert got["importance_estimate: trusted (share)"]["rate"] > 0.6
@@ -113,7 +113,7 @@ def test_split_half_null_predicts_the_losses_of_a_fresh_pair(coverage: ModuleTyp
 def shares_covered(
     coverage: ModuleType, n: int, problems: int, repetitions: int
 ) -> dict[str, float]:
-    """How often the interval of each label's share holds the population's."""
+    """Coverage of the interval on each label's share of the population."""
     population = coverage.Population(n)
     base, rl = (population.pass_at(side, n) for side in ("base", "rl"))
     truth = {

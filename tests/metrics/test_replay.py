@@ -1,4 +1,4 @@
-"""Both papers' tables recompute from their own counts, but for the misprints known by name."""
+"""The numbers of both papers' tables follow from their counts, except the listed misprints."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_coverage_and_gap_of_the_limit_paper(rows: list[ReplayRow]) -> None:
     assert value["Limit section 4.3", "GRPO omni_train", "delta-SE"] == pytest.approx(41.1)
 
 
-def test_packaged_tables_are_the_shared_ones() -> None:
+def test_packaged_tables_equal_the_shared_tables() -> None:
     shared = SHARED / "published"
     if not shared.is_dir():
         pytest.skip(f"the shared tables are not at {shared}")

@@ -1,8 +1,9 @@
-"""docs/statistics.md names functions that exist and the coverage that was measured."""
+"""docs/statistics.md names existing functions, their signatures, and the measured coverage."""
 
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
 import re
 import sys
@@ -28,13 +29,33 @@ def test_every_function_named_exists() -> None:
     assert {name for name in in_text - fields if not hasattr(metrics, name)} == set()
 
 
+def written(name: str) -> str:
+    """The call of a public function as the page writes it."""
+    parts, keyword_only = [], False
+    for parameter in inspect.signature(getattr(metrics, name)).parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and not keyword_only:
+            parts.append("*")
+            keyword_only = True
+        default = parameter.default
+        shown = f'"{default}"' if isinstance(default, str) else repr(default)
+        required = default is parameter.empty
+        parts.append(parameter.name if required else f"{parameter.name}={shown}")
+    return f"{name}({', '.join(parts)})"
+
+
+def test_signatures_are_the_ones_of_the_code() -> None:
+    block = PAGE.partition("```python")[2].partition("```")[0]
+    functions = [name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))]
+    assert [written(name) for name in functions if written(name) not in block] == []
+
+
 def test_public_names_are_all_there() -> None:
     assert sorted(metrics.__all__) == sorted(set(metrics.__all__))
     for name in metrics.__all__:
         assert getattr(metrics, name) is not None
 
 
-def test_table_is_the_measured_one() -> None:
+def test_table_shows_the_committed_results() -> None:
     results = ROOT / "bench" / "results" / "coverage.json"
     if not results.exists():
         pytest.skip(f"{results} is absent: run bench/coverage.py")
@@ -48,7 +69,7 @@ def test_table_is_the_measured_one() -> None:
     start, end = module.MARKS
     printed = PAGE.partition(start)[2].partition(end)[0].strip()
     assert printed == module.table(rows).strip()
-    # whatever does not cover is explained in the text above the table
+    # the text above the table explains the rows that do not cover
     failing = {row for row in printed.splitlines() if "does not cover" in row}
     assert all("chao1" in row or "two spikes" in row for row in failing)
 

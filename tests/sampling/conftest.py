@@ -1,4 +1,4 @@
-"""Short operations on one thread: threads that wait for each other crawl on a busy machine."""
+"""Torch on one thread: on a busy machine, synchronising threads slows short operations down."""
 
 from __future__ import annotations
 

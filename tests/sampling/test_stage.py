@@ -100,13 +100,13 @@ def test_progress_counts_draws(engine, tmp_path):
 
 SCRIPT = """
 import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it
+signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore SIGINT
 from tiny import Words
 from rlvr_fast.sampling import *
 import rlvr_fast.sampling.engines.transformers.batch as batch
 import time
 step = batch.DrawBatch.step
-def slow(self):  # the model is too quick to be caught in mid-work
+def slow(self):  # otherwise the run ends before the signal comes
     time.sleep(0.02)
     return step(self)
 batch.DrawBatch.step = slow

@@ -48,7 +48,7 @@ def draw(engine, samples: int, parameters: SamplingParameters) -> dict[tuple[str
 
 
 def naive(model, request: Request, seed: int, parameters: SamplingParameters) -> list[int]:
-    """One token after the other, the whole sequence anew each time, in float64."""
+    """One token after the other, each from a run of the whole sequence, in float64."""
     ids = list(request.prompt_token_ids)
     drawn: list[int] = []
     while len(drawn) < parameters.max_tokens and (not drawn or drawn[-1] != END):
@@ -192,9 +192,11 @@ def test_models_without_a_key_value_cache_are_refused_by_name(tmp_path):
         load_engine("transformers", str(tmp_path))
 
 
-def test_unknown_engines_and_models_are_refused(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"'transformers' or 'vllm', got 'llama\.cpp'"):
+def test_unknown_engines_arguments_and_models_are_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"unknown engine 'llama\.cpp'.*transformers, vllm"):
         load_engine("llama.cpp", "m")
+    with pytest.raises(InvalidInputError, match=r"'batch'\..*'batch_size'.*device, dtype, batch_"):
+        load_engine("transformers", str(tmp_path), batch=4)
     with pytest.raises(InvalidInputError, match="cannot be loaded"):
         load_engine("transformers", str(tmp_path))
 
@@ -246,7 +248,7 @@ def test_tokens_are_those_of_the_inverse_distribution(vocabulary, top_p, scale):
     for row in range(200):
         token = int(got[row])
         place = int((order[row] == token).nonzero())
-        # The mass of likelier tokens is below top_p: the token is in the nucleus.
+        # The probability of likelier tokens is below top_p: the token is in the nucleus.
         likelier = float(values[row][values[row] > p[row, token]].sum())
         assert likelier < top_p + 1e-6
         assert p[row, token] > 0

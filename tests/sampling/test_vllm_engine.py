@@ -1,4 +1,4 @@
-"""vLLM, for real, on SmolLM2-135M-Instruct: two Reasoning Gym problems into a run directory."""
+"""vLLM itself on SmolLM2-135M-Instruct: two Reasoning Gym problems into a run directory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.sampling import load_engine
 from rlvr_fast.store import Run, verify
 
-# In a process of its own: vLLM keeps its memory and its hold on the process for good.
+# In a process of its own: vLLM neither frees its memory nor undoes its changes to the process.
 SCRIPT = """
 import sys, warnings
 from rlvr_fast.sampling import SamplingParameters, load_engine, prepare_run, sample_run
@@ -55,7 +55,7 @@ def sampled(tmp_path_factory) -> tuple[Path, Path, str]:
         capture_output=True,
         text=True,
         timeout=500,
-        # One thread: many that wait for each other take minutes on a busy machine.
+        # One thread: on a busy machine, synchronising several takes minutes.
         env={
             **os.environ,
             "PYTHONPATH": root,
@@ -84,7 +84,7 @@ def test_draws_go_into_the_run_and_are_topped_up(sampled):
 
 
 @pytest.mark.slow
-def test_what_the_cpu_backend_cannot_do_is_said_and_recorded(sampled):
+def test_the_missing_seeds_of_the_cpu_backend_are_warned_of_and_recorded(sampled):
     _, path, output = sampled
     run = Run.open(path)
     on_cpu = "on cpu" in run.info.engine["notes"][0]
@@ -98,8 +98,8 @@ def test_what_the_cpu_backend_cannot_do_is_said_and_recorded(sampled):
 
 
 @pytest.mark.slow
-def test_completions_are_those_of_the_tokens_and_of_the_nucleus(sampled):
-    """transformers, fed the very tokens, finds each of them in its own nucleus, and the text."""
+def test_completions_agree_with_their_tokens_and_the_nucleus(sampled):
+    """In logits of transformers each drawn token is in the nucleus; its decoder gives the text."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -124,13 +124,13 @@ def test_completions_are_those_of_the_tokens_and_of_the_nucleus(sampled):
         p = torch.softmax(logits.double() / 0.8, -1)
         mine = p.gather(1, torch.tensor(ids)[:, None])
         likelier = torch.where(p > mine, p, 0).sum(-1)
-        # Rounding of two implementations moves the edge of the nucleus a little.
+        # Two implementations round differently, which moves the edge of the nucleus.
         assert float(likelier.max()) < 0.9 + 1e-3
 
 
 @pytest.mark.slow
-def test_scores_of_its_completions_are_those_of_transformers(sampled):
-    """`score_run` on vLLM's completions, against transformers' own logits, token by token."""
+def test_scores_of_completions_equal_those_of_transformers(sampled):
+    """`score_run` on completions of vLLM, against logits of transformers, token by token."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -168,7 +168,7 @@ def test_without_vllm_the_error_names_the_extra(monkeypatch):
 
 
 def test_no_two_launches_are_seeded_alike():
-    """What is still to be drawn seeds the CPU backend, so a resumed run repeats nothing."""
+    """The missing draws determine the seed of the CPU backend, so a resumed run repeats none."""
     import torch
 
     from rlvr_fast.sampling import Request

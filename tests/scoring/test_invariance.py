@@ -1,4 +1,4 @@
-"""The same bits whatever the batch, the threads and the instruction set."""
+"""The bits of token_stats in any batch, with any number of threads, by any instruction set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import cpu
+from rlvr_fast.scoring import cpu, reference
 
 
 def bits(stats) -> list[np.ndarray]:
@@ -30,7 +30,7 @@ def threads():
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16], ids=str)
-def test_neither_batch_nor_threads_matter(dtype, threads):
+def test_bits_depend_on_neither_batch_nor_threads(dtype, threads):
     generator = torch.Generator().manual_seed(0)
     logits = (torch.randn(40, 50257, generator=generator) * 4).to(dtype)
     targets = torch.randint(0, 50257, (40,), generator=generator)
@@ -57,29 +57,28 @@ def test_instruction_sets_agree(dtype, softcap, monkeypatch):
     for name in _core.instruction_sets():
         monkeypatch.setattr(cpu, "instruction_set", name)
         found[name] = rlvr_fast.token_stats(logits, targets, softcap=softcap, temperature=0.7)
-    # The baseline rounds a multiply-add twice, and the others differ in their last bits.
+    # The baseline rounds a multiply-add twice; the other sets therefore differ in the last bits.
     for stats in found.values():
         assert torch.equal(stats.rank, found["baseline"].rank)
         for value, other in zip(stats[:3], found["baseline"][:3], strict=True):
             torch.testing.assert_close(value, other, rtol=1e-6, atol=1e-5)
 
 
-def test_float16_of_every_kind_is_read_alike(monkeypatch):
-    # All 65536 bit patterns but nan and +inf, denormals among them.
+def test_every_finite_float16_is_read_exactly(monkeypatch):
+    # All 65536 bit patterns except nan and +inf, with the denormals.
     patterns = torch.arange(-32768, 32768).to(torch.int16).view(torch.float16)
     finite = patterns[~(patterns.isnan() | patterns.isposinf())]
     targets = torch.arange(0, len(finite), 997)
     logits = finite[None].expand(len(targets), -1)
-    expected = (finite.double()[None] > finite.double()[targets][:, None]).sum(1)
+    expected = reference.token_stats(logits, targets, temperature=1e4)
     for name in _core.instruction_sets():
         monkeypatch.setattr(cpu, "instruction_set", name)
         stats = rlvr_fast.token_stats(logits, targets, temperature=1e4)
-        assert torch.equal(stats.rank.long(), expected), name
-        log_probabilities = torch.log_softmax(finite.double() / 1e4, 0)[targets]
-        torch.testing.assert_close(stats.logprob.double(), log_probabilities, rtol=0, atol=2e-5)
+        assert torch.equal(stats.rank.long(), expected.rank), name
+        torch.testing.assert_close(stats.logprob.double(), expected.logprob, rtol=0, atol=2e-5)
 
 
-def test_threads_of_python_may_call_at_once():
+def test_concurrent_calls_from_python_threads():
     from concurrent.futures import ThreadPoolExecutor
 
     logits = torch.randn(64, 20000, generator=torch.Generator().manual_seed(0))
@@ -90,7 +89,7 @@ def test_threads_of_python_may_call_at_once():
             assert_same_bits(expected, found)
 
 
-def test_a_forked_child_scores_too():
+def test_a_forked_process_scores():
     code = (
         "import os, torch, rlvr_fast\n"
         "x, t = torch.randn(64, 20000), torch.arange(64)\n"

@@ -10,7 +10,7 @@ import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring import cpu, reference
 
-# The product itself is float32: its own rounding, some 1e-6 a logit, is part of the difference.
+# The product is float32: its rounding, about 1e-6 for each logit, is part of the difference.
 TOLERANCE = 5e-5
 
 
@@ -32,7 +32,7 @@ def assert_close(stats, expected, tolerance: float = TOLERANCE) -> None:
 
 @pytest.mark.parametrize("vocabulary", [1, 111, 4096, 4097, 50257])
 @pytest.mark.parametrize("rows", [1, 17, 289])
-def test_equals_the_statistics_of_the_explicit_logits(rows, vocabulary):
+def test_linear_token_stats_equal_those_of_the_explicit_logits(rows, vocabulary):
     hidden, weight = normal(rows, 48), normal(vocabulary, 48, seed=2) / 4
     targets = integers(vocabulary, rows)
     stats = rlvr_fast.linear_token_stats(hidden, weight, targets)
@@ -40,7 +40,7 @@ def test_equals_the_statistics_of_the_explicit_logits(rows, vocabulary):
     explicit = rlvr_fast.token_stats(logits, targets)
     assert_close(stats, explicit)
     assert_close(stats, reference.linear_token_stats(hidden, weight, targets))
-    if rows >= cpu.ROW_MULTIPLE:  # the library adds a handful of rows in another order
+    if rows >= cpu.ROW_MULTIPLE:  # for fewer rows the library adds in another order
         assert torch.equal(stats.rank, explicit.rank)
 
 
@@ -52,28 +52,25 @@ def test_bias_scale_softcap_and_temperature_together(dtype):
     targets = integers(5000, 40)
     options = {"temperature": temperature, "softcap": 15.0, "scale": 0.5}
     stats = rlvr_fast.linear_token_stats(hidden, weight, targets, bias=bias, **options)
-    # The reference sees the same 16-bit inputs, and never rounds a logit.
-    expected = reference.linear_token_stats(
-        hidden.double(), weight.double(), targets, bias=bias.double(),
-        temperature=temperature.numpy(), softcap=15.0, scale=0.5,
-    )  # fmt: skip
+    # The reference takes the same 16-bit inputs, and rounds no logit.
+    expected = reference.linear_token_stats(hidden, weight, targets, bias=bias, **options)
     assert_close(stats, expected)
     # A rank may differ where two logits are closer than float32 holds.
-    assert (np.abs(stats.rank.numpy() - expected.rank) <= 1).all()
+    assert ((stats.rank - expected.rank).abs() <= 1).all()
 
 
 def test_logits_are_never_rounded_to_bfloat16():
     hidden, weight = normal(64, 64).bfloat16(), normal(3000, 64, seed=2).bfloat16()
     targets = integers(3000, 64)
-    expected = reference.linear_token_stats(hidden.double(), weight.double(), targets)
+    expected = reference.linear_token_stats(hidden, weight, targets)
     ours = rlvr_fast.linear_token_stats(hidden, weight, targets)
     rounded = rlvr_fast.token_stats(hidden @ weight.T, targets)
-    assert np.abs(ours.logprob.numpy() - expected.logprob).max() < TOLERANCE
-    assert np.abs(rounded.logprob.numpy() - expected.logprob).max() > 100 * TOLERANCE
+    assert (ours.logprob.double() - expected.logprob).abs().max() < TOLERANCE
+    assert (rounded.logprob.double() - expected.logprob).abs().max() > 100 * TOLERANCE
 
 
 def test_tied_tokens_are_tied_in_every_tile():
-    # The same row of the weight at the ends of tiles, and the target among them.
+    # Equal rows of the weight at the ends of tiles; each of them is the target in turn.
     weight = normal(10000, 96, seed=2)
     same = [0, 1, 17, 4095, 4096, 5000, 8191, 8192, 9999]
     weight[same] = weight[0].clone()
@@ -90,12 +87,14 @@ def test_tied_tokens_are_tied_in_every_tile():
 
 
 def test_a_target_logit_of_other_bits_is_taken_from_the_tile(monkeypatch):
-    """Where the library would add in another order for the few target columns."""
+    """The library may add the few target columns in another order than the tile."""
     hidden, weight, targets = normal(64, 32), normal(9000, 32, seed=2), integers(9000, 64)
     expected = rlvr_fast.linear_token_stats(hidden, weight, targets)
-    exact = cpu._Product.at_targets
+    exact = cpu.WeightTiles.at_targets
     monkeypatch.setattr(
-        cpu._Product, "at_targets", lambda *args: torch.nextafter(exact(*args), torch.tensor(9e9))
+        cpu.WeightTiles,
+        "at_targets",
+        lambda *args: torch.nextafter(exact(*args), torch.tensor(9e9)),
     )
     found = rlvr_fast.linear_token_stats(hidden, weight, targets)
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
@@ -103,7 +102,7 @@ def test_a_target_logit_of_other_bits_is_taken_from_the_tile(monkeypatch):
 
 @pytest.mark.parametrize("vocabulary", [64, 9000])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
-def test_a_row_is_the_same_in_any_batch(dtype, vocabulary):
+def test_a_row_has_the_same_bits_in_any_batch(dtype, vocabulary):
     hidden, weight = normal(300, 64).to(dtype), normal(vocabulary, 64, seed=2).to(dtype)
     targets = integers(vocabulary, 300)
     whole = rlvr_fast.linear_token_stats(hidden, weight, targets)
@@ -134,7 +133,7 @@ def test_shapes_and_empty_input():
     assert all(value.shape == (0, 2) for value in empty)
 
 
-def test_undefined_rows_say_nan():
+def test_undefined_rows_give_nan():
     hidden, weight, targets = normal(20, 8), normal(5000, 8, seed=2), integers(5000, 20)
     hidden[3] = torch.nan
     hidden[7] = torch.inf
@@ -146,7 +145,7 @@ def test_undefined_rows_say_nan():
 
 
 def test_memory_does_not_grow_with_the_vocabulary():
-    """60 MB of logits pass through a tile of 16."""
+    """1.2 GB of logits pass through a tile of 16 MB."""
     import subprocess
     import sys
 
@@ -161,10 +160,10 @@ def test_memory_does_not_grow_with_the_vocabulary():
     run = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=300
     )
-    assert int(run.stdout) < 80 * 1024  # KiB; the logits would be 1.2 GB
+    assert int(run.stdout) < 80 * 1024  # KiB
 
 
-def test_divergence_against_the_reference():
+def test_divergence_equals_the_reference():
     hidden_p, weight_p = normal(70, 24), normal(9001, 24, seed=2)
     hidden_q, weight_q = normal(70, 40, seed=3), normal(9001, 40, seed=4)
     targets = integers(9001, 70)
@@ -174,10 +173,10 @@ def test_divergence_against_the_reference():
         hidden_p, weight_p, hidden_q, weight_q, targets=targets, temperature=temperature
     )
     expected = reference.linear_divergence(
-        hidden_p, weight_p, hidden_q, weight_q, targets=targets, temperature=temperature.numpy()
+        hidden_p, weight_p, hidden_q, weight_q, targets=targets, temperature=temperature
     )
     for name, a, b in zip(found._fields, found, expected, strict=True):
-        np.testing.assert_allclose(a.numpy(), b, rtol=2e-6, atol=TOLERANCE, err_msg=name)
+        np.testing.assert_allclose(a, b, rtol=2e-6, atol=TOLERANCE, err_msg=name)
 
 
 def test_divergence_of_a_model_with_itself_is_zero():
@@ -192,7 +191,7 @@ def test_divergence_of_a_model_with_itself_is_zero():
 
 
 def test_divergence_is_infinite_where_one_model_masks_what_the_other_allows():
-    # Column 1 has logit -inf under q alone, column 2 under both.
+    # Column 1 has the logit -inf under q alone, column 2 under both models.
     hidden = torch.ones(1, 1)
     weight_p = torch.tensor([[0.0], [1.0], [-torch.inf]])
     weight_q = torch.tensor([[0.0], [-torch.inf], [-torch.inf]])
@@ -201,7 +200,7 @@ def test_divergence_is_infinite_where_one_model_masks_what_the_other_allows():
     assert found.kl_qp.item() == pytest.approx(np.log1p(np.e), abs=1e-6)
 
 
-def test_divergence_of_far_apart_logits():
+def test_divergence_of_distributions_far_apart():
     hidden = torch.ones(3, 1)
     weight = torch.linspace(-4000, 4000, 9000)[:, None]
     found = rlvr_fast.linear_divergence(hidden, weight, hidden, -weight)
@@ -224,6 +223,6 @@ def test_divergence_of_far_apart_logits():
         (lambda h, w, t: rlvr_fast.linear_divergence(h, w, h, w, targets=t + 100), "row 0"),
     ],
 )
-def test_bad_input_is_named(call, message):
+def test_bad_input_is_refused_by_name(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call(normal(4, 8), normal(50, 8), integers(50, 4))

@@ -1,4 +1,4 @@
-"""What scoring says of a completion's chance is how often sampling draws it."""
+"""The scored probability of a completion is its frequency among sampled completions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODEL = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
 DRAWS = 2000
 
 
-def test_drawn_as_often_as_scored() -> None:
+def test_sampling_frequencies_equal_scored_probabilities() -> None:
     top_p = 0.9
     params = SamplingParameters(temperature=0.8, top_p=top_p, max_tokens=72)
     engine = load_engine("transformers", str(MODEL))
@@ -31,13 +31,13 @@ def test_drawn_as_often_as_scored() -> None:
     assert scores.num_outside_nucleus.sum() == 0
     assert scores.log_kept_mass.max() < 0
     p = np.exp(scores.logprob - scores.log_kept_mass)
-    assert p.sum() <= 1 + 1e-5  # they are different completions
+    assert p.sum() <= 1 + 1e-5  # the completions are distinct
     count = np.array(list(drawn.values()))
     common = p * DRAWS > 20
     assert common.sum() >= 5
     z = (count - p * DRAWS)[common] / np.sqrt(DRAWS * p * (1 - p))[common]
     assert np.abs(z).max() < 5
-    # without the mass that the nuclei keep it would not fit
+    # The log-probs without log_kept_mass do not fit the frequencies.
     whole = np.exp(scores.logprob)
     z = (count - whole * DRAWS)[common] / np.sqrt(DRAWS * whole * (1 - whole))[common]
     assert np.abs(z).max() > 5

@@ -1,4 +1,4 @@
-"""score_run: from a run directory to scores/LABEL, resumable, with the errors that name a row."""
+"""score_run: the scores of a run directory, resumption, and errors that name the row."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_scores_are_those_of_the_scorer(run, model):
         np.testing.assert_allclose(row["token_entropies"], expected.token_entropies[i], atol=1e-5)
 
 
-def test_scores_only_what_is_missing(run, model):
+def test_only_missing_scores_are_computed(run, model):
     add_samples(run, range(4))
     assert score_run(run, str(model), label="base") == 8
     before = rows(run)
@@ -135,10 +135,10 @@ def test_scores_only_what_is_missing(run, model):
     assert all(after[key] == before[key] for key in before)
 
 
-def test_an_interrupted_scoring_goes_on(run, model, monkeypatch):
+def test_an_interrupted_scoring_resumes(run, model, monkeypatch):
     from rlvr_fast.scoring import run as stage
 
-    monkeypatch.setattr(stage, "_PART_ROWS", 5)
+    monkeypatch.setattr(stage, "PART_ROWS", 5)
     add_samples(run, range(10))
     score = Scorer.score
     calls = []
@@ -158,7 +158,7 @@ def test_an_interrupted_scoring_goes_on(run, model, monkeypatch):
     assert len(rows(run)) == 20
 
 
-def test_two_labels_live_side_by_side(run, model, tmp_path):
+def test_two_labels_in_one_run(run, model, tmp_path):
     other = save_model(tmp_path / "other", seed=1)
     add_samples(run, range(3))
     score_run(run, str(model), label="base")
@@ -210,7 +210,7 @@ def test_text_without_ids_is_tokenised(run, model):
     assert found["logprob"] == pytest.approx(expected.logprob[0], abs=1e-6)
 
 
-def test_a_loaded_model_or_scorer_will_do(run, model):
+def test_score_run_takes_a_loaded_model_or_a_scorer(run, model):
     add_samples(run, range(2))
     loaded = LlamaForCausalLM.from_pretrained(model)
     assert score_run(run, loaded, label="loaded") == 4

@@ -1,4 +1,4 @@
-"""The Scorer against the full logits of transformers, architecture by architecture."""
+"""The Scorer against the full logits of transformers, for each architecture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ import transformers
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
+from rlvr_fast.scoring import reference
 from rlvr_fast.scoring.heads import HEADS
+from rlvr_fast.scoring.results import TokenStats
 
 VOCABULARY = 131
 SMALL = {
@@ -27,7 +29,7 @@ EXPERTS = {
 }  # fmt: skip
 NO_GROUPS = {"num_key_value_heads": 4}
 
-# What makes each architecture small, and what makes its head its own.
+# A small configuration of each architecture, with the factor or the cap of its head.
 CONFIGURATIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "LlamaForCausalLM": ("LlamaConfig", {"tie_word_embeddings": True}),
     "MistralForCausalLM": ("MistralConfig", {"sliding_window": 8}),
@@ -88,7 +90,7 @@ def small_model(name: str) -> Any:
     model = getattr(transformers, name)(config).eval()
     with torch.no_grad():
         for key, parameter in model.named_parameters():
-            if parameter.ndim == 2:  # the initial weights hardly tell tokens apart
+            if parameter.ndim == 2:  # the initial weights give nearly equal logits
                 parameter.normal_(0, 0.3)
             elif key == "lm_head.bias":
                 parameter.normal_()
@@ -97,7 +99,7 @@ def small_model(name: str) -> Any:
 
 @pytest.fixture(autouse=True)
 def _one_thread():
-    # Matrices this small only wait for one another on a machine that is busy with something else.
+    # On a busy machine, the threads of such small products spend their time on waiting.
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -110,7 +112,7 @@ def llama() -> Any:
 
 
 def random_sequences(count: int, seed: int = 0) -> tuple[list[list[int]], list[list[int]]]:
-    """Completions of a few prompts; some begin alike, some are another's beginning, some equal."""
+    """Completions of a few prompts: some share a prefix, some are prefixes of others, two equal."""
     rng = np.random.default_rng(seed)
     prompts = [rng.integers(0, VOCABULARY, n).tolist() for n in (1, 7, 20)]
     chosen, completions = [], []
@@ -121,40 +123,18 @@ def random_sequences(count: int, seed: int = 0) -> tuple[list[list[int]], list[l
     return [*chosen, chosen[0]], [*completions, completions[0]]
 
 
+def full_logits(model: Any, prompt: list[int], completion: list[int]) -> torch.Tensor:
+    """The logits of one sequence alone that predict the completion's tokens."""
+    with torch.no_grad():
+        logits: torch.Tensor = model(input_ids=torch.tensor([prompt + completion])).logits[0]
+    return logits[len(prompt) - 1 : -1]
+
+
 def expected_statistics(
     model: Any, prompt: list[int], completion: list[int], temperature: float = 1.0
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Token log-probs, entropies and masses above, from the logits of one sequence alone."""
-    with torch.no_grad():
-        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
-    logits = logits[len(prompt) - 1 : -1].double() / temperature
-    log_probabilities = torch.log_softmax(logits, -1)
-    probabilities = log_probabilities.exp()
-    target = torch.tensor(completion)[:, None]
-    above = log_probabilities > log_probabilities.gather(1, target)
-    return (
-        log_probabilities.gather(1, target)[:, 0],
-        -(probabilities * log_probabilities).sum(-1),
-        (probabilities * above).sum(-1),
-    )
-
-
-def expected_kept_mass(
-    model: Any, prompt: list[int], completion: list[int], temperature: float, top_p: float
-) -> torch.Tensor:
-    """Mass of the smallest set of most likely tokens with at least top_p, at each position."""
-    with torch.no_grad():
-        logits = model(input_ids=torch.tensor([prompt + completion])).logits[0]
-    masses = torch.softmax(logits[len(prompt) - 1 : -1].double() / temperature, -1)
-    kept = []
-    for row in masses.sort(-1, descending=True).values.tolist():
-        total = 0.0
-        for mass in row:
-            if total >= top_p:
-                break
-            total += mass
-        kept.append(total)
-    return torch.tensor(kept, dtype=torch.float64)
+) -> TokenStats:
+    logits = full_logits(model, prompt, completion)
+    return reference.token_stats(logits, torch.tensor(completion), temperature=temperature)
 
 
 def test_every_architecture_of_the_table_is_tested():
@@ -163,24 +143,24 @@ def test_every_architecture_of_the_table_is_tested():
 
 @pytest.mark.parametrize("share", [False, True], ids=["sequences", "trees"])
 @pytest.mark.parametrize("name", list(HEADS))
-def test_architectures(name, share):
+def test_scores_of_every_architecture(name, share):
     model = small_model(name)
     scorer = rlvr_fast.Scorer(model, batch_tokens=200)
-    if share and not scorer._shares:
+    if share and not scorer.share_prefixes:
         pytest.skip(f"{name} is scored one sequence after another")
-    scorer._shares = share
+    scorer.share_prefixes = share
     prompts, completions = random_sequences(24)
     scores = scorer.score(prompts, completions, per_token=True)
     for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
         if not completion:
             continue
-        logprobs, entropies, _ = expected_statistics(model, prompt, completion)
-        np.testing.assert_allclose(scores.token_logprobs[i], logprobs, atol=1e-4)
-        np.testing.assert_allclose(scores.token_entropies[i], entropies, atol=1e-4)
+        expected = expected_statistics(model, prompt, completion)
+        np.testing.assert_allclose(scores.token_logprobs[i], expected.logprob, atol=1e-4)
+        np.testing.assert_allclose(scores.token_entropies[i], expected.entropy, atol=1e-4)
 
 
-def test_heads_are_what_makes_them_different():
-    """The tiny models do have a cap, a factor or a bias that a plain head would miss."""
+def test_the_small_models_have_the_heads_of_their_architectures():
+    """The small models have the cap, the factor or the bias that a plain head does not have."""
     heads = {name: rlvr_fast.Scorer(small_model(name)).head for name in HEADS}
     assert heads["Gemma2ForCausalLM"].softcap == 2.0
     assert heads["Gemma3ForCausalLM"].softcap == 2.0
@@ -197,7 +177,7 @@ def test_heads_are_what_makes_them_different():
 @pytest.mark.parametrize("share", [False, True])
 def test_sums_order_and_duplicates(llama, share):
     scorer = rlvr_fast.Scorer(llama, batch_tokens=300)
-    scorer._shares = share
+    scorer.share_prefixes = share
     prompts, completions = random_sequences(60, seed=3)
     seen = []
     scores = scorer.score(
@@ -213,41 +193,43 @@ def test_sums_order_and_duplicates(llama, share):
             assert scores.num_outside_nucleus[i] == 0
             assert scores.log_kept_mass[i] == 0
             continue
-        logprobs, entropies, above = expected_statistics(llama, prompt, completion, 0.7)
+        expected = expected_statistics(llama, prompt, completion, 0.7)
+        logprobs = expected.logprob
         assert scores.logprob[i] == pytest.approx(logprobs.sum().item(), abs=1e-3)
-        assert scores.mean_entropy[i] == pytest.approx(entropies.mean().item(), abs=1e-4)
+        assert scores.mean_entropy[i] == pytest.approx(expected.entropy.mean().item(), abs=1e-4)
         assert scores.perplexity[i] == pytest.approx(np.exp(-logprobs.mean().item()), rel=1e-4)
-        assert scores.num_outside_nucleus[i] == int((above >= 0.9).sum())
-        kept = expected_kept_mass(llama, prompt, completion, 0.7, 0.9)
-        assert kept.min() < 0.99  # the nucleus does leave something out
+        assert scores.num_outside_nucleus[i] == int((expected.mass_above >= 0.9).sum())
+        logits, targets = full_logits(llama, prompt, completion), torch.tensor(completion)
+        kept = reference.nucleus_stats(logits, targets, top_p=0.9, temperature=0.7).kept_mass
+        assert kept.min() < 0.99  # some tokens are outside the nucleus
         assert scores.log_kept_mass[i] == pytest.approx(kept.log().sum().item(), abs=1e-4)
     assert scores.logprob[0] == scores.logprob[-1]
     assert seen[-1] == (len(prompts), len(prompts))
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-def test_trees_and_sequences_agree(llama):
+def test_prefix_trees_and_sequences_agree(llama):
     scorer = rlvr_fast.Scorer(llama, batch_tokens=1024)
     prompts, completions = random_sequences(400, seed=5)
     trees = scorer.score(prompts, completions)
-    scorer._shares = False
+    scorer.share_prefixes = False
     sequences = scorer.score(prompts, completions)
     np.testing.assert_allclose(trees.logprob, sequences.logprob, atol=2e-4)
     np.testing.assert_allclose(trees.mean_entropy, sequences.mean_entropy, atol=1e-5)
 
 
-def test_batches_do_not_matter_beyond_rounding(llama):
+def test_scores_in_batches_of_any_size_agree_to_rounding(llama):
     prompts, completions = random_sequences(50, seed=7)
     found = []
     for batch_tokens in (1, 64, 4096):
         scorer = rlvr_fast.Scorer(llama, batch_tokens=batch_tokens)
-        scorer._shares = False
+        scorer.share_prefixes = False
         found.append(scorer.score(prompts, completions).logprob)
     np.testing.assert_allclose(found[0], found[1], atol=2e-4)
     np.testing.assert_allclose(found[0], found[2], atol=2e-4)
 
 
-def test_nothing_to_score(llama):
+def test_empty_input(llama):
     scorer = rlvr_fast.Scorer(llama)
     scores = scorer.score([], [])
     assert all(len(value) == 0 for value in scores[:4])
@@ -270,15 +252,15 @@ def test_nothing_to_score(llama):
         ([[1]], [[1]], {"top_p": 0}, "top_p"),
     ],
 )
-def test_bad_input_is_named(llama, prompts, completions, options, message):
+def test_bad_input_is_refused_by_name(llama, prompts, completions, options, message):
     with pytest.raises(InvalidInputError, match=message):
         rlvr_fast.Scorer(llama).score(prompts, completions, **options)
 
 
-def test_a_sequence_of_the_context_length_fits(llama):
+def test_a_sequence_may_fill_the_context(llama):
     scores = rlvr_fast.Scorer(llama).score([[1] * 90], [[3] * 6])
-    logprobs, _, _ = expected_statistics(llama, [1] * 90, [3] * 6)
-    assert scores.logprob[0] == pytest.approx(logprobs.sum().item(), abs=1e-3)
+    expected = expected_statistics(llama, [1] * 90, [3] * 6)
+    assert scores.logprob[0] == pytest.approx(expected.logprob.sum().item(), abs=1e-3)
 
 
 def test_an_unknown_architecture_is_refused_by_name():

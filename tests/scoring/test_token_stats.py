@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import by_torch
 import numpy as np
 import pytest
 import torch
@@ -11,8 +12,8 @@ from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring import cpu, reference
 
-# Worst absolute error against float64 of the very logits stored, whatever their type: the sums are
-# float32 inside a block and float64 above it. logsumexp is relative: it is as large as the logits.
+# Largest absolute error against float64 of the logits as stored, for every type: the sums are
+# float32 within a block and float64 over blocks. The error of logsumexp is relative to the logits.
 TOLERANCE = 2e-5
 VOCABULARIES = [111, 50257, 128256, 151936]
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
@@ -22,7 +23,7 @@ INSTRUCTION_SETS = _core.instruction_sets()
 def random_logits(rows: int, vocabulary: int, dtype: torch.dtype, seed: int = 0) -> torch.Tensor:
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(rows, vocabulary, generator=generator) * 3
-    # Real models are sure of something.
+    # One token of each row has most of the probability, as in real models.
     best = torch.randint(0, vocabulary, (rows, 1), generator=generator)
     logits.scatter_(1, best, 18.0)
     return logits.to(dtype)
@@ -55,11 +56,11 @@ def instruction_set(request, monkeypatch):
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
-def test_one_row_against_the_reference(dtype, vocabulary, instruction_set):
+def test_one_row_equals_the_reference(dtype, vocabulary, instruction_set):
     logits = random_logits(1, vocabulary, dtype, seed=vocabulary)
     for target in (0, vocabulary // 2, vocabulary - 1, int(logits.argmax())):
         targets = torch.tensor([target])
-        expected = reference.token_stats(logits.double().numpy(), targets.numpy())
+        expected = reference.token_stats(logits, targets)
         check(rlvr_fast.token_stats(logits, targets), expected)
 
 
@@ -68,42 +69,23 @@ def test_one_row_against_the_reference(dtype, vocabulary, instruction_set):
     "vocabulary",
     [111, *(pytest.param(v, marks=pytest.mark.slow) for v in VOCABULARIES[1:])],
 )
-def test_many_rows_against_torch(dtype, vocabulary):
+def test_many_rows_equal_torch(dtype, vocabulary):
     rows = 289
     logits = random_logits(rows, vocabulary, dtype, seed=1)
     targets = torch.randint(0, vocabulary, (rows,), generator=torch.Generator().manual_seed(2))
     stats = rlvr_fast.token_stats(logits, targets)
     for start in range(0, rows, 17):
         piece = slice(start, start + 17)
-        z = logits[piece].double()
-        log_probabilities = torch.log_softmax(z, -1)
-        probabilities = log_probabilities.exp()
-        chosen = targets[piece, None]
-        above = z > z.gather(1, chosen)
-        torch.testing.assert_close(
-            stats.logprob[piece].double(), log_probabilities.gather(1, chosen)[:, 0],
-            rtol=0, atol=TOLERANCE,
-        )  # fmt: skip
-        torch.testing.assert_close(
-            stats.entropy[piece].double(), -(probabilities * log_probabilities).sum(-1),
-            rtol=0, atol=TOLERANCE,
-        )  # fmt: skip
-        torch.testing.assert_close(
-            stats.logsumexp[piece].double(), torch.logsumexp(z, -1), rtol=1e-6, atol=TOLERANCE
-        )
-        torch.testing.assert_close(
-            stats.mass_above[piece].double(), (probabilities * above).sum(-1),
-            rtol=0, atol=TOLERANCE,
-        )  # fmt: skip
-        assert torch.equal(stats.rank[piece].long(), above.sum(-1))
+        expected = by_torch.token_stats(logits[piece], targets[piece])
+        check(stats._make(value[piece] for value in stats), expected)
 
 
 @pytest.mark.parametrize("vocabulary", [1, 2, 15, 16, 63, 64, 65, 4095, 4096, 4097, 16384, 16385])
-def test_edges_of_steps_blocks_and_splits(vocabulary, instruction_set):
+def test_vocabularies_at_the_edges_of_steps_blocks_and_splits(vocabulary, instruction_set):
     for dtype in DTYPES:
         logits = random_logits(3, vocabulary, dtype, seed=vocabulary)
         targets = torch.tensor([0, vocabulary // 2, vocabulary - 1])
-        expected = reference.token_stats(logits.double().numpy(), targets.numpy())
+        expected = reference.token_stats(logits, targets)
         check(rlvr_fast.token_stats(logits, targets), expected)
 
 
@@ -114,9 +96,7 @@ def test_temperature_of_each_row_and_softcap(dtype, softcap, instruction_set):
     targets = torch.arange(7) * 100
     temperature = torch.tensor([0.1, 0.6, 0.7, 1.0, 1.3, 2.0, 10.0])
     stats = rlvr_fast.token_stats(logits, targets, temperature=temperature, softcap=softcap)
-    expected = reference.token_stats(
-        logits.double().numpy(), targets.numpy(), temperature=temperature.numpy(), softcap=softcap
-    )
+    expected = reference.token_stats(logits, targets, temperature=temperature, softcap=softcap)
     # A float32 logit of 60, capped and divided by 0.1, is known to 1e-4 at best.
     check(stats, expected, TOLERANCE if softcap is None else 1e-4)
     for row in range(7):
@@ -126,7 +106,7 @@ def test_temperature_of_each_row_and_softcap(dtype, softcap, instruction_set):
         assert same_bits([v[row : row + 1] for v in stats], [v[None] for v in alone])
 
 
-def test_a_single_number_is_every_rows_temperature():
+def test_one_temperature_equals_the_same_temperature_for_each_row():
     logits, targets = random_logits(5, 300, torch.float32), torch.arange(5)
     one = rlvr_fast.token_stats(logits, targets, temperature=0.6)
     each = rlvr_fast.token_stats(logits, targets, temperature=torch.full((5,), 0.6))
@@ -135,14 +115,14 @@ def test_a_single_number_is_every_rows_temperature():
     assert same_bits(one, scalar)
 
 
-def test_rank_counts_strictly_larger_logits_whatever_the_softcap():
-    # 1e3 and 2e3 are both capped to 5 in float32: they are still not tied.
+def test_rank_counts_strictly_larger_logits_with_a_softcap():
+    # The softcap gives 5 for 1e3 and for 2e3 in float32; the logits still do not tie.
     logits = torch.tensor([[1e3, 2e3, -1.0, 1e3]])
     stats = rlvr_fast.token_stats(logits.expand(4, 4), torch.arange(4), softcap=5.0)
     assert stats.rank.tolist() == [1, 0, 3, 1]
 
 
-def test_ties_and_the_target_itself_are_not_above():
+def test_neither_ties_nor_the_target_are_above():
     logits = torch.zeros(1, 50257)
     stats = rlvr_fast.token_stats(logits, torch.tensor([7]))
     assert stats.rank.tolist() == [0]
@@ -169,19 +149,19 @@ def test_one_hot(instruction_set):
 def test_masked_logits_have_no_probability(instruction_set):
     logits = random_logits(4, 9000, torch.float32)
     logits[:, ::3] = -torch.inf
-    logits[1, :4096] = -torch.inf  # a whole block, and the first one
+    logits[1, :4096] = -torch.inf  # the whole first block
     logits[2, 4096:] = -torch.inf
     targets = torch.tensor([1, 5000, 1, 4])
-    expected = reference.token_stats(logits.double().numpy(), targets.numpy())
+    expected = reference.token_stats(logits, targets)
     check(rlvr_fast.token_stats(logits, targets), expected)
     softcapped = rlvr_fast.token_stats(logits, targets, softcap=30.0)
-    check(softcapped, reference.token_stats(logits.double().numpy(), targets.numpy(), softcap=30.0))
+    check(softcapped, reference.token_stats(logits, targets, softcap=30.0))
 
 
 @pytest.mark.parametrize("offset", [-1e30, -1e4, -500.0, 500.0, 1e4, 1e30])
 def test_large_magnitudes(offset, instruction_set):
     rng = np.random.default_rng(0)
-    # Steps that survive the float32 of the offset.
+    # Steps that float32 holds beside the offset.
     step = max(1.0, float(np.spacing(np.float32(abs(offset)))))
     logits = (offset + step * rng.integers(0, 6, (3, 20000))).astype(np.float32)
     targets = np.array([0, 5, 19999])
@@ -193,18 +173,18 @@ def test_large_magnitudes(offset, instruction_set):
     np.testing.assert_array_equal(stats.rank, expected.rank)
 
 
-def test_a_row_that_climbs_block_after_block(instruction_set):
-    # Each block towers above the reference of the one before, by more than float32 can hold.
+def test_logits_that_increase_over_all_blocks(instruction_set):
+    # The maximum of each block is so far above the one before that exp overflows in float32.
     logits = torch.linspace(-5e3, 5e3, 40000)[None].repeat(2, 1)
     logits[1] = logits[1].flip(0)
     targets = torch.tensor([39990, 9])
-    expected = reference.token_stats(logits.double().numpy(), targets.numpy())
+    expected = reference.token_stats(logits, targets)
     check(rlvr_fast.token_stats(logits, targets), expected, 1e-3)
     assert rlvr_fast.token_stats(logits, targets).rank.tolist() == [9, 9]
 
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_undefined_rows_say_nan(dtype, instruction_set):
+def test_undefined_rows_give_nan(dtype, instruction_set):
     good = random_logits(1, 5000, dtype)[0]
     rows = [good.clone() for _ in range(6)]
     rows[1][4321] = torch.nan
@@ -222,7 +202,7 @@ def test_undefined_rows_say_nan(dtype, instruction_set):
     assert stats.rank[0] >= 0
 
 
-def test_the_lowest_float_is_a_number(instruction_set):
+def test_the_lowest_float_is_a_finite_logit(instruction_set):
     logits = torch.full((1, 10), torch.finfo(torch.float32).min)
     stats = rlvr_fast.token_stats(logits, torch.tensor([0]))
     assert stats.logprob.item() == pytest.approx(-np.log(10))
@@ -256,7 +236,7 @@ def test_strides_are_read_in_place():
     assert same_bits(found, rlvr_fast.token_stats(columns.contiguous(), targets))
 
 
-def test_nothing_gives_nothing():
+def test_empty_input_gives_empty_output():
     for shape in ((0, 111), (3, 0, 111)):
         stats = rlvr_fast.token_stats(torch.empty(shape), torch.empty(shape[:-1], dtype=torch.long))
         assert all(value.shape == shape[:-1] for value in stats)
@@ -264,13 +244,13 @@ def test_nothing_gives_nothing():
     assert ignored.logprob.isnan().all()
 
 
-def test_one_token_is_certain():
+def test_a_vocabulary_of_one_token():
     stats = rlvr_fast.token_stats(torch.tensor([[-7.5]]), torch.tensor([0]))
     assert (stats.logprob.item(), stats.entropy.item(), stats.rank.item()) == (0.0, 0.0, 0)
     assert stats.logsumexp.item() == pytest.approx(-7.5)
 
 
-def test_numpy_in_numpy_out():
+def test_numpy_input_gives_numpy_output():
     logits = np.random.default_rng(0).normal(size=(3, 50)).astype(np.float32)
     logits.flags.writeable = False
     stats = rlvr_fast.token_stats(logits, np.array([1, 2, 3], np.int32))
@@ -278,7 +258,7 @@ def test_numpy_in_numpy_out():
     check(stats, reference.token_stats(logits, np.array([1, 2, 3])))
 
 
-def test_gradients_are_not_needed():
+def test_the_outputs_need_no_gradient():
     logits = torch.randn(2, 10, requires_grad=True)
     assert not rlvr_fast.token_stats(logits, torch.tensor([1, 2])).logprob.requires_grad
 
@@ -305,7 +285,7 @@ def test_gradients_are_not_needed():
         (torch.zeros(2, 5, device="meta"), torch.zeros(2, dtype=torch.long), {}, r"meta|cpu"),
     ],
 )  # fmt: skip
-def test_bad_input_is_named(logits, targets, options, message):
+def test_bad_input_is_refused_by_name(logits, targets, options, message):
     with pytest.raises(InvalidInputError, match=message):
         rlvr_fast.token_stats(logits, targets, **options)
 

@@ -1,4 +1,4 @@
-"""Completions that exist already become a run directory."""
+"""Import of finished completions into a run directory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def flat(problem: str, text: str, **more) -> dict:
     return {"id": problem, "question": f"Q{problem}", "gold": "1", "text": text, **more}
 
 
-def test_one_row_a_completion_with_any_number_each(tmp_path):
+def test_rows_with_one_completion_each(tmp_path):
     rows = [flat("a", "x"), flat("b", "y\u0000é"), flat("a", ""), flat("a", "x")]
     source = write(tmp_path / "in.jsonl", rows)
     run = import_rollouts(source, tmp_path / "run", model="m", fields=FLAT)
@@ -45,7 +45,7 @@ def test_one_row_a_completion_with_any_number_each(tmp_path):
     assert [f for f in verify(run.path) if f.level != "info"] == []
 
 
-def test_parquet_and_tables_are_read_alike(tmp_path):
+def test_jsonl_parquet_and_table_give_the_same_run(tmp_path):
     rows = [flat("a", "x"), flat("b", "y")]
     table = pa.Table.from_pylist(rows)
     pq.write_table(table, tmp_path / "in.parquet")
@@ -61,7 +61,7 @@ def test_parquet_and_tables_are_read_alike(tmp_path):
     assert len({str(run.problems().to_pylist()) for run in runs}) == 1
 
 
-def test_token_ids_and_indices_are_kept_or_made(tmp_path):
+def test_token_ids_and_indices_of_the_rows_are_kept(tmp_path):
     rows = [
         flat("a", "x y", ids=[7, 8], n=3, why="length"),
         flat("a", "z", ids=None, n=1, why=None),
@@ -79,7 +79,7 @@ def test_token_ids_and_indices_are_kept_or_made(tmp_path):
     assert run.problems()["prompt_token_ids"].to_pylist() == [[ord("Q")]]
 
 
-def test_fields_of_the_expected_names_are_taken_unless_they_are_left_out(tmp_path):
+def test_fields_of_the_expected_names_are_read_unless_left_out(tmp_path):
     rows = [
         {"question": "Q", "completion": "1", "problem_id": f"p{n}", "gold": 1, "sample_index": 7}
         for n in range(2)
@@ -100,13 +100,13 @@ def test_fields_of_the_expected_names_are_taken_unless_they_are_left_out(tmp_pat
         import_rollouts(table, tmp_path / "none", model="m", fields={"completion": None})
 
 
-def test_without_ids_the_question_names_the_problem(tmp_path):
+def test_without_ids_the_question_identifies_the_problem(tmp_path):
     rows = [{"question": q, "completion": "1"} for q in ("one", "two", "one")]
     run = import_rollouts(pa.Table.from_pylist(rows), tmp_path / "run", model="m")
     assert run.num_samples().tolist() == [2, 1]
 
 
-def test_an_import_that_was_interrupted_is_taken_up_again(tmp_path, monkeypatch):
+def test_interrupted_import_resumes(tmp_path, monkeypatch):
     import rlvr_fast.store.importing as importing
 
     monkeypatch.setattr(importing, "ROWS_PER_PART", 2)
@@ -155,7 +155,7 @@ def test_a_bad_row_is_named_and_nothing_is_written(tmp_path, row, message):
     assert not (tmp_path / "run").exists()
 
 
-def test_files_that_cannot_be_read_are_named(tmp_path):
+def test_invalid_source_is_named(tmp_path):
     for name, content, message in (
         ("none.jsonl", None, "no such file"),
         ("in.csv", b"a,b", r"expected a \.jsonl or \.parquet"),
@@ -170,7 +170,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path):
         import_rollouts(tmp_path / "x", tmp_path / "run", model="m", fields={"prompts": "x"})
 
 
-def test_published_rollouts_of_one_row_a_problem(tmp_path):
+def test_published_rollouts_with_one_row_for_each_problem(tmp_path):
     if not ROLLOUTS.exists():
         pytest.skip(f"needs the shared rollouts ({ROLLOUTS}); set RLVR_SHARED")
     fields = {"completion": "response", "gold": "gt", "problem_id": "idx"}
@@ -184,7 +184,7 @@ def test_published_rollouts_of_one_row_a_problem(tmp_path):
 
 
 def test_two_imports_of_the_same_problems_are_comparable(tmp_path):
-    """Each model's completions come in a file of their own."""
+    """The completions of two models are in two files."""
     from rlvr_fast.store import differences
 
     fields = {"completion": "response", "gold": "answer"}
@@ -228,7 +228,7 @@ def test_progress_of_an_import(tmp_path):
     assert seen[-1] == ("import", 4, 4)
 
 
-def test_two_imports_may_come_in_two_orders(tmp_path):
+def test_imports_in_two_orders_are_comparable(tmp_path):
     from rlvr_fast.store import differences
 
     questions, golds = ["1 + 1?", "1 + 2?", "1 + 3?"], ["2", "3", "4"]

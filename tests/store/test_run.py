@@ -1,4 +1,4 @@
-"""The run directory: what it stores, refuses, and finds again."""
+"""The run directory: stored rows, refused rows, missing draws, damage and repair."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def scores(keys: list[tuple[str, int]]) -> pa.Table:
     )
 
 
-def test_what_is_stored_is_read_again(tmp_path):
+def test_stored_rows_are_read_back(tmp_path):
     run = make(tmp_path / "run")
     table = samples([("t/0", 0), ("t/2", 5)])
     part = run.append("samples", table)
@@ -96,7 +96,7 @@ def test_a_stage_without_parts_is_an_empty_table(tmp_path):
     assert run.read_json("grading.json") is None
 
 
-def test_columns_that_only_some_parts_have_are_null_in_the_others(tmp_path):
+def test_column_that_a_part_lacks_is_null_there(tmp_path):
     run = make(tmp_path / "run")
     run.append("scores/base", scores([("t/0", 0)]))
     extra = pa.array([[-1.0]], pa.list_(pa.float32()))
@@ -119,7 +119,7 @@ def test_no_draw_is_stored_twice(tmp_path):
         run.append("samples", samples([("t/1", 0), ("t/0", 0)]))
     with pytest.raises(InvalidInputError, match="given twice"):
         run.append("samples", samples([("t/1", 0), ("t/1", 0)]))
-    # Also when the first came from another process.
+    # Also where another process stored the first row.
     other = Run.open(run.path)
     other.append("samples", samples([("t/1", 1)]))
     with pytest.raises(InvalidInputError, match="stored already"):
@@ -166,14 +166,14 @@ def test_create_opens_the_same_run_and_refuses_another(tmp_path):
             make(run.path, **change)
 
 
-def test_a_model_named_by_its_weights_may_lie_elsewhere(tmp_path):
+def test_model_identified_by_its_weights_may_be_moved(tmp_path):
     weights = "sha256:" + "a" * 64
     run = make(tmp_path / "run", model={"name": "/there/model", "revision": weights})
     again = make(tmp_path / "run", model={"name": "/here/model", "revision": weights})
     assert again.missing(2) == run.missing(2)
 
 
-def test_folders_that_are_no_run_are_refused(tmp_path):
+def test_folder_that_holds_no_run_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match="no such run directory"):
         Run.open(tmp_path / "none")
     (tmp_path / "file").write_text("x")
@@ -218,10 +218,10 @@ def test_one_writer_at_a_time(tmp_path):
             run.append("samples", samples([("t/0", 0)]))
         assert Run.open(run.path).read("samples").num_rows == 0  # reading needs no lock
         holder.kill()
-    run.append("samples", samples([("t/0", 0)]))  # a dead writer's lock is free
+    run.append("samples", samples([("t/0", 0)]))  # the kernel released the lock of the dead writer
 
 
-def test_what_a_dead_writer_left_is_ignored_and_swept(tmp_path):
+def test_temporary_file_of_a_dead_writer_is_ignored_and_deleted(tmp_path):
     run = make(tmp_path / "run")
     run.append("samples", samples([("t/0", 0)]))
     left = run.path / "samples" / ".tmp-part-000001.parquet-1"
@@ -241,7 +241,7 @@ def test_what_a_dead_writer_left_is_ignored_and_swept(tmp_path):
     ),
     wanted=st.integers(1, 12),
 )
-def test_missing_is_what_is_not_there(parts, wanted):
+def test_missing_draws_are_those_not_stored(parts, wanted):
     with tempfile.TemporaryDirectory() as folder:
         run = make(Path(folder) / "run")
         held: set[tuple[str, int]] = set()
@@ -271,7 +271,7 @@ def test_seeds_depend_on_everything_that_determines_a_draw_and_nothing_else(tmp_
     seeds.append(draw_seeds(base.info, "t/1", indices))
     assert len(set(np.concatenate(seeds).tolist())) == 6000
     assert min(seed.min() for seed in seeds) >= 0
-    # In company or alone, in whatever order.
+    # The seed of a draw depends neither on the other draws nor on their order.
     assert draw_seeds(base.info, "t/0", np.array([999, 5])).tolist() == [seeds[0][999], seeds[0][5]]
     same = make(tmp_path / "e", problems=problem_table(2))
     assert draw_seeds(same.info, "t/0", indices).tolist() == seeds[0].tolist()
@@ -292,7 +292,7 @@ GOLDEN = [2669532599454362355, 5572670003652482870]
 # -- damage ---------------------------------------------------------------------
 
 
-def damaged_run(path: Path) -> Run:
+def stored_run(path: Path) -> Run:
     run = make(path)
     run.append("samples", samples([("t/0", 0), ("t/1", 0)]))
     run.append("samples", samples([("t/0", 1), ("t/1", 1)]))
@@ -318,8 +318,8 @@ def errors(path: Path) -> list[str]:
     return [f"{f.path.name}: {f.message}" for f in verify(path) if f.level == "error"]
 
 
-def test_a_whole_run_verifies(tmp_path):
-    run = damaged_run(tmp_path / "run")
+def test_undamaged_run_has_no_error(tmp_path):
+    run = stored_run(tmp_path / "run")
     assert errors(run.path) == []
     run.request(3)
     assert [f.message for f in verify(run.path) if f.level == "warning"] == [
@@ -328,7 +328,7 @@ def test_a_whole_run_verifies(tmp_path):
 
 
 def test_truncated_part(tmp_path):
-    run = damaged_run(tmp_path / "run")
+    run = stored_run(tmp_path / "run")
     part = run.path / "samples" / "part-000001.parquet"
     part.write_bytes(part.read_bytes()[:-20])
     with pytest.raises(
@@ -366,7 +366,7 @@ def test_flipped_bits_in_a_page(tmp_path):
 
 
 def test_foreign_parts(tmp_path):
-    run = damaged_run(tmp_path / "run")
+    run = stored_run(tmp_path / "run")
     (run.path / "samples" / "notes.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match=r"notes.txt: not a part"):
         Run.open(run.path)
@@ -376,13 +376,13 @@ def test_foreign_parts(tmp_path):
     foreign = stranger.path / "samples/part-000000.parquet"
     foreign.replace(run.path / "samples/part-000008.parquet")
     assert len(errors(run.path)) == 3
-    assert len(repair(run.path)) == 3 + 1  # and grades.parquet, to be counted again
+    assert len(repair(run.path)) == 3 + 1  # and grades.parquet, whose counts include moved rows
     assert errors(run.path) == []
     assert Run.open(run.path).num_samples().tolist() == [2, 2, 0]
 
 
-def test_a_part_that_is_there_twice(tmp_path):
-    run = damaged_run(tmp_path / "run")
+def test_part_with_repeated_keys(tmp_path):
+    run = stored_run(tmp_path / "run")
     part = run.path / "samples" / "part-000000.parquet"
     both = pa.concat_tables([pq.read_table(part), samples([("t/2", 4)]).cast(pq.read_schema(part))])
     pq.write_table(both, run.path / "samples" / "part-000002.parquet")
@@ -395,7 +395,7 @@ def test_a_part_that_is_there_twice(tmp_path):
 
 
 def test_a_full_disk_leaves_nothing_half_written(tmp_path):
-    """RLIMIT_FSIZE stands for the full disk: the same write fails, half way, with EFBIG."""
+    """RLIMIT_FSIZE stands for a full disk: the write fails half way with EFBIG."""
     run = make(tmp_path / "run")
     run.append("samples", samples([("t/0", 0)]))
     code = f"""

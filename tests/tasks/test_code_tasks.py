@@ -9,8 +9,8 @@ import pytest
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import load_task, load_verifier
-from rlvr_fast.tasks.schemes.code.programs import same_output
 from rlvr_fast.tasks.sandbox import unavailable_reason
+from rlvr_fast.tasks.schemes.code.programs import same_output
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())

@@ -66,7 +66,7 @@ def test_config_values_are_read_as_the_config_types_them():
         ("reasoning_gym:countdown?min_numbers=5&max_numbers=2", "refuses this config"),
     ],
 )
-def test_bad_spec_names_what_exists(spec, said):
+def test_an_error_in_a_spec_names_the_known_values(spec, said):
     with pytest.raises(InvalidInputError, match=said):
         load_task(spec)
 
@@ -114,7 +114,7 @@ def test_every_dataset_loads_and_scores_its_own_gold():
             assert verdict(task, problem, problem.gold) == "correct", name
 
 
-# What the dataset alone says of an answer in another form, and what it is worth to the paper.
+# Answers in a form that the dataset refuses and the paper accepts.
 IN_ANOTHER_FORM = [
     ("power_function", lambda gold: rf"{scientific(gold)[0]} \times 10^{{{scientific(gold)[1]}}}"),
     ("power_function", lambda gold: f"${scientific(gold)[0]} \u00d7 10^{scientific(gold)[1]}$"),
@@ -131,7 +131,7 @@ def scientific(gold):
 
 
 @pytest.mark.parametrize(("dataset", "write"), IN_ANOTHER_FORM)
-def test_leash_fixes_read_past_the_form_and_nothing_else(dataset, write):
+def test_leash_fixes_change_the_form_of_an_answer_alone(dataset, write):
     for options, expected in (("", "incorrect"), ("&fixes=leash", "correct")):
         task = load_task(f"reasoning_gym:{dataset}?size=3&seed=7{options}")
         for problem in task.problems():
@@ -173,7 +173,7 @@ def test_fixes_are_part_of_the_task_and_change_no_problem():
         ("chain_sum", "1 2", "1 2"),
     ],
 )
-def test_a_fix_reads_only_what_it_is_for(dataset, answer, read):
+def test_a_fix_leaves_other_answers_as_they_are(dataset, answer, read):
     from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
 
     assert fixed(dataset, answer) == read

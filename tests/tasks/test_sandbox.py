@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.sandbox import bubblewrap
-from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
+from rlvr_fast.tasks.sandbox import Limits, bubblewrap, run_program, unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())
@@ -63,7 +62,7 @@ def test_tmp_is_private_and_bounded(tmp_path):
 
 
 @needs_bubblewrap
-def test_nothing_of_the_machine_is_in_sight(monkeypatch):
+def test_a_program_sees_nothing_of_the_machine(monkeypatch):
     monkeypatch.setenv("RLVR_SECRET", "s3cret")
     home = str(Path.home())
     result = run(
@@ -158,7 +157,7 @@ def test_files_stay_in_their_folder():
 
 def test_unusable_bubblewrap_is_explained(monkeypatch):
     folder = Path(tempfile.mkdtemp(prefix="fake-", dir="/tmp"))
-    folder.chmod(0o755)  # the programs of root are another user's
+    folder.chmod(0o755)  # another user runs root's programs
     fake = folder / "bwrap"
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)

@@ -7,8 +7,7 @@ import struct
 
 import pytest
 
-from rlvr_fast.tasks.sandbox import Limits, run_program, unavailable_reason
-from rlvr_fast.tasks.sandbox import syscall_filter
+from rlvr_fast.tasks.sandbox import Limits, run_program, syscall_filter, unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())
@@ -32,7 +31,7 @@ def run(source):
 
 @needs_bubblewrap
 @needs_filter
-def test_memory_that_no_process_maps_cannot_be_had():
+def test_memory_that_no_process_maps_is_refused():
     result = run(
         CALL + "call('memfd_create', b'x', 0)\n"
         "call('shmget', 0, 64 << 20, 0o1600)\n"
@@ -64,7 +63,7 @@ def test_files_in_memory_are_bounded_together(folder):
 
 @needs_bubblewrap
 @needs_filter
-def test_no_namespace_debugger_or_kernel_interface_of_its_own():
+def test_namespaces_debuggers_and_kernel_interfaces_are_refused():
     result = run(
         CALL + "call('unshare', 0x10000000)\n"
         "call('mount', b'none', b'/tmp', b'tmpfs', 0, None)\n"
@@ -83,7 +82,7 @@ def test_no_namespace_debugger_or_kernel_interface_of_its_own():
 
 @needs_bubblewrap
 @needs_filter
-def test_sockets_that_no_namespace_holds_are_refused():
+def test_sockets_outside_the_network_namespace_are_refused():
     result = run(
         "import socket\n"
         "for family in (40, 38, 17):\n"  # vsock reaches the hypervisor; alg; packet
@@ -126,12 +125,12 @@ def test_signals_do_not_leave_the_sandbox():
         "    except OSError: pass\n"
         "print('still here')"
     )
-    # the parent in sight is the sandbox's own first process, which such signals do not reach
+    # the visible parent is the first process of the sandbox, which ignores such signals
     assert (result.outcome, result.stdout) == ("exited", b"still here\n")
 
 
 @needs_bubblewrap
-def test_links_lead_nowhere():
+def test_links_do_not_leave_the_sandbox():
     result = run(
         "import os\n"
         "for target in ('/etc/passwd', '/etc/hostname', '/proc/1/root/root', '/var', '/sys'):\n"
@@ -151,7 +150,7 @@ REFUSED = 0x00050000 | errno.EPERM
 
 
 def verdict(program, architecture, number, argument=0):
-    """What the kernel would do: classic BPF on one struct seccomp_data."""
+    """The kernel's decision: classic BPF on one struct seccomp_data."""
     data = struct.pack("=iIQQQQQQQ", number, architecture, 0, argument, 0, 0, 0, 0, 0)
     instructions = list(struct.iter_unpack("=HBBI", program))
     place, value = 0, 0
@@ -179,7 +178,7 @@ AARCH64 = {"read": 63, "memfd": 279, "clone": 220, "socket": 198, "socketpair": 
     ("machine", "architecture", "numbers"),
     [("x86_64", 0xC000003E, X86_64), ("aarch64", 0xC00000B7, AARCH64)],
 )
-def test_the_filter_decides_as_meant(machine, architecture, numbers):
+def test_the_filter_refuses_the_listed_calls_alone(machine, architecture, numbers):
     program = syscall_filter(machine)
     assert len(program) % 8 == 0
     assert len(program) // 8 < 4096  # BPF_MAXINSNS

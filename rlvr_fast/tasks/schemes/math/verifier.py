@@ -85,7 +85,7 @@ def prepared(text: str) -> str:
     """The text for Math-Verify: marked mathematics unchanged, any other text in a box."""
     text = text.strip()
     if text.endswith(".") and not text.endswith(".."):
-        text = text[:-1].rstrip()  # ends a sentence; Math-Verify does not parse '635.'
+        text = text[:-1].rstrip()  # the end of a sentence; Math-Verify does not parse '635.'
     if match := E_NOTATION.fullmatch(text):
         text = rf"{match[1]} \times 10^{{{int(match[2])}}}"
     if MARKED.search(text):

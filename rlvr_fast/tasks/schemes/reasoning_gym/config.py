@@ -26,8 +26,8 @@ __all__ = [
 
 DEFAULT_SIZE = 50
 DEFAULT_SEED = 0
-# An option of rlvr_fast beside those of the dataset: what is mended in an answer before it is
-# scored.
+# An option of rlvr_fast beside those of the dataset: which corrections an answer gets before it is
+# scored (see fixes.py).
 FIXES_OPTION = "fixes"
 FIXES_VALUES = ("none", "leash")
 
@@ -94,7 +94,7 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
         raise InvalidInputError(f"task {str(spec)!r}: size should be at least 1")
     try:
         config = config_class(**values)
-        # a few datasets' configs have nothing to validate
+        # the configs of a few datasets have no method to validate them
         getattr(config, "validate", lambda: None)()
     except (AssertionError, ValueError, TypeError) as error:
         raise InvalidInputError(

@@ -1,5 +1,6 @@
-"""Checks shared by the CPU and CUDA paths. None of them reads a tensor's values, so that none makes
-a GPU wait.
+"""Checks of the arguments of the scoring functions.
+
+Only `check_target_range` reads the values of a tensor; the others do not make a GPU wait.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ __all__ = [
     "IGNORED",
     "LOGIT_DTYPES",
     "check_softcap",
+    "check_target_range",
+    "check_targets",
     "check_temperature",
     "check_tensor",
     "check_weight",
@@ -26,7 +29,11 @@ LOGIT_DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
 
 def check_tensor(name: str, value: Any) -> torch.Tensor:
-    """`value` if it is a float32, bfloat16 or float16 tensor with at least one dimension."""
+    """Gives `value` if it is a float32, bfloat16 or float16 tensor of at least one dimension.
+
+    Raises:
+        InvalidInputError: another type, or a scalar; `name` is the argument in the message.
+    """
     if not isinstance(value, torch.Tensor):
         raise InvalidInputError(f"{name} must be a torch tensor, got {type(value).__name__}")
     if value.dtype not in LOGIT_DTYPES:
@@ -39,7 +46,11 @@ def check_tensor(name: str, value: Any) -> torch.Tensor:
 
 
 def check_targets(targets: Any, leading: torch.Size, device: torch.device) -> torch.Tensor:
-    """Integer targets of shape `leading` on `device`, as int64."""
+    """Gives integer targets of shape `leading` on `device`, as int64.
+
+    Raises:
+        InvalidInputError: another type, shape or device.
+    """
     if not isinstance(targets, torch.Tensor):
         targets = torch.as_tensor(targets)
     if targets.dtype not in (torch.int64, torch.int32, torch.int16, torch.uint8, torch.int8):
@@ -53,8 +64,27 @@ def check_targets(targets: Any, leading: torch.Size, device: torch.device) -> to
     return targets.to(torch.int64)
 
 
+def check_target_range(targets: torch.Tensor, vocabulary: int) -> None:
+    """Checks that flat CPU targets are token ids or -100.
+
+    Raises:
+        InvalidInputError: a target outside the vocabulary; the message names the row.
+    """
+    outside = (targets != IGNORED) & ((targets < 0) | (targets >= vocabulary))
+    if bool(outside.any()):
+        row = int(outside.nonzero()[0])
+        raise InvalidInputError(
+            f"targets must lie in [0, {vocabulary}) or be -100 (ignored); row {row} holds "
+            f"{int(targets[row])}"
+        )
+
+
 def check_temperature(temperature: Any, leading: torch.Size, device: torch.device) -> Any:
-    """A positive float, or a float32 tensor of shape `leading` on `device`."""
+    """Gives a positive float, or a float32 tensor of shape `leading` on `device`.
+
+    Raises:
+        InvalidInputError: no number, a number that is not positive and finite, or another shape.
+    """
     if isinstance(temperature, torch.Tensor) and temperature.ndim == 0:
         if temperature.device.type != "cpu":
             return temperature.to(torch.float32).expand(leading)
@@ -80,6 +110,11 @@ def check_temperature(temperature: Any, leading: torch.Size, device: torch.devic
 
 
 def check_softcap(softcap: float | None) -> float | None:
+    """Gives a positive float, or None.
+
+    Raises:
+        InvalidInputError: a number that is not positive and finite.
+    """
     if softcap is None:
         return None
     if not (softcap > 0 and math.isfinite(softcap)):
@@ -88,7 +123,11 @@ def check_softcap(softcap: float | None) -> float | None:
 
 
 def check_weight(name: str, weight: Any, hidden: torch.Tensor, hidden_name: str) -> torch.Tensor:
-    """`weight` if it is [vocabulary, H] and fits `hidden` [..., H] in width, dtype and device."""
+    """Gives `weight` if it is [vocabulary, H] and lies on the device of `hidden` [..., H].
+
+    Raises:
+        InvalidInputError: another type, shape or device.
+    """
     weight = check_tensor(name, weight)
     if weight.ndim != 2 or weight.shape[1] != hidden.shape[-1]:
         raise InvalidInputError(
@@ -101,10 +140,10 @@ def check_weight(name: str, weight: Any, hidden: torch.Tensor, hidden_name: str)
 
 
 def from_numpy(value: Any) -> Any:
-    """A numpy array as a tensor on the same memory; anything else as it is."""
+    """Gives a tensor on the memory of a numpy array, and any other value unchanged."""
     import numpy as np
 
     if not isinstance(value, np.ndarray):
         return value
-    # torch warns of arrays it must not write to; we only read.
+    # torch warns of an array that is not writeable, which the scoring functions only read.
     return torch.from_numpy(value if value.flags.writeable else value.copy())

@@ -1,7 +1,7 @@
-"""Timings of the scoring kernels on this machine, each beside the machine's own measured limit.
+"""Timings of the scoring kernels, each beside the limit of this machine measured in the same run.
 
-What `rlvr-fast bench` runs: from the installed package, on a GPU where there is one, else on the
-CPU. Every result is checked against a float64 reference before it is timed.
+`rlvr-fast bench` runs this file from the installed package: on a GPU where there is one, else on
+the CPU. Every result is compared with the float64 reference before its timing.
 """
 
 from __future__ import annotations
@@ -17,35 +17,50 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError, InvalidInputError, RlvrError
-from rlvr_fast.products import linear
+from rlvr_fast.onednn import linear
 from rlvr_fast.progress import Progress
+from rlvr_fast.scoring import reference
 from rlvr_fast.scoring.linear import linear_divergence, linear_token_stats
 from rlvr_fast.scoring.logits import token_stats
 from rlvr_fast.scoring.nucleus import nucleus_stats
+from rlvr_fast.scoring.results import TokenStats
 
-__all__ = ["Bench", "Timing", "run_benchmarks"]
+__all__ = ["VOCABULARY", "Bench", "Timing", "run_benchmarks"]
 
 VOCABULARY = 151_936
+CHECKED_ROWS = 8
+LARGEST_ERROR = 2e-4  # nats
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One figure: the median over `rounds`, and the share of the limit that it reaches."""
+    """One result: the median of the rounds, and the share of the machine's limit.
+
+    Attributes:
+        what: the function and its shape.
+        seconds: median of the rounds.
+        spread: (largest - smallest) / median.
+        rounds: number of rounds.
+        limit: what bounds the time: "read", "copy" or "product".
+        limit_seconds: time of this machine at the limit, as measured in this run.
+        error: largest error against float64, nats; None where no result was compared.
+    """
 
     what: str
     seconds: float
-    spread: float  # (largest - smallest) / median
+    spread: float
     rounds: int
-    limit: str  # what bounds it
-    limit_seconds: float  # how long this machine takes at that limit, as measured in this run
-    error: float | None  # largest error of log-prob or entropy against float64, nats
+    limit: str
+    limit_seconds: float
+    error: float | None
 
     @property
     def share(self) -> float:
-        """Of the limit: 1 is as fast as this machine copies, reads or multiplies."""
+        """The share of the limit: 1 is as fast as this machine reads, copies or multiplies."""
         return self.limit_seconds / self.seconds
 
     def row(self) -> dict[str, Any]:
+        """The result as a row of a table, with times in milliseconds."""
         return {
             "what": self.what,
             "median_ms": self.seconds * 1e3,
@@ -59,7 +74,7 @@ class Timing:
 
 
 class Bench:
-    """Timing on one device. Limits are measured on first use."""
+    """Measures times on one device, and the limits of the device on first use."""
 
     def __init__(self, device: str, rounds: int = 9) -> None:
         self.device = torch.device(device)
@@ -67,7 +82,7 @@ class Bench:
         self._limits: dict[str, float] = {}
 
     def times(self, work: Callable[[], object], rounds: int | None = None) -> list[float]:
-        """Seconds of each round, after two to warm up."""
+        """The seconds of each round, after two rounds that are not counted."""
         rounds = rounds or self.rounds
         for _ in range(2):
             work()
@@ -90,7 +105,16 @@ class Bench:
         self, what: str, work: Callable[[], object], limit: str, amount: float,
         error: float | None, per_call: int = 1,
     ) -> Timing:  # fmt: skip
-        """`amount`: bytes or operations of one of the `per_call` pieces that `work` does."""
+        """The timing of `work`.
+
+        Args:
+            what: the function and its shape.
+            work: the call, which does `per_call` equal pieces of work.
+            limit: "read", "copy" or "product".
+            amount: bytes or operations of one piece.
+            error: largest error against float64, or None.
+            per_call: number of pieces of a call.
+        """
         seconds = [value / per_call for value in self.times(work)]
         median = statistics.median(seconds)
         return Timing(
@@ -99,9 +123,9 @@ class Bench:
         )  # fmt: skip
 
     def limit(self, name: str) -> float:
-        """Bytes or operations a second: "read", "copy" or "product".
+        """The limit "read", "copy" or "product": bytes or operations in a second.
 
-        From the fastest round: a round that the machine disturbed shows no limit.
+        The fastest round counts: other programs slow the others.
         """
         if name not in self._limits:
             self._limits[name] = getattr(self, f"_{name}")()
@@ -127,7 +151,7 @@ class Bench:
         if cuda:
             out = torch.empty(rows, columns, dtype=dtype, device=self.device)
             seconds = min(self.times(lambda: torch.mm(a, b.t(), out=out)))
-        else:  # by the library that our own products take
+        else:  # by the library of our own products
             seconds = min(self.times(lambda: linear(a, b)))
         return 2.0 * rows * columns * width / seconds
 
@@ -135,15 +159,20 @@ class Bench:
 def run_benchmarks(
     device: str = "auto", *, quick: bool = False, progress: Progress | None = None
 ) -> tuple[dict[str, Any], list[Timing]]:
-    """Times the kernels on `device` ("auto", "cpu" or "cuda").
+    """Measures the kernels on one device.
+
+    Args:
+        device: "auto", "cpu" or "cuda".
+        quick: whether to take smaller shapes and fewer rounds.
+        progress: called as progress("bench", timings done, timings in all).
 
     Returns:
-        ({"device", "torch", and the measured limits}, timings). `quick` takes smaller shapes.
+        ({"device", "torch", and the measured limits}, timings).
 
     Raises:
-        CudaError: "cuda" is asked for, and there is no GPU or no CUDA kernel in this build.
+        CudaError: `device` is "cuda", and the build has no CUDA kernels.
         InvalidInputError: another device.
-        RlvrError: a result is not the float64 reference's, so that timing it means nothing.
+        RlvrError: a result differs from the float64 reference.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() and _core.cuda.built() else "cpu"
@@ -183,6 +212,7 @@ def _cases(bench: Bench, quick: bool) -> list[Callable[[], Timing]]:
             0, VOCABULARY, (rows,), generator=generator, device=bench.device, dtype=torch.int64
         )
 
+    few = slice(0, CHECKED_ROWS)
     bandwidth = "copy" if cuda else "read"
     rows = (2048 if quick else 8192) if cuda else (64 if quick else 256)
     width = 4096 if cuda else 256
@@ -193,15 +223,14 @@ def _cases(bench: Bench, quick: bool) -> list[Callable[[], Timing]]:
         def run() -> Timing:
             x, targets = normal(rows, VOCABULARY).mul_(4), targets_of(rows)
             if top_p is None:
-                error = _stats_error(token_stats(x, targets), x, targets)
+                exact = reference.token_stats(x[few], targets[few])
+                error = _stats_error(token_stats(x, targets), exact)
                 work: Callable[[], object] = lambda: token_stats(x, targets)  # noqa: E731
             else:
                 p = top_p
-                few = nucleus_stats(x[:8], targets[:8], top_p=p)
-                exact = nucleus_stats(x[:8].cpu(), targets[:8].cpu(), top_p=p)
-                error = _acceptable(
-                    float((few.kept_mass.cpu() - exact.kept_mass).abs().max()), "kept mass"
-                )
+                found = nucleus_stats(x[few], targets[few], top_p=p)
+                kept = reference.nucleus_stats(x[few], targets[few], top_p=p).kept_mass
+                error = _acceptable(_largest(found.kept_mass, kept), "kept mass")
                 work = lambda: nucleus_stats(x, targets, top_p=p)  # noqa: E731
             name = "token_stats" if top_p is None else f"with top-p {top_p}"
             size = x.numel() * x.element_size()
@@ -215,10 +244,8 @@ def _cases(bench: Bench, quick: bool) -> list[Callable[[], Timing]]:
             product_type
         )
         targets = targets_of(linear_rows)
-        few = slice(0, 8)
-        x = hidden[few].double() @ weight.double().t()
-        stats = linear_token_stats(hidden, weight, targets)
-        error = _stats_error(stats, x, targets)
+        exact = reference.linear_token_stats(hidden[few], weight, targets[few])
+        error = _stats_error(linear_token_stats(hidden, weight, targets), exact)
         return bench.timing(
             f"linear_token_stats {str(product_type)[6:]} {linear_rows} x {width} x {VOCABULARY}",
             lambda: linear_token_stats(hidden, weight, targets),
@@ -231,12 +258,9 @@ def _cases(bench: Bench, quick: bool) -> list[Callable[[], Timing]]:
             product_type
         )
         other = (hidden.float() * 0.9).to(product_type)
-        few = slice(0, 8)
-        x_p, x_q = (h[few].double() @ weight.double().t() for h in (hidden, other))
-        log_p, log_q = torch.log_softmax(x_p, -1), torch.log_softmax(x_q, -1)
+        exact = reference.linear_divergence(hidden[few], weight, other[few], weight)
         out = linear_divergence(hidden, weight, other, weight)
-        exact = (log_p.exp() * (log_p - log_q)).sum(-1)
-        error = float((out.kl_pq[few].double() - exact).abs().max())
+        error = _largest(out.kl_pq[few], exact.kl_pq)
         return bench.timing(
             f"linear_divergence {str(product_type)[6:]} {linear_rows} x {width} x {VOCABULARY}",
             lambda: linear_divergence(hidden, weight, other, weight),
@@ -249,23 +273,23 @@ def _cases(bench: Bench, quick: bool) -> list[Callable[[], Timing]]:
     return [*cases, linear_case, divergence_case]
 
 
-def _stats_error(stats: Any, x: torch.Tensor, targets: torch.Tensor) -> float:
-    """Largest error of log-prob and entropy on the first rows."""
-    few = slice(0, 8)
-    log_p = torch.log_softmax(x[few].double(), -1)
-    logprob = log_p.gather(-1, targets[few, None])[:, 0]
-    entropy = -(log_p.exp() * log_p).sum(-1)
+def _stats_error(stats: TokenStats, exact: TokenStats) -> float:
+    """The largest error of log-prob and entropy on the first rows."""
+    few = slice(0, CHECKED_ROWS)
     error = max(
-        float((stats.logprob[few].double() - logprob).abs().max()),
-        float((stats.entropy[few].double() - entropy).abs().max()),
+        _largest(stats.logprob[few], exact.logprob), _largest(stats.entropy[few], exact.entropy)
     )
-    return _acceptable(error, "statistics")
+    return _acceptable(error, "token statistics")
+
+
+def _largest(found: torch.Tensor, exact: torch.Tensor) -> float:
+    return float((found.double() - exact).abs().max())
 
 
 def _acceptable(error: float, what: str) -> float:
-    if not error < 2e-4:
+    if not error < LARGEST_ERROR:
         raise RlvrError(
-            f"bench: the {what} differ from float64 by {error:.2g} nats, more than 2e-4; "
-            "figures of wrong results mean nothing. Please report this."
+            f"bench: the result ({what}) differs from float64 by {error:.2g} nats, more than "
+            f"{LARGEST_ERROR}: the timing of a wrong result says nothing. Please report this."
         )
     return error

@@ -1,10 +1,10 @@
 """Float32 matrix products on the CPU by oneDNN.
 
-PyTorch gives float32 products to MKL, which leaves AVX-512 alone on AMD's processors: oneDNN takes
-half its time there (bench/README.md, scoring completions). It also adds over the inner dimension in
-one order whatever the number of rows (two or more), so that a row's bits do not depend on its
-batch. PyTorch's own switch to oneDNN exists for lower precision alone; the operator below is the
-one that torch.compile uses, and it keeps float32 throughout.
+PyTorch computes float32 products with MKL, which does not use AVX-512 on AMD's processors: oneDNN
+takes half the time there (bench/README.md, scoring completions). oneDNN also adds over the inner
+dimension in one order for any number of rows from two on, so that the bits of a row do not depend
+on the batch. PyTorch's switch to oneDNN exists for lower precision only. This file calls the
+operator that torch.compile uses, which computes in float32 throughout.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-__all__ = ["OneDnnLinears", "linear"]
+__all__ = ["OneDnnLinears", "is_available", "linear"]
 
 
 def _operator() -> Callable[..., torch.Tensor] | None:
-    """None where torch was built without oneDNN, or where the operator is not as we know it."""
+    """The operator, or None where torch has no oneDNN or another signature of the operator."""
     if not torch.backends.mkldnn.is_available():
         return None
     try:
@@ -33,15 +33,31 @@ def _operator() -> Callable[..., torch.Tensor] | None:
 _LINEAR = _operator()
 
 
+def is_available() -> bool:
+    """Whether `linear` uses oneDNN; without oneDNN, `linear` is torch's own."""
+    return _LINEAR is not None
+
+
 def linear(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor:
-    """X weight^T + bias of float32 CPU tensors that need no gradient: [..., H] x [V, H]."""
+    """Computes x weight^T + bias of float32 CPU tensors, without gradients.
+
+    Args:
+        x: [..., H].
+        weight: [V, H].
+        bias: [V], or None.
+
+    Returns:
+        float32 [..., V], summed in float32.
+    """
     if _LINEAR is None or x.numel() == 0 or weight.numel() == 0:
         return torch.nn.functional.linear(x, weight, bias)
     return _LINEAR(x, weight, bias, "none", [], "")
 
 
 class OneDnnLinears(TorchFunctionMode):  # type: ignore[misc]
-    """A context in which every linear layer of float32 on the CPU is `linear`.
+    """A context in which every float32 linear layer on the CPU calls `linear`.
+
+    Layers of another type or device, and calls that record gradients, are torch's own.
 
     >>> import torch
     >>> with OneDnnLinears(), torch.inference_mode():

@@ -1,9 +1,9 @@
-"""Batches in which the completions of one prompt share what they have in common.
+"""Batches of prefix trees: the completions of one prompt share their common prefixes.
 
 Samples of one problem begin with the same prompt and often with the same tokens. A row of the batch
-holds a prefix tree instead of a sequence: every prompt and every common beginning is fed once, each
-token attends to its ancestors alone and stands at its depth. That is the same computation as one
-sequence after another, up to the order in which attention adds.
+holds a prefix tree in place of a sequence: every prompt and every common prefix goes through the
+model once, each token attends to its ancestors alone, and its depth is its position. The results
+are those of one sequence after another, up to the order in which attention adds.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rlvr_fast.scoring.sequences import Batch, Ids, Sequences
+from rlvr_fast.scoring.sequences import Ids, Sequences, TokenBatch
 
 __all__ = ["plan_trees", "worth_sharing"]
 
-# Attention over a tree costs the square of its width, so that long sequences go without.
+# The cost of attention over a tree grows with the square of its width: long sequences form none.
 _WIDTH = 256
 _LONGEST = 384
 
 
 def worth_sharing(sequences: Sequences) -> bool:
-    """Whether trees pay: short sequences, several to a prompt."""
+    """Whether trees are faster: the sequences are short, with several for each prompt."""
     if not len(sequences.order):
         return False
     longest = sequences.order[0]
@@ -36,7 +36,10 @@ def worth_sharing(sequences: Sequences) -> bool:
 
 @dataclass(slots=True)
 class _Tree:
-    """One row: a prompt and the completions that fit behind it."""
+    """One row of a batch: a prompt, and the completions that fit after it.
+
+    A node is a token that goes through the model. An edge is a prediction of a token after a node.
+    """
 
     width: int
     tokens: Ids
@@ -44,15 +47,15 @@ class _Tree:
     ancestors: npt.NDArray[np.bool_]
     used: int
     prompt: int
-    parents: list[Ids] = field(default_factory=list)  # of the edges: where each is predicted
-    targets: list[Ids] = field(default_factory=list)
+    parents: list[Ids] = field(default_factory=list)  # the node of each edge
+    targets: list[Ids] = field(default_factory=list)  # the predicted token of each edge
     slots: list[Ids] = field(default_factory=list)
-    edges: list[Ids] = field(default_factory=list)  # which edge each slot's statistics come from
+    edges: list[Ids] = field(default_factory=list)  # the edge of each slot's statistics
     num_edges: int = 0
     sequences: int = 0
     path_tokens: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     path_edges: Ids = field(default_factory=lambda: np.empty(0, np.int64))
-    path_nodes: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # of the fed tokens
+    path_nodes: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # the last completion's
 
     @classmethod
     def of_prompt(cls, prompt: Ids, width: int) -> _Tree:
@@ -60,7 +63,7 @@ class _Tree:
             width=width,
             tokens=np.zeros(width, np.int64),
             depths=np.zeros(width, np.int64),
-            # A node sees itself, and so does padding: a row of nothing would be nan.
+            # A node attends to itself, and so does padding: attention to no token would give nan.
             ancestors=np.eye(width, dtype=np.bool_),
             used=0,
             prompt=len(prompt),
@@ -69,7 +72,7 @@ class _Tree:
         return tree
 
     def _grow(self, tokens: Ids, parent: int) -> Ids:
-        """A chain of nodes below `parent`."""
+        """Adds a chain of nodes below `parent` (-1 for the root)."""
         start, stop = self.used, self.used + len(tokens)
         self.tokens[start:stop] = tokens
         depth = self.depths[parent] + 1 if parent >= 0 else 0
@@ -81,9 +84,9 @@ class _Tree:
         return np.arange(start, stop)
 
     def add(self, completion: Ids, slots: Ids) -> bool:
-        """Adds a completion, no smaller than the one before; False if it does not fit."""
+        """Adds a completion, in lexicographic order; False if the completion does not fit."""
         common = _common_prefix(self.path_tokens, completion)
-        # The last token of a completion is predicted but not fed, unless another one goes on.
+        # The last token of a completion is no node, unless a longer completion continues it.
         fed = max(0, len(completion) - 1)
         kept = min(common, len(self.path_nodes), fed)
         if self.used + fed - kept > self.width:
@@ -106,8 +109,8 @@ class _Tree:
         return True
 
 
-def plan_trees(sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
-    """Batches of trees, at most `batch_tokens` tokens each (one tree at least)."""
+def plan_trees(sequences: Sequences, batch_tokens: int) -> Iterator[TokenBatch]:
+    """Yields batches of trees of at most `batch_tokens` tokens, but of at least one tree."""
     by_prompt: dict[int, list[int]] = defaultdict(list)
     for at, prompt in enumerate(sequences.prompts):
         by_prompt[id(prompt)].append(at)
@@ -117,7 +120,7 @@ def plan_trees(sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
     rows = max(1, batch_tokens // width)
     trees: list[_Tree] = []
     for group in by_prompt.values():
-        # Big-endian bytes sort as the token ids do, so that common beginnings are neighbours.
+        # Big-endian bytes sort as the token ids do, so that common prefixes are adjacent.
         group.sort(key=lambda at: sequences.completions[at].astype(">i8").tobytes())
         tree = _Tree.of_prompt(sequences.prompts[group[0]], width)
         for at in group:
@@ -138,10 +141,10 @@ def plan_trees(sequences: Sequences, batch_tokens: int) -> Iterator[Batch]:
         yield _batch(trees)
 
 
-def _batch(trees: list[_Tree]) -> Batch:
+def _batch(trees: list[_Tree]) -> TokenBatch:
     width = max(tree.used for tree in trees)
     first_edges = np.cumsum([0, *(tree.num_edges for tree in trees)])
-    return Batch(
+    return TokenBatch(
         tokens=np.stack([tree.tokens[:width] for tree in trees]),
         positions=np.concatenate(
             [row * width + parents for row, tree in enumerate(trees) for parents in tree.parents]

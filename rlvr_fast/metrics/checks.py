@@ -1,4 +1,8 @@
-"""What every function here asks of its arrays: whole, non-negative counts, and a named culprit."""
+"""Checks of the arguments of the metrics, and names of the array types.
+
+Every check raises InvalidInputError with the name of the argument, the first offending entry and
+its value.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from rlvr_fast.errors import InvalidInputError
 
-Floats = NDArray[np.float64]
-Counts = NDArray[np.int64]
+__all__ = [
+    "Bools",
+    "Counts",
+    "Floats",
+    "as_counts",
+    "as_probability",
+    "as_samples_and_correct",
+    "first_index",
+    "same_shape",
+]
+
 Bools = NDArray[np.bool_]
+Counts = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def first_index(bad: Bools) -> str:
-    """Names the first offending entry: "entry 17", or "the value" of a scalar."""
+    """The position of the first true entry in words: "entry 17", or "the value" for a scalar."""
     if bad.ndim == 0:
         return "the value"
     where = np.argwhere(bad)[0]
@@ -23,7 +38,15 @@ def first_index(bad: Bools) -> str:
 
 
 def as_counts(name: str, values: ArrayLike) -> Counts:
-    """int64 array of whole numbers >= 0; anything else is an InvalidInputError naming the entry."""
+    """The values as an int64 array.
+
+    Args:
+        name: name of the argument in messages.
+        values: whole numbers >= 0 of any shape; integers, booleans, or floats without a fraction.
+
+    Raises:
+        InvalidInputError: a value that is negative, fractional, infinite, nan or not a number.
+    """
     array: NDArray[Any] = np.asarray(values)
     if array.size == 0:
         return array.astype(np.int64)
@@ -50,7 +73,17 @@ def as_counts(name: str, values: ArrayLike) -> Counts:
 def as_samples_and_correct(
     num_samples: ArrayLike, num_correct: ArrayLike, *, name: str = "num"
 ) -> tuple[Counts, Counts]:
-    """Broadcasts (samples, correct) against each other and refuses more correct than drawn."""
+    """Both counts as int64 arrays, broadcast against each other.
+
+    Args:
+        num_samples: whole numbers >= 0, any shape.
+        num_correct: whole numbers >= 0, at most num_samples.
+        name: the word before the counts in messages ("base": "base_samples", "base_correct").
+
+    Raises:
+        InvalidInputError: as `as_counts`, shapes that do not broadcast, or more correct than
+            sampled.
+    """
     names = (f"{name}_samples", f"{name}_correct")
     n = as_counts(names[0], num_samples)
     c = as_counts(names[1], num_correct)
@@ -70,8 +103,15 @@ def as_samples_and_correct(
     return n, c
 
 
-def same_length(named: dict[str, NDArray[Any]]) -> None:
-    """Refuses arrays of different shapes, naming both."""
+def same_shape(named: dict[str, NDArray[Any]]) -> None:
+    """Refuses arrays that do not have one entry for each of the same problems.
+
+    Args:
+        named: name of each argument in messages, and its array.
+
+    Raises:
+        InvalidInputError: two shapes differ.
+    """
     items = list(named.items())
     first_name, first = items[0]
     for name, array in items[1:]:
@@ -82,8 +122,12 @@ def same_length(named: dict[str, NDArray[Any]]) -> None:
             )
 
 
-def probability(name: str, value: float) -> float:
-    """A float strictly between 0 and 1."""
+def as_probability(name: str, value: float) -> float:
+    """The value as a float.
+
+    Raises:
+        InvalidInputError: the value is not strictly between 0 and 1.
+    """
     if not 0.0 < float(value) < 1.0:
         raise InvalidInputError(f"{name} must lie strictly between 0 and 1, got {value}")
     return float(value)

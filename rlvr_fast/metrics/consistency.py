@@ -1,4 +1,4 @@
-"""Neighbours of pass@k that reward being right often, not once."""
+"""Metrics of consistency: a problem counts where a model is correct in most of k draws."""
 
 from __future__ import annotations
 
@@ -8,23 +8,35 @@ from scipy.special import gammaln
 from scipy.stats import hypergeom
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics._checks import Floats, as_samples_and_correct
+from rlvr_fast.metrics.checks import Floats, as_samples_and_correct
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.pass_at_k import as_ks
 
 __all__ = ["cover_at", "g_pass_at_k", "pass_hat_k"]
 
 
-def _tau(tau: float) -> float:
+def _as_tau(tau: float) -> float:
+    """The value as a float in (0, 1]."""
     if not 0 < tau <= 1:
         raise InvalidInputError(f"tau must lie in (0, 1], got {tau}")
     return float(tau)
 
 
 def pass_hat_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) -> Floats:
-    """pass^k: the chance that all of k draws are correct, C(c,k)/C(n,k). Shapes as `pass_at_k`.
+    """pass^k: the probability that all of k draws without replacement are correct, C(c, k)/C(n, k).
 
-    nan where k > num_samples. Source: tau-bench, arXiv 2406.12045.
+    Source: tau-bench, arXiv 2406.12045.
+
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        k: whole numbers >= 1: a number or shape [K].
+
+    Returns:
+        Shapes as `pass_at_k`; nan where k exceeds num_samples.
+
+    Raises:
+        InvalidInputError: counts or k as `pass_at_k` refuses.
 
     >>> pass_hat_k(4, 2, k=[1, 2, 3]).round(4).tolist()
     [0.5, 0.1667, 0.0]
@@ -35,12 +47,23 @@ def pass_hat_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) 
 def g_pass_at_k(
     num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike, tau: float
 ) -> Floats:
-    """G-Pass@k_tau: the chance that at least ceil(tau k) of k draws are correct.
+    """G-Pass@k_tau: the probability that at least ceil(tau k) of k draws are correct.
 
-    Hypergeometric, so unbiased; nan where k > num_samples. Shapes as `pass_at_k`.
-    Source: arXiv 2412.13147, eq. 3.
+    The draws are without replacement, so the estimate is unbiased. Source: arXiv 2412.13147, eq. 3.
+
+    Args:
+        num_samples: number of samples, any shape.
+        num_correct: number of correct samples.
+        k: whole numbers >= 1: a number or shape [K].
+        tau: share of the k draws that has to be correct, in (0, 1].
+
+    Returns:
+        Shapes as `pass_at_k`; nan where k exceeds num_samples.
+
+    Raises:
+        InvalidInputError: counts or k as `pass_at_k` refuses, or tau outside (0, 1].
     """
-    tau = _tau(tau)
+    tau = _as_tau(tau)
     n, c = as_samples_and_correct(num_samples, num_correct)
     ks = as_ks(k)
     if ks.ndim:
@@ -65,11 +88,22 @@ def g_pass_at_k(
 
 
 def cover_at(num_samples: ArrayLike, num_correct: ArrayLike, *, tau: ArrayLike) -> Floats:
-    """Cover@tau: the share of problems solved with probability at least tau, plug-in.
+    """Cover@tau: the share of problems with c/n >= tau.
 
-    ``tau`` a number or a list [T]; problems without samples are left out. c/n stands for p, so at
-    tau within sqrt(tau/n) of many p's this is blurred: it is the curve to look at, not a test.
-    Source: arXiv 2510.08325.
+    c/n stands for the probability p of a correct answer, so the curve is blurred where many p lie
+    within sqrt(tau/n) of tau. Source: arXiv 2510.08325.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number. Problems without samples are
+            left out.
+        num_correct: number of correct samples, shape [problems] or one number.
+        tau: least accuracy, in (0, 1]: a number or shape [T].
+
+    Returns:
+        float64 of the shape of tau; nan where no problem has samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or tau outside (0, 1].
 
     >>> cover_at(10, [0, 5, 10], tau=[0.1, 0.5, 1.0]).round(3).tolist()
     [0.667, 0.667, 0.333]

@@ -1,9 +1,9 @@
-"""RLVR as a tilt of the base: how large a tilt, how much it explains, and what it cannot reach.
+"""RLVR as a tilt of the base model: its size, its fit, and the problems that no tilt can solve.
 
-With a binary reward R the optimum of the KL-regularised objective is q(y) exp(beta R(y)) / Z
-(Leash, arXiv 2507.14843, proposition C.4): base's correct mass p becomes
-p e^beta / (1 - p + p e^beta), and within the correct, and within the incorrect answers, base's
-proportions stay as they were.
+With a 0/1 reward R, the optimum of the KL-regularised objective is q(y) exp(beta R(y)) / Z (Leash,
+arXiv 2507.14843, proposition C.4). Base's probability p of a correct answer becomes p e^beta / (1 -
+p + p e^beta); the proportions among the correct answers, and among the incorrect answers, stay
+those of the base.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from scipy.special import gammaln
 from scipy.stats import chi2, norm, t
 
-from rlvr_fast.metrics._checks import Counts, Floats, probability
+from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.intervals import clopper_pearson
 from rlvr_fast.metrics.pass_at_k import as_ks
@@ -31,7 +31,7 @@ __all__ = [
     "tilt_pass_at_k",
 ]
 
-# Largest number of distinct values of RL's count for which its conditional law is summed exactly.
+# Largest number of values of RL's number correct for which its conditional law is summed exactly.
 _EXACT_SUPPORT = 1025
 _BETA_LIMIT = 40.0
 
@@ -40,13 +40,19 @@ _BETA_LIMIT = 40.0
 class TiltFit:
     """The tilt that best explains RL's accuracies from base's.
 
-    ``beta``, ``low``, ``high``: one tilt for all problems and its interval; inf or -inf when all
-    informative draws lie on one side, nan when there are none. ``problem_beta``: the
-    maximum-likelihood tilt of each problem, the difference of logits (inf or -inf where a model is
-    always or never right, nan where both models are always, or both never, right);
-    ``problem_low``, ``problem_high``: Gart's intervals. ``heterogeneity_p``: p-value of "one
-    beta fits all problems" (nan with fewer than two informative problems).
-    ``informative``: problems that are neither always nor never solved.
+    Attributes:
+        beta: one tilt for all problems; inf or -inf where the likelihood has no maximum at a finite
+            beta, nan without informative problems.
+        low: lower limit of beta.
+        high: upper limit of beta.
+        problem_beta: maximum-likelihood tilt of each problem, shape [problems]: the difference of
+            logits. inf or -inf where one model is always or never correct; nan where both are
+            always, or both never, correct, and without samples.
+        problem_low: lower limits of problem_beta (Gart's interval).
+        problem_high: upper limits of problem_beta.
+        heterogeneity_p: p-value of the hypothesis that one beta holds for all problems; nan with
+            fewer than two informative problems.
+        informative: number of problems that are neither always nor never solved.
     """
 
     beta: float
@@ -60,7 +66,15 @@ class TiltFit:
 
 
 def tilt(p: ArrayLike, beta: ArrayLike) -> Floats:
-    """Correct mass after the tilt: p e^beta / (1 - p + p e^beta), elementwise; 0 and 1 stay."""
+    """Probability of a correct answer after the tilt: p e^beta / (1 - p + p e^beta), elementwise.
+
+    Args:
+        p: probability before the tilt; 0 and 1 stay.
+        beta: size of the tilt, also inf and -inf; broadcast against p.
+
+    Returns:
+        float64 of the broadcast shape.
+    """
     p = np.asarray(p, dtype=np.float64)
     b = np.asarray(beta, dtype=np.float64)
     # divide through by the larger of 1 and e^beta, so that nothing overflows
@@ -71,16 +85,16 @@ def tilt(p: ArrayLike, beta: ArrayLike) -> Floats:
 
 
 class _Conditional:
-    """Mean and variance of RL's correct count given both models' total, under one beta.
+    """Mean and variance of RL's number correct given the total of both models, under one beta.
 
     Conditioning on the total removes each problem's own p (Fisher's noncentral hypergeometric law),
-    and with it the bias of order 1/n that estimating p beside beta would leave. Above
-    `_EXACT_SUPPORT` values the law's leading approximation by the profiled p is used, where that
-    bias is below a thousandth of beta.
+    and with it the bias of order 1/n that estimating p together with beta has. Above
+    `_EXACT_SUPPORT` values, the leading approximation of the law with the profiled p is used; its
+    bias of beta is below 1e-3 there.
     """
 
     def __init__(self, bn: Counts, rn: Counts, total: Counts) -> None:
-        # the law depends on these three alone: problems that share them share it
+        # the law depends on these three numbers alone: problems with equal numbers share it
         shared = np.stack([bn, rn, total], axis=1)
         shared, inverse = np.unique(shared, axis=0, return_inverse=True)
         self.index = inverse.ravel()
@@ -117,7 +131,7 @@ class _Conditional:
         e = np.exp(beta)
         b = self.bn + self.rn * e - self.total * (e - 1)
         root = np.sqrt(np.maximum(b * b + 4 * self.bn * (e - 1) * self.total, 0))
-        # the quadratic's root in the form that does not cancel, whatever the sign of b
+        # the root of the quadratic, in the form without cancellation for either sign of b
         p = np.where(b >= 0, 2 * self.total / np.where(b >= 0, b + root, 1.0), 0.0)
         with np.errstate(divide="ignore", invalid="ignore"):
             other = (root - b) / (2 * self.bn * (e - 1))
@@ -134,18 +148,27 @@ def fit_tilt(
     *,
     level: float = 0.95,
 ) -> TiltFit:
-    """Maximum-likelihood beta of the tilt q exp(beta R)/Z, per problem and for all at once.
+    """Maximum-likelihood beta of the tilt q exp(beta R)/Z, per problem and for all problems.
 
-    Overall, the likelihood is that of RL's correct counts given each problem's total (conditional
-    logistic regression), so that no problem's p needs to be known; its interval is the sandwich
-    over problems, which covers the best common beta also where the problems' own betas differ.
-    Problems without samples of both models are left out (nan).
+    The likelihood of the common beta is that of RL's number correct given each problem's total
+    (conditional logistic regression), so that no problem's p has to be known. The interval is the
+    sandwich interval over problems, which covers the best common beta also where the problems' own
+    betas differ.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems. Problems without samples of both models are left
+            out (nan).
+        level: confidence level.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, different problems, or a level outside (0, 1).
 
     >>> round(float(fit_tilt((1000, [100]), (1000, [200])).problem_beta[0]), 3)
     0.811
     """
     (bn, bc), (rn, rc) = paired(base, rl)
-    z = float(norm.ppf(0.5 + probability("level", level) / 2))
+    z = float(norm.ppf(0.5 + as_probability("level", level) / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         per_problem = np.log(rc / (rn - rc)) - np.log(bc / (bn - bc))
         cells = np.stack([rc, rn - rc, bc, bn - bc]) + 0.5
@@ -182,10 +205,10 @@ def fit_tilt(
         error = 1 / np.sqrt(variance.sum())
         return result(beta, beta - z * error, beta + z * error, np.nan)
     spread = (residual**2).sum() * informative / (informative - 1)
-    # never below the model's own information: few problems can agree by chance
+    # at least the variance of the model: the residuals of few problems can be small by chance
     error = np.sqrt(max(spread, variance.sum())) / variance.sum()
     quantile = float(t.ppf(0.5 + level / 2, informative - 1))
-    fits = variance >= 1  # the chi-square form needs some spread in each count
+    fits = variance >= 1  # the chi-square law needs a variance of at least 1 or so in each count
     statistic = (residual[fits] ** 2 / variance[fits]).sum()
     number = int(fits.sum())
     p_value = float(chi2.sf(statistic, number - 1)) if number > 1 else np.nan
@@ -194,7 +217,13 @@ def fit_tilt(
 
 @dataclass(frozen=True, slots=True)
 class TiltCurve:
-    """Mean pass@k of the tilted base: plug-in ``value``, and a ``ceiling`` with confidence."""
+    """Mean pass@k of the tilted base.
+
+    Attributes:
+        k: int64, shape [K].
+        value: pass@k with c/n for each problem's p, shape [K].
+        ceiling: pass@k with the upper limit of each problem's p, shape [K].
+    """
 
     k: Counts
     value: Floats
@@ -209,14 +238,25 @@ def tilt_pass_at_k(
     k: ArrayLike,
     zeta: float = 0.05,
 ) -> TiltCurve:
-    """Mean over problems of pass@k of base tilted by beta (a number or one a problem; inf too).
+    """Mean over problems of pass@k of the base tilted by beta.
 
-    ``value`` puts c/n for p. ``ceiling`` puts the one-sided 1 - zeta Clopper-Pearson upper limit of
-    each problem's p (for an unseen problem 1 - zeta^(1/n), the exact detection threshold): each
-    problem's tilt lies below it with that confidence. At beta = inf the ceiling is 1 as long as any
-    mass is possible, and ``value`` is the share of problems that base was seen to solve.
+    ``value`` puts c/n for each problem's p. ``ceiling`` puts the one-sided 1 - zeta Clopper-Pearson
+    upper limit of p (for an unseen problem 1 - zeta^(1/n), the exact detection threshold): each
+    problem's tilted pass@k lies below its ceiling with that confidence. At beta = inf, ``value`` is
+    the share of problems that the base was seen to solve, and ``ceiling`` is 1.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number. Problems without samples are
+            left out.
+        num_correct: number of correct samples, shape [problems] or one number.
+        beta: size of the tilt, a number or shape [problems]; inf is allowed.
+        k: whole numbers >= 1: a number or shape [K].
+        zeta: 1 - zeta is the one-sided confidence.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, k below 1, or zeta outside (0, 1).
     """
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     n, c = Draws(num_samples, num_correct)
     b = np.broadcast_to(np.asarray(beta, dtype=np.float64), n.shape)[n > 0]
     n, c = n[n > 0], c[n > 0]
@@ -233,12 +273,16 @@ def tilt_pass_at_k(
 
 @dataclass(frozen=True, slots=True)
 class Ceiling:
-    """The most that reweighting base can reach on these problems, at any k and any beta.
+    """The largest mean pass@k that a tilt of the base can reach, at any k and any beta.
 
-    ``seen``: share of problems base solved at least once: every tilt's pass@k tends to 1 there, so
-    the true ceiling is at least this. ``unseen``: share never solved; there base's correct mass is
-    below ``threshold`` = 1 - zeta^(1/n) each (largest over problems) with confidence 1 - zeta, and
-    0 if base has no support, which no number of draws can show.
+    Attributes:
+        seen: share of problems that the base solved at least once. A large tilt brings pass@k to 1
+            on them, so the ceiling is at least this share.
+        unseen: share of problems that the base never solved.
+        threshold: upper limit 1 - zeta^(1/n) of the probability of a correct answer on the unseen
+            problems, the largest over problems. The probability may be 0, which no number of
+            samples can show.
+        problems: number of problems with samples.
     """
 
     seen: float
@@ -247,8 +291,15 @@ class Ceiling:
     problems: int
 
     def beta_to_reach(self, accuracy: float) -> float:
-        """The tilt an unseen problem would at least need to be right with this probability."""
-        a = probability("accuracy", accuracy)
+        """The least tilt with which an unseen problem would have this accuracy.
+
+        Args:
+            accuracy: probability of a correct answer, strictly between 0 and 1.
+
+        Raises:
+            InvalidInputError: accuracy outside (0, 1).
+        """
+        a = as_probability("accuracy", accuracy)
         e = self.threshold
         return float(np.log(a / (1 - a)) - np.log(e / (1 - e))) if e > 0 else float("inf")
 
@@ -256,14 +307,27 @@ class Ceiling:
 def support_ceiling(
     num_samples: ArrayLike, num_correct: ArrayLike, *, zeta: float = 0.05
 ) -> Ceiling:
-    """The ceiling of Leash, corollaries C.2 and C.5, as far as base's draws can tell it.
+    """The ceiling of Leash, corollaries C.2 and C.5, as far as base's samples can tell it.
 
-    A tilt multiplies q(y), so it gives no mass where q has none (C.2): where base's correct mass is
-    0, pass@k of every tilt is 0 at every k. Where it is positive, beta -> inf gives q renormalised
-    on the correct answers (C.5): pass@k = 1 from k = 1 on. So over a set of problems the supremum
-    of mean pass@k over beta, at any k, is the share of problems in base's support.
+    A tilt multiplies q(y), so answers of probability 0 keep probability 0 (C.2): where base's
+    probability of a correct answer is 0, pass@k of every tilt is 0 at every k. Where it is
+    positive, beta -> inf gives q renormalised on the correct answers (C.5): pass@k = 1 from k = 1
+    on. So over a set of problems the supremum of mean pass@k over beta, at any k, is the share of
+    problems in base's support.
+
+    Args:
+        num_samples: number of samples of the base, shape [problems] or one number. Problems without
+            samples are left out.
+        num_correct: number of correct samples, shape [problems] or one number.
+        zeta: 1 - zeta is the confidence of ``threshold``.
+
+    Returns:
+        Shares and threshold are nan where no problem has samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or zeta outside (0, 1).
     """
-    zeta = probability("zeta", zeta)
+    zeta = as_probability("zeta", zeta)
     n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
     if not len(n):

@@ -1,0 +1,1 @@
+"""A toy task and a toy engine."""
