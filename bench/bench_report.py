@@ -2,7 +2,7 @@
 
 The runs are planted (tests/report/planted_runs.py) and written through the store, with scores of
 both models under both. The counts are checked against the draws, joined by pyarrow, before the
-timing: one round, with the processor's time beside the clock's.
+timing: one round, with the processor's time beside the wall time.
 
     python bench/bench_report.py [FOLDER]
 """
@@ -69,7 +69,7 @@ def main() -> None:
             ):
                 wall, cpu = time.perf_counter(), time.process_time()
                 work()
-                # A shared machine stretches the clock, not the work: both are told.
+                # Other work on the machine adds to the wall time, not to the processor's time.
                 rows.append(
                     {
                         "what": name,

@@ -1,4 +1,4 @@
-"""Inline SVG for the page: the charts and what they are drawn with.
+"""Inline SVG for the page: the charts, and the lines, areas and texts that make them up.
 
 Text is sized for a plot 440 units wide, the width of a phone's screen; on a desktop two charts
 stand side by side. Colours come from the page's style sheet, so that one drawing serves the light

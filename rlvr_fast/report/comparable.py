@@ -1,4 +1,4 @@
-"""Whether two runs are runs of one experiment, so that a difference between them is the models'."""
+"""Checks that two runs belong to one experiment, so that their difference is one of models."""
 
 from __future__ import annotations
 

@@ -37,11 +37,20 @@ def training_dynamics(
 ) -> Table:
     """Support, accuracy, entropy and length of each checkpoint against one base run.
 
-    `checkpoints` maps a name ("step 100") to a graded run, in the order of training. The first row
-    is the base itself. Problems are those that all runs share; k is the largest number of samples
-    that all runs have.
+    The first row is the base run itself. The problems are the ones that all runs share; k is the
+    largest number of samples that all runs have.
 
-    Raises InvalidInputError where a run is not comparable with the base (see `compare_runs`).
+    Args:
+        base: a graded run of the base model.
+        checkpoints: a name ("step 100") to a graded run, in the order of training.
+        rule: when a model counts as reaching a problem.
+        zeta: the rule "epsilon" decides with confidence 1 - zeta.
+        allow: differences between a run and the base to accept, as in `CompareOptions`.
+        progress: called as progress("read", runs read, runs in all).
+
+    Raises:
+        InvalidInputError: no checkpoint, or a run that is not comparable with the base.
+        RunDirectoryError: a run that is not graded.
     """
     if not checkpoints:
         raise InvalidInputError("checkpoints is empty: give at least one run to compare with base")
@@ -136,9 +145,16 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
 def reference_perplexity(comparison: Comparison, traces: Run) -> Table:
     """Perplexity of given reference traces under every model that scored them, by region.
 
-    `traces` is a run directory of finished completions (`rlvr-fast import`) on problems of the
-    comparison, scored with `rlvr-fast score` under one label per model. Rows are split by what
-    became of the problem under the comparison's rule, as in table 2 of arXiv 2507.14843.
+    Rows are split by what became of the problem under the comparison's rule, as in table 2 of
+    arXiv 2507.14843.
+
+    Args:
+        comparison: the two runs.
+        traces: a run directory of finished completions (`rlvr-fast import`) on problems of the
+            comparison, scored with `rlvr-fast score` under one label per model.
+
+    Raises:
+        InvalidInputError: the traces hold no scores of problems of the comparison.
     """
     labels = np.array(comparison.labels())
     rows: list[dict[str, Any]] = []

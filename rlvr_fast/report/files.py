@@ -21,14 +21,14 @@ __all__ = ["write_report"]
 def write_report(
     comparison: Comparison, out: str | Path, *, progress: Progress | None = None
 ) -> Report:
-    """Measure the report, write it into the folder `out` (made if missing) and return it.
+    """Measure every section, write the report into the folder `out` and return the report.
 
     Leaves `index.html` (one file, opens offline), `summary.json`, `tables/` (CSV, JSON, LaTeX) and
     `figures/` (PNG, SVG, PDF).
 
     Args:
         comparison: the two runs, as `compare_runs` gives them.
-        out: the folder.
+        out: the folder, made if missing.
         progress: called as progress("report", steps done, steps in all).
 
     Raises:

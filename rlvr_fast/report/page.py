@@ -75,7 +75,7 @@ def _environment() -> jinja2.Environment:
 
 
 def _model_name(name: str) -> str:
-    """A hub name as it stands; of a path its last part."""
+    """The name of a model of the hub unchanged; the last part of a path."""
     parts = [part for part in re.split(r"[/\\]", name) if part]
     return name if len(parts) <= 2 and not name.startswith(("/", ".", "~")) else parts[-1]
 

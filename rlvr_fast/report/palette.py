@@ -1,4 +1,4 @@
-"""The colours of the report: those of the labels from the vocabulary, and the two models'."""
+"""The colours of the report: of the labels, from the vocabulary, and of the two models."""
 
 from __future__ import annotations
 

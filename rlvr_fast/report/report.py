@@ -1,4 +1,4 @@
-"""A comparison, measured by every section: the report before it is written."""
+"""The findings of every section on one comparison, before any file is written."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Report:
 
     @property
     def figures(self) -> dict[str, Callable[[], Any]]:
-        """Name of each figure to the function that draws it with matplotlib."""
+        """Name of each figure to the function that draws the figure with matplotlib."""
         return {k: draw for found in self.findings.values() for k, draw in found.figures.items()}
 
     def measured(self, section: Section[T]) -> T:
@@ -48,9 +48,10 @@ class Report:
         return found
 
     def headline(self) -> str:
-        """The finding in plain words: what became of the problems, how sure, and pass@k.
+        """The main findings in plain words: regions of problems, their intervals, pass@k.
 
-        The intervals are those of the rule "seen"; under "epsilon" the labels themselves are sure.
+        The intervals belong to the rule "seen"; there are none under "epsilon", whose labels are
+        proven themselves.
         """
         return " ".join(found.headline for found in self.findings.values() if found.headline)
 
@@ -91,7 +92,7 @@ class Report:
 
 
 def build_report(comparison: Comparison, *, progress: Progress | None = None) -> Report:
-    """Measure everything that the report says, without writing it.
+    """Measure every section of the report, without writing files.
 
     Args:
         comparison: the two runs, as `compare_runs` gives them.

@@ -23,7 +23,7 @@ class CompletionScores:
 
     Attributes:
         label: name of the folder under RUN/scores.
-        info: what scores.json says of the scores: model, temperature, top_p.
+        info: contents of scores.json: model, temperature, top_p.
         problem: row of the completion's problem.
         sample_index: number of the draw.
         correct: whether the completion's answer is correct.

@@ -1,4 +1,4 @@
-"""What a section of the report is: it measures once, and says what it found.
+"""Sections of the report: a section measures once and returns its findings.
 
 A section is a module of `rlvr_fast/report/sections/` that defines `SECTION`, and a template beside
 it with the same name. The module measures in one function, which gets a `Context` and returns
@@ -45,7 +45,7 @@ class Findings(Generic[T]):
     data: Callable[[], Mapping[str, Any]] = dict
 
     def names(self) -> set[str]:
-        """Every name that no other section may use, with what it names."""
+        """The names that no other section may use, each with its kind."""
         return {
             *(f"table {table.name}" for table in self.tables),
             *(f"figure {name}" for name in self.figures),
@@ -54,7 +54,7 @@ class Findings(Generic[T]):
 
 
 class Context:
-    """What a section may ask for: the comparison, and what the sections before it measured."""
+    """The comparison, and the numbers of the sections measured so far."""
 
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison

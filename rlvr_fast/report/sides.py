@@ -1,9 +1,9 @@
 """One run of a comparison, measured problem by problem.
 
 Reads `grades.parquet` (small), the answer and score parts without their texts, and of the sample
-parts only what gives the length of a completion. Everything per draw is folded part by part into
-arrays per problem, so that memory grows with the number of draws only by the few bytes that join
-a score to its verdict.
+parts only the columns that give the length of a completion. Values of single draws are added up
+part by part in arrays over problems, so that memory grows with the number of draws only by the few
+bytes that join a score to its verdict.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Side:
         num_distinct: distinct answers.
         answers: the answers themselves.
         scores: scores of the completions by label.
-        grading: what grading.json says.
+        grading: contents of grading.json.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A table as data, and the files it is written to: CSV, JSON and LaTeX."""
+"""Tables as data, and their files: CSV, JSON and LaTeX."""
 
 from __future__ import annotations
 
@@ -29,7 +29,14 @@ Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: key in the rows, heading, how a value is printed, and what it means."""
+    """One column of a table.
+
+    Attributes:
+        key: of the value in each row.
+        title: the heading.
+        kind: how a value is printed.
+        hint: what the value means, for headings that need more words.
+    """
 
     key: str
     title: str
@@ -39,7 +46,14 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table as data. ``caption`` names the rule and level of what is counted."""
+    """A table as data.
+
+    Attributes:
+        name: of its files.
+        caption: names the level and, where one matters, the rule of the counts.
+        columns: in the order of the files.
+        rows: one mapping from column keys to values for each row.
+    """
 
     name: str
     caption: str
@@ -52,7 +66,7 @@ class Table:
 
 
 def cell_text(value: Any, kind: Kind) -> str:
-    """A value as it is printed; an en dash where there is none."""
+    """A value as it is printed; an en dash for None and nan."""
     if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return {math.inf: "∞", -math.inf: "−∞"}.get(value, "–") if value else "–"
     if kind in ("text", "range"):
@@ -73,7 +87,7 @@ def cell_text(value: Any, kind: Kind) -> str:
 
 
 def finite(value: Any) -> Any:
-    """The value with None in place of nan and infinities, so that it is strict JSON."""
+    """The value as strict JSON: None in place of nan and infinities."""
     if isinstance(value, dict):
         return {str(k): finite(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
@@ -110,34 +124,35 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, float):
-        return "" if math.isnan(value) else value  # infinite it may be, unlike in JSON
+        return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
     # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return "'" + value
     return value
 
 
-_LATEX = {
+_LATEX = str.maketrans({
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
     "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
-}  # fmt: skip
-# What pdfLaTeX prints as it stands.
+})  # fmt: skip
+# Characters that control or redirect text.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+# Characters that pdfLaTeX prints without a macro.
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
 
 def latex_escape(text: str) -> str:
-    """Text that LaTeX prints as it stands; blanks for what controls or redirects text.
+    """Text that LaTeX prints unchanged; blanks in place of control and redirecting characters.
 
-    Names in other scripts than Latin stay what they are, for XeLaTeX or LuaLaTeX.
+    Names in other scripts than Latin stay unchanged, for XeLaTeX or LuaLaTeX.
     """
-    text = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]", " ", text)
-    return "".join(_LATEX.get(ch, ch) for ch in text)
+    return _CONTROL.sub(" ", text).translate(_LATEX)
 
 
 def latex(table: Table) -> str:
-    """A booktabs table, longtable where it would not fit a page."""
+    """A booktabs table; a longtable above 40 rows, which do not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
     head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
     body = [" & ".join(map(latex_escape, cells)) + r" \\" for cells in table.cells()]

@@ -1,4 +1,4 @@
-"""Headless Chromium over the DevTools protocol's pipe: enough to load a page and question it."""
+"""Headless Chromium over the pipe of the DevTools protocol: load a page, run JavaScript in it."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def planted_truth(tasks: dict[str, int]) -> list[tuple[int, np.ndarray, np.ndarr
 
 
 def kept_mass(model: str, at: int) -> float:
-    """What the nuclei of a completion with this answer keep of the whole distribution."""
+    """Probability that the nuclei of a completion with this answer keep, in all."""
     return 0.8 - 0.05 * (at % 3) if model == "base" else 0.95
 
 
@@ -48,9 +48,9 @@ def rescore(
 ) -> None:
     """True log-probabilities of every draw; `labels` maps a score label to its model.
 
-    With `nucleus` these are those of the sampling, and what is stored is what a scorer sees: the
-    probability under the whole distribution, the mass that the nuclei keep, and what they leave
-    out.
+    With `nucleus` the planted probabilities are those of top-p sampling. A scorer sees, and the
+    run then stores, the probability under the whole distribution, the probability that the nuclei
+    keep, and the number of tokens outside the nuclei.
     """
     truth = dict(zip(run.problems()["problem_id"].to_pylist(), planted_truth(tasks), strict=True))
     drawn = run.read("answers").to_pylist()

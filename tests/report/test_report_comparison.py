@@ -80,7 +80,7 @@ def test_side_measures_match_the_draws(pair: tuple[Run, Run], built: Report) -> 
             assert side.answer_entropy[at] == pytest.approx(value)
 
 
-def test_real_n_of_every_problem(tmp_path: Path, pair: tuple[Run, Run]) -> None:
+def test_every_problem_keeps_its_number_of_samples(tmp_path: Path, pair: tuple[Run, Run]) -> None:
     base, rl = write_pair(tmp_path, tasks=TASKS, samples=20, seed=3, scores=False)
     del base
     ids = rl.problems()["problem_id"].to_pylist()
@@ -321,7 +321,7 @@ def test_the_figure_marks_where_the_curves_cross(pair: tuple[Run, Run]) -> None:
 >>>>>>> options
 
 
-def test_greedy_draws_are_said_to_be_one(tmp_path: Path) -> None:
+def test_a_note_says_that_greedy_draws_are_one(tmp_path: Path) -> None:
     pair = write_pair(tmp_path, tasks={"logic": 1}, samples=8, sampling={"temperature": 0.0})
     notes = compare_runs(*pair).notes
     assert [note for note in notes if "temperature 0" in note] == list(notes)

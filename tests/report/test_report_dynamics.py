@@ -45,7 +45,7 @@ def test_dynamics_of_checkpoints(pair: tuple[Run, Run], tmp_path: Path) -> None:
     assert names == {f"dynamics.{s}" for s in ("csv", "json", "tex", "png", "svg", "pdf")}
 
 
-def test_dynamics_refuses_what_cannot_be_compared(pair: tuple[Run, Run], tmp_path: Path) -> None:
+def test_dynamics_refuses_runs_of_other_problems(pair: tuple[Run, Run], tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="at least one"):
         training_dynamics(pair[0], {})
     _, other = write_pair(tmp_path, tasks={"logic": 1}, samples=4, scores=False)

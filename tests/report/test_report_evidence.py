@@ -48,7 +48,7 @@ def test_shares_with_intervals_head_the_page(built: Report) -> None:
         assert said in page
 
 
-def test_what_is_open_under_epsilon_bounds_the_ratios(built: Report) -> None:
+def test_open_labels_bound_the_ratios_under_epsilon(built: Report) -> None:
     shift = built.comparison.shifts["epsilon"]
     assert shift.undetermined
     bounds = built.measured(EVIDENCE).groups[0].open_labels

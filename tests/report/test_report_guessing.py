@@ -43,7 +43,9 @@ def test_guesser_needs_a_known_number_of_answers(tmp_path: Path) -> None:
     assert 'id="guessing"' not in page
 
 
-def test_bounds_and_chances_are_on_the_page(untruncated: tuple[Run, Run], tmp_path: Path) -> None:
+def test_page_shows_bounds_importance_and_guessing(
+    untruncated: tuple[Run, Run], tmp_path: Path
+) -> None:
     report = write_report(compare_runs(*untruncated), tmp_path)
     page = report.page.read_text("utf-8")
     row = report.tables["bounds"].rows[0]

@@ -83,7 +83,7 @@ def test_estimate_under_a_nucleus_finds_the_planted_chance(tmp_path: Path) -> No
     assert 0 < row["outside"] < 1
 
 
-def test_what_base_cannot_draw_is_said_so(tmp_path: Path) -> None:
+def test_the_page_says_what_base_cannot_draw(tmp_path: Path) -> None:
     base, rl = planted(tmp_path, tasks={"logic": 1})
     labels = {"base-sampling": "base", "rl-sampling": "rl"}
     rescore(rl, labels, tasks={"logic": 1}, nucleus=True, temperature=0.6, top_p=0.95)
@@ -100,7 +100,7 @@ def test_what_base_cannot_draw_is_said_so(tmp_path: Path) -> None:
     assert report.tables["completions"].rows[0]["median_other"] == -math.inf
 
 
-def test_a_nucleus_without_its_mass_refuses_the_estimate(tmp_path: Path) -> None:
+def test_a_nucleus_of_unknown_probability_refuses_the_estimate(tmp_path: Path) -> None:
     base, rl = planted(tmp_path)
     labels = {"base": "base", "rl": "rl"}
     rescore(rl, labels, temperature=1.0, top_p=None)

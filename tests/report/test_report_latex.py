@@ -34,7 +34,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "tables"
 
 
-def test_every_character_of_a_report_is_one_that_latex_has(tables: Path) -> None:
+def test_latex_has_every_character_of_a_report(tables: Path) -> None:
     files = sorted(tables.glob("*.tex"))
     assert len(files) > 15
     assert [f.name for f in files if OTHER_SCRIPTS in f.read_text("utf-8")] == []

@@ -13,6 +13,7 @@ from planted_runs import HOSTILE, write_pair
 
 from rlvr_fast.report import compare_runs, write_report
 from rlvr_fast.report.untrusted import script_json, visible
+from rlvr_fast.vocabulary import LABELS
 
 TASKS = {"puzzle<b>": 8, "logic": 1, "poly": 3}
 
@@ -43,6 +44,15 @@ def test_page_is_one_file_with_a_policy(report: Path) -> None:
         "the page names another resource"
     )
     assert len(text) < 5_000_000
+
+
+def test_colours_and_words_of_labels_come_from_the_vocabulary(report: Path) -> None:
+    text = report.read_text("utf-8")
+    for label in LABELS:
+        assert text.count(f"--{label.key}: {label.colour};") == 1
+        assert text.count(f"--{label.key}: {label.dark};") == 1
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, re.S)[1])
+    assert [tuple(x.values()) for x in data["labels"]] == [x[:3] for x in LABELS]
 
 
 def test_page_loads_without_errors_or_requests(report: Path, page: Page) -> None:
@@ -158,7 +168,7 @@ def test_script_json_cannot_end_its_element() -> None:
     assert json.loads(text) == [*value[:3], None]
 
 
-def test_visible_shows_what_hides() -> None:
+def test_visible_shows_hidden_characters() -> None:
     assert visible("a\x00b\x1b\u202ec\nd\te") == "a⟨U+0000⟩b⟨U+001B⟩⟨U+202E⟩c\nd\te"
     assert visible("abcdef", 4) == "abc…"
     assert visible(None) == "none"

@@ -84,7 +84,7 @@ def test_each_problem_has_its_unseen_answers(report: Report) -> None:
     assert any(row["base_unseen"] > 0 for row in rows)
 
 
-def test_the_table_is_written_infinite_tilts_too(report: Report, tmp_path: Path) -> None:
+def test_the_written_table_holds_infinite_tilts(report: Report, tmp_path: Path) -> None:
     comparison = report.comparison
     write_report(comparison, tmp_path)
     with (tmp_path / "tables" / "problem_evidence.csv").open() as file:

@@ -9,7 +9,7 @@ from rlvr_fast.report.sections.reweighting import SECTION as REWEIGHTING
 from rlvr_fast.report.sections.reweighting import ceiling_sentence
 
 
-def test_the_ceiling_of_every_tilt_is_what_base_was_seen_to_solve(built: Report) -> None:
+def test_the_ceiling_is_the_share_of_problems_that_base_solved(built: Report) -> None:
     comparison = built.comparison
     table = built.tables["reweighting"]
     for group, row in zip(comparison.groups, table.rows, strict=True):

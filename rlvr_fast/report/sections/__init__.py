@@ -1,4 +1,4 @@
-"""The sections of the report, in order. A new one is a module, a template beside it, and a line."""
+"""The sections of the report, in order. A new section is a module, a template and a line here."""
 
 from __future__ import annotations
 

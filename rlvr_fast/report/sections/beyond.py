@@ -1,4 +1,4 @@
-"""What the samples do not show: pass@k past n, correct answers not drawn, open labels."""
+"""Estimates past the samples: pass@k beyond n, correct answers not drawn, open labels."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def _unseen(side: Side) -> UnseenAnswers:
 
 
 def _law_table(comparison: Comparison, found: Beyond) -> Table:
-    """pass@k past the samples, by a fitted law, and what that law gets wrong on hidden samples."""
+    """pass@k past the samples by a fitted law, and the error of that law on hidden samples."""
     rows: list[dict[str, Any]] = []
     for side in comparison.sides:
         curve = found.extrapolated.get(side.name)

@@ -142,7 +142,7 @@ def _by_subset(table: Table) -> list[tuple[str, str, dict[tuple[str, str], dict[
 
 
 def _temperature(comparison: Comparison) -> str | None:
-    """The temperature that the scores were taken at, where it is one and the same."""
+    """The temperature of all scores; None where unknown or where scores differ in temperature."""
     found = {
         str(one.info.get("temperature"))
         for side in comparison.sides
@@ -153,7 +153,7 @@ def _temperature(comparison: Comparison) -> str | None:
 
 
 def _completion_support(comparison: Comparison, side: Side, other: str) -> list[CompletionSupport]:
-    """As sampled first, then at the temperature of the scores; only what the run's scores hold.
+    """Rows for the scores as sampled, then for the plain scores, as far as the run holds them.
 
     Empty where the completions were not scored under `other`, or none is correct.
     """
@@ -203,7 +203,7 @@ def _support(
         outside=outside,
         problems_outside=all_outside,
         median_own=float(np.nanmedian(written)) if np.isfinite(written).any() else float("nan"),
-        # the lower of the two middle ones: the mean of a number and -inf is neither
+        # the lower middle value: the mean of a number and -inf would be -inf
         median_other=float(np.quantile(logprob, 0.5, method="lower")),
         log_ratio=(low, mid, high),
         temperature=temperature,
@@ -283,7 +283,7 @@ def _table(found: Sequence[CompletionSupport]) -> Table:
 
 
 def completion_sentence(row: dict[str, Any]) -> str:
-    """One row of the completion level in plain words; "" where the row has nothing to say."""
+    """One row of the completion level in plain words; "" for a row without numbers."""
     own, other = ("RL", "base") if row["completions"] == "rl" else ("base", "RL")
     parts = []
     cut = row["distribution"] == "as sampled"
@@ -311,7 +311,7 @@ def completion_sentence(row: dict[str, Any]) -> str:
 
 
 def _about(value: float) -> str:
-    """Two digits are all that a typical value is worth."""
+    """A number with two digits: the precision of a typical value."""
     return (
         f"{value:.1e}" if value >= 1e7 else f"{float(f'{value:.1e}'):,.{1 if value < 10 else 0}f}"
     )

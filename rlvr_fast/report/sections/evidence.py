@@ -84,7 +84,7 @@ def _measure(context: Context) -> Findings[Evidence]:
     return Findings(
         measured=found,
         tables=(table,),
-        # Under the rule "epsilon" the labels themselves are sure.
+        # Under the rule "epsilon" the labels themselves are proven.
         headline=share_sentence(found.groups[0].interval) if comparison.rule == "seen" else "",
         summary={"evidence": table.rows[0]},
         view=lambda: {"table": table, "hidden": _HIDDEN},
@@ -97,7 +97,7 @@ def _of_group(comparison: Comparison, group: Group, tests: FisherTests) -> Group
     shift = comparison.group_shift(group, "seen")
     drawn = bool(np.any((base.num_samples > 0) & (rl.num_samples > 0)))
     found, direction = tests.discovery[rows], tests.direction[rows]
-    # the threshold of `support_shift`: what both were sampled deeply enough to show
+    # the threshold of `support_shift`: the smaller number of samples of the two models counts
     fewest = np.maximum(np.minimum(base.num_samples, rl.num_samples), 1)
     epsilon = -math.log(comparison.zeta) / fewest
     states = [
@@ -197,7 +197,7 @@ def _table(comparison: Comparison, found: Evidence) -> Table:
 
 
 def share_sentence(interval: SupportInterval | None) -> str:
-    """What RLVR does to problems like these, as shares with their intervals; "" without any."""
+    """Shares of problems kept, lost and found with intervals; "" where there is no interval."""
     if interval is None:
         return ""
     kept, lost, found = (
@@ -211,7 +211,7 @@ def share_sentence(interval: SupportInterval | None) -> str:
 
 
 def luck_sentences(shift: SupportShift, evidence: GroupEvidence) -> list[str]:
-    """In plain words: how much of the shift the luck of the draw would show by itself."""
+    """The shift that the luck of the draw would show by itself, in plain words."""
     null = evidence.exchange
     out = [
         "Had nothing changed at all, the luck of the draw would still show about "

@@ -1,4 +1,4 @@
-"""What a uniform guesser would solve in as many draws."""
+"""Problems that a uniform guesser would solve in as many draws."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _answer_space(metadata: dict[str, Any]) -> float:
 
 
 def _table(comparison: Comparison) -> Table:
-    """Only problems whose answers are counted.
+    """Only problems whose number of possible answers is known.
 
     One row per group and model, none where no problem's metadata holds "answer_space".
     """

@@ -22,7 +22,7 @@ __all__ = ["SECTION"]
 # Rows of the table on the page; the file has them all.
 _SHOWN = 12
 
-# What changes the distribution drawn from beyond temperature and top-p, with its neutral values.
+# Further sampling parameters that change the distribution, each with its neutral values.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
     "top_k": (None, 0, -1),
     "min_p": (None, 0),
@@ -46,7 +46,7 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _Distribution:
-    """What the RL run was drawn from; `refusal` says why it cannot be scored, else is empty."""
+    """The distribution of the RL run's draws; `refusal`: why no score can be one of it, or ""."""
 
     temperature: float = math.nan
     top_p: float = 1.0
@@ -114,7 +114,7 @@ def _logprob(
 
 
 def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
-    """What to weigh by, or None and the reason why no estimate can be made, as a clause."""
+    """The log-probabilities to weigh by; or None, and as a clause why there is no estimate."""
     rl = comparison.rl
     drawn = _distribution(rl)
     if drawn.refusal:
@@ -137,8 +137,8 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
 def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
     """Base's chance of RL's correct completions, one row per problem that RL solved.
 
-    Found problems first, then by base's measured accuracy. A problem whose estimate is not to be
-    trusted has the reason in its row; where there is none at all the caption says why.
+    Found problems come first, then by base's measured accuracy. The row of a problem whose
+    estimate is not to be trusted holds the reason; without any estimate the caption says why.
     """
     columns = (
         Column("problem_id", "problem"),

@@ -33,7 +33,7 @@ _PROBLEM_BYTES = 2_600_000
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What is known of every problem; `limits` are the intervals of both accuracies."""
+    """The measurements of every problem; `limits` are the intervals of both accuracies."""
 
     comparison: Comparison
     answers: AnswerSupport

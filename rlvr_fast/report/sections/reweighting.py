@@ -26,13 +26,13 @@ __all__ = ["SECTION", "GroupReweighting", "Reweighting", "ceiling_sentence"]
 
 @dataclass(frozen=True, slots=True)
 class GroupReweighting:
-    """The exponential tilt q exp(beta R) that best explains RL from base, and what it leaves.
+    """The exponential tilt q exp(beta R) of base that fits RL best, and the distance left over.
 
     Attributes:
         fit: the tilt, as `rlvr_fast.metrics.fit_tilt` gives it.
         before: mean total variation between the answers of the two models.
         after: the same once base was tilted to RL's accuracy.
-        noise: what sampling alone would leave after the tilt.
+        noise: distance that sampling alone would leave after the tilt.
         new_mass: mean share of RL's draws on answers that base never gave.
         new_correct_mass: mean share of RL's draws on correct answers that base never gave.
         ceiling: the most that pass@k of any tilt can reach, at any number of draws.
@@ -87,7 +87,7 @@ def _distances(comparison: Comparison) -> TiltDistance:
             pa.table(
                 {
                     "problem": a.problem,
-                    # the null of "no answer" is a key like any other
+                    # "no answer" is null here, which groups as a key of its own
                     "canonical": pa.array(a.canonical, pa.large_string()),
                     "right": a.verdict == verdict_code("correct"),
                     "base": a.count if side.name == "base" else zero,
@@ -168,7 +168,7 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
 
 
 def _tilt_sentence(r: GroupReweighting) -> str:
-    """What the best tilt of all problems explains, in plain words; empty where nothing was fit."""
+    """The distances before and after the best tilt, in plain words; "" where no tilt was fit."""
     numbers = [r.fit.beta, r.before, r.after, r.noise, r.new_mass, r.new_correct_mass]
     if not np.isfinite(numbers).all():
         return ""
