@@ -70,9 +70,5 @@ def known_mean(values: FloatArray) -> float:
 
 
 def ratio(top: float, bottom: float) -> float:
-<<<<<<< HEAD
-    """Top / bottom; nan where the bottom is 0."""
-=======
     """The quotient of two numbers; nan where the bottom is not above 0."""
->>>>>>> options
     return float(top) / float(bottom) if bottom > 0 else float("nan")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(__file__).parent / "toy_package"
 # The toy engine needs no torch: any import of torch fails.
 TASK = "--task"
@@ -29,8 +28,10 @@ def python(tmp_path_factory) -> Path:
         [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
         check=True, capture_output=True, text=True,
     )  # fmt: skip
-    borrowed = [str(ROOT), *(path for path in sys.path if path.endswith("-packages"))]
-    (Path(asked.stdout.strip()) / "borrowed.pth").write_text("\n".join(dict.fromkeys(borrowed)))
+    # addsitedir reads the .pth files there too: an editable rlvr_fast is installed by one.
+    borrowed = [path for path in sys.path if path.endswith("-packages")]
+    lines = [f"import site; site.addsitedir({path!r})" for path in dict.fromkeys(borrowed)]
+    (Path(asked.stdout.strip()) / "borrowed.pth").write_text("\n".join(lines))
     source = tmp_path_factory.mktemp("source") / "toy"  # a build may write beside the sources
     subprocess.run(["cp", "-r", PACKAGE, source], check=True)
     install = ["install", "--no-build-isolation", "--no-deps", "--no-index", str(source)]

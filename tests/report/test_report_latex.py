@@ -8,13 +8,8 @@ from pathlib import Path
 
 import pytest
 from planted_runs import HOSTILE, write_pair
-from rlvr_fast.report.summary import all_tables
 
-<<<<<<< HEAD
-from rlvr_fast.report import compare_runs
-=======
 from rlvr_fast.report import build_report, compare_runs
->>>>>>> options
 from rlvr_fast.report.table import Column, Table, latex, write_tables
 
 OTHER_SCRIPTS = "% needs XeLaTeX"

@@ -10,15 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from planted_runs import write_pair
-from rlvr_fast.report.problem_tables import problem_evidence_table
 from scipy.stats import binomtest, false_discovery_control, fisher_exact
 
-<<<<<<< HEAD
-from rlvr_fast.report import Comparison, compare_runs, write_report
-from rlvr_fast.report.page import render_page
-=======
 from rlvr_fast.report import Report, build_report, compare_runs, write_report
->>>>>>> options
 
 
 @pytest.fixture(scope="module")
