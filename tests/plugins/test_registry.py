@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
-import shutil
 import subprocess
 import sys
 import warnings
@@ -224,22 +222,14 @@ verify_pairs(pairs, lambda place, outcome: print(outcome.verdict), workers=1)
 """
 
 
-def test_a_new_kind_or_engine_is_one_file_and_one_line(tmp_path):
-    copy = tmp_path / "rlvr_fast"
-    copy.mkdir()
-    for path in PACKAGE.iterdir():
-        if path.suffix == ".py" or path.name in ("tasks", "sampling"):
-            (shutil.copytree if path.is_dir() else shutil.copy)(path, copy / path.name)
-        elif path.name != "__pycache__":
-            (copy / path.name).symlink_to(path)
+def test_a_new_kind_or_engine_is_one_file_and_one_line(package_copy, tmp_path):
     for folder, module in (("tasks/schemes", NEW_SCHEME), ("sampling/engines", NEW_ENGINE)):
-        (copy / folder / "hello.py").write_text(module.lstrip())
-        registry = copy / folder / "__init__.py"
+        (package_copy.package / folder / "hello.py").write_text(module.lstrip())
+        registry = package_copy.package / folder / "__init__.py"
         before = registry.read_text("utf-8")
         registry.write_text(before.replace("\n)\n", '\n    "hello",\n)\n', 1), "utf-8")
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", USE], capture_output=True, text=True, env=environment, cwd=tmp_path
+        [package_copy.python, "-c", USE], capture_output=True, text=True, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["hello", "hello", "model", "True", "correct", "incorrect"]

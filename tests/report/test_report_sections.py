@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-import rlvr_fast
 from rlvr_fast.report import Report
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import SECTIONS, load_sections
@@ -58,15 +54,9 @@ print(write_report(compare_runs(Run.open(base), Run.open(rl)), out).headline())
 
 
 def test_a_new_section_is_a_module_a_template_and_a_line(
-    pair: tuple[Run, Run], tmp_path: Path
+    pair: tuple[Run, Run], package_copy, tmp_path: Path
 ) -> None:
-    package = tmp_path / "rlvr_fast"
-    package.mkdir()
-    for entry in Path(rlvr_fast.__file__).parent.iterdir():
-        if entry.name != "report":
-            (package / entry.name).symlink_to(entry)
-    shutil.copytree(Path(rlvr_fast.__file__).parent / "report", package / "report")
-    folder = package / "report" / "sections"
+    folder = package_copy.package / "report" / "sections"
     (folder / "toy.py").write_text(MODULE)
     (folder / "toy.html.j2").write_text(TEMPLATE)
     listed = (folder / "__init__.py").read_text("utf-8")
@@ -76,8 +66,7 @@ def test_a_new_section_is_a_module_a_template_and_a_line(
 
     out = tmp_path / "report"
     done = subprocess.run(
-        [sys.executable, "-c", WRITE, *(str(run.path) for run in pair), str(out)],
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        [package_copy.python, "-c", WRITE, *(str(run.path) for run in pair), str(out)],
         cwd=tmp_path,
         capture_output=True,
         text=True,
