@@ -23,7 +23,7 @@ ALLOWED = {
     "models": {"errors"},
     "onednn": set(),
     "tasks": {"errors", "vocabulary", "registry"},
-    "store": {"errors", "vocabulary", "progress"},
+    "store": {"errors", "vocabulary", "progress", "tasks"},
     "metrics": {"errors", "vocabulary"},
     "sampling": {
         "errors", "vocabulary", "options", "registry", "progress", "models", "onednn", "tasks",

@@ -46,12 +46,12 @@ void append_unresolved(std::string_view answer, std::string& out) {
   append_utf8(text, out);
 }
 
-Comparison compare_numbers(const Expression& x, const Expression& y) {
+CanonicalComparison compare_numbers(const Expression& x, const Expression& y) {
   const Approximation a = approximate(x), b = approximate(y);
   const long double gap = std::abs(a.value - b.value);
   // The margin covers rounding to 6 decimals and evaluation to 15 digits, and NaN.
-  return gap > 2e-6L && gap > 1e-9L * (a.size + b.size) ? Comparison::kDifferent
-                                                        : Comparison::kUnknown;
+  return gap > 2e-6L && gap > 1e-9L * (a.size + b.size) ? CanonicalComparison::kDifferent
+                                                        : CanonicalComparison::kUnknown;
 }
 
 // A polynomial in symbols has one form; a function or a power of a sum may have several.
@@ -74,22 +74,23 @@ std::vector<std::string> symbols(const Expression& x) {
 // Two polynomials differ where a coefficient differs by more than rounding. Polynomials in
 // different symbols may mean the same ("2n" and "2k"), and one term may be a number and its unit
 // ("37/4 m").
-Comparison compare_polynomials(const Expression& x, const Expression& y) {
+CanonicalComparison compare_polynomials(const Expression& x, const Expression& y) {
   const bool same_symbols = symbols(x) == symbols(y);
   const bool against_number =
       (x.numeric() && y.terms.size() > 1) || (y.numeric() && x.terms.size() > 1);
-  if (!same_symbols && !against_number) return Comparison::kUnknown;
+  if (!same_symbols && !against_number) return CanonicalComparison::kUnknown;
   // An e may be Euler's number: e + 1 is 3.718282 rounded.
   const auto number_in_e = [](const Expression& e) {
     const std::vector<std::string> names = symbols(e);
     return names.empty() || (names.size() == 1 && names[0] == "e");
   };
-  if (number_in_e(x) && number_in_e(y) && compare_numbers(x, y) != Comparison::kDifferent) {
-    return Comparison::kUnknown;
+  if (number_in_e(x) && number_in_e(y) &&
+      compare_numbers(x, y) != CanonicalComparison::kDifferent) {
+    return CanonicalComparison::kUnknown;
   }
   Budget b;
   const Expression gap = add(b, x, negate(y));
-  if (!b.ok()) return Comparison::kUnknown;
+  if (!b.ok()) return CanonicalComparison::kUnknown;
   const auto rational_coefficients = [](const Expression& e) {
     for (const Term& term : e.terms) {
       for (const Factor& f : term.factors) {
@@ -98,11 +99,11 @@ Comparison compare_polynomials(const Expression& x, const Expression& y) {
     }
     return true;
   };
-  if (!rational_coefficients(gap)) return Comparison::kUnknown;
+  if (!rational_coefficients(gap)) return CanonicalComparison::kUnknown;
   for (const Term& term : gap.terms) {
-    if (std::abs(to_real(term.coefficient)) > 1e-3L) return Comparison::kDifferent;
+    if (std::abs(to_real(term.coefficient)) > 1e-3L) return CanonicalComparison::kDifferent;
   }
-  return Comparison::kUnknown;
+  return CanonicalComparison::kUnknown;
 }
 
 bool number(const Value& value) {
@@ -117,12 +118,12 @@ bool roman_numeral(const Value& value) {
 }
 
 // Compares two values whose canonical forms differ.
-Comparison compare(const Value& gold, const Value& answer) {
+CanonicalComparison compare(const Value& gold, const Value& answer) {
   if (number(gold) && number(answer)) return compare_numbers(gold.expression, answer.expression);
   if (polynomial(gold) && polynomial(answer)) {
     return compare_polynomials(gold.expression, answer.expression);
   }
-  if (roman_numeral(gold) && roman_numeral(answer)) return Comparison::kDifferent;
+  if (roman_numeral(gold) && roman_numeral(answer)) return CanonicalComparison::kDifferent;
   const auto all_numbers = [](const Value& v) {
     for (const Value& part : v.parts) {
       if (!number(part)) return false;
@@ -131,42 +132,45 @@ Comparison compare(const Value& gold, const Value& answer) {
   };
   const auto any_different = [&] {
     for (std::size_t i = 0; i < gold.parts.size(); ++i) {
-      if (compare(gold.parts[i], answer.parts[i]) == Comparison::kDifferent) return true;
+      if (compare(gold.parts[i], answer.parts[i]) == CanonicalComparison::kDifferent) return true;
     }
     return false;
   };
   if (gold.kind == answer.kind) {
     switch (gold.kind) {
       case ValueKind::kBracket:
-        if (gold.open != answer.open || gold.close != answer.close) return Comparison::kUnknown;
+        if (gold.open != answer.open || gold.close != answer.close)
+          return CanonicalComparison::kUnknown;
         if (gold.parts.size() != answer.parts.size()) {
-          return all_numbers(gold) && all_numbers(answer) ? Comparison::kDifferent
-                                                          : Comparison::kUnknown;
+          return all_numbers(gold) && all_numbers(answer) ? CanonicalComparison::kDifferent
+                                                          : CanonicalComparison::kUnknown;
         }
-        return any_different() ? Comparison::kDifferent : Comparison::kUnknown;
+        return any_different() ? CanonicalComparison::kDifferent : CanonicalComparison::kUnknown;
       case ValueKind::kMatrix:
         if (gold.columns != answer.columns || gold.parts.size() != answer.parts.size()) {
-          return Comparison::kDifferent;
+          return CanonicalComparison::kDifferent;
         }
-        return any_different() ? Comparison::kDifferent : Comparison::kUnknown;
+        return any_different() ? CanonicalComparison::kDifferent : CanonicalComparison::kUnknown;
       case ValueKind::kSet: {
         // Different where an element of one collection can equal no element of the other.
         const auto unmatched = [](const Value& x, const Value& y) {
           for (const Value& a : x.parts) {
             bool possible = false;
             for (const Value& b : y.parts) {
-              possible |= to_string(a) == to_string(b) || compare(a, b) != Comparison::kDifferent;
+              possible |=
+                  to_string(a) == to_string(b) || compare(a, b) != CanonicalComparison::kDifferent;
             }
             if (!possible) return true;
           }
           return false;
         };
-        if (gold.parts.size() > 64 || answer.parts.size() > 64) return Comparison::kUnknown;
-        return unmatched(gold, answer) || unmatched(answer, gold) ? Comparison::kDifferent
-                                                                  : Comparison::kUnknown;
+        if (gold.parts.size() > 64 || answer.parts.size() > 64)
+          return CanonicalComparison::kUnknown;
+        return unmatched(gold, answer) || unmatched(answer, gold) ? CanonicalComparison::kDifferent
+                                                                  : CanonicalComparison::kUnknown;
       }
       default:
-        return Comparison::kUnknown;
+        return CanonicalComparison::kUnknown;
     }
   }
   // A number against a tuple or set of several numbers.
@@ -175,9 +179,9 @@ Comparison compare(const Value& gold, const Value& answer) {
            all_numbers(v);
   };
   if ((number(gold) && several(answer)) || (number(answer) && several(gold))) {
-    return Comparison::kDifferent;
+    return CanonicalComparison::kDifferent;
   }
-  return Comparison::kUnknown;
+  return CanonicalComparison::kUnknown;
 }
 
 }  // namespace
@@ -195,13 +199,13 @@ bool normalize(std::string_view answer, std::string& out) {
   return false;
 }
 
-Comparison compare_canonical(std::string_view gold, std::string_view answer) {
-  if (gold == answer) return Comparison::kEqual;
+CanonicalComparison compare_canonical(std::string_view gold, std::string_view answer) {
+  if (gold == answer) return CanonicalComparison::kEqual;
   if (gold.empty() || answer.empty() || gold[0] == '?' || answer[0] == '?') {
-    return Comparison::kUnknown;
+    return CanonicalComparison::kUnknown;
   }
   Value x, y;
-  if (!parse_answer(gold, x) || !parse_answer(answer, y)) return Comparison::kUnknown;
+  if (!parse_answer(gold, x) || !parse_answer(answer, y)) return CanonicalComparison::kUnknown;
   return compare(x, y);
 }
 

@@ -22,11 +22,11 @@ constexpr std::size_t kMaxParsedBytes = 4096;
 // bytes; the form is valid UTF-8.
 bool normalize(std::string_view answer, std::string& out);
 
-enum class Comparison : unsigned char { kEqual, kDifferent, kUnknown };
+enum class CanonicalComparison : unsigned char { kEqual, kDifferent, kUnknown };
 
 // Compares two canonical forms. kDifferent means that the values differ by more than any verifier's
 // rounding (math-verify 0.9 compares floats to 6 decimals).
-Comparison compare_canonical(std::string_view gold, std::string_view answer);
+CanonicalComparison compare_canonical(std::string_view gold, std::string_view answer);
 
 // Caches the forms of recent answers, for one thread.
 class NormalizeCache {

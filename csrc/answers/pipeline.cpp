@@ -113,7 +113,7 @@ std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& ans
           std::int64_t at;
           const Row answer = string_chunk(answers.chunk_at(row, at), "answers").string_at(at);
           result[row] = static_cast<std::uint8_t>(gold.null || answer.null
-                                                      ? Comparison::kUnknown
+                                                      ? CanonicalComparison::kUnknown
                                                       : compare_canonical(gold.text, answer.text));
         });
   });

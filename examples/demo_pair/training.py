@@ -50,7 +50,7 @@ class GRPOConfig:
 
 
 @dataclass(slots=True)
-class Batch:
+class PaddedBatch:
     """Right-padded sequences. `targets` are the next tokens at the positions the loss looks at."""
 
     ids: torch.Tensor  # [rows, length]
@@ -59,7 +59,7 @@ class Batch:
     targets: torch.Tensor  # [targets]
 
 
-def collate(prompts: list[list[int]], completions: list[list[int]], pad: int) -> Batch:
+def collate(prompts: list[list[int]], completions: list[list[int]], pad: int) -> PaddedBatch:
     length = max(len(p) + len(c) for p, c in zip(prompts, completions, strict=True))
     ids = torch.full((len(prompts), length), pad)
     rows, columns, targets = [], [], []
@@ -68,10 +68,10 @@ def collate(prompts: list[list[int]], completions: list[list[int]], pad: int) ->
         rows += [n] * len(completion)
         columns += range(len(prompt) - 1, len(prompt) + len(completion) - 1)
         targets += completion
-    return Batch(ids, torch.tensor(rows), torch.tensor(columns), torch.tensor(targets))
+    return PaddedBatch(ids, torch.tensor(rows), torch.tensor(columns), torch.tensor(targets))
 
 
-def target_logprobs(model: LlamaForCausalLM, batch: Batch) -> torch.Tensor:
+def target_logprobs(model: LlamaForCausalLM, batch: PaddedBatch) -> torch.Tensor:
     """Log-prob (nats) of every target. Causal attention with right padding needs no mask."""
     hidden = model.model(input_ids=batch.ids, use_cache=False).last_hidden_state
     logits = model.lm_head(hidden[batch.rows, batch.columns])
@@ -91,7 +91,7 @@ def _batches(
     teacher: Teacher,
     size: int,
     rng: Random,
-) -> Iterator[Batch]:
+) -> Iterator[PaddedBatch]:
     """Endless batches of fresh traces, each of like lengths: padding cost 40 % of a step."""
     order: list[int] = []
     while True:

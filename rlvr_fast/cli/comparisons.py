@@ -37,7 +37,7 @@ def dynamics(
     checkpoints: Annotated[
         list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
     ],
-    options: Annotated[CompareOptions, "rule", "zeta", "allow"],
+    options: CompareOptions,
     out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
     json: Json = False,
     quiet: Quiet = False,
@@ -52,9 +52,7 @@ def dynamics(
         table = training_dynamics(
             Run.open(base),
             {key: Run.open(path) for key, path in zip(keys, checkpoints, strict=True)},
-            rule=options.rule,
-            zeta=options.zeta,
-            allow=options.allow,
+            options,
             progress=progress,
         )
     write_dynamics(table, out)

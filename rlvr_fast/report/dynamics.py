@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from rlvr_fast.report.columns import rule_text, shift_cells
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.figures import COLOURS, STYLE, new_figure, save_figure
+from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import common_problems, read_problems, task_domains
 from rlvr_fast.report.scores import read_scores
 from rlvr_fast.report.sections.entropy import entropy_row
 from rlvr_fast.report.sides import Side, read_side, sample_ks
 from rlvr_fast.report.table import Column, Table, write_tables
 from rlvr_fast.store import Run
-from rlvr_fast.vocabulary import LABEL_KEYS, REGIONS, Rule
+from rlvr_fast.vocabulary import LABEL_KEYS, REGIONS
 
 __all__ = ["reference_perplexity", "training_dynamics", "write_dynamics"]
 
@@ -29,23 +30,19 @@ __all__ = ["reference_perplexity", "training_dynamics", "write_dynamics"]
 def training_dynamics(
     base: Run,
     checkpoints: Mapping[str, Run],
+    options: CompareOptions = CompareOptions(),
     *,
-    rule: Rule = "seen",
-    zeta: float = 0.05,
-    allow: Collection[str] = (),
     progress: Progress | None = None,
 ) -> Table:
     """Support, accuracy, entropy and length of each checkpoint against one base run.
 
-    The first row is the base run itself. The problems are the ones that all runs share; k is the
-    largest number of samples that all runs have.
+    The first row is the base run itself. The problems are the ones that all runs share. pass@k is
+    given at 1, at `options.k`, and at the largest number of samples that all runs have.
 
     Args:
         base: a graded run of the base model.
         checkpoints: a name ("step 100") to a graded run, in the order of training.
-        rule: when a model counts as reaching a problem.
-        zeta: the rule "epsilon" decides with confidence 1 - zeta.
-        allow: differences between a run and the base to accept, as in `CompareOptions`.
+        options: as for `compare_runs`.
         progress: called as progress("read", runs read, runs in all).
 
     Raises:
@@ -56,7 +53,7 @@ def training_dynamics(
         raise InvalidInputError("checkpoints is empty: give at least one run to compare with base")
     problems = read_problems(base, task_domains(base.info.tasks))
     for run in checkpoints.values():
-        check_comparable(base, run, allow)
+        check_comparable(base, run, options.allow)
         problems = common_problems(problems, run)
     step = steps(progress, "read", 1 + len(checkpoints))
     first = read_side(base, "base", problems)
@@ -66,8 +63,9 @@ def training_dynamics(
         sides[name] = read_side(run, "rl", problems)
         step()
     depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
+    further = [k for k in sorted(set(options.k)) if k not in (1, depth)]
     rows = [
-        _dynamics_row(name, first, side, depth, rule, zeta)
+        _dynamics_row(name, first, side, depth, further, options)
         for name, side in (("base", first), *sides.items())
     ]
     columns = (
@@ -81,29 +79,34 @@ def training_dynamics(
         Column("sds", "SDS", "share"),
         Column("nscr", "NSCR", "signed"),
         Column("pass_at_1", "pass@1", "share"),
+        *(Column(f"pass_at_{k}", f"pass@{k}", "share") for k in further),
         Column("pass_at_n", f"pass@{depth}", "share"),
         Column("token_entropy", "token entropy", "share", "nats"),
         Column("answer_entropy", "answer entropy", "share", "nats"),
         Column("mean_length", "length", "length", "tokens"),
     )
-    caption = f"Training dynamics, {len(problems)} problems ({rule_text(rule, zeta)})."
+    caption = (
+        f"Training dynamics, {len(problems)} problems ({rule_text(options.rule, options.zeta)})."
+    )
     return Table("dynamics", caption, columns, rows)
 
 
 def _dynamics_row(
-    name: str, base: Side, side: Side, depth: int, rule: Rule, zeta: float
+    name: str, base: Side, side: Side, depth: int, further: list[int], options: CompareOptions
 ) -> dict[str, Any]:
-    shift = support_shift(base.draws, side.draws, rule=rule, zeta=zeta)
+    shift = support_shift(base.draws, side.draws, rule=options.rule, zeta=options.zeta)
     entropy = entropy_row(side, np.arange(side.num_samples.size))
-    curve = pass_at_k(side.num_samples, side.num_correct, [1, max(depth, 1)])
+    curve = pass_at_k(side.num_samples, side.num_correct, [1, *further, max(depth, 1)])
     known = np.isfinite(curve)
     number = known.sum(axis=0)
     mean = np.where(known, curve, 0.0).sum(axis=0) / np.maximum(number, 1)
+    mean = np.where(number > 0, mean, np.nan)
     return {
         "checkpoint": name,
         **shift_cells(shift),
-        "pass_at_1": float(mean[0]) if number[0] else float("nan"),
-        "pass_at_n": float(mean[1]) if number[1] else float("nan"),
+        "pass_at_1": float(mean[0]),
+        **{f"pass_at_{k}": float(value) for k, value in zip(further, mean[1:], strict=False)},
+        "pass_at_n": float(mean[-1]),
         "token_entropy": entropy.token,
         "answer_entropy": entropy.answer,
         "mean_length": entropy.mean_length,

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -27,6 +26,7 @@ from rlvr_fast.store.readers.fields import (
 )
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import SAMPLES
+from rlvr_fast.tasks.schemes import GOLD_ANSWERS, gold_answers_of
 
 __all__ = ["import_rollouts"]
 
@@ -60,7 +60,7 @@ def import_rollouts(
             the field out.
         task: name of the task of rows that have no task field.
         tasks: [{"name", "spec"}] naming the verifier of each task; by default one
-            "math:SOURCE?..." task that compares answers with the gold field.
+            task that compares answers with the gold field.
         tokenize: text to token ids, for rows without token ids; without it their lists are empty,
             and the run can be graded but not scored.
         progress: called as progress("import", completions done, completions in all).
@@ -197,11 +197,11 @@ def _default_tasks(
     source: Source, fields: Fields, problems: dict[str, _Problem]
 ) -> list[dict[str, Any]]:
     if isinstance(source, pa.Table):
-        spec = "math:"
+        spec = GOLD_ANSWERS
     else:
-        given = {"question": fields.question, "answer": fields.gold, "id": fields.problem_id}
-        query = "&".join(f"{key}={quote(value)}" for key, value in given.items() if value)
-        spec = f"math:{source}?{query}"
+        spec = gold_answers_of(
+            str(source), question=fields.question, answer=fields.gold, id=fields.problem_id
+        )
     return [{"name": name, "spec": spec} for name in sorted({p.task for p in problems.values()})]
 
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rlvr_fast.errors import RunDirectoryError
+from rlvr_fast.errors import RlvrError, RunDirectoryError
+from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences"]
 
@@ -172,8 +173,8 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
 def _same_task(a: str, b: str, *, same_run: bool) -> bool:
     """Whether two specs pose the same problems, as far as specs show it.
 
-    Files with one SHA-256 are one file, wherever they lie. The questions and golds of a
-    mathematical task are in the run and are compared there, because two imports come from two
+    Files with one SHA-256 are one file, wherever they lie. Where the run alone decides which
+    problems were posed, the problems are compared and not the specs: two imports come from two
     files.
     """
     if a == b:
@@ -181,10 +182,17 @@ def _same_task(a: str, b: str, *, same_run: bool) -> bool:
     scheme = a.partition(":")[0]
     if scheme != b.partition(":")[0]:
         return False
-    if scheme == "math" and not same_run:
+    if not same_run and _posed_by_run(scheme):
         return True
     options = [sorted(spec.rpartition("?")[2].split("&")) for spec in (a, b)]
     return options[0] == options[1] and any(o.startswith("sha256=") for o in options[0])
+
+
+def _posed_by_run(scheme: str) -> bool:
+    try:
+        return scheme_of(scheme).posed_by_run
+    except RlvrError:  # the package that added this kind of task is not installed here
+        return False
 
 
 def _name(model: Mapping[str, Any]) -> str:

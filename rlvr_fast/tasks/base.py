@@ -118,6 +118,8 @@ class Scheme:
             (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.
         second_opinion: the spec whose verifier an audit asks about this verifier's verdicts. None:
             this verifier again, in a fresh process.
+        posed_by_run: whether the run alone decides which problems were posed: questions and gold
+            answers are stored there, and specs of two runs may name different files.
         packages: the packages whose versions a run records.
         extra: the extra of rlvr-fast that installs what such a task needs beyond rlvr-fast itself.
     """
@@ -130,6 +132,7 @@ class Scheme:
     policy: Policy = "auto"
     runs_programs: bool = False
     second_opinion: str | None = None
+    posed_by_run: bool = False
     packages: tuple[str, ...] = ()
     extra: str | None = None
 

@@ -12,12 +12,15 @@ import pytest
 from planted_runs import write_pair
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics import pass_at_k
 from rlvr_fast.report import (
+    CompareOptions,
     compare_runs,
     reference_perplexity,
     training_dynamics,
     write_dynamics,
 )
+from rlvr_fast.report.sides import read_side
 from rlvr_fast.store import Run
 
 TASKS = {"puzzle": 8, "logic": 1}
@@ -43,6 +46,18 @@ def test_dynamics_of_checkpoints(pair: tuple[Run, Run], tmp_path: Path) -> None:
     assert math.isnan(table.rows[2]["token_entropy"])
     names = {path.name for path in write_dynamics(table, tmp_path / "out")}
     assert names == {f"dynamics.{s}" for s in ("csv", "json", "tex", "png", "svg", "pdf")}
+
+
+def test_dynamics_at_a_further_k(pair: tuple[Run, Run]) -> None:
+    options = CompareOptions(k=(1, 5, 64))
+    base, rl = training_dynamics(pair[0], {"step 100": pair[1]}, options).rows
+    keys = ["pass_at_1", "pass_at_5", "pass_at_64", "pass_at_n"]
+    assert [key for key in base if key.startswith("pass_at")] == keys
+    for row, run in ((base, pair[0]), (rl, pair[1])):
+        side = read_side(run, "base", compare_runs(*pair).problems)
+        expected = pass_at_k(side.num_samples, side.num_correct, [1, 5, 32]).mean(axis=0)
+        assert [row[key] for key in keys if key != "pass_at_64"] == pytest.approx(expected)
+        assert math.isnan(row["pass_at_64"])  # 32 samples a problem
 
 
 def test_dynamics_refuses_runs_of_other_problems(pair: tuple[Run, Run], tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rlvr_fast.answers import grade_run
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store import Fields, Run, import_rollouts, verify
 
@@ -219,6 +220,16 @@ def test_a_task_file_may_move_but_not_change(tmp_path, spec, refused):
             make(spec)
     else:
         make(spec)
+
+
+def test_an_imported_table_can_be_graded(tmp_path):
+    rows = pa.table({"question": ["1+1?"], "completion": [[r"\boxed{2}", "3"]], "gold": ["2"]})
+    run = import_rollouts(rows, tmp_path / "run", model="m")
+    grades = grade_run(run)
+    assert dict(zip(grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True)) == {
+        "correct": 1,
+        "unparsed": 1,
+    }
 
 
 def test_progress_of_an_import(tmp_path):

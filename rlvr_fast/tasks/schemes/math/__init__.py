@@ -27,5 +27,6 @@ SCHEME = Scheme(
     load=_load,
     verifier=_verifier,
     second_opinion="numeric:values",
+    posed_by_run=True,
     packages=("math-verify",),
 )
