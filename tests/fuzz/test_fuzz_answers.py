@@ -47,6 +47,21 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def sanitizers(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Skips the tests where clang has no runtimes of the sanitizers: a package of their own."""
+    assert CLANG is not None
+    source = tmp_path_factory.mktemp("sanitizers") / "empty.cpp"
+    source.write_text("int main() {}")
+    for kind in ("address,undefined", "thread"):
+        done = subprocess.run(
+            [CLANG, f"-fsanitize={kind}", source, "-o", source.with_suffix("")],
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if "libclang_rt" in done.stderr:
+            pytest.skip("the runtimes of clang's sanitizers are not installed (libclang-rt-dev)")
+
+
 def build(name: str, flags: list[str], folder: Path) -> Path:
     assert CLANG is not None
     program = folder / name
