@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const bool resolved = normalize(text, form);
   if (form.empty() || (form[0] == '?') == resolved || !is_valid_utf8(form)) std::abort();
   if (normalize(" " + text + "\n", again) != resolved || again != form) std::abort();
-  if (compare_canonical(form, form) != Comparison::kEqual) std::abort();
+  if (compare_canonical(form, form) != CanonicalComparison::kEqual) std::abort();
   const std::size_t half = size / 2;
   std::string left, right;
   normalize(std::string_view(text).substr(0, half), left);
