@@ -51,7 +51,7 @@ def test_equal_weights_are_not_reported_as_heavy_tailed(tmp_path: Path) -> None:
 
 
 def test_estimate_under_a_nucleus_finds_the_planted_probability(tmp_path: Path) -> None:
-    """Runs drawn with top-p: what the nucleus scales up, and what it leaves out, is accounted."""
+    """Runs drawn with top-p: the estimate accounts for the scale of the nucleus and its cut."""
     base, rl = planted(tmp_path)
     labels = {"base-sampling": "base", "rl-sampling": "rl"}
     rescore(rl, labels, nucleus=True, temperature=0.6, top_p=0.95)

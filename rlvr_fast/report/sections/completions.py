@@ -15,7 +15,7 @@ from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
-from rlvr_fast.vocabulary import REGIONS
+from rlvr_fast.vocabulary import DECIDED, REGIONS
 
 __all__ = ["SECTION", "CompletionSupport", "completion_sentence"]
 
@@ -101,7 +101,7 @@ def _perplexity_table(comparison: Comparison) -> Table:
             for subset in _SUBSETS:
                 if subset == "all":
                     mask = np.ones(value.shape, bool)
-                elif subset in ("correct", "incorrect"):
+                elif subset in DECIDED:
                     mask = scores.correct == (subset == "correct")
                 else:
                     mask = labels[scores.problem] == subset
