@@ -1,4 +1,4 @@
-"""What the command line draws: progress bars, tables, errors."""
+"""Progress bars, tables and errors of the command line."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def flush() -> None:
     try:
         sys.stdout.flush()
     except OSError:
-        # Python would try again at its end, and exit with a code of its own.
+        # Python would write again at exit, and exit with another code.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise
 

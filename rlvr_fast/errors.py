@@ -1,7 +1,7 @@
 """The exceptions that rlvr_fast raises on purpose.
 
     RlvrError
-      InvalidInputError        the caller gave something wrong; the command line exits with 2
+      InvalidInputError        the caller gave wrong input; the command line exits with 2
         RunDirectoryError      ... in or about a run directory
         UnsupportedModelError  ... a model
       MissingDependencyError   a package is not installed; exits with 2
@@ -9,7 +9,7 @@
         RunLockedError         ... another process is writing to the run
       CudaError                the CUDA kernels failed; exits with 1
 
-Every message says what was expected, what came, where (file, row, problem), and what to do.
+Every message names the expected and the actual input, the place (file, row, problem), and a remedy.
 """
 
 from __future__ import annotations

@@ -64,7 +64,7 @@ def load_causal_lm(
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()  # loading is short beside the work that our bars show
+    logging.disable_progress_bar()  # loading is short beside the work with progress bars
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         loaded = AutoModelForCausalLM.from_pretrained(

@@ -23,7 +23,7 @@ __all__ = ["Entry", "Plugin", "Registry", "closest"]
 
 
 class Entry(Protocol):
-    """What every entry of a registry says about itself."""
+    """The attributes of every entry of a registry."""
 
     @property
     def name(self) -> str:
@@ -166,8 +166,8 @@ class Registry(Generic[EntryT]):
     def packages(self) -> dict[str, str | None]:
         """The packages whose versions a run records and `rlvr-fast doctor` shows.
 
-        Those that rlvr_fast's own entries name, the packages that add entries, and those that the
-        entries of packages name which this process has loaded.
+        The packages that rlvr_fast's own entries name, that add entries, or that the loaded
+        entries of packages name.
 
         Returns:
             Package to the extra of rlvr-fast that installs it, None where there is no extra.

@@ -1,4 +1,4 @@
-"""What a study is asked to do: its file, the demo's, and the checks of both."""
+"""The configuration of a study: the study file, the demo, and the checks of both."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from rlvr_fast.scoring.options import ScoreOptions
 
 __all__ = ["StudyConfig", "demo_config", "study_keys"]
 
-# The stages whose options are keys of a study file by themselves. Those of scoring are the mapping
-# `score`: some have the names of sampling parameters.
+# The stages whose options are keys of a study file by themselves. The options of scoring are the
+# mapping `score`: some have the names of sampling parameters.
 _STAGES: dict[str, type[Options]] = {
     "sample": SampleOptions,
     "grade": GradeOptions,
@@ -29,9 +29,9 @@ _SHARED = ("device", "dtype")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyConfig(Options):
-    """What a study is asked to do; `from_yaml` reads a study file.
+    """The configuration of a study; `from_yaml` reads a study file.
 
-    Paths inside are used as they stand, relative to the working folder.
+    Paths inside are used unchanged, relative to the working folder.
 
     Attributes:
         base: the base model: a local folder, a .gguf file or a Hugging Face name.

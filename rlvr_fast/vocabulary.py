@@ -1,7 +1,7 @@
 """The words that several rooms share: verdicts, statuses of an answer, support rules, regions.
 
-A word is spelled here once. The command line offers it, the store writes it, the metrics return
-it, tables, figures and the page's script show it.
+Each word is spelled once, in this module. The command line, the store, the metrics, the tables, the
+figures and the page's script use the same words.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 __all__ = [
+    "DECIDED",
     "DEVICES",
     "DTYPES",
     "LABELS",
@@ -29,10 +30,11 @@ __all__ = [
     "Verdict",
 ]
 
-# What became of one answer.
+# The outcome of the verification of one answer.
 Verdict = Literal["correct", "incorrect", "unparsed", "timeout", "error"]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
-# Verdicts that leave open whether the answer was right.
+# Verdicts that settle whether the answer was right, and verdicts that leave the question open.
+DECIDED: tuple[Verdict, ...] = ("correct", "incorrect")
 UNDECIDED: tuple[Verdict, ...] = ("unparsed", "timeout", "error")
 
 # Whether a completion holds an answer; the compiled core numbers them in this order.
@@ -59,13 +61,13 @@ DTYPES: tuple[Dtype, ...] = get_args(Dtype)
 
 
 class Label(NamedTuple):
-    """What became of one problem, and how it is shown.
+    """The label of one problem, and the letter, words and colours that show the label.
 
     Attributes:
         key: the name in tables, summary.json and arrays of labels.
         letter: the letter of the papers.
         word: one plain word, for sentences and legends.
-        meaning: what the word says, for legends.
+        meaning: the meaning of the word, for legends.
         colour: on white paper (figures and the light page).
         dark: on the dark page.
     """

@@ -1,4 +1,4 @@
-"""The arrows between the rooms of the house (docs/design.md) go down only."""
+"""Imports between the rooms (docs/design.md) go down only."""
 
 from __future__ import annotations
 

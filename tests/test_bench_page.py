@@ -1,4 +1,4 @@
-"""bench/README.md is what bench/table.py makes of the committed results, and nothing else."""
+"""bench/README.md is the output of bench/table.py for the committed results."""
 
 from __future__ import annotations
 

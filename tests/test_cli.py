@@ -206,7 +206,7 @@ def test_shell_completion() -> None:
         (["import", "r.jsonl", "--out", "o", "--model", "m", "--field", "x"], "NAME=SOURCE"),
     ],
 )
-def test_bad_input_exits_with_2_and_says_what(
+def test_bad_input_exits_with_2_and_a_message(
     arguments: list[str], message: str, tmp_path: Path
 ) -> None:
     run = rlvr(*arguments, cwd=tmp_path)
@@ -327,7 +327,7 @@ def test_doctor_of_the_installation() -> None:
 
 
 def test_characters_that_an_output_cannot_encode_are_replaced() -> None:
-    """The result of a long job is printed, whatever the encoding of the terminal."""
+    """The result of a long job is printed under any encoding of the terminal."""
     code = (
         "from rlvr_fast import console\n"
         "console.replace_unencodable()\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 CONSTRAINTS = Path(__file__).resolve().parent.parent / "requirements" / "constraints.txt"
 
 
-def test_nothing_is_pinned_that_only_one_build_of_torch_wants() -> None:
-    """Torch from PyPI (CUDA) asks for versions of its own of these, its CPU build for none."""
+def test_no_package_of_only_one_build_of_torch_is_pinned() -> None:
+    """The CUDA build of torch requires its own versions of these packages, the CPU build none."""
     names = [line.split("==")[0].lower() for line in CONSTRAINTS.read_text("utf-8").splitlines()]
     assert "torch" in names
     assert [n for n in names if n == "triton" or n.startswith(("nvidia-", "cuda-"))] == []

@@ -136,7 +136,7 @@ def test_the_readmes_library_example_runs(tmp_path: Path) -> None:
     assert done.stdout.count("1/2") == 3, "three spellings, one canonical form"
 
 
-def test_running_again_draws_nothing_again(demo: Path) -> None:
+def test_a_second_run_draws_nothing(demo: Path) -> None:
     before = {p: p.stat().st_mtime_ns for p in demo.rglob("part-*.parquet")}
     done = rlvr("demo", "--quick", "--out", "demo", "--json", cwd=demo.parent)
     assert done.returncode == 0, done.stderr
@@ -176,7 +176,7 @@ def test_scores_are_of_every_draw_under_both_models(demo: Path) -> None:
                 rows += pq.read_table(part).to_pylist()
             assert {(row["problem_id"], row["sample_index"]) for row in rows} == draws
             assert all(row["logprob"] <= 0 for row in rows)
-            if label == f"{side}-sampling":  # what a model drew lies in its own nucleus
+            if label == f"{side}-sampling":  # the draws of a model are in its own nucleus
                 outside = sum(row["num_outside_nucleus"] for row in rows)
                 assert outside <= 1e-3 * sum(row["num_tokens"] for row in rows)
             if label.endswith("-sampling"):
@@ -203,7 +203,7 @@ def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_killed_demo_goes_on_where_it_stopped(demo: Path, tmp_path: Path) -> None:
+def test_killed_demo_resumes(demo: Path, tmp_path: Path) -> None:
     """Kill -9 during sampling, then the same command, gives the draws of an undisturbed run."""
     command = [sys.executable, "-m", "rlvr_fast", "demo", "--quick", "--out", "demo", "--quiet"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE)

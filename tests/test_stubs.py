@@ -1,4 +1,4 @@
-"""The stubs of the compiled core are those that its bindings give (`make stubs`)."""
+"""The stubs of the compiled core equal the output of its bindings (`make stubs`)."""
 
 from __future__ import annotations
 

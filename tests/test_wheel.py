@@ -28,7 +28,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-def test_wheel_holds_what_it_needs_and_no_more(wheel: Path) -> None:
+def test_wheel_holds_the_needed_files_only(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert any(n.startswith("rlvr_fast/_core.") and n.endswith(".so") for n in names)
     for needed in (

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 
 from peers.inputs import NATS, Inputs, Work, errors, make_inputs, reference
-from peers.plan import Case, Forecast, Limits
+from peers.plan import Case, Forecast, MachineLimits
 from peers.rivals import Rival
 
 OUR_ERROR = 2e-4  # nats; the limit of docs/cuda.md
@@ -144,10 +144,12 @@ class LimitCalls:
             "product": lambda: torch.mm(self._a, self._b.t(), out=self._out),
         }
 
-    def limits(self, seconds: dict[str, float]) -> Limits:
-        return Limits(2 * self._bytes / seconds["copy"], self._operations / seconds["product"])
+    def limits(self, seconds: dict[str, float]) -> MachineLimits:
+        return MachineLimits(
+            2 * self._bytes / seconds["copy"], self._operations / seconds["product"]
+        )
 
-    def measure(self, device: Device, rounds: int = 9) -> Limits:
+    def measure(self, device: Device, rounds: int = 9) -> MachineLimits:
         median = {}
         for name, call in self.calls.items():
             for _ in range(3):
@@ -363,7 +365,7 @@ class ShapeBench:
                 each.row["share_of_product"] /= case.products
 
 
-def _figures(case: Case, seconds: list[float], limits: Limits) -> dict[str, Any]:
+def _figures(case: Case, seconds: list[float], limits: MachineLimits) -> dict[str, Any]:
     median = statistics.median(seconds)
     return {
         "status": "measured",

@@ -100,7 +100,7 @@ def plan() -> list[Case]:
     return list(dict.fromkeys(itertools.chain(_important(), rest)))
 
 
-class Limits(NamedTuple):
+class MachineLimits(NamedTuple):
     """The limits of the machine, measured in the same run."""
 
     copy: float  # bytes a second, read and written
@@ -125,13 +125,13 @@ class Forecast:
         self._preparations: dict[str, float] = {}
 
     def learn(
-        self, peer: str, case: Case, limits: Limits, seconds: float, preparation: float
+        self, peer: str, case: Case, limits: MachineLimits, seconds: float, preparation: float
     ) -> None:
         self._shares.setdefault(peer, {})[case] = limits.seconds(case) / seconds
         # The first preparation compiles and imports; later ones take less time.
         self._preparations[peer] = min(preparation, self._preparations.get(peer, self.PREPARATION))
 
-    def call(self, peer: str, case: Case, limits: Limits) -> float:
+    def call(self, peer: str, case: Case, limits: MachineLimits) -> float:
         known = self._shares.get(peer, {})
         share = self.UNKNOWN
         if known:
@@ -139,7 +139,7 @@ class Forecast:
         # A call takes at least the time of its launches.
         return max(limits.seconds(case) / share, 5e-5)
 
-    def case(self, peers: list[str], case: Case, limits: Limits, rounds: int) -> float:
+    def case(self, peers: list[str], case: Case, limits: MachineLimits, rounds: int) -> float:
         """Returns the seconds of a whole case, preparation and timing of every rival."""
         return sum(
             self._preparations.get(peer, self.PREPARATION)

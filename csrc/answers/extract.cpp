@@ -38,7 +38,7 @@ Extraction answer_tag(std::string_view text, std::size_t max_bytes) {
   return finish(text.substr(begin, close - begin), max_bytes);
 }
 
-// The position after the brace that closes the one before begin, or kNone.
+// The position after the brace that closes the brace before begin, or kNone.
 std::size_t closing_brace(std::string_view text, std::size_t begin, std::size_t stop) {
   std::size_t depth = 1;
   for (std::size_t i = begin; i < stop; ++i) {

@@ -21,7 +21,7 @@ bool well_chosen(float sum, float weighted) {
   return sum <= kReferenceTooLow && weighted <= kMeanTooHigh * sum;
 }
 
-// The least number of logits for which a task of its own is worth its cost.
+// The least number of logits for which a separate task is worth its cost.
 constexpr std::int64_t kTaskLogits = 1 << 16;
 
 // For larger exponents float32 is no more exact than 1/2, and the reference must be a logit.

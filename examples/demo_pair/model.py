@@ -43,7 +43,7 @@ class Drawn:
 
 
 def _nucleus(probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
-    """Zeroes what lies outside the smallest set of tokens that holds `top_p` of the mass."""
+    """Zeroes the probabilities outside the smallest set of tokens of probability `top_p`."""
     ordered, order = probabilities.sort(dim=-1, descending=True)
     outside = ordered.cumsum(-1) - ordered >= top_p
     return torch.zeros_like(probabilities).scatter_(-1, order, ordered.masked_fill(outside, 0.0))

@@ -26,7 +26,7 @@ HARMLESS = re.compile(r"[0-9+\-*/() ]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class TaskSpec:
+class DemoTaskSpec:
     name: str
     dataset: str
     config: dict[str, int]
@@ -40,23 +40,23 @@ class TrainProblem:
     dataset: Any
 
 
-def parse_spec(name: str, spec: str) -> TaskSpec:
+def parse_spec(name: str, spec: str) -> DemoTaskSpec:
     """`reasoning_gym:countdown?size=16&seed=7` to its parts; every option is a whole number."""
     source, _, rest = spec.partition(":")
     if source != "reasoning_gym":
         raise ValueError(f"task {name!r}: expected a reasoning_gym: spec, got {spec!r}")
     dataset, _, query = rest.partition("?")
-    return TaskSpec(name, dataset, {key: int(value) for key, value in parse_qsl(query)})
+    return DemoTaskSpec(name, dataset, {key: int(value) for key, value in parse_qsl(query)})
 
 
-def read_demo(path: Path) -> tuple[list[TaskSpec], dict[str, Any]]:
+def read_demo(path: Path) -> tuple[list[DemoTaskSpec], dict[str, Any]]:
     """The demo's tasks, and the rest of its file (samples, sampling)."""
     demo = yaml.safe_load(path.read_text())
     return [parse_spec(task["name"], task["spec"]) for task in demo["tasks"]], demo
 
 
 def content_key(dataset: str, metadata: dict[str, Any]) -> tuple[Any, ...]:
-    """What makes two problems the same, whatever the wording and the order of the numbers."""
+    """The key of a problem, without the wording and the order of the numbers."""
     if dataset == "countdown":
         return (dataset, *sorted(metadata["numbers"]), metadata["target"])
     if dataset == "products":
@@ -64,7 +64,9 @@ def content_key(dataset: str, metadata: dict[str, Any]) -> tuple[Any, ...]:
     raise ValueError(f"no training recipe for the Reasoning Gym dataset {dataset!r}")
 
 
-def pose(spec: TaskSpec, *, seed: int, size: int, cache: Path | None = None) -> list[TrainProblem]:
+def pose(
+    spec: DemoTaskSpec, *, seed: int, size: int, cache: Path | None = None
+) -> list[TrainProblem]:
     """The first `size` problems of a seed; `cache` is a folder that keeps them between runs."""
     config = {**spec.config, "seed": seed, "size": size}
     dataset = reasoning_gym.create_dataset(spec.dataset, **config)
@@ -80,11 +82,11 @@ def pose(spec: TaskSpec, *, seed: int, size: int, cache: Path | None = None) -> 
     return [TrainProblem(spec.name, entry["question"], entry, dataset) for entry in entries]
 
 
-def demo_problems(specs: list[TaskSpec]) -> list[TrainProblem]:
+def demo_problems(specs: list[DemoTaskSpec]) -> list[TrainProblem]:
     return [p for s in specs for p in pose(s, seed=s.config["seed"], size=s.config["size"])]
 
 
-def development_problems(specs: list[TaskSpec], size: int) -> list[TrainProblem]:
+def development_problems(specs: list[DemoTaskSpec], size: int) -> list[TrainProblem]:
     """Problems for choosing hyper-parameters, so that the demo's own are never looked at for it."""
     return [
         p for n, s in enumerate(specs) for p in pose(s, seed=DEVELOPMENT_SEED * (n + 1), size=size)
@@ -92,7 +94,7 @@ def development_problems(specs: list[TaskSpec], size: int) -> list[TrainProblem]
 
 
 def training_problems(
-    specs: list[TaskSpec],
+    specs: list[DemoTaskSpec],
     sizes: dict[str, int],
     held_out: list[TrainProblem],
     *,

@@ -14,6 +14,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.vocabulary import DECIDED
 
 __all__ = ["audit_run"]
 
@@ -32,8 +33,8 @@ def audit_run(
 
     The sample is uniform over the distinct answers with the verdict correct or incorrect, half of
     each where there are enough. The second verifier is Math-Verify for verdicts of canonical forms,
-    a comparison of values at random points for those of Math-Verify, and the same verifier in a
-    fresh process for those of Reasoning Gym and of programs, which have one verifier. A
+    a comparison of values at random points for verdicts of Math-Verify, and the same verifier in
+    a fresh process for verdicts of Reasoning Gym and of programs, which have one verifier. A
     disagreement needs a human: either verifier may be right.
 
     Args:
@@ -94,7 +95,7 @@ def audit_run(
 
 def _sample(rows: list[dict[str, Any]], count: int, seed: int) -> list[dict[str, Any]]:
     draw = random.Random(seed)
-    kinds = [[row for row in rows if row["verdict"] == kind] for kind in ("correct", "incorrect")]
+    kinds = [[row for row in rows if row["verdict"] == kind] for kind in DECIDED]
     for kind in kinds:
         draw.shuffle(kind)
     few, many = sorted(kinds, key=len)
@@ -128,7 +129,7 @@ def _report(
         outcome = second[place]
         tally = graders.setdefault(f"{row['grader']} | {outcome.grader}", Counter())
         tally["sampled"] += 1
-        if outcome.verdict not in ("correct", "incorrect"):
+        if outcome.verdict not in DECIDED:
             tally["no_opinion"] += 1
         elif outcome.verdict == row["verdict"]:
             tally["agreed"] += 1

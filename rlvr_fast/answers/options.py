@@ -1,4 +1,4 @@
-"""What grading can be asked: one definition for Python, command line and study files."""
+"""Options of grading: one definition for Python, command line and study files."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class GradeOptions(Options):
         timeout: processor seconds of one verification; passed, the verdict is `timeout`.
         memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
         audit: how many verdicts to verify once more by other means; see `audit_run`.
-        regrade: where a run was graded with another policy or version, throw its answers and
-            grades away and grade anew, instead of refusing.
+        regrade: where a run was graded with another policy or version, delete its answers and
+            grades and grade anew, instead of refusing.
 
     Raises:
         InvalidInputError: a value of another type or out of range.

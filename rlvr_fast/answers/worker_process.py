@@ -17,7 +17,7 @@ from typing import IO, Any, NamedTuple
 
 from rlvr_fast.answers.pairs import Pair
 
-__all__ = ["Request", "WorkerProcess", "wall_seconds"]
+__all__ = ["VerificationRequest", "WorkerProcess", "wall_seconds"]
 
 # A verifier that sleeps uses no processor time, so a limit on wall time ends it. The limit is
 # generous because a busy machine may give a worker a small share of a processor.
@@ -31,7 +31,7 @@ def wall_seconds(limit: float) -> float:
     return WALL_FACTOR * limit + WALL_SLACK
 
 
-class Request(NamedTuple):
+class VerificationRequest(NamedTuple):
     """A pair for a worker.
 
     Attributes:
@@ -92,14 +92,14 @@ class WorkerProcess:
         self.stdin, self.stdout = self._process.stdin, self._process.stdout
         os.set_blocking(self.stdin.fileno(), False)
         os.set_blocking(self.stdout.fileno(), False)
-        self.held: collections.deque[Request] = collections.deque()
+        self.held: collections.deque[VerificationRequest] = collections.deque()
         self.unsent = bytearray()
         self._received = bytearray()
         self.ready = False
         self.deadline = time.monotonic() + START_SECONDS
 
-    def give(self, request: Request) -> None:
-        """Adds a request to those that the process holds; `send` sends it."""
+    def give(self, request: VerificationRequest) -> None:
+        """Adds a request to the requests that the process holds; `send` sends it."""
         pair = request.pair
         message = {
             "id": request.number,

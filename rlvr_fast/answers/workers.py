@@ -13,15 +13,15 @@ from typing import Any
 
 from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
 from rlvr_fast.answers.pairs import Outcome, Pair
-from rlvr_fast.answers.worker_process import Request, WorkerProcess, wall_seconds
+from rlvr_fast.answers.worker_process import VerificationRequest, WorkerProcess, wall_seconds
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_verifier
 from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "default_workers", "verify_pairs"]
 
-# Requests that a worker holds at once: enough that it never waits, few enough that those of a
-# worker that dies are soon sent to another.
+# Requests that a worker holds at once: enough that it never waits, few enough that the
+# requests of a dead worker are soon sent to another.
 WINDOW = 32
 # The signals by which the kernel ends a process after its processor seconds.
 TIMEOUT_SIGNALS = (signal.SIGPROF, signal.SIGXCPU)
@@ -93,8 +93,8 @@ class _Pool:
         self._memory_mb = memory_mb
         self._selector = selectors.DefaultSelector()
         self._workers: list[WorkerProcess] = []
-        self._returned: collections.deque[Request] = collections.deque()
-        self._again: list[Request] = []
+        self._returned: collections.deque[VerificationRequest] = collections.deque()
+        self._again: list[VerificationRequest] = []
 
     def run(
         self, pairs: Iterator[tuple[int, Pair]], on_outcome: Callable[[int, Outcome], None]
@@ -106,14 +106,14 @@ class _Pool:
             self.close()
             self._drain(iter([request]), on_outcome, 1, alone=True)
 
-    def _requests(self, pairs: Iterator[tuple[int, Pair]]) -> Iterator[Request]:
+    def _requests(self, pairs: Iterator[tuple[int, Pair]]) -> Iterator[VerificationRequest]:
         for number, pair in pairs:
             limit = load_verifier(pair.spec).limit_seconds(pair.metadata, self._timeout)
-            yield Request(number, pair, limit)
+            yield VerificationRequest(number, pair, limit)
 
     def _drain(
         self,
-        requests: Iterator[Request],
+        requests: Iterator[VerificationRequest],
         on_outcome: Callable[[int, Outcome], None],
         size: int,
         *,

@@ -1,4 +1,4 @@
-"""The commands in the order of the help, and what the command line exits with.
+"""The commands in the order of the help, and the exit codes.
 
 Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted (what was finished is kept).
 """
@@ -82,7 +82,7 @@ def main() -> None:
     except RlvrError as problem:
         console.error(str(problem))
         sys.exit(1)
-    except BrokenPipeError:  # the reader, `head` for example, has read enough
+    except BrokenPipeError:  # the reader, `head` for example, has closed the pipe
         sys.exit(1)
     except OSError as problem:
         where = "" if problem.filename is None else f"{problem.filename}: "

@@ -1,4 +1,4 @@
-"""What commands print of their results."""
+"""Printed output of the results of commands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def run_stage(
 
 
 def print_report(report: Report, *, json: bool) -> None:
-    """Prints the head of a report, and where its page lies."""
+    """Prints the headline of a report, and the path of its page."""
     if json:
         console.print_json({**report.summary(), "report": str(report.page)})
         return

@@ -93,7 +93,7 @@ def pass_at_k_interval(
 ) -> CurveInterval:
     """Mean pass@k over problems, with pointwise intervals for the population of such problems.
 
-    The limits never exclude the estimate. They also cover the mean over the very problems given,
+    The limits never exclude the estimate. They also cover the mean over the given problems,
     conservatively.
 
     Args:

@@ -104,8 +104,8 @@ def plan(
 
     epsilon keeps its present value (by default the threshold of `support_shift`), so that further
     samples do not move the threshold. For each undetermined problem, the number of further samples
-    is the one of ``factors`` times the present number that decides most per sample; both models are
-    sampled where both are undetermined. Problems whose probability of a correct answer lies close
+    is the multiple (of ``factors``) of the present number that decides most per sample; both models
+    are sampled where both are undetermined. Problems whose probability of a correct answer is close
     to epsilon need very many samples, and come last.
 
     The present number of samples is the smaller one of the two models; where one model has no

@@ -3,7 +3,7 @@
 With a 0/1 reward R, the optimum of the KL-regularised objective is q(y) exp(beta R(y)) / Z (Leash,
 arXiv 2507.14843, proposition C.4). Base's probability p of a correct answer becomes p e^beta / (1 -
 p + p e^beta); the proportions among the correct answers, and among the incorrect answers, stay
-those of the base.
+the proportions of the base.
 """
 
 from __future__ import annotations

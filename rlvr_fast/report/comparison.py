@@ -104,7 +104,7 @@ def compare_runs(
     """Compare a graded run of the base model with a graded run of the RL model.
 
     Every problem keeps the number of samples it really has in each run. Where `options.allow`
-    names "problems", the comparison is over those that both runs have; a k above the number of
+    names "problems", the comparison is over the shared problems; a k above the number of
     samples of every problem gives nan, and a note says so.
 
     Args:

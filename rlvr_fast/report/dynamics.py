@@ -148,7 +148,7 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
 def reference_perplexity(comparison: Comparison, traces: Run) -> Table:
     """Perplexity of given reference traces under every model that scored them, by region.
 
-    Rows are split by what became of the problem under the comparison's rule, as in table 2 of
+    Rows are split by the region of the problem under the comparison's rule, as in table 2 of
     arXiv 2507.14843.
 
     Args:

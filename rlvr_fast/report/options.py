@@ -1,4 +1,4 @@
-"""What a comparison can be asked: one definition for Python, command line and study files."""
+"""Options of a comparison: one definition for Python, command line and study files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rlvr_fast.vocabulary import Rule
 
 __all__ = ["DIFFERENCES", "CompareOptions", "RunDifference"]
 
-# What must agree for a difference between two runs to be a difference between two models.
+# Properties that must agree for a difference of two runs to be a difference of two models.
 RunDifference = Literal["problems", "tasks", "template", "sampling", "extraction", "verifiers"]
 DIFFERENCES: tuple[RunDifference, ...] = get_args(RunDifference)
 

@@ -1,4 +1,4 @@
-"""Other people's text, made safe to show.
+"""Untrusted text, made safe to show.
 
 Everything that comes from a model or a data set is untrusted text. It reaches the page through
 jinja2's autoescape or as JSON that the script shows with `textContent`.

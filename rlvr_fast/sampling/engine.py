@@ -1,4 +1,4 @@
-"""What draws completions: requests, completions, and the protocol of an engine."""
+"""Requests, completions, and the protocol of an engine, which draws completions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["Completion", "Engine", "EngineKind", "Request"]
 
 
 class Request(NamedTuple):
-    """Draws that are wanted of one problem.
+    """The requested draws of one problem.
 
     Attributes:
         problem_id: the problem.
@@ -42,11 +42,11 @@ class Completion(NamedTuple):
 
     Attributes:
         problem_id: the problem.
-        sample_index: which of its draws.
+        sample_index: number of the draw.
         text: the completion, without an end-of-sequence token or a stop text.
         token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one.
         finish_reason: "length" where max_tokens or the model's context ended the completion.
-        seed: that of the draw; None where the engine cannot seed each draw.
+        seed: seed of the draw; None where the engine cannot seed each draw.
     """
 
     problem_id: str
@@ -72,17 +72,17 @@ class Engine(Protocol):
 
     @property
     def model(self) -> str:
-        """What is loaded: a folder, a file or a Hugging Face name."""
+        """The loaded model: a folder, a file or a Hugging Face name."""
         ...
 
     @property
     def revision(self) -> str | None:
-        """Which revision is loaded; "sha256:..." is a digest of local weights."""
+        """The loaded revision; "sha256:..." is a digest of local weights."""
         ...
 
     @property
     def notes(self) -> Sequence[str]:
-        """What a reader of the draws should know about this engine (dtype, device)."""
+        """Properties of the engine that matter to a reader of the draws (dtype, device)."""
         ...
 
     @property

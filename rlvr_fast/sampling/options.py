@@ -1,4 +1,4 @@
-"""What sampling can be asked: one definition for Python, command line and study files."""
+"""Options of sampling: one definition for Python, command line and study files."""
 
 from __future__ import annotations
 

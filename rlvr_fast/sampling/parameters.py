@@ -12,7 +12,7 @@ __all__ = ["SamplingParameters"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SamplingParameters(Options):
-    """How completions are drawn; the defaults are those of both papers.
+    """How completions are drawn; the defaults are the values of both papers.
 
     A value has one spelling in run.json, and so one hash: 1 and 1.0 are the same temperature.
 

@@ -22,7 +22,7 @@ __all__ = ["token_stats"]
 def token_stats(
     logits: Any, targets: Any, *, temperature: Any = 1.0, softcap: float | None = None
 ) -> TokenStats:
-    """Log-prob, entropy, logsumexp, rank and mass above of `targets` under `logits`.
+    """Log-prob, entropy, logsumexp, rank and mass_above of `targets` under `logits`.
 
     The distribution is softmax(softcap(logits) / temperature) with softcap(z) = c tanh(z / c).
     The function reads the logits once, and neither copies nor converts them. On the CPU the sums

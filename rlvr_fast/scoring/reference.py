@@ -4,7 +4,7 @@ Each function follows the textbook, not the kernels: the maximum of a row first,
 elementary operations of torch occur (exp, log, sum, sort), no log_softmax: a comparison with
 torch's own functions is independent of this file.
 
-Arguments are torch tensors on any device, or whatever numpy holds, of any real type. The results
+Arguments are torch tensors on any device, or numpy arrays, of any real type. The results
 are float64 (rank int64): torch tensors on the device of the logits, or numpy arrays where the
 logits or hidden states are not a torch tensor. Rows are computed in blocks of `BLOCK_ELEMENTS`
 logits. A row is undefined where its temperature is not positive, its target is outside the
@@ -315,7 +315,7 @@ def _divergence(
 
 
 def _mean(p: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """The mean of `values` under p; a token without probability counts nothing."""
+    """The mean of `values` under p; tokens of probability 0 are left out."""
     return torch.where(p > 0, p * values, 0.0).sum(-1)
 
 

@@ -37,15 +37,15 @@ def score_run(
 ) -> int:
     """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
 
-    Scores what is not scored yet, part by part, so that it may be interrupted and given again, or
-    given again after a top-up. Imported rollouts without token ids are tokenised with the model's
-    own tokenizer, which need not split them as they were drawn.
+    Scores the completions without scores, part by part. The same call resumes after an
+    interruption, and scores the new completions after a top-up. Imported rollouts without token
+    ids are tokenised with the model's own tokenizer, whose tokens may differ from the tokens drawn.
 
     Args:
         run: a run with samples.
         model: as for `Scorer`, or a Scorer, which keeps its own device, dtype and batch_tokens.
         options: the distribution, and how the model is run; see `ScoreOptions`. With
-            `options.as_sampled` temperature and top_p are those of the run, and the scores lie in
+            `options.as_sampled` temperature and top_p are those of the run, and the scores are in
             RUN/scores/LABEL-sampling: with the probability of each nucleus, which makes them the
             log-probabilities under which the sampler draws, and the tokens outside of it, which
             the sampler can never draw.

@@ -29,7 +29,7 @@ class Finding:
         level: "error" for damage, "warning" for rows that are missing, "info" for counts.
         path: the file or folder.
         message: the fact.
-        remedy: what the user can do about it; empty where nothing is to be done.
+        remedy: what the user can do; empty where nothing is to be done.
     """
 
     level: Literal["error", "warning", "info"]

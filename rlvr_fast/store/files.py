@@ -40,7 +40,7 @@ def is_temporary(path: Path) -> bool:
 
 @contextlib.contextmanager
 def writing_to(path: Path) -> Iterator[None]:
-    """Turns an OSError of the block into an error of ours that names `path` and the remedy.
+    """Turns an OSError of the block into an error of rlvr_fast that names `path` and the remedy.
 
     Raises:
         StorageError: no room, no permission, a read-only file system, an input/output error.
@@ -128,7 +128,7 @@ class RunLock:
     """RUN/.lock, held with flock during writes; its holder may acquire it again.
 
     The lock is flock's and not the existence of a file, because the kernel releases flock when its
-    holder dies, for whatever cause.
+    holder dies, for any cause.
     """
 
     def __init__(self, directory: Path) -> None:

@@ -55,7 +55,7 @@ def import_rollouts(
         revision: its revision.
         sampling: temperature, top_p, max_tokens, seed and stop as far as they are known; the others
             are None.
-        fields: which field holds what, see `Fields`; or a mapping of its names. A name that the
+        fields: the names of the fields, see `Fields`; or a mapping of its names. A name that the
             mapping lacks is the field of the same name, where the first row has one; None leaves
             the field out.
         task: name of the task of rows that have no task field.

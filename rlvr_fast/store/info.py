@@ -99,7 +99,7 @@ class RunInfo:
 
 
 def _model_identity(model: Mapping[str, Any]) -> list[Any]:
-    # A revision that is a digest of the weights names the model wherever its folder lies.
+    # A revision that is a digest of the weights names the model in any folder.
     revision = model.get("revision")
     if isinstance(revision, str) and revision.startswith("sha256:"):
         return [revision]
@@ -173,7 +173,7 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
 def _same_task(a: str, b: str, *, same_run: bool) -> bool:
     """Whether two specs pose the same problems, as far as specs show it.
 
-    Files with one SHA-256 are one file, wherever they lie. Where the run alone decides which
+    Files with one SHA-256 are one file, under any path. Where the run alone decides which
     problems were posed, the problems are compared and not the specs: two imports come from two
     files.
     """

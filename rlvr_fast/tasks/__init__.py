@@ -1,4 +1,4 @@
-"""What a problem is, where problems come from, and how an answer to one is verified."""
+"""Problems, the sources of problems, and the verification of answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a problem, a task, a verifier and a kind of task are."""
+"""The types of a problem, a task, a verifier and a kind of task."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ class Verifier(Protocol):
         ...
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
-        """Loads what verifying this problem needs, so that no answer's time limit pays for it.
+        """Loads the needs of this problem, so that the loading time counts for no answer.
 
         Raises:
-            InvalidInputError: the problem is not the one that was asked.
+            InvalidInputError: the problem is not the problem that was asked.
         """
         ...
 
@@ -96,16 +96,16 @@ class Task(Protocol):
         ...
 
     def verifier(self) -> Verifier:
-        """What verifies answers to these problems."""
+        """The verifier of answers to these problems."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scheme:
-    """A kind of task: what stands before the colon of a task spec, and what follows from it.
+    """A kind of task, which the text before the colon of a task spec names.
 
     Attributes:
-        name: what stands before the colon.
+        name: the text before the colon.
         form: how a spec of this kind is written ("math:FILE").
         help: one line on what such a task is, for the command line.
         load: makes the task of a spec; the second argument replaces the task's own name. None for

@@ -1,4 +1,4 @@
-"""From task specs to tasks and verifiers, whatever the kind of task."""
+"""From task specs to tasks and verifiers, for every kind of task."""
 
 from __future__ import annotations
 

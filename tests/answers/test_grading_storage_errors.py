@@ -71,7 +71,7 @@ def test_unreadable_journal(tmp_path: Path) -> None:
         VerdictJournal(path, **LIMITS)
 
 
-def test_index_on_a_full_disk_leaves_the_file_that_was_there(tmp_path: Path) -> None:
+def test_index_on_a_full_disk_keeps_the_existing_file(tmp_path: Path) -> None:
     path = tmp_path / "answers.idx"
     index = AnswerIndex(normalize=False)
     index.add([1], ["1"], policy=None)

@@ -153,7 +153,7 @@ def test_a_rival_that_exceeds_the_preparation_time_is_excluded():
     assert time.monotonic() - start < 10
 
 
-def test_no_alarm_rings_after_the_block():
+def test_no_alarm_fires_after_the_block():
     with time_limit(0.05):
         pass
     time.sleep(0.1)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from peers.plan import ALIGNED, ROWS, VOCABULARIES, WIDTHS, Case, Forecast, Limits, parse_case, plan
+from peers.plan import (
+    ALIGNED,
+    ROWS,
+    VOCABULARIES,
+    WIDTHS,
+    Case,
+    Forecast,
+    MachineLimits,
+    parse_case,
+    plan,
+)
 
 
 def test_every_shape_is_planned_once():
@@ -49,7 +59,7 @@ def test_operations_and_bytes_count_the_products():
 
 
 def test_a_call_is_forecast_from_the_most_similar_shape():
-    limits = Limits(copy=4e12, product=8e14)
+    limits = MachineLimits(copy=4e12, product=8e14)
     forecast = Forecast()
     large, larger, few = (
         Case("linear", 8192, 3584, 152064), Case("linear", 65536, 3584, 152064),

@@ -74,7 +74,7 @@ def test_curves_and_ratios(coverage: ModuleType, n: int, problems: int) -> None:
             assert row["rate"] >= least(row["repetitions"]), what
 
 
-def test_tilt_and_unseen_mass(coverage: ModuleType) -> None:
+def test_tilt_and_unseen_probability(coverage: ModuleType) -> None:
     got = rates(coverage, "tilt", 150, n=64, problems=60)
     assert got["fit_tilt, one beta"]["rate"] >= least(150)
     assert got["fit_tilt, per problem"]["rate"] >= 0.93

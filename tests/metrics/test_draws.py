@@ -115,7 +115,7 @@ def test_pairs_stand_for_draws() -> None:
 
 
 @pytest.mark.parametrize("counts", [5, None, [1, 2, 3], ([1], [1], [1])])
-def test_other_things_do_not_stand_for_draws(counts: Any) -> None:
+def test_other_types_are_refused_as_draws(counts: Any) -> None:
     message = r"base must be Draws\(num_samples, num_correct\) or such a pair"
     with pytest.raises(InvalidInputError, match=message):
         as_draws(counts, "base")

@@ -43,7 +43,7 @@ def written(name: str) -> str:
     return f"{name}({', '.join(parts)})"
 
 
-def test_signatures_are_the_ones_of_the_code() -> None:
+def test_signatures_equal_those_of_the_code() -> None:
     block = PAGE.partition("```python")[2].partition("```")[0]
     functions = [name for name in metrics.__all__ if inspect.isfunction(getattr(metrics, name))]
     assert [written(name) for name in functions if written(name) not in block] == []

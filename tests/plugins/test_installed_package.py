@@ -52,7 +52,7 @@ def run(python: Path, *arguments: object, cwd: Path | None = None) -> str:
     return done.stdout
 
 
-def test_its_task_is_sampled_by_its_engine_and_graded(python, tmp_path):
+def test_the_task_of_a_package_is_sampled_by_its_engine_and_graded(python, tmp_path):
     out = tmp_path / "run"
     asked = f"sample any-model {TASK} toy:numbers?size=2 --samples 4 --engine toy --json --out"
     sampled = json.loads(run(python, *asked.split(), out))
@@ -67,7 +67,7 @@ def test_its_task_is_sampled_by_its_engine_and_graded(python, tmp_path):
     assert settings["tasks"]["numbers"]["verifier"] == "toy 1.5"
 
 
-def test_help_and_doctor_show_both(python):
+def test_help_and_doctor_show_task_and_engine(python):
     shown = "".join(run(python, "sample", "--help").split())  # lines may break at a hyphen
     assert "toy:...(ofthepackagetoy-rlvr1.5)" in shown
     assert "toy(ofthepackagetoy-rlvr1.5)" in shown
@@ -76,7 +76,7 @@ def test_help_and_doctor_show_both(python):
     assert facts["toy-rlvr"] == "1.5"
 
 
-def test_an_unknown_argument_of_its_engine_is_refused(python):
+def test_an_unknown_argument_of_the_engine_is_refused(python):
     code = "from rlvr_fast.sampling import load_engine; load_engine('toy', 'm', stepp=2)"
     done = subprocess.run([python, "-c", code], capture_output=True, text=True)
     assert "no argument 'stepp'. Did you mean 'step'? Its arguments: step" in done.stderr

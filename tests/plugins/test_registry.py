@@ -120,7 +120,7 @@ def test_two_packages_with_one_name_are_both_refused(install):
     assert all("several packages" in plugin.problem for plugin in engines().plugins())
 
 
-def test_an_unknown_name_is_answered_with_the_nearest():
+def test_error_of_an_unknown_name_suggests_the_nearest():
     with pytest.raises(InvalidInputError, match=r"unknown engine 'vlm'\. Did you mean 'vllm'\?"):
         engines().get("vlm")
 

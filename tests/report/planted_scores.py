@@ -48,7 +48,7 @@ def rescore(
 ) -> None:
     """True log-probabilities of every draw; `labels` maps a score label to its model.
 
-    With `nucleus` the planted probabilities are those of top-p sampling. A scorer sees, and the
+    With `nucleus` the planted probabilities are the ones of top-p sampling. A scorer sees, and the
     run then stores, the probability under the whole distribution, the probability that the nuclei
     keep, and the number of tokens outside the nuclei.
     """

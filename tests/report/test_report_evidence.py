@@ -13,7 +13,7 @@ from rlvr_fast.report.sections.evidence import luck_sentences
 from rlvr_fast.store import Run
 
 
-def test_evidence_rests_on_the_same_draws(pair: tuple[Run, Run], built: Report) -> None:
+def test_evidence_uses_the_same_draws(pair: tuple[Run, Run], built: Report) -> None:
     comparison = built.comparison
     ids = comparison.problems.ids
     (drawn, base, _), (_, rl, _) = (naive(run) for run in pair)

@@ -16,7 +16,7 @@ from rlvr_fast.report.page import render_page
 from rlvr_fast.store import Run
 
 
-def test_estimate_finds_the_planted_chance(untruncated: tuple[Run, Run]) -> None:
+def test_estimate_finds_the_planted_probability(untruncated: tuple[Run, Run]) -> None:
     comparison = compare_runs(*untruncated)
     table = build_report(comparison).tables["importance"]
     truth = dict(zip(comparison.problems.ids, planted_truth(TASKS), strict=True))
@@ -36,7 +36,7 @@ def test_estimate_finds_the_planted_chance(untruncated: tuple[Run, Run]) -> None
     assert any("too few" in row["reason"] for row in refused)
 
 
-def test_alike_weights_are_not_called_heavy(tmp_path: Path) -> None:
+def test_equal_weights_are_not_reported_as_heavy_tailed(tmp_path: Path) -> None:
     """With one right answer a problem all its weights are one: nothing can carry the estimate."""
     base, rl = planted(tmp_path, sampling={"top_p": 1.0}, tasks={"logic": 1})
     rescore(rl, {"base": "base", "rl": "rl"}, tasks={"logic": 1}, temperature=0.6, top_p=None)
@@ -50,8 +50,8 @@ def test_alike_weights_are_not_called_heavy(tmp_path: Path) -> None:
     assert "a few completions carry the whole estimate" not in page
 
 
-def test_estimate_under_a_nucleus_finds_the_planted_chance(tmp_path: Path) -> None:
-    """Runs drawn with top-p: what the nucleus scales up, and what it leaves out, is accounted."""
+def test_estimate_under_a_nucleus_finds_the_planted_probability(tmp_path: Path) -> None:
+    """Runs drawn with top-p: the estimate accounts for the scale of the nucleus and its cut."""
     base, rl = planted(tmp_path)
     labels = {"base-sampling": "base", "rl-sampling": "rl"}
     rescore(rl, labels, nucleus=True, temperature=0.6, top_p=0.95)
@@ -83,7 +83,7 @@ def test_estimate_under_a_nucleus_finds_the_planted_chance(tmp_path: Path) -> No
     assert 0 < row["outside"] < 1
 
 
-def test_the_page_says_what_base_cannot_draw(tmp_path: Path) -> None:
+def test_the_page_reports_completions_that_base_cannot_draw(tmp_path: Path) -> None:
     base, rl = planted(tmp_path, tasks={"logic": 1})
     labels = {"base-sampling": "base", "rl-sampling": "rl"}
     rescore(rl, labels, tasks={"logic": 1}, nucleus=True, temperature=0.6, top_p=0.95)

@@ -1,4 +1,4 @@
-"""The LaTeX tables compile, whatever the names in them."""
+"""The LaTeX tables compile, for any names."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_latex_has_every_character_of_a_report(tables: Path) -> None:
     assert [f.name for f in files if OTHER_SCRIPTS in f.read_text("utf-8")] == []
 
 
-def test_names_in_other_scripts_say_what_they_need() -> None:
+def test_names_in_other_scripts_add_a_note_on_the_latex_engine() -> None:
     table = Table("t", "c", (Column("id", "id"),), [{"id": "题一"}])
     assert OTHER_SCRIPTS in latex(table)
     assert "题一" in latex(table)

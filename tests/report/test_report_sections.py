@@ -1,4 +1,4 @@
-"""A section of one's own: a module, a template beside it and a line; and what sections may ask."""
+"""A new section is a module, a template and a line; a section may ask earlier sections."""
 
 from __future__ import annotations
 

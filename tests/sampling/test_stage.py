@@ -63,7 +63,7 @@ def problem_number(problem: dict) -> int:
     return int(problem["problem_id"].partition("/")[2])
 
 
-def test_topping_up_keeps_what_there_is(whole, engine, tmp_path):
+def test_topping_up_keeps_stored_draws(whole, engine, tmp_path):
     run = prepare_run(tmp_path / "run", engine, [Words()], PARAMETERS)
     assert sample_run(run, engine, 7) == 21
     parts = {part: part.read_bytes() for part in run.parts("samples")}
@@ -75,7 +75,7 @@ def test_topping_up_keeps_what_there_is(whole, engine, tmp_path):
     assert Run.open(run.path).info.requested_samples == 40
 
 
-def test_a_part_that_was_lost_is_drawn_again_the_same(whole, engine, tmp_path):
+def test_a_lost_part_is_replaced_by_equal_draws(whole, engine, tmp_path):
     run = prepare_run(tmp_path / "run", engine, [Words()], PARAMETERS)
     for samples in (10, 30, 40):
         sample_run(run, engine, samples)
@@ -138,7 +138,7 @@ def start(model: str, path: Path, flush_seconds: float) -> subprocess.Popen[str]
 
 
 @pytest.mark.slow
-def test_kill_9_loses_only_what_was_not_stored_yet(whole, model, engine, tmp_path):
+def test_kill_9_loses_only_draws_not_yet_stored(whole, model, engine, tmp_path):
     with start(model, tmp_path / "run", 0.1) as process:
         deadline = time.monotonic() + 60
         while len(list((tmp_path / "run").glob("samples/part-*.parquet"))) < 2:
@@ -158,7 +158,7 @@ def test_kill_9_loses_only_what_was_not_stored_yet(whole, model, engine, tmp_pat
 
 
 @pytest.mark.slow
-def test_ctrl_c_stores_what_is_finished(whole, model, engine, tmp_path):
+def test_ctrl_c_stores_finished_draws(whole, model, engine, tmp_path):
     with start(model, tmp_path / "run", 3600) as process:
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
@@ -172,7 +172,7 @@ def test_ctrl_c_stores_what_is_finished(whole, model, engine, tmp_path):
     assert rows(run) == whole
 
 
-def test_an_engine_that_fails_loses_nothing(whole, engine, tmp_path):
+def test_a_failed_engine_loses_no_finished_draw(whole, engine, tmp_path):
     class Failing:
         def __init__(self, after: int) -> None:
             self.after = after
@@ -205,7 +205,7 @@ def test_another_model_is_refused(engine, tmp_path):
         prepare_run(tmp_path / "run", engine, [Words()], SamplingParameters(max_tokens=30))
 
 
-def test_the_same_model_elsewhere_goes_on(whole, model, engine, tmp_path):
+def test_a_run_of_a_moved_model_resumes(whole, model, engine, tmp_path):
     import shutil
 
     run = prepare_run(tmp_path / "run", engine, [Words()], PARAMETERS)
@@ -244,7 +244,7 @@ def test_templates(engine, tmp_path, model):
         prepare_run(tmp_path / "x", engine, [Words()], PARAMETERS, template="no-such-file")
 
 
-def test_chat_template_is_the_tokenizers_own(model, tmp_path):
+def test_chat_template_equals_that_of_the_tokenizer(model, tmp_path):
     import shutil
 
     from transformers import AutoTokenizer

@@ -1,4 +1,4 @@
-"""The transformers engine draws from the model's own distribution, whatever the batch."""
+"""The transformers engine draws from the model's own distribution, in any batch."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def test_prompts_that_do_not_fit_are_refused(llama, prompt, message):
 P = SamplingParameters()
 
 
-def test_nothing_wanted_is_nothing_drawn(llama):
+def test_no_request_gives_no_draw(llama):
     assert list(load_engine("transformers", llama).generate([], P)) == []
 
 
@@ -259,13 +259,13 @@ def test_tokens_are_those_of_the_inverse_distribution(vocabulary, top_p, scale):
             assert low - 1e-5 <= u[row] <= low + kept[place] / total + 1e-5
 
 
-def test_the_token_that_crosses_is_in_the_nucleus():
+def test_the_token_that_reaches_top_p_is_in_the_nucleus():
     p = torch.tensor([[0.5, 0.3, 0.15, 0.05]])
     for top_p, size in ((0.4, 1), (0.5, 1), (0.500001, 2), (0.9, 3), (0.96, 4)):
         assert nucleus_mask(p, top_p).sum() == size
 
 
-def test_uniforms_are_uniform_and_belong_to_seed_and_position():
+def test_random_numbers_are_uniform_and_depend_on_seed_and_position():
     seeds = np.arange(20000)
     u = uniforms(seeds, np.zeros(20000, np.int64))
     v = uniforms(seeds, np.ones(20000, np.int64))

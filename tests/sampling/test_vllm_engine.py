@@ -16,7 +16,7 @@ from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.sampling import load_engine
 from rlvr_fast.store import Run, verify
 
-# In a process of its own: vLLM neither frees its memory nor undoes its changes to the process.
+# In a separate process: vLLM neither frees its memory nor undoes its changes to the process.
 SCRIPT = """
 import sys, warnings
 from rlvr_fast.sampling import SamplingParameters, load_engine, prepare_run, sample_run
@@ -167,7 +167,7 @@ def test_without_vllm_the_error_names_the_extra(monkeypatch):
         load_engine("vllm", "model")
 
 
-def test_no_two_launches_are_seeded_alike():
+def test_two_launches_have_different_seeds():
     """The missing draws determine the seed of the CPU backend, so a resumed run repeats none."""
     import torch
 

@@ -190,7 +190,7 @@ def test_divergence_of_a_model_with_itself_is_zero():
     torch.testing.assert_close(found.entropy_p, stats.entropy, rtol=0, atol=TOLERANCE)
 
 
-def test_divergence_is_infinite_where_one_model_masks_what_the_other_allows():
+def test_divergence_is_infinite_where_only_one_model_masks_a_token():
     # Column 1 has the logit -inf under q alone, column 2 under both models.
     hidden = torch.ones(1, 1)
     weight_p = torch.tensor([[0.0], [1.0], [-torch.inf]])

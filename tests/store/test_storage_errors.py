@@ -191,7 +191,7 @@ def test_read_only_disk_is_read_and_not_written(
     assert "Read-only file system" in failed.stderr
 
 
-def test_folder_in_place_of_which_a_file_lies_is_bad_input(tmp_path: Path) -> None:
+def test_a_file_in_place_of_a_folder_is_bad_input(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     with pytest.raises(InvalidInputError):
         make_run(tmp_path / "file" / "run", tmp_path / "in.jsonl")

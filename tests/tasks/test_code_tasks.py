@@ -64,7 +64,7 @@ def test_every_humaneval_solution_passes(humaneval):
 
 @needs_bubblewrap
 @pytest.mark.parametrize("leave", ["raise SystemExit(0)", "import os; os._exit(0)"])
-def test_leaving_early_is_not_passing(humaneval, leave):
+def test_an_early_exit_does_not_pass(humaneval, leave):
     answer = f"def has_close_elements(numbers, threshold):\n    {leave}"
     assert verify(humaneval.spec, humaneval.problems()[0], answer) == "incorrect"
 

@@ -110,7 +110,7 @@ def test_every_dataset_loads_and_scores_its_own_gold():
         assert json.loads(json.dumps(problem.metadata)) == problem.metadata
         if name in without_gold:
             assert problem.gold is None, name
-        elif name not in hash_dependent:  # those need a process with PYTHONHASHSEED=0
+        elif name not in hash_dependent:  # these datasets need a process with PYTHONHASHSEED=0
             assert verdict(task, problem, problem.gold) == "correct", name
 
 

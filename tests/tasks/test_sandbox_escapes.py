@@ -97,7 +97,7 @@ def test_sockets_outside_the_network_namespace_are_refused():
 
 
 @needs_bubblewrap
-def test_what_ordinary_programs_use_still_works():
+def test_calls_of_ordinary_programs_are_allowed():
     result = run(
         "import asyncio, multiprocessing, subprocess, sys, tempfile, threading\n"
         "async def two(): return 2\n"

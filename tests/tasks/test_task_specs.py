@@ -11,14 +11,14 @@ from rlvr_fast.tasks.specs import TaskSpec, parse_spec
 PLAIN = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), min_size=1, max_size=20)
 
 
-def test_spec_is_canonical_whatever_the_order_of_its_options():
+def test_spec_does_not_depend_on_the_order_of_its_options():
     first = parse_spec("reasoning_gym:countdown?size=50&seed=7")
     second = parse_spec("reasoning_gym:countdown?seed=7&size=50")
     assert str(first) == str(second) == "reasoning_gym:countdown?seed=7&size=50"
 
 
 @given(st.dictionaries(PLAIN.map(str.strip).filter(bool), PLAIN, max_size=4))
-def test_spec_survives_its_own_text_form(options):
+def test_spec_equals_the_parse_of_its_text(options):
     spec = TaskSpec("math", "dir/a b.jsonl", options)
     assert dict(parse_spec(str(spec)).options) == options
 
@@ -33,7 +33,7 @@ def test_spec_survives_its_own_text_form(options):
         ("math:x?a=1&a=2", "'a' is given twice"),
     ],
 )
-def test_malformed_spec_says_what_is_wrong(text, said):
+def test_error_of_a_malformed_spec_names_the_mistake(text, said):
     with pytest.raises(InvalidInputError, match=said):
         parse_spec(text)
 
@@ -58,6 +58,6 @@ def test_the_same_task_twice_is_refused_even_when_written_differently():
 
 
 @pytest.mark.parametrize("specs", ["reasoning_gym:chain_sum", []])
-def test_load_tasks_wants_a_list(specs):
+def test_load_tasks_requires_a_list(specs):
     with pytest.raises(InvalidInputError):
         load_tasks(specs)

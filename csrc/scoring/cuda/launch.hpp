@@ -1,7 +1,7 @@
 // The interface of the CUDA kernels: raw pointers, strides and a stream, no CUDA type. In a build
 // without CUDA, no_cuda.cpp defines the same symbols, and each throws.
 //
-// Pointers are device pointers unless said otherwise; `stream` is a cudaStream_t. Every function
+// Pointers are device pointers unless stated otherwise; `stream` is a cudaStream_t. Every function
 // enqueues kernels and returns; none synchronises or allocates. Each throws rlvr::CudaFailure where
 // a launch fails, or without a driver or device.
 //

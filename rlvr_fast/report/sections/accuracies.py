@@ -1,4 +1,4 @@
-"""Every problem at a glance: its success rate under both models, and histograms of accuracy."""
+"""The success rate of every problem under both models, and histograms of accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Each model reading the other's completions: perplexities, and log-probabilities as sampled."""
+"""Completions of each model under the other model: perplexities, log-probabilities as sampled."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
-from rlvr_fast.vocabulary import REGIONS
+from rlvr_fast.vocabulary import DECIDED, REGIONS
 
 __all__ = ["SECTION", "CompletionSupport", "completion_sentence"]
 
-# The rows of the perplexity table, and how the page calls them.
+# The rows of the perplexity table, and their names on the page.
 _SUBSETS = {
     "all": "all",
     "correct": "correct",
@@ -31,11 +31,11 @@ _SUBSETS = {
 
 @dataclass(frozen=True, slots=True)
 class CompletionSupport:
-    """How one run's correct completions look to the other model under one distribution.
+    """The correct completions of one run under the other model, for one distribution.
 
     Attributes:
-        completions: the model that wrote them.
-        other: the model that reads them.
+        completions: the model that drew the completions.
+        other: the model that scored the completions.
         distribution: "as sampled", or "temperature 1", say, over the whole vocabulary.
         number: correct completions.
         problems: problems with a correct completion.
@@ -43,7 +43,7 @@ class CompletionSupport:
             model's top-p nucleus, which under these sampling parameters the other model can
             therefore never produce; nan without nucleus scores.
         problems_outside: problems all of whose correct completions are outside.
-        median_own: median log-probability of a completion under the model that wrote it, nats.
+        median_own: median log-probability of a completion under the model that drew it, nats.
         median_other: the same under the other model; -inf where the other model can produce less
             than half of them.
         log_ratio: quartiles of (log p under the other model) - (log p under its own), nats per
@@ -101,7 +101,7 @@ def _perplexity_table(comparison: Comparison) -> Table:
             for subset in _SUBSETS:
                 if subset == "all":
                     mask = np.ones(value.shape, bool)
-                elif subset in ("correct", "incorrect"):
+                elif subset in DECIDED:
                     mask = scores.correct == (subset == "correct")
                 else:
                     mask = labels[scores.problem] == subset

@@ -1,4 +1,4 @@
-"""How much of the shift is more than luck: intervals, nulls, tests and bounds of each group."""
+"""Evidence of the shift: intervals, nulls, tests and bounds of each group."""
 
 from __future__ import annotations
 
@@ -211,7 +211,7 @@ def share_sentence(interval: SupportInterval | None) -> str:
 
 
 def luck_sentences(shift: SupportShift, evidence: GroupEvidence) -> list[str]:
-    """The shift that the luck of the draw would show by itself, in plain words."""
+    """The shift that chance alone would show, in plain words."""
     null = evidence.exchange
     out = [
         "Had nothing changed at all, the luck of the draw would still show about "

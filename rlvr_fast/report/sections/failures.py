@@ -1,4 +1,4 @@
-"""Draws without a verdict on the answer, and how far they leave the numbers open."""
+"""Draws without a verdict on the answer, and the bounds on the numbers that follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The base model's chance of RL's correct completions, by importance sampling."""
+"""The base model's probability of RL's correct completions, by importance sampling."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class _Pair:
 
 
 @dataclass(frozen=True, slots=True)
-class _Distribution:
+class _SamplingDistribution:
     """The distribution of the RL run's draws; `refusal`: why no score can be one of it, or ""."""
 
     temperature: float = math.nan
@@ -80,24 +80,24 @@ def _measure(context: Context) -> Findings[None]:
     )
 
 
-def _distribution(side: Side) -> _Distribution:
+def _distribution(side: Side) -> _SamplingDistribution:
     sampling = side.sampling
     temperature, top_p = sampling.get("temperature"), sampling.get("top_p")
     if not temperature or not top_p:
-        return _Distribution(
+        return _SamplingDistribution(
             refusal="it is not recorded at which temperature and top-p (both above 0) the RL run "
             "was drawn"
         )
     other = [key for key, neutral in _NEUTRAL.items() if sampling.get(key) not in neutral]
     if other:
-        return _Distribution(
+        return _SamplingDistribution(
             refusal=f"the RL run was drawn with {other[0]}, which the scores do not know of"
         )
-    return _Distribution(float(temperature), float(top_p))
+    return _SamplingDistribution(float(temperature), float(top_p))
 
 
 def _logprob(
-    side: Side, model: str, drawn: _Distribution
+    side: Side, model: str, drawn: _SamplingDistribution
 ) -> tuple[CompletionScores, FloatArray] | None:
     """Scores under `model`, and its log p under the distribution `drawn`; None if unknown."""
     for label in (f"{model}-sampling", model):
@@ -135,7 +135,7 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
 
 
 def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
-    """Base's chance of RL's correct completions, one row per problem that RL solved.
+    """Base's probability of RL's correct completions, one row per problem that RL solved.
 
     Found problems come first, then by base's measured accuracy. The row of a problem whose
     estimate is not to be trusted holds the reason; without any estimate the caption says why.

@@ -1,4 +1,4 @@
-"""Every problem by itself: counts and labels, how sure they are, and its answers."""
+"""Every problem: counts, labels, intervals, tests, and answers."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ __all__ = ["SECTION", "GroupReweighting", "Reweighting", "ceiling_sentence"]
 
 @dataclass(frozen=True, slots=True)
 class GroupReweighting:
-    """The exponential tilt q exp(beta R) of base that fits RL best, and the distance left over.
+    """The exponential tilt q exp(beta R) of base that fits RL best, and the remaining distance.
 
     Attributes:
         fit: the tilt, as `rlvr_fast.metrics.fit_tilt` gives it.

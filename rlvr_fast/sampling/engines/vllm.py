@@ -1,4 +1,4 @@
-"""The vLLM engine: continuous batching with paged attention, for models worth a GPU."""
+"""The vLLM engine: continuous batching with paged attention, for models that need a GPU."""
 
 from __future__ import annotations
 

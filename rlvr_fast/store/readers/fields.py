@@ -1,4 +1,4 @@
-"""The fields of a row of rollouts: which field holds what, and the checked values."""
+"""The fields of a row of rollouts: the names of the fields, and the checked values."""
 
 from __future__ import annotations
 

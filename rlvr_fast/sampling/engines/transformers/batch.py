@@ -42,7 +42,7 @@ class DrawModel(Protocol):
 
     @property
     def device(self) -> torch.device:
-        """Where the model lies."""
+        """The device of the model."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class DrawModel(Protocol):
         ...
 
     def limit(self, request: Request, parameters: SamplingParameters) -> int:
-        """How many tokens a completion of `request` may have."""
+        """Largest number of tokens of a completion of `request`."""
         ...
 
     def rows(self, room: int) -> int:

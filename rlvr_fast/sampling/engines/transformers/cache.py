@@ -32,7 +32,7 @@ class _RaggedLayer(DynamicLayer):  # type: ignore[misc]
         return self.keys, self.values
 
     def get_seq_length(self) -> int:
-        """The tokens before the one that is fed, as transformers counts them."""
+        """The number of tokens before the token that is fed, as transformers counts them."""
         return self.owner.room - 1
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:

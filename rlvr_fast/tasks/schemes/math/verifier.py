@@ -30,7 +30,7 @@ class MathVerifier:
     """Math-Verify (https://github.com/huggingface/Math-Verify) on gold and answer.
 
     Its own time limits are off: they need the main thread's alarm signal and do not end C code,
-    whereas a worker process is killed from outside, whatever it is doing.
+    whereas a worker process is killed from outside at any time.
 
     `verify(gold, answer)` of Math-Verify is not symmetric (an answer 'x = 5' is unwrapped for the
     gold '5', but not always the other way round), so the gold always stands first. An answer to a

@@ -19,7 +19,7 @@ _POWER_OF_TEN = re.compile(
 
 
 def _e_notation(answer: str) -> str:
-    r"""'$-1.37 \times 10^{-3}$' as '-1.37e-3'; anything else as it stands."""
+    r"""'$-1.37 \times 10^{-3}$' as '-1.37e-3'; any other text unchanged."""
     text = re.sub(r"[\s$~]|\\[,;:! ]", "", answer.replace("\u2212", "-"))
     match = _POWER_OF_TEN.fullmatch(text)
     return f"{match[1]}e{match[2] or match[3] or match[4]}" if match else answer
@@ -30,7 +30,7 @@ def _no_blanks(answer: str) -> str:
 
 
 def _spaced_digits(answer: str) -> str:
-    """'4400' and '4 4  0 0' as '4 4 0 0'; anything but digits and blanks as it stands."""
+    """'4400' and '4 4  0 0' as '4 4 0 0'; any other text unchanged."""
     digits = "".join(answer.split())
     return " ".join(digits) if digits.isascii() and digits.isdecimal() else answer
 

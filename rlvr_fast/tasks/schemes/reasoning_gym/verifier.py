@@ -22,7 +22,7 @@ class GymVerifier:
 
     Partial credit (for example 0.05 for a well-formed wrong answer) is a shaping reward and not
     correctness. The problem is generated again from the spec and its index, and has to be the
-    one that was asked. The dataset's code runs on untrusted text (several datasets evaluate an
+    problem that was asked. The dataset's code runs on untrusted text (several datasets evaluate an
     answer through sympy's `parse_expr`): call the verifier in a worker process.
     """
 
@@ -44,7 +44,7 @@ class GymVerifier:
         """Generates the problem again; see `Verifier`.
 
         Raises:
-            InvalidInputError: the problem is not the one that was asked.
+            InvalidInputError: the problem is not the problem that was asked.
         """
         self._entry(problem_id, metadata)
 
