@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from rlvr_fast.cli import app
+from rlvr_fast.cli import app, application
 from rlvr_fast.report.options import DIFFERENCES
 from rlvr_fast.sampling.engines import engine_names
 from rlvr_fast.vocabulary import DEVICES, DTYPES, POLICIES, RULES
@@ -52,6 +52,27 @@ def test_every_command_has_help(command: str) -> None:
     run = rlvr(command, "--help")
     assert run.returncode == 0
     assert "Usage:" in run.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_list_of_commands_has_the_first_line_of_the_docstring(command: str) -> None:
+    summary = application.COMMANDS[command][2]
+    assert COMMANDS[command].help.partition("\n")[0] == summary
+    assert f"  {summary}\n" in rlvr("--help").stdout
+
+
+def test_help_imports_no_module_of_a_command() -> None:
+    code = (
+        "import sys; sys.argv = ['rlvr-fast', '--help']\n"
+        "from rlvr_fast.cli import main\n"
+        "try: main()\n"
+        "finally: print(sorted(m for m in sys.modules if m.startswith('rlvr_fast.')))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    loaded = run.stdout.splitlines()[-1]
+    assert "rlvr_fast.cli.application" in loaded
+    for module in ("stages", "comparisons", "checks", "jobs"):
+        assert f"rlvr_fast.cli.{module}" not in loaded
 
 
 @pytest.mark.parametrize("command", COMMANDS)

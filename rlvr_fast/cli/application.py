@@ -5,52 +5,105 @@ Exit codes: 0 done, 2 bad input, 1 failure, 130 interrupted (what was finished i
 
 from __future__ import annotations
 
-import inspect
+import functools
+import importlib
 import sys
-from collections.abc import Callable
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typer.main import get_command
 
 from rlvr_fast import __version__, console
-from rlvr_fast.cli.checks import bench, doctor, replay
-from rlvr_fast.cli.comparisons import compare, dynamics, plan, references
-from rlvr_fast.cli.jobs import demo, study
 from rlvr_fast.cli.parameters import with_options
-from rlvr_fast.cli.stages import grade, import_rollouts, sample, score
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, file_error
 
-__all__ = ["app", "main"]
+__all__ = ["COMMANDS", "app", "main"]
 
-# A new command is one line here.
-_COMMANDS: dict[str, Callable[..., None]] = {
-    "demo": demo,
-    "study": study,
-    "sample": sample,
-    "grade": grade,
-    "score": score,
-    "compare": compare,
-    "import": import_rollouts,
-    "dynamics": dynamics,
-    "references": references,
-    "plan": plan,
-    "replay": replay,
-    "bench": bench,
-    "doctor": doctor,
+# name -> (module of this folder, function, first line of the function's docstring).
+# A new command is one line here. The first line stands here because the list of commands is shown
+# without the import of any module.
+COMMANDS = {
+    "demo": ("jobs", "demo", "Do the whole job on the embedded pair of models."),
+    "study": ("jobs", "study", "Sample, grade, score, compare and report, from one file."),
+    "sample": ("stages", "sample", "Draw completions into a run directory."),
+    "grade": ("stages", "grade", "Extract and verify the answers, each distinct one once."),
+    "score": ("stages", "score", "Score the completions of a run under a model."),
+    "compare": (
+        "comparisons",
+        "compare",
+        "Compare two graded runs: tables, figures and one HTML page.",
+    ),
+    "import": (
+        "stages",
+        "import_rollouts",
+        "Make a run directory of completions that already exist.",
+    ),
+    "dynamics": (
+        "comparisons",
+        "dynamics",
+        "Follow a training: several checkpoints against one base run.",
+    ),
+    "references": (
+        "comparisons",
+        "references",
+        "Show the perplexity of given traces, by region of support.",
+    ),
+    "plan": ("comparisons", "plan", "Show where more samples would decide the most labels."),
+    "replay": ("checks", "replay", "Recompute the published tables of both papers."),
+    "bench": ("checks", "bench", "Time the scoring kernels beside this machine's limits."),
+    "doctor": ("checks", "doctor", "Examine a run directory, or this installation."),
 }
+
+
+class _Loaded(Mapping[str, Any]):
+    """The commands by name; the module of a command is imported when the command is used."""
+
+    def __getitem__(self, name: str) -> Any:
+        return _load(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+@functools.cache
+def _load(name: str) -> Any:
+    module, function, summary = COMMANDS[name]
+    command = getattr(importlib.import_module(f"rlvr_fast.cli.{module}"), function)
+    single = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+    )
+    single.command(name, short_help=summary)(with_options(command))
+    return get_command(single)
+
+
+class _Group(TyperGroup):
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        commands: Any = _Loaded()
+        self.commands = commands
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(self.commands)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in COMMANDS.items()])
+
 
 app = typer.Typer(
     name="rlvr-fast",
+    cls=_Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     subcommand_metavar="COMMAND [ARGS]",
     help="What did RLVR do to the answers a base model could already reach, and how sure are we?",
 )
-for _name, _command in _COMMANDS.items():
-    # The list of commands cuts a first line off where it is too long, but no short help.
-    _summary = (inspect.getdoc(_command) or "").partition("\n")[0]
-    app.command(_name, short_help=_summary)(with_options(_command))
 
 
 def _version(value: bool) -> None:
