@@ -50,8 +50,7 @@ class Comparison:
         problems: the shared problems.
         base: the run of the base model.
         rl: the run of the RL model.
-        rule: the rule that heads the report.
-        zeta: the rule "epsilon" decides with confidence 1 - zeta.
+        options: what the comparison was asked.
         shifts: the labels of all problems under each rule.
         groups: the rows of every table by group, everything first.
         ks: the k of every curve: powers of two, the number of samples, and further ones asked for.
@@ -62,13 +61,22 @@ class Comparison:
     problems: Problems
     base: Side
     rl: Side
-    rule: Rule
-    zeta: float
+    options: CompareOptions
     shifts: dict[Rule, SupportShift]
     groups: tuple[Group, ...]
     ks: tuple[int, ...]
     allowed: dict[str, str]
     notes: tuple[str, ...]
+
+    @property
+    def rule(self) -> Rule:
+        """The rule that heads the report."""
+        return self.options.rule
+
+    @property
+    def zeta(self) -> float:
+        """The rule "epsilon" decides with confidence 1 - zeta."""
+        return self.options.zeta
 
     @property
     def shift(self) -> SupportShift:
@@ -135,8 +143,7 @@ def compare_runs(
         problems=problems,
         base=left,
         rl=right,
-        rule=options.rule,
-        zeta=options.zeta,
+        options=options,
         shifts=shifts,
         groups=_groups(problems),
         ks=ks,
