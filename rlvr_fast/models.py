@@ -4,11 +4,44 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 
-__all__ = ["load_causal_lm", "local_revision"]
+if TYPE_CHECKING:
+    import torch
+
+__all__ = ["load_causal_lm", "local_revision", "torch_device"]
+
+
+def torch_device(device: str | torch.device | None) -> torch.device:
+    """The torch device of a name, checked to be there.
+
+    Args:
+        device: "cpu", "cuda" or "cuda:1"; None for "cuda" where torch finds a CUDA device, else
+            "cpu".
+
+    Raises:
+        InvalidInputError: no such device, in general or on this machine.
+    """
+    import torch
+
+    if device is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        found = torch.device(device)
+    except (RuntimeError, TypeError, ValueError):
+        raise InvalidInputError(
+            f"expected a device such as 'cpu', 'cuda' or 'cuda:1', got {device!r}"
+        ) from None
+    if found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count():
+        number = torch.cuda.device_count()
+        raise InvalidInputError(
+            f"device {str(device)!r}: torch finds {number or 'no'} CUDA "
+            f"{'device' if number < 2 else 'devices'} here; take 'cpu', or a torch with CUDA on a "
+            "machine with a GPU"
+        )
+    return found
 
 
 def load_causal_lm(
@@ -36,12 +69,11 @@ def load_causal_lm(
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+    place = torch_device(device)
     if dtype is None:
-        dtype = torch.bfloat16 if torch.device(device).type == "cuda" else torch.float32
-    elif isinstance(dtype, str):
-        if not isinstance(getattr(torch, dtype, None), torch.dtype):
+        dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
+    elif not isinstance(dtype, torch.dtype):
+        if not isinstance(dtype, str) or not isinstance(getattr(torch, dtype, None), torch.dtype):
             raise InvalidInputError(f"expected a torch dtype such as 'bfloat16', got {dtype!r}")
         dtype = getattr(torch, dtype)
     path = Path(model)
@@ -78,7 +110,7 @@ def load_causal_lm(
     finally:
         if bars:
             logging.enable_progress_bar()
-    return loaded.to(device).eval(), tokenizer
+    return loaded.to(place).eval(), tokenizer
 
 
 def _quantization(path: Path) -> dict[str, Any]:

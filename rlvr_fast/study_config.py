@@ -13,6 +13,7 @@ from rlvr_fast.options import Option, Options, option, options_of, refuse_unknow
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
+from rlvr_fast.yaml_text import parse_yaml
 
 __all__ = ["StudyConfig", "demo_config", "study_keys"]
 
@@ -109,15 +110,14 @@ class StudyConfig(Options):
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
         """Reads a study file (YAML); see `from_mapping`."""
-        import yaml
-
         path = Path(path)
         try:
-            values = yaml.safe_load(path.read_text("utf-8"))
+            text = path.read_text("utf-8")
         except FileNotFoundError:
             raise InvalidInputError(f"{path}: no such study file") from None
-        except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise InvalidInputError(f"{path}: not a readable YAML file: {error}") from None
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(f"{path}: not a text in UTF-8: {error}") from None
+        values = parse_yaml(text, str(path))
         if not isinstance(values, dict):
             raise InvalidInputError(
                 f"{path}: a study is a mapping of keys to values, this is {type(values).__name__}"
@@ -177,10 +177,8 @@ def demo_config(out: str | Path, *, quick: bool = False) -> StudyConfig:
     """The study of the embedded pair of models; `quick` is the same on a few problems."""
     import importlib.resources
 
-    import yaml
-
     folder = importlib.resources.files("rlvr_fast") / "demo_models"
-    values = yaml.safe_load((folder / "demo.yaml").read_text("utf-8"))
+    values = parse_yaml((folder / "demo.yaml").read_text("utf-8"), "demo.yaml")
     small = values.pop("quick")
     if quick:
         values.update(small)

@@ -20,6 +20,7 @@ ALLOWED = {
     "options": {"errors"},
     "registry": {"errors"},
     "progress": set(),
+    "yaml_text": {"errors"},
     "models": {"errors"},
     "onednn": set(),
     "tasks": {"errors", "vocabulary", "registry"},
@@ -35,7 +36,7 @@ ALLOWED = {
     },
     "report": {"errors", "vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study_config": {
-        "errors", "options", "sampling", "answers", "scoring", "report", "demo_models",
+        "errors", "options", "sampling", "answers", "scoring", "report", "demo_models", "yaml_text",
     },
     "study": {
         "errors", "study_config", "progress", "store", "sampling", "answers", "scoring", "report",
@@ -44,7 +45,7 @@ ALLOWED = {
     "doctor": {"errors", "vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": {
         "errors", "options", "progress", "console", "study_config", "study", "doctor", "store",
-        "sampling", "answers", "scoring", "report", "metrics",
+        "sampling", "answers", "scoring", "report", "metrics", "yaml_text",
     },
     "__main__": {"cli"},
     "demo_models": {"errors"},

@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import rlvr_fast
 from rlvr_fast.cli import app, application
 from rlvr_fast.report.options import DIFFERENCES
 from rlvr_fast.sampling.engines import engine_names
 from rlvr_fast.vocabulary import DEVICES, DTYPES, POLICIES, RULES
+from rlvr_fast.yaml_text import parse_yaml
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 README = Path(__file__).resolve().parent.parent / "README.md"
@@ -42,8 +44,6 @@ def rlvr(
 
 
 def test_version() -> None:
-    import rlvr_fast
-
     assert rlvr("--version").stdout.strip() == f"rlvr-fast {rlvr_fast.__version__}"
 
 
@@ -327,7 +327,10 @@ def test_a_path_of_another_kind_is_bad_input(run_directory: Path, tmp_path: Path
             "base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nsampling: {heat: 2}",
             "sampling: unknown key 'heat'",
         ),
-        ("base: [", "not a readable YAML file"),
+        ("base: [", "not a readable YAML text"),
+        ("base: a\nrl: b\nbase: c", "the key 'base' is given twice"),
+        ("base: a\nrl: b\ntasks: x\nsamples: 3\nout: 2026-13-01", "not a readable YAML text"),
+        ("[" * 5000, "not a readable YAML text"),
     ],
 )
 def test_bad_study_file(text: str, message: str, tmp_path: Path) -> None:
@@ -337,6 +340,38 @@ def test_bad_study_file(text: str, message: str, tmp_path: Path) -> None:
     assert run.returncode == 2, run.stderr
     assert "study.yaml: " in run.stderr
     assert message in run.stderr
+
+
+def test_a_number_with_an_exponent_is_a_number() -> None:
+    text = "{a: 1e-1, b: 2E3, c: -.5e+1, d: 1e, e: e1, f: 1.5}"
+    values = {"a": 0.1, "b": 2000.0, "c": -5.0, "d": "1e", "e": "e1", "f": 1.5}
+    assert parse_yaml(text, "t") == values
+
+
+SAMPLE = ["sample", "MODEL", "--task", "reasoning_gym:products?size=1", "--samples", "1", "--quiet"]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("device=gpu", "expected a device such as"),
+        ("device=cuda:99", "device 'cuda:99': torch finds"),
+        ("dtype=5", "expected a torch dtype"),
+        ("batch_size=two", "batch_size is 'two'"),
+        ("batch_size=true", "batch_size is True"),
+        ("batch_size=0", "batch_size is 0"),
+        ("batchsize=2", "Did you mean 'batch_size'?"),
+    ],
+)
+def test_a_wrong_argument_of_the_engine_is_bad_input(
+    option: str, message: str, tmp_path: Path
+) -> None:
+    model = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
+    words = [str(model) if word == "MODEL" else word for word in SAMPLE]
+    run = rlvr(*words, "--engine-arg", option, "--out", tmp_path / "run")
+    assert run.returncode == 2, run.stderr
+    assert message in run.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_doctor_of_the_installation() -> None:

@@ -276,11 +276,12 @@ def test_engine_arguments_are_typed_as_in_a_study_file(monkeypatch: pytest.Monke
 
     monkeypatch.setattr(rlvr_fast.sampling.drawing, "draw_run", call)
     command = STAGES[SampleOptions][1]
-    words = [
-        w for text in ("a=1", "b=1.5", "c=true", "d=x=y", "e=") for w in ("--engine-arg", text)
-    ]
+    given = ("a=1", "b=1.5", "c=true", "d=x=y", "e=", "f=1e-1", "g=[1, 2]")
+    words = [word for text in given for word in ("--engine-arg", text)]
     CliRunner().invoke(app, [*command, *words, "--device", "cpu", "--quiet"])
-    assert seen[0].engine_args == {"a": 1, "b": 1.5, "c": True, "d": "x=y", "e": None}
+    assert seen[0].engine_args == {
+        "a": 1, "b": 1.5, "c": True, "d": "x=y", "e": None, "f": 0.1, "g": [1, 2],
+    }  # fmt: skip
     assert seen[0].engine_arguments() == {**seen[0].engine_args, "device": "cpu"}
     for wrong in ("a", "=1", "a=["):
         result = CliRunner().invoke(app, [*command, "--engine-arg", wrong])

@@ -18,6 +18,7 @@ import typer
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Option, Options, options_of
+from rlvr_fast.yaml_text import parse_yaml
 
 __all__ = ["BaseRun", "Json", "Quiet", "RlRun", "RunDirectory", "flag_values", "with_options"]
 
@@ -127,8 +128,6 @@ def _plain(value: Any) -> Any:
 
 def _mapping(entries: Sequence[str], flag: str) -> dict[str, Any]:
     """NAME=VALUE entries as a mapping, with the values that YAML gives them."""
-    import yaml
-
     values: dict[str, Any] = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
@@ -136,10 +135,7 @@ def _mapping(entries: Sequence[str], flag: str) -> dict[str, Any]:
             raise InvalidInputError(f"{flag} takes NAME=VALUE, not {entry!r}")
         if name in values:
             raise InvalidInputError(f"{flag}: {name} is given twice")
-        try:
-            values[name] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise InvalidInputError(f"{flag}: {text!r} is no YAML value") from None
+        values[name] = parse_yaml(text, f"{flag} {name}")
     return values
 
 

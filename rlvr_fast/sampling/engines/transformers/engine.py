@@ -60,8 +60,10 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: `model` cannot be loaded.
             UnsupportedModelError: its attention cannot run on rows of different lengths.
         """
-        if batch_size is not None and batch_size < 1:
-            raise InvalidInputError(f"expected batch_size >= 1, got {batch_size}")
+        if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+            raise InvalidInputError(
+                f"batch_size is {batch_size!r}, expected a whole number, at least 1"
+            )
         self.version = transformers.__version__
         self.model = str(model)
         self.revision = revision or local_revision(model)
