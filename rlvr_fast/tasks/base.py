@@ -116,8 +116,8 @@ class Scheme:
         verifier: makes the verifier of a spec without reading problems. None where only the task
             itself knows its verifier.
         policy: how answers are extracted where the user leaves the policy at "auto"; the function
-            `extract_answers` in `rlvr_fast/answers/extraction.py` says which mark each policy looks for. A
-            completion without the mark is "unparsed" and never reaches the verifier.
+            `extract_answers` in `rlvr_fast/answers/extraction.py` says which mark each policy looks
+            for. A completion without the mark is "unparsed" and never reaches the verifier.
         runs_programs: whether the verifier runs answers as programs. Its worker processes may then
             start processes, and grading is refused where there is no sandbox
             (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.
