@@ -68,10 +68,12 @@ def write_figures(drawings: Mapping[str, Callable[[], Any]], folder: Path) -> li
 
 
 def save_figure(figure: Any, stem: Path) -> list[Path]:
-    """Saves one figure as STEM.png, STEM.svg and STEM.pdf."""
+    """Saves one figure, with or without a layout engine, as STEM.png, STEM.svg and STEM.pdf."""
     written = []
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")  # laid out once, not once a format
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine("none")  # laid out once, not once a format
     for suffix in ("png", "svg", "pdf"):
         path = stem.with_suffix(f".{suffix}")
         # Without a date two reports of the same runs are the same bytes.

@@ -31,7 +31,8 @@ class Findings(Generic[T]):
         tables: files of tables/; names are unique in a report.
         headline: the section's part of the headline of the command line; "" for none.
         summary: keys of summary.json; nan and infinities become null.
-        figures: name of a file in figures/ to the function that draws it with matplotlib.
+        figures: name of a file in figures/, without a suffix, to the function that returns a
+            matplotlib figure, made by `new_figure` or `panel_grid` of `rlvr_fast.report.figures`.
         view: gives the names that the section's template uses.
         data: gives the keys of the page's JSON that the page's script uses.
     """

@@ -21,8 +21,9 @@ class Request(NamedTuple):
     Attributes:
         problem_id: the problem.
         prompt_token_ids: its prompt.
-        sample_indices: int64, one a draw.
-        seeds: int64, one a draw.
+        sample_indices: int64, one a draw; `int(...)` of one goes into its `Completion`.
+        seeds: int64, one a draw, from 0 to 2**63 - 1. A library that takes smaller seeds needs
+            them reduced; `Completion.seed` is still the one given here.
     """
 
     problem_id: str
@@ -44,7 +45,8 @@ class Completion(NamedTuple):
         problem_id: the problem.
         sample_index: number of the draw.
         text: the completion, without an end-of-sequence token or a stop text.
-        token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one.
+        token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one, and
+            with the tokens that hold the stop text, which `text` leaves out.
         finish_reason: "length" where max_tokens or the model's context ended the completion.
         seed: seed of the draw; None where the engine cannot seed each draw.
     """
@@ -113,7 +115,16 @@ class Engine(Protocol):
     ) -> Iterator[Completion]:
         """Makes the draws and yields each as soon as it is finished, in any order.
 
-        A draw should depend on the model, the parameters, the prompt and its own seed only.
+        A draw should depend on the model, the parameters, the prompt and its own seed only. The
+        engine itself ends a completion at `parameters.stop`, and cuts `text` there.
+
+        The stage stores what was yielded. When it ends early, Ctrl-C included, it calls `close()`
+        of the iterator, if there is one: a generator ends its threads and requests in a `finally`,
+        and catches neither KeyboardInterrupt nor GeneratorExit without raising it again.
+
+        Args:
+            requests: can be read once, and only in the thread that reads the completions.
+            parameters: how to draw.
         """
         ...
 
@@ -125,9 +136,12 @@ class EngineKind:
     Attributes:
         name: how users ask for the engine.
         help: one line on what the engine is for and what it cannot do, for the command line.
-        load: `load(model, *, revision, **arguments)` loads a model.
-        arguments: the names of the further arguments that `load` takes; None where the engine's
-            library has arguments of its own and checks them itself.
+        load: `load(model, *, revision, **arguments)` loads a model. A value given by the user has
+            the type that YAML gives it; `load` checks it and raises InvalidInputError.
+        arguments: the names of the further arguments that `load` takes; names that are not there
+            are refused before `load` is called. None where the engine's library has arguments of
+            its own and checks them itself. A run records no arguments: `notes` of the engine names
+            those that change draws.
         packages: the packages whose versions a run records.
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
     """

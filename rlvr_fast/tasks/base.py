@@ -41,7 +41,10 @@ class Problem:
 
 @runtime_checkable
 class Verifier(Protocol):
-    """Decides one answer. Made from a spec alone, so that a worker process can make its own."""
+    """Decides one answer. Made from a spec alone, so that a worker process can make its own.
+
+    A worker process calls `prepare`, then `verify`, for one answer after the other, in one thread.
+    """
 
     @property
     def name(self) -> str:
@@ -112,7 +115,9 @@ class Scheme:
             a verifier without problems of its own, which help does not show.
         verifier: makes the verifier of a spec without reading problems. None where only the task
             itself knows its verifier.
-        policy: how answers are extracted where the user leaves the policy at "auto".
+        policy: how answers are extracted where the user leaves the policy at "auto"; the function
+            `extract_answers` in `rlvr_fast/answers/extraction.py` says which mark each policy looks
+            for. A completion without the mark is "unparsed" and never reaches the verifier.
         runs_programs: whether the verifier runs answers as programs. Its worker processes may then
             start processes, and grading is refused where there is no sandbox
             (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.

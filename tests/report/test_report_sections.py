@@ -7,8 +7,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 
 from rlvr_fast.report import Report
+from rlvr_fast.report.figures import write_figures
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import SECTIONS, load_sections
 from rlvr_fast.report.table import Table
@@ -110,3 +112,15 @@ def test_two_sections_may_not_use_one_name(built: Report, found: Findings[None])
     context.add(Section("first", lambda _: found))
     with pytest.raises(ValueError, match="'second' repeats names"):
         context.add(Section("second", lambda _: found))
+
+
+@pytest.mark.parametrize("layout", [None, "constrained"])
+def test_a_figure_needs_no_layout_engine(layout: str | None, tmp_path: Path) -> None:
+    def draw() -> Figure:
+        figure = Figure(layout=layout)
+        figure.subplots().plot([0, 1])
+        return figure
+
+    written = write_figures({"toy": draw}, tmp_path)
+    assert [path.name for path in written] == ["toy.png", "toy.svg", "toy.pdf"]
+    assert all(path.stat().st_size > 0 for path in written)
