@@ -49,6 +49,8 @@ def replace_unencodable() -> None:
 
 def flush() -> None:
     """Writes what standard output has not written yet; raises OSError where that fails."""
+    if sys.stdout is None:  # closed before Python started, as `>&-` does
+        return
     try:
         sys.stdout.flush()
     except OSError:

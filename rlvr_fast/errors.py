@@ -15,6 +15,7 @@ Every message names the expected and the actual input, the place (file, row, pro
 from __future__ import annotations
 
 import errno
+from collections.abc import Iterable
 
 __all__ = [
     "CudaError",
@@ -25,6 +26,7 @@ __all__ = [
     "RunLockedError",
     "StorageError",
     "UnsupportedModelError",
+    "closest",
     "file_error",
 ]
 
@@ -90,3 +92,20 @@ def file_error(error: OSError, message: str) -> InvalidInputError | StorageError
     """
     wrong = isinstance(error, _WRONG_PATH) or error.errno in _WRONG_NAME
     return InvalidInputError(message) if wrong else StorageError(message)
+
+
+def closest(name: object, names: Iterable[str]) -> str:
+    """A suggestion for the end of a message about an unknown name.
+
+    Returns:
+        " Did you mean 'x'?" with up to three names that are like `name`, the nearest first; ""
+        where none is like it.
+
+    Example:
+        >>> closest("tempratur", ["temperature", "top_p"])
+        " Did you mean 'temperature'?"
+    """
+    import difflib  # only where something is wrong
+
+    near = difflib.get_close_matches(str(name), list(names), n=3, cutoff=0.6)
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""

@@ -7,7 +7,6 @@ A room names its options in a frozen dataclass that derives from `Options`; each
 
 from __future__ import annotations
 
-import difflib
 import functools
 import math
 import types
@@ -17,9 +16,9 @@ from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, closest
 
-__all__ = ["Option", "Options", "nearest", "option", "options_of", "refuse_unknown"]
+__all__ = ["Option", "Options", "option", "options_of", "refuse_unknown"]
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
 
@@ -307,19 +306,11 @@ def _taken_apart(hint: Any) -> tuple[type, Any, bool, tuple[str, ...]]:
     raise TypeError(f"no option can be annotated with {hint!r}")
 
 
-def nearest(name: object, known: Iterable[str]) -> str | None:
-    """The known name that is most like `name`, None where none is like it."""
-    found = difflib.get_close_matches(str(name), list(known), n=1)
-    return found[0] if found else None
-
-
 def refuse_unknown(names: Iterable[object], known: Iterable[str], where: str) -> None:
     """Raises InvalidInputError for the first unknown name, with the nearest known one."""
     known = list(known)
     for name in names:
         if name not in known:
-            near = nearest(name, known)
-            guess = f"; did you mean {near!r}?" if near else ";"
             raise InvalidInputError(
-                f"{where}: unknown key {name!r}{guess} known: {', '.join(known)}"
+                f"{where}: unknown key {name!r}.{closest(name, known)} Known: {', '.join(known)}"
             )

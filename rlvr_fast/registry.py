@@ -9,17 +9,16 @@ asked for.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib import metadata
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
-from rlvr_fast.errors import InvalidInputError, RlvrError
+from rlvr_fast.errors import InvalidInputError, RlvrError, closest
 
-__all__ = ["Entry", "Plugin", "Registry", "closest"]
+__all__ = ["Entry", "Plugin", "Registry"]
 
 
 class Entry(Protocol):
@@ -219,12 +218,6 @@ class Registry(Generic[EntryT]):
             f"the {self._what} {point.name!r} of the package {_plugin(point)} is refused, as "
             "rlvr_fast has one of that name, which is used; the package has to rename its own"
         )
-
-
-def closest(name: str, names: Iterable[str]) -> str:
-    """' Did you mean ...?' or nothing; for the end of an error message."""
-    near = difflib.get_close_matches(name, list(names), n=3, cutoff=0.6)
-    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
 
 
 def _plugin(point: metadata.EntryPoint) -> Plugin:

@@ -86,6 +86,9 @@ class StudyConfig(Options):
             InvalidInputError: an unknown key (the message has the nearest known one), a missing
                 one, or a value of another type or out of range.
         """
+        for name in values:
+            if name not in study_keys() and (mapping := _mapping_of(name)):
+                raise InvalidInputError(f"{where}: {name!r} is a key of the mapping {mapping!r}")
         refuse_unknown(values, study_keys(), where)
         needed = [each.name for each in _keys() if each.required]
         missing = [name for name in needed if values.get(name) is None]
@@ -119,8 +122,10 @@ class StudyConfig(Options):
             raise InvalidInputError(f"{path}: not a text in UTF-8: {error}") from None
         values = parse_yaml(text, str(path))
         if not isinstance(values, dict):
+            kinds = {type(None): "empty", list: "a list", str: "a text"}
             raise InvalidInputError(
-                f"{path}: a study is a mapping of keys to values, this is {type(values).__name__}"
+                f"{path}: a study is a mapping of keys to values, "
+                f"the file is {kinds.get(type(values), repr(values))}"
             )
         return cls.from_mapping(values, where=str(path))
 
@@ -141,6 +146,16 @@ def _own() -> list[Option]:
 
 def _keys() -> list[Option]:
     return _own() + [each for kind in _STAGES.values() for each in options_of(kind)]
+
+
+def _mapping_of(name: object) -> str | None:
+    """The key of a study file whose mapping holds the option `name`, None where none does."""
+    groups: dict[str, type[Options]] = {e.name: e.kind for e in _keys() if e.form == "group"}
+    groups["score"] = ScoreOptions
+    for key, kind in groups.items():
+        if any(each.name == name for each in options_of(kind)):
+            return key
+    return None
 
 
 def _passes(value: Any, shared: Mapping[str, Any], where: str) -> tuple[ScoreOptions, ...]:

@@ -1,7 +1,8 @@
 """YAML as people write it in study files and in values on the command line.
 
-The rules of PyYAML's safe loader with two differences: a key that is given twice is an error, and
-1e-3 is a number as in YAML 1.2, not a text as in YAML 1.1.
+The rules of PyYAML's safe loader with three differences: a key that is given twice is an error,
+1e-3 is a number as in YAML 1.2, not a text as in YAML 1.1, and a date is a text, as no option takes
+a date.
 """
 
 from __future__ import annotations
@@ -31,7 +32,13 @@ def parse_yaml(text: str, where: str) -> Any:
 
     try:
         return yaml.load(text, _loader())
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: of a date
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+        raise InvalidInputError(
+            f"{where}: {place}not a readable YAML text: {error.problem}"
+        ) from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise InvalidInputError(f"{where}: not a readable YAML text: {error}") from None
 
 
@@ -52,4 +59,8 @@ def _loader() -> Any:
             return super().construct_mapping(node, deep)
 
     Loader.add_implicit_resolver("tag:yaml.org,2002:float", _EXPONENT, list("-+.0123456789"))
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+        for first, rules in Loader.yaml_implicit_resolvers.items()
+    }
     return Loader

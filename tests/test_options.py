@@ -20,8 +20,8 @@ import rlvr_fast.scoring.run
 import rlvr_fast.study
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli import app
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.options import Option, Options, nearest, option, options_of
+from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.options import Option, Options, option, options_of
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -231,10 +231,10 @@ def test_passes_of_one_study_share_a_loaded_model() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"polcy": "boxed"}, "f: unknown key 'polcy'; did you mean 'policy'?"),
-        ({"engine_options": {}}, "unknown key 'engine_options'; did you mean 'engine_args'?"),
-        ({"sampling": {"temprature": 1}}, "f: sampling: .*did you mean 'temperature'?"),
-        ({"score": {"per_tokens": True}}, "f: score: .*did you mean 'per_token'?"),
+        ({"polcy": "boxed"}, "f: unknown key 'polcy'. Did you mean 'policy'?"),
+        ({"engine_options": {}}, "unknown key 'engine_options'. Did you mean 'engine_args'?"),
+        ({"sampling": {"temprature": 1}}, "f: sampling: .*Did you mean 'temperature'"),
+        ({"score": {"per_tokens": True}}, "f: score: .*Did you mean 'per_token'"),
         ({"score": "yes"}, "f: score is 'yes', expected true, false or a mapping of temperature"),
         ({"score": {"top_p": 0}}, "f: score: top_p is 0, expected a number, above 0"),
         ({"score": {"as_sampled": True, "temperature": 2}}, "f: score: as_sampled takes"),
@@ -249,7 +249,7 @@ def test_passes_of_one_study_share_a_loaded_model() -> None:
         ({"allow": ["model"]}, "f: allow is 'model', expected one of problems, tasks"),
         ({"base": None}, "f: 'base' is missing; a study needs base, rl, out, tasks, samples"),
         ({"out": 3}, "f: out is 3, expected a text"),
-        ({1: 2}, "f: unknown key 1;"),
+        ({1: 2}, "f: unknown key 1. Known"),
     ],
 )
 def test_mistakes_of_a_study_are_named(change: dict[Any, Any], message: str) -> None:
@@ -341,9 +341,9 @@ def test_a_toy_option() -> None:
     assert Toy.from_mapping({"shape": "square"}, where="f") == Toy(shape="square")
 
 
-def test_nearest() -> None:
-    assert nearest("tempratur", ["temperature", "top_p"]) == "temperature"
-    assert nearest("xyz", ["temperature", "top_p"]) is None
+def test_a_name_like_an_unknown_one_is_suggested() -> None:
+    assert closest("tempratur", ["temperature", "top_p"]) == " Did you mean 'temperature'?"
+    assert closest("xyz", ["temperature", "top_p"]) == ""
 
 
 def test_options_import_nothing_heavy() -> None:

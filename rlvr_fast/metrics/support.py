@@ -249,11 +249,11 @@ def accessibility(
             negative epsilon.
     """
     n, c = as_samples_and_correct(num_samples, num_correct)
+    zeta = as_probability("zeta", zeta)
     if rule == "seen":
         return np.where(n == 0, -1, (c > 0).astype(np.int64)).astype(np.int8)
     if rule != "epsilon":
         raise InvalidInputError(f'rule must be "seen" or "epsilon", got {rule!r}')
-    zeta = as_probability("zeta", zeta)
     drawn = np.maximum(n, 1)
     if epsilon is None:
         eps: Floats = np.asarray(-math.log(zeta) / drawn, dtype=np.float64)

@@ -17,6 +17,7 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError, InvalidInputError, RlvrError
+from rlvr_fast.models import torch_device
 from rlvr_fast.onednn import linear
 from rlvr_fast.progress import Progress
 from rlvr_fast.scoring import reference
@@ -171,13 +172,14 @@ def run_benchmarks(
 
     Raises:
         CudaError: `device` is "cuda", and the build has no CUDA kernels.
-        InvalidInputError: another device.
+        InvalidInputError: another device, or no CUDA device here.
         RlvrError: a result differs from the float64 reference.
     """
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() and _core.cuda.built() else "cpu"
     if device not in ("cpu", "cuda"):
         raise InvalidInputError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}")
+    torch_device(device)
     if device == "cuda" and not _core.cuda.built():
         raise CudaError("the CUDA kernels are not in this build: rebuild with RLVR_CUDA=ON")
     bench = Bench(device, rounds=5 if quick else 9)

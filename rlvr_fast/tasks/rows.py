@@ -26,6 +26,8 @@ def read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
         InvalidInputError: a missing or empty file, another type of file, or a row that is not
             UTF-8, not JSON or not an object.
     """
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: a folder; expected a JSONL or Parquet file")
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file; expected a JSONL or Parquet file")
     kind = path.suffix.lower()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError, InvalidInputError
@@ -29,6 +30,9 @@ def test_every_timing_has_a_measured_limit():
 def test_an_unknown_or_missing_device_is_refused():
     with pytest.raises(InvalidInputError, match="tpu"):
         run_benchmarks("tpu")
-    if not _core.cuda.built():
+    if not torch.cuda.is_available():
+        with pytest.raises(InvalidInputError, match="no CUDA device"):
+            run_benchmarks("cuda")
+    elif not _core.cuda.built():
         with pytest.raises(CudaError, match="RLVR_CUDA=ON"):
             run_benchmarks("cuda")

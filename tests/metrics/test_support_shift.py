@@ -109,6 +109,8 @@ def test_support_shift_refuses() -> None:
         support_shift((4, [1]), (4, [1]), rule="often")  # type: ignore[arg-type]
     with pytest.raises(InvalidInputError, match="zeta"):
         support_shift((4, [1]), (4, [1]), rule="epsilon", zeta=0)
+    with pytest.raises(InvalidInputError, match="zeta"):
+        support_shift((4, [1]), (4, [1]), rule="seen", zeta=float("nan"))
     with pytest.raises(InvalidInputError, match="no labels"):
         SupportShift.from_counts(1, 1, 1, 1).subset([True])
 

@@ -147,6 +147,8 @@ def test_bad_options_are_named(tmp_path, option, said):
 def test_missing_and_foreign_files_are_named(tmp_path):
     with pytest.raises(InvalidInputError, match="no such file"):
         load_task(f"math:{tmp_path}/none.jsonl")
+    with pytest.raises(InvalidInputError, match="a folder; expected a JSONL"):
+        load_task(f"math:{tmp_path}")
     (tmp_path / "p.csv").write_text("a,b\n")
     with pytest.raises(InvalidInputError, match=r"\.jsonl"):
         load_task(f"math:{tmp_path}/p.csv")

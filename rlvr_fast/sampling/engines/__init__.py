@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.registry import Plugin, Registry, closest
+from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.sampling.engine import Engine, EngineKind
 
 __all__ = [

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.registry import Plugin, Registry, closest
+from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.tasks.base import Scheme
 
 __all__ = [

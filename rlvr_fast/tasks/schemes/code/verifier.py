@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.registry import closest
+from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.sandbox import Limits
 from rlvr_fast.tasks.specs import TaskSpec

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.registry import closest
+from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.rows import file_sha256, read_rows
 from rlvr_fast.tasks.schemes.math.verifier import MathVerifier

@@ -10,8 +10,7 @@ import typing
 from importlib import metadata as importlib_metadata
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.registry import closest
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, closest
 from rlvr_fast.tasks.specs import TaskSpec
 
 __all__ = [

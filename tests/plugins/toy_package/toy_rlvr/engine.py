@@ -22,7 +22,7 @@ class ToyEngine:
         self.step = step
 
     def render_chat(self, question: str) -> str:
-        raise NotImplementedError
+        return question
 
     def encode(self, prompts: Sequence[str], *, special_tokens: bool = True) -> list[list[int]]:
         return [list(prompt.encode()) for prompt in prompts]
