@@ -12,6 +12,7 @@ __all__ = [
     "DECIDED",
     "DEVICES",
     "DTYPES",
+    "FINISH_REASONS",
     "LABELS",
     "LABEL_KEYS",
     "POLICIES",
@@ -23,6 +24,7 @@ __all__ = [
     "VERDICTS",
     "Device",
     "Dtype",
+    "FinishReason",
     "Label",
     "Policy",
     "Rule",
@@ -40,6 +42,10 @@ UNDECIDED: tuple[Verdict, ...] = ("unparsed", "timeout", "error")
 # Whether a completion holds an answer; the compiled core numbers them in this order.
 Status = Literal["found", "unfinished", "missing", "malformed"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+
+# Why a completion ended; "unknown" where finished completions came without a reason.
+FinishReason = Literal["stop", "length", "unknown"]
+FINISH_REASONS: tuple[FinishReason, ...] = get_args(FinishReason)
 
 # How an answer is found in a completion; docs of each in `rlvr_fast.extract_answers`.
 Policy = Literal[

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.vocabulary import STATUSES, VERDICTS
+from rlvr_fast.vocabulary import FINISH_REASONS, STATUSES, VERDICTS
 
 __all__ = [
     "ANSWERS",
@@ -50,6 +50,9 @@ SAMPLES = pa.schema(
         _required("token_ids", pa.list_(pa.int32())),
         _required("finish_reason", pa.string()),
         pa.field("seed", pa.int64()),
+        # What came with finished completions; null where the source says nothing of a draw.
+        _optional("verdict", pa.string()),
+        _optional("reward", pa.float64()),
     ]
 )
 ANSWERS = pa.schema(
@@ -84,7 +87,7 @@ SCORES = pa.schema(
 )
 
 _VALUES = {
-    "finish_reason": ("stop", "length"),
+    "finish_reason": FINISH_REASONS,
     "status": STATUSES,
     "verdict": VERDICTS,
 }
@@ -157,12 +160,9 @@ def conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
         if not field.nullable and column.null_count:
             raise InvalidInputError(f"{what}: column {field.name!r} holds a null")
         words = _VALUES.get(field.name)
-        if (
-            words is not None
-            and not pc.all(pc.is_in(column, pa.array(words))).as_py()
-            and len(column)
-        ):
-            odd = [v for v in pc.unique(column).to_pylist() if v not in words]
+        odd = [] if words is None else [v for v in pc.unique(column).to_pylist() if v not in words]
+        odd = [value for value in odd if value is not None]
+        if odd:
             raise InvalidInputError(
                 f"{what}: column {field.name!r} holds {odd[0]!r}, "
                 f"expected one of {', '.join(words)}"

@@ -1,1 +1,39 @@
-"""Reading finished completions: the rows of a container, and the fields of a row."""
+"""Readers of finished completions: one module for each layout that a tool writes.
+
+A new layout is a new module here that holds a `Reader` named READER, and its name in `READERS`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+
+from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.store.readers.reader import Reader
+
+__all__ = ["READERS", "load_readers", "reader_named"]
+
+# The modules of this folder that hold a reader, the most particular layout first: the first reader
+# that matches a file is taken.
+READERS: tuple[str, ...] = ("plain",)
+
+
+@functools.cache
+def load_readers() -> tuple[Reader, ...]:
+    """Every reader, in the order in which they are asked."""
+    return tuple(importlib.import_module(f"{__name__}.{name}").READER for name in READERS)
+
+
+def reader_named(name: str) -> Reader:
+    """The reader of a name, as `--format` gives it.
+
+    Raises:
+        InvalidInputError: no such reader; the message names the nearest one.
+    """
+    for reader in load_readers():
+        if reader.name == name:
+            return reader
+    known = [reader.name for reader in load_readers()]
+    raise InvalidInputError(
+        f"unknown format {name!r}.{closest(name, known)} Known: {', '.join(known)}"
+    )
