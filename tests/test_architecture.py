@@ -24,7 +24,7 @@ ALLOWED = {
     "models": {"errors"},
     "onednn": set(),
     "tasks": {"errors", "vocabulary", "registry"},
-    "store": {"errors", "vocabulary", "progress", "tasks"},
+    "store": {"errors", "vocabulary", "options", "progress", "yaml_text", "tasks"},
     "metrics": {"errors", "vocabulary"},
     "sampling": {
         "errors", "vocabulary", "options", "registry", "progress", "models", "onednn", "tasks",
