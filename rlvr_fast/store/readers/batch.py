@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.store.readers.reader import MISSING, SourceFile, value_at
 
-__all__ = ["Batch", "Limits", "column_at"]
+__all__ = ["Batch", "Batches", "Limits", "column_at"]
 
 
 class Limits(NamedTuple):
@@ -70,6 +70,8 @@ class Batch:
                          for row in rows]  # fmt: skip
         return found if any(value is not MISSING for value in found) else None
 
+
+Batches: TypeAlias = Generator[Batch, None, None]
 
 _STEP = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.discovery import Source, find_files, source_name
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
@@ -41,7 +41,6 @@ __all__ = [
 
 _HEAD = 1 << 20
 _SAMPLE = Limits(rows=100, bytes=8 << 20)
-_Batches: TypeAlias = Callable[[Limits], Generator[Batch, None, None]]
 
 
 class UnknownContainerError(InvalidInputError):
@@ -57,7 +56,7 @@ class Container:
             "csv", "yaml", "torch" or "rows".
     """
 
-    def __init__(self, file: SourceFile, kind: str, batches: _Batches) -> None:
+    def __init__(self, file: SourceFile, kind: str, batches: Callable[[Limits], Batches]) -> None:
         self.file, self.kind = file, kind
         self._batches = batches
         # The one value of a JSON file, which is not to be parsed twice.
@@ -124,7 +123,7 @@ def open_container(file: SourceFile) -> Container:
 
 
 def _open_objects(file: SourceFile, objects: ObjectRows) -> Container:
-    def batches(limits: Limits) -> Generator[Batch, None, None]:
+    def batches(limits: Limits) -> Batches:
         rows = objects.head() if limits is _SAMPLE else objects.rows()
         return object_batches(file, rows, limits)
 
@@ -188,7 +187,7 @@ _KNOWN = "JSON lines, JSON, Parquet, Arrow, CSV, YAML or torch.save, plain or co
 
 
 def _seekable(
-    file: SourceFile, kind: str, batches: Callable[[SourceFile, Any, Limits], Iterator[Batch]]
+    file: SourceFile, kind: str, batches: Callable[[SourceFile, Any, Limits], Batches]
 ) -> Container:
     """A container that is read at any position: from disk, or from a temporary file."""
     spooled: list[Spool] = []
@@ -200,7 +199,7 @@ def _seekable(
             return spooled[0].open()
         return pa.OSFile(str(file.path)) if kind != "torch" else open_bytes(file)
 
-    def opened(limits: Limits) -> Generator[Batch, None, None]:
+    def opened(limits: Limits) -> Batches:
         with reading(file.name), source() as stream:
             yield from batches(file, stream, limits)
 
@@ -240,7 +239,7 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
 
 def _json_kind(
     head: bytes, whole: bool, is_json: bool
-) -> tuple[str, Callable[[SourceFile, Limits], Iterator[Batch]] | None]:
+) -> tuple[str, Callable[[SourceFile, Limits], Batches] | None]:
     text = head.lstrip()
     line, line_break, rest = text.partition(b"\n")
     first, ended = text[:1], bool(line_break) or whole

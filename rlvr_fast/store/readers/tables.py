@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import open_bytes
 
@@ -23,9 +23,7 @@ _PROBE_ROWS = 16
 _BUFFER = 1 << 20
 
 
-def parquet_batches(
-    file: SourceFile, source: Path | BinaryIO, limits: Limits
-) -> Generator[Batch, None, None]:
+def parquet_batches(file: SourceFile, source: Path | BinaryIO, limits: Limits) -> Batches:
     """The rows of a Parquet file.
 
     Args:
@@ -60,9 +58,7 @@ def _rows_per_batch(parquet: pq.ParquetFile, limits: Limits) -> int:
     return max(1, min(limits.rows, limits.bytes // size))
 
 
-def ipc_batches(
-    file: SourceFile, source: BinaryIO | None, limits: Limits
-) -> Generator[Batch, None, None]:
+def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Batches:
     """The rows of an Arrow file or stream.
 
     Args:
@@ -84,9 +80,7 @@ def ipc_batches(
                 yield from _batches(file, parts, limits)
 
 
-def table_batches(
-    file: SourceFile, table: pa.Table, limits: Limits
-) -> Generator[Batch, None, None]:
+def table_batches(file: SourceFile, table: pa.Table, limits: Limits) -> Batches:
     """The rows of a table in memory.
 
     Raises:
@@ -96,9 +90,7 @@ def table_batches(
         yield from _batches(file, table.to_batches(max_chunksize=limits.rows), limits)
 
 
-def _batches(
-    file: SourceFile, tables: Iterable[pa.RecordBatch], limits: Limits
-) -> Generator[Batch, None, None]:
+def _batches(file: SourceFile, tables: Iterable[pa.RecordBatch], limits: Limits) -> Batches:
     number = 0
     for table in tables:
         if not table.num_rows:

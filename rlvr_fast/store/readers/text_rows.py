@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import functools
 import io
-from collections.abc import Generator
 from typing import Any
 
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import open_text
 
@@ -61,7 +60,7 @@ class _FieldLimit:
         csv.field_size_limit(self._before)
 
 
-def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Generator[Batch, None, None]:
+def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
     """The rows of a CSV file with a header; every column is text.
 
     Raises:
@@ -127,7 +126,7 @@ def _is_unicode(row: list[str]) -> bool:
     return True
 
 
-def yaml_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+def yaml_batches(file: SourceFile, limits: Limits) -> Batches:
     """The rows of a YAML file: a mapping is a row, a list holds rows; any number of documents.
 
     Raises:
