@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, closest, file_error
+from rlvr_fast.errors import InvalidInputError, RlvrError, closest, file_error
 
 __all__ = [
     "FREE_BYTES",
@@ -69,7 +69,7 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
     """
     try:
         yield
-    except InvalidInputError:
+    except RlvrError:
         raise
     except OSError as error:
         # Arrow, bz2 and gzip report damaged bytes as an OSError too, but only the operating

@@ -133,8 +133,8 @@ def _plain(array: pa.Array) -> pa.Array:
         array = array.dictionary_decode()
     if array.type == pa.string_view():
         array = array.cast(pa.large_string())
-    elif pa.types.is_list_view(array.type):
-        array = array.cast(pa.list_(array.type.value_type))
-    elif pa.types.is_large_list_view(array.type):
-        array = array.cast(pa.large_list(array.type.value_type))
+    elif pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):
+        # The cast of a slice of list views loses the values of its first lists (Arrow 26).
+        kind = pa.large_list(array.type.value_type)
+        array = array.take(pa.array(range(len(array)), pa.int64())).cast(kind)
     return array

@@ -71,6 +71,8 @@ def _slow_value(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         shown = text.strip()[:60]
         raise ValueError(f"not JSON: {error.msg} at character {error.pos} of {shown!r}") from None
+    except ValueError as error:  # more digits than Python converts
+        raise ValueError(f"not JSON: {error}") from None
     except RecursionError:
         raise ValueError("not JSON: nested too deep") from None
 

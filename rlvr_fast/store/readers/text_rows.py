@@ -161,17 +161,45 @@ def yaml_batches(file: SourceFile, limits: Limits) -> Batches:
 
 @functools.cache
 def _loader() -> Any:
-    """The safe loader of libyaml, ten times as fast as that of Python; a date is a text."""
+    """A safe loader that reads by libyaml, where that is there; a date is a text."""
     import yaml
+    from yaml.composer import Composer
+    from yaml.constructor import SafeConstructor
+    from yaml.resolver import Resolver
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        pass
+    class Shallow(Composer):  # type: ignore[misc]
+        """Builds the nodes in Python: libyaml's own recursion ends the process on deep nesting."""
 
-    Loader.yaml_implicit_resolvers = {
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                raise yaml.YAMLError(f"nested deeper than {_MAX_DEPTH}")
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    base: Any
+    try:
+        from yaml.cyaml import CParser
+    except ImportError:
+        base = type("Loader", (Shallow, yaml.SafeLoader), {})
+    else:
+
+        class Loader(Shallow, CParser, SafeConstructor, Resolver):  # type: ignore[misc]
+            def __init__(self, stream: Any) -> None:
+                CParser.__init__(self, stream)
+                Composer.__init__(self)
+                SafeConstructor.__init__(self)
+                Resolver.__init__(self)
+
+        base = Loader
+    base.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-        for first, rules in Loader.yaml_implicit_resolvers.items()
+        for first, rules in Resolver.yaml_implicit_resolvers.items()
     }
-    return Loader
+    return base
 
 
 def checked_value(value: Any, name: str) -> None:
