@@ -19,9 +19,10 @@ __all__ = ["checked_value", "csv_batches", "csv_delimiter", "yaml_batches"]
 
 _DELIMITERS = ",\t;|"
 _MAX_COLUMNS = 10_000
-# A value of more nodes or deeper than this is no rollout. Aliases of YAML and references of a
-# pickle count as often as they are used: some hundred bytes can stand for billions of nodes.
-_MAX_NODES = 50_000_000
+# A value of more lists or deeper than this is no rollout. Aliases of YAML and references of a
+# pickle count as often as they are used: some hundred bytes can stand for billions of values.
+_MAX_LISTS = 5_000_000
+_MAX_NODES = 100_000_000
 _MAX_DEPTH = 200
 
 
@@ -206,21 +207,22 @@ def checked_value(value: Any, name: str) -> None:
     """Refuses a value that holds itself, or that expands beyond bounds by shared references.
 
     Raises:
-        InvalidInputError: the value is deeper than 200 or has more than 50 million nodes.
+        InvalidInputError: the value is deeper than 200, or has more than 5 million lists and
+            mappings, or 100 million values in them.
     """
-    nodes, stack = 0, [(value, 1)]
+    lists = nodes = 0
+    stack = [(value, 1)]
     while stack:
         item, depth = stack.pop()
-        children = (
-            item.values()
-            if isinstance(item, dict)
-            else item if isinstance(item, list | tuple | set) else ()
-        )  # fmt: skip
-        nodes += 1 + len(children)
-        if depth > _MAX_DEPTH or nodes > _MAX_NODES:
-            what = f"more than {_MAX_NODES:,} values" if nodes > _MAX_NODES else "values too deep"
+        children = item.values() if isinstance(item, dict) else item
+        if not isinstance(item, dict | list | tuple | set):
+            continue
+        lists += 1
+        nodes += len(children)
+        if depth > _MAX_DEPTH or lists > _MAX_LISTS or nodes > _MAX_NODES:
+            what = "values nested too deep" if depth > _MAX_DEPTH else f"more than {nodes:,} values"
             raise InvalidInputError(
-                f"{name}: expected a row of a rollout, got {what}: references inside the file "
-                "repeat each other"
+                f"{name}: expected rows of rollouts, got {what}: references inside the file repeat "
+                "each other"
             )
         stack += [(x, depth + 1) for x in children if isinstance(x, dict | list | tuple | set)]
