@@ -75,10 +75,10 @@ def lines(rows: list[Any], **options: Any) -> bytes:
 def open_files(expected: int = -1) -> int:
     """The number of open files; Arrow's threads may let go of one a moment later."""
     for _ in range(500):
-        gc.collect()
         count = len(list(Path("/proc/self/fd").iterdir()))
         if expected < 0 or count <= expected:
             break
+        gc.collect()
         time.sleep(0.01)
     return count
 

@@ -21,9 +21,10 @@ _DELIMITERS = ",\t;|"
 _MAX_COLUMNS = 10_000
 # A value of more lists or deeper than this is no rollout. Aliases of YAML and references of a
 # pickle count as often as they are used: some hundred bytes can stand for billions of values.
-_MAX_LISTS = 5_000_000
+_MAX_LISTS = 1_000_000
 _MAX_NODES = 100_000_000
 _MAX_DEPTH = 200
+_LISTS = (dict, list, tuple, set)
 
 
 def csv_delimiter(head: str, *, whole: bool) -> str | None:
@@ -207,7 +208,7 @@ def checked_value(value: Any, name: str) -> None:
     """Refuses a value that holds itself, or that expands beyond bounds by shared references.
 
     Raises:
-        InvalidInputError: the value is deeper than 200, or has more than 5 million lists and
+        InvalidInputError: the value is deeper than 200, or has more than 1 million lists and
             mappings, or 100 million values in them.
     """
     lists = nodes = 0
@@ -215,7 +216,7 @@ def checked_value(value: Any, name: str) -> None:
     while stack:
         item, depth = stack.pop()
         children = item.values() if isinstance(item, dict) else item
-        if not isinstance(item, dict | list | tuple | set):
+        if not isinstance(item, _LISTS):
             continue
         lists += 1
         nodes += len(children)
@@ -225,4 +226,4 @@ def checked_value(value: Any, name: str) -> None:
                 f"{name}: expected rows of rollouts, got {what}: references inside the file repeat "
                 "each other"
             )
-        stack += [(x, depth + 1) for x in children if isinstance(x, dict | list | tuple | set)]
+        stack += [(x, depth + 1) for x in children if isinstance(x, _LISTS)]
