@@ -140,6 +140,9 @@ class Reader:
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
         fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
+        columns: the paths of `fields` for a file, by its first rows and the fields that the user
+            named (role to path): for a layout whose names mean different things in different
+            files. Raises `InvalidInputError` where two fields fit one role. None: `fields`.
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
         about: what the file and its neighbours say of all its rollouts.
@@ -156,6 +159,7 @@ class Reader:
     help: str
     matches: Callable[[Sample], bool]
     fields: Columns = field(default_factory=dict)
+    columns: Callable[[Sample, Mapping[str, str]], Columns] | None = None
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
     about: Callable[[Sample], About] | None = None
     choose: Callable[[Sequence[SourceFile]], Sequence[SourceFile]] | None = None
