@@ -15,7 +15,21 @@ __all__ = ["READERS", "load_readers", "reader_named"]
 
 # The modules of this folder that hold a reader, the most particular layout first: the first reader
 # that matches a file is taken.
-READERS: tuple[str, ...] = ("plain",)
+READERS: tuple[str, ...] = (
+    "evalplus",
+    "human_eval",
+    "livecodebench",
+    "bigcode",
+    "openai_batch",
+    "openai_chat",
+    "openr1",
+    "openthoughts",
+    "vllm_outputs",
+    "wide",
+    "chat",
+    "plain",
+    "wrapped",
+)
 
 
 @functools.cache
