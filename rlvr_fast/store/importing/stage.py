@@ -23,6 +23,7 @@ from rlvr_fast.store.importing.problems import ProblemTable
 from rlvr_fast.store.importing.requests import Requests
 from rlvr_fast.store.importing.roles import RoleBatch, RoleReader
 from rlvr_fast.store.importing.sampling import ModelAndSampling
+from rlvr_fast.store.importing.selection import Selection
 from rlvr_fast.store.importing.staging import StagedRun
 from rlvr_fast.store.importing.summary import ImportSummary
 from rlvr_fast.store.importing.tokens import scores_of, token_lists
@@ -49,7 +50,6 @@ _LABELS = {"logprobs": "sampler", "reference_logprobs": "reference"}
 _TEMPLATE = {"name": "imported", "sha256": hashlib.sha256(b"imported").hexdigest()}
 
 Tokenize = Callable[[str], Sequence[int]]
-Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
 
 
@@ -186,7 +186,7 @@ class _Import:
         self._told = ModelAndSampling(self._files, options, model, revision)
         self._numbering = Numbering()
         self._repeats = Repeats()
-        self._filter = options.filter
+        self._selection = Selection(self.summary, options, joined=self._joiner is not None)
         self._fields: dict[str, str] = {}
         self._digests: list[Future[str]] | None = None
 
@@ -270,7 +270,7 @@ class _Import:
         for batch in known.container.batches():
             roles = reader.read(batch)
             for number, why in roles.faults:
-                self._leave_out(why, f"{known.file.name}, row {number}")
+                self._selection.leave_out(why, f"{known.file.name}, row {number}")
             if len(roles.row_of_draw):
                 self._add(place, known, roles, store)
             if self._progress is not None:
@@ -318,7 +318,7 @@ class _Import:
         token_ids = None
         if "token_ids" in roles.of_draws:
             token_ids = read_token_ids(roles.of_draws["token_ids"])
-        keep = self._kept(roles, problem, texts, token_ids, not_finished, numbers, name)
+        keep = self._selection.kept(roles, problem, texts, token_ids, not_finished, numbers, name)
         if not keep.any():
             return
         self.summary.special_tokens.update(tokens)
@@ -357,57 +357,6 @@ class _Import:
 
     def _ids(self) -> pa.Array:
         return pa.array([p.problem_id for p in self._problems.problems], pa.string())
-
-    def _kept(
-        self,
-        roles: RoleBatch,
-        problem: Codes,
-        texts: pa.Array,
-        token_ids: pa.Array | None,
-        not_finished: Bools,
-        numbers: Codes,
-        name: str,
-    ) -> Bools:
-        """Which draws are imported; counts the reasons of the others."""
-        keep = np.ones(len(problem), np.bool_)
-
-        def drop(mask: Bools, why: str) -> None:
-            bad = mask & keep
-            if bad.any():
-                first = f"{name}, row {int(numbers[int(np.argmax(bad))])}"
-                self._leave_out(why, first, int(bad.sum()))
-                keep[bad] = False
-
-        failed = roles.of_draws.get("error")
-        if failed is not None:
-            values = failed if isinstance(failed, list) else failed.to_pylist()
-            drop(np.array([_is_error(value) for value in values], np.bool_), "the draw failed")
-        filters = roles.of_rows.get("filter")
-        if filters is not None:
-            values = filters if isinstance(filters, list) else filters.to_pylist()
-            if self._filter is None:
-                self._filter = next((str(value) for value in values if value is not None), None)
-            other = np.array([str(value) != self._filter for value in values], np.bool_)
-            drop(other[roles.row_of_draw], f"of another filter than {self._filter!r}")
-        nobody = problem < 0
-        if self._joiner is not None:
-            drop(nobody, "not among the problems of --problems")
-        drop(nobody, "no question and no problem id")
-        empty = np.asarray(texts.is_null().to_numpy(zero_copy_only=False), np.bool_)
-        if token_ids is not None:
-            lengths = pc.fill_null(pc.list_value_length(token_ids), 0).to_numpy()
-            empty = empty & (lengths == 0)
-        drop(empty, "no completion")
-        drop(np.asarray(not_finished, np.bool_), "the draw was aborted (its finish reason)")
-        return keep
-
-    def _leave_out(self, why: str, where: str, number: int = 1) -> None:
-        if self._options.strict:
-            raise InvalidInputError(
-                f"{where}: {why}; without --strict such rows are left out and counted"
-            )
-        self.summary.left_out[why] += number
-        self.summary.examples.setdefault(why, where)
 
     def _count(self, problem: Codes, columns: dict[str, Any]) -> None:
         summary, texts = self.summary, columns["text"]
@@ -471,12 +420,6 @@ def _listed(sources: Source | Sequence[Source]) -> list[Source]:
     if listed and not isinstance(listed[0], str | Path | pa.Table | list):
         return [listed]
     return listed
-
-
-def _is_error(value: Any) -> bool:
-    return (
-        bool(value) and value == value and value not in ("null", "None")
-    )  # nan differs from itself
 
 
 def _seeds(column: Column | None, rows: Codes) -> pa.Array:
