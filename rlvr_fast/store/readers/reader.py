@@ -141,8 +141,7 @@ class Reader:
         help: one line: which tool writes this, and where.
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
-        fields: role to path, or to alternative paths, in a row; or a function of the first rows
-            that gives them.
+        fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
         about: what the file and its neighbours say of all its rollouts.
@@ -158,7 +157,7 @@ class Reader:
     name: str
     help: str
     matches: Callable[[Sample], bool]
-    fields: Columns | Callable[[Sample], Columns] = field(default_factory=dict)
+    fields: Columns = field(default_factory=dict)
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
     about: Callable[[Sample], About] | None = None
     choose: Callable[[Sequence[SourceFile]], Sequence[SourceFile]] | None = None
