@@ -64,6 +64,7 @@ class About:
         revision: its revision.
         sampling: temperature, top_p, top_k, min_p, max_tokens, seed, stop as far as known.
         roles: a value for a role that the rows themselves lack (`task`, `sample_index`, `seed`).
+        verdict: what `Reader.verdict` says, where the file's neighbours say it (a threshold).
         notes: sentences that the user has to read.
     """
 
@@ -71,6 +72,7 @@ class About:
     revision: str | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, Any] = field(default_factory=dict)
+    verdict: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
