@@ -142,6 +142,9 @@ class Reader:
         fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
+        gather: the rows of one file, as (row number, row) in the order of the file, to the rows to
+            import: for layouts that write several rows for one draw. Asked before `rows`. It holds
+            a bounded number of rows.
         about: what the file and its neighbours say of all its rollouts.
         choose: of the files of one folder that this reader matches, those to import: the
             others hold the same draws again.
@@ -157,6 +160,7 @@ class Reader:
     matches: Callable[[Sample], bool]
     fields: Columns = field(default_factory=dict)
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
+    gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any]]] | None = None
     about: Callable[[Sample], About] | None = None
     choose: Callable[[Sequence[SourceFile]], Sequence[SourceFile]] | None = None
     opens: Callable[[Path], Iterator[tuple[str, Any]]] | None = None
