@@ -15,7 +15,24 @@ __all__ = ["READERS", "load_readers", "reader_named"]
 
 # The modules of this folder that hold a reader, the most particular layout first: the first reader
 # that matches a file is taken.
-READERS: tuple[str, ...] = ("plain",)
+READERS: tuple[str, ...] = (
+    "prime_rl",
+    "verifiers",
+    "nemo_gym",
+    "nemo_rl",
+    "rllm",
+    "slime",
+    "roll",
+    "areal",
+    "skyrl",
+    "open_instruct",
+    "trl",
+    "verl_v1",
+    "verl",
+    "verl_generation",
+    "openrlhf",
+    "plain",
+)
 
 
 @functools.cache

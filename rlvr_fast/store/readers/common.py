@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.reader import SourceFile
+from rlvr_fast.store.readers.reader import Sample, SourceFile
 
 __all__ = [
     "GOLD_KEYS",
@@ -22,7 +22,7 @@ __all__ = [
     "policy_note",
     "sampling_of",
     "split_chat",
-    "step_of_name",
+    "steps_of",
 ]
 
 # Names under which data sets keep the gold answer, the usual ones first.
@@ -153,14 +153,10 @@ def correctness_keys(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if re.search(r"accura|correct|(?:^|_)acc(?:$|_)", key.lower())]
 
 
-def step_of_name(file: SourceFile) -> int | None:
-    """The training step that a file's name or folder ends in: `3.jsonl`, `global_step_40/..`."""
-    parts = Path(file.member).parts if file.member else (file.path.parts if file.path else ())
-    for part in reversed(parts[-3:]):
-        match = re.search(r"(?:^|step|step_|_)(\d+)(?:_evals)?(?:\.[a-z0-9.]+)?$", part)
-        if match:
-            return int(match.group(1))
-    return None
+def steps_of(sample: Sample) -> set[str]:
+    """The different values of `step` in the first rows."""
+    rows = (row for row in sample.rows if isinstance(row, Mapping))
+    return {str(row["step"]) for row in rows if row.get("step") is not None}
 
 
 def policy_note(tool: str, what: str, remedy: str) -> str:

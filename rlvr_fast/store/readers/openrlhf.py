@@ -7,6 +7,7 @@ are repeated best_of_n times as a whole, so the draws of a problem are not adjac
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from rlvr_fast.store.readers.reader import Reader, Sample
 
@@ -22,7 +23,8 @@ _TEMPLATED = re.compile(
 def _matches(sample: Sample) -> bool:
     if not {"input", "output"} <= sample.keys or {"instruction", "score", "gts"} & sample.keys:
         return False
-    texts = [row.get(k) for row in sample.rows if isinstance(row, dict) for k in ("input", "output")]
+    rows = [row for row in sample.rows if isinstance(row, Mapping)]
+    texts = [row.get(key) for row in rows for key in ("input", "output")]
     return all(text is None or isinstance(text, str) for text in texts) and any(
         _TEMPLATED.search(text) for text in texts if text
     )

@@ -7,6 +7,7 @@ roll/pipeline/rlvr/rlvr_pipeline.py at 8eb27cc2.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,6 +15,9 @@ from rlvr_fast.store.readers.common import number, plain_list, sampling_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
+
+# Prompts of the logging board are padded on the left to the length of the batch.
+_PADDING = re.compile(r"^(?:<\|endoftext\|>|<\|\w*pad\w*\|>|<｜▁pad▁｜>|<pad>|</s>|<unk>|\[PAD\])+")
 
 
 def _is_columns(row: Any) -> bool:
@@ -72,8 +76,9 @@ def _board(row: Mapping[str, Any]) -> Rollout:
         [v for v, m in zip(values, mask, strict=False) if m] if values and mask else values
         for values in (plain_list(row.get("logprobs")), plain_list(row.get("ref_logprobs")))
     )
+    prompt = row.get("prompt")
     rollout = {
-        "question": row.get("prompt"),
+        "question": _PADDING.sub("", prompt) if isinstance(prompt, str) else prompt,
         "completion": row.get("response"),
         "reward": number(row.get("reward")),
     }

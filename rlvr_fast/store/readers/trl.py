@@ -10,8 +10,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr_fast.store.readers.common import correctness_keys, number, policy_note
-from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.common import (
+    GOLD_KEYS,
+    correctness_keys,
+    first_key,
+    number,
+    policy_note,
+    steps_of,
+)
+from rlvr_fast.store.readers.reader import ROLES, About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
 
@@ -49,21 +56,20 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
     if not isinstance(row, Mapping):
         return
     column = _verdict_column(row)
-    others = {key: value for key, value in row.items() if key not in ("prompt", "completion")}
+    # The columns that name no role stay, so that the user can name one of them as the verdict.
+    others = {key: value for key, value in row.items() if key not in ROLES or key == "verdict"}
     yield {
-        # The other columns stay, so that the user can name one of them as the verdict.
         **others,
         "question": row.get("prompt"),
         "completion": row.get("completion"),
         "reward": number(row[column]) if column else None,
-        "gold": row.get("answer", row.get("solution")),
+        "gold": first_key(row, *GOLD_KEYS, "solution"),
     }
 
 
 def _about(sample: Sample) -> About:
     found = About()
-    steps = {row.get("step") for row in sample.rows if isinstance(row, Mapping)} - {None}
-    if len(steps) > 1:
+    if len(steps_of(sample)) > 1:
         found.notes.append(policy_note("TRL", "step", "this file holds several steps"))
     union = {k: v for row in sample.rows if isinstance(row, Mapping) for k, v in row.items()}
     columns = _reward_columns(union)

@@ -5,7 +5,7 @@ Source: `_write_generations` in verl/trainer/ppo/ray_trainer.py (verl 0.9).
 
 from __future__ import annotations
 
-from rlvr_fast.store.readers.common import policy_note
+from rlvr_fast.store.readers.common import policy_note, steps_of
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["FIELDS", "READER", "about", "is_dump"]
@@ -30,8 +30,7 @@ def is_dump(sample: Sample) -> bool:
 def about(sample: Sample) -> About:
     """A note where the first rows belong to more than one step."""
     found = About()
-    steps = {row.get("step") for row in sample.rows if isinstance(row, dict)} - {None}
-    if len(steps) > 1:
+    if len(steps_of(sample)) > 1:
         found.notes.append(
             policy_note("verl", "step", "this file holds several; import one step as one run")
         )
