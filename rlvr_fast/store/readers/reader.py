@@ -64,6 +64,7 @@ class About:
         revision: its revision.
         sampling: temperature, top_p, top_k, min_p, max_tokens, seed, stop as far as known.
         roles: a value for a role that the rows themselves lack (`task`, `sample_index`, `seed`).
+        verdict: what `Reader.verdict` says, where the file's neighbours say it (a threshold).
         notes: sentences that the user has to read.
     """
 
@@ -71,6 +72,7 @@ class About:
     revision: str | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, Any] = field(default_factory=dict)
+    verdict: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -139,7 +141,8 @@ class Reader:
         help: one line: which tool writes this, and where.
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
-        fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
+        fields: role to path, or to alternative paths, in a row; or a function of the first rows
+            that gives them.
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
         gather: the rows of one file, as (row number, row) in the order of the file, to the rows to
@@ -158,7 +161,7 @@ class Reader:
     name: str
     help: str
     matches: Callable[[Sample], bool]
-    fields: Columns = field(default_factory=dict)
+    fields: Columns | Callable[[Sample], Columns] = field(default_factory=dict)
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
     gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any]]] | None = None
     about: Callable[[Sample], About] | None = None
