@@ -15,7 +15,18 @@ __all__ = ["READERS", "load_readers", "reader_named"]
 
 # The modules of this folder that hold a reader, the most particular layout first: the first reader
 # that matches a file is taken.
-READERS: tuple[str, ...] = ("plain",)
+READERS: tuple[str, ...] = (
+    "inspect_log",
+    "lighteval",
+    "lm_eval",
+    "reasoning_gym_eval",
+    "evalchemy",
+    "opencompass",
+    "qwen_math",
+    "llmonkeys",
+    "nemo_skills",
+    "plain",
+)
 
 
 @functools.cache
