@@ -268,7 +268,7 @@ class _Import:
     ) -> None:
         before = self.summary.draws
         reader = RoleReader(known, self._options.fields, self._judge.path)
-        for batch in known.container.batches():
+        for batch in known.rows.batches():
             roles = reader.read(batch)
             for number, why in roles.faults:
                 self._selection.leave_out(why, f"{known.file.name}, row {number}")
@@ -306,11 +306,9 @@ class _Import:
         problem, numbers = row_problem[rows], roles.numbers[rows]
         draws = len(rows)
         texts = completion_texts(roles.of_draws["completion"], roles.of_draws.get("reasoning"))
-        prompts = pa.array([q.prompt for q in questions], pa.large_string())
-        if questions and any(q.prompt for q in questions):
-            asked = row_question[rows]
-            taken = prompts.take(pa.array(asked, mask=asked < 0))
-            texts, cut = cut_prompt(texts, taken)
+        if any(question.prompt for question in questions):
+            asked = [None if q < 0 else questions[q].prompt for q in row_question[rows].tolist()]
+            texts, cut = cut_prompt(texts, asked)
             self.summary.prompts_cut += cut
         texts, tokens = cut_special_tokens(texts)
         reasons, not_finished, words = read_finish_reasons(
