@@ -17,7 +17,7 @@ __all__ = ["Recognised", "recognise"]
 
 # Readers of rows that no tool in particular writes. Beside files of a particular tool in one
 # folder, what only these readers take is not rollouts (logs, inputs, summaries).
-_GENERAL = ("chat", "plain")
+_GENERAL = ("chat", "openai-chat", "plain", "vllm-outputs", "wide", "wrapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,9 @@ def recognise(
         if id(entry[0]) not in kept
     ]
     recognised = [
-        Recognised(file, container, reader, _fields(reader, sample, given), _about(reader, sample), sample)
+        Recognised(
+            file, container, reader, _fields(reader, sample, given), _about(reader, sample), sample
+        )
         for file, container, sample, reader in found
         if id(file) in kept
     ]

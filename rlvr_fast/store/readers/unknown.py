@@ -16,12 +16,12 @@ from rlvr_fast.store.readers.naming import (
 )
 from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, value_at
 
-__all__ = ["describe_unknown", "guessed_fields"]
+__all__ = ["explain_unknown", "guessed_fields"]
 
 _MOST_KEYS = 30
 
 
-def describe_unknown(sample: Sample, readers: Sequence[Reader]) -> str:
+def explain_unknown(sample: Sample, readers: Sequence[Reader]) -> str:
     """What was found in a file that no reader matches, and what to try.
 
     Args:
