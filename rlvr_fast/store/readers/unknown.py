@@ -16,14 +16,14 @@ from rlvr_fast.store.readers.naming import (
 )
 from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, value_at
 
-__all__ = ["explain_unknown", "guessed_fields"]
+__all__ = ["describe_unknown", "guessed_fields"]
 
 _MOST_KEYS = 30
 # Roles whose values are texts too.
 _NO_TEXTS = ("finish_reason", "problem_id", "model", "task", "system", "question")
 
 
-def explain_unknown(sample: Sample, readers: Sequence[Reader]) -> str:
+def describe_unknown(sample: Sample, readers: Sequence[Reader]) -> str:
     """What was found in a file that no reader matches, and what to try.
 
     Args:

@@ -15,7 +15,7 @@ from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.openai_batch import read_requests, request_roles, request_sampling
 from rlvr_fast.store.readers.plain import READER as PLAIN
 from rlvr_fast.store.readers.reader import Sample, SourceFile
-from rlvr_fast.store.readers.unknown import explain_unknown
+from rlvr_fast.store.readers.unknown import describe_unknown
 from rlvr_fast.store.readers.vllm_outputs import request_output_rows
 
 
@@ -652,7 +652,7 @@ def test_an_unknown_layout_gets_keys_neighbours_and_a_line_to_try() -> None:
     ]
     first = sample(rows)
     assert reader_of(first) is None
-    text = explain_unknown(first, load_readers())
+    text = describe_unknown(first, load_readers())
     assert "Keys found: aufgabe_question, modelltext, richtig, gold." in text
     assert (
         "--field question=aufgabe_question --field completion=modelltext --field gold=gold "
@@ -664,14 +664,14 @@ def test_an_unknown_layout_gets_keys_neighbours_and_a_line_to_try() -> None:
 
 def test_an_unknown_layout_names_the_nearest_format() -> None:
     rows = [{"problem": "1?", "generations": [{"score": 1}], "finish_reasons": ["stop"]}]
-    text = explain_unknown(sample(rows), load_readers())
+    text = describe_unknown(sample(rows), load_readers())
     assert "Nearest formats: openr1 (but no answer, problem_id, correctness_math_verify)." in text
     assert "No field holds the text of a completion" in text
 
 
 def test_unknown_rows_that_are_no_objects() -> None:
-    assert "got int" in explain_unknown(sample([1, 2]), load_readers())
-    assert "got nothing" in explain_unknown(sample([]), load_readers())
+    assert "got int" in describe_unknown(sample([1, 2]), load_readers())
+    assert "got nothing" in describe_unknown(sample([]), load_readers())
 
 
 HOSTILE: list[Any] = [
@@ -713,4 +713,4 @@ def test_hostile_rows_end_in_no_traceback(row: Any) -> None:
             # The stage counts a row with one of these errors as left out.
             with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):
                 list(reader.rows(row, first.file))
-    explain_unknown(first, load_readers())
+    describe_unknown(first, load_readers())
