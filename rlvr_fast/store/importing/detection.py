@@ -71,6 +71,8 @@ def recognise(
             if not sample.rows:
                 raise InvalidInputError(f"{file.name}: no rows")
             reader = wanted or claimed or _reader_of(sample)
+            if reader is None and "completion" in given and sample.has(given["completion"]):
+                reader = reader_named("plain")  # the user names the fields
             if reader is None:
                 raise InvalidInputError(describe_unknown(sample, readers))
         except InvalidInputError as error:
