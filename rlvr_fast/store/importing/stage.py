@@ -37,6 +37,7 @@ from rlvr_fast.store.rollouts.completions import completion_texts
 from rlvr_fast.store.rollouts.endings import cut_prompt, cut_special_tokens
 from rlvr_fast.store.rollouts.finish_reasons import read_finish_reasons
 from rlvr_fast.store.rollouts.values import read_indices, read_logprobs, read_token_ids
+from rlvr_fast.store.rollouts.verdicts import VerdictRule
 from rlvr_fast.store.run import Run
 from rlvr_fast.tasks.schemes import GOLD_ANSWERS
 
@@ -178,6 +179,8 @@ class _Import:
             return file.path is None or str(file.path.absolute()) in named
 
         given = {role: str(path) for role, path in options.fields.items() if path is not None}
+        if options.verdict is not None:
+            given.setdefault("verdict", VerdictRule.parse(options.verdict).field)
         self._files, skipped = recognise(found.files, is_named, options.format, given)
         self.summary = ImportSummary(skipped=[*found.skipped, *skipped])
         self._joiner = Joiner(options.problems) if options.problems else None
