@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory
-from rlvr_fast.cli.results import run_stage
+from rlvr_fast.cli.results import print_grades, run_stage
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
 
@@ -51,12 +52,10 @@ def grade(
     from rlvr_fast.answers.grading import grade_run
     from rlvr_fast.store import Run
 
-    def stage(progress: Progress | None) -> Run:
-        opened = Run.open(run)
+    opened = Run.open(run)
+    with console.progress_bars(quiet=quiet or json) as progress:
         grade_run(opened, options, progress=progress)
-        return opened
-
-    run_stage("grades", stage, json=json, quiet=quiet)
+    print_grades(opened, json=json)
 
 
 def score(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,7 +42,10 @@ class Recognised:
 
 
 def recognise(
-    files: Sequence[SourceFile], named: Callable[[SourceFile], bool], format: str | None
+    files: Sequence[SourceFile],
+    named: Callable[[SourceFile], bool],
+    format: str | None,
+    given: Mapping[str, str],
 ) -> tuple[list[Recognised], list[tuple[str, str]]]:
     """The files that hold rollouts with their readers, and (file, why) of the others.
 
@@ -50,6 +53,7 @@ def recognise(
         files: the files in the order of the import.
         named: whether the user named this very file, and not its folder or a pattern.
         format: the name of the reader; None asks each reader.
+        given: role to the path that the user names.
 
     Raises:
         InvalidInputError: a file that the user named is not recognised, none is, or the files of
@@ -86,7 +90,7 @@ def recognise(
         if id(entry[0]) not in kept
     ]
     recognised = [
-        Recognised(file, container, reader, _fields(reader, sample), _about(reader, sample), sample)
+        Recognised(file, container, reader, _fields(reader, sample, given), _about(reader, sample), sample)
         for file, container, sample, reader in found
         if id(file) in kept
     ]
@@ -97,8 +101,8 @@ def _reader_of(sample: Sample) -> Reader | None:
     return next((reader for reader in load_readers() if reader.matches(sample)), None)
 
 
-def _fields(reader: Reader, sample: Sample) -> Columns:
-    return reader.fields(sample) if callable(reader.fields) else reader.fields
+def _fields(reader: Reader, sample: Sample, given: Mapping[str, str]) -> Columns:
+    return reader.fields if reader.columns is None else reader.columns(sample, given)
 
 
 def _about(reader: Reader, sample: Sample) -> About:

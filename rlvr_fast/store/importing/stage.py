@@ -177,7 +177,8 @@ class _Import:
         def is_named(file: SourceFile) -> bool:
             return file.path is None or str(file.path.absolute()) in named
 
-        self._files, skipped = recognise(found.files, is_named, options.format)
+        given = {role: str(path) for role, path in options.fields.items() if path is not None}
+        self._files, skipped = recognise(found.files, is_named, options.format, given)
         self.summary = ImportSummary(skipped=[*found.skipped, *skipped])
         self._joiner = Joiner(options.problems) if options.problems else None
         self._problems = ProblemTable(options.task, self._joiner)

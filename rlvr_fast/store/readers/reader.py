@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from rlvr_fast.paths import MISSING, value_at
+
 __all__ = [
     "MISSING",
     "ROLES",
@@ -141,8 +143,10 @@ class Reader:
         help: one line: which tool writes this, and where.
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
-        fields: role to path, or to alternative paths, in a row; or a function of the first rows
-            that gives them.
+        fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
+        columns: the paths of `fields` for a file, by its first rows and the fields that the user
+            named (role to path): for a layout whose names mean different things in different
+            files. Raises `InvalidInputError` where two fields fit one role. None: `fields`.
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
         gather: the rows of one file, as (row number, row) in the order of the file, to the rows to
@@ -161,7 +165,8 @@ class Reader:
     name: str
     help: str
     matches: Callable[[Sample], bool]
-    fields: Columns | Callable[[Sample], Columns] = field(default_factory=dict)
+    fields: Columns = field(default_factory=dict)
+    columns: Callable[[Sample, Mapping[str, str]], Columns] | None = None
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
     gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any]]] | None = None
     about: Callable[[Sample], About] | None = None
@@ -169,45 +174,3 @@ class Reader:
     opens: Callable[[Path], Iterator[tuple[str, Any]]] | None = None
     claims: Callable[[Path], bool] | None = None
     verdict: str | None = None
-
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING: Any = _Missing()
-
-_STEP = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
-
-
-def value_at(row: Any, path: str) -> Any:
-    """The value at a dotted and indexed path; `MISSING` where the row does not have it.
-
-    A key that is itself written with dots or brackets is taken as it stands first.
-
-    Example:
-        >>> value_at({"reward_model": {"ground_truth": "7"}}, "reward_model.ground_truth")
-        '7'
-        >>> value_at({"resps": [["a", "b"]]}, "resps[0]")
-        ['a', 'b']
-    """
-    if isinstance(row, Mapping) and path in row:
-        return row[path]
-    value = row
-    for index, key in _STEP.findall(path):
-        if index:
-            if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-                return MISSING
-            try:
-                value = value[int(index)]
-            except IndexError:
-                return MISSING
-        elif isinstance(value, Mapping) and key in value:
-            value = value[key]
-        else:
-            return MISSING
-    return value
