@@ -17,6 +17,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store.importing.columns import Column, take
 from rlvr_fast.store.importing.detection import Recognised, recognise
+from rlvr_fast.store.importing.gathering import gathered_batches
 from rlvr_fast.store.importing.judging import Judge
 from rlvr_fast.store.importing.numbering import Numbering, Repeats
 from rlvr_fast.store.importing.problems import ProblemTable
@@ -268,7 +269,7 @@ class _Import:
     ) -> None:
         before = self.summary.draws
         reader = RoleReader(known, self._options.fields, self._judge.path)
-        for batch in known.container.batches():
+        for batch in gathered_batches(known):
             roles = reader.read(batch)
             for number, why in roles.faults:
                 self._selection.leave_out(why, f"{known.file.name}, row {number}")

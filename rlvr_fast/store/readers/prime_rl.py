@@ -67,7 +67,9 @@ def _rollout(trace: Mapping[str, Any], task: Mapping[str, Any]) -> Rollout:
     rewards = _mapping(trace.get("rewards"))
     rollout = {
         "problem_id": first_key({**task, "idx": data.get("idx")}, "key", "hash", "idx"),
-        "question": messages[:first] or data.get("prompt"),
+        # A later branch may begin with a summary: the task's own prompt is the problem.
+        "question": data.get("prompt") or messages[:first],
+        "system": data.get("system_prompt"),
         "completion": messages[first : last + 1] or None,
         "gold": gold_of(data, data.get("info")),
         "reward": _reward(rewards),

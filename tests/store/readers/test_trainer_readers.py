@@ -75,14 +75,16 @@ def reader_of(found: Sample) -> Reader:
 def rollouts(found: Sample) -> list[dict[str, Any]]:
     """What the reader that takes a file makes of its first rows."""
     reader = reader_of(found)
-    rows: Any = enumerate(found.rows, 1)
-    rows = list(reader.gather(rows) if reader.gather else rows)
+    rows = list(found.rows)
+    if reader.gather:
+        rows = [row for _, row, why in reader.gather(enumerate(rows, 1)) if not why]
     if reader.rows:
-        return [dict(r) for _, row in rows for r in reader.rows(row, found.file)]
+        return [dict(r) for row in rows for r in reader.rows(row, found.file)]
+    fields = reader.fields(found) if callable(reader.fields) else reader.fields
     made = []
-    for _, row in rows:
+    for row in rows:
         rollout = {}
-        for role, paths in reader.fields.items():
+        for role, paths in fields.items():
             for path in [paths] if isinstance(paths, str) else paths:
                 if (value := value_at(row, path)) is not MISSING:
                     rollout[role] = value
@@ -189,9 +191,12 @@ def test_no_value_of_another_form_stops_a_reader(name):
             other.matches(found)
         if reader.about:
             reader.about(found)
-        for _, kept in reader.gather([(1, odd)]) if reader.gather else [(1, odd)]:
-            if reader.rows:
-                list(reader.rows(kept, found.file))
+        if callable(reader.fields):
+            reader.fields(found)
+        if reader.gather:
+            list(reader.gather([(1, odd), (2, row), (3, odd)]))
+        if reader.rows:
+            list(reader.rows(odd, found.file))
 
 
 def test_verl_dump():
@@ -236,8 +241,7 @@ def test_verl_v1_keeps_the_last_output_of_a_session():
         row("c_10_0", "second", "two"),
         {**VERL, "output": "no uid"},
     ]
-    made = rollouts(sample(*rows))
-    kept = [(r["question"], r["completion"]) for r in made if not r.get("error")]
+    kept = [(r["question"], r["completion"]) for r in rollouts(sample(*rows))]
     assert kept == [
         ("first", "final"),
         ("first", "other"),
@@ -245,10 +249,9 @@ def test_verl_v1_keeps_the_last_output_of_a_session():
         ("second", "two"),
         (VERL["input"], "no uid"),
     ]
-    assert [r["completion"] for r in made if r.get("error")] == ["turn 1", "turn 2"]
-    # The row numbers stay those of the file.
-    gathered = reader_of(sample(*rows)).gather(enumerate(rows, 1))
-    assert [number for number, _ in gathered] == [1, 2, 3, 4, 5, 6, 7]
+    gathered = list(reader_of(sample(*rows)).gather(enumerate(rows, 1)))
+    assert [number for number, _, _ in gathered] == [1, 2, 3, 4, 5, 6, 7]
+    assert [number for number, _, why in gathered if "last output" in why] == [1, 2]
 
 
 def test_verl_generation():
@@ -263,7 +266,6 @@ def test_trl_takes_the_reward_that_is_named_for_correctness():
     (rollout,) = rollouts(sample(TRL, name="completions_00005.parquet", kind="parquet"))
     assert rollout["completion"] == RIGHT
     assert rollout["reward"] == 1.0
-    assert rollout["format_reward"] == 0.5  # --verdict can name it
     (note,) = reader_of(sample(TRL)).about(sample(TRL)).notes
     assert "accuracy_reward is taken" in note
 
@@ -274,16 +276,14 @@ def test_trl_takes_a_sole_reward_and_leaves_two_to_the_user():
     assert rollout["reward"] == 0.0
     two = {**sole, "helpful_reward": 0.0, "length_reward": 1.0}
     (rollout,) = rollouts(sample(two))
-    assert rollout["reward"] is None
+    assert "reward" not in rollout
     (note,) = reader_of(sample(two)).about(sample(two)).notes
     assert "helpful_reward, length_reward" in note
     assert "--verdict" in note
 
 
-def test_trl_reads_a_reward_that_was_not_applied():
-    row = {**TRL, "accuracy_reward": float("nan"), "solution": "7", "task": "math"}
-    (rollout,) = rollouts(sample(row))
-    assert rollout["reward"] is None
+def test_trl_takes_a_gold_that_a_reward_function_logged():
+    (rollout,) = rollouts(sample({**TRL, "solution": "7", "task": "math"}))
     assert rollout["gold"] == "7"
     assert "task" not in rollout
 
@@ -454,7 +454,7 @@ def test_open_instruct_groups_by_the_tokens_of_the_prompt(tmp_path):
 
 def test_verifiers_uses_the_threshold_of_the_metadata(tmp_path):
     found = sample(VERIFIERS, {**VERIFIERS, "reward": 0.25}, name="results.jsonl", at=tmp_path)
-    assert all("verdict" not in r for r in rollouts(found))
+    assert reader_of(found).about(found).verdict is None
     (tmp_path / "metadata.json").write_text(
         json.dumps(
             {
@@ -469,8 +469,8 @@ def test_verifiers_uses_the_threshold_of_the_metadata(tmp_path):
             }
         )
     )
-    right, wrong = rollouts(found)
-    assert (right["verdict"], wrong["verdict"]) == (True, False)
+    assert reader_of(found).about(found).verdict == "reward>=0.5"
+    right, _ = rollouts(found)
     assert right["problem_id"] == 3
     assert right["question"] == CHAT
     assert right["gold"] == "7"
@@ -566,6 +566,7 @@ def test_prime_rl_without_token_ids_or_key_and_with_an_error():
     errors = [{"type": "ProviderError", "message": "overloaded"}]
     trace = {**TRACE, "nodes": nodes, "task": task, "ok": False, "errors": errors, "rewards": {}}
     (rollout,) = rollouts(sample({**EPISODE, "traces": [trace]}))
+    assert rollout["question"] == QUESTION
     assert rollout["problem_id"] == 3
     assert rollout["error"] == errors[0]
     assert not {"token_ids", "logprobs", "reward", "verdict", "gold"} & rollout.keys()
@@ -597,7 +598,7 @@ def test_rllm(tmp_path):
     (rollout,) = rollouts(found)
     assert rollout["problem_id"] == "17"
     assert rollout["gold"] == "7"
-    assert rollout["question"] == CHAT
+    assert rollout["question"] == QUESTION
     assert rollout["completion"] == [{"role": "assistant", "content": RIGHT}]
     assert rollout["verdict"] is True
     assert rollout["finish_reason"] == "stop"
