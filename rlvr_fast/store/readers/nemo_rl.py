@@ -54,7 +54,7 @@ def _one(value: Any) -> Any:
 def _matches(sample: Sample) -> bool:
     if any(map(_is_eval, sample.rows)):
         return True
-    if sample.kind == "json" and isinstance(sample.first("evaluation_data"), list):
+    if isinstance(sample.first("evaluation_data"), list):
         return any(map(_is_eval, sample.first("evaluation_data")))
     return any(_is_logged(row) and "idx" in row for row in sample.rows)
 
