@@ -10,12 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rlvr_fast.store.readers.common import (
-    GOLD_KEYS,
-    correctness_keys,
-    policy_note,
-    steps_of,
-)
+from rlvr_fast.store.readers.common import GOLD_KEYS, correctness_keys, tell_policy
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["READER"]
@@ -54,7 +49,7 @@ def _union(sample: Sample) -> Mapping[str, Any]:
     return {k: v for row in sample.rows if isinstance(row, Mapping) for k, v in row.items()}
 
 
-def _fields(sample: Sample) -> Columns:
+def _columns(sample: Sample, given: Mapping[str, str]) -> Columns:
     fields: dict[str, str | tuple[str, ...]] = {
         "question": "prompt",
         "completion": "completion",
@@ -66,8 +61,7 @@ def _fields(sample: Sample) -> Columns:
 
 def _about(sample: Sample) -> About:
     found = About()
-    if len(steps_of(sample)) > 1:
-        found.notes.append(policy_note("TRL", "step", "this file holds several steps"))
+    tell_policy(found, sample, "step")
     union = _union(sample)
     columns = _reward_columns(union)
     if len(columns) > 1:
@@ -85,6 +79,6 @@ READER = Reader(
     name="trl",
     help="TRL's GRPOConfig(log_completions=True): completions/completions_STEP.parquet",
     matches=_matches,
-    fields=_fields,
+    columns=_columns,
     about=_about,
 )

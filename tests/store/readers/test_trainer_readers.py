@@ -80,7 +80,7 @@ def rollouts(found: Sample) -> list[dict[str, Any]]:
         rows = [row for _, row, why in reader.gather(enumerate(rows, 1)) if not why]
     if reader.rows:
         return [dict(r) for row in rows for r in reader.rows(row, found.file)]
-    fields = reader.fields(found) if callable(reader.fields) else reader.fields
+    fields = reader.columns(found, {}) if reader.columns else reader.fields
     made = []
     for row in rows:
         rollout = {}
@@ -191,8 +191,8 @@ def test_no_value_of_another_form_stops_a_reader(name):
             other.matches(found)
         if reader.about:
             reader.about(found)
-        if callable(reader.fields):
-            reader.fields(found)
+        if reader.columns:
+            reader.columns(found, {})
         if reader.gather:
             list(reader.gather([(1, odd), (2, row), (3, odd)]))
         if reader.rows:
@@ -220,12 +220,13 @@ def test_verl_keeps_any_gold_and_needs_no_verdict(gold):
     assert "problem_id" not in rollout
 
 
-def test_verl_says_when_a_file_holds_several_steps():
+def test_verl_names_the_policy_by_its_step():
     reader = reader_of(sample(VERL))
-    assert reader.about(sample(VERL, VERL)).notes == []
-    (note,) = reader.about(sample(VERL, {**VERL, "step": 80})).notes
-    assert "policy" in note
-    assert "step" in note
+    about = reader.about(sample(VERL, VERL))
+    assert (about.revision, about.notes) == ("step 40", [])
+    about = reader.about(sample(VERL, {**VERL, "step": 80}))
+    assert about.revision is None
+    assert "one step as one run" in about.notes[0]
 
 
 def test_verl_v1_keeps_the_last_output_of_a_session():
@@ -320,10 +321,25 @@ def test_slime_dump_that_was_not_taken_apart():
     assert [r["reward"] for r in made] == [1.0, -1.0, -1.0]
 
 
-def test_slime_of_training_names_the_policy():
-    reader = reader_of(sample(SLIME))
-    assert reader.about(sample(SLIME, name="rollout_7.pt")).notes
-    assert not reader.about(sample(SLIME, name="eval_7.pt")).notes
+@pytest.mark.parametrize(
+    ("row", "name", "revision"),
+    [
+        (SLIME, "rollout_7.pt", "rollout 7"),
+        (SLIME, "eval_12.pt", "rollout 12"),
+        (SKYRL, "global_step_20_evals/gsm8k.jsonl", "step 20"),
+        (AREAL, "12.jsonl", "version 3"),
+        (ROLL, "rollout_dump_data.step_3.jsonl", "step 3"),
+        (ROLL_BOARD, "data_20260101_000000_001.jsonl", "step 3"),
+        (NEMO_VAL, "val_data_step10.jsonl", "step 10"),
+        (OPEN_INSTRUCT, "run_rollouts_000000.jsonl", "step 1"),
+        (EPISODE, "traces.jsonl", "step 3"),
+        (TRL, "completions_00005.parquet", "step 5"),
+        (VERIFIERS, "results.jsonl", None),
+    ],
+)
+def test_the_policy_is_the_revision_of_the_model(row, name, revision, tmp_path):
+    found = sample(row, name=name, at=tmp_path)
+    assert reader_of(found).about(found).revision == revision
 
 
 def test_skyrl_sums_the_rewards_of_tokens():
@@ -340,13 +356,6 @@ def test_areal():
         "completion": RIGHT + "<|im_end|>",
         "reward": 1.0,
     }
-
-
-def test_areal_of_training_names_the_policy(tmp_path):
-    reader = reader_of(sample(AREAL))
-    for folder, notes in (("rollout", 1), ("eval-rollout", 0)):
-        found = sample(AREAL, name="12.jsonl", at=tmp_path / folder / "3")
-        assert len(reader.about(found).notes) == notes
 
 
 def test_roll_columns():
@@ -399,7 +408,6 @@ def test_nemo_rl_training():
     assert rollout["prompt_token_ids"] == [5, 6]
     assert rollout["token_ids"] == [7, 8]
     assert rollout["logprobs"] == [-0.25, -0.5]
-    assert reader_of(found).about(found).notes
 
 
 def test_nemo_rl_evaluation(tmp_path):
@@ -520,7 +528,6 @@ def test_prime_rl():
     about = reader_of(found).about(found)
     assert about.sampling == {"temperature": 0.7, "top_p": 0.9, "max_tokens": 256}
     assert about.model == "qwen"
-    assert about.notes
 
 
 def test_prime_rl_takes_the_last_branch_and_leaves_gaps_without_log_probs():
