@@ -530,6 +530,30 @@ def test_prime_rl():
     assert about.model == "qwen"
 
 
+def test_prime_rl_reads_what_verifiers_wrote():
+    path = Path(__file__).parent / "files" / "traces.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    found = sample(*rows, name="traces.jsonl", at=path.parent)
+    assert [r.name for r in TRAINERS if r.matches(found)] == ["prime-rl"]
+    made = rollouts(found)
+    assert [r["reward"] for r in made] == [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]
+    assert [r["finish_reason"] for r in made] == ["stop"] * 4 + ["length", "stop"]
+    assert [r["gold"] for r in made] == ["5", "20", "7"] * 2
+    assert len({r["problem_id"] for r in made}) == 3
+    assert made[0]["question"] == "What is 2+3?"
+    assert made[0]["completion"][0]["reasoning_content"] == "thinking"
+    assert (made[0]["prompt_token_ids"], made[0]["token_ids"]) == (
+        [1, 5, 6, 7, 8, 9, 10],
+        [21, 22, 2],
+    )
+    assert made[0]["logprobs"] == [-0.5, -0.25, -0.125]
+    assert made[0]["reference_logprobs"] == [-1.5, -1.25, -1.125]
+    about = reader_of(found).about(found)
+    assert about.model == "toy/policy"
+    assert about.sampling == {"temperature": 0.8, "top_p": 0.95, "max_tokens": 3}
+    assert about.revision is None
+
+
 def test_prime_rl_takes_the_last_branch_and_leaves_gaps_without_log_probs():
     nodes = [
         *TRACE["nodes"][:2],
