@@ -72,8 +72,15 @@ class _Gathered:
                 faults.extend(batch.faults)
                 yield from zip(batch.numbers, batch.rows(), strict=True)
 
-        assert self._reader.gather is not None
-        yield from _chunks(self._file, self._reader.gather(numbered()), faults)
+        def kept() -> Iterator[tuple[int, Any]]:
+            assert self._reader.gather is not None
+            for number, row, why in self._reader.gather(numbered()):
+                if why:
+                    faults.append((number, why))
+                else:
+                    yield number, row
+
+        yield from _chunks(self._file, kept(), faults)
 
 
 def _chunks(
