@@ -220,7 +220,8 @@ def _system(row: Mapping[str, Any]) -> str | None:
         return None
     for message in row.get("messages") or ():
         if isinstance(message, Mapping) and message.get("role") == "system":
-            return _texts(message.get("content"))[0]
+            text = _texts(message.get("content"))[0]
+            return text if isinstance(text, str) else None
     return None
 
 

@@ -40,8 +40,8 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     rollout["question"] = question
     if system:
         rollout["system"] = system
-    if question is not prompt and isinstance(prompt, str):
-        rollout["metadata"] = {"prompt": prompt}
+    if question is not prompt:
+        rollout["metadata"] = {"prompt" if isinstance(prompt, str) else "messages": prompt}
     texts = text_list(answers) if settings is not None or isinstance(answers, list) else None
     if not texts or not isinstance(settings, Mapping):
         yield {**rollout, "completion": None, "error": _NO_TEXT}

@@ -65,7 +65,7 @@ def _question(prompt: Any) -> Any:
     if not isinstance(prompt, list):
         return prompt
     return [
-        {"role": _ROLES.get(turn.get("role"), turn.get("role")), "content": turn.get("prompt")}
+        {"role": _ROLES.get(str(turn.get("role")), "user"), "content": turn.get("prompt")}
         for turn in prompt
         if isinstance(turn, Mapping)
     ]
