@@ -11,7 +11,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample, SourceFile
-from rlvr_fast.store.readers.unknown import explain_unknown
+from rlvr_fast.store.readers.unknown import describe_unknown
 
 __all__ = ["Recognised", "recognise"]
 
@@ -72,7 +72,7 @@ def recognise(
                 raise InvalidInputError(f"{file.name}: no rows")
             reader = wanted or claimed or _reader_of(sample)
             if reader is None:
-                raise InvalidInputError(explain_unknown(sample, readers))
+                raise InvalidInputError(describe_unknown(sample, readers))
         except InvalidInputError as error:
             if named(file) or len(files) == 1:
                 raise

@@ -34,6 +34,7 @@ class ProblemTable:
     Attributes:
         problems: in the order of their first rows.
         unmatched: number of problems that the tasks of `--problems` do not have.
+        faults: values that give no gold answer, each with file and row.
     """
 
     def __init__(self, task: str, joiner: Joiner | None) -> None:
@@ -45,9 +46,10 @@ class ProblemTable:
         self._golds: dict[tuple[int, str], str] = {}
         self.problems: list[Problem] = []
         self.unmatched = 0
+        self.faults: list[str] = []
 
     def codes(
-        self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str
+        self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str, gold: str
     ) -> tuple[Codes, Codes, list[Question]]:
         """(problem of each row or -1, question of each row or -1, questions).
 
@@ -58,6 +60,7 @@ class ProblemTable:
             columns: role to column.
             numbers: the row numbers.
             name: the file, for messages.
+            gold: the path of the gold answers.
 
         Raises:
             InvalidInputError: rows contradict each other; the message names file and row.
@@ -96,7 +99,7 @@ class ProblemTable:
             )
         codes = places[inverse.reshape(-1)]
         if "gold" in columns:
-            self._read_golds(codes, columns["gold"], numbers, name)
+            self._read_golds(codes, columns["gold"], numbers, name, gold)
         return codes, np.asarray(asked, np.int64), questions
 
     def _place(
@@ -174,7 +177,7 @@ class ProblemTable:
             )
 
     def _read_golds(
-        self, codes: Codes, column: Column, numbers: npt.NDArray[np.int64], name: str
+        self, codes: Codes, column: Column, numbers: npt.NDArray[np.int64], name: str, field: str
     ) -> None:
         gold_codes, values = distinct_values(column)
         rows = np.flatnonzero((codes >= 0) & (gold_codes >= 0))
@@ -185,7 +188,9 @@ class ProblemTable:
         for (place, code), at in zip(distinct.tolist(), first.tolist(), strict=True):
             problem = self.problems[place]
             where = f"{name}, row {int(numbers[rows[at]])}"
-            gold = read_gold(values[code], "gold", where=where)
+            gold = read_gold(values[code], field, where=where)
+            if gold.fault is not None:
+                self.faults.append(gold.fault)
             if gold.text is None:
                 continue
             if self._joiner is not None or problem.spec is not None:
