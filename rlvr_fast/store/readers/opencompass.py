@@ -31,6 +31,8 @@ def _matches(sample: Sample) -> bool:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
+    if not isinstance(row, Mapping):
+        return
     if "origin_prompt" in row:
         yield from _entry(row, None)
         return

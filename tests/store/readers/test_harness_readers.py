@@ -135,8 +135,8 @@ def test_inspect_archives_give_each_epoch_as_a_draw(name: str) -> None:
     assert reasons["It is \\boxed{"] == "max_tokens"
     assert reasons["The answer is \\boxed{4}"] == "stop"
     verdicts = {draw["completion"]: draw["verdict"] for draw in draws}
-    assert verdicts["The answer is \\boxed{4}"] is True
-    assert verdicts["It is \\boxed{"] is False
+    assert verdicts["The answer is \\boxed{4}"] == "C"
+    assert verdicts["It is \\boxed{"] == "I"
     long = [draw for draw in draws if draw["problem_id"] == 3]
     assert all(d["question"].endswith("the answer into a box.") for d in long)
 
@@ -198,10 +198,8 @@ def test_inspect_texts_that_stand_aside_are_put_back(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("C", {"verdict": True}),
-        ("I", {"verdict": False}),
-        ("N", {"verdict": False}),
-        ("P", {"verdict": None}),
+        ("C", {"verdict": "C"}),
+        ("P", {"verdict": "P"}),
         (1, {"verdict": 1}),
         (0.0, {"verdict": 0.0}),
         (0.25, {"reward": 0.25}),
@@ -240,6 +238,16 @@ def test_inspect_chat_input_choices_and_redacted_reasoning(tmp_path: Path) -> No
     ]
     assert (first["completion"], first["reasoning"]) == ("4", "Adds.")
     assert second["question"] == "What? A) 3 B) 4"
+
+
+def test_inspect_damaged_members_leave_the_others(tmp_path: Path) -> None:
+    path = inspect_archive(tmp_path / "a.eval", inspect_sample(), inspect_sample(id=2))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("samples/3_epoch_1.json", '{"id": 3, "epo')
+        archive.writestr("samples/4_epoch_1.json", "[]")
+    draws = draws_of(path, "inspect")
+    assert [draw["completion"] for draw in draws] == ["\\boxed{4}"] * 2 + [None] * 2
+    assert "samples/3_epoch_1.json: expected JSON" in draws[2]["error"]
 
 
 def test_inspect_claims_only_its_own_archives(tmp_path: Path) -> None:
@@ -509,7 +517,11 @@ def test_qwen_math_folder_of_another_name_is_no_task(tmp_path: Path) -> None:
 
 def test_qwen_math_parts_that_a_whole_file_repeats(tmp_path: Path) -> None:
     start = "test_cot_-1_seed0_t0.6"
-    names = [f"{start}_s0_e-1.jsonl", f"{start}_s0_e100.jsonl", "test_cot_-1_seed1_t0.6_s0_e9.jsonl"]
+    names = [
+        f"{start}_s0_e-1.jsonl",
+        f"{start}_s0_e100.jsonl",
+        "test_cot_-1_seed1_t0.6_s0_e9.jsonl",
+    ]
     assert chosen("qwen-math", *(tmp_path / name for name in names)) == {names[0], names[2]}
 
 
@@ -629,7 +641,9 @@ def test_evalchemy_benchmarks_are_tasks(tmp_path: Path) -> None:
 
 
 def gym_dataset(**more: Any) -> dict[str, Any]:
-    task = load_task("reasoning_gym:simple_equations?size=2&seed=45&operators_weights=[0.4,0.3,0.3]")
+    task = load_task(
+        "reasoning_gym:simple_equations?size=2&seed=45&operators_weights=[0.4,0.3,0.3]"
+    )
     results = [
         {
             "question": problem.question,
@@ -787,6 +801,15 @@ def test_odd_values_inside_rows_never_end_in_another_error(file: str, odd: Any) 
                     assert all(isinstance(d, dict) for d in reader.rows(row, sample.file))
                 if reader.about is not None:
                     reader.about(sample)
+
+
+@pytest.mark.parametrize("row", [None, 3, "text", [1], {}, {"0": 1}, {"doc": 1}, {"results": 1}])
+def test_a_row_of_another_kind_gives_no_draw(row: Any) -> None:
+    source = SourceFile("x.jsonl", None)
+    for name in ("inspect", "lm-eval", "lighteval", "opencompass", "evalchemy"):
+        rows = reader_named(name).rows
+        assert rows is not None
+        assert not any(draw.get("completion") for draw in rows(row, source))
 
 
 def replaced(value: Any, odd: Any, depth: int) -> Iterable[Any]:
