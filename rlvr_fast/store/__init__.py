@@ -5,7 +5,8 @@ from __future__ import annotations
 from rlvr_fast.store.check import Finding, repair, verify
 from rlvr_fast.store.differences import Difference, differences
 from rlvr_fast.store.importing import import_rollouts
-from rlvr_fast.store.info import Draw, RunInfo, draw_seeds
+from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
+from rlvr_fast.store.problem_tables import align_problems
 from rlvr_fast.store.readers.fields import Fields
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
@@ -22,10 +23,12 @@ __all__ = [
     "Finding",
     "Run",
     "RunInfo",
+    "align_problems",
     "differences",
     "draw_seeds",
     "import_rollouts",
     "repair",
     "stage_schema",
+    "unrecorded",
     "verify",
 ]
