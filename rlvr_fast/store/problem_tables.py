@@ -11,11 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
-
-
-def question_key(text: str) -> str:
-    return " ".join(text.split())
-
+from rlvr_fast.store.rollouts.question_keys import question_key
 
 __all__ = ["align_problems", "check_unique", "matched_differences", "problem_differences"]
 
