@@ -6,7 +6,29 @@ the one study of `study.py`.
 
 from __future__ import annotations
 
-from rollout_layouts import files, harnesses, served, trainers
+from rollout_layouts import (
+    code_harnesses,
+    contents,
+    environments,
+    files,
+    harnesses,
+    math_harnesses,
+    served,
+    trainers,
+)
 from rollout_layouts.study import LAYOUTS, PROBLEMS, Case, Study
 
-__all__ = ["LAYOUTS", "PROBLEMS", "Case", "Study", "files", "harnesses", "served", "trainers"]
+__all__ = [
+    "LAYOUTS",
+    "PROBLEMS",
+    "Case",
+    "Study",
+    "code_harnesses",
+    "contents",
+    "environments",
+    "files",
+    "harnesses",
+    "math_harnesses",
+    "served",
+    "trainers",
+]
