@@ -16,13 +16,13 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rollout_layouts import LAYOUTS, PROBLEMS, Case, Study
 
 from rlvr_fast.answers import GradeOptions, grade_run
-from rlvr_fast.store import Run, import_rollouts, verify
+from rlvr_fast.store import ImportOptions, Run, import_rollouts, verify
 
 BASE, RL = Study("base"), Study("rl")
 
 
-def imported(case: Case, out: Path, **options: Any) -> Run:
-    return import_rollouts(case.sources, out, **{**case.options, **options})
+def imported(case: Case, out: Path) -> Run:
+    return import_rollouts(case.sources, out, ImportOptions(**case.options))
 
 
 def numbers_of_problems(case: Case, run: Run) -> dict[str, int]:

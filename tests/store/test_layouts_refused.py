@@ -27,14 +27,14 @@ from rollout_layouts.study import write_jsonl
 from rollout_layouts.zips import write_zip
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
-from rlvr_fast.store import Run, import_rollouts
+from rlvr_fast.store import ImportOptions, Run, import_rollouts
 
 RL = Study("rl")
 
 
 def refused(sources: list[Any], out: Path, **options: Any) -> str:
     with pytest.raises(InvalidInputError) as caught:
-        import_rollouts(sources, out, **options)
+        import_rollouts(sources, out, ImportOptions(**options))
     assert not (out / "run.json").exists()
     return str(caught.value)
 

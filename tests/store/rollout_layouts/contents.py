@@ -184,7 +184,7 @@ def fields_named_by_the_user(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "a.jsonl", rows),
-        options={"field": fields},
+        options={"fields": fields},
         finish="unknown",
         verdicts=None,
         ids={p.id: f"k{p.id}" for p in PROBLEMS},
@@ -204,7 +204,7 @@ def golds_from_a_problem_file(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "a.jsonl", rows),
-        options={"problems": f"math:{problems}"},
+        options={"problems": (f"math:{problems}",)},
         finish="unknown",
         verdicts=None,
         left_out=None,

@@ -242,7 +242,7 @@ def openai_batch_with_requests(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "batch_output.jsonl", rows),
-        options={"requests": _requests(folder)},
+        options={"requests": (str(_requests(folder)),)},
         golds=None,
         verdicts=None,
         counts={},
@@ -266,7 +266,7 @@ def vllm_batch_reasoning_tokens_logprobs(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "out.jsonl", rows),
-        options={"requests": _requests(folder)},
+        options={"requests": (str(_requests(folder)),)},
         texts={p.id: [(d.thinking, d.text) for d in study.draws(p)] for p in PROBLEMS},
         golds=None,
         verdicts=None,
@@ -313,7 +313,7 @@ def batch_of_responses_api(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "out.jsonl", rows),
-        options={"requests": requests},
+        options={"requests": (str(requests),)},
         golds=None,
         verdicts=None,
         counts={},

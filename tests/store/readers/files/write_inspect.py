@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from inspect_ai import Task, eval  # noqa: A004
+from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
 from inspect_ai.model import (
     ChatCompletionChoice,
@@ -31,7 +31,9 @@ from inspect_ai.solver import generate
 
 HERE = Path(__file__).parent
 # Longer than 100 characters: inspect moves such texts to the attachments of the sample.
-THOUGHT = "Two and two: count two fingers, then two more fingers, and then read off the number. " * 3
+THOUGHT = (
+    "Two and two: count two fingers, then two more fingers, and then read off the number. " * 3
+)
 CAREFUL = " Think about the question with care before you write the answer into a box." * 3
 
 
