@@ -175,6 +175,20 @@ def test_one_id_with_two_questions(tmp_path: Path) -> None:
     assert "row 3" in message
 
 
+def test_checkpoints_of_one_training_are_not_draws_of_one_model(tmp_path: Path) -> None:
+    """Verl writes a file a step; several steps in one run are said, or refused."""
+    from rollout_layouts.trainers import verl_rows
+
+    for step in (20, 40):
+        rows = [{**row, "step": step} for row in verl_rows(RL)]
+        write_jsonl(tmp_path / "val" / f"{step}.jsonl", rows)
+    done = outcome([tmp_path / "val"], tmp_path / "run")
+    said = done
+    if isinstance(done, Run):
+        said = str(json.loads((done.path / "import.json").read_text())["notes"])
+    assert "step" in said or "checkpoint" in said
+
+
 def test_the_same_out_with_other_bytes(tmp_path: Path) -> None:
     rows = plain_rows(RL)
     file = rows_of(tmp_path, rows)

@@ -217,3 +217,42 @@ def same_file_under_two_names(folder: Path, study: Study) -> Case:
     write_jsonl(folder / "runs" / "copy of a.jsonl", plain_rows(study))
     # Draws that stand twice are no new draws: left out or refused, never counted twice.
     return stated(study, folder / "runs", left_out=None, reported=["again|repeat|same|duplicate"])
+
+
+@layout
+def fields_absent_from_the_first_rows(folder: Path, study: Study) -> Case:
+    rows = plain_rows(study)
+    for row in rows[:5]:
+        del row["finish_reason"], row["correct"]
+    case = stated(study, write_jsonl(folder / "a.jsonl", rows))
+    case.verdicts = {p.id: list(case.verdicts[p.id]) for p in PROBLEMS} if case.verdicts else None
+    assert case.verdicts is not None
+    for number in range(5):
+        key = PROBLEMS[number // 4].id
+        case.verdicts[key][number % 4] = None
+        case.finish[key][number % 4] = "unknown"
+    return case
+
+
+@layout
+def a_chat_completion_in_each_row(folder: Path, study: Study) -> Case:
+    rows = [
+        {
+            "question": p.question,
+            "answer": p.gold,
+            "response": {
+                "id": "chatcmpl-1",
+                "object": "chat.completion",
+                "model": "org/api",
+                "choices": [
+                    {
+                        "index": 0,
+                        "message": {"role": "assistant", "content": d.text},
+                        "finish_reason": d.finish,
+                    }
+                ],
+            },
+        }
+        for p, _, d in study
+    ]
+    return case(study, write_jsonl(folder / "a.jsonl", rows), verdicts=None)

@@ -329,3 +329,41 @@ def prime_rl_traces(folder: Path, study: Study) -> Case:
         logprobs={"sampler": token_logprobs_of(study), "reference": token_logprobs_of(study, 1)},
         left_out=None,
     )
+
+
+@layout
+def rllm_episodes(folder: Path, study: Study) -> Case:
+    home = folder / "math__tiny"
+    (home / "episodes").mkdir(parents=True)
+    for index, (p, n, d) in enumerate(
+        (p, n, study.draws(p)[n]) for n in range(4) for p in PROBLEMS
+    ):
+        step = {
+            "prompt_ids": tokens_of(p.question),
+            "response_ids": tokens_of(d.text),
+            "logprobs": logprobs_of(d.text),
+            "chat_completions": [
+                {"role": "user", "content": p.question},
+                {"role": "assistant", "content": d.text},
+            ],
+            "model_response": d.text,
+            "reward": float(d.right),
+        }
+        episode = {
+            "id": f"{p.id}:{n}",
+            "task": {"id": str(p.id), "instruction": p.question, "metadata": {"answer": p.gold}},
+            "is_correct": d.right,
+            "termination_reason": "env_done",
+            "trajectories": [{"name": "solver", "steps": [step], "reward": float(d.right)}],
+            "eval_idx": index,
+        }
+        name = f"episode_{index:06d}_{p.id}.json"
+        (home / "episodes" / name).write_text(json.dumps(episode, indent=2))
+    items = [
+        {"idx": number, "attempt": n, "reward": float(d.right), "is_correct": d.right}
+        for number, p in enumerate(PROBLEMS)
+        for n, d in enumerate(study.draws(p))
+    ]
+    summary = {"dataset_name": "math", "model": "org/tiny", "attempts": 4, "items": items}
+    (home / "results.json").write_text(json.dumps(summary))
+    return case(study, home, golds={}, finish="unknown", left_out=None)

@@ -311,3 +311,22 @@ def inspect_json_log(folder: Path, study: Study) -> Case:
     file = folder / "2026-08-22T00-00-00_math_abc.json"
     file.write_text(json.dumps({**HEADER, "samples": inspect_samples(study)}, indent=2))
     return inspect_case(study, file)
+
+
+@layout
+def inspect_eval_chunked_samples(folder: Path, study: Study) -> Case:
+    # Newer logs: a folder a sample, its messages and attachments in parts.
+    members: list[tuple[str, bytes]] = []
+    for sample in inspect_samples(study):
+        home = f"samples/{sample['id']}_epoch_{sample['epoch']}"
+        messages = sample.pop("messages")
+        text = sample["output"]["completion"]
+        sample["output"]["choices"][0]["message"]["content"] = "attachment://" + "a" * 32
+        sample["output"]["completion"] = "attachment://" + "a" * 32
+        members += [
+            (f"{home}/sample.json", json.dumps(sample).encode()),
+            (f"{home}/messages/0.json", json.dumps(messages).encode()),
+            (f"{home}/attachments/0.json", json.dumps({"a" * 32: text}).encode()),
+        ]
+    members.append(("header.json", json.dumps(HEADER).encode()))
+    return inspect_case(study, write_zip(folder / "a.eval", members))

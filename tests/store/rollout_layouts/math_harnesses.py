@@ -7,6 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from rollout_layouts.study import (
     BOXED,
     PROBLEMS,
@@ -285,3 +288,26 @@ def reasoning_gym_results(folder: Path, study: Study) -> Case:
         model="org/tiny",
         sampling={"temperature": 0.6, "top_p": 0.95},
     )
+
+
+@layout
+def monkey_business_parquet(folder: Path, study: Study) -> Case:
+    rows = [
+        {
+            "question": p.question,
+            "samples": [d.text for d in study.draws(p)],
+            "is_corrects": [d.right for d in study.draws(p)],
+            "gt_answer": f"We work it out.\n#### {p.gold}",
+            "orig_dset_split": "test",
+            "orig_dset_idx": p.id,
+        }
+        for p in PROBLEMS
+    ]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "GSM8K_tiny.parquet")
+    return case(study, folder / "GSM8K_tiny.parquet", finish="unknown", golds={})
+
+
+@layout
+def nemo_skills_judged_programs(folder: Path, study: Study) -> Case:
+    home = _skills(folder, study, lambda d: {"is_correct": d.right, "symbolic_correct": None})
+    return case(study, home)

@@ -361,3 +361,32 @@ def vllm_request_outputs(folder: Path, study: Study) -> Case:
         counts={},
         token_ids={p.id: [tokens_of(d.text) for d in study.draws(p)] for p in PROBLEMS},
     )
+
+
+@layout
+def batch_of_the_completions_api(folder: Path, study: Study) -> Case:
+    rows = _batch(study, lambda d: {"content": d.text})
+    for row, p in zip(rows, PROBLEMS, strict=True):
+        body = row["response"]["body"]
+        body["object"] = "text_completion"
+        body["choices"] = [
+            {"index": n, "text": d.text, "finish_reason": d.finish, "logprobs": None}
+            for n, d in enumerate(study.draws(p))
+        ]
+    requests = [
+        {
+            "custom_id": f"request-{p.id}",
+            "method": "POST",
+            "url": "/v1/completions",
+            "body": {"model": "org/served", "prompt": p.question, "n": 4},
+        }
+        for p in PROBLEMS
+    ]
+    return case(
+        study,
+        write_jsonl(folder / "out.jsonl", rows),
+        options={"requests": (str(write_jsonl(folder / "requests.jsonl", requests)),)},
+        golds=None,
+        verdicts=None,
+        counts={},
+    )

@@ -22,7 +22,14 @@ from rollout_layouts.study import (
     write_jsonl,
 )
 
-__all__ = ["logprobs_of", "rewards_of", "token_ids_of", "token_logprobs_of", "tokens_of"]
+__all__ = [
+    "logprobs_of",
+    "rewards_of",
+    "token_ids_of",
+    "token_logprobs_of",
+    "tokens_of",
+    "verl_rows",
+]
 
 
 def tokens_of(text: str) -> list[int]:
@@ -327,3 +334,35 @@ def slime_debug_rollouts(folder: Path, study: Study) -> Case:
     return case(
         study, file, token_ids=token_ids_of(study), logprobs={"sampler": token_logprobs_of(study)}
     )
+
+
+@layout
+def verl_golds_in_lists(folder: Path, study: Study) -> Case:
+    rows = [{**row, "gts": [row["gts"]]} for row in verl_rows(study)]
+    return case(study, write_jsonl(folder / "40.jsonl", rows), finish="unknown")
+
+
+@layout
+def skyrl_worked_solutions_as_golds(folder: Path, study: Study) -> Case:
+    rows = skyrl_rows(study, lambda d: float(d.right))
+    for row in rows:
+        gold = row["env_extras"]["reward_spec"]["ground_truth"]
+        row["env_extras"] = {
+            "reward_spec": {"ground_truth": gold, "method": "rule"},
+            "extra_info": {"answer": f"We count.\n#### {gold}", "index": 1, "split": "test"},
+        }
+    return case(study, write_jsonl(folder / "openai_gsm8k.jsonl", rows))
+
+
+@layout
+def trl_reward_of_one_task_only(folder: Path, study: Study) -> Case:
+    rows = trl_rows(study)
+    for row in rows[-4:]:
+        row["accuracy_reward"] = float("nan")
+    file = folder / "completions_00100.parquet"
+    pq.write_table(pa.Table.from_pylist(rows), file)
+    made = case(study, file, golds=None, finish="unknown")
+    assert made.verdicts is not None
+    made.verdicts[PROBLEMS[-1].id] = [None] * 4
+    made.counts[PROBLEMS[-1].id] = 0
+    return made
