@@ -321,12 +321,17 @@ def inspect_eval_chunked_samples(folder: Path, study: Study) -> Case:
         home = f"samples/{sample['id']}_epoch_{sample['epoch']}"
         messages = sample.pop("messages")
         text = sample["output"]["completion"]
-        sample["output"]["choices"][0]["message"]["content"] = "attachment://" + "a" * 32
-        sample["output"]["completion"] = "attachment://" + "a" * 32
+        # Attachments are a list of texts, named by their place in it.
+        sample["output"]["choices"][0]["message"] |= {"content": "attachment://1"}
+        sample["output"]["completion"] = "attachment://1"
+        sample["message_refs"] = [[0, 2]]
         members += [
             (f"{home}/sample.json", json.dumps(sample).encode()),
+            (f"{home}/skeleton.json", b"{}"),
             (f"{home}/messages/0.json", json.dumps(messages).encode()),
-            (f"{home}/attachments/0.json", json.dumps({"a" * 32: text}).encode()),
+            (f"{home}/events/0.json", b"[]"),
+            (f"{home}/attachments/0.json", json.dumps(["another text"]).encode()),
+            (f"{home}/attachments/1.json", json.dumps([text]).encode()),
         ]
     members.append(("header.json", json.dumps(HEADER).encode()))
     return inspect_case(study, write_zip(folder / "a.eval", members))
