@@ -7,13 +7,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.store.readers.reader import MISSING
 
-__all__ = ["Column", "coalesce", "encode", "is_null", "take", "to_list", "values_for_draws"]
+__all__ = ["Column", "coalesce", "is_null", "take", "to_list", "values_for_draws"]
 
 # One value for each row. In a list, MISSING and None stand where a row has no value.
 Column: TypeAlias = "pa.Array | pa.ChunkedArray | list[Any]"
@@ -50,44 +49,6 @@ def coalesce(columns: Sequence[Column]) -> Column:
             if merged[row] is None or merged[row] is MISSING:
                 merged[row] = value
     return merged
-
-
-def encode(column: Column) -> tuple[Codes, list[Any]]:
-    """(code of each row, distinct values); -1 where a row has no value.
-
-    Values that cannot be hashed, such as chat lists, are told apart by their JSON.
-    """
-    if not isinstance(column, list):
-        kind = column.type
-        if pa.types.is_dictionary(kind) or not pa.types.is_nested(kind):
-            whole = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-            coded = whole if pa.types.is_dictionary(kind) else whole.dictionary_encode()
-            codes = pc.fill_null(coded.indices.cast(pa.int64()), -1)
-            return np.asarray(codes.to_numpy(), np.int64), coded.dictionary.to_pylist()
-        column = column.to_pylist()
-    known: dict[Any, int] = {}
-    values: list[Any] = []
-    codes_of = np.full(len(column), -1, np.int64)
-    for row, value in enumerate(column):
-        if value is None or value is MISSING:
-            continue
-        # 1, 1.0 and True are equal in Python and are different values here.
-        key = value if type(value) is str else (type(value).__name__, _hashable(value))
-        code = known.get(key)
-        if code is None:
-            code = known[key] = len(values)
-            values.append(value)
-        codes_of[row] = code
-    return codes_of, values
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, int | float | bool):
-        return value
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
-    except TypeError:
-        return repr(value)
 
 
 def values_for_draws(

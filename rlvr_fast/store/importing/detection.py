@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
 from rlvr_fast.store.readers import load_readers, reader_named
-from rlvr_fast.store.readers.containers import Container, open_container
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample, SourceFile
-from rlvr_fast.store.readers.unknown import explain_unknown
+from rlvr_fast.store.readers.unknown import describe_unknown
 
 __all__ = ["Recognised", "recognise"]
 
 # Readers of rows that no tool in particular writes. Beside files of a particular tool in one
 # folder, what only these readers take is not rollouts (logs, inputs, summaries).
-_GENERAL = ("chat", "plain")
+_GENERAL = ("wide", "chat", "plain", "wrapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Recognised:
 
     Attributes:
         file: the file.
-        container: the rows of the file.
+        rows: the rows of the file.
         reader: the reader.
         fields: role to path, or to alternative paths, as they are read.
         about: what the file and its neighbours say of all its rollouts.
@@ -34,7 +34,7 @@ class Recognised:
     """
 
     file: SourceFile
-    container: Container
+    rows: RowSource
     reader: Reader
     fields: Columns
     about: About
@@ -60,25 +60,26 @@ def recognise(
             one folder have several layouts.
     """
     wanted = None if format is None else reader_named(format)
-    found: list[tuple[SourceFile, Container, Sample, Reader]] = []
+    found: list[tuple[SourceFile, RowSource, Sample, Reader]] = []
     skipped: list[tuple[str, str]] = []
     failures: list[str] = []
-    for file in files:
+    readers = load_readers()
+    for file in whole_files(files, readers):
         try:
-            container = open_container(file)
-            sample = container.sample()
+            rows, claimed = open_source(file, readers)
+            sample = rows.sample()
             if not sample.rows:
                 raise InvalidInputError(f"{file.name}: no rows")
-            reader = wanted or _reader_of(sample)
+            reader = wanted or claimed or _reader_of(sample)
             if reader is None:
-                raise InvalidInputError(explain_unknown(sample, load_readers()))
+                raise InvalidInputError(describe_unknown(sample, readers))
         except InvalidInputError as error:
             if named(file) or len(files) == 1:
                 raise
             skipped.append((file.name, "no rollouts found in it"))
             failures.append(str(error))
             continue
-        found.append((file, container, sample, reader))
+        found.append((file, read_by(rows, file, reader), sample, reader))
     if not found:
         raise InvalidInputError(failures[0] if failures else "no files to import")
     found, dropped = _one_layout(found, named)
@@ -90,8 +91,10 @@ def recognise(
         if id(entry[0]) not in kept
     ]
     recognised = [
-        Recognised(file, container, reader, _fields(reader, sample, given), _about(reader, sample), sample)
-        for file, container, sample, reader in found
+        Recognised(
+            file, rows, reader, _fields(reader, sample, given), _about(reader, sample), sample
+        )
+        for file, rows, sample, reader in found
         if id(file) in kept
     ]
     return recognised, skipped
@@ -109,7 +112,7 @@ def _about(reader: Reader, sample: Sample) -> About:
     return About() if reader.about is None else reader.about(sample)
 
 
-_Found = list[tuple[SourceFile, Container, Sample, Reader]]
+_Found = list[tuple[SourceFile, RowSource, Sample, Reader]]
 
 
 def _one_layout(

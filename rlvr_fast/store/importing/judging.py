@@ -15,7 +15,7 @@ from rlvr_fast.store.importing.columns import Column, take
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.rollouts.values import read_rewards
-from rlvr_fast.store.rollouts.verdicts import VerdictRule, choose_rule, read_verdicts
+from rlvr_fast.store.rollouts.verdicts import VerdictRule, choose_rule
 
 __all__ = ["Judge"]
 
@@ -59,11 +59,7 @@ class Judge:
         if self._rule is None or column is None:
             return None, rewards
         chosen = take(column, rows)
-        codes = (
-            np.asarray(read_verdicts(chosen), np.int64)
-            if self._rule.op is None
-            else self._rule.apply(read_rewards(chosen))
-        )
+        codes = np.asarray(self._rule.verdicts(chosen), np.int64)
         return _WORDS.take(pa.array(codes, pa.int64(), mask=codes < 0)), rewards
 
     def _column(self, roles: RoleBatch) -> Column | None:

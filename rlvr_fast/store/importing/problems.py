@@ -13,17 +13,19 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.importing.columns import Column, encode, to_list
+from rlvr_fast.store.importing.columns import Column, to_list
 from rlvr_fast.store.importing.summary import Problem
 from rlvr_fast.store.joining import Joiner
 from rlvr_fast.store.readers.reader import MISSING
-from rlvr_fast.store.rollouts.questions import Question, question_key, read_questions
+from rlvr_fast.store.rollouts.columns import distinct_values
+from rlvr_fast.store.rollouts.question_keys import question_key
+from rlvr_fast.store.rollouts.questions import Question, read_questions
 from rlvr_fast.store.rollouts.values import read_gold, read_ids
 
 __all__ = ["ProblemTable"]
 
 Codes = npt.NDArray[np.int64]
-_NOBODY = Question("", None, "")
+_NOBODY = Question("")
 
 
 class ProblemTable:
@@ -32,6 +34,7 @@ class ProblemTable:
     Attributes:
         problems: in the order of their first rows.
         unmatched: number of problems that the tasks of `--problems` do not have.
+        faults: values that give no gold answer, each with file and row.
     """
 
     def __init__(self, task: str, joiner: Joiner | None) -> None:
@@ -43,9 +46,10 @@ class ProblemTable:
         self._golds: dict[tuple[int, str], str] = {}
         self.problems: list[Problem] = []
         self.unmatched = 0
+        self.faults: list[str] = []
 
     def codes(
-        self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str
+        self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str, gold: str
     ) -> tuple[Codes, Codes, list[Question]]:
         """(problem of each row or -1, question of each row or -1, questions).
 
@@ -56,6 +60,7 @@ class ProblemTable:
             columns: role to column.
             numbers: the row numbers.
             name: the file, for messages.
+            gold: the path of the gold answers.
 
         Raises:
             InvalidInputError: rows contradict each other; the message names file and row.
@@ -64,11 +69,14 @@ class ProblemTable:
         absent: list[Any] = [MISSING] * rows
         asked, questions = np.full(rows, -1, np.int64), list[Question]()
         if "question" in columns:
-            asked, questions = read_questions(columns["question"], columns.get("system"))
+            try:
+                asked, questions = read_questions(columns["question"], columns.get("system"))
+            except InvalidInputError as error:
+                raise InvalidInputError(f"{name}: {error}") from None
         ids = read_ids(columns["problem_id"]) if "problem_id" in columns else absent
-        id_codes, id_values = encode(ids)
-        task_codes, task_values = encode(columns.get("task", absent))
-        spec_codes, spec_values = encode(columns.get("spec", absent))
+        id_codes, id_values = distinct_values(ids)
+        task_codes, task_values = distinct_values(columns.get("task", absent))
+        spec_codes, spec_values = distinct_values(columns.get("spec", absent))
         keys = np.stack([id_codes, np.asarray(asked, np.int64), task_codes, spec_codes], axis=1)
         distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
@@ -91,7 +99,7 @@ class ProblemTable:
             )
         codes = places[inverse.reshape(-1)]
         if "gold" in columns:
-            self._read_golds(codes, columns["gold"], numbers, name)
+            self._read_golds(codes, columns["gold"], numbers, name, gold)
         return codes, np.asarray(asked, np.int64), questions
 
     def _place(
@@ -118,7 +126,9 @@ class ProblemTable:
         owner = task or self._task
         problem_id = stated
         if problem_id is None:
-            problem_id = f"q-{hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()}"
+            problem_id = (
+                f"q-{hashlib.blake2b(identity.distinct_values(), digest_size=8).hexdigest()}"
+            )
         if task is not None and not problem_id.startswith(f"{task}/"):
             problem_id = f"{task}/{problem_id}"
         metadata = {}
@@ -167,9 +177,9 @@ class ProblemTable:
             )
 
     def _read_golds(
-        self, codes: Codes, column: Column, numbers: npt.NDArray[np.int64], name: str
+        self, codes: Codes, column: Column, numbers: npt.NDArray[np.int64], name: str, field: str
     ) -> None:
-        gold_codes, values = encode(column)
+        gold_codes, values = distinct_values(column)
         rows = np.flatnonzero((codes >= 0) & (gold_codes >= 0))
         if not len(rows):
             return
@@ -178,10 +188,9 @@ class ProblemTable:
         for (place, code), at in zip(distinct.tolist(), first.tolist(), strict=True):
             problem = self.problems[place]
             where = f"{name}, row {int(numbers[rows[at]])}"
-            try:
-                gold = read_gold(values[code], "gold")
-            except InvalidInputError as error:
-                raise InvalidInputError(f"{where}: {error}") from None
+            gold = read_gold(values[code], field, where=where)
+            if gold.fault is not None:
+                self.faults.append(gold.fault)
             if gold.text is None:
                 continue
             if self._joiner is not None or problem.spec is not None:

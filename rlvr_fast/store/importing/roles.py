@@ -12,7 +12,7 @@ import numpy.typing as npt
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.columns import Column, coalesce, is_null, values_for_draws
 from rlvr_fast.store.importing.detection import Recognised
-from rlvr_fast.store.readers.containers import Batch
+from rlvr_fast.store.readers.batch import Batch
 from rlvr_fast.store.readers.reader import MISSING, ROLES, value_at
 from rlvr_fast.store.rollouts.completions import draws_per_row
 

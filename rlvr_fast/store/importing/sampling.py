@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.importing.columns import encode
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.store.rollouts.columns import distinct_values
 
 __all__ = ["ModelAndSampling"]
 
@@ -48,7 +48,7 @@ class ModelAndSampling:
         column = roles.of_rows.get("model")
         if column is None:
             return
-        codes, values = encode(column)
+        codes, values = distinct_values(column)
         for code, value in enumerate(values):
             model = str(value)
             if model in self._models or not model:

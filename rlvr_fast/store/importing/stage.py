@@ -268,16 +268,16 @@ class _Import:
     ) -> None:
         before = self.summary.draws
         reader = RoleReader(known, self._options.fields, self._judge.path)
-        for batch in known.container.batches():
+        for batch in known.rows.batches():
             roles = reader.read(batch)
+            for role, path in reader.fields.items():
+                self._fields.setdefault(role, path)
             for number, why in roles.faults:
                 self._selection.leave_out(why, f"{known.file.name}, row {number}")
             if len(roles.row_of_draw):
                 self._add(place, known, roles, store)
             if self._progress is not None:
                 self._progress("import", self.summary.draws, self.summary.draws)
-        for role, path in reader.fields.items():
-            self._fields.setdefault(role, path)
         name, sha = known.file.name, digest.result()
         for other in self.summary.sources:
             if other["sha256"] == sha:
@@ -300,17 +300,15 @@ class _Import:
         self._requests.join(roles, name)
         self._told.see(roles, name)
         row_problem, row_question, questions = self._problems.codes(
-            roles.of_rows, roles.numbers, name
+            roles.of_rows, roles.numbers, name, self._fields.get("gold", "gold")
         )
         rows = roles.row_of_draw
         problem, numbers = row_problem[rows], roles.numbers[rows]
         draws = len(rows)
         texts = completion_texts(roles.of_draws["completion"], roles.of_draws.get("reasoning"))
-        prompts = pa.array([q.prompt for q in questions], pa.large_string())
-        if questions and any(q.prompt for q in questions):
-            asked = row_question[rows]
-            taken = prompts.take(pa.array(asked, mask=asked < 0))
-            texts, cut = cut_prompt(texts, taken)
+        if any(question.prompt for question in questions):
+            asked = [None if q < 0 else questions[q].prompt for q in row_question[rows].tolist()]
+            texts, cut = cut_prompt(texts, asked)
             self.summary.prompts_cut += cut
         texts, tokens = cut_special_tokens(texts)
         reasons, not_finished, words = read_finish_reasons(
@@ -400,6 +398,10 @@ class _Import:
         summary.notes += [*notes, *judged]
         for group in problems.same_questions()[:5]:
             summary.notes.append(f"one question has several ids: {', '.join(group[:4])}")
+        if problems.faults:
+            summary.notes.append(
+                f"{len(problems.faults)} problems have no readable gold: {problems.faults[0]}"
+            )
         if problems.unmatched:
             summary.notes.append(
                 f"{problems.unmatched} problems are not among those of --problems and are left out"
