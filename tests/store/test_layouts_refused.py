@@ -175,6 +175,27 @@ def test_one_id_with_two_questions(tmp_path: Path) -> None:
     assert "row 3" in message
 
 
+def test_the_same_bytes_under_two_names_count_once(tmp_path: Path) -> None:
+    for name in ("a.jsonl", "copy of a.jsonl"):
+        write_jsonl(tmp_path / "runs" / name, plain_rows(RL))
+    done = outcome([tmp_path / "runs"], tmp_path / "run")
+    if isinstance(done, Run):
+        assert done.num_samples().tolist() == [4, 4, 4, 4]
+        done = (done.path / "import.json").read_text()
+    assert "copy of a.jsonl" in done
+
+
+def test_problems_without_a_gold_are_named_or_graded_without(tmp_path: Path) -> None:
+    from rlvr_fast.answers import grade_run
+
+    case = LAYOUTS["golds_missing_for_a_problem"](tmp_path, RL)
+    run = import_rollouts(case.sources, tmp_path / "run")
+    with pytest.raises(InvalidInputError) as caught:
+        grade_run(run)
+    assert "31" in str(caught.value)
+    assert "--problems" in str(caught.value)
+
+
 def test_checkpoints_of_one_training_are_not_draws_of_one_model(tmp_path: Path) -> None:
     """Verl writes a file a step; several steps in one run are said, or refused."""
     from rollout_layouts.trainers import verl_rows
@@ -366,15 +387,16 @@ def test_members_that_overlap_or_are_cut_off(tmp_path: Path) -> None:
     assert "broken.zip" in refused([tmp_path / "broken.zip"], tmp_path / "run2")
 
 
-def test_names_inside_an_archive_never_become_paths(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "name", ["../../escaped.jsonl", "/escaped.jsonl", "C:\\escaped.jsonl", "a/../../escaped.jsonl"]
+)
+def test_names_inside_an_archive_never_become_paths(name: str, tmp_path: Path) -> None:
     inside = tmp_path / "deep" / "er"
-    inside.mkdir(parents=True)
-    before = {p for p in tmp_path.rglob("*") if "run" not in p.parts}
-    case = LAYOUTS["zip_with_names_that_leave_the_folder"](inside, RL)
-    import_rollouts(case.sources, tmp_path / "run")
-    after = {p for p in tmp_path.rglob("*") if "run" not in p.parts and p.parts[-1] != "a.zip"}
-    assert {p for p in after - before if (tmp_path / "run") not in p.parents} <= {tmp_path / "run"}
-    assert not (tmp_path / "escaped.jsonl").exists()
+    data = "".join(json.dumps(r) + "\n" for r in plain_rows(RL)).encode()
+    write_zip(inside / "a.zip", [(name, data), ("good.jsonl", data)], 8)
+    outcome([inside / "a.zip"], tmp_path / "run")
+    assert [p for p in tmp_path.rglob("*") if "escaped" in p.name] == []
+    assert not Path("/escaped.jsonl").exists()
 
 
 class Executed:

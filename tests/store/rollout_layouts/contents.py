@@ -38,14 +38,8 @@ def golds_missing_for_a_problem(folder: Path, study: Study) -> Case:
         if row["id"] == 31:
             row["answer"] = None
     golds: dict[int, Any] = {7: "42", 12: r"\frac{3}{8}", 31: None, 108: None}
-    counts = {k: v for k, v in study.counts.items() if k in (7, 12)}
     return stated(
-        study,
-        write_jsonl(folder / "a.jsonl", rows),
-        golds=golds,
-        verdicts=None,
-        counts=counts,
-        left_out=None,
+        study, write_jsonl(folder / "a.jsonl", rows), golds=golds, verdicts=None, counts={}
     )
 
 
@@ -209,14 +203,6 @@ def golds_from_a_problem_file(folder: Path, study: Study) -> Case:
         verdicts=None,
         left_out=None,
     )
-
-
-@layout
-def same_file_under_two_names(folder: Path, study: Study) -> Case:
-    write_jsonl(folder / "runs" / "a.jsonl", plain_rows(study))
-    write_jsonl(folder / "runs" / "copy of a.jsonl", plain_rows(study))
-    # Draws that stand twice are no new draws: left out or refused, never counted twice.
-    return stated(study, folder / "runs", left_out=None, reported=["again|repeat|same|duplicate"])
 
 
 @layout

@@ -124,12 +124,6 @@ def zip_of_jsonl_members(folder: Path, study: Study) -> Case:
     return stated(study, write_zip(folder / "run.zip", members, 8))
 
 
-@layout
-def zip_with_names_that_leave_the_folder(folder: Path, study: Study) -> Case:
-    data = text_of(study).encode()
-    return stated(study, write_zip(folder / "a.zip", [("../../escaped.jsonl", data)], 8))
-
-
 def _csv(study: Study, delimiter: str) -> str:
     out = io.StringIO()
     rows = plain_rows(study)

@@ -153,13 +153,15 @@ class Case:
     reported: list[str] = field(default_factory=list)
 
 
-def case(study: Study, *sources: Any, finish: str | None = None, **changes: Any) -> Case:
+def case(
+    study: Study, *sources: Any, finish: str | dict[int, list[str]] | None = None, **changes: Any
+) -> Case:
     """The whole study, with golds and verdicts, but for `changes`.
 
     Args:
         study: the draws.
         sources: what the user names.
-        finish: one finish reason for all draws, where the layout gives none.
+        finish: one finish reason for all draws, where the layout gives none; or all of them.
         changes: attributes of `Case`.
     """
     draws = {p.id: study.draws(p) for p in PROBLEMS}
@@ -168,7 +170,9 @@ def case(study: Study, *sources: Any, finish: str | None = None, **changes: Any)
         texts={k: [d.text for d in v] for k, v in draws.items()},
         golds={p.id: p.gold for p in PROBLEMS},
         verdicts={k: [d.right for d in v] for k, v in draws.items()},
-        finish={k: [finish or d.finish for d in v] for k, v in draws.items()},
+        finish=finish
+        if isinstance(finish, dict)
+        else {k: [finish or d.finish for d in v] for k, v in draws.items()},
         counts=study.counts,
         questions={p.id: p.question for p in PROBLEMS},
     )
