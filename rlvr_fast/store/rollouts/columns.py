@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.reader import MISSING
 
 __all__ = [
@@ -22,11 +24,31 @@ __all__ = [
     "is_list",
     "is_text_type",
     "python_values",
+    "refuse_deep_nesting",
     "text_array",
 ]
 
 # A list of Python values, or an Arrow array.
 Column: TypeAlias = Sequence[Any] | pa.Array | pa.ChunkedArray
+
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def refuse_deep_nesting(
+    function: Callable[_Parameters, _Result],
+) -> Callable[_Parameters, _Result]:
+    """The function, with an InvalidInputError where values are nested too deep to be walked."""
+
+    @functools.wraps(function)
+    def refusing(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise InvalidInputError("a value of these rows is nested too deep") from None
+
+    return refusing
 
 
 def is_absent(value: Any) -> bool:
@@ -79,6 +101,7 @@ def text_array(values: Sequence[str | None]) -> pa.LargeStringArray:
         return pa.array(clean, pa.large_string())
 
 
+@refuse_deep_nesting
 def distinct_values(column: Column) -> tuple[npt.NDArray[np.int64], list[Any]]:
     """The distinct values of a column, and the number of the value of each row.
 

@@ -34,7 +34,7 @@ _END = re.compile(
     r"|</s>\s*<s>"
 )
 # Tokens that are also HTML or plain words: they end a text where nothing but such tokens follows.
-_TRAILING = re.compile(r"(?:</s>|<pad>|<unk>|\[PAD\]|<s>)(?:\s|</s>|<pad>|<unk>|\[PAD\]|<s>)*\Z")
+_TRAILING = ("</s>", "<pad>", "<unk>", "[PAD]", "<s>")
 # Tokens that open a text or the answer.
 _LEADING = re.compile(
     r"\s*(<s>|<bos>|<pad>|\[PAD\]|\[/INST\]|<\|begin_of_text\|>|<\|startoftext\|>"
@@ -53,7 +53,7 @@ _ANY = (
 
 # One message of gpt-oss (the harmony format): its channel, and its text up to the next token.
 _HARMONY = re.compile(
-    r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
+    r"<\|channel\|>\s*(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
     re.DOTALL,
 )
 # The same decoded without special tokens.
@@ -106,11 +106,26 @@ def _cut(text: str) -> tuple[str, set[str]]:
     if end:
         found.add(_token(end[0]))
         text = text[: end.start()]
-    trailing = _TRAILING.search(text)
-    if trailing and not _is_html(text, trailing):
-        found.add(_token(trailing[0]))
-        text = text[: trailing.start()]
+    trailing = _trailing(text)
+    if trailing < len(text) and not _is_html(text, trailing):
+        found.add(_token(text[trailing:]))
+        text = text[:trailing]
     return text, found
+
+
+def _trailing(text: str) -> int:
+    """Where the tokens of `_TRAILING` at the end of a text begin; its length without any."""
+    start = end = len(text)
+    while end:
+        token = next((token for token in _TRAILING if text.endswith(token, 0, end)), None)
+        if token is not None:
+            end -= len(token)
+            start = end
+        elif text[end - 1].isspace():
+            end -= 1
+        else:
+            break
+    return start
 
 
 def _token(text: str) -> str:
@@ -119,11 +134,11 @@ def _token(text: str) -> str:
     return end[0] if end else text.strip()
 
 
-def _is_html(text: str, trailing: re.Match[str]) -> bool:
-    """Whether the trailing `</s>` closes a `<s>` of the text: HTML's struck-out words."""
-    if not trailing[0].startswith("</s>"):
+def _is_html(text: str, trailing: int) -> bool:
+    """Whether the `</s>` at a position closes a `<s>` of the text: HTML's struck-out words."""
+    if not text.startswith("</s>", trailing):
         return False
-    return text.count("<s>", 0, trailing.start()) > text.count("</s>", 0, trailing.start())
+    return text.count("<s>", 0, trailing) > text.count("</s>", 0, trailing)
 
 
 def _harmony(text: str) -> str | None:
@@ -193,7 +208,7 @@ def _prompt_forms(prompt: str) -> tuple[str, ...]:
     """The prompt without what opens it, the same without white space at its end, and its words."""
     opened = _without_opening(prompt)
     bare = re.sub(r"<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|<bos>|<(?:start|end)_of_turn>", "", prompt)
-    forms = dict.fromkeys((opened, opened.rstrip(), bare.strip()))
+    forms = dict.fromkeys((opened, opened.rstrip(), bare.lstrip(), bare.strip()))
     return tuple(form for form in forms if len(form.strip()) >= _LEAST_PROMPT)
 
 
@@ -203,7 +218,7 @@ def _form_heads(prompt: str) -> tuple[str, ...]:
 
 
 def _may_begin(head: str, prompt: str) -> bool:
-    if head[0] in "<[ \t\r\n":
+    if head[0] in "<[" or head[0].isspace():
         return True
     return head.startswith(_form_heads(prompt))
 

@@ -20,6 +20,7 @@ from rlvr_fast.store.rollouts.columns import (
     distinct_values,
     is_absent,
     is_list,
+    refuse_deep_nesting,
 )
 from rlvr_fast.store.rollouts.values import read_rewards
 
@@ -82,6 +83,7 @@ def to_verdict(value: Any) -> bool | None:
     return None
 
 
+@refuse_deep_nesting
 def read_verdicts(column: Column) -> npt.NDArray[np.int8]:
     """The verdicts of a column: 1 correct, 0 incorrect, -1 where a row has none."""
     array = arrow_array(column)
