@@ -129,7 +129,12 @@ def completion_texts(values: Column, reasoning: Column | None = None) -> pa.Larg
     """
     texts = _arrow_texts(values)
     if texts is None:
-        texts = text_array(_texts(python_values(values)))
+        rows = python_values(values)
+        # Most columns hold nothing but text.
+        if set(map(type, rows)) <= {str, type(None)}:
+            texts = _arrow_texts(text_array(rows))
+        if texts is None:
+            texts = text_array([_text(value, row) for row, value in enumerate(rows)])
     if reasoning is None:
         return texts
     thoughts = completion_texts(reasoning)
@@ -187,16 +192,6 @@ _JSON_MESSAGE = r'^\s*\[?\s*\{\s*"(?:role|from|content)"\s*:'
 
 def _any(mask: pa.BooleanArray) -> bool:
     return bool(pc.any(mask).as_py())
-
-
-def _texts(values: list[Any]) -> list[str | None]:
-    # Most columns hold nothing but text.
-    if all(value is None or type(value) is str for value in values):
-        return [
-            value if value is None or value[:1] not in "[{" else _text(value, row)
-            for row, value in enumerate(values)
-        ]
-    return [_text(value, row) for row, value in enumerate(values)]
 
 
 def _text(value: Any, row: int) -> str | None:
