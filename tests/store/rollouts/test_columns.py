@@ -13,16 +13,15 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.reader import MISSING
 from rlvr_fast.store.rollouts.columns import arrow_array, distinct_values, text_array
 
-MESSAGES = st.fixed_dictionaries(
-    {"role": st.sampled_from(["a", "b"]), "content": st.none() | st.sampled_from(["a", "b", ""])}
-)
 SCALARS = st.none() | st.sampled_from(["a", "b", "", "ab"])
+# The order of keys is part of a value.
+MESSAGES = st.tuples(SCALARS, SCALARS).map(lambda two: {"role": two[0], "content": two[1]})
 ROWS = st.one_of(
     st.lists(SCALARS, max_size=8),
     st.lists(st.none() | st.integers(-2, 2), max_size=8),
     st.lists(st.none() | st.booleans(), max_size=8),
     st.lists(st.none() | st.lists(SCALARS, max_size=3), max_size=8),
-    st.lists(st.none() | st.fixed_dictionaries({"a": SCALARS, "b": SCALARS}), max_size=8),
+    st.lists(st.none() | MESSAGES, max_size=8),
     st.lists(st.none() | st.lists(st.none() | MESSAGES, max_size=3), max_size=8),
 )  # fmt: skip
 
