@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -176,7 +177,7 @@ def _problems(
                 f"{where}: missing gold answer: no field {options['answer']!r}; the row has: "
                 f"{', '.join(map(str, row)) or 'nothing'}"
             )
-        parts = gold_parts(gold, where, options["answer"])
+        parts = gold_parts(_listed(gold), where, options["answer"])
         size = sum(len(part.encode("utf-8", "replace")) for part in parts)
         if size > MAX_GOLD_BYTES:
             raise InvalidInputError(
@@ -231,6 +232,18 @@ def _check_same(
             f"{where}: id {identifier!r} stands in {first} too, with another gold answer: "
             f"{_short(known_gold)} there, {_short(gold)} here; correct the file, or {advice}"
         )
+
+
+def _listed(gold: object) -> object:
+    """A list of texts where the gold is the JSON text of one, as some verl files have it."""
+    if isinstance(gold, str) and gold.lstrip().startswith('["'):
+        try:
+            items = json.loads(gold)
+        except (ValueError, RecursionError):
+            return gold
+        if isinstance(items, list) and all(isinstance(item, str) for item in items):
+            return items
+    return gold
 
 
 def _has_context(asked: object) -> bool:
