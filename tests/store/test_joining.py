@@ -326,10 +326,7 @@ def test_completions_of_a_file_of_problems_take_its_golds(tmp_path):
 
 
 def test_two_ids_of_one_problem_are_one_problem_of_the_run(tmp_path):
-    rows = [
-        {"id": name, "question": SUMS[0]["question"], "completion": name}
-        for name in ("a", "b", "a")
-    ]
+    rows = [{"id": name, "question": SUMS[0]["question"], "completion": name} for name in "aba"]
     options = ImportOptions(problems=(task_file(tmp_path, SUMS),))
     run = import_rollouts(rows, tmp_path / "run", options, model="m")
     samples = run.read("samples", ["problem_id", "sample_index"]).to_pylist()
