@@ -210,6 +210,7 @@ def _table(completions: Sequence[Completion]) -> pa.Table:
         {
             field.name: pa.array([getattr(c, field.name) for c in completions], field.type)
             for field in SAMPLES
+            if field.name in Completion._fields  # the others come along with imported rollouts
         }
     )
 

@@ -382,6 +382,8 @@ class _Import:
         summary.layout = self._files[0].reader.help
         summary.fields = {role: path for role, path in self._fields.items() if role != "judged"}
         if not summary.draws:
+            if self._joiner is not None:
+                self._joiner.check()
             shown = "; ".join(
                 f"{n} rows: {why} (first: {summary.examples[why]})"
                 for why, n in summary.left_out.items()
