@@ -95,6 +95,11 @@ READER = Reader(
     name="bigcode",
     help="bigcode-evaluation-harness: generations_TASK.json, a list of lists of texts",
     matches=_matches,
+    fields={
+        "completion": "the texts",
+        "problem_id": "the position in the file",
+        "task": "the name of the file",
+    },
     rows=_rows,
     about=_about,
     opens=_opens,

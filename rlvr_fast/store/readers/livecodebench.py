@@ -84,6 +84,12 @@ READER = Reader(
     name="livecodebench",
     help="LiveCodeBench: Scenario.codegeneration_N_T.json, _eval_all.json, custom evaluator input",
     matches=_matches,
+    fields={
+        "completion": ("output_list", "code_list"),
+        "problem_id": "question_id",
+        "question": "question_content",
+        "verdict": "graded_list",
+    },
     rows=_rows,
     about=_about,
     choose=_choose,

@@ -436,9 +436,6 @@ def test_batch_output_gives_each_choice_and_names_the_request() -> None:
     assert (two["finish_reason"], "logprobs" in two) == ("length", False)
     assert three == {"request_id": "p8", "error": {"message": "expired"}}
     assert four == {"request_id": "p9", "error": {"message": "too long"}}
-    about = reader_named("openai-batch").about
-    assert about is not None
-    assert "--requests" in about(sample(rows)).notes[0]
 
 
 def test_batch_output_of_completions_and_of_responses() -> None:
