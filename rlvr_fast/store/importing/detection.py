@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
@@ -142,11 +141,10 @@ def _one_layout(
 
 def _chosen(files: Sequence[SourceFile], found: _Found) -> list[SourceFile]:
     readers = {id(file): reader for file, _, _, reader in found}
-    groups: dict[tuple[str, Path | None, str], list[SourceFile]] = {}
+    groups: dict[str, list[SourceFile]] = {}
     for file in files:
-        folder = file.path.parent if file.path is not None and not file.member else file.path
-        inside = file.member.rpartition("/")[0]
-        groups.setdefault((readers[id(file)].name, folder, inside), []).append(file)
+        # Not by folder: what holds the draws of a file again may lie in the folder above.
+        groups.setdefault(readers[id(file)].name, []).append(file)
     kept: list[SourceFile] = []
     for group in groups.values():
         choose = readers[id(group[0])].choose
