@@ -17,7 +17,9 @@ from rlvr_fast.store.readers.naming import (
     is_chat,
     is_list,
     is_several,
+    may_complete,
     plain_name,
+    speaker,
     text_of,
 )
 from rlvr_fast.store.readers.reader import MISSING, value_at
@@ -26,6 +28,8 @@ __all__ = ["Resolved", "resolve_roles"]
 
 # The completion where another field is the gold, or a verdict came along; else a worked answer.
 _COMPLETION_OR_GOLD = "answer answers solution solutions"
+# Roles that may stand inside an object of a row under a usual name, as in `metadata.answer`.
+_INSIDE = ("question", "gold", "problem_id", "sample_index", "verdict", "finish_reason")
 # Roles whose values decide little: a row of another kind does not rule a field out.
 _LENIENT = ("completion", "question", "gold", "finish_reason", "model")
 
@@ -70,8 +74,13 @@ class _Resolution:
         self._used = set(given.values())
         self._notes: list[str] = []
         self._paths: dict[str, str] = {}
+        # The paths one level inside a row, by their last part.
+        self._inside: dict[str, str] = {}
         for path in self._all_paths():
-            self._paths.setdefault(".".join(map(plain_name, path.split("."))), path)
+            names = [plain_name(part) for part in path.split(".")]
+            self._paths.setdefault(".".join(names), path)
+            if len(names) == 2:
+                self._inside.setdefault(names[1], path)
 
     def _all_paths(self) -> Iterator[str]:
         # Names in full come first, so that a field of another spelling never hides one.
@@ -93,9 +102,15 @@ class _Resolution:
 
     def _present(self, role: str, names: str) -> list[str]:
         """The paths of these names whose values fit the role, without those already taken."""
-        found = []
+        found = self._fitting(role, names, self._paths)
+        if not found and role in _INSIDE:
+            found = self._fitting(role, names, self._inside)
+        return found
+
+    def _fitting(self, role: str, names: str, paths: Mapping[str, str]) -> list[str]:
+        found: list[str] = []
         for name in names.split():
-            path = self._paths.get(name)
+            path = paths.get(name)
             if path is None or path in self._used or path in found:
                 continue
             values = [v for v in self._values(path) if v is not None]
@@ -162,6 +177,11 @@ class _Resolution:
             if found:
                 self._take("completion", self._one_completion(found))
                 return
+        likely = [name for name in self._paths if may_complete(name)]
+        found = self._present("completion", " ".join(likely))
+        if found:
+            self._take("completion", self._one_completion(found))
+            return
         found = self._present("completion", _COMPLETION_OR_GOLD)
         found = [path for path in found if self._values(path)]
         others = [
@@ -223,7 +243,7 @@ class _Resolution:
         found = [
             path
             for path in found
-            if not any(is_chat(v) and _speaker(v[-1]) == "assistant" for v in self._values(path))
+            if not any(is_chat(v) and speaker(v[-1]) == "assistant" for v in self._values(path))
         ]
         if not found or "question" in self._columns:
             return
@@ -368,11 +388,6 @@ class _Resolution:
 def _word(value: Any) -> str:
     word = text_of(value).strip().lower()
     return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(word, word)
-
-
-def _speaker(message: Any) -> str:
-    speaker = str(message.get("role", message.get("from", "")))
-    return "assistant" if speaker in ("assistant", "gpt", "model", "bot") else speaker
 
 
 def _shown(value: Any) -> str:

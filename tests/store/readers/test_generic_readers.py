@@ -143,6 +143,66 @@ def test_what_holds_no_rollouts(row: Any) -> None:
     assert not PLAIN.matches(sample([row]))
 
 
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (  # MathArena
+            {
+                "problem_idx": 3,
+                "problem": "1+1?",
+                "model_name": "m",
+                "idx_answer": 0,
+                "user_message": "Solve: 1+1?",
+                "answer": "so 2",
+                "gold_answer": "2",
+                "parsed_answer": "2",
+                "correct": True,
+                "input_tokens": 9,
+                "output_tokens": 3,
+            },
+            {
+                "problem_id": "problem_idx",
+                "question": "problem",
+                "model": "model_name",
+                "sample_index": "idx_answer",
+                "completion": "answer",
+                "gold": "gold_answer",
+                "verdict": "correct",
+            },
+        ),
+        (
+            {"prompt": "1+1?", "text": "2", "meta_info": {"finish_reason": {"type": "stop"}}},
+            {
+                "question": "prompt",
+                "completion": "text",
+                "finish_reason": "meta_info.finish_reason.type",
+            },
+        ),
+        (
+            {"metadata": {"question": "1+1?", "answer": "2", "id": 4}, "response": "2"},
+            {
+                "question": "metadata.question",
+                "completion": "response",
+                "gold": "metadata.answer",
+                "problem_id": "metadata.id",
+            },
+        ),
+        (
+            {"question": "1+1?", "qwen_response": "2", "expected_output": "2", "error": 0.5},
+            {"question": "question", "completion": "qwen_response", "gold": "expected_output"},
+        ),
+        (
+            {"problem": {"question": "1+1?", "answer": "2"}, "output": "2"},
+            {"question": "problem.question", "completion": "output", "gold": "problem.answer"},
+        ),
+    ],
+)
+def test_names_inside_a_row_and_of_known_files(
+    row: dict[str, Any], columns: dict[str, str]
+) -> None:
+    assert plain([row]) == columns
+
+
 def test_two_texts_of_different_content_are_ambiguous() -> None:
     rows = [{"question": "1+1?", "response": "2", "output": "two"}]
     assert PLAIN.matches(sample(rows))
