@@ -61,7 +61,8 @@ _ID = (
 )
 _SAMPLE_INDEX = (
     "sample_index sample_idx idx_answer answer_idx answer_index sample_id sample_number sample_num "
-    "draw draw_index draw_idx rollout_index rollout_idx rollout_id rollout completion_index completion_idx completion_id "
+    "draw draw_index draw_idx rollout_index rollout_idx rollout_id rollout "
+    "completion_index completion_idx completion_id "
     "response_index response_idx response_id generation_index generation_idx generation_id sample "
     "repeat repeat_index repeat_idx repeat_id trial trial_index trial_id attempt attempt_index "
     "attempt_id epoch run run_index run_id repetition replica",
