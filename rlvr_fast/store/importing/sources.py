@@ -73,14 +73,6 @@ class _Gathered:
         """All rows."""
         faults: list[tuple[int, str]] = []
 
-        def kept() -> Iterator[tuple[int, Any]]:
-            assert self._reader.gather is not None
-            for number, row, why in self._reader.gather(numbered()):
-                if why:
-                    faults.append((number, why))
-                else:
-                    yield number, row
-
         def numbered() -> Iterator[tuple[int, Any]]:
             for batch in self._inner.batches():
                 faults.extend(batch.faults)
