@@ -7,6 +7,7 @@ fields that fit one role with different values are an error that names both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -28,6 +29,8 @@ __all__ = ["Resolved", "resolve_roles"]
 
 # The completion where another field is the gold, or a verdict came along; else a worked answer.
 _COMPLETION_OR_GOLD = "answer answers solution solutions"
+# Names that mean the number of a draw, and of nothing else.
+_DRAW_INDEX = ("sample_index", "sample_idx", "rollout_index", "completion_index", "draw_index")
 # Roles that may stand inside an object of a row under a usual name, as in `metadata.answer`.
 _INSIDE = ("question", "gold", "problem_id", "sample_index", "verdict", "finish_reason")
 # Roles whose values decide little: a row of another kind does not rule a field out.
@@ -287,7 +290,13 @@ class _Resolution:
         groups = self._of_role("problem_id") if "problem_id" in self._columns else questions
         for path in self._present("sample_index", NAMES["sample_index"][0]):
             drawn = list(zip(map(text_of, groups), map(text_of, self._values(path)), strict=True))
-            if len(set(drawn)) == len(drawn) and None not in self._values(path):
+            twice = {group for (group, _), count in Counter(drawn).items() if count > 1}
+            # Indices of draws that repeat in a few problems are a fault, which the import names.
+            few = (
+                2 * len(twice) < len({group for group, _ in drawn})
+                and plain_name(path) in _DRAW_INDEX
+            )
+            if (not twice or few) and None not in self._values(path):
                 self._take("sample_index", path)
                 return
             self._notes.append(f"{path!r} does not number the draws of a problem: not used")
@@ -306,7 +315,10 @@ class _Resolution:
                 for group, value in zip(groups, values, strict=True):
                     if value is not None:
                         of_problem.setdefault(text_of(group), set()).add(text_of(value))
-                if any(len(golds) > 1 for golds in of_problem.values()):
+                # A few problems with two golds are a fault, which the import names.
+                several = [g for g, n in Counter(map(text_of, groups)).items() if n > 1]
+                differing = [g for g in several if len(of_problem.get(g, ())) > 1]
+                if differing and 2 * len(differing) >= len(several):
                     self._notes.append(
                         f"{path!r} differs among the draws of one problem: not the gold answer"
                     )
@@ -364,6 +376,20 @@ class _Resolution:
                     break
             if found:
                 self._take(role, self._one(role, found) if role == "verdict" else found[0])
+        if not {"verdict", "reward"} & self._columns.keys() and not several:
+            self._other_rewards()
+
+    def _other_rewards(self) -> None:
+        """One reward of another name, as `math_reward_func`; of several, none is taken."""
+        likely = [name for name in self._paths if "reward" in name.split("_")]
+        found = self._present("reward", " ".join(name for name in likely if " " not in name))
+        if len(found) == 1:
+            self._take("reward", found[0])
+        elif found:
+            self._notes.append(
+                f"the rewards are {', '.join(found)}: --verdict NAME or --verdict 'NAME>=X' says "
+                "which of them is the verdict"
+            )
 
     def _reasoning(self) -> None:
         texts = [v for v in self._of_role("completion") if isinstance(v, str)]

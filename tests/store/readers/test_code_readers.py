@@ -8,15 +8,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
 from rlvr_fast.answers import GradeOptions, extract_answers, grade_run
+from rlvr_fast.answers.bare_code import fence_code
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store import import_rollouts
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.bigcode import READER as BIGCODE
-from rlvr_fast.store.readers.code_text import benchmark_id, fenced
+from rlvr_fast.store.readers.code_text import is_benchmark_id
 from rlvr_fast.store.readers.reader import About, Sample, SourceFile
 
 
@@ -49,22 +51,23 @@ def chosen(reader: str, *names: str) -> list[str]:
     ["def f():\n    return 1\n", "    return 1\n\n\ndef g():\n    pass", "    if x:\n        y()"],
 )
 def test_bare_code_is_extracted_as_it_was(code: str) -> None:
-    (answer,), (status,) = extract_answers([fenced(code)], policy="code_block")
+    (answer,), (status,) = extract_answers(
+        fence_code(pa.chunked_array([[code]])).to_pylist(), policy="code_block"
+    )
     assert status == "found"
     assert answer == code.rstrip()
 
 
-def test_text_with_a_fence_and_empty_text_stay() -> None:
-    text = "So:\n```python\nx = 1\n```\nDone."
-    assert fenced(text) == text
-    assert fenced(" \n") == " \n"
+def test_text_with_a_fence_and_blank_text_stay() -> None:
+    texts = ["So:\n```python\nx = 1\n```\nDone.", "```python\ncut off", " \n", ""]
+    assert fence_code(pa.chunked_array([texts])).to_pylist() == texts
 
 
 def test_ids_of_benchmarks() -> None:
-    assert benchmark_id("HumanEval/7") == ("humaneval", "7")
-    assert benchmark_id("Mbpp/11") == ("mbpp", "11")
-    assert benchmark_id("HumanEval/x") is None
-    assert benchmark_id(7) is None
+    assert is_benchmark_id("HumanEval/7")
+    assert is_benchmark_id("Mbpp/11")
+    assert not is_benchmark_id("HumanEval/x")
+    assert not is_benchmark_id(7)
 
 
 def test_evalplus_samples() -> None:
@@ -74,11 +77,7 @@ def test_evalplus_samples() -> None:
     ]
     first = sample(rows, "org--m_vllm_temp_0.8.jsonl")
     one, two = rollouts(first, "evalplus")
-    assert one == {
-        "task": "humaneval",
-        "problem_id": "0",
-        "completion": "```python\ndef f():\n    return 1\n```",
-    }
+    assert one == {"problem_id": "HumanEval/0", "completion": "def f():\n    return 1"}
     assert two["completion"] != one["completion"]
     told = about(first, "evalplus")
     assert (told.model, told.sampling) == ("org/m", {"temperature": 0.8})
@@ -112,7 +111,7 @@ def test_evalplus_results() -> None:
     first = sample([whole], "m_vllm_temp_0.8_eval_results.json", kind="json")
     found = rollouts(first, "evalplus")
     assert [r["verdict"] for r in found] == [True, False, False, False]
-    assert {(r["task"], r["problem_id"]) for r in found} == {("humaneval", "3")}
+    assert {r["problem_id"] for r in found} == {"HumanEval/3"}
     told = about(first, "evalplus")
     assert (told.model, told.sampling) == ("m", {"temperature": 0.8})
     assert "the base tests and the plus tests passed" in "\n".join(told.notes)
@@ -135,10 +134,7 @@ def test_results_of_bigcodebench() -> None:
         },
     }
     found = rollouts(sample([whole], kind="json"), "evalplus")
-    assert [(r["task"], r["verdict"]) for r in found] == [
-        ("bigcodebench", True),
-        ("bigcodebench", False),
-    ]
+    assert [r["verdict"] for r in found] == [True, False]
 
 
 def test_old_results_without_the_solutions_are_not_taken() -> None:
@@ -166,26 +162,18 @@ def test_which_evalplus_file_is_imported(names: tuple[str, ...], kept: list[str]
     assert chosen("evalplus", *names) == kept
 
 
-def test_human_eval_results() -> None:
-    rows = [
-        {"task_id": "HumanEval/0", "completion": "    return 1\n", "result": "passed"},
-        {"task_id": "HumanEval/0", "completion": "    return 2", "result": "failed: "},
-    ]
-    rows = [{**row, "passed": row["result"] == "passed"} for row in rows]
-    one, two = rollouts(sample(rows), "human-eval")
-    assert one == {
-        "task": "humaneval",
-        "problem_id": "0",
-        "completion": "```python\n    return 1\n```",
-        "verdict": True,
-    }
-    assert two["verdict"] is False
+def fields(first: Sample, reader: str) -> Any:
+    """The fields of the reader, which has to be the one that is chosen."""
+    assert next((r.name for r in load_readers() if r.matches(first)), None) == reader
+    return reader_named(reader).fields
 
 
-def test_human_eval_samples_have_no_verdict() -> None:
-    first = sample([{"task_id": "HumanEval/0", "completion": "    return 1"}])
-    (only,) = rollouts(first, "human-eval")
-    assert "verdict" not in only
+def test_human_eval() -> None:
+    row = {"task_id": "HumanEval/0", "completion": "    return 1\n"}
+    graded = sample([{**row, "result": "passed", "passed": True}])
+    assert fields(graded, "human-eval")["verdict"] == "passed"
+    first = sample([row])
+    assert fields(first, "human-eval")["completion"] == "completion"
     assert "the file has no questions" in "\n".join(about(first, "human-eval").notes)
 
 
@@ -211,32 +199,14 @@ LCB = {
 
 
 def test_livecodebench() -> None:
-    graded = {**LCB, "graded_list": [True, False, False], "pass@1": 1 / 3, "metadata": ["{}"] * 3}
-    first = sample([graded], "Scenario.codegeneration_10_0.2_eval_all.json", kind="array")
-    found = rollouts(first, "livecodebench")
-    assert [r["completion"] for r in found] == [
-        "So:\n```python\nprint(1)\n```",
-        "No code.",
-        "```python\nprint(3)\n```",
-    ]
-    assert [r["verdict"] for r in found] == [True, False, False]
-    assert {(r["problem_id"], r["question"]) for r in found} == {("abc301_a", "Add two numbers.")}
-
-
-def test_livecodebench_before_its_evaluation() -> None:
     name = "output/Qwen3-8B/Scenario.codegeneration_10_0.2.json"
     first = Sample(SourceFile(name, Path(name)), "array", [LCB])
-    assert all("verdict" not in r for r in rollouts(first, "livecodebench"))
+    assert fields(first, "livecodebench")["completion"] == ("output_list", "code_list")
     told = about(first, "livecodebench")
     assert (told.model, told.sampling) == ("Qwen3-8B", {"temperature": 0.2})
-
-
-def test_the_input_of_livecodebench_custom_evaluator() -> None:
-    first = sample([{"question_id": "abc301_a", "code_list": ["print(1)", "print(2)"]}])
-    one, two = rollouts(first, "livecodebench")
-    assert one == {"problem_id": "abc301_a", "completion": "```python\nprint(1)\n```"}
-    assert two["completion"] == "```python\nprint(2)\n```"
-    assert "by question_id" in "\n".join(about(first, "livecodebench").notes)
+    custom = sample([{"question_id": "abc301_a", "code_list": ["print(1)", "print(2)"]}])
+    assert fields(custom, "livecodebench")["verdict"] == "graded_list"
+    assert "by question_id" in "\n".join(about(custom, "livecodebench").notes)
 
 
 def test_which_livecodebench_file_is_imported() -> None:
@@ -257,13 +227,8 @@ def test_bigcode_generations(tmp_path: Path) -> None:
     places, rows = zip(*BIGCODE.opens(path), strict=True)
     assert places == (f"{path}, element 1", f"{path}, element 2")
     first = Sample(SourceFile(path.name, path), "rows", list(rows))
-    found = rollouts(first, "bigcode")
-    assert [(r["task"], r["problem_id"]) for r in found] == [
-        ("humaneval", 0),
-        ("humaneval", 0),
-        ("humaneval", 1),
-    ]
-    assert found[2]["completion"] == "```python\nx = 1\n```"
+    assert fields(first, "bigcode") == {"problem_id": "position", "completion": "generations"}
+    assert rows[1] == {"position": 1, "generations": ["x = 1"]}
     told = about(first, "bigcode")
     assert (told.model, told.sampling) == ("m", {"temperature": 0.2, "top_p": 0.95})
     assert "--problems code:humaneval" in "\n".join(told.notes)
@@ -335,7 +300,7 @@ def test_programs_of_each_layout_are_graded_by_our_tests(tmp_path: Path, layout:
         path = write(path, [[[whole, wrong, whole]]])
     options = ImportOptions(problems=("code:humaneval",))
     run = import_rollouts([path], tmp_path / "run", options, model="m")
-    assert run.problems()["problem_id"].to_pylist() == ["humaneval/0"]
+    assert run.num_samples().tolist() == [3]
     assert "has_close_elements" in run.problems()["prompt"][0].as_py()
     grades = grade_run(run, GradeOptions(verdicts="ours"))
     verdicts = {row["verdict"]: row["count"] for row in grades.to_pylist()}

@@ -243,6 +243,25 @@ def test_an_answer_that_differs_among_draws_is_no_gold() -> None:
     assert "'answer' differs among the draws of one problem" in notes(rows)
 
 
+def test_faults_are_left_for_the_import_to_name() -> None:
+    rows = [
+        {"question": f"{p}?", "response": "x", "answer": str(p), "sample_index": d}
+        for p in range(4)
+        for d in range(3)
+    ]
+    rows[4] = {**rows[4], "answer": "77", "sample_index": 0}
+    assert plain(rows)["gold"] == "answer"
+    assert plain(rows)["sample_index"] == "sample_index"
+
+
+def test_one_reward_of_another_name_is_taken_and_of_two_none() -> None:
+    row = {"question": "1?", "response": "x", "math_reward_func": 1.0}
+    assert plain([row])["reward"] == "math_reward_func"
+    rows = [{**row, "format_reward": 0.5}]
+    assert "reward" not in plain(rows)
+    assert "the rewards are math_reward_func, format_reward: --verdict NAME" in notes(rows)
+
+
 def test_row_numbers_and_draw_numbers_are_no_problem_ids() -> None:
     rows = [
         {"idx": 4 * p + d, "index": d, "question": f"{p}?", "response": "x"}
