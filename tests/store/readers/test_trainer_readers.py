@@ -603,6 +603,21 @@ def test_prime_rl_without_token_ids_or_key_and_with_an_error():
     assert not {"token_ids", "logprobs", "reward", "verdict", "gold"} & rollout.keys()
 
 
+def test_prime_rl_reads_rewards_that_are_numbers_and_the_agents_own_settings():
+    config = {"model": "qwen", "sampling": {"temperature": 0.25}}
+    trace = {
+        **TRACE,
+        "rewards": {"correct": 1.0, "format": 0.25},
+        "calls": [],
+        "agent": {"config": config},
+    }
+    found = sample(trace)
+    (rollout,) = rollouts(found)
+    assert (rollout["reward"], rollout["verdict"], rollout["model"]) == (1.25, 1.0, "qwen")
+    about = reader_of(found).about(found)
+    assert (about.model, about.sampling) == ("qwen", {"temperature": 0.25})
+
+
 def test_prime_rl_ends_on_a_circle_of_nodes():
     nodes = [{**node, "parent": 2} for node in TRACE["nodes"]] + [{"parent": 9, "message": {}}]
     list(rollouts(sample({**TRACE, "nodes": nodes})))
