@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
@@ -17,7 +16,7 @@ __all__ = ["Recognised", "recognise"]
 
 # Readers of rows that no tool in particular writes. Beside files of a particular tool in one
 # folder, what only these readers take is not rollouts (logs, inputs, summaries).
-_GENERAL = ("wide", "chat", "plain", "wrapped")
+_GENERAL = ("vllm-outputs", "openai-chat", "wide", "chat", "plain", "wrapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +70,8 @@ def recognise(
             if not sample.rows:
                 raise InvalidInputError(f"{file.name}: no rows")
             reader = wanted or claimed or _reader_of(sample)
+            if reader is None and "completion" in given and sample.has(given["completion"]):
+                reader = reader_named("plain")  # the user names the fields
             if reader is None:
                 raise InvalidInputError(describe_unknown(sample, readers))
         except InvalidInputError as error:
@@ -140,11 +141,10 @@ def _one_layout(
 
 def _chosen(files: Sequence[SourceFile], found: _Found) -> list[SourceFile]:
     readers = {id(file): reader for file, _, _, reader in found}
-    groups: dict[tuple[str, Path | None, str], list[SourceFile]] = {}
+    groups: dict[str, list[SourceFile]] = {}
     for file in files:
-        folder = file.path.parent if file.path is not None and not file.member else file.path
-        inside = file.member.rpartition("/")[0]
-        groups.setdefault((readers[id(file)].name, folder, inside), []).append(file)
+        # Not by folder: what holds the draws of a file again may lie in the folder above.
+        groups.setdefault(readers[id(file)].name, []).append(file)
     kept: list[SourceFile] = []
     for group in groups.values():
         choose = readers[id(group[0])].choose

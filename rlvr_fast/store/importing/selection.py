@@ -28,6 +28,7 @@ class Selection:
         self._summary = summary
         self._strict = options.strict
         self._filter = options.filter
+        self._first_filter: dict[str, str] = {}
         self._joined = joined
 
     def leave_out(self, why: str, where: str, number: int = 1) -> None:
@@ -78,10 +79,13 @@ class Selection:
             drop(np.fromiter(failed, np.bool_, len(keep)), "the draw failed")
         if "filter" in roles.of_rows:
             filters = to_list(roles.of_rows["filter"])
-            if self._filter is None:
-                self._filter = next((str(value) for value in filters if value is not None), None)
-            others = np.array([str(value) != self._filter for value in filters], np.bool_)
-            drop(others[roles.row_of_draw], f"of another filter than {self._filter!r}")
+            # The files of two tasks have filters of other names.
+            read = self._filter or self._first_filter.get(name)
+            if read is None:
+                read = next((str(value) for value in filters if value is not None), "None")
+                self._first_filter[name] = read
+            others = np.array([str(value) != read for value in filters], np.bool_)
+            drop(others[roles.row_of_draw], f"of another filter than {read!r}")
         if self._joined:
             drop(problem < 0, "not among the problems of --problems")
         drop(problem < 0, "no question and no problem id")

@@ -28,6 +28,7 @@ __all__ = [
     "MAX_RATIO",
     "allowed_bytes",
     "archive_members",
+    "member_size",
     "open_member",
     "read_member",
     "reading",
@@ -101,6 +102,16 @@ def archive_members(path: Path) -> list[str]:
         StorageError: the file system refuses to read.
     """
     return [name for name in _directory(path) if not name.endswith("/")]
+
+
+def member_size(path: Path, name: str) -> int:
+    """How many bytes a member states to hold, decompressed.
+
+    Raises:
+        InvalidInputError: no such archive or member.
+        StorageError: the file system refuses to read.
+    """
+    return _member(path, name).file_size
 
 
 def read_member(path: Path, name: str, limit: int = MAX_IN_MEMORY) -> bytes:

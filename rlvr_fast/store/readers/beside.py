@@ -77,7 +77,8 @@ def sampling_of(*settings: Any) -> dict[str, Any]:
             value = setting.get(theirs)
             if ours == "stop":
                 value = [value] if isinstance(value, str) else value
-                good = isinstance(value, list) and all(isinstance(v, str) for v in value) and value
+                good = isinstance(value, list) and len(value) > 0
+                good = good and all(isinstance(text, str) for text in value)
             else:
                 good = isinstance(value, int | float) and not isinstance(value, bool)
             if good and ours not in found:

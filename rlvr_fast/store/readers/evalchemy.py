@@ -38,7 +38,8 @@ def _benchmarks(results: Mapping[str, Any]) -> list[tuple[str, list[Any]]]:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
-    for task, examples in _benchmarks(row["results"]):
+    results = row.get("results") if isinstance(row, Mapping) else None
+    for task, examples in _benchmarks(results if isinstance(results, Mapping) else {}):
         for number, example in enumerate(examples):
             if not isinstance(example, Mapping):
                 yield {"completion": None, "error": "an example that is no object"}

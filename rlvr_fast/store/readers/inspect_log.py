@@ -22,8 +22,6 @@ _HEADERS = ("header.json", "_journal/start.json")
 # One member a sample, or a folder a sample whose sample.json lacks the long texts.
 _SAMPLE = re.compile(r"samples/[^/]+_epoch_\d+(\.json|/sample\.json)")
 _ATTACHMENT = re.compile(r"attachment://([0-9a-f]+)")
-# Partial credit and a number between 0 and 1 are no verdict: they are kept as a reward.
-_LETTERS = {"C": True, "I": False, "N": False}
 
 
 def _claims(path: Path) -> bool:
@@ -50,15 +48,24 @@ def _opens(path: Path) -> Iterator[tuple[str, Any]]:
         if not _SAMPLE.fullmatch(name):
             continue
         number += 1
-        row = _member(path, name)
-        if isinstance(row, dict) and name.endswith("/sample.json"):
-            texts: dict[str, Any] = {}
-            for chunk in folders.get(name.removesuffix("/sample.json"), []):
-                start = int(chunk.rsplit("/", 1)[1].removesuffix(".json"))
-                for index, text in enumerate(_member(path, chunk) or (), start):
-                    texts[str(index)] = text
-            row["attachments"] = texts
+        try:
+            row = _member(path, name)
+            if isinstance(row, dict) and name.endswith("/sample.json"):
+                chunks = folders.get(name.removesuffix("/sample.json"), [])
+                row["attachments"] = dict(_numbered_texts(path, chunks))
+        except InvalidInputError as error:
+            # One damaged member leaves the others readable: the draw is left out and counted.
+            row = {"error": str(error)}
         yield f"{path}, sample {number}", row
+
+
+def _numbered_texts(path: Path, chunks: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """The texts of a sample that is stored in chunks, by number; a chunk's name is its first."""
+    for chunk in chunks:
+        texts = _member(path, chunk)
+        start = int(chunk.rsplit("/", 1)[1].removesuffix(".json"))
+        for number, text in enumerate(texts if isinstance(texts, list) else (), start):
+            yield str(number), text
 
 
 def _member(path: Path, name: str) -> Any:
@@ -114,7 +121,8 @@ def _about(sample: Sample) -> About:
     if len(scorers) > 1:
         about.notes.append(
             f"{sample.file.name}: verdicts are those of the scorer {scorers[0]!r}; the log also "
-            f"has {', '.join(map(repr, scorers[1:]))}"
+            f"has {', '.join(map(repr, scorers[1:]))} (of an .eval file: "
+            f"--verdict scores.{scorers[1]}.value)"
         )
     return about
 
@@ -170,14 +178,12 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
             rollout["logprobs"] = [
                 token.get("logprob") if isinstance(token, Mapping) else None for token in content
             ]
-    if isinstance(output.get("model"), str) and output["model"]:
-        rollout["model"] = output["model"]
     for _, value in _scores(row)[:1]:
-        verdict = _LETTERS.get(value, value) if isinstance(value, str) else value
-        if isinstance(verdict, bool | str) or verdict in (0, 1):
-            rollout["verdict"] = None if verdict == "P" else verdict
-        elif isinstance(verdict, int | float):
-            rollout["reward"] = verdict
+        # A number between 0 and 1 is partial credit and needs a threshold.
+        if isinstance(value, bool | str) or value in (0, 1):
+            rollout["verdict"] = value
+        elif isinstance(value, int | float):
+            rollout["reward"] = value
     if isinstance(row.get("metadata"), Mapping) and row["metadata"]:
         rollout["metadata"] = row["metadata"]
     yield rollout
@@ -200,10 +206,9 @@ def _scores(row: Any) -> list[tuple[str, Any]]:
 
 def _question(row: Mapping[str, Any]) -> Any:
     given = row.get("input")
-    asked = [m for m in row.get("messages") or () if isinstance(m, Mapping)]
     if row.get("choices") and isinstance(given, str):
         # The options stand in the message that the solver made of the input.
-        for message in asked:
+        for message in _messages(row):
             if message.get("role") == "user":
                 return _texts(message.get("content"))[0]
     if isinstance(given, list):
@@ -218,10 +223,16 @@ def _question(row: Mapping[str, Any]) -> Any:
 def _system(row: Mapping[str, Any]) -> str | None:
     if isinstance(row.get("input"), list):
         return None
-    for message in row.get("messages") or ():
-        if isinstance(message, Mapping) and message.get("role") == "system":
-            return _texts(message.get("content"))[0]
+    for message in _messages(row):
+        if message.get("role") == "system":
+            text = _texts(message.get("content"))[0]
+            return text if isinstance(text, str) else None
     return None
+
+
+def _messages(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    messages = row.get("messages")
+    return [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
 
 
 def _texts(content: Any) -> tuple[Any, str | None]:

@@ -30,6 +30,8 @@ def _is_new(sample: Sample) -> bool:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
+    if not isinstance(row, Mapping):
+        return
     if "doc" in row:
         yield from _new(row)
     else:

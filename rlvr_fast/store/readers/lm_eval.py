@@ -27,6 +27,8 @@ def _matches(sample: Sample) -> bool:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
+    if not isinstance(row, Mapping):
+        return
     prompt, settings = _request(row)
     resps = row.get("resps")
     answers = resps[0] if isinstance(resps, list) and resps else None
@@ -40,8 +42,8 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     rollout["question"] = question
     if system:
         rollout["system"] = system
-    if question is not prompt and isinstance(prompt, str):
-        rollout["metadata"] = {"prompt": prompt}
+    if question is not prompt:
+        rollout["metadata"] = {"prompt" if isinstance(prompt, str) else "messages": prompt}
     texts = text_list(answers) if settings is not None or isinstance(answers, list) else None
     if not texts or not isinstance(settings, Mapping):
         yield {**rollout, "completion": None, "error": _NO_TEXT}
@@ -79,7 +81,7 @@ def _chat(prompt: Any) -> Any:
             chat = json.loads(prompt)
         except (ValueError, RecursionError):
             return prompt
-        if isinstance(chat, list) and all(isinstance(m, dict) and "role" in m for m in chat):
+        if isinstance(chat, list):
             return chat
     return prompt
 
@@ -92,11 +94,11 @@ def _question(doc: Any, prompt: Any) -> tuple[Any, str | None]:
     system = None
     asked = prompt
     if isinstance(prompt, list):
-        texts = [m.get("content") for m in prompt if m.get("role") == "user"]
+        chat = [message for message in prompt if isinstance(message, Mapping)]
+        texts = [message.get("content") for message in chat if message.get("role") == "user"]
         asked = texts[-1] if texts else None
-        first = prompt[0] if prompt else {}
-        if first.get("role") == "system" and isinstance(first.get("content"), str):
-            system = first["content"]
+        said = chat[0].get("content") if chat and chat[0].get("role") == "system" else None
+        system = said if isinstance(said, str) else None
     if isinstance(doc, Mapping) and isinstance(asked, str):
         for name in _QUESTIONS:
             text = doc.get(name)

@@ -31,6 +31,8 @@ def _matches(sample: Sample) -> bool:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
+    if not isinstance(row, Mapping):
+        return
     if "origin_prompt" in row:
         yield from _entry(row, None)
         return
@@ -65,7 +67,7 @@ def _question(prompt: Any) -> Any:
     if not isinstance(prompt, list):
         return prompt
     return [
-        {"role": _ROLES.get(turn.get("role"), turn.get("role")), "content": turn.get("prompt")}
+        {"role": _ROLES.get(str(turn.get("role")), "user"), "content": turn.get("prompt")}
         for turn in prompt
         if isinstance(turn, Mapping)
     ]

@@ -1,6 +1,6 @@
-"""Writes inspect.eval and inspect.json: logs of inspect-ai, as `inspect eval` writes them.
+"""Writes inspect.eval, inspect_chunked.eval and inspect.json: logs of inspect-ai.
 
-Both files were written by inspect-ai 0.3.285 with its mock model. Run again with:
+The files were written by inspect-ai 0.3.285 with its mock model. Run again with:
 
     python write_inspect.py    # in an environment with inspect-ai
 """
@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from inspect_ai import Task, eval  # noqa: A004
+from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
+from inspect_ai.log._recorders.chunked.convert import convert_eval_logs_to_chunked
 from inspect_ai.model import (
     ChatCompletionChoice,
     ChatMessageAssistant,
@@ -31,7 +32,7 @@ from inspect_ai.solver import generate
 
 HERE = Path(__file__).parent
 # Longer than 100 characters: inspect moves such texts to the attachments of the sample.
-THOUGHT = "Two and two: count two fingers, then two more fingers, and then read off the number. " * 3
+THOUGHT = "Two and two: count two fingers, then two more, and then read off the number. " * 3
 CAREFUL = " Think about the question with care before you write the answer into a box." * 3
 
 
@@ -66,7 +67,7 @@ def outputs() -> Iterator[ModelOutput]:
 
 
 def main() -> None:
-    """Writes both logs beside this file."""
+    """Writes the logs beside this file."""
     samples = [
         Sample(id=1, input="What is 2+2?", target="4"),
         Sample(id="mul", input="What is 6*7?", target=["42", "forty-two"]),
@@ -77,7 +78,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             eval(
                 Task(
-                    dataset=samples,
+                    # The .json log has the events too: one problem keeps it small.
+                    dataset=samples if suffix == "eval" else samples[:1],
                     solver=generate(),
                     scorer=[includes(), match()],
                     epochs=2,
@@ -92,6 +94,10 @@ def main() -> None:
             )
             (log,) = Path(folder).glob(f"*.{suffix}")
             shutil.copy(log, HERE / f"inspect.{suffix}")
+            if suffix == "eval":
+                convert_eval_logs_to_chunked(str(log), f"{folder}/chunked")
+                (log,) = Path(folder, "chunked").glob("*.eval")
+                shutil.copy(log, HERE / "inspect_chunked.eval")
 
 
 if __name__ == "__main__":
