@@ -81,6 +81,9 @@ def _rollout(trace: Mapping[str, Any], task: Mapping[str, Any]) -> Rollout:
         "finish_reason": _finish(trace, call, path[last] if last >= 0 else {}),
         "model": call.get("model") or _config(trace).get("model"),
         "error": _error(trace),
+        # No roles: --verdict may name one, as rewards.correct_answer.score.
+        "rewards": rewards,
+        "metrics": trace.get("metrics"),
     }
     rollout |= _tokens(path[: last + 1])
     return {role: value for role, value in rollout.items() if value is not None}

@@ -15,7 +15,12 @@ from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["READER"]
 
-_KNOWN = {"step", "prompt", "completion", "advantage", "__index_level_0__", "Unnamed: 0"}
+# A data set's column that a reward function logs is no reward.
+_KNOWN = {
+    *("step", "prompt", "completion", "advantage", "__index_level_0__", "Unnamed: 0", ""),
+    *GOLD_KEYS,
+    "solution",
+}
 
 
 def _matches(sample: Sample) -> bool:
@@ -28,19 +33,25 @@ def _matches(sample: Sample) -> bool:
 def _reward_columns(row: Mapping[str, Any]) -> list[str]:
     """The columns that can be a reward function's: numbers, by a name that says so where any does.
 
-    A reward that was not applied to a row is null or not a number.
+    A reward that was not applied to a row is null or not a number. Of CSV, numbers are texts.
     """
-    numeric = [
-        key
-        for key, value in row.items()
-        if key not in _KNOWN and (value is None or isinstance(value, int | float))
-    ]
-    return [key for key in numeric if "reward" in key.lower()] or numeric
+    numeric = [key for key, value in row.items() if key not in _KNOWN and _is_number(value)]
+    return [k for k in numeric if "reward" in k.lower() or correctness_keys([k])] or numeric
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            float(value or "nan")
+        except ValueError:
+            return False
+        return True
+    return value is None or isinstance(value, int | float)
 
 
 def _verdict_column(row: Mapping[str, Any]) -> str | None:
-    speaking = correctness_keys([k for k in row if k not in _KNOWN and not isinstance(row[k], str)])
-    chosen = speaking or _reward_columns(row)
+    columns = _reward_columns(row)
+    chosen = correctness_keys(columns) or columns
     return chosen[0] if len(chosen) == 1 else None
 
 

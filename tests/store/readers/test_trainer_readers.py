@@ -283,6 +283,24 @@ def test_trl_takes_a_sole_reward_and_leaves_two_to_the_user():
     assert "--verdict" in note
 
 
+@pytest.mark.parametrize(
+    ("columns", "verdict"),
+    [
+        ({"accuracy": 1.0, "format_reward": 0.5}, "accuracy"),
+        ({"correctness_reward_func": 1.0, "xmlcount_reward_func": 0.1}, "correctness_reward_func"),
+        ({"think_format_reward": 1.0}, "think_format_reward"),
+        ({"is_correct": 1.0, "is_concise": 1.0}, "is_correct"),
+        ({"helpful_reward": 1.0, "length": 300}, "helpful_reward"),
+        ({"accuracy_a": 1.0, "accuracy_b": 0.0}, None),
+        ({"fn": "1.0", "answer": "7", "note": "x"}, "fn"),
+    ],
+)
+def test_trl_columns_of_reward_functions(columns, verdict):
+    row = {k: v for k, v in TRL.items() if k not in ("accuracy_reward", "format_reward")}
+    found = sample({**row, **columns})
+    assert reader_of(found).columns(found, {}).get("reward") == verdict
+
+
 def test_trl_takes_a_gold_that_a_reward_function_logged():
     (rollout,) = rollouts(sample({**TRL, "solution": "7", "task": "math"}))
     assert rollout["gold"] == "7"
