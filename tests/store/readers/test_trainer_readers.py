@@ -665,7 +665,7 @@ def test_rllm(tmp_path):
     assert rollout["question"] == QUESTION
     assert rollout["completion"] == [{"role": "assistant", "content": RIGHT}]
     assert rollout["verdict"] is True
-    assert rollout["finish_reason"] == "stop"
+    assert "finish_reason" not in rollout
     assert rollout["token_ids"] == [3, 4]
     assert rollout["logprobs"] == [-0.5, -0.25]
     about = reader_of(found).about(found)
