@@ -24,9 +24,11 @@ _KNOWN = {
 
 
 def _matches(sample: Sample) -> bool:
+    if sample.has("step", "prompt", "completion", "advantage"):
+        return True
     named = re.match(r"completions?_\d+\.", sample.file.file_name)
-    return sample.has("step", "prompt", "completion") and (
-        "advantage" in sample.keys or bool(named)
+    return (
+        bool(named) and sample.has("prompt", "completion") and bool(_reward_columns(_union(sample)))
     )
 
 

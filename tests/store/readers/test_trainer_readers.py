@@ -301,6 +301,13 @@ def test_trl_columns_of_reward_functions(columns, verdict):
     assert reader_of(found).columns(found, {}).get("reward") == verdict
 
 
+def test_trl_is_told_by_the_name_of_its_file_where_columns_are_missing():
+    row = {"prompt": QUESTION, "completion": RIGHT, "first_reward": 1.0, "second_reward": 0.0}
+    assert not any(reader.matches(sample(row)) for reader in TRAINERS)
+    found = sample(row, name="completions_00001.parquet", kind="parquet")
+    assert "first_reward, second_reward" in reader_of(found).about(found).notes[0]
+
+
 def test_trl_takes_a_gold_that_a_reward_function_logged():
     (rollout,) = rollouts(sample({**TRL, "solution": "7", "task": "math"}))
     assert rollout["gold"] == "7"
