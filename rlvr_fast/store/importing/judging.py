@@ -112,6 +112,8 @@ class Judge:
             notes = []
             if rewards is not None:
                 field = fields.get("reward", "reward")
+                # Rows that a reader makes have no field of that name: the role is the name.
+                field = "reward" if " " in field else field
                 notes.append(
                     f"the rewards in {field!r} ({rewards['least']:g} to {rewards['most']:g}) give "
                     f"no verdict{f': {self._why}' if self._why else ''}; "

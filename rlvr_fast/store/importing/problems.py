@@ -112,8 +112,7 @@ class ProblemTable:
         row: int,
         where: str,
     ) -> int:
-        prompt_ids = _value(about, "prompt_token_ids", row)
-        prompt_ids = None if prompt_ids is None else [int(token) for token in prompt_ids]
+        prompt_ids = _whole_numbers(_value(about, "prompt_token_ids", row))
         key = (stated, question.text, task, spec)
         if not question.text and stated is None:
             if prompt_ids is None:
@@ -261,6 +260,14 @@ def _value(columns: dict[str, Column], role: str, row: int) -> Any:
         return None
     value = to_list(columns[role][row : row + 1])[0]
     return None if value is MISSING else value
+
+
+def _whole_numbers(value: Any) -> list[int] | None:
+    """A list of token ids; None for anything else."""
+    try:
+        return None if value is None or isinstance(value, str) else [int(token) for token in value]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _short(text: str) -> str:
