@@ -12,6 +12,7 @@ from rlvr_fast.store.readers.reader import SourceFile
 
 __all__ = [
     "MAX_SETTINGS_BYTES",
+    "first_gold",
     "number_in",
     "path_parts",
     "read_settings",
@@ -84,6 +85,16 @@ def sampling_of(*settings: Any) -> dict[str, Any]:
             if good and ours not in found:
                 found[ours] = value
     return found
+
+
+def first_gold(golds: Any) -> tuple[Any, dict[str, Any]]:
+    """(the gold, metadata) of golds of which any one makes an answer correct.
+
+    A list of golds elsewhere says that an answer has several parts, all of them needed.
+    """
+    if not isinstance(golds, list) or not golds:
+        return (None if golds == [] else golds), {}
+    return golds[0], {"alternative_golds": golds[1:]} if len(golds) > 1 else {}
 
 
 def number_in(text: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.store.readers.archives import archive_members, read_member
-from rlvr_fast.store.readers.beside import MAX_SETTINGS_BYTES, sampling_of
+from rlvr_fast.store.readers.beside import MAX_SETTINGS_BYTES, first_gold, sampling_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -120,8 +120,8 @@ def _about(sample: Sample) -> About:
     scorers = [name for name, _ in _scores(_first_sample(sample))]
     if len(scorers) > 1:
         about.notes.append(
-            f"{sample.file.name}: verdicts are those of the scorer {scorers[0]!r}; the log also "
-            f"has {', '.join(map(repr, scorers[1:]))} (of an .eval file: "
+            f"verdicts are those of the scorer {scorers[0]!r}; the log also has "
+            f"{', '.join(map(repr, scorers[1:]))} (of an .eval file: "
             f"--verdict scores.{scorers[1]}.value)"
         )
     return about
@@ -144,10 +144,11 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
         yield {"completion": None, "error": "the sample is no JSON object"}
         return
     row = _with_attachments(row)
+    gold, metadata = first_gold(row.get("target"))
     rollout: dict[str, Any] = {
         "problem_id": row.get("id"),
         "question": _question(row),
-        "gold": row.get("target"),
+        "gold": gold,
         "completion": None,
     }
     epoch = row.get("epoch")
@@ -184,8 +185,10 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
             rollout["verdict"] = value
         elif isinstance(value, int | float):
             rollout["reward"] = value
-    if isinstance(row.get("metadata"), Mapping) and row["metadata"]:
-        rollout["metadata"] = row["metadata"]
+    if isinstance(row.get("metadata"), Mapping):
+        metadata = {**row["metadata"], **metadata}
+    if metadata:
+        rollout["metadata"] = metadata
     yield rollout
 
 
