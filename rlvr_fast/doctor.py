@@ -101,8 +101,6 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
 
 def _grading(run: Run) -> list[dict[str, str]]:
     """Whose verdicts a run has, and why completions have no answer."""
-    from rlvr_fast.answers.sentences import agreement_sentence
-
     grading = run.read_json("grading.json") or {}
     where = run.path / "grading.json"
     found = []
@@ -117,7 +115,7 @@ def _grading(run: Run) -> list[dict[str, str]]:
             message += f"; {without:,} completions have none and count as neither right nor wrong"
         found.append(_finding("warning" if without else "info", where, message, ""))
     if grading.get("imported_agreement"):
-        found.append(_finding("info", where, agreement_sentence(grading["imported_agreement"]), ""))
+        found.append(_finding("info", where, grading["imported_agreement"]["message"], ""))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -75,8 +75,8 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
         None where no verdict came along; else the rule of the imported verdicts, the number of
         draws `compared` and `agreed`, of those that only we or only the file call correct, of those
         without an answer that we find (`unparsed`; `unparsed_correct`: correct by the file), of
-        those on which our verifier did not decide (`undecided`), and up to five examples with gold,
-        answer and the tail of the completion.
+        those on which our verifier did not decide (`undecided`), the same in words (`message`), and
+        up to five `examples` with gold, answer and the tail of the completion.
     """
     ours = _verdict_of_id(grades)
     codes = {verdict: VERDICTS.index(verdict) for verdict in VERDICTS}
@@ -91,7 +91,7 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
     if not tally.sum():
         return None
     correct, incorrect, unparsed = (tally[codes[w]] for w in ("correct", "incorrect", "unparsed"))
-    return {
+    found = {
         "rule": imported_rule(run),
         "compared": int(tally.sum()),
         "agreed": int(correct[0] + incorrect[1]),
@@ -100,8 +100,31 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
         "unparsed": int(unparsed.sum()),
         "unparsed_correct": int(unparsed[0]),
         "undecided": int(tally[codes["timeout"]].sum() + tally[codes["error"]].sum()),
-        "examples": _examples(run, chosen),
     }
+    return {**found, "message": _sentence(found), "examples": _examples(run, chosen)}
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    agreed, compared = found["agreed"], found["compared"]
+    parts = [
+        f"{number:,} {what}"
+        for number, what in (
+            (found["only_ours_correct"], "correct by ours only"),
+            (found["only_imported_correct"], "correct by theirs only"),
+            (
+                found["unparsed"],
+                f"without an answer that we find ({found['unparsed_correct']:,} of them correct by "
+                "theirs)",
+            ),
+            (found["undecided"], "not decided by ours"),
+        )
+        if number
+    ]
+    return (
+        f"Our verdicts agree with those that came with the rollouts ({found['rule']}) on "
+        f"{agreed:,} of {compared:,} completions ({agreed / compared:.1%})"
+        + (f": {', '.join(parts)}." if parts else ".")
+    )
 
 
 # The kinds of disagreement: our verdict, and the number of the imported one.

@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr_fast.store import Run
 
-__all__ = ["agreement_sentence", "grading_sentences", "unparsed_sentence"]
+__all__ = ["grading_sentences", "unparsed_sentence"]
 
 
 def grading_sentences(run: Run) -> list[str]:
@@ -24,7 +24,7 @@ def grading_sentences(run: Run) -> list[str]:
         said.append(grading["verdicts_because"])
     agreement = grading.get("imported_agreement")
     if agreement:
-        said.append(agreement_sentence(agreement))
+        said.append(agreement["message"])
         said += [_example(example) for example in agreement["examples"]]
     if grading.get("unparsed"):
         said.append(unparsed_sentence(grading["unparsed"]))
@@ -54,30 +54,6 @@ def _numbers(graded: Mapping[str, Any], problems: int, grading: Mapping[str, Any
     if undecided:
         text += f", {undecided:,} not decided (time-out or error)"
     return f"{text}."
-
-
-def agreement_sentence(agreement: Mapping[str, Any]) -> str:
-    """How often our verdicts agree with those that came with the rollouts."""
-    compared, agreed = agreement["compared"], agreement["agreed"]
-    text = (
-        f"Our verdicts agree with those that came with the rollouts ({agreement['rule']}) on "
-        f"{agreed:,} of {compared:,} completions ({agreed / compared:.1%})"
-    )
-    parts = [
-        f"{number:,} {what}"
-        for number, what in (
-            (agreement["only_ours_correct"], "correct by ours only"),
-            (agreement["only_imported_correct"], "correct by theirs only"),
-            (
-                agreement["unparsed"],
-                f"without an answer that we find ({agreement['unparsed_correct']:,} of them "
-                "correct by theirs)",
-            ),
-            (agreement["undecided"], "not decided by ours"),
-        )
-        if number
-    ]
-    return f"{text}: {', '.join(parts)}." if parts else f"{text}."
 
 
 def unparsed_sentence(unparsed: Mapping[str, Any]) -> str:

@@ -145,7 +145,7 @@ def _first_without_answer(run: Run, tasks: list[str]) -> tuple[list[str], list[b
 
 def _found_by_policy(column: pa.Array, used: set[Policy], *, programs: bool) -> dict[str, int]:
     """How many answers each other policy finds; for programs no policy but a fenced block."""
-    found = {}
+    found: dict[str, int] = {}
     for policy in _OTHERS:
         if policy not in used and (policy == "code_block") == programs:
             _, statuses = extract_answers(column, policy=policy)

@@ -52,9 +52,10 @@ def print_report(report: Report, *, json: bool) -> None:
         console.print_json({**report.summary(), "report": str(report.page)})
         return
     console.result(report.headline())
-    columns, rows = report.headline_table()
-    title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
-    console.print_table(title, columns, rows)
+    if not report.comparison.unread():
+        columns, rows = report.headline_table()
+        title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
+        console.print_table(title, columns, rows)
     console.result(f"Report: {report.page}")
 
 

@@ -16,7 +16,7 @@ __all__ = ["Recognised", "recognise"]
 
 # Readers of rows that no tool in particular writes. Beside files of a particular tool in one
 # folder, what only these readers take is not rollouts (logs, inputs, summaries).
-_GENERAL = ("wide", "chat", "plain", "wrapped")
+_GENERAL = ("vllm-outputs", "openai-chat", "wide", "chat", "plain", "wrapped")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +70,8 @@ def recognise(
             if not sample.rows:
                 raise InvalidInputError(f"{file.name}: no rows")
             reader = wanted or claimed or _reader_of(sample)
+            if reader is None and "completion" in given and sample.has(given["completion"]):
+                reader = reader_named("plain")  # the user names the fields
             if reader is None:
                 raise InvalidInputError(describe_unknown(sample, readers))
         except InvalidInputError as error:

@@ -157,6 +157,9 @@ class RoleReader:
             if given is None:
                 continue
             values = [value_at(rows[place], given) for place in origin]
+            if all(value is MISSING for value in values):
+                # A field of a draw that the reader has found inside the row.
+                values = [value_at(rollout, given) for rollout in rollouts]
             present = any(value is not MISSING for value in values)
             if present:
                 columns[role] = values

@@ -83,9 +83,15 @@ class ModelAndSampling:
         if self._given and said and self._given != said:
             notes.append(f"the files name the model {said!r}; recorded is {self._given!r}")
         model = self._given or said or self._name()
-        revision = self._revision or next(
-            (k.about.revision for k in self._files if k.about.revision), None
-        )
+        revision = self._revision
+        revisions = list(dict.fromkeys(k.about.revision for k in self._files if k.about.revision))
+        if revision is None and len(revisions) == 1:
+            revision = revisions[0]
+        elif revision is None and revisions:
+            notes.append(
+                f"the files are of {len(revisions)} policies ({revisions[0]} to {revisions[-1]}), "
+                "and one run holds one model: import the files of each apart"
+            )
         sampling: dict[str, Any] = {**dict.fromkeys(_KEYS), "stop": []}
         values: dict[str, dict[str, tuple[Any, str]]] = {}
         for known in self._files:

@@ -5,7 +5,7 @@ Source: `_dump_trajectory` in areal/infra/workflow_executor.py at 4aef98d8.
 
 from __future__ import annotations
 
-from rlvr_fast.store.readers.common import policy_note
+from rlvr_fast.store.readers.common import tell_policy
 from rlvr_fast.store.readers.reader import About, Reader, Sample
 
 __all__ = ["READER"]
@@ -18,12 +18,9 @@ def _matches(sample: Sample) -> bool:
 
 
 def _about(sample: Sample) -> About:
-    folders = sample.file.path.parts[-3:-1] if sample.file.path else ()
-    if "eval-rollout" in folders or "rollout" not in folders:
-        return About()
-    return About(
-        notes=[policy_note("AReaL", "version", "import one folder rollout/VERSION as one run")]
-    )
+    found = About()
+    tell_policy(found, sample, "tail_version", "version")
+    return found
 
 
 READER = Reader(

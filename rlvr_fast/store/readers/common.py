@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.reader import Sample, SourceFile
+from rlvr_fast.store.readers.reader import MISSING, About, Sample, SourceFile, value_at
 
 __all__ = [
     "GOLD_KEYS",
@@ -19,10 +19,9 @@ __all__ = [
     "gold_of",
     "number",
     "plain_list",
-    "policy_note",
     "sampling_of",
     "split_chat",
-    "steps_of",
+    "tell_policy",
 ]
 
 # Names under which data sets keep the gold answer, the usual ones first.
@@ -153,12 +152,20 @@ def correctness_keys(keys: Sequence[str]) -> list[str]:
     return [key for key in keys if re.search(r"accura|correct|(?:^|_)acc(?:$|_)", key.lower())]
 
 
-def steps_of(sample: Sample) -> set[str]:
-    """The different values of `step` in the first rows."""
-    rows = (row for row in sample.rows if isinstance(row, Mapping))
-    return {str(row["step"]) for row in rows if row.get("step") is not None}
+def tell_policy(about: About, sample: Sample, path: str, word: str = "step") -> None:
+    """Says which policy of a training run drew the rows: the model's revision.
 
-
-def policy_note(tool: str, what: str, remedy: str) -> str:
-    """The sentence that a dump of training holds another policy at each step."""
-    return f"{tool} changes the policy with each {what}: {remedy}"
+    Args:
+        about: gets the revision, or a note where the first rows are of several policies.
+        sample: the first rows.
+        path: where a row holds the step or version.
+        word: "step" or "version".
+    """
+    values = {str(value_at(row, path)) for row in sample.rows} - {str(MISSING), "None"}
+    if len(values) == 1:
+        about.revision = f"{word} {values.pop()}"
+    elif values:
+        about.notes.append(
+            f"the rows are of several {word}s, and training changes the policy with each: import "
+            f"one {word} as one run"
+        )

@@ -15,7 +15,6 @@ from rlvr_fast.store.readers.common import (
     beside,
     number,
     plain_list,
-    policy_note,
     sampling_of,
     split_chat,
 )
@@ -54,7 +53,7 @@ def _one(value: Any) -> Any:
 def _matches(sample: Sample) -> bool:
     if any(map(_is_eval, sample.rows)):
         return True
-    if sample.kind == "json" and isinstance(sample.first("evaluation_data"), list):
+    if isinstance(sample.first("evaluation_data"), list):
         return any(map(_is_eval, sample.first("evaluation_data")))
     return any(_is_logged(row) and "idx" in row for row in sample.rows)
 
@@ -121,10 +120,8 @@ def _about(sample: Sample) -> About:
         # NeMo-RL writes -1 or null where top_k is off.
         if found.sampling.get("top_k") in (-1, 0):
             del found.sampling["top_k"]
-    elif "train_data" in sample.file.file_name:
-        found.notes.append(
-            policy_note("NeMo-RL", "step", "import one train_data_stepN.jsonl as one run")
-        )
+    elif step := re.search(r"_step(\d+)", sample.file.file_name):
+        found.revision = f"step {int(step.group(1))}"
     return found
 
 

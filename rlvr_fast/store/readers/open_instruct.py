@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr_fast.store.readers.common import beside, number, plain_list, policy_note
+from rlvr_fast.store.readers.common import beside, number, plain_list, tell_policy
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -38,14 +38,16 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
 def _about(sample: Sample) -> About:
     name = re.sub(r"_rollouts_\d+\.jsonl.*$", "_metadata.jsonl", sample.file.file_name)
     model = beside(sample.file, name).get("model_name")
-    return About(
+    found = About(
         model=model if isinstance(model, str) else None,
         notes=[
             "open-instruct keeps token ids and no texts: rewards are read, answers can't be "
-            "extracted",
-            policy_note("open-instruct", "step", "the rows of all steps count as one model"),
+            "extracted"
         ],
     )
+    # A shard holds 10 000 rows, of as many steps as they take.
+    tell_policy(found, sample, "step")
+    return found
 
 
 READER = Reader(

@@ -53,11 +53,7 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
         value = row if key == "" else row[key]
         for body in value if isinstance(value, list) else [value]:
             for choice in choices_of(body):
-                yield {
-                    **choice,
-                    **beside,
-                    **({"model": choice["model"]} if "model" in choice else {}),
-                }
+                yield {**beside, **choice, **asking}
 
 
 def _about(sample: Sample) -> About:

@@ -17,8 +17,8 @@ from rlvr_fast.store.readers.common import (
     gold_of,
     number,
     plain_list,
-    policy_note,
     sampling_of,
+    tell_policy,
 )
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
@@ -50,9 +50,13 @@ def _matches(sample: Sample) -> bool:
 
 def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
     for trace in _traces(row):
-        # Judges and simulated users are agents too: their traces are no draws of the policy.
-        if _mapping(trace.get("agent")).get("trainable", True):
+        if _is_policy(trace):
             yield _rollout(trace, _mapping(trace.get("task") or _mapping(row).get("task")))
+
+
+def _is_policy(trace: Mapping[str, Any]) -> bool:
+    # Judges and simulated users are agents too: their traces are no draws of the policy.
+    return bool(_mapping(trace.get("agent")).get("trainable", True))
 
 
 def _rollout(trace: Mapping[str, Any], task: Mapping[str, Any]) -> Rollout:
@@ -67,7 +71,9 @@ def _rollout(trace: Mapping[str, Any], task: Mapping[str, Any]) -> Rollout:
     rewards = _mapping(trace.get("rewards"))
     rollout = {
         "problem_id": first_key({**task, "idx": data.get("idx")}, "key", "hash", "idx"),
-        "question": messages[:first] or data.get("prompt"),
+        # A later branch may begin with a summary: the task's own prompt is the problem.
+        "question": data.get("prompt") or messages[:first],
+        "system": data.get("system_prompt"),
         "completion": messages[first : last + 1] or None,
         "gold": gold_of(data, data.get("info")),
         "reward": _reward(rewards),
@@ -168,16 +174,12 @@ def _tokens(path: Sequence[Mapping[str, Any]]) -> Rollout:
 
 def _about(sample: Sample) -> About:
     found = About()
-    calls = [
-        call for row in sample.rows for t in _traces(row) for call in _mappings(t.get("calls"))
-    ]
+    traces = [trace for row in sample.rows for trace in _traces(row) if _is_policy(trace)]
+    calls = [call for trace in traces for call in _mappings(trace.get("calls"))]
     found.sampling = sampling_of(*(call.get("sampling") for call in calls[:1]))
     model = next((call["model"] for call in calls if isinstance(call.get("model"), str)), None)
     found.model = model
-    if sample.first("run.work.type") == "train":
-        found.notes.append(
-            policy_note("prime-rl", "step", "import one rollouts/step_N folder as one run")
-        )
+    tell_policy(found, sample, "run.work.step")
     return found
 
 

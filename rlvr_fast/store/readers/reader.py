@@ -149,9 +149,9 @@ class Reader:
             files. Raises `InvalidInputError` where two fields fit one role. None: `fields`.
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
-        gather: the rows of one file, as (row number, row) in the order of the file, to the rows to
-            import: for layouts that write several rows for one draw. Asked before `rows`. It holds
-            a bounded number of rows.
+        gather: for layouts that write several rows for one draw: the rows of one file, as
+            (row number, row) in its order, to (row number, row, ""), or (row number, row, why) of a
+            row that is left out. Asked before `fields` and `rows`; holds a bounded number of rows.
         about: what the file and its neighbours say of all its rollouts.
         choose: of the files of one folder that this reader matches, those to import: the
             others hold the same draws again.
@@ -168,7 +168,7 @@ class Reader:
     fields: Columns = field(default_factory=dict)
     columns: Callable[[Sample, Mapping[str, str]], Columns] | None = None
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
-    gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any]]] | None = None
+    gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any, str]]] | None = None
     about: Callable[[Sample], About] | None = None
     choose: Callable[[Sequence[SourceFile]], Sequence[SourceFile]] | None = None
     opens: Callable[[Path], Iterator[tuple[str, Any]]] | None = None

@@ -53,9 +53,8 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
         identity = row["id"].rsplit(":", 1)[0]
     rollout = {
         "problem_id": identity,
-        "question": question
-        or first_key(task, "instruction", "question", "problem", "prompt")
-        or first_key(metadata, "question", "problem"),
+        # The chat holds what an agent's program added to the problem.
+        "question": _text(task) or _text(metadata) or question,
         "completion": completion,
         "gold": gold_of(metadata, task),
         "reward": number(trajectory.get("reward")),
@@ -70,6 +69,11 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
             "logprobs": plain_list(last.get("logprobs")) or None,
         }
     yield {role: value for role, value in rollout.items() if value is not None}
+
+
+def _text(task: Any) -> str | None:
+    text = first_key(task, "instruction", "question", "problem", "prompt")
+    return text if isinstance(text, str) else None
 
 
 def _reason(value: Any) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr_fast.store.readers.common import number, plain_list, sampling_of
+from rlvr_fast.store.readers.common import number, plain_list, sampling_of, tell_policy
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -106,7 +106,10 @@ def _about(sample: Sample) -> About:
     except (ValueError, RecursionError):
         value = None
     value = value if isinstance(value, Mapping) else {}
-    return About(sampling=sampling_of(value, value.get("generation_config")))
+    found = About(sampling=sampling_of(value, value.get("generation_config")))
+    columns = any(map(_is_columns, sample.rows))
+    tell_policy(found, sample, "global_step[0]" if columns else "step")
+    return found
 
 
 READER = Reader(

@@ -17,6 +17,8 @@ _FIRST_TIER = ("problem_id",)
 _OF_A_RUN = frozenset(
     ["epoch", "trial", "attempt", "repeat", "run", "run_id", "run_index", "replica", "sample"]
 )
+# Names of numbers, which are a verdict only where they hold true or false.
+_NUMBERS = NAMES["verdict"][-1].split()
 _DOTTED = ("reward_model.ground_truth", "extra_info.question", "extra_info.answer")
 
 
@@ -40,6 +42,8 @@ def roles_beside(
             continue
         value = value_at(row, path)
         if value is None or value == "" or not _fits(role, value):
+            continue
+        if role == "verdict" and plain_name(path) in _NUMBERS and not isinstance(value, bool):
             continue
         found[role] = value
         used.add(path)

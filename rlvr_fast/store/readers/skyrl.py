@@ -6,11 +6,12 @@ them stands aggregated_results.jsonl, which holds metrics.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr_fast.store.readers.common import gold_of, number
-from rlvr_fast.store.readers.reader import Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
 
@@ -36,9 +37,16 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
     }
 
 
+def _about(sample: Sample) -> About:
+    where = str(sample.file.path or "") + "/" + sample.file.member
+    step = re.search(r"global_step_(\d+)", where)
+    return About(revision=f"step {step.group(1)}" if step else None)
+
+
 READER = Reader(
     name="skyrl",
     help="SkyRL's dumped_evals/global_step_N_evals/DATA_SOURCE.jsonl",
     matches=_matches,
     rows=_rows,
+    about=_about,
 )

@@ -6,6 +6,7 @@ torch.save({"rollout_id", "samples": [Sample.to_dict()]}).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,7 +15,7 @@ from rlvr_fast.store.readers.common import (
     first_key,
     number,
     plain_list,
-    policy_note,
+    tell_policy,
 )
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
@@ -68,11 +69,12 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
 
 
 def _about(sample: Sample) -> About:
-    if sample.file.file_name.startswith("eval_") or sample.file.path is None:
-        return About()
-    return About(
-        notes=[policy_note("slime", "rollout id", "import one file of a training run as one run")]
-    )
+    found = About()
+    tell_policy(found, sample, "rollout_id", "rollout")
+    named = re.search(r"_(\d+)\.pt\b", sample.file.file_name)
+    if named:
+        found.revision = f"rollout {int(named.group(1))}"
+    return found
 
 
 READER = Reader(

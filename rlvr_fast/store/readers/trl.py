@@ -7,18 +7,11 @@ each reward function, what `log_extra` added, advantage.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from rlvr_fast.store.readers.common import (
-    GOLD_KEYS,
-    correctness_keys,
-    first_key,
-    number,
-    policy_note,
-    steps_of,
-)
-from rlvr_fast.store.readers.reader import ROLES, About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.common import GOLD_KEYS, correctness_keys, tell_policy
+from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["READER"]
 
@@ -46,32 +39,30 @@ def _reward_columns(row: Mapping[str, Any]) -> list[str]:
 
 
 def _verdict_column(row: Mapping[str, Any]) -> str | None:
-    columns = _reward_columns(row)
     speaking = correctness_keys([k for k in row if k not in _KNOWN and not isinstance(row[k], str)])
-    chosen = speaking or columns
+    chosen = speaking or _reward_columns(row)
     return chosen[0] if len(chosen) == 1 else None
 
 
-def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
-    if not isinstance(row, Mapping):
-        return
-    column = _verdict_column(row)
-    # The columns that name no role stay, so that the user can name one of them as the verdict.
-    others = {key: value for key, value in row.items() if key not in ROLES or key == "verdict"}
-    yield {
-        **others,
-        "question": row.get("prompt"),
-        "completion": row.get("completion"),
-        "reward": number(row[column]) if column else None,
-        "gold": first_key(row, *GOLD_KEYS, "solution"),
+def _union(sample: Sample) -> Mapping[str, Any]:
+    """One row with the columns of all first rows."""
+    return {k: v for row in sample.rows if isinstance(row, Mapping) for k, v in row.items()}
+
+
+def _columns(sample: Sample, given: Mapping[str, str]) -> Columns:
+    fields: dict[str, str | tuple[str, ...]] = {
+        "question": "prompt",
+        "completion": "completion",
+        "gold": (*GOLD_KEYS, "solution"),
     }
+    column = _verdict_column(_union(sample))
+    return fields if column is None else {**fields, "reward": column}
 
 
 def _about(sample: Sample) -> About:
     found = About()
-    if len(steps_of(sample)) > 1:
-        found.notes.append(policy_note("TRL", "step", "this file holds several steps"))
-    union = {k: v for row in sample.rows if isinstance(row, Mapping) for k, v in row.items()}
+    tell_policy(found, sample, "step")
+    union = _union(sample)
     columns = _reward_columns(union)
     if len(columns) > 1:
         column = _verdict_column(union)
@@ -88,6 +79,6 @@ READER = Reader(
     name="trl",
     help="TRL's GRPOConfig(log_completions=True): completions/completions_STEP.parquet",
     matches=_matches,
-    rows=_rows,
+    columns=_columns,
     about=_about,
 )

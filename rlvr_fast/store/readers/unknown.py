@@ -19,6 +19,8 @@ from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, value_at
 __all__ = ["describe_unknown", "guessed_fields"]
 
 _MOST_KEYS = 30
+# Roles whose values are texts too.
+_NO_TEXTS = ("finish_reason", "problem_id", "model", "task", "system", "question")
 
 
 def describe_unknown(sample: Sample, readers: Sequence[Reader]) -> str:
@@ -87,7 +89,7 @@ def _nearest(paths: Sequence[str], readers: Sequence[Reader]) -> list[str]:
         if not wanted or reader.name == "plain":
             continue
         found = {r for r, names in wanted.items() if any(_head(name) in heads for name in names)}
-        if found:
+        if len(found) > 1:
             lacking = [names[0] for role, names in wanted.items() if role not in found]
             score = len(found) / math.sqrt(len(wanted))
             text = reader.name + (f" (but no {', '.join(lacking[:4])})" if lacking else "")
@@ -120,7 +122,7 @@ def guessed_fields(sample: Sample) -> dict[str, str]:
     named = _named(columns, "question", guess)
     if named is not None:
         guess["question"] = named
-    texts = [path for path in length if path not in guess.values()]
+    texts = [path for path in length if path not in guess.values() and not _means_other(path)]
     if texts:
         guess = {"completion": max(texts, key=length.__getitem__), **guess}
     if "question" not in guess:
@@ -145,6 +147,12 @@ def guessed_fields(sample: Sample) -> dict[str, str]:
             guess["verdict"] = truths[0]
     order = ("question", "completion", "gold", "problem_id", "verdict", "reward", "finish_reason")
     return {role: guess[role] for role in order if role in guess}
+
+
+def _means_other(path: str) -> bool:
+    """Whether the usual name of another role ends a path."""
+    last = path.rpartition(".")[2].lower()
+    return any(last in names_of(role) for role in _NO_TEXTS)
 
 
 def _named(columns: Mapping[str, list[Any]], role: str, taken: Mapping[str, str]) -> str | None:

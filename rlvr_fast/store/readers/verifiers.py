@@ -22,13 +22,12 @@ def _matches(sample: Sample) -> bool:
 def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
     if not isinstance(row, Mapping):
         return
-    reward = number(row.get("reward"))
     rollout = {
         "problem_id": row.get("example_id"),
         "question": row.get("prompt"),
         "completion": row.get("completion"),
         "gold": gold_of(row, row.get("info")),
-        "reward": reward,
+        "reward": number(row.get("reward")),
         "finish_reason": _finish(row),
         "error": row.get("error"),
         "metadata": row.get("info") if isinstance(row.get("info"), Mapping) else None,
@@ -36,9 +35,6 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
     # Older versions keep the name of the environment in each row, and number examples within it.
     if isinstance(row.get("task"), str) and row["task"] not in ("", "default"):
         rollout["task"] = row["task"]
-    threshold = number(_metadata(file).get("pass_threshold"))
-    if threshold is not None and reward is not None:
-        rollout["verdict"] = reward >= threshold
     yield {role: value for role, value in rollout.items() if value is not None}
 
 
@@ -48,16 +44,14 @@ def _finish(row: Mapping[str, Any]) -> str | None:
     return "stop" if row.get("is_completed") and "is_truncated" in row else None
 
 
-def _metadata(file: SourceFile) -> Mapping[str, Any]:
-    return beside(file, "metadata.json")
-
-
 def _about(sample: Sample) -> About:
-    metadata = _metadata(sample.file)
+    metadata = beside(sample.file, "metadata.json")
+    threshold = number(metadata.get("pass_threshold"))
     model = metadata.get("model")
     return About(
         model=model if isinstance(model, str) else None,
         sampling=sampling_of(metadata.get("sampling_args")),
+        verdict=None if threshold is None else f"reward>={threshold:g}",
     )
 
 

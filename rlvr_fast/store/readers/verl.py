@@ -5,7 +5,7 @@ Source: `_write_generations` in verl/trainer/ppo/ray_trainer.py (verl 0.9).
 
 from __future__ import annotations
 
-from rlvr_fast.store.readers.common import policy_note, steps_of
+from rlvr_fast.store.readers.common import tell_policy
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["FIELDS", "READER", "about", "is_dump"]
@@ -28,12 +28,9 @@ def is_dump(sample: Sample) -> bool:
 
 
 def about(sample: Sample) -> About:
-    """A note where the first rows belong to more than one step."""
+    """The step, which names the policy."""
     found = About()
-    if len(steps_of(sample)) > 1:
-        found.notes.append(
-            policy_note("verl", "step", "this file holds several; import one step as one run")
-        )
+    tell_policy(found, sample, "step")
     return found
 
 

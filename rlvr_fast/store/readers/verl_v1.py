@@ -22,7 +22,7 @@ def _matches(sample: Sample) -> bool:
     return is_dump(sample) and bool(_UID.fullmatch(str(sample.first("uid"))))
 
 
-def _gather(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
+def _gather(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any, str]]:
     """The last output of each session, with the prompt of the first one.
 
     The session's score stands beside every output. A later prompt holds the outputs before it.
@@ -33,20 +33,20 @@ def _gather(rows: Iterable[tuple[int, Any]]) -> Iterator[tuple[int, Any]]:
     for number, row in rows:
         uid = _UID.fullmatch(str(row.get("uid"))) if isinstance(row, Mapping) else None
         if held is not None and uid and uid.group(1) == session:
-            yield held[0], {**held[1], "superseded": "another output of its session follows"}
+            yield *held, "not the last output of its session"
             row = {**row, "input": held[1].get("input")}
         elif held is not None:
-            yield held
+            yield *held, ""
         held, session = (number, row), uid.group(1) if uid else ""
     if held is not None:
-        yield held
+        yield *held, ""
 
 
 READER = Reader(
     name="verl-v1",
     help="the same dumps of verl's v1 trainer, with the uid of each output",
     matches=_matches,
-    fields={**FIELDS, "error": "superseded"},
+    fields=FIELDS,
     gather=_gather,
     about=about,
 )

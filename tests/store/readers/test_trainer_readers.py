@@ -11,6 +11,31 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from trainer_rows import (
+    AREAL,
+    CHAT,
+    EPISODE,
+    NEMO_EVAL,
+    NEMO_GYM,
+    NEMO_TRAIN,
+    NEMO_VAL,
+    OPEN_INSTRUCT,
+    OPENRLHF,
+    QUESTION,
+    RIGHT,
+    RLLM,
+    ROLL,
+    ROLL_BOARD,
+    SKYRL,
+    SLIME,
+    TEMPLATED,
+    TRACE,
+    TRL,
+    VERIFIERS,
+    VERL,
+    VERL_GENERATION,
+    WRONG,
+)
 
 from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, SourceFile, value_at
 
@@ -35,15 +60,6 @@ TRAINERS: tuple[Reader, ...] = tuple(
     importlib.import_module(f"rlvr_fast.store.readers.{name}").READER for name in ORDER
 )
 
-QUESTION = "Janet has 3 apples and buys 4 more. How many apples does she have?"
-CHAT = [
-    {"role": "system", "content": "Answer in \\boxed{}."},
-    {"role": "user", "content": QUESTION},
-]
-RIGHT = "3 + 4 = 7, so \\boxed{7}"
-WRONG = "3 * 4 = 12, so \\boxed{12}"
-TEMPLATED = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
-
 
 def sample(*rows: Any, name: str = "rows.jsonl", kind: str = "jsonl", at: Path | None = None):
     path = (at / name) if at else Path(name)
@@ -59,14 +75,16 @@ def reader_of(found: Sample) -> Reader:
 def rollouts(found: Sample) -> list[dict[str, Any]]:
     """What the reader that takes a file makes of its first rows."""
     reader = reader_of(found)
-    rows: Any = enumerate(found.rows, 1)
-    rows = list(reader.gather(rows) if reader.gather else rows)
+    rows = list(found.rows)
+    if reader.gather:
+        rows = [row for _, row, why in reader.gather(enumerate(rows, 1)) if not why]
     if reader.rows:
-        return [dict(r) for _, row in rows for r in reader.rows(row, found.file)]
+        return [dict(r) for row in rows for r in reader.rows(row, found.file)]
+    fields = reader.columns(found, {}) if reader.columns else reader.fields
     made = []
-    for _, row in rows:
+    for row in rows:
         rollout = {}
-        for role, paths in reader.fields.items():
+        for role, paths in fields.items():
             for path in [paths] if isinstance(paths, str) else paths:
                 if (value := value_at(row, path)) is not MISSING:
                     rollout[role] = value
@@ -74,284 +92,6 @@ def rollouts(found: Sample) -> list[dict[str, Any]]:
         made.append(rollout)
     return made
 
-
-# verl 0.9, verl/trainer/ppo/ray_trainer.py, _write_generations
-VERL = {
-    "input": f"user\n{QUESTION}\nassistant\n",
-    "output": RIGHT,
-    "gts": "7",
-    "score": 1.0,
-    "step": 40,
-    "reward": 1.0,
-    "acc": True,
-    "pred": "7",
-}
-# verl 0.9, verl/trainer/main_generation_server.py over examples/data_preprocess/gsm8k.py
-VERL_GENERATION = {
-    "data_source": "openai/gsm8k",
-    "prompt": CHAT,
-    "ability": "math",
-    "reward_model": {"style": "rule", "ground_truth": "7"},
-    "extra_info": {"split": "test", "index": 0, "answer": "3+4\n#### 7", "question": QUESTION},
-    "responses": [RIGHT, WRONG],
-}
-# TRL 1.10, trl/trainer/grpo_trainer.py, log
-TRL = {
-    "step": 5,
-    "prompt": TEMPLATED,
-    "completion": RIGHT,
-    "accuracy_reward": 1.0,
-    "format_reward": 0.5,
-    "advantage": 0.7,
-    "__index_level_0__": 0,
-}
-# OpenRLHF 0551ff62, openrlhf/cli/batch_inference.py
-OPENRLHF = {"input": TEMPLATED, "output": RIGHT + "<|im_end|>", "reward": 2.25}
-# slime 624b824a, slime/utils/types.py
-SLIME = {
-    "group_index": 0,
-    "index": 3,
-    "prompt": TEMPLATED,
-    "tokens": [1, 2, 3, 40, 41, 42],
-    "response": RIGHT,
-    "response_length": 3,
-    "label": "7",
-    "reward": {"score": -1.0, "acc": False, "pred": "12"},
-    "loss_mask": [1, 1, 1],
-    "rollout_log_probs": [-0.1, -0.2, -0.3],
-    "rollout_top_p_token_ids": [40, 50, 41, 42],
-    "rollout_top_p_token_offsets": [0, 2, 3, 4],
-    "status": "truncated",
-    "metadata": {},
-}
-# SkyRL a9564572, skyrl/train/utils/trainer_utils.py
-SKYRL = {
-    "input_prompt": TEMPLATED,
-    "output_response": RIGHT + "<|im_end|>",
-    "score": [0.0, 0.0, 1.0],
-    "stop_reason": "stop",
-    "env_class": "gsm8k",
-    "env_extras": {"reward_spec": {"method": "rule", "ground_truth": "7"}},
-    "data_source": "openai/gsm8k",
-}
-# AReaL 4aef98d8, areal/infra/workflow_executor.py
-AREAL = {
-    "task_id": 12,
-    "sample_idx": 1,
-    "seqlen": 30,
-    "prompt_len": 20,
-    "head_version": 3,
-    "tail_version": 3,
-    "reward": 1.0,
-    "prompt": TEMPLATED,
-    "completion": RIGHT + "<|im_end|>",
-}
-# ROLL 8eb27cc2, roll/pipeline/rlvr/utils.py
-ROLL = {
-    "global_step": [3, 3],
-    "id": ["0", "0"],
-    "prompt": [QUESTION, QUESTION],
-    "messages": [json.dumps(CHAT)] * 2,
-    "ground_truth": ["7", "7"],
-    "tag": ["gsm8k", "gsm8k"],
-    "domain": ["math_rule"] * 2,
-    "responses": [RIGHT, WRONG],
-    "scores": [1.0, 0.0],
-    "sampling_params": [
-        json.dumps({"generation_config": {"temperature": 0.99, "top_p": 0.9, "max_new_tokens": 64}})
-    ]
-    * 2,
-}
-ROLL_BOARD = {
-    "log_probs2": [-0.1, -0.2, 0.0],
-    "logprobs": [-0.1, -0.2, 0.0],
-    "new_response_mask": [1, 1, 0],
-    "prompt": "<|endoftext|><|endoftext|>" + TEMPLATED,
-    "response": RIGHT + "<|im_end|><|endoftext|>",
-    "old_log_probs2_entropy": [0.3, 0.2, 0.0],
-    "ref_logprobs": [-0.4, -0.5, 0.0],
-    "reward": 1.0,
-    "step": 3,
-    "response_tokens": ["7", "<|im_end|>", "<|endoftext|>"],
-}
-# NeMo-RL 7ea279ab, nemo_rl/utils/logger.py and nemo_rl/evals/eval.py
-NEMO_VAL = {
-    "content": [
-        [
-            {"role": "user", "content": TEMPLATED},
-            {"role": "assistant", "content": RIGHT},
-            {"role": "environment", "content": "Environment: correct"},
-        ]
-    ],
-    "rewards": [1.0],
-    "idx": 0,
-}
-NEMO_TRAIN = {
-    "content": [[TEMPLATED, RIGHT, "Environment: correct"]],
-    "rewards": [1.0],
-    "input_lengths": [5],
-    "token_ids": [[5, 6, 7, 8, 0, 0]],
-    "token_loss_mask": [[0, 0, 1, 1, 0, 0]],
-    "sample_loss_mask": [1.0],
-    "advantages": [[0.0, 0.0, 0.5, 0.5, 0.0, 0.0]],
-    "generation_logprobs": [[0.0, 0.0, -0.25, -0.5, 0.0, 0.0]],
-    "prev_logprobs": [[0.0, -1.0, -0.25, -0.5, 0.0, 0.0]],
-    "idx": 0,
-}
-NEMO_EVAL = {
-    "evaluation_data": [
-        {
-            "prompt": TEMPLATED,
-            "response": RIGHT,
-            "reward": 1.0,
-            "message_log": "[{'role': 'user', 'content': tensor([1, 2])}]",
-            "extra_env_info": "{'ground_truth': '\\\\frac{7}{1}', 'num_turns': 1}",
-            "sample_index": 0,
-        },
-        {
-            "prompt": TEMPLATED,
-            "response": WRONG,
-            "reward": 0.0,
-            "message_log": "[]",
-            "extra_env_info": "{'num_turns': tensor(1), 'ground_truth': 7}",
-            "sample_index": 1,
-        },
-    ]
-}
-# NeMo-Gym 07d6b0d0, the Responses object of an OpenAI server
-NEMO_GYM = {
-    "responses_create_params": {
-        "input": [{"role": "user", "content": [{"type": "input_text", "text": QUESTION}]}],
-        "temperature": 1.0,
-        "max_output_tokens": 512,
-    },
-    "response": {
-        "model": "qwen",
-        "status": "incomplete",
-        "incomplete_details": {"reason": "max_output_tokens"},
-        "error": None,
-        "output": [
-            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "add them"}]},
-            {
-                "type": "message",
-                "role": "assistant",
-                "content": [{"type": "output_text", "text": RIGHT}],
-                "prompt_token_ids": [1, 2],
-                "generation_token_ids": [3, 4],
-                "generation_log_probs": [-0.5, -0.25],
-            },
-        ],
-    },
-    "reward": 1.0,
-    "_ng_task_index": 4,
-    "_ng_rollout_index": 2,
-    "agent_ref": {"name": "simple_agent"},
-    "expected_answer": "7",
-    "extracted_answer": "7",
-    "library_reward": 1.0,
-}
-# open-instruct e6c3044a, open_instruct/rl_utils.py
-OPEN_INSTRUCT = {
-    "step": 1,
-    "sample_idx": 0,
-    "prompt_idx": 0,
-    "prompt_tokens": [9, 8, 7],
-    "response_tokens": [6, 5],
-    "reward": 10.0,
-    "advantage": 0.5,
-    "finish_reason": "stop",
-    "dataset": "gsm8k",
-    "ground_truth": [22],
-    "request_info": None,
-    "logprobs": [-0.1, -0.2],
-}
-# verifiers a60a606e, verifiers/legacy/utils/save_utils.py
-VERIFIERS = {
-    "example_id": 3,
-    "prompt": CHAT,
-    "completion": [{"role": "assistant", "content": RIGHT}],
-    "answer": "7",
-    "reward": 0.5,
-    "error": None,
-    "timing": {"total_ms": 10},
-    "is_completed": True,
-    "is_truncated": False,
-    "stop_condition": "has_final_response",
-    "metrics": {"correct_answer": 0.5},
-    "correct_answer": 0.5,
-    "tool_defs": None,
-    "token_usage": {"input_tokens": 10.0, "output_tokens": 5.0},
-}
-# verifiers 0.4, verifiers/v1/{episode,trace,graph}.py
-TRACE = {
-    "version": 1,
-    "id": "t0",
-    "task": {"type": "Task", "key": "gsm8k-3", "data": {"idx": 3, "answer": "7"}},
-    "agent": {"name": "solver", "trainable": True},
-    "nodes": [
-        {"message": CHAT[0], "sampled": False, "token_ids": [1, 2], "mask": [False, False]},
-        {"parent": 0, "message": CHAT[1], "sampled": False, "token_ids": [3], "mask": [False]},
-        {
-            "parent": 1,
-            "message": {"role": "assistant", "content": RIGHT, "reasoning_content": "add"},
-            "sampled": True,
-            "token_ids": [4, 5, 6],
-            "mask": [False, True, True],
-            "logprobs": [-0.5, -0.25],
-            "reference_logprobs": [-0.75, -0.5],
-        },
-    ],
-    "calls": [
-        {
-            "node": 2,
-            "model": "qwen",
-            "sampling": {"temperature": 0.7, "top_p": 0.9, "max_tokens": 256},
-            "finish_reason": "stop",
-        }
-    ],
-    "rewards": {
-        "correct_answer": {"score": 1.0, "weight": 1.0},
-        "format": {"score": 0.5, "weight": 0.2},
-        "judge": None,
-    },
-    "metrics": {"num_turns": 1.0},
-    "is_completed": True,
-    "ok": True,
-    "errors": [{"type": "ProviderError", "message": "the first attempt"}],
-}
-EPISODE = {
-    "id": "e0",
-    "env": {"id": "gsm8k"},
-    "group": {"id": "g0"},
-    "ok": True,
-    "run": {"type": "train", "id": "r", "work": {"type": "train", "step": 3}},
-    "task": TRACE["task"],
-    "traces": [TRACE, {**TRACE, "id": "t1", "agent": {"name": "judge", "trainable": False}}],
-}
-# rLLM 9beb6e0f, rllm/eval/episode_store.py
-RLLM = {
-    "id": "17:2",
-    "task": {"id": "17", "instruction": QUESTION, "metadata": {"ground_truth": "7"}},
-    "termination_reason": "env_done",
-    "is_correct": True,
-    "trajectories": [
-        {
-            "name": "agent",
-            "reward": 1.0,
-            "steps": [
-                {
-                    "prompt_ids": [1, 2],
-                    "response_ids": [3, 4],
-                    "logprobs": [-0.5, -0.25],
-                    "chat_completions": [*CHAT, {"role": "assistant", "content": RIGHT}],
-                    "model_response": RIGHT,
-                    "reward": 1.0,
-                }
-            ],
-        }
-    ],
-    "eval_idx": 70,
-}
 
 LAYOUTS = {
     "verl": [VERL],
@@ -451,9 +191,12 @@ def test_no_value_of_another_form_stops_a_reader(name):
             other.matches(found)
         if reader.about:
             reader.about(found)
-        for _, kept in reader.gather([(1, odd)]) if reader.gather else [(1, odd)]:
-            if reader.rows:
-                list(reader.rows(kept, found.file))
+        if reader.columns:
+            reader.columns(found, {})
+        if reader.gather:
+            list(reader.gather([(1, odd), (2, row), (3, odd)]))
+        if reader.rows:
+            list(reader.rows(odd, found.file))
 
 
 def test_verl_dump():
@@ -477,12 +220,13 @@ def test_verl_keeps_any_gold_and_needs_no_verdict(gold):
     assert "problem_id" not in rollout
 
 
-def test_verl_says_when_a_file_holds_several_steps():
+def test_verl_names_the_policy_by_its_step():
     reader = reader_of(sample(VERL))
-    assert reader.about(sample(VERL, VERL)).notes == []
-    (note,) = reader.about(sample(VERL, {**VERL, "step": 80})).notes
-    assert "policy" in note
-    assert "step" in note
+    about = reader.about(sample(VERL, VERL))
+    assert (about.revision, about.notes) == ("step 40", [])
+    about = reader.about(sample(VERL, {**VERL, "step": 80}))
+    assert about.revision is None
+    assert "one step as one run" in about.notes[0]
 
 
 def test_verl_v1_keeps_the_last_output_of_a_session():
@@ -498,8 +242,7 @@ def test_verl_v1_keeps_the_last_output_of_a_session():
         row("c_10_0", "second", "two"),
         {**VERL, "output": "no uid"},
     ]
-    made = rollouts(sample(*rows))
-    kept = [(r["question"], r["completion"]) for r in made if not r.get("error")]
+    kept = [(r["question"], r["completion"]) for r in rollouts(sample(*rows))]
     assert kept == [
         ("first", "final"),
         ("first", "other"),
@@ -507,10 +250,9 @@ def test_verl_v1_keeps_the_last_output_of_a_session():
         ("second", "two"),
         (VERL["input"], "no uid"),
     ]
-    assert [r["completion"] for r in made if r.get("error")] == ["turn 1", "turn 2"]
-    # The row numbers stay those of the file.
-    gathered = reader_of(sample(*rows)).gather(enumerate(rows, 1))
-    assert [number for number, _ in gathered] == [1, 2, 3, 4, 5, 6, 7]
+    gathered = list(reader_of(sample(*rows)).gather(enumerate(rows, 1)))
+    assert [number for number, _, _ in gathered] == [1, 2, 3, 4, 5, 6, 7]
+    assert [number for number, _, why in gathered if "last output" in why] == [1, 2]
 
 
 def test_verl_generation():
@@ -525,7 +267,6 @@ def test_trl_takes_the_reward_that_is_named_for_correctness():
     (rollout,) = rollouts(sample(TRL, name="completions_00005.parquet", kind="parquet"))
     assert rollout["completion"] == RIGHT
     assert rollout["reward"] == 1.0
-    assert rollout["format_reward"] == 0.5  # --verdict can name it
     (note,) = reader_of(sample(TRL)).about(sample(TRL)).notes
     assert "accuracy_reward is taken" in note
 
@@ -536,16 +277,14 @@ def test_trl_takes_a_sole_reward_and_leaves_two_to_the_user():
     assert rollout["reward"] == 0.0
     two = {**sole, "helpful_reward": 0.0, "length_reward": 1.0}
     (rollout,) = rollouts(sample(two))
-    assert rollout["reward"] is None
+    assert "reward" not in rollout
     (note,) = reader_of(sample(two)).about(sample(two)).notes
     assert "helpful_reward, length_reward" in note
     assert "--verdict" in note
 
 
-def test_trl_reads_a_reward_that_was_not_applied():
-    row = {**TRL, "accuracy_reward": float("nan"), "solution": "7", "task": "math"}
-    (rollout,) = rollouts(sample(row))
-    assert rollout["reward"] is None
+def test_trl_takes_a_gold_that_a_reward_function_logged():
+    (rollout,) = rollouts(sample({**TRL, "solution": "7", "task": "math"}))
     assert rollout["gold"] == "7"
     assert "task" not in rollout
 
@@ -582,10 +321,25 @@ def test_slime_dump_that_was_not_taken_apart():
     assert [r["reward"] for r in made] == [1.0, -1.0, -1.0]
 
 
-def test_slime_of_training_names_the_policy():
-    reader = reader_of(sample(SLIME))
-    assert reader.about(sample(SLIME, name="rollout_7.pt")).notes
-    assert not reader.about(sample(SLIME, name="eval_7.pt")).notes
+@pytest.mark.parametrize(
+    ("row", "name", "revision"),
+    [
+        (SLIME, "rollout_7.pt", "rollout 7"),
+        (SLIME, "eval_12.pt", "rollout 12"),
+        (SKYRL, "global_step_20_evals/gsm8k.jsonl", "step 20"),
+        (AREAL, "12.jsonl", "version 3"),
+        (ROLL, "rollout_dump_data.step_3.jsonl", "step 3"),
+        (ROLL_BOARD, "data_20260101_000000_001.jsonl", "step 3"),
+        (NEMO_VAL, "val_data_step10.jsonl", "step 10"),
+        (OPEN_INSTRUCT, "run_rollouts_000000.jsonl", "step 1"),
+        (EPISODE, "traces.jsonl", "step 3"),
+        (TRL, "completions_00005.parquet", "step 5"),
+        (VERIFIERS, "results.jsonl", None),
+    ],
+)
+def test_the_policy_is_the_revision_of_the_model(row, name, revision, tmp_path):
+    found = sample(row, name=name, at=tmp_path)
+    assert reader_of(found).about(found).revision == revision
 
 
 def test_skyrl_sums_the_rewards_of_tokens():
@@ -602,13 +356,6 @@ def test_areal():
         "completion": RIGHT + "<|im_end|>",
         "reward": 1.0,
     }
-
-
-def test_areal_of_training_names_the_policy(tmp_path):
-    reader = reader_of(sample(AREAL))
-    for folder, notes in (("rollout", 1), ("eval-rollout", 0)):
-        found = sample(AREAL, name="12.jsonl", at=tmp_path / folder / "3")
-        assert len(reader.about(found).notes) == notes
 
 
 def test_roll_columns():
@@ -661,7 +408,6 @@ def test_nemo_rl_training():
     assert rollout["prompt_token_ids"] == [5, 6]
     assert rollout["token_ids"] == [7, 8]
     assert rollout["logprobs"] == [-0.25, -0.5]
-    assert reader_of(found).about(found).notes
 
 
 def test_nemo_rl_evaluation(tmp_path):
@@ -716,7 +462,7 @@ def test_open_instruct_groups_by_the_tokens_of_the_prompt(tmp_path):
 
 def test_verifiers_uses_the_threshold_of_the_metadata(tmp_path):
     found = sample(VERIFIERS, {**VERIFIERS, "reward": 0.25}, name="results.jsonl", at=tmp_path)
-    assert all("verdict" not in r for r in rollouts(found))
+    assert reader_of(found).about(found).verdict is None
     (tmp_path / "metadata.json").write_text(
         json.dumps(
             {
@@ -731,8 +477,8 @@ def test_verifiers_uses_the_threshold_of_the_metadata(tmp_path):
             }
         )
     )
-    right, wrong = rollouts(found)
-    assert (right["verdict"], wrong["verdict"]) == (True, False)
+    assert reader_of(found).about(found).verdict == "reward>=0.5"
+    right, _ = rollouts(found)
     assert right["problem_id"] == 3
     assert right["question"] == CHAT
     assert right["gold"] == "7"
@@ -782,7 +528,30 @@ def test_prime_rl():
     about = reader_of(found).about(found)
     assert about.sampling == {"temperature": 0.7, "top_p": 0.9, "max_tokens": 256}
     assert about.model == "qwen"
-    assert about.notes
+
+
+def test_prime_rl_reads_what_verifiers_wrote():
+    path = Path(__file__).parent / "files" / "traces.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    found = sample(*rows, name="traces.jsonl", at=path.parent)
+    assert [r.name for r in TRAINERS if r.matches(found)] == ["prime-rl"]
+    made = rollouts(found)
+    assert [r["reward"] for r in made] == [1.0, 1.0, 1.0, 0.0, 0.0, 1.0]
+    assert [r["finish_reason"] for r in made] == ["stop"] * 4 + ["length", "stop"]
+    assert [r["gold"] for r in made] == ["5", "20", "7"] * 2
+    assert len({r["problem_id"] for r in made}) == 3
+    assert made[0]["question"] == "What is 2+3?"
+    assert made[0]["completion"][0]["reasoning_content"] == "thinking"
+    assert (made[0]["prompt_token_ids"], made[0]["token_ids"]) == (
+        [1, 5, 6, 7, 8, 9, 10],
+        [21, 22, 2],
+    )
+    assert made[0]["logprobs"] == [-0.5, -0.25, -0.125]
+    assert made[0]["reference_logprobs"] == [-1.5, -1.25, -1.125]
+    about = reader_of(found).about(found)
+    assert about.model == "toy/policy"
+    assert about.sampling == {"temperature": 0.8, "top_p": 0.95, "max_tokens": 3}
+    assert about.revision is None
 
 
 def test_prime_rl_takes_the_last_branch_and_leaves_gaps_without_log_probs():
@@ -828,6 +597,7 @@ def test_prime_rl_without_token_ids_or_key_and_with_an_error():
     errors = [{"type": "ProviderError", "message": "overloaded"}]
     trace = {**TRACE, "nodes": nodes, "task": task, "ok": False, "errors": errors, "rewards": {}}
     (rollout,) = rollouts(sample({**EPISODE, "traces": [trace]}))
+    assert rollout["question"] == QUESTION
     assert rollout["problem_id"] == 3
     assert rollout["error"] == errors[0]
     assert not {"token_ids", "logprobs", "reward", "verdict", "gold"} & rollout.keys()
@@ -859,7 +629,7 @@ def test_rllm(tmp_path):
     (rollout,) = rollouts(found)
     assert rollout["problem_id"] == "17"
     assert rollout["gold"] == "7"
-    assert rollout["question"] == CHAT
+    assert rollout["question"] == QUESTION
     assert rollout["completion"] == [{"role": "assistant", "content": RIGHT}]
     assert rollout["verdict"] is True
     assert rollout["finish_reason"] == "stop"
