@@ -179,6 +179,8 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
             rollout["logprobs"] = [
                 token.get("logprob") if isinstance(token, Mapping) else None for token in content
             ]
+    elif isinstance(output.get("completion"), str) and output["completion"]:
+        rollout["completion"] = output["completion"]
     for _, value in _scores(row)[:1]:
         # A number between 0 and 1 is partial credit and needs a threshold.
         if isinstance(value, bool | str) or value in (0, 1):

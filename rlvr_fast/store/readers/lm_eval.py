@@ -47,8 +47,9 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
         metadata["prompt"] = prompt
     if metadata:
         rollout["metadata"] = metadata
-    texts = text_list(answers) if settings is not None or isinstance(answers, list) else None
-    if not texts or not isinstance(settings, Mapping):
+    texts = text_list(answers)
+    # Log-likelihoods are requested with a continuation, generations with settings.
+    if not texts or isinstance(settings, str):
         yield {**rollout, "completion": None, "error": _NO_TEXT}
         return
     # A metric judges the answer that the filter made of all repeats: of one repeat, that one.
