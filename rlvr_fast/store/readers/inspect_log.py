@@ -13,10 +13,10 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.store.readers.archives import archive_members, read_member
-from rlvr_fast.store.readers.beside import MAX_SETTINGS_BYTES, first_gold, sampling_of
+from rlvr_fast.store.readers.harness_values import MAX_SETTINGS_BYTES, first_gold, settings_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
-__all__ = ["READER"]
+__all__ = ["READER", "content_texts"]
 
 _HEADERS = ("header.json", "_journal/start.json")
 # One member a sample, or a folder a sample whose sample.json lacks the long texts.
@@ -108,7 +108,7 @@ def _about(sample: Sample) -> About:
     task = spec.get("task")
     about = About(
         model=model if isinstance(model, str) else None,
-        sampling=sampling_of(spec.get("model_generate_config"), config),
+        sampling=settings_of(spec.get("model_generate_config"), config),
     )
     if isinstance(task, str) and task:
         about.roles["task"] = task
@@ -168,7 +168,7 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     if isinstance(choice, Mapping):
         message = choice.get("message")
         message = message if isinstance(message, Mapping) else {}
-        text, reasoning = _texts(message.get("content"))
+        text, reasoning = content_texts(message.get("content"))
         rollout["completion"] = text
         if reasoning:
             rollout["reasoning"] = reasoning
@@ -215,10 +215,10 @@ def _question(row: Mapping[str, Any]) -> Any:
         # The options stand in the message that the solver made of the input.
         for message in _messages(row):
             if message.get("role") == "user":
-                return _texts(message.get("content"))[0]
+                return content_texts(message.get("content"))[0]
     if isinstance(given, list):
         return [
-            {"role": m.get("role"), "content": _texts(m.get("content"))[0]}
+            {"role": m.get("role"), "content": content_texts(m.get("content"))[0]}
             for m in given
             if isinstance(m, Mapping)
         ]
@@ -230,7 +230,7 @@ def _system(row: Mapping[str, Any]) -> str | None:
         return None
     for message in _messages(row):
         if message.get("role") == "system":
-            text = _texts(message.get("content"))[0]
+            text = content_texts(message.get("content"))[0]
             return text if isinstance(text, str) else None
     return None
 
@@ -240,7 +240,7 @@ def _messages(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
 
 
-def _texts(content: Any) -> tuple[Any, str | None]:
+def content_texts(content: Any) -> tuple[Any, str | None]:
     """The text and the reasoning of a message's content."""
     if not isinstance(content, list):
         return content, None

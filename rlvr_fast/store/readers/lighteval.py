@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.beside import (
+from rlvr_fast.store.readers.harness_values import (
     first_gold,
     number_in,
     read_settings,
-    sampling_of,
+    settings_of,
     text_list,
 )
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
@@ -157,7 +157,7 @@ def _about(sample: Sample) -> About:
         about.model = name if isinstance(name, str) else None
         revision = config.get("revision") or general.get("model_sha")
         about.revision = revision if isinstance(revision, str) and revision else None
-        about.sampling = sampling_of(config.get("generation_parameters"))
+        about.sampling = settings_of(config.get("generation_parameters"))
     size = sample.first("doc.generation_size")
     if type(size) is int:
         about.sampling.setdefault("max_tokens", size)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.beside import first_gold, read_settings, sampling_of, text_list
+from rlvr_fast.store.readers.harness_values import first_gold, read_settings, settings_of, text_list
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER", "about_results"]
@@ -147,8 +147,8 @@ def _about(sample: Sample) -> About:
     resps = row.get("resps")
     if isinstance(resps, list) and resps and isinstance(resps[0], list) and len(resps[0]) > 1:
         about.notes.append(
-            f"a metric judges the {len(resps[0])} repeats of a problem as one: it is not taken as a "
-            "verdict"
+            f"a metric judges the {len(resps[0])} repeats of a problem as one: it is not taken as "
+            "a verdict"
         )
     return about
 
@@ -170,7 +170,7 @@ def about_results(results: Mapping[str, Any], settings: Any = None) -> About:
     about.model = next((name for name in names if isinstance(name, str) and name), None)
     revision = arguments.get("revision") or config.get("model_revision")
     about.revision = revision if isinstance(revision, str) else None
-    about.sampling = sampling_of(settings, config.get("gen_kwargs"))
+    about.sampling = settings_of(settings, config.get("gen_kwargs"))
     if isinstance(results.get("system_instruction"), str) and results["system_instruction"]:
         about.roles["system"] = results["system_instruction"]
     if arguments.get("think_end_token"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.store.readers.beside import path_parts, read_settings, sampling_of
+from rlvr_fast.store.readers.harness_values import path_parts, read_settings, settings_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 from rlvr_fast.tasks.specs import TaskSpec
 
@@ -115,7 +115,7 @@ def _about(sample: Sample) -> About:
         )
     settings = settings if isinstance(settings, Mapping) else {}
     model = settings.get("model", row.get("model"))
-    return About(model=model if isinstance(model, str) else None, sampling=sampling_of(settings))
+    return About(model=model if isinstance(model, str) else None, sampling=settings_of(settings))
 
 
 def _choose(files: Sequence[SourceFile]) -> Sequence[SourceFile]:

@@ -20,7 +20,7 @@ import yaml
 from rlvr_fast.store import Run, import_rollouts
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
-from rlvr_fast.store.readers.beside import text_list
+from rlvr_fast.store.readers.harness_values import text_list
 from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, SourceFile, value_at
 from rlvr_fast.tasks import load_task
 
@@ -749,6 +749,114 @@ def test_large_language_monkeys_of_code_and_of_the_published_table(tmp_path: Pat
     assert draw["problem_id"] == 9
 
 
+# EvalScope (evalscope/api/evaluator/cache.py: ModelResult and ReviewResult)
+
+
+def test_evalscope_reviews_and_predictions_hold_the_same_draws(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "What is 2+2?"}
+    parts = [{"type": "reasoning", "reasoning": "2+2"}, {"type": "text", "text": "\\boxed{4}"}]
+    answer = {"role": "assistant", "content": parts}
+    review = {
+        "index": 5,
+        "target": "4",
+        "messages": [asked, answer],
+        "sample_score": {
+            "score": {"value": {"acc": 1.0}, "prediction": "\\boxed{4}", "main_score_name": "acc"},
+            "sample_id": 5,
+            "group_id": 1,
+        },
+    }
+    prediction = {
+        "index": 5,
+        "model": "m",
+        "model_output": {"choices": [{"message": answer, "stop_reason": "max_tokens"}]},
+        "messages": [asked, answer],
+    }
+    reviews = write_lines(tmp_path / "20260101/reviews/m/aime24_default.jsonl", review)
+    predictions = write_lines(tmp_path / "20260101/predictions/m/aime24_default.jsonl", prediction)
+    (draw,) = draws_of(reviews, "evalscope")
+    assert draw["question"] == [asked]
+    assert (draw["completion"], draw["reasoning"]) == ("\\boxed{4}", "2+2")
+    assert (draw["gold"], draw["verdict"]) == ("4", 1.0)
+    (other,) = draws_of(predictions, "evalscope")
+    assert (other["completion"], other["finish_reason"]) == ("\\boxed{4}", "max_tokens")
+    about = about_of(reviews)
+    assert (about.model, about.roles) == ("m", {"task": "aime24_default"})
+    run, _ = imported(tmp_path / "20260101", tmp_path / "run")
+    assert run.num_samples().tolist() == [1]
+
+
+# SkyThought (skythought/evals/inference_and_check.py)
+
+
+def test_skythought_results_are_one_object(tmp_path: Path) -> None:
+    def entry(responses: Any) -> dict[str, Any]:
+        return {
+            "problem": "What is 2+2?",
+            "answer": "4",
+            "prompt": "Box it. What is 2+2?",
+            "input_conversation": [{"role": "user", "content": "Box it. What is 2+2?"}],
+            "responses": responses,
+            "token_usages": [],
+        }
+
+    draws = [
+        {"content": "\\boxed{4}", "correctness": True, "reason": ""},
+        {"content": "\\boxed{5}", "correctness": False, "reason": "wrong"},
+    ]
+    path = write_json(tmp_path / "r/results.json", {"0": entry(draws), "1": entry({"0.7": draws})})
+    configuration = {
+        "model": {"name": "org/m"},
+        "task": {"name": "aime24"},
+        "sampling_params": {"temperature": 0.7, "n": 2},
+    }
+    write_json(tmp_path / "r/summary.json", {"configuration": configuration})
+    found = draws_of(path, "skythought")
+    assert [(d["problem_id"], d["verdict"]) for d in found] == [
+        ("0", True), ("0", False), ("1", True), ("1", False),
+    ]  # fmt: skip
+    assert found[0]["gold"] == "4"
+    about = about_of(path)
+    assert (about.model, about.sampling, about.roles) == (
+        "org/m", {"temperature": 0.7}, {"task": "aime24"},
+    )  # fmt: skip
+
+
+# simple-evals (simple_evals.py, common.py HTML_JINJA)
+
+
+def test_simple_evals_gold_and_score_stand_in_the_page(tmp_path: Path) -> None:
+    def page(gold: str, score: float) -> str:
+        return (
+            "<h3>Sampled message</h3><p>Correct Answer: 7</p>\n<h3>Results</h3>\n"
+            f"<p>Correct Answer: {gold}</p>\n<p>Extracted Answer: 4</p>\n<p>Score: {score}</p>"
+        )
+
+    def convo(text: str) -> list[dict[str, str]]:
+        return [
+            {"role": "user", "content": "What is 2+2?"},
+            {"role": "assistant", "content": text},
+        ]
+
+    value = {
+        "score": 0.5,
+        "metrics": {},
+        "htmls": [page("x &lt; 4", 1.0), page("4", 0.0)],
+        "convos": [convo("Answer: 4"), convo("Answer: 5")],
+        "metadata": {},
+    }
+    path = write_json(tmp_path / "math_gpt-4o_20260101_101010_allresults.json", value)
+    first, second = draws_of(path, "simple-evals")
+    assert first["gold"] == "x < 4"
+    assert (first["reward"], second["reward"]) == (1.0, 0.0)
+    assert (about_of(path).model, about_of(path).roles) == ("gpt-4o", {"task": "math"})
+    value["htmls"] = [page("4", 1.0), page("4", 0.0)]
+    run, about = imported(write_json(path, value), tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
+    assert about["verdict"] == {"rule": "reward>=1", "correct": 1, "incorrect": 1, "unknown": 0}
+    assert [draw["text"] for draw in samples_of(run)] == ["Answer: 4", "Answer: 5"]
+
+
 # Whole imports
 
 
@@ -916,7 +1024,7 @@ def test_rows_of_other_tools_are_not_taken(tmp_path: Path, row: dict[str, Any]) 
     sample = sample_of(path)
     ours = [
         "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
-        "reasoning-gym-eval", "large-language-monkeys",
+        "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
     ]  # fmt: skip
     assert [name for name in ours if reader_named(name).matches(sample)] == []
 
@@ -955,7 +1063,16 @@ def test_odd_values_inside_rows_never_end_in_another_error(file: str, odd: Any) 
 @pytest.mark.parametrize("row", [None, 3, "text", [1], {}, {"0": 1}, {"doc": 1}, {"results": 1}])
 def test_a_row_of_another_kind_gives_no_draw(row: Any) -> None:
     source = SourceFile("x.jsonl", None)
-    for name in ("inspect", "lm-eval", "lighteval", "opencompass", "evalchemy"):
+    for name in (
+        "inspect",
+        "lm-eval",
+        "lighteval",
+        "opencompass",
+        "evalchemy",
+        "evalscope",
+        "skythought",
+        "simple-evals",
+    ):
         rows = reader_named(name).rows
         assert rows is not None
         assert not any(draw.get("completion") for draw in rows(row, source))
