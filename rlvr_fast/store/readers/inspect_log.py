@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -83,11 +83,28 @@ def _matches(sample: Sample) -> bool:
     )
 
 
+def _choose(files: Sequence[SourceFile]) -> Sequence[SourceFile]:
+    """Of the logs of a task and its retries, the last: it has the samples of those before."""
+    last: dict[Any, tuple[str, SourceFile]] = {}
+    for file in files:
+        spec = _archive_header(file.path).get("eval")
+        task = spec.get("task_id") if isinstance(spec, Mapping) else None
+        key = task if isinstance(task, str) and task else id(file)
+        created = str(spec.get("created")) if isinstance(spec, Mapping) else ""
+        if key not in last or created >= last[key][0]:
+            last[key] = (created, file)
+    kept = {id(file) for _, file in last.values()}
+    return [file for file in files if id(file) in kept]
+
+
 def _header(sample: Sample) -> Mapping[str, Any]:
     row = sample.rows[0] if sample.rows else None
     if isinstance(row, Mapping) and "eval" in row:
         return row
-    path = sample.file.path
+    return _archive_header(sample.file.path)
+
+
+def _archive_header(path: Path | None) -> Mapping[str, Any]:
     if path is None or not _claims(path):
         return {}
     try:
@@ -292,6 +309,7 @@ READER = Reader(
     matches=_matches,
     rows=_rows,
     about=_about,
+    choose=_choose,
     opens=_opens,
     claims=_claims,
 )

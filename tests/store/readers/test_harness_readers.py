@@ -173,10 +173,10 @@ def inspect_sample(**more: Any) -> dict[str, Any]:
     }
 
 
-def inspect_archive(path: Path, *samples: dict[str, Any], method: int = 8) -> Path:
+def inspect_archive(path: Path, *samples: dict[str, Any], **spec: Any) -> Path:
     """An archive as inspect-ai wrote them before zstd."""
-    with zipfile.ZipFile(path, "w", method) as archive:
-        header = {"status": "success", "eval": {"task": "t", "model": "m", "dataset": {}}}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        header = {"status": "success", "eval": {"task": "t", "model": "m", "dataset": {}, **spec}}
         archive.writestr("_journal/start.json", json.dumps(header))
         for sample in samples:
             name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
@@ -251,6 +251,23 @@ def test_inspect_damaged_members_leave_the_others(tmp_path: Path) -> None:
     draws = draws_of(path, "inspect")
     assert [draw["completion"] for draw in draws] == ["\\boxed{4}"] * 2 + [None] * 2
     assert "samples/3_epoch_1.json: expected JSON" in draws[2]["error"]
+
+
+def test_inspect_retries_hold_the_samples_of_the_logs_before(tmp_path: Path) -> None:
+    first = inspect_archive(
+        tmp_path / "b.eval", inspect_sample(), task_id="x", created="2026-01-01T10:00:00+00:00"
+    )
+    retry = inspect_archive(
+        tmp_path / "a.eval",
+        *[inspect_sample(), inspect_sample(epoch=2)],
+        task_id="x",
+        created="2026-01-01T11:00:00+00:00",
+    )
+    other = inspect_archive(tmp_path / "c.eval", inspect_sample(), task_id="y")
+    assert chosen("inspect", first, retry, other) == {"a.eval", "c.eval"}
+    other.unlink()
+    run, _ = imported(tmp_path, tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
 
 
 def test_inspect_claims_only_its_own_archives(tmp_path: Path) -> None:
@@ -704,6 +721,16 @@ def test_reasoning_gym_files_of_single_data_sets(tmp_path: Path) -> None:
     whole = tmp_path / "run" / "results.json"
     assert chosen("reasoning-gym-eval", path, whole) == {"results.json"}
     assert chosen("reasoning-gym-eval", path) == {"simple_equations.json"}
+
+
+def test_reasoning_gym_results_of_one_draw_a_problem(tmp_path: Path) -> None:
+    # eval.py of February 2025 kept one answer a problem.
+    row = {"question": "1+1?", "expected_answer": "2", "full_model_response": "2", "score": 1.0}
+    data = {"model": "org/m", "dataset": "basic_arithmetic", "results": [row]}
+    path = write_json(tmp_path / "basic_arithmetic.json", data)
+    (draw,) = draws_of(path, "reasoning-gym-eval")
+    assert (draw["completion"], draw["reward"], draw["task"]) == ("2", 1.0, "basic_arithmetic")
+    assert about_of(path).model == "org/m"
 
 
 def test_reasoning_gym_config_without_a_spelling_has_no_spec(tmp_path: Path) -> None:
