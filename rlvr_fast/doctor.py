@@ -203,6 +203,7 @@ def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[s
 
 def examine_installation() -> dict[str, str]:
     """Versions, the instruction set and devices of the kernels, and the packages installed."""
+    from rlvr_fast.errors import install_hint
     from rlvr_fast.sampling.engines import engine_packages, engine_plugins
     from rlvr_fast.tasks.schemes import scheme_packages, scheme_plugins
 
@@ -227,7 +228,7 @@ def examine_installation() -> dict[str, str]:
     for package, extra in {**engine_packages(), **scheme_packages()}.items():
         facts[package] = _version(package)
         if extra and facts[package] == _NOT_INSTALLED:
-            facts[package] += f" (extra {extra})"
+            facts[package] += f" ({install_hint(extra)})"
     facts["bubblewrap"] = shutil.which("bwrap") or "not found (tasks that run programs need it)"
     for name, plugin in added.items():
         facts[name] = plugin.problem or f"of the package {plugin}"

@@ -17,21 +17,23 @@ __all__ = ["question_key"]
 # The words of instructions about the form of an answer. No digits, names or terms of a problem:
 # two questions that differ in such a word have to stay two questions.
 _WORD_LIST = """
-a abcd about above after all also always an and answer answering answers any appropriate
-are as asks assistant at automatically be before below box boxed boxes brackets by
-carefully choice clear clearly command concise conclusion correct detailed do don't e.g
-each easy efficiently enclose enclosed enclosing end ensure exactly example explain
-explanation explanations expression extracted final finally finish first follow following
-for form format give given has have here hope i i.e in include individual individually
-inside is it its just last latex let's letter line logically make manner mark marked marks
-math mathematical mathematics mind multiple must my need not notation number of on one
+a abcd about above additional after all also always an and answer answering answers any
+appropriate are as ask asked asks assistant at automatically be before below between box boxed
+boxes brackets by carefully choice clear clearly command comments concise conclusion contain
+contains conversation correct correctly detail detailed directly do don't e.g each easy
+efficiently enclose enclosed enclosing end ends ensure ensuring exact exactly example explain
+explanation explanations expression extra extracted final finally finish first follow
+following for form format full fully give given good has have here hope i i.e in include
+including individual individually inside intermediate internal is it its just last latex let's
+letter letters line logically make manner mark markdown marked marks math mathematical
+mathematics message mind monologue multiple must my need not notation number of on once one
 only option or other output own parentheses place please preamble present problem problems
-process provide provides put question questions quotes reason reasoning remember
-respectively respond response response's result return rigorously should show simple so
-solution solve solves solving specific state step step-by-step stepbystep steps strictly
-sure surround symbol symbols tag tagged tags text the then therefore think thinking this
-thoroughly thought thoughts through to tool tools up use user using verify way when where
-with within without work working wrap wrapped write you your
+process provide provided provides put question question's questions quotes reason reasoning remember
+respectively respond response response's result return rigorously sentence sentences separated
+should show simple so solution solve solves solving specific state step step-by-step
+stepbystep steps strictly sure surround symbol symbols tag tagged tags task text that the then
+therefore think thinking this thoroughly thought thoughts through to up use user using verify
+way when where will with within without work working wrap wrapped write you your
 """
 _WORDS = frozenset(_WORD_LIST.split())
 
@@ -39,7 +41,8 @@ _WORDS = frozenset(_WORD_LIST.split())
 _ANCHORS = re.compile(
     r"\\?\\boxed|\\?\\box\b|####|</?(?:answer|think|reasoning|solution)>|step[ -]?by[ -]?step"
     r"|\(without quotes\)|answer tags|answer:|\"answer\"|form(?:at)? of the (?:output|answer)"
-    r"|the following (?:multiple choice |math(?:ematical|ematics)? )?(?:question|problem)"
+    r"|the (?:following|above) (?:multiple choice |math(?:ematical|ematics)? )?(?:question|problem)"
+    r"|(?:solve|answer) (?:the|this) (?:math(?:ematical)? )?(?:question|problem)|do not|don't"
     r"|(?:final answer|your answer|the answer|thought process|reasoning process)"
     r"|explain your reasoning|show your work|reason carefully|think carefully"
 )
@@ -50,8 +53,8 @@ _BEFORE = re.compile(
     r"|Here is the problem|Q|User|Human)\s?(?::\s?\*\*|\*\*\s?:|[:\uff1a]))\s*"
 )
 _AFTER = re.compile(
-    r"\s(?:(?:\#+ |\*\*)?(?:Answer|Solution|Response|A|Assistant)\s?(?::\*\*|\*\*:|[:\uff1a])"
-    r"|<think>|/think|/no_think)\s*$"
+    r"\s(?:(?:\#+ |\*\*)?(?:Answer|Solution|Response|Reasoning|A|Assistant)\s?"
+    r"(?::\*\*|\*\*:|[:\uff1a])|<think>|/think|/no_think)\s*$"
 )
 
 _TOKEN = re.compile(r"</?[A-Za-z_]+>|\\+boxed\s?\{[^{}\d]*\}|\\+\w+|[^\s<\\]+|[<\\]")
@@ -59,6 +62,8 @@ _TAG = re.compile(r"</?(?:answer|think|reasoning|solution)>")
 _BOX = re.compile(r"\\+box(?:ed)?(?:\s?\{[A-Za-z_.\- ]*\})?")
 _STRIPPED = "\"'`.,;:!?()*{}[]$“”‘’"
 _SENTENCE_END = re.compile(r"[.?!。！？][\"'`)\]}$*”’]*$")
+# An instruction is shorter than this, in characters; longer sentences are not taken apart.
+_REACH = 600
 # Where an instruction begins in a sentence that lacks its full stop.
 _OPENERS = frozenset(
     {"Please", "Let's", "Put", "Solve", "Think", "You", "Remember", "Make", "Return", "Present"}
@@ -80,24 +85,29 @@ def question_key(text: str) -> str:
         'What is 1+1?'
     """
     key = " ".join(unicodedata.normalize("NFC", text).split())
+    start, end = 0, len(key)
     while True:
-        shorter = _without_ends(key)
-        if not shorter or shorter == key:
-            return key
-        key = shorter
+        shorter = _without_ends(key, start, end)
+        if shorter == (start, end) or shorter[0] >= shorter[1]:
+            return key[start:end]
+        start, end = shorter
 
 
-def _without_ends(key: str) -> str:
-    """The key without one label or instruction at an end; the key itself where there is none."""
-    if label := _BEFORE.match(key):
-        return key[label.end() :]
-    if label := _AFTER.search(key[-40:]):
-        return key[: len(key) - len(key[-40:]) + label.start()].rstrip()
-    end = _leading_instruction(key)
-    if end:
-        return key[end:].lstrip()
-    start = _trailing_instruction(key)
-    return key if start is None else key[:start].rstrip()
+def _without_ends(key: str, start: int, end: int) -> tuple[int, int]:
+    """The bounds of the part [start, end) without one label or instruction at an end of it."""
+    if label := _BEFORE.match(key, start, end):
+        return label.end(), end
+    if label := _AFTER.search(key, max(start, end - 40), end):
+        return start, _rstrip(key, label.start())
+    if after := _leading_instruction(key, start, min(end, start + _REACH)):
+        return (after + 1 if key[after : after + 1] == " " else after), end
+    before = _trailing_instruction(key, start, end)
+    return start, end if before is None else _rstrip(key, before)
+
+
+def _rstrip(key: str, end: int) -> int:
+    # White space is single spaces.
+    return end - 1 if end and key[end - 1] == " " else end
 
 
 def _is_known(token: str) -> bool:
@@ -115,39 +125,34 @@ def _is_instruction(text: str) -> bool:
     return _ANCHORS.search(text.replace("’", "'").lower()) is not None
 
 
-def _leading_instruction(key: str) -> int:
-    """Where the first sentence ends if it is an instruction, else 0."""
+def _leading_instruction(key: str, start: int, end: int) -> int:
+    """Where the first sentence of [start, end) ends if it is an instruction, else 0."""
     colon = 0
-    for match in _TOKEN.finditer(key):
+    for match in _TOKEN.finditer(key, start, end):
         if not _is_known(match[0]):
             break
         if _ends_sentence(match[0]):
-            return match.end() if _is_instruction(key[: match.end()]) else 0
+            return match.end() if _is_instruction(key[start : match.end()]) else 0
         if match[0].endswith((":", "：")):
             colon = match.end()
-    return colon if colon and _is_instruction(key[:colon]) else 0
+    return colon if colon and _is_instruction(key[start:colon]) else 0
 
 
-def _trailing_instruction(key: str) -> int | None:
-    """Where the last sentence begins if it is an instruction, else None."""
-    # An instruction is short; a longer tail need not be taken apart.
-    base = max(0, len(key) - 600)
-    tokens = list(_TOKEN.finditer(key, base))
+def _trailing_instruction(key: str, start: int, end: int) -> int | None:
+    """Where the last sentence of [start, end) begins if it is an instruction, else None."""
+    tokens = list(_TOKEN.finditer(key, max(start, end - _REACH), end))
     opener = None
     for index in range(len(tokens) - 1, -1, -1):
         token = tokens[index]
         if not _is_known(token[0]):
             break
-        spaced = token.start() == 0 or key[token.start() - 1] == " "
-        if spaced and index and _ends_sentence(tokens[index - 1][0]):
+        spaced = token.start() == start or key[token.start() - 1] == " "
+        if token.start() == start or (spaced and index and _ends_sentence(tokens[index - 1][0])):
             opener = token.start()
-            break
-        if token.start() == 0:
-            opener = 0
             break
         if spaced and token[0].strip(_STRIPPED) in _OPENERS:
             opener = token.start()
-    return opener if opener is not None and _is_instruction(key[opener:]) else None
+    return opener if opener is not None and _is_instruction(key[opener:end]) else None
 
 
 def _ends_sentence(token: str) -> bool:

@@ -107,18 +107,15 @@ def read_questions(
         InvalidInputError: a value that is no question; the message says which row of the column.
     """
     codes, values = distinct_values(column)
-    pairs: list[tuple[Any, str | None]]
-    if systems is None:
-        pairs = [(value, None) for value in values]
-    else:
-        system_codes, prompts = distinct_values(systems)
-        both = codes * (len(prompts) + 1) + system_codes + 1
-        both[codes < 0] = -1
+    pairs = [(value, "") for value in values]
+    if systems is not None:
+        prompts, prompt_codes = _system_prompts(systems)
+        both = np.where(codes < 0, -1, codes * len(prompts) + prompt_codes)
         kinds, combined = np.unique(both, return_inverse=True)
         skip = int(kinds.size > 0 and kinds[0] < 0)
         codes = combined.astype(np.int64) - skip
         pairs = [
-            (values[kind // (len(prompts) + 1)], _system(prompts, kind % (len(prompts) + 1)))
+            (values[kind // len(prompts)], prompts[kind % len(prompts)])
             for kind in kinds[skip:].tolist()
         ]
     questions: list[Question] = []
@@ -135,9 +132,16 @@ def read_questions(
     return numbers[codes], questions
 
 
-def _system(prompts: Sequence[Any], number: int) -> str | None:
-    text = prompts[number - 1] if number else None
-    return text if isinstance(text, str) and text.strip() else None
+def _system_prompts(systems: Column) -> tuple[list[str], npt.NDArray[np.int64]]:
+    """The distinct system prompts, "" for none, and the number of the prompt of each row."""
+    codes, values = distinct_values(systems)
+    known = {"": 0}
+    numbers = [
+        known.setdefault(value if isinstance(value, str) and value.strip() else "", len(known))
+        for value in values
+    ]
+    # The code of a row without a value is -1: the last entry.
+    return list(known), np.array([*numbers, 0], np.int64)[codes]
 
 
 def _from_text(text: str, system: str | None) -> Question | None:

@@ -85,7 +85,7 @@ _MARKED = (
     ),
     _marked(  # Llama 2, Mistral
         "[INST]",
-        r"\[INST\](?:\s*<<SYS>>.*?<</SYS>>)?",
+        r"\[INST\]",
         r"\[/INST\]",
         r"\[/INST\]",
     ),
@@ -155,6 +155,8 @@ def last_user_turn(text: str) -> str | None:
         begin = headers[-1].end()
         end = template.end.search(text, begin)
         turn = text[begin : end.start() if end else len(text)].strip()
+        if turn.startswith("<<SYS>>"):  # Llama 2 puts the system prompt into the first user turn
+            turn = turn.partition("<</SYS>>")[2].strip() or turn
         if turn:
             return turn
     for plain in _PLAIN:
