@@ -126,9 +126,7 @@ class ProblemTable:
         owner = task or self._task
         problem_id = stated
         if problem_id is None:
-            problem_id = (
-                f"q-{hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()}"
-            )
+            problem_id = f"q-{hashlib.blake2b(identity.encode(), digest_size=8).hexdigest()}"
         if task is not None and not problem_id.startswith(f"{task}/"):
             problem_id = f"{task}/{problem_id}"
         metadata = {}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
+import orjson
+import pyarrow as pa
+
 from rlvr_fast.store.readers.batch import Batch
 from rlvr_fast.store.readers.containers import open_container
+from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import Reader, Sample, SourceFile
+from rlvr_fast.store.readers.streams import source_digest
 
-__all__ = ["RowSource", "open_source", "read_by", "whole_files"]
+__all__ = ["RowSource", "digest_of", "open_source", "read_by", "whole_files"]
 
 # Rows that a reader opens are whole objects of its tool and may be large.
 _ROWS = 256
@@ -107,6 +113,27 @@ def open_source(file: SourceFile, readers: Sequence[Reader]) -> tuple[RowSource,
             if reader.claims is not None and reader.claims(file.path):
                 return _Opened(file, reader), reader
     return open_container(file), None
+
+
+def digest_of(file: SourceFile) -> tuple[str, int | None]:
+    """(SHA-256 in hexadecimal, bytes) of a source; of one in memory, of its values.
+
+    An iterator of rows can be read once only, and has the digest "".
+    """
+    stored = source_digest(file)
+    if stored is not None:
+        return stored.sha256, stored.bytes
+    digest = hashlib.sha256()
+    if isinstance(file.data, pa.Table):
+        for batch in file.data.to_batches(max_chunksize=20_000):
+            digest.update(batch.serialize())
+        digest.update(file.data.schema.remove_metadata().serialize())
+    elif isinstance(file.data, ObjectRows) and file.data.lasting:
+        for row in file.data.rows():
+            digest.update(orjson.dumps(row, default=repr, option=orjson.OPT_NON_STR_KEYS))
+    else:
+        return "", None
+    return digest.hexdigest(), None
 
 
 def read_by(source: RowSource, file: SourceFile, reader: Reader) -> RowSource:

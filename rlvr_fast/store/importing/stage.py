@@ -24,14 +24,14 @@ from rlvr_fast.store.importing.requests import Requests
 from rlvr_fast.store.importing.roles import RoleBatch, RoleReader
 from rlvr_fast.store.importing.sampling import ModelAndSampling
 from rlvr_fast.store.importing.selection import Selection
+from rlvr_fast.store.importing.sources import digest_of
 from rlvr_fast.store.importing.staging import StagedRun
 from rlvr_fast.store.importing.summary import ImportSummary
 from rlvr_fast.store.importing.tokens import scores_of, token_lists
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.joining import Joiner
 from rlvr_fast.store.options import ImportOptions
-from rlvr_fast.store.readers.containers import Source, source_sha256
-from rlvr_fast.store.readers.discovery import find_files
+from rlvr_fast.store.readers.discovery import Source, find_files
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.rollouts.completions import completion_texts
 from rlvr_fast.store.rollouts.endings import cut_prompt, cut_special_tokens
@@ -192,7 +192,6 @@ class _Import:
         self._repeats = Repeats()
         self._selection = Selection(self.summary, options, joined=self._joiner is not None)
         self._fields: dict[str, str] = {}
-        self._digests: list[Future[str]] | None = None
 
     # -- what the run directory records -----------------------------------------------------------
 
@@ -210,7 +209,7 @@ class _Import:
 
     def digests(self) -> list[tuple[str, str]]:
         """(name, SHA-256) of each source."""
-        return [(known.file.name, source_sha256(known.file)) for known in self._files]
+        return [(known.file.name, digest_of(known.file)[0]) for known in self._files]
 
     def info(self) -> RunInfo:
         """The contents of run.json."""
@@ -252,7 +251,7 @@ class _Import:
             store: called with a stage ("samples", "scores/LABEL") and rows of it.
         """
         with ThreadPoolExecutor(1, "digest") as pool:
-            digests = [pool.submit(source_sha256, known.file) for known in self._files]
+            digests = [pool.submit(digest_of, known.file) for known in self._files]
             try:
                 for place, known in enumerate(self._files):
                     self._read_file(place, known, store, digests[place])
@@ -267,7 +266,7 @@ class _Import:
         place: int,
         known: Recognised,
         store: Callable[[str, pa.Table], None],
-        digest: Future[str],
+        digest: Future[tuple[str, int | None]],
     ) -> None:
         before = self.summary.draws
         reader = RoleReader(known, self._options.fields, self._judge.path)
@@ -281,15 +280,15 @@ class _Import:
                 self._add(place, known, roles, store)
             if self._progress is not None:
                 self._progress("import", self.summary.draws, self.summary.draws)
-        name, sha = known.file.name, digest.result()
+        name, (sha, size) = known.file.name, digest.result()
         for other in self.summary.sources:
-            if other["sha256"] == sha:
+            if sha and other["sha256"] == sha:
                 raise InvalidInputError(
                     f"{name} and {other['name']} hold the same bytes: their completions would "
                     "count twice. Leave one of them out"
                 )
         draws = self.summary.draws - before
-        self.summary.sources.append({"name": name, "sha256": sha, "draws": draws})
+        self.summary.sources.append({"name": name, "sha256": sha, "bytes": size, "draws": draws})
 
     def _add(
         self,

@@ -37,6 +37,11 @@ class ObjectRows:
             self._rows = iterator
         self._used = False
 
+    @property
+    def lasting(self) -> bool:
+        """Whether the rows can be read more than once."""
+        return not self._once
+
     def head(self) -> list[Any]:
         """The first rows."""
         return self._head if self._once else list(itertools.islice(self._rows, _SAMPLE_ROWS))
