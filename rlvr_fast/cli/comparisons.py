@@ -38,7 +38,7 @@ def compare(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare two runs, or two sets of rollouts: tables, figures and a page.
+    """Compare two runs or sets of rollouts: tables, figures, a page.
 
     Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
     """
@@ -49,7 +49,7 @@ def compare(
             print_summary(summary)
 
     with console.progress_bars(quiet=quiet or json) as progress:
-        opened = [
+        left, right = (
             run_of(
                 source,
                 (runs or out) / side,
@@ -59,8 +59,8 @@ def compare(
                 progress=progress,
             )
             for side, source in (("base", base), ("rl", rl))
-        ]
-        report = report_runs(*opened, options, out=out, progress=progress)
+        )
+        report = report_runs(left, right, options, out=out, progress=progress)
     print_report(report, json=json)
 
 

@@ -323,7 +323,13 @@ class _Import:
         if not keep.any():
             return
         self.summary.special_tokens.update(tokens)
-        self.summary.other_reasons.update(words)
+        if any(words):
+            known = reasons.to_pylist()
+            self.summary.other_reasons.update(
+                word
+                for word, reason, kept in zip(words, known, keep.tolist(), strict=True)
+                if kept and word is not None and reason == "unknown"
+            )
         chosen = pa.array(keep)
         texts = pc.fill_null(texts.filter(chosen), "")
         problem, numbers = problem[keep], numbers[keep]
