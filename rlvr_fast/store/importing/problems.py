@@ -113,7 +113,7 @@ class ProblemTable:
         where: str,
     ) -> int:
         prompt_ids = _whole_numbers(_value(about, "prompt_token_ids", row))
-        key = (stated, question.text, task, spec)
+        key: tuple[Any, ...] = (stated, question.text, task, spec)
         if not question.text and stated is None:
             if prompt_ids is None:
                 return -1
