@@ -360,6 +360,7 @@ def test_slime_dump_that_was_not_taken_apart():
         (EPISODE, "traces.jsonl", "step 3"),
         (TRL, "completions_00005.parquet", "step 5"),
         (VERIFIERS, "results.jsonl", None),
+        (VERIFIERS, "rollouts/step_12/train_rollouts.jsonl", "step 12"),
     ],
 )
 def test_the_policy_is_the_revision_of_the_model(row, name, revision, tmp_path):
