@@ -89,8 +89,8 @@ KEPT = (
 )  # fmt: skip
 SKIPPED = (
     ".hidden.jsonl", ".tmp-x", "README.md", "README", "run.json", "metadata.json",
-    "x_metadata.jsonl",
-    "metrics.json", "test_seed1_metrics.json", "config.json", "config_3.yaml", "eval_config.json",
+    "x_metadata.jsonl", "metrics.json", "test_seed1_metrics.json",
+    "config.json", "config_3.yaml", "eval_config.json",
     "train.log", "x.lock", "output.jsonl-async", "x_failures.jsonl", "rollouts.failures.jsonl",
     "aggregated_results.jsonl", "model.safetensors", "pytorch_model.bin", "tokenizer.json",
     "tokenizer_config.json", "model.safetensors.index.json", "trainer_state.json", "optimizer.pt",

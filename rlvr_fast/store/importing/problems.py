@@ -77,12 +77,17 @@ class ProblemTable:
         id_codes, id_values = distinct_values(ids)
         task_codes, task_values = distinct_values(columns.get("task", absent))
         spec_codes, spec_values = distinct_values(columns.get("spec", absent))
-        keys = np.stack([id_codes, np.asarray(asked, np.int64), task_codes, spec_codes], axis=1)
+        # Where nothing else does, the token ids of the prompt identify the problem.
+        prompt_codes = np.full(rows, -1, np.int64)
+        nameless = (id_codes < 0) & (asked < 0)
+        if nameless.any() and "prompt_token_ids" in columns:
+            prompt_codes[nameless] = distinct_values(columns["prompt_token_ids"])[0][nameless]
+        keys = np.stack([id_codes, asked, task_codes, spec_codes, prompt_codes], axis=1)
         distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
         places = np.full(len(distinct), -1, np.int64)
         for at in order.tolist():
-            i, q, t, s = distinct[at].tolist()
+            i, q, t, s, _ = distinct[at].tolist()
             row = int(first[at])
             places[at] = self._place(
                 id_values[i] if i >= 0 else None,
@@ -100,7 +105,7 @@ class ProblemTable:
         codes = places[inverse.reshape(-1)]
         if "gold" in columns:
             self._read_golds(codes, columns["gold"], numbers, name, gold)
-        return codes, np.asarray(asked, np.int64), questions
+        return codes, asked, questions
 
     def _place(
         self,

@@ -323,13 +323,9 @@ class _Import:
         if not keep.any():
             return
         self.summary.special_tokens.update(tokens)
-        if any(words):
-            known = reasons.to_pylist()
-            self.summary.other_reasons.update(
-                word
-                for word, reason, kept in zip(words, known, keep.tolist(), strict=True)
-                if kept and word is not None and reason == "unknown"
-            )
+        unknown = np.asarray(pc.equal(reasons, "unknown").to_numpy(zero_copy_only=False)) & keep
+        said = [words[draw] for draw in np.flatnonzero(unknown).tolist()]
+        self.summary.other_reasons.update(word for word in said if word is not None)
         chosen = pa.array(keep)
         texts = pc.fill_null(texts.filter(chosen), "")
         problem, numbers = problem[keep], numbers[keep]

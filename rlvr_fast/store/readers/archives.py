@@ -79,7 +79,7 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
             raise file_error(error, f"{name}: cannot be read ({why})") from error
         raise _damaged(name, what, error) from None
     except (
-        pa.ArrowException, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+        pa.ArrowException, EOFError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
         UnicodeDecodeError,
     ) as error:  # fmt: skip
         raise _damaged(name, what, error) from None

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.reader import MISSING, SourceFile, value_at
 
 __all__ = ["Batch", "Batches", "Limits", "column_at"]
@@ -44,10 +45,20 @@ class Batch:
         return len(self.numbers)
 
     def rows(self) -> list[Any]:
-        """The rows as Python values; maps of Arrow become mappings."""
+        """The rows as Python values; maps of Arrow become mappings.
+
+        Raises:
+            InvalidInputError: a value that Python cannot hold, such as a date in the year 20 000.
+        """
         if self.table is None:
             return self.values or []
-        rows: list[Any] = self.table.to_pylist(maps_as_pydicts="lossy")
+        try:
+            rows: list[Any] = self.table.to_pylist(maps_as_pydicts="lossy")
+        except (ValueError, OverflowError, ArithmeticError, pa.ArrowException) as error:
+            raise InvalidInputError(
+                f"{self.file.name}, rows {self.numbers[0]} to {self.numbers[-1]}: a value that "
+                f"Python cannot hold ({error}); write the column as text"
+            ) from None
         return rows
 
     def column(self, path: str) -> pa.Array | list[Any] | None:

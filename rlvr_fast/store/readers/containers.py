@@ -15,7 +15,6 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
-from rlvr_fast.store.readers.discovery import Source, find_files, source_name
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
     json_value,
@@ -32,11 +31,8 @@ from rlvr_fast.store.readers.text_rows import csv_batches, csv_delimiter, yaml_b
 __all__ = [
     "Batch",
     "Container",
-    "Source",
     "UnknownContainerError",
-    "container_rows",
     "open_container",
-    "source_name",
 ]
 
 _HEAD = 1 << 20
@@ -102,7 +98,7 @@ def open_container(file: SourceFile) -> Container:
 
     Example:
         >>> import pyarrow as pa
-        >>> container = open_container(find_files([pa.table({"a": [1, 2]})]).files[0])
+        >>> container = open_container(SourceFile("a table", None, data=pa.table({"a": [1, 2]})))
         >>> container.kind, [batch.rows() for batch in container.batches()]
         ('arrow', [[{'a': 1}, {'a': 2}]])
     """
@@ -271,19 +267,3 @@ def _is_json(line: bytes) -> bool:
         return isinstance(json_value(line), dict | list)
     except ValueError:
         return False
-
-
-def container_rows(source: Source) -> Iterator[tuple[str, Any]]:
-    """("FILE, row N", row) of each row of a source; a fault is an error.
-
-    Raises:
-        InvalidInputError: no such file, another kind of file, or a row that cannot be read.
-        StorageError: the file system refuses to read.
-    """
-    for file in find_files([source]).files:
-        for batch in open_container(file).batches():
-            if batch.faults:
-                number, why = batch.faults[0]
-                raise InvalidInputError(f"{file.name}, row {number}: {why}")
-            for number, row in zip(batch.numbers, batch.rows(), strict=True):
-                yield f"{file.name}, row {number}", row
