@@ -17,8 +17,10 @@ __all__ = [
     "may_complete",
     "names_of",
     "plain_name",
+    "shown",
     "speaker",
     "text_of",
+    "word_of",
 ]
 
 
@@ -199,6 +201,18 @@ def holds_completion(value: Any) -> bool:
         or (isinstance(item, Mapping) and ("role" in item or "type" in item))
         for item in value
     )
+
+
+def word_of(value: Any) -> str:
+    """A value as a word, the same for True, "true", 1 and 1.0."""
+    word = text_of(value).strip().lower()
+    return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(word, word)
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut short."""
+    text = text_of(value)
+    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def is_list(value: Any) -> bool:

@@ -20,8 +20,10 @@ from rlvr_fast.store.readers.naming import (
     is_several,
     may_complete,
     plain_name,
+    shown,
     speaker,
     text_of,
+    word_of,
 )
 from rlvr_fast.store.readers.reader import MISSING, value_at
 
@@ -343,7 +345,7 @@ class _Resolution:
         instead = []
         for other in others:
             pairs = [
-                (_word(a), _word(b))
+                (word_of(a), word_of(b))
                 for a, b in zip(self._values(taken), self._values(other), strict=True)
                 if a is not None and b is not None
             ]
@@ -406,16 +408,6 @@ class _Resolution:
         )
         return InvalidInputError(
             f"{self._where}: {one!r} and {other!r} may both be the {role} (row {number}: "
-            f"{_shown(a)} and {_shown(b)}); name one: --field {role}={one} or "
+            f"{shown(a)} and {shown(b)}); name one: --field {role}={one} or "
             f"--field {role}={other}"
         )
-
-
-def _word(value: Any) -> str:
-    word = text_of(value).strip().lower()
-    return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(word, word)
-
-
-def _shown(value: Any) -> str:
-    text = text_of(value) if value is not MISSING else "nothing"
-    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -630,7 +630,7 @@ def test_rows_with_a_list_of_draws() -> None:
     assert "reward" not in one
 
 
-def test_request_outputs_of_vllm() -> None:
+def test_request_outputs_of_vllm(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vLLM, whose own objects are read")
     from vllm.logprobs import Logprob
     from vllm.outputs import CompletionOutput, RequestOutput
@@ -645,7 +645,7 @@ def test_request_outputs_of_vllm() -> None:
             finish_reason="stop" if index == 0 else "length",
         )
 
-    positions = [{17: Logprob(-0.5), 3: Logprob(-1.0)}, {2: Logprob(-0.25)}]
+    positions = [{3: Logprob(-0.1), 17: Logprob(-0.5)}, {2: Logprob(-0.25)}]
     request = RequestOutput(
         request_id="0",
         prompt="1+1?",
@@ -654,14 +654,21 @@ def test_request_outputs_of_vllm() -> None:
         outputs=[draw(0, "2", positions), draw(1, "3", None)],
         finished=True,
     )
-    rows = request_output_rows([request])
     # What the rows hold goes through JSON, as a user would keep it.
-    rows = json.loads(json.dumps(rows))
+    rows = json.loads(json.dumps(request_output_rows([request])))
     one, two = rollouts(rows, "vllm-outputs")
     assert one["question"] == "1+1?"
     assert one["prompt_token_ids"] == [5, 6]
     assert (one["completion"], one["token_ids"], one["logprobs"]) == ("2", [17, 2], [-0.5, -0.25])
     assert (two["finish_reason"], "logprobs" in two) == ("length", False)
+
+    # The objects themselves are a source as well.
+    run = import_rollouts([request], tmp_path / "run", model="m")
+    assert [(row["text"], row["token_ids"]) for row in samples(run)] == [
+        ("2", [17, 2]),
+        ("3", [17, 2]),
+    ]
+    assert run.read("scores/sampler")["token_logprobs"].to_pylist() == [[-0.5, -0.25]]
 
 
 def test_vllm_outputs_that_the_user_wrote_as_json() -> None:
