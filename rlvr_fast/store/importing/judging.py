@@ -51,6 +51,7 @@ class Judge:
         rewards = None
         if "reward" in roles.of_draws:
             rewards = np.asarray(read_rewards(take(roles.of_draws["reward"], rows)), np.float64)
+            rewards = np.where(np.isfinite(rewards), rewards, np.nan)
             if np.isnan(rewards).all():
                 rewards = None
         if not self._decided:

@@ -413,6 +413,7 @@ class _Import:
                 f"{problems.unmatched} problems are not among those of --problems and are left out"
             )
         summary.matched = problems.matched()
+        summary.specs = [task["spec"] for task in problems.tasks()]
         summary.repeated = self._repeats.count()
         for known in self._files:
             for note in known.about.notes:
