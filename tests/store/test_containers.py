@@ -12,6 +12,8 @@ import math
 import os
 import pickle
 import random
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -188,6 +190,21 @@ def test_a_json_value_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert len(list(container.batches())) == 1
     assert len(parsed) == 1
     assert [len(batch) for batch in container.batches()] == [1]  # and can be read again
+
+
+def test_long_objects_that_follow_one_another_are_rows(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    rows = [{"n": i, "t": "x" * 3_000_000} for i in range(4)]
+    for indent in (None, 1):
+        path.write_bytes(lines(rows, indent=indent))
+        container = opened(path)
+        assert container.sample().rows[0] == rows[0]
+        assert container.kind == "jsonl"
+        assert [row for batch in container.batches() for row in batch.rows()] == rows
+    path.write_bytes(lines(rows[:1], indent=1) + b'{"n": ')
+    container = opened(path)
+    assert len(container.sample().rows) == 1
+    assert [number for batch in container.batches() for number, _ in batch.faults] == [2]
 
 
 def test_arrays_of_lists_and_lines_of_lists(tmp_path: Path) -> None:
@@ -763,3 +780,37 @@ def test_spoiled_bytes_never_crash(tmp_path: Path, seed: int) -> None:
                 assert len(batch.rows()) == len(batch)
         except (InvalidInputError, StorageError):
             pass
+
+
+FUZZ = """
+import random, sys
+from pathlib import Path
+from rlvr_fast.errors import InvalidInputError, StorageError
+from rlvr_fast.store.readers.containers import open_container
+from rlvr_fast.store.readers.reader import SourceFile
+path = Path(sys.argv[1])
+data = path.read_bytes()
+for seed in range(100):
+    chance = random.Random(seed)
+    spoiled = bytearray(data)
+    for _ in range(chance.choice([1, 2, 8, 40])):
+        spoiled[chance.randrange(len(spoiled))] = chance.randrange(256)
+    path.write_bytes(spoiled)
+    try:
+        container = open_container(SourceFile("a", path))
+        container.sample()
+        for batch in container.batches():
+            assert len(batch.rows()) == len(batch)
+            batch.column("answers[0]"), batch.column("gold.value")
+    except (InvalidInputError, StorageError):
+        pass
+print("done")
+"""
+
+
+@pytest.mark.parametrize("name", ["parquet", "arrow file", "arrow stream", "feather"])
+def test_spoiled_tables_do_not_end_the_process(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(CONTENTS[name][1])
+    run = subprocess.run([sys.executable, "-c", FUZZ, path], capture_output=True, text=True)
+    assert run.stdout == "done\n", run.stderr

@@ -68,8 +68,12 @@ class Container:
         if self._first is None:
             with closing(self._batches(_SAMPLE)) as batches:
                 found = next((batch for batch in batches if len(batch)), None)
-            if self.kind == "json":
-                self._first = found
+                if self.kind == "json":
+                    only = found is not None and len(found) == 1 and not found.faults
+                    if only and next(batches, None) is None:
+                        self._first = found
+                    else:  # objects that follow one another, the first one beyond the head
+                        self.kind = "jsonl"
         else:
             found = self._first
         return Sample(self.file, self.kind, found.rows()[: _SAMPLE.rows] if found else [])
