@@ -45,8 +45,8 @@ _ANCHORS = re.compile(
     r"|the (?:following|above) (?:multiple choice |math(?:ematical|ematics)? )?(?:question|problem)"
     r"|(?:solve|answer) (?:the|this) (?:math(?:ematical)? )?(?:question|problem)|do not|don't"
     r"|(?:final answer|your answer|the answer|thought process|reasoning process)"
-    r"|explain your reasoning|show your work|reason carefully|think carefully|below is an?\b"
-    r"|(?:problem|question) below"
+    r"|explain your reasoning|show your work|reason carefully|think carefully|reasoning step"
+    r"|below is an?\b|(?:problem|question) below"
 )
 # Llama's prompt for MATH, which lm-evaluation-harness uses; it has digits and a layout of steps.
 _LLAMA_MATH = re.compile(
