@@ -115,6 +115,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("of generate's speed", figure("ratio_to_generate", TIMES)),
         ("draws/s", lambda row: figure("draws_per_s")(row) or figure("keys_per_s")(row)),
     ),
+    "import": (
+        WHAT,
+        TIME,
+        ("MB/s", figure("megabytes_per_s")),
+        ("of polars' speed", figure("times_polars", TIMES)),
+        ("of pyarrow's speed", figure("times_pyarrow", TIMES)),
+        ("peak memory", figure("peak_mib", " MiB")),
+        ("at a tenth of the draws", figure("peak_mib_of_a_tenth", " MiB")),
+    ),
     "pass_at_k": (
         WHAT,
         TIME,

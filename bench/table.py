@@ -32,6 +32,13 @@ SECTIONS = {
     ),
     "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
+    "import": (
+        "Import of rollouts",
+        "`import_rollouts`, from files to a run directory that can be graded, beside polars and "
+        "pyarrow, which parse the same file and write its rows to Parquet without a look at what "
+        "they mean (`bench_import.py`). MB/s counts the bytes of the completions. Memory is the "
+        "largest resident set of the whole process, Python and its libraries included.",
+    ),
     "pass_at_k": (
         "pass@k and intervals",
         "3400 problems, 8192 samples, 14 values of k, 1000 replicates (`bench_pass_at_k.py`).",

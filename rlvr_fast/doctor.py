@@ -25,18 +25,33 @@ _NEAR = 0.9
 _MANY_NEAR = 0.1
 _NEAR_BYTES = 256 << 20
 
+# What `describe` shows of grading.json.
+_ABOUT_GRADING = ("verdicts", "verdicts_because", "imported_agreement", "unparsed")
+
 _NOT_INSTALLED = "not installed"
 
 
 def describe(run: Run) -> dict[str, Any]:
-    """The model of a run, its sampling parameters, and how many rows each of its tables has."""
+    """The model of a run, its sampling parameters, and how many rows each of its tables has.
+
+    For a graded run "answers" counts the completions with an answer, and `grading` holds whose
+    verdicts these are, how often ours agree with those that came along, and what is known of
+    completions without an answer.
+    """
+    import pyarrow.compute as pc
+
     counts: dict[str, int] = {"problems": len(run.problems())}
     for stage in run.stages():
         counts[stage] = int(run.num_samples(stage).sum())
     grades = run.read_table("grades.parquet")
+    grading = run.read_json("grading.json") or {}
     verdicts: Counter[str] = Counter()
     if grades is not None:
-        counts["distinct answers"] = len(grades)
+        graded = grading.get("graded") or {}
+        with_answer = pc.greater_equal(grades["answer_id"], 0)
+        answers = grades.filter(with_answer)
+        counts["answers"] = graded.get("with_answer", pc.sum(answers["count"]).as_py() or 0)
+        counts["distinct answers"] = graded.get("distinct_answers", len(answers))
         for verdict, count in zip(
             grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
         ):
@@ -47,6 +62,7 @@ def describe(run: Run) -> dict[str, Any]:
         "sampling": run.info.sampling,
         "counts": counts,
         "verdicts": dict(verdicts),
+        "grading": {key: grading[key] for key in _ABOUT_GRADING if grading.get(key)},
     }
 
 
@@ -77,8 +93,30 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     found = store.verify(path)
     findings += [_finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
-        findings += _repeated_draws(store.Run.open(path))
+        run = store.Run.open(path)
+        findings += _grading(run)
+        findings += _repeated_draws(run)
     return findings
+
+
+def _grading(run: Run) -> list[dict[str, str]]:
+    """Whose verdicts a run has, and why completions have no answer."""
+    grading = run.read_json("grading.json") or {}
+    where = run.path / "grading.json"
+    found = []
+    if grading.get("unparsed"):
+        unparsed = grading["unparsed"]
+        message = f"{unparsed['message']} Likely reason: {unparsed['reason']}"
+        found.append(_finding("warning", where, message, unparsed["remedy"]))
+    without = (grading.get("graded") or {}).get("without_verdict", 0)
+    if grading.get("verdicts") == "imported":
+        message = "the verdicts came with the rollouts; nothing was verified"
+        if without:
+            message += f"; {without:,} completions have none and count as neither right nor wrong"
+        found.append(_finding("warning" if without else "info", where, message, ""))
+    if grading.get("imported_agreement"):
+        found.append(_finding("info", where, grading["imported_agreement"]["message"], ""))
+    return found
 
 
 def _repeated_draws(run: Run) -> list[dict[str, str]]:
@@ -165,6 +203,7 @@ def _finding(level: str, where: str | Path, message: str, remedy: str) -> dict[s
 
 def examine_installation() -> dict[str, str]:
     """Versions, the instruction set and devices of the kernels, and the packages installed."""
+    from rlvr_fast.errors import install_hint
     from rlvr_fast.sampling.engines import engine_packages, engine_plugins
     from rlvr_fast.tasks.schemes import scheme_packages, scheme_plugins
 
@@ -189,7 +228,7 @@ def examine_installation() -> dict[str, str]:
     for package, extra in {**engine_packages(), **scheme_packages()}.items():
         facts[package] = _version(package)
         if extra and facts[package] == _NOT_INSTALLED:
-            facts[package] += f" (extra {extra})"
+            facts[package] += f" ({install_hint(extra)})"
     facts["bubblewrap"] = shutil.which("bwrap") or "not found (tasks that run programs need it)"
     for name, plugin in added.items():
         facts[name] = plugin.problem or f"of the package {plugin}"

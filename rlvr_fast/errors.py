@@ -28,6 +28,7 @@ __all__ = [
     "UnsupportedModelError",
     "closest",
     "file_error",
+    "install_hint",
 ]
 
 
@@ -109,3 +110,15 @@ def closest(name: object, names: Iterable[str]) -> str:
 
     near = difflib.get_close_matches(str(name), list(names), n=3, cutoff=0.6)
     return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+def install_hint(extra: str) -> str:
+    """How the packages of an extra are installed, for the end of a message.
+
+    rlvr-fast is on no package index, so an extra is installed from a checkout.
+
+    Example:
+        >>> install_hint("vllm")
+        "run in a checkout of rlvr-fast: pip install '.[vllm]'"
+    """
+    return f"run in a checkout of rlvr-fast: pip install '.[{extra}]'"

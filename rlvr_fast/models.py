@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, install_hint
 
 if TYPE_CHECKING:
     import torch
@@ -86,7 +86,7 @@ def load_causal_lm(
             import gguf  # noqa: F401
         except ImportError:
             raise MissingDependencyError(
-                f"{path}: reading a GGUF file needs the package gguf: pip install 'rlvr-fast[gguf]'"
+                f"{path}: reading a GGUF file needs the package gguf; {install_hint('gguf')}"
             ) from None
         source, options = str(path.parent), {"gguf_file": path.name}
     elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):

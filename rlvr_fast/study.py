@@ -6,7 +6,7 @@ adds one table to it, and each is resumable, so running a study again finishes w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from rlvr_fast.study_config import StudyConfig, demo_config
 
 if TYPE_CHECKING:
+    from rlvr_fast.answers.options import GradeOptions
     from rlvr_fast.progress import Progress
     from rlvr_fast.report.options import CompareOptions
     from rlvr_fast.report.report import Report
-    from rlvr_fast.store import Run
+    from rlvr_fast.store import ImportSummary, Run
+    from rlvr_fast.store.options import ImportOptions
 
-__all__ = ["StudyConfig", "StudyResult", "demo_config", "report_runs", "run_study"]
+__all__ = ["StudyConfig", "StudyResult", "demo_config", "report_runs", "run_of", "run_study"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,41 @@ def _score(
             for options in passes:
                 name = f"{side} under {label}" + (", as sampled" if options.as_sampled else "")
                 score_run(run, scorer, options, label=label, progress=_named(progress, name))
+
+
+def run_of(
+    source: str | Path,
+    out: Path,
+    importing: ImportOptions,
+    grading: GradeOptions,
+    *,
+    told: Callable[[ImportSummary], None] | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """The graded run of one side: a run directory, or rollouts that are imported and graded.
+
+    Args:
+        source: a run directory, which has to be graded; or a file, folder or pattern of rollouts.
+        out: the run directory to make of rollouts.
+        importing: options of the import.
+        grading: options of the grading of rollouts.
+        told: called with what the import found, before the run is made.
+        progress: called as progress("STAGE SIDE", done, total).
+
+    Raises:
+        InvalidInputError: rollouts that are not recognised, or that cannot be graded.
+        RunDirectoryError: `out` holds another run.
+        StorageError: a source cannot be read, or the run cannot be written.
+    """
+    from rlvr_fast.answers.grading import grade_run
+    from rlvr_fast.store import Run, import_rollouts
+
+    if (Path(source) / "run.json").exists():
+        return Run.open(source)
+    named = _named(progress, out.name)
+    run = import_rollouts(source, out, importing, told=told, progress=named)
+    grade_run(run, grading, progress=named)
+    return run
 
 
 def report_runs(

@@ -22,6 +22,7 @@ __all__ = [
     "STATUSES",
     "UNDECIDED",
     "VERDICTS",
+    "VERDICT_SOURCES",
     "Device",
     "Dtype",
     "FinishReason",
@@ -30,6 +31,7 @@ __all__ = [
     "Rule",
     "Status",
     "Verdict",
+    "VerdictSource",
 ]
 
 # The outcome of the verification of one answer.
@@ -38,6 +40,11 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # Verdicts that settle whether the answer was right, and verdicts that leave the question open.
 DECIDED: tuple[Verdict, ...] = ("correct", "incorrect")
 UNDECIDED: tuple[Verdict, ...] = ("unparsed", "timeout", "error")
+
+# Whose verdicts a grading takes: this package's verifiers or the word of the imported file; "auto"
+# takes ours where the problems have what the verifiers need.
+VerdictSource = Literal["auto", "ours", "imported"]
+VERDICT_SOURCES: tuple[VerdictSource, ...] = get_args(VerdictSource)
 
 # Whether a completion holds an answer; the compiled core numbers them in this order.
 Status = Literal["found", "unfinished", "missing", "malformed"]

@@ -23,8 +23,9 @@ ALLOWED = {
     "yaml_text": {"errors"},
     "models": {"errors"},
     "onednn": set(),
-    "tasks": {"errors", "vocabulary", "registry"},
-    "store": {"errors", "vocabulary", "options", "progress", "yaml_text", "tasks"},
+    "paths": set(),
+    "tasks": {"errors", "vocabulary", "registry", "paths"},
+    "store": {"errors", "vocabulary", "options", "progress", "yaml_text", "paths", "tasks"},
     "metrics": {"errors", "vocabulary"},
     "sampling": {
         "errors", "vocabulary", "options", "registry", "progress", "models", "onednn", "tasks",
@@ -62,6 +63,8 @@ ONLY_IN = {
     "jinja2": ("report/",),
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),
     "math_verify": ("tasks/schemes/math/", "tasks/schemes/numeric.py"),
+    "datasets": ("tasks/hub.py",),
+    "huggingface_hub": ("tasks/hub.py",),
     "typer": ("cli/",),
     "rich": ("console.py",),
 }  # fmt: skip

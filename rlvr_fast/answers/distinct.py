@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from rlvr_fast.answers.grouping import group_answers
 from rlvr_fast.answers.normalization import UNRESOLVED, normalize_answers
@@ -21,7 +23,9 @@ class DistinctAnswers:
     """The distinct answers of a run; the place of an answer in the lists is its answer_id.
 
     A distinct answer is a class of answers to one problem that have one canonical form or, where
-    the verifier of the task compares texts (`exact`), one text. Ids follow the order in which
+    the verifier of the task compares texts (`exact`), one text. Where imported verdicts decide, the
+    answers of a class share the verdict as well, and completions without an answer form classes
+    too. Ids follow the order in which
     answers first appear in the parts of answers/, so more samples add ids and change none. Memory
     grows with the distinct answers, not with the completions.
 
@@ -29,18 +33,21 @@ class DistinctAnswers:
         problems: the problem ids of the run.
         exact: for each problem, whether its distinct answers are texts.
         problem: for each distinct answer, the place of its problem in `problems`.
-        text: for each distinct answer, its text as first written.
+        text: for each distinct answer, its text as first written; None for completions without an
+            answer that have an imported verdict.
         canonical: for each distinct answer, its canonical form; None where `exact` is true.
+        verdict: for each distinct answer, the number of its imported verdict; -1 without one.
     """
 
     problems: list[str]
     exact: list[bool]
     problem: list[int] = field(default_factory=list)
-    text: list[str] = field(default_factory=list)
+    text: list[str | None] = field(default_factory=list)
     canonical: list[str | None] = field(default_factory=list)
+    verdict: list[int] = field(default_factory=list)
     _counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _without: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    _ids: dict[tuple[int, str], int] = field(default_factory=dict)
+    _ids: dict[tuple[int, str | None, int], int] = field(default_factory=dict)
     _number: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -61,7 +68,11 @@ class DistinctAnswers:
         return self._without
 
     def add(
-        self, problem_ids: Any, answers: Any, known: NDArray[np.int32] | None = None
+        self,
+        problem_ids: Any,
+        answers: Any,
+        known: NDArray[np.int32] | None = None,
+        verdicts: NDArray[np.int64] | None = None,
     ) -> NDArray[np.int32]:
         """Counts the answers of some rows and gives an id to each new distinct answer.
 
@@ -69,22 +80,31 @@ class DistinctAnswers:
             problem_ids: one for each row.
             answers: one for each row, null where the row has none.
             known: the ids of the rows where they have ids already.
+            verdicts: the numbers of the imported verdicts, 0 to 2, where they decide.
 
         Returns:
-            The id of each row; -1 where the row has no answer.
+            The id of each row; -1 where the row has no answer and no verdict decides.
         """
-        groups = group_answers(problem_ids, answers)
+        if verdicts is None:
+            groups = group_answers(problem_ids, answers)
+            owners = [self._number[name] for name in groups.problem_id.to_pylist()]
+            words = [-1] * len(owners)
+        else:
+            codes = pc.index_in(problem_ids, value_set=pa.array(self.problems, pa.string()))
+            groups = group_answers(codes.to_numpy().astype(np.int64) * 3 + verdicts, answers)
+            keys = groups.problem_id.to_pylist()
+            owners, words = [key // 3 for key in keys], [key % 3 for key in keys]
         assert groups.group_of_row is not None
         forms = normalize_answers(groups.answer).to_pylist()
         texts = groups.answer.to_pylist()
-        owners = [self._number[name] for name in groups.problem_id.to_pylist()]
         given = np.full(len(groups), -1, np.int32)
-        for place, (owner, text, form) in enumerate(zip(owners, texts, forms, strict=True)):
-            if text is None:
+        rows = zip(owners, words, texts, forms, strict=True)
+        for place, (owner, word, text, form) in enumerate(rows):
+            if text is None and word < 0:
                 self._without[owner] += groups.count[place]
                 continue
             exact = self.exact[owner]
-            key = (owner, text if exact else form)
+            key = (owner, text if exact else form, word)
             number = self._ids.get(key) if known is None else int(known[groups.first_row[place]])
             if number is None:
                 number = len(self)
@@ -93,6 +113,7 @@ class DistinctAnswers:
             if self.problem[number] < 0:
                 self.problem[number], self.text[number] = owner, text
                 self.canonical[number] = None if exact else form
+                self.verdict[number] = word
             self._ids.setdefault(key, number)
             self._counts[number] += groups.count[place]
             given[place] = number
@@ -101,14 +122,15 @@ class DistinctAnswers:
     def _reserve(self, size: int) -> None:
         extra = size - len(self)
         self.problem += [-1] * extra
-        self.text += [""] * extra
+        self.text += [None] * extra
         self.canonical += [None] * extra
+        self.verdict += [-1] * extra
         if size > len(self._counts):
             grown = np.zeros(max(1024, 2 * size), np.int64)
             grown[: len(self._counts)] = self._counts
             self._counts = grown
 
-    def shown(self, number: int) -> str:
-        """The text of an answer in tables: its canonical form where resolved, else its own text."""
+    def shown(self, number: int) -> str | None:
+        """The answer in tables: its canonical form where resolved, else its text, None without."""
         form = self.canonical[number]
         return self.text[number] if form is None or form.startswith(UNRESOLVED) else form

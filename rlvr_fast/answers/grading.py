@@ -9,11 +9,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from rlvr_fast.answers.audit import audit_run
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
+from rlvr_fast.answers.graded_tasks import (
+    GradedTask,
+    check_golds,
+    choose_verdicts,
+    graded_tasks,
+)
+from rlvr_fast.answers.imported import WITHOUT_VERDICT, agreement, imported_grader
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
 from rlvr_fast.answers.normalization import (
     CANONICAL_GRADER,
@@ -22,14 +28,13 @@ from rlvr_fast.answers.normalization import (
 )
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.answers.pairs import Outcome, Pair
-from rlvr_fast.answers.run_extraction import GradedTask, extract_run
+from rlvr_fast.answers.run_extraction import extract_run
+from rlvr_fast.answers.unparsed import diagnose
 from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import load_verifier
-from rlvr_fast.tasks.schemes import scheme_of
-from rlvr_fast.vocabulary import VERDICTS, Policy
+from rlvr_fast.vocabulary import DECIDED, VERDICTS, VerdictSource
 
 __all__ = ["grade_run"]
 
@@ -45,7 +50,10 @@ def grade_run(
     Writes the answers/ parts, grading.json and grades.parquet (docs/design.md), and keeps what the
     worker processes decide in verdicts.jsonl as they decide it: after kill -9 nothing that was
     extracted or decided is done again. An answer whose canonical form settles it is decided at
-    once; the others go to their task's verifier in isolated processes (docs/grading.md).
+    once; the others go to their task's verifier in isolated processes (docs/grading.md). Where
+    imported verdicts decide, nothing is verified. grading.json says whose verdicts these are, how
+    often ours agree with those that came along, and the likely reason where most completions have
+    no answer.
 
     Args:
         run: a run with samples.
@@ -59,8 +67,8 @@ def grade_run(
         verdict "unparsed" for each problem with completions that gave none.
 
     Raises:
-        InvalidInputError: a problem without the gold answer that its verifier needs; a task whose
-            file or package has changed.
+        InvalidInputError: a problem without the gold answer that its verifier needs; imported
+            verdicts that did not come along; a task whose file or package has changed.
         RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
         RunLockedError: another process is writing to the run.
         StorageError: the disk is full, read-only or failed; the same call resumes.
@@ -73,38 +81,34 @@ def grade_run(
             raise RunDirectoryError(
                 f"{run.path}: no samples to grade; sample first (rlvr-fast sample)"
             )
-        tasks = _tasks(run, options.policy)
-        settings = _settings(tasks, options.policy)
+        verdicts, because = choose_verdicts(run, options.verdicts)
+        if options.audit and verdicts == "imported":
+            raise InvalidInputError(
+                f"{run.path}: an audit verifies our verdicts a second time; the verdicts of this "
+                "run are imported (give --audit with --verdicts ours, which needs gold answers)"
+            )
+        tasks = graded_tasks(run, options.policy, verdicts)
+        settings = _settings(tasks, options.policy, verdicts, because)
         settings["too_long"] = _check_settings(run, settings, options.regrade)
         run.write_json("grading.json", settings)
         problems = run.problems()
-        _check_golds(run, tasks, problems)
         owners = problems["task"].to_pylist()
-        exact = [tasks[name].verifier.equivalence == "exact" for name in owners]
+        if verdicts == "ours":
+            check_golds(run, tasks, problems)
+        exact = [tasks[name].equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
-        outcomes = _decide(run, tasks, problems, distinct, options, tell)
+        if verdicts == "imported":
+            outcomes = _by_import(distinct, imported_grader(run))
+        else:
+            outcomes = _decide(run, tasks, problems, distinct, options, tell)
         grades = _grades(distinct, outcomes, settings["tasks"], owners)
         run.write_table("grades.parquet", grades)
-        verdicts = Counter[str]()
-        for verdict, count in zip(
-            grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
-        ):
-            verdicts[verdict] += count
         settings |= {
-            "limits": {
-                "timeout": options.timeout,
-                "memory_mb": options.memory_mb,
-                "max_answer_bytes": MAX_ANSWER_BYTES,
-            },
-            "graded": {
-                "completions": total,
-                "distinct_answers": len(distinct),
-                "decided_by_canonical_form": sum(
-                    outcome.grader == CANONICAL_GRADER for outcome in outcomes
-                ),
-                "verdicts": {name: verdicts[name] for name in VERDICTS},
-            },
+            "limits": _limits(options, verdicts),
+            "graded": _tally(distinct, outcomes, grades, total),
+            "imported_agreement": agreement(run, grades) if verdicts == "ours" else None,
+            "unparsed": diagnose(run, tasks, grades),
         }
         run.write_json("grading.json", settings)
         if options.audit:
@@ -119,36 +123,52 @@ def grade_run(
         return run.read_table("grades.parquet")
 
 
-def _tasks(run: Run, policy: Policy) -> dict[str, GradedTask]:
-    specs = {task["name"]: task["spec"] for task in run.info.tasks}
-    tasks: dict[str, GradedTask] = {}
-    for name in pc.unique(run.problems()["task"]).to_pylist():
-        if name not in specs:
-            raise RunDirectoryError(
-                f"{run.path}: problems.parquet has problems of task {name!r}, which run.json does "
-                f"not name (it names {', '.join(map(repr, specs)) or 'none'})"
-            )
-        verifier = load_verifier(specs[name])
-        scheme = scheme_of(specs[name])
-        chosen = scheme.policy if policy == "auto" else policy
-        tasks[name] = GradedTask(name, specs[name], chosen, verifier)
-        if scheme.runs_programs:
-            from rlvr_fast.tasks.sandbox import require_sandbox
-
-            require_sandbox()
-    return tasks
+def _limits(options: GradeOptions, verdicts: VerdictSource) -> dict[str, Any] | None:
+    if verdicts == "imported":  # nothing was verified
+        return None
+    return {
+        "timeout": options.timeout,
+        "memory_mb": options.memory_mb,
+        "max_answer_bytes": MAX_ANSWER_BYTES,
+    }
 
 
-def _settings(tasks: dict[str, GradedTask], policy: str) -> dict[str, Any]:
+def _tally(
+    distinct: DistinctAnswers, outcomes: Sequence[Outcome], grades: pa.Table, total: int
+) -> dict[str, Any]:
+    """The numbers of grading.json."""
+    verdicts = Counter[str]()
+    for verdict, count in zip(
+        grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
+    ):
+        verdicts[verdict] += count
+    given = np.array([text is not None for text in distinct.text], bool)
+    without_verdict = np.array([o.grader == WITHOUT_VERDICT for o in outcomes], bool)
+    graders = Counter(outcome.grader for outcome in outcomes)
+    return {
+        "completions": total,
+        "with_answer": int(distinct.counts[given].sum()),
+        "distinct_answers": int(given.sum()),
+        "decided_by_canonical_form": graders[CANONICAL_GRADER],
+        "without_verdict": int(distinct.counts[without_verdict].sum()),
+        "verdicts": {name: verdicts[name] for name in VERDICTS},
+    }
+
+
+def _settings(
+    tasks: dict[str, GradedTask], policy: str, verdicts: VerdictSource, because: str
+) -> dict[str, Any]:
     return {
         "format": 1,
         "policy": policy,
+        "verdicts": verdicts,
+        "verdicts_because": because,
         "canonical": CANONICAL_GRADER,
         "tasks": {
             task.name: {
                 "policy": task.policy,
-                "equivalence": task.verifier.equivalence,
-                "verifier": task.verifier.name,
+                "equivalence": task.equivalence,
+                "verifier": task.grader,
             }
             for task in tasks.values()
         },
@@ -167,7 +187,9 @@ def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[d
             return []
         cause = "its answers/ were extracted by an unknown policy (grading.json is missing)"
     else:
-        differing = [key for key in ("policy", "canonical") if before.get(key) != settings[key]]
+        before = {"verdicts": "ours", **before}  # what earlier versions did and did not say
+        keys = ("policy", "canonical", "verdicts")
+        differing = [key for key in keys if before.get(key) != settings[key]]
         if not differing:
             return list(before.get("too_long", []))
         key = differing[0]
@@ -180,27 +202,6 @@ def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[d
     for name in ("grades.parquet", "audit.json", "answers"):
         run.remove(name)
     return []
-
-
-def _check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> None:
-    missing = [
-        (name, owner)
-        for name, owner, gold in zip(
-            problems["problem_id"].to_pylist(),
-            problems["task"].to_pylist(),
-            problems["gold"].to_pylist(),
-            strict=True,
-        )
-        if (gold is None or not gold.strip()) and tasks[owner].verifier.equivalence == "canonical"
-    ]
-    if missing:
-        name, owner = missing[0]
-        others = f" and {len(missing) - 1} more of {len(problems)}" if len(missing) > 1 else ""
-        raise InvalidInputError(
-            f"{run.path}: expected a gold answer for each problem of task {owner!r}, which "
-            f"{tasks[owner].verifier.name} compares with; problem {name!r}{others} has none. "
-            "Completions that were imported: import them anew with --field gold=FIELD"
-        )
 
 
 def _decide(
@@ -225,12 +226,12 @@ def _decide(
         for number in undecided:
             owner = distinct.problem[number]
             task = tasks[owners[owner]]
-            key = pair_key(task.verifier.name, names[owner], golds[owner], distinct.text[number])
+            text = distinct.text[number]
+            assert text is not None  # without an answer only where imported verdicts decide
+            key = pair_key(task.grader, names[owner], golds[owner], text)
             outcomes[number] = journal.get(key)
             if outcomes[number] is None:
-                pair = Pair(
-                    task.spec, names[owner], golds[owner], metadata[owner], distinct.text[number]
-                )
+                pair = Pair(task.spec, names[owner], golds[owner], metadata[owner], text)
                 waiting.append((number, key, pair))
         done = len(undecided) - len(waiting)
         if waiting:
@@ -252,6 +253,13 @@ def _decide(
             memory_mb=options.memory_mb,
         )
     return [outcome for outcome in outcomes if outcome is not None]
+
+
+def _by_import(distinct: DistinctAnswers, grader: str) -> list[Outcome]:
+    """The outcomes by imported verdicts: correct, incorrect, or `error` where none was given."""
+    decided = [Outcome(verdict, grader) for verdict in DECIDED]
+    decided.append(Outcome("error", WITHOUT_VERDICT))
+    return [decided[number] for number in distinct.verdict]
 
 
 def _by_canonical_form(

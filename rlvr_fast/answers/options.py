@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr_fast.options import Options, option
-from rlvr_fast.vocabulary import Policy
+from rlvr_fast.vocabulary import Policy, VerdictSource
 
 __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "GradeOptions"]
 
@@ -23,8 +23,11 @@ class GradeOptions(Options):
         timeout: processor seconds of one verification; passed, the verdict is `timeout`.
         memory_mb: MiB of address space of a worker; passed, the verdict is `error`.
         audit: how many verdicts to verify once more by other means; see `audit_run`.
-        regrade: where a run was graded with another policy or version, delete its answers and
-            grades and grade anew, instead of refusing.
+        verdicts: "ours" verifies the answers; "imported" takes the verdicts that came with the
+            rollouts, without gold answers and verifiers; "auto" takes ours, except where the
+            verifiers need gold answers, no problem has one, and verdicts came along.
+        regrade: where a run was graded with another policy, version or source of verdicts, delete
+            its answers and grades and grade anew, instead of refusing.
 
     Raises:
         InvalidInputError: a value of another type or out of range.
@@ -42,7 +45,10 @@ class GradeOptions(Options):
         help="MiB of address space of one verifying process.",
     )
     audit: int = option(0, minimum=0, help="Verdicts to verify once more by other means.")
+    verdicts: VerdictSource = option(
+        "auto", help="Whose verdicts: this package's verifiers or the imported file's own."
+    )
     regrade: bool = option(
         False,
-        help="Grade anew where the run was graded with another policy or version.",
+        help="Grade anew where the run was graded with another policy, version or verdicts.",
     )

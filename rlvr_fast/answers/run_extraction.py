@@ -3,42 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
+from rlvr_fast.answers.graded_tasks import GradedTask
+from rlvr_fast.answers.imported import verdict_numbers
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks import Verifier
 from rlvr_fast.vocabulary import Policy
 
-__all__ = ["GradedTask", "extract_run"]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["extract_run"]
 
 # Text of the completions extracted at once; memory is limited to it and one part of samples/.
 BATCH_BYTES = 64 << 20
 # The greatest number of answers over the length limit that grading.json names.
 NAMED_TOO_LONG = 100
-
-
-@dataclass(frozen=True, slots=True)
-class GradedTask:
-    """A task of a run, with the policy that extracts its answers and the verifier.
-
-    Attributes:
-        name: its name in the run.
-        spec: its task spec.
-        policy: the extraction policy.
-        verifier: the verifier.
-    """
-
-    name: str
-    spec: str
-    policy: Policy
-    verifier: Verifier
 
 
 def extract_run(
@@ -57,20 +44,23 @@ def extract_run(
         tasks: the tasks by name.
         owners: the task of each problem.
         distinct: receives every answer, those extracted before included.
-        settings: the contents of grading.json; receives the answers over the length limit.
+        settings: the contents of grading.json, which say whether imported verdicts decide; receives
+            the answers over the length limit.
         total: number of samples.
         tell: called as tell("extract", samples done, total).
     """
     done = 0
-    for _, part in run.iter_parts("answers", ["problem_id", "answer", "answer_id"]):
+    columns = ["problem_id", "answer", "answer_id", "imported_verdict"]
+    for _, part in run.iter_parts("answers", columns):
         known = part["answer_id"].to_numpy()
-        distinct.add(part["problem_id"], part["answer"], known)
+        distinct.add(part["problem_id"], part["answer"], known, _decisive(settings, part))
         done += len(part)
     if done == total:
         return
     tell("extract", done, total)
     waiting: list[pa.Table] = []
-    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text"]):
+    columns = ["problem_id", "sample_index", "text", "verdict"]
+    for _, part in run.iter_parts("samples", columns):
         new = ~run.has_rows("answers", part.select(["problem_id", "sample_index"]))
         if new.any():
             waiting.append(part if new.all() else part.filter(pa.array(new)))
@@ -83,6 +73,15 @@ def extract_run(
         tell("extract", done, total)
 
 
+def _decisive(settings: dict[str, Any], rows: pa.Table) -> NDArray[np.int64] | None:
+    """The numbers of the imported verdicts of rows of answers/, where these verdicts decide."""
+    if settings["verdicts"] != "imported":
+        return None
+    if "imported_verdict" not in rows.column_names:
+        return np.full(len(rows), 2, np.int64)
+    return verdict_numbers(rows["imported_verdict"])
+
+
 def _extract_batch(
     run: Run,
     tasks: dict[str, GradedTask],
@@ -91,7 +90,7 @@ def _extract_batch(
     settings: dict[str, Any],
     waiting: list[pa.Table],
 ) -> int:
-    rows = pa.concat_tables(waiting)
+    rows = pa.concat_tables(waiting, promote_options="default")
     policies = {task.policy for task in tasks.values()}
     for policy in sorted(policies):
         if len(policies) > 1:  # code tasks beside others
@@ -107,19 +106,17 @@ def _extract_batch(
             continue
         answers, statuses = extract_answers(chosen["text"], policy=policy)
         _report_too_long(run, settings, chosen, statuses, policy)
-        numbers = distinct.add(chosen["problem_id"], answers)
-        run.append(
-            "answers",
-            pa.table(
-                {
-                    "problem_id": chosen["problem_id"],
-                    "sample_index": chosen["sample_index"],
-                    "answer": answers,
-                    "status": statuses,
-                    "answer_id": pa.array(numbers, pa.int32()),
-                }
-            ),
-        )
+        found = {
+            "problem_id": chosen["problem_id"],
+            "sample_index": chosen["sample_index"],
+            "answer": answers,
+            "status": statuses,
+        }
+        if "verdict" in chosen.column_names:
+            found["imported_verdict"] = chosen["verdict"]
+        table = pa.table(found)
+        numbers = distinct.add(table["problem_id"], answers, verdicts=_decisive(settings, table))
+        run.append("answers", table.append_column("answer_id", pa.array(numbers, pa.int32())))
     return len(rows)
 
 

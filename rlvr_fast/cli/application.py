@@ -33,10 +33,10 @@ COMMANDS = {
     "compare": (
         "comparisons",
         "compare",
-        "Compare two graded runs: tables, figures and one HTML page.",
+        "Compare two runs, or two sets of rollouts: tables, figures and a page.",
     ),
     "import": (
-        "stages",
+        "imports",
         "import_rollouts",
         "Make a run directory of completions that already exist.",
     ),

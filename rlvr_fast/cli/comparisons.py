@@ -3,32 +3,64 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from rlvr_fast import console
+from rlvr_fast.answers.options import GradeOptions
+from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
 from rlvr_fast.cli.results import print_report, print_table
 from rlvr_fast.report.options import CompareOptions
+from rlvr_fast.store.options import ImportOptions
+
+if TYPE_CHECKING:
+    from rlvr_fast.store import ImportSummary
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
 
 def compare(
-    base: BaseRun,
-    rl: RlRun,
+    base: Annotated[
+        str,
+        typer.Argument(help="The base model's run, or rollouts: a file, a folder, a pattern."),
+    ],
+    rl: Annotated[str, typer.Argument(help="The same of the RL-trained model.")],
     options: CompareOptions,
+    importing: ImportOptions,
+    grading: Annotated[GradeOptions, "policy", "verdicts", "workers", "timeout", "regrade"],
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    runs: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the runs that are made of rollouts; by default --out."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare two graded runs: tables, figures and one HTML page."""
-    from rlvr_fast.store import Run
-    from rlvr_fast.study import report_runs
+    """Compare two runs, or two sets of rollouts: tables, figures and a page.
+
+    Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
+    """
+    from rlvr_fast.study import report_runs, run_of
+
+    def told(summary: ImportSummary) -> None:
+        if not json:
+            print_summary(summary)
 
     with console.progress_bars(quiet=quiet or json) as progress:
-        report = report_runs(Run.open(base), Run.open(rl), options, out=out, progress=progress)
+        opened = [
+            run_of(
+                source,
+                (runs or out) / side,
+                importing,
+                grading,
+                told=told,
+                progress=progress,
+            )
+            for side, source in (("base", base), ("rl", rl))
+        ]
+        report = report_runs(*opened, options, out=out, progress=progress)
     print_report(report, json=json)
 
 

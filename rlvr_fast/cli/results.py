@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rlvr_fast.report.table import Table
     from rlvr_fast.store import Run
 
-__all__ = ["print_report", "print_table", "run_stage"]
+__all__ = ["print_grades", "print_report", "print_table", "run_stage"]
 
 
 def run_stage(
@@ -32,15 +32,30 @@ def run_stage(
         console.result(f"{run.path}: {what}: {counts}")
 
 
+def print_grades(run: Run, *, json: bool) -> None:
+    """Prints what a graded run holds: numbers, whose verdicts these are, and warnings."""
+    from rlvr_fast.answers.sentences import grading_sentences
+    from rlvr_fast.doctor import describe
+
+    if json:
+        console.print_json(describe(run))
+        return
+    first, *others = grading_sentences(run)
+    console.result(f"{run.path}: {first}")
+    for line in others:
+        console.result(line)
+
+
 def print_report(report: Report, *, json: bool) -> None:
     """Prints the headline of a report, and the path of its page."""
     if json:
         console.print_json({**report.summary(), "report": str(report.page)})
         return
     console.result(report.headline())
-    columns, rows = report.headline_table()
-    title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
-    console.print_table(title, columns, rows)
+    if not report.comparison.unread():
+        columns, rows = report.headline_table()
+        title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
+        console.print_table(title, columns, rows)
     console.result(f"Report: {report.page}")
 
 

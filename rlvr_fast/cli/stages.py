@@ -1,4 +1,4 @@
-"""The commands of one stage: sample, grade, score and import."""
+"""The commands of one stage: sample, grade and score."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
-from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory, flag_values
-from rlvr_fast.cli.results import run_stage
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory
+from rlvr_fast.cli.results import print_grades, run_stage
 from rlvr_fast.sampling.options import SampleOptions
-from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.scoring.options import ScoreOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
     from rlvr_fast.store import Run
 
-__all__ = ["grade", "import_rollouts", "sample", "score"]
+__all__ = ["grade", "sample", "score"]
 
 Revision = Annotated[str | None, typer.Option(help="Hub revision of the model.")]
 
@@ -53,12 +52,10 @@ def grade(
     from rlvr_fast.answers.grading import grade_run
     from rlvr_fast.store import Run
 
-    def stage(progress: Progress | None) -> Run:
-        opened = Run.open(run)
+    opened = Run.open(run)
+    with console.progress_bars(quiet=quiet or json) as progress:
         grade_run(opened, options, progress=progress)
-        return opened
-
-    run_stage("grades", stage, json=json, quiet=quiet)
+    print_grades(opened, json=json)
 
 
 def score(
@@ -88,50 +85,3 @@ def score(
         return opened
 
     run_stage("scores", stage, json=json, quiet=quiet)
-
-
-def import_rollouts(
-    rollouts: Annotated[Path, typer.Argument(help="Finished completions: JSONL or Parquet.")],
-    out: Annotated[Path, typer.Option(help="The run directory to make.")],
-    model: Annotated[str, typer.Option(help="The model that drew them, as recorded.")],
-    field: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=SOURCE",
-            help="Which field holds what, e.g. completion=response, gold=answer. "
-            "Fields named question, completion, problem_id, gold, task, sample_index, token_ids or "
-            "finish_reason are taken as they are; gold= leaves one out. [may be repeated]",
-        ),
-    ] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature, as drawn.")] = None,
-    top_p: Annotated[float | None, typer.Option(help="Top-p, as drawn.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Longest completion, as drawn.")] = None,
-    task: Annotated[str, typer.Option(help="Name of the task.")] = "imported",
-    json: Json = False,
-    quiet: Quiet = False,
-) -> None:
-    """Make a run directory of completions that already exist."""
-    fields: dict[str, str | None] = {}
-    for entry in field or ():
-        name, sign, source = entry.partition("=")
-        if not sign or not name:
-            raise InvalidInputError(f"--field takes NAME=SOURCE, not {entry!r}")
-        fields[name] = source or None
-    given = {"temperature": temperature, "top_p": top_p, "max_tokens": max_tokens}
-    sampling = {**given, **flag_values(SamplingParameters, **given)}
-    from rlvr_fast import store
-
-    run_stage(
-        "samples",
-        lambda progress: store.import_rollouts(
-            rollouts,
-            out,
-            model=model,
-            fields=fields,
-            sampling=sampling,
-            task=task,
-            progress=progress,
-        ),
-        json=json,
-        quiet=quiet,
-    )

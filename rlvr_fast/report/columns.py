@@ -20,6 +20,7 @@ __all__ = [
     "SHIFT",
     "group_cells",
     "known_mean",
+    "known_sum",
     "ratio",
     "rule_text",
     "shift_cells",
@@ -67,6 +68,12 @@ def known_mean(values: FloatArray) -> float:
     """Mean of the finite values; nan without any."""
     known = values[np.isfinite(values)]
     return float(known.mean()) if known.size else float("nan")
+
+
+def known_sum(values: FloatArray) -> float:
+    """Sum of the finite values; nan where values were given and none is finite."""
+    known = values[np.isfinite(values)]
+    return float(known.sum()) if known.size or not values.size else float("nan")
 
 
 def ratio(top: float, bottom: float) -> float:

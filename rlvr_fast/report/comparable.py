@@ -20,7 +20,21 @@ def run_differences(base: Run, rl: Run) -> dict[str, str]:
         found.setdefault(difference.kind, []).append(difference.message)
     # Another verifier or another limit is another notion of "correct".
     verified = [_verification(run) for run in (base, rl)]
-    for what in sorted(verified[0].keys() & verified[1].keys()):
+    imported = [_imported_graders(run) for run in (base, rl)]
+    if any(imported):
+        if imported[0] != imported[1]:
+            found.setdefault("verifiers", []).append(
+                " and ".join(
+                    f"{name}’s verdicts "
+                    + (f"came with its rollouts ({', '.join(graders)})" if graders else "are ours")
+                    for name, graders in zip(("base", "RL"), imported, strict=True)
+                )
+            )
+        verified = []
+    if verified and not verified[0].keys() & verified[1].keys() > {"limits"}:
+        # Two files may name their tasks differently.
+        verified = [_whatever_task(one) for one in verified]
+    for what in sorted(verified[0].keys() & verified[1].keys()) if verified else ():
         left, right = (one[what] for one in verified)
         if left != right:
             found.setdefault("verifiers", []).append(f"{what} {left} and {right}")
@@ -51,6 +65,20 @@ def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[st
             + " ".join(f"--allow {name}" for name in refused)
         )
     return found
+
+
+def _imported_graders(run: Run) -> list[str]:
+    """The graders of a run whose verdicts came with its rollouts; empty for our verdicts."""
+    grading = run.read_json("grading.json") or {}
+    if grading.get("verdicts") != "imported":
+        return []
+    return sorted({str(task.get("verifier")) for task in (grading.get("tasks") or {}).values()})
+
+
+def _whatever_task(verification: dict[str, Any]) -> dict[str, Any]:
+    tasks = [value for key, value in verification.items() if key != "limits"]
+    verifiers = sorted({str(value) for value in tasks})
+    return {"limits": verification["limits"], **({"verifiers": verifiers} if tasks else {})}
 
 
 def _verification(run: Run) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparable import check_comparable
+from rlvr_fast.report.imported import import_notes, warnings_of
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import (
     IntArray,
@@ -55,6 +56,7 @@ class Comparison:
         groups: the rows of every table by group, everything first.
         ks: the k of every curve: powers of two, the number of samples, and further ones asked for.
         allowed: differences between the runs that were allowed by name, in words.
+        warnings: sentences without which the main numbers mislead; above everything else.
         notes: sentences that a reader of any number here has to know.
     """
 
@@ -66,6 +68,7 @@ class Comparison:
     groups: tuple[Group, ...]
     ks: tuple[int, ...]
     allowed: dict[str, str]
+    warnings: tuple[str, ...]
     notes: tuple[str, ...]
 
     @property
@@ -77,6 +80,14 @@ class Comparison:
     def zeta(self) -> float:
         """The rule "epsilon" decides with confidence 1 - zeta."""
         return self.options.zeta
+
+    def unread(self, group: Group | None = None) -> tuple[Side, ...]:
+        """The sides none of whose completions, of one group or all, has an answer that was found.
+
+        Numbers about these problems say nothing.
+        """
+        rows = slice(None) if group is None else group.members
+        return tuple(side for side in self.sides if side.unread(rows))
 
     @property
     def shift(self) -> SupportShift:
@@ -118,7 +129,8 @@ def compare_runs(
     Args:
         base: the run of the base model.
         rl: the run of the RL model: same problems, prompts, sampling parameters and extraction
-            policy.
+            policy. Problems are matched by id, else by question. What an imported run does not
+            record is no difference, and a note names it.
         options: rule, zeta, differences to allow, further k.
         progress: called as progress("compare", steps done, steps in all).
 
@@ -130,9 +142,9 @@ def compare_runs(
     allowed = check_comparable(base, rl, options.allow)
     problems = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
     step = steps(progress, "compare", 3)
-    left = read_side(base, "base", problems)
+    left = read_side(base, "base", problems.ids)
     step()
-    right = read_side(rl, "rl", problems)
+    right = read_side(rl, "rl", problems.rl_ids)
     step()
     ks = tuple(sorted({*sample_ks(left, right), *options.k}))
     shifts = {
@@ -148,7 +160,12 @@ def compare_runs(
         groups=_groups(problems),
         ks=ks,
         allowed=allowed,
-        notes=(*_notes(left, right), *_undefined(ks, left, right)),
+        warnings=tuple(warnings_of(left, right)),
+        notes=(
+            *import_notes(problems, left, right),
+            *_notes(left, right),
+            *_undefined(ks, left, right),
+        ),
     )
 
 

@@ -56,11 +56,11 @@ def training_dynamics(
         check_comparable(base, run, options.allow)
         problems = common_problems(problems, run)
     step = steps(progress, "read", 1 + len(checkpoints))
-    first = read_side(base, "base", problems)
+    first = read_side(base, "base", problems.ids)
     step()
     sides = {}
     for name, run in checkpoints.items():
-        sides[name] = read_side(run, "rl", problems)
+        sides[name] = read_side(run, "rl", common_problems(problems, run).rl_ids)
         step()
     depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
     further = [k for k in sorted(set(options.k)) if k not in (1, depth)]
@@ -161,12 +161,15 @@ def reference_perplexity(comparison: Comparison, traces: Run) -> Table:
     """
     labels = np.array(comparison.labels())
     rows: list[dict[str, Any]] = []
-    for label, scores in read_scores(traces, comparison.problems).items():
+    shared = common_problems(comparison.problems, traces)
+    place = {problem_id: i for i, problem_id in enumerate(comparison.problems.ids)}
+    rows_of = np.array([place[problem_id] for problem_id in shared.ids], np.int64)
+    for label, scores in read_scores(traces, shared.rl_ids).items():
         value = perplexity(scores.logprob, scores.num_tokens)
         for region in ("all", *LABEL_KEYS):
             mask = np.isfinite(value)
             if region != "all":
-                mask &= labels[scores.problem] == region
+                mask &= labels[rows_of[scores.problem]] == region
             if mask.any():
                 low, median, high = np.quantile(value[mask], [0.25, 0.5, 0.75])
                 rows.append(

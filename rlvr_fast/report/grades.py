@@ -57,8 +57,30 @@ class AnswerCounts:
 
     def num_distinct(self, num_problems: int) -> IntArray:
         """Distinct answers of each problem; "no answer" does not count as one."""
-        given = self.verdict != verdict_code("unparsed")
+        given = np.array([text is not None for text in self.canonical], bool)
+        given &= self.verdict != verdict_code("unparsed")
         return np.bincount(self.problem[given], minlength=num_problems).astype(np.int64)
+
+    def whatever_verdict(self) -> AnswerCounts:
+        """The answers of imported rollouts, whose file may call one answer right and wrong."""
+        rows = pa.table(
+            {
+                "problem": self.problem,
+                "canonical": pa.array(self.canonical, pa.large_string()),
+                "count": self.count,
+                "verdict": self.verdict,
+            }
+        )
+        table = rows.group_by(["problem", "canonical"]).aggregate(
+            [("count", "sum"), ("verdict", "min")]
+        )
+        table = table.sort_by([("problem", "ascending"), ("count_sum", "descending")])
+        return AnswerCounts(
+            problem=table["problem"].to_numpy(),
+            canonical=tuple(table["canonical"].to_pylist()),
+            count=table["count_sum"].to_numpy(),
+            verdict=table["verdict_min"].to_numpy(),
+        )
 
 
 class VerdictLookup:

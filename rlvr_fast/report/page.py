@@ -16,6 +16,7 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.imported import unread_sentence
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
@@ -106,6 +107,7 @@ def _samples_text(c: Comparison) -> str:
 def _group_view(report: Report, group: Group) -> dict[str, Any]:
     c = report.comparison
     evidence = report.measured(EVIDENCE).groups[group.index]
+    unread = c.unread(group)
     order = {name: i for i, name in enumerate(dict.fromkeys(c.problems.tasks))}
     return {
         "index": group.index,
@@ -116,6 +118,7 @@ def _group_view(report: Report, group: Group) -> dict[str, Any]:
         "tasks": ",".join(
             str(i) for i in sorted({order[c.problems.tasks[m]] for m in group.members})
         ),
+        "unread": unread_sentence(unread, group.members.size) if unread else "",
         "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
         "evidence": evidence,
         "shares": share_sentence(evidence.interval),

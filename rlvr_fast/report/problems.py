@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, align_problems
 
 __all__ = [
+    "BoolArray",
     "FloatArray",
     "IntArray",
     "Problems",
@@ -26,14 +27,26 @@ __all__ = [
 ]
 
 IntArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Problems:
-    """The problems two runs share, in the order of the base run; every tuple is over problems."""
+    """The problems two runs share, in the order of the base run; every tuple is over problems.
+
+    Attributes:
+        ids: the ids in the base run, which name the problems in a report.
+        rl_ids: the ids in the other run.
+        tasks: the names of the tasks.
+        domains: the domains.
+        prompts: the prompts of the base run.
+        golds: the gold answers, of either run.
+        metadata: the metadata of the base run.
+    """
 
     ids: tuple[str, ...]
+    rl_ids: tuple[str, ...]
     tasks: tuple[str, ...]
     domains: tuple[str, ...]
     prompts: tuple[str, ...]
@@ -51,8 +64,10 @@ def read_problems(run: Run, domains: dict[str, str] | None = None) -> Problems:
     metadata = tuple(_as_dict(text) for text in columns["metadata"])
     tasks = tuple(columns["task"])
     of_task = domains or {}
+    ids = tuple(columns["problem_id"])
     return Problems(
-        ids=tuple(columns["problem_id"]),
+        ids=ids,
+        rl_ids=ids,
         tasks=tasks,
         domains=tuple(
             str(meta.get("domain") or of_task.get(task) or task)
@@ -65,23 +80,31 @@ def read_problems(run: Run, domains: dict[str, str] | None = None) -> Problems:
 
 
 def common_problems(problems: Problems, rl: Run) -> Problems:
-    """The problems that the run `rl` has as well.
+    """The problems that the run `rl` has as well, under its own ids or by their questions.
 
     Raises:
         InvalidInputError: no problem is shared.
     """
-    other = set(rl.problems().column("problem_id").to_pylist())
-    keep = [i for i, problem_id in enumerate(problems.ids) if problem_id in other]
+    table = rl.problems()
+    pairs = dict(
+        align_problems(
+            pa.table({"problem_id": list(problems.ids), "prompt": list(problems.prompts)}), table
+        )
+    )
+    keep = [i for i, problem_id in enumerate(problems.ids) if problem_id in pairs]
     if not keep:
-        raise InvalidInputError(f"no problem of the base run is in {rl.path}: nothing to compare")
-    if len(keep) == len(problems):
-        return problems
+        raise InvalidInputError(
+            f"no problem of the base run is in {rl.path}, by its id or by its question: nothing to "
+            "compare"
+        )
+    golds = dict(zip(table["problem_id"].to_pylist(), table["gold"].to_pylist(), strict=True))
     return Problems(
         ids=tuple(problems.ids[i] for i in keep),
+        rl_ids=tuple(pairs[problems.ids[i]] for i in keep),
         tasks=tuple(problems.tasks[i] for i in keep),
         domains=tuple(problems.domains[i] for i in keep),
         prompts=tuple(problems.prompts[i] for i in keep),
-        golds=tuple(problems.golds[i] for i in keep),
+        golds=tuple(problems.golds[i] or golds[pairs[problems.ids[i]]] for i in keep),
         metadata=tuple(problems.metadata[i] for i in keep),
     )
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.imported import unread_sentence
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import load_sections
 from rlvr_fast.report.table import Table, cell_text, finite
@@ -51,9 +52,14 @@ class Report:
         """The main findings in plain words: regions of problems, their intervals, pass@k.
 
         The intervals belong to the rule "seen"; there are none under "epsilon", whose labels are
-        proven themselves.
+        proven themselves. Warnings come first, a line each. Where no answer was found in the
+        completions of a model, there are no findings.
         """
-        return " ".join(found.headline for found in self.findings.values() if found.headline)
+        c = self.comparison
+        if c.unread():
+            return "\n".join((*c.warnings, unread_sentence(c.unread(), len(c.problems))))
+        found = " ".join(found.headline for found in self.findings.values() if found.headline)
+        return "\n".join((*c.warnings, found))
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """(columns, rows) for a terminal 80 columns wide: support of problems, by group."""
@@ -85,6 +91,7 @@ class Report:
                 for side in c.sides
             },
             "allowed_differences": c.allowed,
+            "warnings": list(c.warnings),
             "notes": list(c.notes),
         }
         cleaned: dict[str, Any] = finite(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.report.grades import Codes, verdict_code
-from rlvr_fast.report.problems import FloatArray, Problems, codes_of
+from rlvr_fast.report.problems import FloatArray, codes_of
 from rlvr_fast.store import Run
 
 __all__ = ["CompletionScores", "read_label", "read_scores", "row_for_row", "score_labels"]
@@ -66,11 +67,11 @@ def score_labels(run: Run) -> list[str]:
     return [stage.removeprefix(prefix) for stage in run.stages() if stage.startswith(prefix)]
 
 
-def read_scores(run: Run, problems: Problems) -> dict[str, CompletionScores]:
-    """All scores of a run over `problems`, graded or not; `correct` is False throughout."""
-    ids = pa.array(problems.ids, pa.string())
+def read_scores(run: Run, problem_ids: Sequence[str]) -> dict[str, CompletionScores]:
+    """All scores of a run over some problems, graded or not; `correct` is False throughout."""
+    ids = pa.array(problem_ids, pa.string())
     width = int(run.num_samples().max(initial=0))
-    ungraded = np.full((len(problems), max(width, 1)), -1, np.int8)
+    ungraded = np.full((len(ids), max(width, 1)), -1, np.int8)
     found = {label: read_label(run, label, ids, ungraded) for label in score_labels(run)}
     return {label: scores for label, scores in found.items() if scores is not None}
 

@@ -9,7 +9,7 @@ bytes that join a score to its verdict.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.metrics import Draws, answer_entropies
 from rlvr_fast.report.grades import AnswerCounts, draw_verdicts, read_grades, verdict_code
-from rlvr_fast.report.problems import FloatArray, IntArray, Problems, codes_of
+from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import Run
 
@@ -33,6 +33,7 @@ class Side:
     Attributes:
         name: "base" or "rl".
         run: the run directory.
+        ids: the ids of the problems in this run.
         model: the model's name.
         revision: the model's revision, None where unknown.
         num_samples: graded draws.
@@ -41,10 +42,13 @@ class Side:
         num_timeout: draws whose verifier ran out of time.
         num_error: draws whose verifier failed.
         num_truncated: draws cut off at the token limit.
+        num_ended: draws, graded or not, of which is known why they ended.
         num_ungraded: draws without a grade.
         length_sum: tokens of all draws.
-        length_count: draws, graded or not.
-        answer_entropy: nats.
+        length_count: draws, graded or not, whose tokens are known.
+        answers_known: whether answers say anything: false where imported verdicts decided and no
+            draw has an answer.
+        answer_entropy: nats; nan also where answers are not known.
         answer_entropy_32: nats, as expected of 32 of the draws, as in the papers' tables.
         token_entropy_sum: sum over scored completions of the mean token entropy, nats.
         token_entropy_count: scored completions.
@@ -56,6 +60,7 @@ class Side:
 
     name: str
     run: Run
+    ids: tuple[str, ...]
     model: str
     revision: str | None
     num_samples: IntArray
@@ -64,9 +69,11 @@ class Side:
     num_timeout: IntArray
     num_error: IntArray
     num_truncated: IntArray
+    num_ended: IntArray
     num_ungraded: IntArray
     length_sum: FloatArray
     length_count: IntArray
+    answers_known: BoolArray
     answer_entropy: FloatArray
     answer_entropy_32: FloatArray
     token_entropy_sum: FloatArray
@@ -100,33 +107,54 @@ class Side:
         return self.num_unparsed + self.num_timeout + self.num_error
 
     @property
+    def imported_verdicts(self) -> bool:
+        """Whether the verdicts came with the rollouts, and nothing was verified."""
+        return self.grading.get("verdicts") == "imported"
+
+    def unread(self, rows: IntArray | slice) -> bool:
+        """Whether no draw of some problems has an answer that was found, or a verdict without."""
+        drawn, unparsed = self.num_samples[rows], self.num_unparsed[rows]
+        return bool(drawn.any()) and bool((unparsed == drawn).all())
+
+    @property
     def sampling(self) -> dict[str, Any]:
         """The sampling parameters of the run."""
         return dict(self.run.info.sampling)
 
 
-def read_side(run: Run, name: str, problems: Problems) -> Side:
-    """Measure one run over `problems` (rows of other problems are left out).
+def read_side(run: Run, name: str, problem_ids: tuple[str, ...]) -> Side:
+    """Measure one run over some of its problems (rows of other problems are left out).
+
+    Args:
+        run: the run.
+        name: "base" or "rl".
+        problem_ids: the ids in this run.
 
     Raises:
         RunDirectoryError: the run has not been graded.
     """
-    ids = pa.array(problems.ids, pa.string())
-    total = len(problems)
+    ids = pa.array(problem_ids, pa.string())
+    total = len(ids)
     answers, verdicts = read_grades(run, ids)
+    grading = run.read_json("grading.json") or {}
     count_of = answers.by_verdict(total)
     num_samples = np.sum(count_of, axis=1)
-    drawn, truncated, length_sum = _read_samples(run, ids)
+    lengths = _read_samples(run, ids)
     scores: dict[str, CompletionScores] = {}
     labels = score_labels(run)
     if labels:
         verdict_of_draw = draw_verdicts(run, ids, verdicts)
         found = {label: read_label(run, label, ids, verdict_of_draw) for label in labels}
         scores = {label: one for label, one in found.items() if one is not None}
+    # Imported verdicts may come without answers, whose entropy is then unknown and not 0.
+    imported = grading.get("verdicts") == "imported"
+    known = ~((answers.num_distinct(total) == 0) & (num_samples > 0) & imported)
+    texts = answers.whatever_verdict() if imported else answers
     entropy_sum, entropy_count = _token_entropy(scores.get(name), total)
     return Side(
         name=name,
         run=run,
+        ids=problem_ids,
         model=str(run.info.model.get("name") or "?"),
         revision=_text(run.info.model.get("revision")),
         num_samples=num_samples,
@@ -134,18 +162,20 @@ def read_side(run: Run, name: str, problems: Problems) -> Side:
         num_unparsed=count_of[:, verdict_code("unparsed")],
         num_timeout=count_of[:, verdict_code("timeout")],
         num_error=count_of[:, verdict_code("error")],
-        num_truncated=truncated,
-        num_ungraded=drawn - num_samples,
-        length_sum=length_sum,
-        length_count=drawn,
-        answer_entropy=_answer_entropy(answers, total),
-        answer_entropy_32=_answer_entropy(answers, total, draws=32),
+        num_truncated=lengths.truncated,
+        num_ended=lengths.ended,
+        num_ungraded=lengths.drawn - num_samples,
+        length_sum=lengths.tokens,
+        length_count=lengths.with_tokens,
+        answers_known=known,
+        answer_entropy=np.where(known, _answer_entropy(texts, total), np.nan),
+        answer_entropy_32=np.where(known, _answer_entropy(texts, total, draws=32), np.nan),
         token_entropy_sum=entropy_sum,
         token_entropy_count=entropy_count,
         num_distinct=answers.num_distinct(total),
         answers=answers,
         scores=scores,
-        grading=run.read_json("grading.json") or {},
+        grading=grading,
     )
 
 
@@ -167,21 +197,37 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _read_samples(run: Run, ids: pa.Array) -> tuple[IntArray, IntArray, FloatArray]:
-    """Draws, draws cut off at the token limit, and tokens for each problem."""
+class _Lengths(NamedTuple):
+    """For each problem the draws, those whose end is known, those cut off, and their tokens."""
+
+    drawn: IntArray
+    ended: IntArray
+    truncated: IntArray
+    with_tokens: IntArray
+    tokens: FloatArray
+
+
+def _read_samples(run: Run, ids: pa.Array) -> _Lengths:
     total = len(ids)
-    drawn = np.zeros(total, np.int64)
-    truncated = np.zeros(total, np.int64)
-    tokens = np.zeros(total, np.float64)
+    drawn, ended, truncated, with_tokens = np.zeros((4, total), np.int64)
+    found = _Lengths(drawn, ended, truncated, with_tokens, np.zeros(total))
+
+    def add(to: IntArray, rows: IntArray) -> None:
+        to += np.bincount(rows, minlength=total)
+
     for _, part in run.iter_parts("samples", columns=["problem_id", "token_ids", "finish_reason"]):
         code = codes_of(part.column("problem_id"), ids)
         mine = code >= 0
         length = pc.fill_null(pc.list_value_length(part.column("token_ids")), 0).to_numpy()
-        cut = pc.fill_null(pc.equal(part.column("finish_reason"), "length"), False).to_numpy()
-        drawn += np.bincount(code[mine], minlength=total)
-        truncated += np.bincount(code[mine], weights=cut[mine], minlength=total).astype(np.int64)
-        tokens += np.bincount(code[mine], weights=length[mine], minlength=total)
-    return drawn, truncated, tokens
+        reason = part.column("finish_reason")
+        add(found.drawn, code[mine])
+        add(found.ended, code[mine & pc.not_equal(reason, "unknown").to_numpy()])
+        add(found.truncated, code[mine & pc.equal(reason, "length").to_numpy()])
+        # Imported completions have no token ids where their file has none.
+        add(found.with_tokens, code[mine & (length > 0)])
+        tokens = np.bincount(code[mine], weights=length[mine], minlength=total)
+        found.tokens[:] += tokens
+    return found
 
 
 def _answer_entropy(answers: AnswerCounts, total: int, draws: int | None = None) -> FloatArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr_fast.store.info import info_differences
-from rlvr_fast.store.problem_tables import problem_differences
+from rlvr_fast.store.problem_tables import align_problems, matched_differences
 from rlvr_fast.store.run import Run
 
 __all__ = ["Difference", "differences"]
@@ -33,11 +33,15 @@ def differences(a: Run, b: Run) -> list[Difference]:
     Compared are the problems with prompts and golds, the tasks, the prompt template, the sampling
     parameters without their seed, and the extraction policy of grading.json. Model, engine and
     number of samples may differ. Prompt token ids are compared through the prompts, because two
-    models may have different tokenizers.
+    models may have different tokenizers. What an imported run does not record is no difference;
+    `unrecorded` names it.
     """
     found = [Difference(*item) for item in info_differences(a.info, b.info, same_run=False)]
-    tables = [run.problems().drop_columns(["prompt_token_ids"]) for run in (a, b)]
-    found += [Difference("problems", text) for text in problem_differences(*tables, ordered=False)]
+    tables = a.problems(), b.problems()
+    texts = matched_differences(
+        *tables, align_problems(*tables), imported=a.info.imported or b.info.imported
+    )
+    found += [Difference("problems", text) for text in texts]
     policies = [(run.read_json("grading.json") or {}).get("policy") for run in (a, b)]
     if policies[0] != policies[1]:
         found.append(

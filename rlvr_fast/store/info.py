@@ -15,9 +15,11 @@ import numpy.typing as npt
 from rlvr_fast.errors import RlvrError, RunDirectoryError
 from rlvr_fast.tasks.schemes import scheme_of
 
-__all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences"]
+__all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences", "unrecorded"]
 
 FORMAT = 1
+# The name of the engine in the run.json of imported rollouts.
+IMPORTED_ENGINE = "imported"
 
 
 class Draw(NamedTuple):
@@ -58,6 +60,11 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     requested_samples: int | None = None
     format: int = FORMAT
+
+    @property
+    def imported(self) -> bool:
+        """Whether the completions were not drawn by this package: much may not be recorded."""
+        return self.engine.get("name") == IMPORTED_ENGINE
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-serialisable copy, `format` first."""
@@ -141,7 +148,7 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
         b: the run.json of the other run.
         same_run: compare everything that determines a draw, model and seed included; False
             compares what two models must have in common to be compared: tasks, prompt template,
-            sampling parameters.
+            sampling parameters, as far as imported runs record them.
     """
     found: list[tuple[str, str]] = []
     if same_run:
@@ -153,21 +160,51 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
         if key == "seed" and not same_run:
             continue
         left, right = a.sampling.get(key), b.sampling.get(key)
+        if not same_run and (_unknown(a, key) or _unknown(b, key)):
+            continue
         if _plain(left) != _plain(right):
             found.append(("sampling", f"sampling.{key} {left!r} and {right!r}"))
-    if a.prompt_template.get("sha256") != b.prompt_template.get("sha256"):
+    # The prompts of imported rollouts came with them, and no template was recorded.
+    known = same_run or not (a.imported or b.imported)
+    if known and a.prompt_template.get("sha256") != b.prompt_template.get("sha256"):
         left, right = (
             f"{t.get('name')} ({str(t.get('sha256'))[:12]})"
             for t in (a.prompt_template, b.prompt_template)
         )
         found.append(("template", f"prompt template {left} and {right}"))
-    specs = [[(task.get("name"), task.get("spec")) for task in info.tasks] for info in (a, b)]
-    if len(specs[0]) != len(specs[1]) or not all(
-        x[0] == y[0] and _same_task(str(x[1]), str(y[1]), same_run=same_run)
-        for x, y in zip(*specs, strict=True)
-    ):
+    specs = [[(task.get("name"), str(task.get("spec"))) for task in info.tasks] for info in (a, b)]
+    if known:
+        same = len(specs[0]) == len(specs[1]) and all(
+            x[0] == y[0] and _same_task(x[1], y[1], same_run=same_run)
+            for x, y in zip(*specs, strict=True)
+        )
+    else:  # one of two files may name its tasks and the other not
+        same = all(
+            any(_same_task(spec, other, same_run=False) for _, other in theirs)
+            for ours, theirs in (specs, specs[::-1])
+            for _, spec in ours
+        )
+    if not same:
         found.append(("tasks", f"tasks {specs[0]} and {specs[1]}"))
     return found
+
+
+def unrecorded(info: RunInfo) -> list[str]:
+    """What the run.json of an imported run does not record of what determines its draws.
+
+    Example:
+        >>> unrecorded(RunInfo({}, {"name": "imported"}, {"top_p": 1.0, "max_tokens": 9}, {}, []))
+        ['temperature', 'prompt template']
+    """
+    if not info.imported:
+        return []
+    names = [key for key in ("temperature", "top_p", "max_tokens") if _unknown(info, key)]
+    return [*names, "prompt template"]
+
+
+def _unknown(info: RunInfo, key: str) -> bool:
+    """Whether an imported run does not record a sampling parameter; [] are stop texts of nobody."""
+    return info.imported and info.sampling.get(key) in (None, [], ())
 
 
 def _same_task(a: str, b: str, *, same_run: bool) -> bool:

@@ -61,6 +61,8 @@ ANSWERS = pa.schema(
         pa.field("answer", pa.large_string()),
         _required("status", pa.string()),
         _required("answer_id", pa.int32()),
+        # The verdict that came with the draw, where the samples have such a column.
+        _optional("imported_verdict", pa.string()),
     ]
 )
 GRADES = pa.schema(
@@ -90,6 +92,7 @@ _VALUES = {
     "finish_reason": FINISH_REASONS,
     "status": STATUSES,
     "verdict": VERDICTS,
+    "imported_verdict": VERDICTS,
 }
 
 # A label becomes the name of a folder, and must not name a folder outside the run directory.

@@ -1,16 +1,30 @@
-"""Rows of a JSONL or Parquet file; errors name the file and the row."""
+"""Rows of files of problems: JSONL, JSON arrays, Parquet, Arrow and CSV; errors name file and row.
+
+The content of a file decides what it is, its name only where the content does not; JSONL, JSON and
+CSV may be compressed with gzip or zstd.
+"""
 
 from __future__ import annotations
 
+import csv
+import gzip
 import hashlib
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, TypeAlias, cast
 
 from rlvr_fast.errors import InvalidInputError
 
-__all__ = ["file_sha256", "read_rows"]
+__all__ = ["EXPECTED", "Row", "file_sha256", "iterate_rows", "read_rows"]
+
+Row: TypeAlias = dict[str, Any]
+
+EXPECTED = "a JSONL, JSON, Parquet, Arrow or CSV file"
+MAX_ROW_BYTES = 256 << 20
+MAX_ARRAY_BYTES = 2 << 30  # a JSON array is read as a whole
+_BATCH = 1024
 
 
 def file_sha256(path: Path) -> str:
@@ -19,79 +33,182 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def read_rows(path: Path) -> list[tuple[int, dict[str, Any]]]:
+def read_rows(path: Path) -> list[tuple[int, Row]]:
     """(row number from 1, row) of every row; blank lines of a JSONL file are skipped.
 
     Raises:
-        InvalidInputError: a missing or empty file, another type of file, or a row that is not
-            UTF-8, not JSON or not an object.
+        InvalidInputError: as `iterate_rows`, or a file without rows.
     """
-    if path.is_dir():
-        raise InvalidInputError(f"{path}: a folder; expected a JSONL or Parquet file")
-    if not path.is_file():
-        raise InvalidInputError(f"{path}: no such file; expected a JSONL or Parquet file")
-    kind = path.suffix.lower()
-    if kind not in (".jsonl", ".ndjson", ".json", ".parquet"):
-        raise InvalidInputError(
-            f"{path}: expected a file named .jsonl, .ndjson, .json or .parquet, got {kind!r}"
-        )
-    rows = list(_parquet_rows(path) if kind == ".parquet" else _jsonl_rows(path))
+    rows = list(iterate_rows(path))
     if not rows:
         raise InvalidInputError(f"{path}: the file holds no rows")
     return rows
 
 
-def _parquet_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[tuple[int, Row]]:
+    """(row number from 1, row) of one row after the other.
+
+    Args:
+        path: the file.
+        columns: the fields that are needed; Parquet files are read without the others.
+
+    Raises:
+        InvalidInputError: a missing file, another type of file, or a row that is not UTF-8, not
+            JSON or not an object.
+    """
+    if path.is_dir():
+        raise InvalidInputError(f"{path}: a folder; expected {EXPECTED}")
+    if not path.is_file():
+        raise InvalidInputError(f"{path}: no such file; expected {EXPECTED}")
+    try:
+        with path.open("rb") as file:
+            head = file.read(8)
+            if head.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
+                yield from _parquet_rows(path, columns)
+            elif head.startswith(b"ARROW1") or path.suffix.lower() == ".arrow":
+                yield from _arrow_rows(path, head.startswith(b"ARROW1"))
+            elif head.startswith(b"PK\x03\x04"):
+                raise InvalidInputError(f"{path}: a zip archive; unpack it first")
+            else:
+                file.seek(0)
+                yield from _text_rows(path, _decompressed(file, path, head))
+    except (OSError, EOFError) as error:
+        raise InvalidInputError(f"{path}: cannot be read: {error}") from error
+
+
+def _decompressed(file: BinaryIO, path: Path, head: bytes) -> io.BufferedReader:
+    if head.startswith(b"\x1f\x8b"):
+        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)))
+    if head.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow as pa
+
+        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
+    return cast("io.BufferedReader", file)
+
+
+def _text_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if ".csv" in suffixes or ".tsv" in suffixes:
+        yield from _csv_rows(path, file, "," if ".csv" in suffixes else "\t")
+        return
+    start = file.peek(4096).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if start == b"[":
+        yield from _array_rows(path, file)
+    elif start in (b"{", b"") or {".jsonl", ".ndjson", ".json"} & set(suffixes):
+        yield from _jsonl_rows(path, file)
+    else:
+        raise InvalidInputError(
+            f"{path}: expected {EXPECTED} (.jsonl, .json, .parquet, .arrow, .csv or .tsv, the text "
+            f"files also as .gz or .zst); the file begins with {start!r}"
+        )
+
+
+def _parquet_rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, Row]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        table = pq.read_table(path)
+        with pq.ParquetFile(path) as file:
+            wanted = columns and [name for name in file.schema_arrow.names if name in columns]
+            yield from _batch_rows(path, file.iter_batches(_BATCH, columns=wanted))
     except (pa.ArrowException, OSError) as error:
         raise InvalidInputError(f"{path}: not a readable Parquet file: {error}") from error
+
+
+def _arrow_rows(path: Path, is_file: bool) -> Iterator[tuple[int, Row]]:
+    import pyarrow as pa
+
+    try:
+        with pa.memory_map(str(path)) as source:
+            if is_file:
+                reader = pa.ipc.open_file(source)
+                batches = map(reader.get_batch, range(reader.num_record_batches))
+                yield from _batch_rows(path, batches)
+            else:
+                yield from _batch_rows(path, pa.ipc.open_stream(source))
+    except (pa.ArrowException, OSError) as error:
+        raise InvalidInputError(f"{path}: not a readable Arrow file: {error}") from error
+
+
+def _batch_rows(path: Path, batches: Iterable[Any]) -> Iterator[tuple[int, Row]]:
     number = 0
-    for batch in table.to_batches(max_chunksize=4096):
-        try:
-            rows = batch.to_pylist()
-        except UnicodeDecodeError as error:
-            raise InvalidInputError(
-                f"{path}: a text between rows {number + 1} and {number + batch.num_rows} is not "
-                f"UTF-8: {error}"
-            ) from error
-        for row in rows:
-            number += 1
-            yield number, row
-
-
-def _jsonl_rows(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    with path.open("rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
+    for whole in batches:
+        for start in range(0, whole.num_rows, _BATCH):
+            batch = whole.slice(start, _BATCH)
             try:
-                row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+                rows = batch.to_pylist()
             except UnicodeDecodeError as error:
                 raise InvalidInputError(
-                    f"{path}, row {number}: not UTF-8 (byte {error.start} of the row is "
-                    f"{line[error.start : error.start + 1]!r}); convert the file to UTF-8"
+                    f"{path}: a text between rows {number + 1} and {number + batch.num_rows} is "
+                    f"not UTF-8: {error}"
                 ) from error
-            except (json.JSONDecodeError, RecursionError) as error:
-                why = "nested too deep"
-                if isinstance(error, json.JSONDecodeError):
-                    why = f"{error.msg} at character {error.pos}"
+            for row in rows:
+                number += 1
+                yield number, row
+
+
+def _csv_rows(path: Path, file: io.BufferedReader, delimiter: str) -> Iterator[tuple[int, Row]]:
+    csv.field_size_limit(max(csv.field_size_limit(), MAX_ROW_BYTES))
+    text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
+    rows = csv.DictReader(text, delimiter=delimiter, restkey="", strict=True)
+    number = 0
+    try:
+        for number, row in enumerate(rows, start=1):
+            if "" in row and isinstance(row[""], list):
                 raise InvalidInputError(
-                    f"{path}, row {number}: expected one JSON object a line, got "
-                    f"{_shown(line)} ({why})"
-                ) from error
-            if not isinstance(row, dict):
-                hint = "; write each of its elements on a line of its own (JSONL)"
-                raise InvalidInputError(
-                    f"{path}, row {number}: expected a JSON object, got a {type(row).__name__}"
-                    f"{hint if isinstance(row, list) else ''}"
+                    f"{path}, row {number}: {len(row['']) + len(row) - 1} values, but the first "
+                    f"line names {len(row) - 1} fields"
                 )
-            if b"\\ud" in line.lower():
-                _check_unicode(row, f"{path}, row {number}")
-            yield number, row
+            yield number, {key: value or None for key, value in row.items()}
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise InvalidInputError(
+            f"{path}, row {number + 1}: not readable as CSV: {error}"
+        ) from error
+
+
+def _array_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]:
+    content = file.read(MAX_ARRAY_BYTES + 1)
+    if len(content) > MAX_ARRAY_BYTES:
+        raise InvalidInputError(
+            f"{path}: a JSON array of more than {MAX_ARRAY_BYTES >> 30} GiB; write each of its "
+            "elements on a line of its own (JSONL)"
+        )
+    try:
+        rows = json.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path}: not UTF-8: {error}; convert the file to UTF-8") from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise InvalidInputError(f"{path}: not a JSON array: {_reason(error)}") from error
+    escaped = b"\\ud" in content.lower()
+    for number, row in enumerate(rows, start=1):
+        yield number, _checked(row, f"{path}, row {number}", escaped)
+
+
+def _jsonl_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]:
+    for number, line in enumerate(iter(lambda: file.readline(MAX_ROW_BYTES + 1), b""), start=1):
+        where = f"{path}, row {number}"
+        if len(line) > MAX_ROW_BYTES:
+            raise InvalidInputError(f"{where}: a line of more than {MAX_ROW_BYTES >> 20} MiB")
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+        except UnicodeDecodeError as error:
+            raise InvalidInputError(
+                f"{where}: not UTF-8 (byte {error.start} of the row is "
+                f"{line[error.start : error.start + 1]!r}); convert the file to UTF-8"
+            ) from error
+        except (json.JSONDecodeError, RecursionError) as error:
+            raise InvalidInputError(
+                f"{where}: expected one JSON object a line, got {_shown(line)} ({_reason(error)})"
+            ) from error
+        yield number, _checked(row, where, b"\\ud" in line.lower())
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    return "nested too deep"
 
 
 def _shown(line: bytes) -> str:
@@ -99,7 +216,19 @@ def _shown(line: bytes) -> str:
     return repr(text if len(text) <= 60 else text[:57] + "...")
 
 
-def _check_unicode(row: dict[str, Any], where: str) -> None:
+def _checked(row: Any, where: str, escaped: bool) -> Row:
+    if not isinstance(row, dict):
+        hint = "; write each of its elements on a line of its own (JSONL)"
+        raise InvalidInputError(
+            f"{where}: expected a JSON object, got a {type(row).__name__}"
+            f"{hint if isinstance(row, list) else ''}"
+        )
+    if escaped:
+        _check_unicode(row, where)
+    return row
+
+
+def _check_unicode(row: Row, where: str) -> None:
     """A JSON escape may spell half of a surrogate pair, which no text can hold."""
     for field, value in row.items():
         try:

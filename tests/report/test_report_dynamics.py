@@ -54,7 +54,7 @@ def test_dynamics_at_a_further_k(pair: tuple[Run, Run]) -> None:
     keys = ["pass_at_1", "pass_at_5", "pass_at_64", "pass_at_n"]
     assert [key for key in base if key.startswith("pass_at")] == keys
     for row, run in ((base, pair[0]), (rl, pair[1])):
-        side = read_side(run, "base", compare_runs(*pair).problems)
+        side = read_side(run, "base", compare_runs(*pair).problems.ids)
         expected = pass_at_k(side.num_samples, side.num_correct, [1, 5, 32]).mean(axis=0)
         assert [row[key] for key in keys if key != "pass_at_64"] == pytest.approx(expected)
         assert math.isnan(row["pass_at_64"])  # 32 samples a problem

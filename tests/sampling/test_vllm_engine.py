@@ -163,7 +163,7 @@ def test_scores_of_completions_equal_those_of_transformers(sampled):
 
 def test_without_vllm_the_error_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "vllm", None)
-    with pytest.raises(MissingDependencyError, match=r"pip install 'rlvr-fast\[vllm\]'"):
+    with pytest.raises(MissingDependencyError, match=r"checkout.*pip install '\.\[vllm\]'"):
         load_engine("vllm", "model")
 
 

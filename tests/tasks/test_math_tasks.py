@@ -149,8 +149,11 @@ def test_missing_and_foreign_files_are_named(tmp_path):
         load_task(f"math:{tmp_path}/none.jsonl")
     with pytest.raises(InvalidInputError, match="a folder; expected a JSONL"):
         load_task(f"math:{tmp_path}")
+    (tmp_path / "p.txt").write_text("a,b\n")
+    with pytest.raises(InvalidInputError, match=r"\.jsonl.*begins with b'a'"):
+        load_task(f"math:{tmp_path}/p.txt")
     (tmp_path / "p.csv").write_text("a,b\n")
-    with pytest.raises(InvalidInputError, match=r"\.jsonl"):
+    with pytest.raises(InvalidInputError, match="holds no rows"):
         load_task(f"math:{tmp_path}/p.csv")
     (tmp_path / "p.parquet").write_bytes(b"PAR1 not parquet")
     with pytest.raises(InvalidInputError, match="not a readable Parquet file"):

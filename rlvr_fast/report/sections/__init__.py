@@ -22,6 +22,7 @@ SECTIONS = (
     "completions",
     "importance",
     "guessing",
+    "graders",
     "failures",
     "examples",
     "problems",

@@ -21,7 +21,7 @@ from rlvr_fast.metrics import (
     hold_out,
     plan,
 )
-from rlvr_fast.report.columns import GROUP, group_cells, known_mean
+from rlvr_fast.report.columns import GROUP, group_cells, known_mean, known_sum
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.grades import verdict_code
 from rlvr_fast.report.problems import FloatArray, IntArray
@@ -48,7 +48,7 @@ class UnseenAnswers:
 
     Attributes:
         seen: distinct correct answers drawn.
-        richness: Chao1's lower bound of how many there are.
+        richness: Chao1's lower bound of how many there are; nan where answers are not known.
         richness_low: lower end of its 95 % interval.
         richness_high: upper end.
         mass: probability (Good-Turing) that a next draw is a correct answer not drawn before; nan
@@ -142,10 +142,11 @@ def _beyond(comparison: Comparison) -> Beyond:
 def _unseen(side: Side) -> UnseenAnswers:
     total = side.num_samples.size
     right = side.answers.verdict == verdict_code("correct")
+    right &= np.array([text is not None for text in side.answers.canonical], bool)
     problem, count = side.answers.problem[right], side.answers.count[right]
     bounds = np.searchsorted(problem, np.arange(total + 1))
     seen = np.diff(bounds).astype(np.int64)
-    drawn = side.num_samples > 0
+    drawn = (side.num_samples > 0) & side.answers_known
     # Without an answer drawn once both estimates add nothing, and the probability has a bound.
     richness = np.repeat(seen[np.newaxis].astype(np.float64), 3, axis=0)
     none = np.zeros(total, np.int64)
@@ -158,6 +159,7 @@ def _unseen(side: Side) -> UnseenAnswers:
             many, unseen = chao1(counts, draws=draws), good_turing(counts, draws=draws)
             richness[:, i] = many.value, many.low, many.high
             mass[:, i] = unseen.value, unseen.low, unseen.high
+    richness[:, ~side.answers_known] = np.nan
     return UnseenAnswers(seen, *richness, *mass)
 
 
@@ -211,7 +213,7 @@ def _unseen_table(comparison: Comparison, found: Beyond) -> Table:
                     **group_cells(group),
                     "model": side.name,
                     "seen": int(unseen.seen[group.members].sum()),
-                    "richness": float(unseen.richness[group.members].sum()),
+                    "richness": known_sum(unseen.richness[group.members]),
                     "new_answer": known_mean(unseen.mass[group.members]),
                 }
             )

@@ -97,7 +97,7 @@ def collect_examples(
         counts = (answers.base_count if side is comparison.base else answers.rl_count)[mine]
         if counts.size and counts.max() > 0:
             best = int(mine[int(np.argmax(counts))])
-            problem_id = comparison.problems.ids[int(row)]
+            problem_id = side.ids[int(row)]
             wanted[problem_id] = (int(row), answers.canonical[best], int(counts.max()))
     draws = _first_draws(side, {pid: answer for pid, (_, answer, _) in wanted.items()})
     texts = _texts(side, draws)

@@ -59,7 +59,7 @@ def _failure_cells(side: Side, rows: IntArray) -> dict[str, float]:
         "unparsed": ratio(side.num_unparsed[rows].sum(), draws),
         "timeout": ratio(side.num_timeout[rows].sum(), draws),
         "error": ratio(side.num_error[rows].sum(), draws),
-        "truncated": ratio(side.num_truncated[rows].sum(), side.length_count[rows].sum()),
+        "truncated": ratio(side.num_truncated[rows].sum(), side.num_ended[rows].sum()),
         "lowest": known_mean(c / np.maximum(n, 1)),
         "highest": known_mean((c + undecided) / np.maximum(n, 1)),
     }
@@ -78,7 +78,7 @@ def _failure_table(comparison: Comparison) -> Table:
         Column("unparsed", "unparsed", "number", "no answer could be extracted"),
         Column("timeout", "time-out", "number", "the verifier ran out of time"),
         Column("error", "error", "number", "the verifier failed"),
-        Column("truncated", "cut off", "number", "stopped at the token limit"),
+        Column("truncated", "cut off", "number", "at the token limit; – where not recorded"),
         Column("lowest", "accuracy, if all wrong", "share"),
         Column("highest", "if all right", "share"),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -74,6 +74,10 @@ def _measure(context: Context) -> Findings[Reweighting]:
     )
 
 
+# The distances that answers decide; that of the accuracies does without.
+_OF_ANSWERS = ("tv_base", "tv", "tv_noise", "kl_within", "new_mass", "new_correct_mass")
+
+
 def _distances(comparison: Comparison) -> TiltDistance:
     """Distances between the two models' answer distributions, problem by problem.
 
@@ -100,12 +104,17 @@ def _distances(comparison: Comparison) -> TiltDistance:
         .group_by(["problem", "canonical", "right"])
         .aggregate([("base", "sum"), ("rl", "sum")])
     )
-    return tilt_distance(
+    found = tilt_distance(
         problem_index=table.column("problem").to_numpy(),
         base_counts=table.column("base_sum").to_numpy(),
         rl_counts=table.column("rl_sum").to_numpy(),
         correct=table.column("right").to_numpy(),
         num_problems=len(comparison.problems),
+    )
+    known = comparison.base.answers_known & comparison.rl.answers_known
+    # Where answers are not known, right and wrong are all there is, and a tilt would explain all.
+    return replace(
+        found, **{name: np.where(known, getattr(found, name), np.nan) for name in _OF_ANSWERS}
     )
 
 

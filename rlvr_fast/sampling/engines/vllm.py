@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, install_hint
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -36,7 +36,7 @@ def _import_vllm() -> Any:
         import vllm.platforms
     except ImportError as error:
         raise MissingDependencyError(
-            f"the engine vllm needs the package vllm ({error}): pip install 'rlvr-fast[vllm]', or "
+            f"the engine vllm needs the package vllm ({error}); {install_hint('vllm')}, or "
             "use --engine transformers"
         ) from error
     return vllm

@@ -15,7 +15,45 @@ __all__ = ["READERS", "load_readers", "reader_named"]
 
 # The modules of this folder that hold a reader, the most particular layout first: the first reader
 # that matches a file is taken.
-READERS: tuple[str, ...] = ("plain",)
+READERS: tuple[str, ...] = (
+    "inspect_log",
+    "lighteval",
+    "lm_eval",
+    "reasoning_gym_eval",
+    "evalchemy",
+    "opencompass",
+    "qwen_math",
+    "llmonkeys",
+    "nemo_skills",
+    "prime_rl",
+    "verifiers",
+    "nemo_gym",
+    "nemo_rl",
+    "rllm",
+    "slime",
+    "roll",
+    "areal",
+    "skyrl",
+    "open_instruct",
+    "trl",
+    "verl_v1",
+    "verl",
+    "verl_generation",
+    "evalplus",
+    "human_eval",
+    "livecodebench",
+    "bigcode",
+    "openai_batch",
+    "openai_chat",
+    "openr1",
+    "openthoughts",
+    "vllm_outputs",
+    "openrlhf",
+    "wide",
+    "chat",
+    "plain",
+    "wrapped",
+)
 
 
 @functools.cache

@@ -1,89 +1,290 @@
-"""The rows of a container of rollouts: a JSONL file, a Parquet file or an Arrow table."""
+"""The container of a file of rollouts, told by its content, and the batches of its rows."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+import io
+import itertools
+import re
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from rlvr_fast.errors import InvalidInputError, StorageError
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.readers.archives import reading
+from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.discovery import Source, find_files, source_name
+from rlvr_fast.store.readers.json_rows import (
+    array_batches,
+    json_value,
+    line_batches,
+    split_values,
+    value_batches,
+)
+from rlvr_fast.store.readers.object_rows import PICKLE, ObjectRows, object_batches, torch_batches
+from rlvr_fast.store.readers.reader import Sample, SourceFile
+from rlvr_fast.store.readers.streams import Spool, compression_of, open_bytes, open_text, spool
+from rlvr_fast.store.readers.tables import ipc_batches, parquet_batches, table_batches
+from rlvr_fast.store.readers.text_rows import csv_batches, csv_delimiter, yaml_batches
 
-__all__ = ["Source", "container_rows", "source_name"]
+__all__ = [
+    "Batch",
+    "Container",
+    "Source",
+    "UnknownContainerError",
+    "container_rows",
+    "open_container",
+    "source_name",
+]
 
-# A .jsonl or .parquet file, or an Arrow table.
-Source: TypeAlias = str | Path | pa.Table
-
-_BATCH_ROWS = 1000
-
-
-def source_name(source: Source) -> str:
-    """The name of a container for messages and notes."""
-    return "a table" if isinstance(source, pa.Table) else str(source)
+_HEAD = 1 << 20
+_SAMPLE = Limits(rows=100, bytes=8 << 20)
+_Batches: TypeAlias = Callable[[Limits], Generator[Batch, None, None]]
 
 
-def container_rows(source: Source) -> Iterator[tuple[str, dict[str, Any]]]:
-    """("FILE, row N", row) of each row, counted from 1; a blank line of JSONL is not a row.
+class UnknownContainerError(InvalidInputError):
+    """A file that is empty, or no container of rows: of a folder, it may be left out."""
+
+
+class Container:
+    """A file of rollouts whose container is known.
+
+    Attributes:
+        file: the file.
+        kind: "jsonl", "json" (one value), "array" (elements of a JSON array), "parquet", "arrow",
+            "csv", "yaml", "torch" or "rows".
+    """
+
+    def __init__(self, file: SourceFile, kind: str, batches: _Batches) -> None:
+        self.file, self.kind = file, kind
+        self._batches = batches
+        # The one value of a JSON file, which is not to be parsed twice.
+        self._first: Batch | None = None
+
+    def sample(self) -> Sample:
+        """At most 100 first rows, of at most some MiB.
+
+        Raises:
+            InvalidInputError: the file is damaged.
+            StorageError: the file system refuses to read.
+        """
+        if self._first is None:
+            with closing(self._batches(_SAMPLE)) as batches:
+                found = next((batch for batch in batches if len(batch)), None)
+            if self.kind == "json":
+                self._first = found
+        else:
+            found = self._first
+        return Sample(self.file, self.kind, found.rows()[: _SAMPLE.rows] if found else [])
+
+    def batches(self, limits: Limits | None = None) -> Iterator[Batch]:
+        """All rows, at most some 32 MiB of the source at a time.
+
+        Raises:
+            InvalidInputError: the file is damaged.
+            StorageError: the file system refuses to read.
+        """
+        if self._first is not None:
+            batch, self._first = self._first, None
+            return iter([batch])
+        return self._batches(limits or Limits())
+
+
+def open_container(file: SourceFile) -> Container:
+    """Tells the container of a file by its content; the suffix decides where content cannot.
 
     Raises:
-        InvalidInputError: no such file, another kind of file, or a row that is no JSON object.
-        StorageError: the file system refuses to read the file.
+        UnknownContainerError: the file is empty, or no container that is known.
+        InvalidInputError: no such file; damaged compression; a pickle; a format of another
+            program.
+        StorageError: the file system refuses to read.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> container = open_container(find_files([pa.table({"a": [1, 2]})]).files[0])
+        >>> container.kind, [batch.rows() for batch in container.batches()]
+        ('arrow', [[{'a': 1}, {'a': 2}]])
     """
-    if isinstance(source, pa.Table):
-        yield from _batch_rows("table", source.to_batches(max_chunksize=_BATCH_ROWS))
-        return
-    file = Path(source)
-    if not file.is_file():
-        raise InvalidInputError(f"{file}: no such file")
-    if file.suffix == ".parquet":
-        yield from _parquet_rows(file)
-    elif file.suffix in (".jsonl", ".json", ".ndjson"):
-        yield from _jsonl_rows(file)
-    else:
-        raise InvalidInputError(f"{file}: expected a .jsonl or .parquet file")
+    if isinstance(file.data, pa.Table):
+        return Container(file, "arrow", lambda limits: table_batches(file, file.data, limits))
+    if isinstance(file.data, ObjectRows):
+        return _open_objects(file, file.data)
+    with reading(file.name), open_bytes(file) as stream:
+        head = stream.read(_HEAD)
+        whole = not stream.read(1)
+    found = _open_binary(file, head)
+    if found is not None:
+        return found
+    with reading(file.name), open_text(file) as stream:  # without marks, UTF-16 as UTF-8
+        head = stream.read(_HEAD)
+        whole = whole or not stream.read(1)
+    return _open_text(file, head, whole)
 
 
-def _parquet_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _open_objects(file: SourceFile, objects: ObjectRows) -> Container:
+    def batches(limits: Limits) -> Generator[Batch, None, None]:
+        rows = objects.head() if limits is _SAMPLE else objects.rows()
+        return object_batches(file, rows, limits)
+
+    return Container(file, "rows", batches)
+
+
+# What a file begins with, and why it is not read.
+_REFUSED = (
+    (b"PARE", "an encrypted Parquet file; write it again without encryption"),
+    (b"FEA1", "a Feather file of version 1; write it again with pyarrow.feather or as Parquet"),
+    (b"\x93NUMPY", "an array of numpy; write the rows as JSON lines"),
+    (b"SQLite format 3\x00", "a database of SQLite; export the table as CSV or JSON lines"),
+    (b"\x89HDF", "an HDF5 file; write the rows as JSON lines or Parquet"),
+    (b"Obj\x01", "an Avro file; write the rows as JSON lines or Parquet"),
+    (b"ORC", "an ORC file; write it again as Parquet"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it and give the folder"),
+    (b"version https://git-lfs", "a pointer of Git LFS, not the file: run git lfs pull"),
+    (b"%PDF", "a PDF file"),
+    (b"\x89PNG", "an image"),
+    (b"\x7fELF", "a program"),
+    (b"<!DOCTYPE html", "a web page; download the file itself"),
+    (b"<html", "a web page; download the file itself"),
+)  # fmt: skip
+# The first bytes of a file of torch.save before version 1.6, and of a pickle since protocol 2.
+_OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+_PICKLE = re.compile(rb"\x80[\x02-\x05][\x80-\x95()\]}cXKMGJUNq]")
+
+
+def _open_binary(file: SourceFile, head: bytes) -> Container | None:
+    """A container that is not text; None for a text."""
+    name = file.name
+    if head.startswith(b"PAR1"):
+        return _seekable(file, "parquet", parquet_batches)
+    if head.startswith(b"ARROW1\x00\x00"):
+        return _seekable(file, "arrow", ipc_batches)
+    if head.startswith(b"\xff\xff\xff\xff"):
+        return Container(file, "arrow", lambda limits: ipc_batches(file, None, limits))
+    if head.startswith(b"PK\x03\x04"):
+        if b"data.pkl" in head[:256]:
+            return _seekable(file, "torch", torch_batches)
+        raise InvalidInputError(
+            f"{name}: a zip archive in which no rollouts can be found (an archive inside another "
+            "one, a spreadsheet, arrays of numpy); unpack it and give the folder"
+        )
+    if head.startswith(_OLD_TORCH):
+        return _seekable(file, "torch", torch_batches)
+    if _PICKLE.match(head) or re.search(r"\.(pkl|pickle)(\.|$)", file.file_name):
+        raise InvalidInputError(f"{name}: a pickle; {PICKLE}")
+    if head[257:262] == b"ustar":
+        raise InvalidInputError(f"{name}: a tar archive; unpack it and give the folder")
+    for start, what in _REFUSED:
+        if head[: len(start)].lower() == start.lower():
+            raise InvalidInputError(f"{name}: {what}")
+    marked = head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff"))
+    if b"\x00" in head and not marked:
+        raise UnknownContainerError(f"{name}: expected {_KNOWN}; got bytes of another kind")
+    return None
+
+
+_KNOWN = "JSON lines, JSON, Parquet, Arrow, CSV, YAML or torch.save, plain or compressed"
+
+
+def _seekable(
+    file: SourceFile, kind: str, batches: Callable[[SourceFile, Any, Limits], Iterator[Batch]]
+) -> Container:
+    """A container that is read at any position: from disk, or from a temporary file."""
+    spooled: list[Spool] = []
+
+    def source() -> Any:
+        if not spooled and not _is_plain(file):
+            spooled.append(spool(file))
+        if spooled:
+            return spooled[0].open()
+        return pa.OSFile(str(file.path)) if kind != "torch" else open_bytes(file)
+
+    def opened(limits: Limits) -> Generator[Batch, None, None]:
+        with reading(file.name), source() as stream:
+            yield from batches(file, stream, limits)
+
+    return Container(file, kind, opened)
+
+
+def _is_plain(file: SourceFile) -> bool:
+    """Whether the bytes on disk are the bytes of the container."""
+    if file.path is None or file.member:
+        return False
+    with reading(file.name), file.path.open("rb") as stream:
+        return compression_of(stream.read(16)) is None
+
+
+def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
+    if not head.strip():
+        if whole:
+            raise UnknownContainerError(f"{file.name}: the file is empty")
+        return Container(file, "jsonl", lambda limits: line_batches(file, limits))
+    suffixes = {suffix.lower() for suffix in Path(file.file_name).suffixes}
+    kind, batches = _json_kind(head, whole, ".json" in suffixes)
+    if batches is not None:
+        return Container(file, kind, lambda limits: batches(file, limits))
+    text = head.decode(errors="ignore")
+    is_yaml = bool(re.match(r"\s*(#.*\n\s*)*(---(\s|$)|- |[A-Za-z_][\w-]*:(\s|$))", text))
+    if suffixes & {".yaml", ".yml"}:
+        return Container(file, "yaml", lambda limits: yaml_batches(file, limits))
+    delimiter = csv_delimiter(text, whole=whole)
+    if suffixes & {".csv", ".tsv"} or (delimiter and not is_yaml):
+        chosen = delimiter or ("\t" if ".tsv" in suffixes else ",")
+        return Container(file, "csv", lambda limits: csv_batches(file, chosen, limits))
+    if is_yaml:
+        return Container(file, "yaml", lambda limits: yaml_batches(file, limits))
+    shown = text.strip().splitlines()[0][:60] if text.strip() else ""
+    raise UnknownContainerError(f"{file.name}: expected {_KNOWN}; the text begins {shown!r}")
+
+
+def _json_kind(
+    head: bytes, whole: bool, is_json: bool
+) -> tuple[str, Callable[[SourceFile, Limits], Iterator[Batch]] | None]:
+    text = head.lstrip()
+    line, line_break, rest = text.partition(b"\n")
+    first, ended = text[:1], bool(line_break) or whole
+    more = bool(rest.strip())
+    if first in (b"{", b"["):
+        if ended and _is_json(line):
+            if first == b"[":
+                follows = rest.lstrip()[:1] in (b"[", b"{") and more
+                return ("jsonl", line_batches) if follows else ("array", array_batches)
+            single = is_json and whole and not more
+            return ("json", value_batches) if single else ("jsonl", line_batches)
+        if any(_is_json(row) for row in rest.split(b"\n")[:20] if row[:2] == b'{"'):
+            return "jsonl", line_batches  # the first row is damaged
+        if not ended and first == b"{":
+            return ("json", value_batches) if is_json else ("jsonl", line_batches)
+        if first == b"[" and re.match(rb'\[\s*([\[{"\]\d-]|true|false|null|NaN)', text):
+            return "array", array_batches
+        if first == b"{" and re.match(rb'\{\s*["}]', text):
+            values = itertools.islice(split_values(io.BytesIO(text), array=False), 2)
+            several = [why is None for _, why in values] == [True, True]
+            return ("jsonl" if several else "json"), value_batches
+    elif any(_is_json(row) for row in rest.split(b"\n")[:20] if row[:2] == b'{"'):
+        return "jsonl", line_batches
+    return "", None
+
+
+def _is_json(line: bytes) -> bool:
     try:
-        with pq.ParquetFile(file) as parquet:
-            yield from _batch_rows(str(file), parquet.iter_batches(_BATCH_ROWS))
-    except (OSError, pa.ArrowException) as error:
-        # Arrow reports damaged bytes as an OSError too, but only the operating system sets errno.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise StorageError(f"{file}: cannot be read ({error})") from error
-        raise InvalidInputError(f"{file}: not readable as Parquet ({error})") from None
+        return isinstance(json_value(line), dict | list)
+    except ValueError:
+        return False
 
 
-def _jsonl_rows(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    for number, line in enumerate(_lines(file), 1):
-        if not line.strip():
-            continue
-        where = f"{file}, row {number}"
-        try:
-            row = json.loads(line)
-        except ValueError as error:
-            raise InvalidInputError(f"{where}: not JSON ({error})") from None
-        if not isinstance(row, dict):
-            raise InvalidInputError(f"{where}: expected a JSON object, got {type(row).__name__}")
-        yield where, row
+def container_rows(source: Source) -> Iterator[tuple[str, Any]]:
+    """("FILE, row N", row) of each row of a source; a fault is an error.
 
-
-def _lines(file: Path) -> Iterator[bytes]:
-    try:
-        with file.open("rb") as lines:
-            yield from lines
-    except OSError as error:
-        raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
-
-
-def _batch_rows(
-    name: str, batches: Iterable[pa.RecordBatch]
-) -> Iterator[tuple[str, dict[str, Any]]]:
-    number = 0
-    for batch in batches:
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{name}, row {number}", row
+    Raises:
+        InvalidInputError: no such file, another kind of file, or a row that cannot be read.
+        StorageError: the file system refuses to read.
+    """
+    for file in find_files([source]).files:
+        for batch in open_container(file).batches():
+            if batch.faults:
+                number, why = batch.faults[0]
+                raise InvalidInputError(f"{file.name}, row {number}: {why}")
+            for number, row in zip(batch.numbers, batch.rows(), strict=True):
+                yield f"{file.name}, row {number}", row

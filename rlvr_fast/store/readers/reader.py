@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from rlvr_fast.paths import MISSING, value_at
+
 __all__ = [
     "MISSING",
     "ROLES",
@@ -64,6 +66,7 @@ class About:
         revision: its revision.
         sampling: temperature, top_p, top_k, min_p, max_tokens, seed, stop as far as known.
         roles: a value for a role that the rows themselves lack (`task`, `sample_index`, `seed`).
+        verdict: what `Reader.verdict` says, where the file's neighbours say it (a threshold).
         notes: sentences that the user has to read.
     """
 
@@ -71,6 +74,7 @@ class About:
     revision: str | None = None
     sampling: dict[str, Any] = field(default_factory=dict)
     roles: dict[str, Any] = field(default_factory=dict)
+    verdict: str | None = None
     notes: list[str] = field(default_factory=list)
 
 
@@ -140,8 +144,14 @@ class Reader:
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
         fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
+        columns: the paths of `fields` for a file, by its first rows and the fields that the user
+            named (role to path): for a layout whose names mean different things in different
+            files. Raises `InvalidInputError` where two fields fit one role. None: `fields`.
         rows: turns one row of the container into rollouts keyed by roles: for layouts that paths
             cannot say. None: the row itself, read by `fields`.
+        gather: for layouts that write several rows for one draw: the rows of one file, as
+            (row number, row) in its order, to (row number, row, ""), or (row number, row, why) of a
+            row that is left out. Asked before `fields` and `rows`; holds a bounded number of rows.
         about: what the file and its neighbours say of all its rollouts.
         choose: of the files of one folder that this reader matches, those to import: the
             others hold the same draws again.
@@ -156,51 +166,11 @@ class Reader:
     help: str
     matches: Callable[[Sample], bool]
     fields: Columns = field(default_factory=dict)
+    columns: Callable[[Sample, Mapping[str, str]], Columns] | None = None
     rows: Callable[[Any, SourceFile], Iterable[Rollout]] | None = None
+    gather: Callable[[Iterable[tuple[int, Any]]], Iterator[tuple[int, Any, str]]] | None = None
     about: Callable[[Sample], About] | None = None
     choose: Callable[[Sequence[SourceFile]], Sequence[SourceFile]] | None = None
     opens: Callable[[Path], Iterator[tuple[str, Any]]] | None = None
     claims: Callable[[Path], bool] | None = None
     verdict: str | None = None
-
-
-class _Missing:
-    def __repr__(self) -> str:
-        return "MISSING"
-
-    def __bool__(self) -> bool:
-        return False
-
-
-MISSING: Any = _Missing()
-
-_STEP = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
-
-
-def value_at(row: Any, path: str) -> Any:
-    """The value at a dotted and indexed path; `MISSING` where the row does not have it.
-
-    A key that is itself written with dots or brackets is taken as it stands first.
-
-    Example:
-        >>> value_at({"reward_model": {"ground_truth": "7"}}, "reward_model.ground_truth")
-        '7'
-        >>> value_at({"resps": [["a", "b"]]}, "resps[0]")
-        ['a', 'b']
-    """
-    if isinstance(row, Mapping) and path in row:
-        return row[path]
-    value = row
-    for index, key in _STEP.findall(path):
-        if index:
-            if not isinstance(value, Sequence) or isinstance(value, str | bytes):
-                return MISSING
-            try:
-                value = value[int(index)]
-            except IndexError:
-                return MISSING
-        elif isinstance(value, Mapping) and key in value:
-            value = value[key]
-        else:
-            return MISSING
-    return value

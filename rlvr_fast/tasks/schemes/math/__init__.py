@@ -22,8 +22,9 @@ def _verifier(spec: TaskSpec) -> Verifier:
 
 SCHEME = Scheme(
     name="math",
-    form="math:FILE?question=FIELD&answer=FIELD&id=FIELD",
-    help="a JSONL or Parquet file with gold answers",
+    form="math:SOURCE?question=FIELD&answer=FIELD&id=FIELD",
+    help="problems with gold answers: a JSONL, JSON, Parquet or CSV file, a folder of shards, or "
+    "hf://ORG/NAME?split=NAME",
     load=_load,
     verifier=_verifier,
     second_opinion="numeric:values",

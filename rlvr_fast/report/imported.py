@@ -1,0 +1,99 @@
+"""What a reader of a report has to know of verdicts, answers and settings that are not known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rlvr_fast.report.problems import IntArray, Problems
+from rlvr_fast.report.sides import Side
+from rlvr_fast.store import unrecorded
+
+__all__ = ["import_notes", "unread_sentence", "warnings_of"]
+
+# The share of a model's draws without an answer that makes its accuracy doubtful.
+_MANY = 0.5
+
+
+def warnings_of(base: Side, rl: Side) -> list[str]:
+    """Sentences without which the main numbers mislead."""
+    found = []
+    for side in (base, rl):
+        stored = side.grading.get("unparsed")
+        drawn, unparsed = int(side.num_samples.sum()), int(side.num_unparsed.sum())
+        if stored:
+            found.append(
+                f"{side.title}: {stored['message']} Likely reason: {stored['reason']}. Remedy: "
+                f"{stored['remedy']}."
+            )
+        elif drawn and unparsed >= _MANY * drawn:
+            found.append(
+                f"{side.title}: {unparsed:,} of {drawn:,} completions have no answer that could be "
+                "found. They count as not correct, which says nothing about the model."
+            )
+    imported = [side for side in (base, rl) if side.imported_verdicts]
+    if imported:
+        graders = sorted({name for side in imported for name in _graders(side)})
+        whose = "both models" if len(imported) == 2 else f"the {imported[0].title} model"
+        found.append(
+            f"The verdicts of {whose} came with the rollouts ({'; '.join(graders)}): nothing was "
+            "verified here."
+        )
+    return found
+
+
+def _graders(side: Side) -> list[str]:
+    return [str(task.get("verifier")) for task in (side.grading.get("tasks") or {}).values()]
+
+
+def unread_sentence(sides: Iterable[Side], problems: int) -> str:
+    """In place of a headline: the completions of these sides hold no answer that was found."""
+    names = " and ".join(side.title for side in sides)
+    what = "1 problem" if problems == 1 else f"{problems:,} problems"
+    return f"Nothing can be said about {what}: no answer was found in any completion of {names}."
+
+
+def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
+    """Sentences about what imported runs do not record."""
+    notes = []
+    renamed = sum(x != y for x, y in zip(problems.ids, problems.rl_ids, strict=True))
+    if renamed:
+        notes.append(
+            f"{_problems(renamed)} under other ids in the RL run and matched by the question; "
+            "the ids of the base run are shown."
+        )
+    for side in (base, rl):
+        missing = unrecorded(side.run.info)
+        if missing and not side.num_ended.any():
+            missing.append("why a completion ended")
+        if missing and not side.length_count.any():
+            missing.append("token ids, and with them lengths")
+        if missing:
+            notes.append(
+                f"Not recorded of {side.title}’s imported rollouts, and therefore not compared: "
+                f"{', '.join(missing)}."
+            )
+        without = _without_verdict(side)
+        if without:
+            notes.append(
+                f"{without:,} of {side.title}’s completions came without a verdict. They are "
+                "counted as draws that are not decided, and pass@k takes them as not correct."
+            )
+        unknown = int((~side.answers_known).sum())
+        if unknown:
+            notes.append(
+                f"On {unknown:,} of {len(problems):,} problems no answer was found in "
+                f"{side.title}’s completions: verdicts are known there, and distinct answers and "
+                "their entropy are not."
+            )
+    return notes
+
+
+def _without_verdict(side: Side) -> int:
+    if not side.imported_verdicts:
+        return 0
+    draws: IntArray = side.num_error
+    return int(draws.sum())
+
+
+def _problems(number: int) -> str:
+    return "1 problem is" if number == 1 else f"{number:,} problems are"

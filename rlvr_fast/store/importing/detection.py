@@ -1,0 +1,152 @@
+"""Which layout the files of an import have."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
+from rlvr_fast.store.readers import load_readers, reader_named
+from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample, SourceFile
+from rlvr_fast.store.readers.unknown import describe_unknown
+
+__all__ = ["Recognised", "recognise"]
+
+# Readers of rows that no tool in particular writes. Beside files of a particular tool in one
+# folder, what only these readers take is not rollouts (logs, inputs, summaries).
+_GENERAL = ("vllm-outputs", "openai-chat", "wide", "chat", "plain", "wrapped")
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """A file, with the reader that knows its layout.
+
+    Attributes:
+        file: the file.
+        rows: the rows of the file.
+        reader: the reader.
+        fields: role to path, or to alternative paths, as they are read.
+        about: what the file and its neighbours say of all its rollouts.
+        sample: the first rows.
+    """
+
+    file: SourceFile
+    rows: RowSource
+    reader: Reader
+    fields: Columns
+    about: About
+    sample: Sample
+
+
+def recognise(
+    files: Sequence[SourceFile],
+    named: Callable[[SourceFile], bool],
+    format: str | None,
+    given: Mapping[str, str],
+) -> tuple[list[Recognised], list[tuple[str, str]]]:
+    """The files that hold rollouts with their readers, and (file, why) of the others.
+
+    Args:
+        files: the files in the order of the import.
+        named: whether the user named this very file, and not its folder or a pattern.
+        format: the name of the reader; None asks each reader.
+        given: role to the path that the user names.
+
+    Raises:
+        InvalidInputError: a file that the user named is not recognised, none is, or the files of
+            one folder have several layouts.
+    """
+    wanted = None if format is None else reader_named(format)
+    found: list[tuple[SourceFile, RowSource, Sample, Reader]] = []
+    skipped: list[tuple[str, str]] = []
+    failures: list[str] = []
+    readers = load_readers()
+    for file in whole_files(files, readers):
+        try:
+            rows, claimed = open_source(file, readers)
+            sample = rows.sample()
+            if not sample.rows:
+                raise InvalidInputError(f"{file.name}: no rows")
+            reader = wanted or claimed or _reader_of(sample)
+            if reader is None and "completion" in given and sample.has(given["completion"]):
+                reader = reader_named("plain")  # the user names the fields
+            if reader is None:
+                raise InvalidInputError(describe_unknown(sample, readers))
+        except InvalidInputError as error:
+            if named(file) or len(files) == 1:
+                raise
+            skipped.append((file.name, "no rollouts found in it"))
+            failures.append(str(error))
+            continue
+        found.append((file, read_by(rows, file, reader), sample, reader))
+    if not found:
+        raise InvalidInputError(failures[0] if failures else "no files to import")
+    found, dropped = _one_layout(found, named)
+    skipped += dropped
+    kept = {id(file) for file in _chosen([entry[0] for entry in found], found)}
+    skipped += [
+        (entry[0].name, "holds the same draws as another file of its folder")
+        for entry in found
+        if id(entry[0]) not in kept
+    ]
+    recognised = [
+        Recognised(
+            file, rows, reader, _fields(reader, sample, given), _about(reader, sample), sample
+        )
+        for file, rows, sample, reader in found
+        if id(file) in kept
+    ]
+    return recognised, skipped
+
+
+def _reader_of(sample: Sample) -> Reader | None:
+    return next((reader for reader in load_readers() if reader.matches(sample)), None)
+
+
+def _fields(reader: Reader, sample: Sample, given: Mapping[str, str]) -> Columns:
+    return reader.fields if reader.columns is None else reader.columns(sample, given)
+
+
+def _about(reader: Reader, sample: Sample) -> About:
+    return About() if reader.about is None else reader.about(sample)
+
+
+_Found = list[tuple[SourceFile, RowSource, Sample, Reader]]
+
+
+def _one_layout(
+    found: _Found, named: Callable[[SourceFile], bool]
+) -> tuple[_Found, list[tuple[str, str]]]:
+    """Without the files that only a general reader takes, beside those of a particular tool."""
+    counts = Counter(reader.name for file, _, _, reader in found if not named(file))
+    particular = [name for name in counts if name not in _GENERAL]
+    if len(particular) > 1:
+        shown = ", ".join(f"{name} ({counts[name]} files)" for name in particular)
+        raise InvalidInputError(
+            f"the files have several layouts: {shown}. Import one of them: name its files, or give "
+            f"--format {particular[0]}"
+        )
+    if not particular:
+        return found, []
+    kept = [e for e in found if named(e[0]) or e[3].name == particular[0]]
+    names = {id(entry[0]) for entry in kept}
+    return kept, [
+        (entry[0].name, f"not of the layout {particular[0]}")
+        for entry in found
+        if id(entry[0]) not in names
+    ]
+
+
+def _chosen(files: Sequence[SourceFile], found: _Found) -> list[SourceFile]:
+    readers = {id(file): reader for file, _, _, reader in found}
+    groups: dict[str, list[SourceFile]] = {}
+    for file in files:
+        # Not by folder: what holds the draws of a file again may lie in the folder above.
+        groups.setdefault(readers[id(file)].name, []).append(file)
+    kept: list[SourceFile] = []
+    for group in groups.values():
+        choose = readers[id(group[0])].choose
+        kept += group if choose is None or len(group) == 1 else list(choose(group))
+    return kept

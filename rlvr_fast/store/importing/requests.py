@@ -1,0 +1,69 @@
+"""The requests that a batch output answers: the questions are in them alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.importing.columns import to_list
+from rlvr_fast.store.importing.roles import RoleBatch
+from rlvr_fast.store.readers.openai_batch import read_requests
+from rlvr_fast.store.readers.reader import MISSING
+
+__all__ = ["Requests"]
+
+_SAMPLING = {
+    "temperature": ("temperature",),
+    "top_p": ("top_p",),
+    "top_k": ("top_k",),
+    "min_p": ("min_p",),
+    "max_tokens": ("max_completion_tokens", "max_tokens"),
+    "seed": ("seed",),
+    "stop": ("stop",),
+}
+
+
+class Requests:
+    """The bodies of requests by their id, joined to the rows that answer them.
+
+    Attributes:
+        sampling: the sampling parameters of the requests that were met, each with its values.
+    """
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._bodies: dict[str, dict[str, Any]] = read_requests(files) if files else {}
+        self.sampling: dict[str, list[Any]] = {}
+
+    def join(self, roles: RoleBatch, name: str) -> None:
+        """Gives the rows of a batch their questions.
+
+        Raises:
+            InvalidInputError: the rows need requests and none were given, or no request has the id.
+        """
+        column = roles.of_rows.pop("request_id", None)
+        if column is None:
+            return
+        ids = to_list(column)
+        if not self._bodies:
+            if "question" in roles.of_rows:
+                return
+            raise InvalidInputError(
+                f"{name}: the questions are in the file of the requests, which answers name by "
+                "custom_id alone: give that file with --requests FILE"
+            )
+        questions: list[Any] = []
+        for row, request in enumerate(ids):
+            body = self._bodies.get(str(request))
+            if body is None:
+                raise InvalidInputError(
+                    f"{name}, row {int(roles.numbers[row])}: no request has the custom_id "
+                    f"{request!r} (the files of --requests have {len(self._bodies)} others)"
+                )
+            questions.append(body.get("messages", body.get("input", body.get("prompt", MISSING))))
+            for key, names in _SAMPLING.items():
+                value = next((body[n] for n in names if body.get(n) is not None), None)
+                seen = self.sampling.setdefault(key, [])
+                if value not in seen and len(seen) < 2:
+                    seen.append(value)
+        roles.of_rows["question"] = questions

@@ -1,0 +1,315 @@
+r"""Rows of JSON: one a line, one value after another, or the elements of an array.
+
+Lines end at \n alone: U+2028 and U+0085 are content. An array or a stream of values is split by its
+brackets and strings, so that memory holds one batch and not the file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import orjson
+
+from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
+from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.reader import SourceFile
+from rlvr_fast.store.readers.streams import open_text
+
+__all__ = ["array_batches", "json_value", "line_batches", "split_values", "value_batches"]
+
+_BLOCK = 1 << 22
+_BLANK = b" \t\r\n"
+_MARK = b"\xef\xbb\xbf"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_EXACT = float(1 << 53)
+_TOO_LONG = f"longer than {MAX_IN_MEMORY >> 30} GiB"
+
+
+def json_value(data: bytes) -> Any:
+    """The value of a JSON text.
+
+    NaN and Infinity are numbers, half of a surrogate pair is U+FFFD, and integers are exact at any
+    size.
+
+    Raises:
+        ValueError: not JSON, or not UTF-8; the message says why.
+    """
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return _slow_value(data)
+    # orjson turns integers beyond 64 bits into floats.
+    if type(value) is dict and _has_large_float(value):
+        return _slow_value(data)
+    return value
+
+
+def _has_large_float(row: dict[str, Any]) -> bool:
+    for value in row.values():
+        kind = type(value)
+        if kind is float:
+            if value >= _EXACT or value <= -_EXACT:
+                return True
+        elif kind is dict and _has_large_float(value):
+            return True
+    return False
+
+
+def _slow_value(data: bytes) -> Any:
+    try:
+        text = data.removeprefix(_MARK).decode()
+    except UnicodeDecodeError as error:
+        byte = data[error.start] if error.start < len(data) else 0
+        raise ValueError(f"not UTF-8: byte 0x{byte:02x} at {error.start}") from None
+    try:
+        value = json.loads(text)
+        return _without_surrogates(value) if "\\u" in text else value
+    except json.JSONDecodeError as error:
+        shown = text.strip()[:60]
+        raise ValueError(f"not JSON: {error.msg} at character {error.pos} of {shown!r}") from None
+    except RecursionError:
+        raise ValueError("not JSON: nested too deep") from None
+
+
+def _without_surrogates(value: Any) -> Any:
+    if isinstance(value, str):
+        return _SURROGATE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [_without_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
+    return value
+
+
+class _Rows:
+    """The batch that is being filled."""
+
+    def __init__(self, file: SourceFile, limits: Limits) -> None:
+        self._file, self._limits = file, limits
+        self._clear()
+
+    def _clear(self) -> None:
+        self._values: list[Any] = []
+        self._numbers: list[int] = []
+        self._faults: list[tuple[int, str]] = []
+        self._size = 0
+
+    def add(self, number: int, data: bytes) -> bool:
+        """Parses a row; whether the batch is full."""
+        try:
+            self._values.append(json_value(data))
+            self._numbers.append(number)
+        except ValueError as error:
+            self._faults.append((number, str(error)))
+        self._size += len(data)
+        return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
+
+    def fault(self, number: int, why: str) -> None:
+        self._faults.append((number, why))
+
+    def take(self) -> Iterator[Batch]:
+        """The batch, if there is anything in it."""
+        if self._values or self._faults:
+            batch = Batch(self._file, self._numbers, values=self._values, faults=self._faults)
+            self._clear()
+            yield batch
+
+
+def line_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+    """The rows of a JSONL file; a blank line is no row but counts as a line.
+
+    Raises:
+        InvalidInputError: no such file, or damaged compression.
+        StorageError: the file system refuses to read.
+    """
+    with reading(file.name), open_text(file) as stream:
+        rows = _Rows(file, limits)
+        number = 0
+        for lines, finished in _lines(stream, min(_BLOCK, limits.bytes)):
+            for line in lines:
+                number += 1
+                if line is None:
+                    rows.fault(number, _TOO_LONG)
+                elif line and not line.isspace():
+                    if finished:
+                        if rows.add(number, line):
+                            yield from rows.take()
+                    else:
+                        _add_last(rows, number, line)
+        yield from rows.take()
+
+
+def _add_last(rows: _Rows, number: int, data: bytes) -> None:
+    try:
+        json_value(data)
+    except ValueError as error:
+        rows.fault(number, f"cut off at the end of the file ({error})")
+    else:
+        rows.add(number, data)
+
+
+def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | None], bool]]:
+    """(lines, whether they end in a line break); None for a line beyond the limit."""
+    pieces: list[bytes] = []
+    pending, too_long = 0, False
+    while block := stream.read(size):
+        cut = block.rfind(b"\n")
+        if cut < 0:
+            pending += len(block)
+            pieces.append(block)
+            if pending > MAX_IN_MEMORY:
+                pieces, too_long = [], True
+            continue
+        lines: list[bytes | None]
+        if too_long:
+            first = block.index(b"\n")
+            lines = [None, *(block[first + 1 : cut].split(b"\n") if cut > first else [])]
+        else:
+            pieces.append(block[:cut])
+            lines = b"".join(pieces).split(b"\n")  # type: ignore[assignment]
+        yield lines, True
+        pieces, pending, too_long = [block[cut + 1 :]], len(block) - cut - 1, False
+    if too_long:
+        yield [None], False
+    elif pending:
+        yield [b"".join(pieces)], False
+
+
+def array_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+    """The elements of a JSON array.
+
+    Raises:
+        InvalidInputError: no such file, or damaged compression.
+        StorageError: the file system refuses to read.
+    """
+    return _split_batches(file, limits, array=True)
+
+
+def value_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+    """JSON objects that follow one another, each over any number of lines.
+
+    Raises:
+        InvalidInputError: no such file, or damaged compression.
+        StorageError: the file system refuses to read.
+    """
+    return _split_batches(file, limits, array=False)
+
+
+def _split_batches(
+    file: SourceFile, limits: Limits, *, array: bool
+) -> Generator[Batch, None, None]:
+    with reading(file.name), open_text(file) as stream:
+        rows = _Rows(file, limits)
+        for number, (data, why) in enumerate(
+            split_values(stream, array=array, block=min(_BLOCK, limits.bytes)), 1
+        ):
+            if why is not None:
+                rows.fault(number, why)
+            elif rows.add(number, data):
+                yield from rows.take()
+        yield from rows.take()
+
+
+_OUTSIDE_ARRAY = re.compile(rb'[\[\]{}"]')
+_BETWEEN = re.compile(rb'[\[\]{}",]')
+_QUOTE, _COMMA, _END = ord('"'), ord(","), ord("]")
+_OPENING = frozenset(b"[{")
+
+
+def split_values(
+    stream: Any, *, array: bool, block: int = _BLOCK
+) -> Iterator[tuple[bytes, str | None]]:
+    """Splits a JSON text into values by its brackets and strings.
+
+    Args:
+        stream: has `read`; UTF-8.
+        array: whether the text is one array, whose elements are yielded; else values that follow
+            one another.
+        block: bytes to read at a time.
+
+    Yields:
+        (the text of a value, None), or (b"", why the value cannot be had). The texts are not
+        checked: each may be something else than JSON.
+    """
+    between = _BETWEEN if array else _OUTSIDE_ARRAY
+    buffer = bytearray()
+    start = position = depth = 0
+    opened, closed, in_string, too_long = not array, False, False, False
+    while data := stream.read(block):
+        if closed:
+            if data.strip(_BLANK):
+                yield b"", "text after the end of the array"
+                return
+            continue
+        del buffer[:start]
+        position -= start
+        start = 0
+        buffer += data
+        if not opened:
+            text = buffer.lstrip(_BLANK)
+            if not text:
+                buffer.clear()
+                continue
+            start = position = len(buffer) - len(text) + 1  # behind the bracket
+            opened = True
+        while True:
+            if in_string:
+                quote = buffer.find(b'"', position)
+                if quote < 0:
+                    position = len(buffer)
+                    break
+                position = quote + 1
+                before = quote - 1
+                while before >= start and buffer[before] == 0x5C:
+                    before -= 1
+                in_string = (quote - before) % 2 == 0
+                continue
+            match = (_OUTSIDE_ARRAY if depth else between).search(buffer, position)
+            if match is None:
+                position = len(buffer)
+                break
+            position = match.end()
+            char = buffer[position - 1]
+            if char == _QUOTE:
+                in_string = True
+                continue
+            if char in _OPENING:
+                depth += 1
+                continue
+            end = position
+            if char == _COMMA or (depth == 0 and array and char == _END):
+                end -= 1
+                closed = char == _END
+            elif depth > 1 or (array and depth == 1):
+                depth -= 1
+                continue
+            else:
+                depth = 0
+                if array:
+                    continue  # a brace that closes nothing: the parser says so
+            value = bytes(memoryview(buffer)[start:end])
+            start = position
+            if too_long:
+                yield b"", _TOO_LONG
+            elif not array:
+                yield value.lstrip(b"," + _BLANK), None
+            elif not (closed and not value.strip(_BLANK)):
+                yield value, None
+            too_long = False
+            if closed:
+                if buffer[position:].strip(_BLANK):
+                    yield b"", "text after the end of the array"
+                    return
+                break
+        if position - start > MAX_IN_MEMORY:
+            too_long = True
+            # Backslashes at the end say whether a quote behind them ends the string.
+            keep = len(buffer) - len(buffer.rstrip(b"\\")) if in_string else 0
+            start = len(buffer) - keep
+    rest = bytes(buffer[start:]).strip(_BLANK)
+    if not closed and (rest or too_long or array):
+        yield b"", f"cut off at the end of the file (after {rest[-40:].decode(errors='replace')!r})"

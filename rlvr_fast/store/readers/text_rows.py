@@ -1,0 +1,199 @@
+"""Rows of CSV and YAML."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+from collections.abc import Generator
+from typing import Any
+
+import pyarrow as pa
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
+from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.reader import SourceFile
+from rlvr_fast.store.readers.streams import open_text
+
+__all__ = ["checked_value", "csv_batches", "csv_delimiter", "yaml_batches"]
+
+_DELIMITERS = ",\t;|"
+_MAX_COLUMNS = 10_000
+# A value of more nodes or deeper than this is no rollout. Aliases of YAML and references of a
+# pickle count as often as they are used: some hundred bytes can stand for billions of nodes.
+_MAX_NODES = 50_000_000
+_MAX_DEPTH = 200
+
+
+def csv_delimiter(head: str, *, whole: bool) -> str | None:
+    """The delimiter of a CSV text: the one that gives the most columns, equal in all rows.
+
+    Args:
+        head: the beginning of the text.
+        whole: whether it is all of the text; else its last row is not counted.
+
+    Returns:
+        None where no delimiter gives two columns or more.
+    """
+    found, most = None, 1
+    for delimiter in _DELIMITERS:
+        try:
+            with _FieldLimit():
+                reader = csv.reader(io.StringIO(head, ""), delimiter=delimiter)
+                rows = [row for row in reader if row]
+        except csv.Error:
+            continue
+        rows = rows if whole or len(rows) < 2 else rows[:-1]
+        counts = {len(row) for row in rows[:50]}
+        if len(counts) == 1 and (count := counts.pop()) > most and all(rows[0]):
+            found, most = delimiter, count
+    return found
+
+
+class _FieldLimit:
+    """The longest field of a CSV file is a setting of the whole process."""
+
+    def __enter__(self) -> None:
+        self._before = csv.field_size_limit(MAX_IN_MEMORY)
+
+    def __exit__(self, *_: object) -> None:
+        csv.field_size_limit(self._before)
+
+
+def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Generator[Batch, None, None]:
+    """The rows of a CSV file with a header; every column is text.
+
+    Raises:
+        InvalidInputError: no header, a name that stands twice in it, damaged compression.
+        StorageError: the file system refuses to read.
+    """
+    with reading(file.name), open_text(file) as stream:
+        # Bytes that are not UTF-8 become surrogates, so that the row can be named.
+        text = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="")
+        reader = csv.reader(text, delimiter=delimiter)
+        header = _next(reader, file)
+        if not header:
+            raise InvalidInputError(f"{file.name}: expected a CSV file with a header; no row found")
+        twice = {name for name in header if header.count(name) > 1} if len(header) < 1000 else set()
+        if twice or len(header) > _MAX_COLUMNS:
+            what = f"the column {min(twice)!r} twice" if twice else f"{len(header):,} columns"
+            raise InvalidInputError(f"{file.name}: the header names {what}")
+        number, finished = 0, False
+        while not finished:
+            numbers: list[int] = []
+            rows: list[list[str]] = []
+            faults: list[tuple[int, str]] = []
+            size = 0
+            while len(rows) < limits.rows and size < limits.bytes:
+                row = _next(reader, file)
+                if row is None:
+                    finished = True
+                    break
+                if not row:
+                    continue
+                number += 1
+                size += sum(map(len, row))
+                if len(row) != len(header):
+                    faults.append((number, f"expected {len(header)} fields, got {len(row)}"))
+                elif not _is_unicode(row):
+                    faults.append((number, "not UTF-8"))
+                else:
+                    numbers.append(number)
+                    rows.append(row)
+            if rows or faults:
+                columns = zip(*rows, strict=True) if rows else [()] * len(header)
+                arrays = [pa.array(column, pa.large_string()) for column in columns]
+                table = pa.RecordBatch.from_arrays(arrays, names=header)
+                yield Batch(file, numbers, table, faults=faults)
+
+
+def _next(reader: Any, file: SourceFile) -> list[str] | None:
+    try:
+        with _FieldLimit():
+            row: list[str] | None = next(reader, None)
+            return row
+    except csv.Error as error:
+        raise InvalidInputError(f"{file.name}, line {reader.line_num}: {error}") from None
+
+
+def _is_unicode(row: list[str]) -> bool:
+    for field in row:
+        if not field.isascii():
+            try:
+                field.encode()
+            except UnicodeEncodeError:
+                return False
+    return True
+
+
+def yaml_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+    """The rows of a YAML file: a mapping is a row, a list holds rows; any number of documents.
+
+    Raises:
+        InvalidInputError: not YAML, or its aliases expand to a value without bounds.
+        StorageError: the file system refuses to read.
+    """
+    import yaml
+
+    number = 0
+    with reading(file.name), open_text(file) as stream:
+        try:
+            for document in yaml.load_all(stream, _loader()):
+                checked_value(document, file.name)
+                values = document if isinstance(document, list) else [document]
+                values = [value for value in values if value is not None]
+                for start in range(0, len(values), limits.rows):
+                    part = values[start : start + limits.rows]
+                    yield Batch(file, range(number + 1, number + 1 + len(part)), values=part)
+                    number += len(part)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+            raise InvalidInputError(
+                f"{file.name}{place}: not a readable YAML text: {error.problem}"
+            ) from None
+        except (yaml.YAMLError, ValueError, RecursionError, MemoryError) as error:
+            if isinstance(error, InvalidInputError):
+                raise
+            why = str(error) or type(error).__name__
+            raise InvalidInputError(f"{file.name}: not a readable YAML text: {why}") from None
+
+
+@functools.cache
+def _loader() -> Any:
+    """The safe loader of libyaml, ten times as fast as that of Python; a date is a text."""
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        pass
+
+    Loader.yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
+        for first, rules in Loader.yaml_implicit_resolvers.items()
+    }
+    return Loader
+
+
+def checked_value(value: Any, name: str) -> None:
+    """Refuses a value that holds itself, or that expands beyond bounds by shared references.
+
+    Raises:
+        InvalidInputError: the value is deeper than 200 or has more than 50 million nodes.
+    """
+    nodes, stack = 0, [(value, 1)]
+    while stack:
+        item, depth = stack.pop()
+        children = (
+            item.values()
+            if isinstance(item, dict)
+            else item if isinstance(item, list | tuple | set) else ()
+        )  # fmt: skip
+        nodes += 1 + len(children)
+        if depth > _MAX_DEPTH or nodes > _MAX_NODES:
+            what = f"more than {_MAX_NODES:,} values" if nodes > _MAX_NODES else "values too deep"
+            raise InvalidInputError(
+                f"{name}: expected a row of a rollout, got {what}: references inside the file "
+                "repeat each other"
+            )
+        stack += [(x, depth + 1) for x in children if isinstance(x, dict | list | tuple | set)]

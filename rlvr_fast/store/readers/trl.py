@@ -1,0 +1,84 @@
+"""TRL: the completions that GRPOTrainer keeps.
+
+Source: `log` in trl/trainer/grpo_trainer.py (TRL 1.10): step, prompt, completion, one column for
+each reward function, what `log_extra` added, advantage.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from rlvr_fast.store.readers.common import GOLD_KEYS, correctness_keys, tell_policy
+from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
+
+__all__ = ["READER"]
+
+_KNOWN = {"step", "prompt", "completion", "advantage", "__index_level_0__", "Unnamed: 0"}
+
+
+def _matches(sample: Sample) -> bool:
+    named = re.match(r"completions?_\d+\.", sample.file.file_name)
+    return sample.has("step", "prompt", "completion") and (
+        "advantage" in sample.keys or bool(named)
+    )
+
+
+def _reward_columns(row: Mapping[str, Any]) -> list[str]:
+    """The columns that can be a reward function's: numbers, by a name that says so where any does.
+
+    A reward that was not applied to a row is null or not a number.
+    """
+    numeric = [
+        key
+        for key, value in row.items()
+        if key not in _KNOWN and (value is None or isinstance(value, int | float))
+    ]
+    return [key for key in numeric if "reward" in key.lower()] or numeric
+
+
+def _verdict_column(row: Mapping[str, Any]) -> str | None:
+    speaking = correctness_keys([k for k in row if k not in _KNOWN and not isinstance(row[k], str)])
+    chosen = speaking or _reward_columns(row)
+    return chosen[0] if len(chosen) == 1 else None
+
+
+def _union(sample: Sample) -> Mapping[str, Any]:
+    """One row with the columns of all first rows."""
+    return {k: v for row in sample.rows if isinstance(row, Mapping) for k, v in row.items()}
+
+
+def _columns(sample: Sample, given: Mapping[str, str]) -> Columns:
+    fields: dict[str, str | tuple[str, ...]] = {
+        "question": "prompt",
+        "completion": "completion",
+        "gold": (*GOLD_KEYS, "solution"),
+    }
+    column = _verdict_column(_union(sample))
+    return fields if column is None else {**fields, "reward": column}
+
+
+def _about(sample: Sample) -> About:
+    found = About()
+    tell_policy(found, sample, "step")
+    union = _union(sample)
+    columns = _reward_columns(union)
+    if len(columns) > 1:
+        column = _verdict_column(union)
+        names = ", ".join(columns)
+        found.notes.append(
+            f"the reward functions are {names}; {column} is taken as the verdict"
+            if column
+            else f"the reward functions are {names}; --verdict NAME says which one is the verdict"
+        )
+    return found
+
+
+READER = Reader(
+    name="trl",
+    help="TRL's GRPOConfig(log_completions=True): completions/completions_STEP.parquet",
+    matches=_matches,
+    columns=_columns,
+    about=_about,
+)

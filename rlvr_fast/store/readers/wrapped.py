@@ -1,0 +1,159 @@
+"""One JSON object around the rollouts: rows under a key, rows by problem, or columns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.readers import chat, openai_chat, vllm_outputs, wide
+from rlvr_fast.store.readers.naming import FITS, NAMES, is_several, names_of
+from rlvr_fast.store.readers.reader import (
+    MISSING,
+    ROLES,
+    About,
+    Columns,
+    Reader,
+    Rollout,
+    Sample,
+    SourceFile,
+    value_at,
+)
+from rlvr_fast.store.readers.resolution import resolve_roles
+
+__all__ = ["READER"]
+
+_NESTED = (chat.READER, openai_chat.READER, vllm_outputs.READER, wide.READER)
+# Of a row of several draws, the roles that have one value for each of them.
+_OF_DRAWS = ("verdict", "reward", "finish_reason", "token_ids", "logprobs", "reasoning")
+_SAMPLING = {
+    "temperature": ("temperature",),
+    "top_p": ("top_p",),
+    "top_k": ("top_k",),
+    "max_tokens": ("max_tokens", "max_new_tokens", "max_completion_tokens"),
+    "seed": ("seed",),
+}
+_SHALLOW = 3
+
+
+def _matches(sample: Sample) -> bool:
+    value = _whole(sample)
+    return value is not None and _inner(value, sample.file) is not None
+
+
+def _whole(sample: Sample) -> Mapping[str, Any] | None:
+    only = sample.rows[0] if len(sample.rows) == 1 else None
+    return only if isinstance(only, Mapping) else None
+
+
+def _inner(
+    value: Mapping[str, Any], file: SourceFile
+) -> tuple[list[Mapping[str, Any]], Reader | Columns] | None:
+    """The rows inside an object, and the reader or the columns that read them."""
+    for rows in _tables(value, _SHALLOW):
+        sample = Sample(file, "rows", rows[:100])
+        reader = next((reader for reader in _NESTED if reader.matches(sample)), None)
+        if reader is not None:
+            return rows, reader
+        try:
+            columns = resolve_roles(rows[:100], where=file.name).columns
+        except InvalidInputError:
+            continue
+        if "completion" in columns and {"question", "problem_id"} & columns.keys():
+            return rows, columns
+    return None
+
+
+def _tables(value: Mapping[str, Any], depth: int) -> Iterator[list[Mapping[str, Any]]]:
+    """Lists of rows in an object: under a key, as values by problem, or as equally long columns."""
+    for inner in value.values():
+        if isinstance(inner, list) and inner and all(isinstance(r, Mapping) for r in inner):
+            yield inner
+    columns = {
+        key: inner
+        for key, inner in value.items()
+        if isinstance(inner, list) and inner and not isinstance(inner[0], Mapping)
+    }
+    lengths = {len(inner) for inner in columns.values()}
+    if len(columns) > 1 and len(lengths) == 1 and all(isinstance(k, str) for k in columns):
+        questions = [columns[k] for k in columns if k.lower() in names_of("question")]
+        if any(all(map(FITS["question"], column)) for column in questions):
+            yield [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+    rows = [(key, inner) for key, inner in value.items() if isinstance(inner, Mapping)]
+    if len(rows) == len(value) and rows:
+        yield [{"problem_id": key, **inner} for key, inner in rows]
+    lists = [(key, inner) for key, inner in value.items() if _is_rows(inner)]
+    if len(lists) == len(value) and lists:
+        yield [{"problem_id": key, **row} for key, inner in lists for row in inner]
+    if depth:
+        for _, inner in rows:
+            yield from _tables(inner, depth - 1)
+
+
+def _is_rows(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(row, Mapping) for row in value)
+
+
+def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
+    found = _inner(row, file) if isinstance(row, Mapping) else None
+    if found is None:
+        return
+    rows, how = found
+    if isinstance(how, Reader):
+        for inner in rows:
+            if how.rows is not None:
+                yield from how.rows(inner, file)
+        return
+    for inner in rows:
+        yield from _draws(inner, how)
+
+
+def _draws(row: Mapping[str, Any], columns: Columns) -> Iterator[Rollout]:
+    roles: dict[str, Any] = {key: v for key, v in row.items() if key not in ROLES and _is_plain(v)}
+    for role, paths in columns.items():
+        values = [value_at(row, path) for path in ((paths,) if isinstance(paths, str) else paths)]
+        value = next((v for v in values if v is not MISSING and v is not None), None)
+        if value is not None:
+            roles[role] = value
+    several = roles.get("completion")
+    if isinstance(several, str) or not is_several(several) or not isinstance(several, Sequence):
+        yield roles
+        return
+    for index, completion in enumerate(several):
+        own = {
+            role: roles[role][index]
+            for role in _OF_DRAWS
+            if isinstance(roles.get(role), list) and len(roles[role]) == len(several)
+        }
+        yield {**roles, **own, "completion": completion}
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and len(value) <= 200)
+
+
+def _about(sample: Sample) -> About:
+    about = About()
+    value = _whole(sample) or {}
+    heads = [value, *(inner for inner in value.values() if isinstance(inner, Mapping))]
+    for head in heads:
+        for name in NAMES["model"][0].split():
+            if about.model is None and isinstance(head.get(name), str):
+                about.model = head[name]
+        for name, keys in _SAMPLING.items():
+            for key in keys:
+                number = head.get(key)
+                if isinstance(number, int | float) and not isinstance(number, bool):
+                    about.sampling.setdefault(name, number)
+    return about
+
+
+READER = Reader(
+    name="wrapped",
+    help="one JSON object with rows under a key, rows by problem, or columns of equal length",
+    matches=_matches,
+    rows=_rows,
+    about=_about,
+)
