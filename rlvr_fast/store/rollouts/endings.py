@@ -128,7 +128,10 @@ def _cut(text: str) -> tuple[str, set[str]]:
 def _first_end(text: str) -> int:
     """Where the first token of `_ENDS` begins; the length of the text without any."""
     end = len(text)
+    ascii_only = text.isascii()
     for needle, pattern in _ENDS:
+        if ascii_only and not needle.isascii():
+            continue
         start = text.find(needle, 0, end + len(needle))
         match = pattern.search(text, start) if start >= 0 else None
         if match:

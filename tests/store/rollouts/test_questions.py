@@ -262,6 +262,12 @@ INSTRUCTED = [
     f"Solve the following math problem. Make sure to put the answer (and only answer) inside "
     f"{BOX}.\n\n{P}",
     f"Solve this math problem. Give the final answer in {BOX}.\n{P}",
+    f"Solve the following math problem step by step. Show your work and provide the final answer "
+    f"in {BOX} format at the very end.\n\nProblem: {P}\n\nAnswer:",
+    "Solve the following math problem. Reason step by step. Each reasoning step should be on its "
+    "own line, separated by a blank line. After all reasoning, write the final answer on its own "
+    f'line as "Answer: <number>".\n\n{P}',
+    f"{P}\nOutput ONLY the final answer with no extra words.",
     # Tasks of lm-evaluation-harness.
     "Given the following problem, reason and give a final answer to the problem.\n"
     f'Problem: {P}\nYour response should end with "The final answer is [answer]" where [answer] '
