@@ -661,7 +661,7 @@ def test_evalchemy_benchmarks_are_tasks(tmp_path: Path) -> None:
 
 
 def gym_dataset(**more: Any) -> dict[str, Any]:
-    task = load_task("reasoning_gym:simple_equations?size=2&seed=45&operators_weights=[.4,.3,.3]")
+    task = load_task("reasoning_gym:simple_equations?size=3&seed=45&operators_weights=[.4,.3,.3]")
     results = [
         {
             "question": problem.question,
@@ -683,11 +683,11 @@ def gym_dataset(**more: Any) -> dict[str, Any]:
         }
         for problem in task.problems()
     ]
-    results.append({"question": "?", "expected_answer": "1", "error": "429", "completions": []})
+    results[2] |= {"error": "429", "completions": []}
     return {
         "name": "simple_equations",
         "category": "algebra",
-        "config": {"size": 2, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
+        "config": {"size": None, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
         "system_prompt": "Think.",
         "completions_per_prompt": 2,
         "results": results,
@@ -707,7 +707,7 @@ def test_reasoning_gym_results_name_the_task_that_grades_them(tmp_path: Path) ->
     assert "error" not in draws[1]  # the scorer failed, not the model
     assert draws[4]["error"] == "429"
     task = load_task(draws[0]["spec"])
-    assert [p.question for p in task.problems()] == [draws[0]["question"], draws[2]["question"]]
+    assert [p.question for p in task.problems()] == [draws[i]["question"] for i in (0, 2, 4)]
     about = about_of(path)
     assert about.model == "org/m"
     assert about.sampling == {"temperature": 0.6, "top_p": 0.95, "max_tokens": 100}
@@ -1011,6 +1011,27 @@ def test_import_of_reasoning_gym_is_graded_by_its_own_verifier(tmp_path: Path) -
     assert about["verdict"] == {"rule": "reward>=1", "correct": 2, "incorrect": 0, "unknown": 2}
     (task,) = [task for task in run.info.tasks if "simple_equations" in task["spec"]]
     assert task["spec"].startswith("reasoning_gym:simple_equations?")
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "note"),
+    [
+        ("simple_equations", {"seed": 1}, "does not make"),
+        ("simple_equations", {"seed": 1, "size": 10**12}, "does not make"),
+        ("no_such_set", {"seed": 1}, "has no dataset 'no_such_set'"),
+        ("simple_equations", {"seed": 1, "nope": 3}, "has no config value 'nope'"),
+        ("simple_equations", {"size": 1}, ""),
+    ],
+)
+def test_reasoning_gym_problems_that_are_not_made_again_keep_their_gold_answers(
+    tmp_path: Path, name: str, config: dict[str, Any], note: str
+) -> None:
+    entry = {"question": "1+1?", "expected_answer": "2", "full_model_response": "2", "score": 1.0}
+    data = {"name": name, "config": config, "results": [entry]}
+    run, about = imported(write_json(tmp_path / "x.json", data), tmp_path / "run")
+    assert run.problems()["gold"].to_pylist() == ["2"]
+    assert [task["spec"] for task in run.info.tasks] == ["math:golds"]
+    assert [note in said for said in about["notes"]] == [True] * bool(note)
 
 
 def test_import_of_large_language_monkeys_reads_a_folder(tmp_path: Path) -> None:
