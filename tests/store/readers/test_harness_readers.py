@@ -253,6 +253,12 @@ def test_inspect_damaged_members_leave_the_others(tmp_path: Path) -> None:
     assert "samples/3_epoch_1.json: expected JSON" in draws[2]["error"]
 
 
+def test_inspect_ids_may_have_a_slash(tmp_path: Path) -> None:
+    samples = [inspect_sample(id=f"HumanEval/{number}") for number in range(2)]
+    draws = draws_of(inspect_archive(tmp_path / "a.eval", *samples), "inspect")
+    assert [draw["problem_id"] for draw in draws] == ["HumanEval/0", "HumanEval/1"]
+
+
 def test_inspect_retries_hold_the_samples_of_the_logs_before(tmp_path: Path) -> None:
     first = inspect_archive(
         tmp_path / "b.eval", inspect_sample(), task_id="x", created="2026-01-01T10:00:00+00:00"
