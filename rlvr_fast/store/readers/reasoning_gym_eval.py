@@ -113,7 +113,8 @@ def _text(value: Any) -> str:
 
 
 def _about(sample: Sample) -> About:
-    row = sample.rows[0]
+    # `--format` asks for any file.
+    row = sample.rows[0] if sample.rows and isinstance(sample.rows[0], Mapping) else {}
     settings = row.get("metadata") if "categories" in row else None
     if not isinstance(settings, Mapping) and sample.file.path is not None:
         # A file of one data set lies one folder below the summary.

@@ -25,6 +25,10 @@ from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, SourceFile, 
 from rlvr_fast.tasks import load_task
 
 FILES = Path(__file__).parent / "files"
+OURS = [
+    "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
+    "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
+]  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[str, list[Any]]:
@@ -1076,11 +1080,7 @@ def test_import_of_large_language_monkeys_reads_a_folder(tmp_path: Path) -> None
 def test_rows_of_other_tools_are_not_taken(tmp_path: Path, row: dict[str, Any]) -> None:
     path = write_lines(tmp_path / "rollouts.jsonl", row)
     sample = sample_of(path)
-    ours = [
-        "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
-        "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
-    ]  # fmt: skip
-    assert [name for name in ours if reader_named(name).matches(sample)] == []
+    assert [name for name in OURS if reader_named(name).matches(sample)] == []
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", [1], {"0": 1}, {"results": 1}, {"eval": None}])
@@ -1112,6 +1112,16 @@ def test_odd_values_inside_rows_never_end_in_another_error(file: str, odd: Any) 
                     assert all(isinstance(d, dict) for d in reader.rows(row, sample.file))
                 if reader.about is not None:
                     reader.about(sample)
+
+
+@pytest.mark.parametrize("rows", [[], [None], [3], ["text"], [[1]], [{1: 2}], [{"eval": 1}]])
+def test_a_format_that_the_user_names_may_be_asked_about_any_file(rows: list[Any]) -> None:
+    sample = Sample(SourceFile("x.json", None), "json", rows)
+    for name in OURS:
+        reader = reader_named(name)
+        assert not reader.matches(sample)
+        if reader.about is not None:
+            assert reader.about(sample).notes == []
 
 
 @pytest.mark.parametrize("row", [None, 3, "text", [1], {}, {"0": 1}, {"doc": 1}, {"results": 1}])
