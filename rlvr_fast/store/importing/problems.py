@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.store.importing.columns import Column, to_list
 from rlvr_fast.store.importing.summary import Problem
 from rlvr_fast.store.joining import Joiner
@@ -35,18 +35,20 @@ class ProblemTable:
         problems: in the order of their first rows.
         unmatched: number of problems that the tasks of `--problems` do not have.
         faults: values that give no gold answer, each with file and row.
+        notes: sentences that the user has to read.
     """
 
     def __init__(self, task: str, joiner: Joiner | None) -> None:
         self._task = task
         self._joiner = joiner
-        self._by_spec: dict[str, Joiner] = {}
+        self._by_spec: dict[str, Joiner | None] = {}
         self._places: dict[tuple[Any, ...], int] = {}
         self._by_id: dict[str, int] = {}
         self._golds: dict[tuple[int, str], str] = {}
         self.problems: list[Problem] = []
         self.unmatched = 0
         self.faults: list[str] = []
+        self.notes: list[str] = []
 
     def codes(
         self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str, gold: str
@@ -143,12 +145,22 @@ class ProblemTable:
             problem_id, stated, owner, question.text, identity, None, False, metadata, prompt_ids,
             where, spec=spec,
         )  # fmt: skip
-        if (joiner := self._joiner_of(spec)) is not None and not joiner.pose(problem):
+        joiner = self._joiner_of(spec)
+        if joiner is None:
+            problem.spec = None
+        elif not joiner.pose(problem):
             if spec is None:
                 self.unmatched += 1
                 self._places[key] = -1
                 return -1
-            problem.spec = None
+            # Another version of the generator makes other problems; the gold answer of the rows
+            # grades this one, under a task that has no verifier of its own.
+            note = (
+                f"problems of the file that {spec} does not make are graded by their gold answers"
+            )
+            if note not in self.notes:
+                self.notes.append(note)
+            problem.spec, problem.task = None, self._task
         place = self._by_id.get(problem.problem_id)
         if place is None:
             place = self._by_id[problem.problem_id] = len(self.problems)
@@ -163,7 +175,13 @@ class ProblemTable:
         if self._joiner is not None or spec is None:
             return self._joiner
         if spec not in self._by_spec:
-            self._by_spec[spec] = Joiner([spec])
+            try:
+                self._by_spec[spec] = Joiner([spec])
+            except (InvalidInputError, MissingDependencyError) as error:
+                # The file names the task, not the user: its gold answers do without.
+                self._by_spec[spec] = None
+                why = str(error).partition(". It has: ")[0]
+                self.notes.append(f"graded by gold answers, without the task of the file: {why}")
         return self._by_spec[spec]
 
     def _check_same(self, known: Problem, now: Problem, where: str) -> None:
@@ -212,7 +230,7 @@ class ProblemTable:
 
     def tasks(self) -> list[dict[str, str]]:
         """The objects "tasks" of run.json, for the problems that tasks pose."""
-        joiners = [self._joiner] if self._joiner else list(self._by_spec.values())
+        joiners = [self._joiner] if self._joiner else list(filter(None, self._by_spec.values()))
         found: dict[str, str] = {}
         for joiner in joiners:
             found |= {task["name"]: task["spec"] for task in joiner.tasks}
@@ -221,7 +239,7 @@ class ProblemTable:
 
     def matched(self) -> str:
         """How the problems of tasks were found, in words; "" where no task was asked."""
-        joiners = [self._joiner] if self._joiner else list(self._by_spec.values())
+        joiners = [self._joiner] if self._joiner else list(filter(None, self._by_spec.values()))
         return "; ".join(filter(None, (joiner.summary() for joiner in joiners)))
 
     def same_questions(self) -> list[list[str]]:

@@ -401,7 +401,7 @@ class _Import:
         summary.problems = [p for p in problems.problems if p.draws]
         summary.model, summary.sampling, notes = self._told.result(self._requests.sampling)
         summary.verdict, summary.rewards, judged = self._judge.result(self._fields)
-        summary.notes += [*notes, *judged]
+        summary.notes += [*notes, *judged, *self._problems.notes]
         for group in problems.same_questions()[:5]:
             summary.notes.append(f"one question has several ids: {', '.join(group[:4])}")
         if problems.faults:

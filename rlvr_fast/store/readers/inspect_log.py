@@ -19,8 +19,10 @@ from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, Sourc
 __all__ = ["READER", "content_texts"]
 
 _HEADERS = ("header.json", "_journal/start.json")
-# One member a sample, or a folder a sample whose sample.json lacks the long texts.
-_SAMPLE = re.compile(r"samples/[^/]+_epoch_\d+(\.json|/sample\.json)")
+# One member a sample, or a folder a sample whose sample.json lacks the long texts. An id such as
+# HumanEval/0 has a slash.
+_SAMPLE = re.compile(r"samples/.+_epoch_\d+(\.json|/sample\.json)", re.S)
+_TEXTS = re.compile(r"(samples/.+_epoch_\d+)/attachments/\d+\.json", re.S)
 _ATTACHMENT = re.compile(r"attachment://([0-9a-f]+)")
 
 
@@ -41,7 +43,7 @@ def _opens(path: Path) -> Iterator[tuple[str, Any]]:
     members = archive_members(path)
     folders: dict[str, list[str]] = {}
     for name in members:
-        if match := re.match(r"(samples/[^/]+)/attachments/\d+\.json$", name):
+        if match := _TEXTS.fullmatch(name):
             folders.setdefault(match[1], []).append(name)
     number = 0
     for name in members:

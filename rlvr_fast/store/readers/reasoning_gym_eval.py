@@ -93,10 +93,12 @@ def _spec(dataset: Mapping[str, Any]) -> str | None:
     nested = config.get("params")
     values = {**config, **nested} if isinstance(nested, Mapping) else dict(config)
     values.pop("params", None)
+    if type(values.get("seed")) is not int:
+        return None  # drawn from a seed that nobody knows
+    # Every problem of the data set was asked, and an index gives the same problem at every size.
+    values["size"] = len(dataset["results"])
     options = {}
     for option, value in values.items():
-        if value is None and option in ("size", "seed"):
-            continue
         if isinstance(value, list) and not any(isinstance(v, list | Mapping) for v in value):
             options[str(option)] = "[" + ",".join(_text(item) for item in value) + "]"
         elif isinstance(value, list | Mapping):
@@ -111,7 +113,8 @@ def _text(value: Any) -> str:
 
 
 def _about(sample: Sample) -> About:
-    row = sample.rows[0]
+    # `--format` asks for any file.
+    row = sample.rows[0] if sample.rows and isinstance(sample.rows[0], Mapping) else {}
     settings = row.get("metadata") if "categories" in row else None
     if not isinstance(settings, Mapping) and sample.file.path is not None:
         # A file of one data set lies one folder below the summary.

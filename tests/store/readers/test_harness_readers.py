@@ -25,6 +25,10 @@ from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, SourceFile, 
 from rlvr_fast.tasks import load_task
 
 FILES = Path(__file__).parent / "files"
+OURS = [
+    "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
+    "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
+]  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[str, list[Any]]:
@@ -251,6 +255,12 @@ def test_inspect_damaged_members_leave_the_others(tmp_path: Path) -> None:
     draws = draws_of(path, "inspect")
     assert [draw["completion"] for draw in draws] == ["\\boxed{4}"] * 2 + [None] * 2
     assert "samples/3_epoch_1.json: expected JSON" in draws[2]["error"]
+
+
+def test_inspect_ids_may_have_a_slash(tmp_path: Path) -> None:
+    samples = [inspect_sample(id=f"HumanEval/{number}") for number in range(2)]
+    draws = draws_of(inspect_archive(tmp_path / "a.eval", *samples), "inspect")
+    assert [draw["problem_id"] for draw in draws] == ["HumanEval/0", "HumanEval/1"]
 
 
 def test_inspect_retries_hold_the_samples_of_the_logs_before(tmp_path: Path) -> None:
@@ -661,7 +671,7 @@ def test_evalchemy_benchmarks_are_tasks(tmp_path: Path) -> None:
 
 
 def gym_dataset(**more: Any) -> dict[str, Any]:
-    task = load_task("reasoning_gym:simple_equations?size=2&seed=45&operators_weights=[.4,.3,.3]")
+    task = load_task("reasoning_gym:simple_equations?size=3&seed=45&operators_weights=[.4,.3,.3]")
     results = [
         {
             "question": problem.question,
@@ -683,11 +693,11 @@ def gym_dataset(**more: Any) -> dict[str, Any]:
         }
         for problem in task.problems()
     ]
-    results.append({"question": "?", "expected_answer": "1", "error": "429", "completions": []})
+    results[2] |= {"error": "429", "completions": []}
     return {
         "name": "simple_equations",
         "category": "algebra",
-        "config": {"size": 2, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
+        "config": {"size": None, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
         "system_prompt": "Think.",
         "completions_per_prompt": 2,
         "results": results,
@@ -707,7 +717,7 @@ def test_reasoning_gym_results_name_the_task_that_grades_them(tmp_path: Path) ->
     assert "error" not in draws[1]  # the scorer failed, not the model
     assert draws[4]["error"] == "429"
     task = load_task(draws[0]["spec"])
-    assert [p.question for p in task.problems()] == [draws[0]["question"], draws[2]["question"]]
+    assert [p.question for p in task.problems()] == [draws[i]["question"] for i in (0, 2, 4)]
     about = about_of(path)
     assert about.model == "org/m"
     assert about.sampling == {"temperature": 0.6, "top_p": 0.95, "max_tokens": 100}
@@ -1013,6 +1023,27 @@ def test_import_of_reasoning_gym_is_graded_by_its_own_verifier(tmp_path: Path) -
     assert task["spec"].startswith("reasoning_gym:simple_equations?")
 
 
+@pytest.mark.parametrize(
+    ("name", "config", "note"),
+    [
+        ("simple_equations", {"seed": 1}, "does not make"),
+        ("simple_equations", {"seed": 1, "size": 10**12}, "does not make"),
+        ("no_such_set", {"seed": 1}, "has no dataset 'no_such_set'"),
+        ("simple_equations", {"seed": 1, "nope": 3}, "has no config value 'nope'"),
+        ("simple_equations", {"size": 1}, ""),
+    ],
+)
+def test_reasoning_gym_problems_that_are_not_made_again_keep_their_gold_answers(
+    tmp_path: Path, name: str, config: dict[str, Any], note: str
+) -> None:
+    entry = {"question": "1+1?", "expected_answer": "2", "full_model_response": "2", "score": 1.0}
+    data = {"name": name, "config": config, "results": [entry]}
+    run, about = imported(write_json(tmp_path / "x.json", data), tmp_path / "run")
+    assert run.problems()["gold"].to_pylist() == ["2"]
+    assert [task["spec"] for task in run.info.tasks] == ["math:golds"]
+    assert [note in said for said in about["notes"]] == [True] * bool(note)
+
+
 def test_import_of_large_language_monkeys_reads_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "samples"
     folder.mkdir()
@@ -1049,11 +1080,7 @@ def test_import_of_large_language_monkeys_reads_a_folder(tmp_path: Path) -> None
 def test_rows_of_other_tools_are_not_taken(tmp_path: Path, row: dict[str, Any]) -> None:
     path = write_lines(tmp_path / "rollouts.jsonl", row)
     sample = sample_of(path)
-    ours = [
-        "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
-        "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
-    ]  # fmt: skip
-    assert [name for name in ours if reader_named(name).matches(sample)] == []
+    assert [name for name in OURS if reader_named(name).matches(sample)] == []
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", [1], {"0": 1}, {"results": 1}, {"eval": None}])
@@ -1085,6 +1112,16 @@ def test_odd_values_inside_rows_never_end_in_another_error(file: str, odd: Any) 
                     assert all(isinstance(d, dict) for d in reader.rows(row, sample.file))
                 if reader.about is not None:
                     reader.about(sample)
+
+
+@pytest.mark.parametrize("rows", [[], [None], [3], ["text"], [[1]], [{1: 2}], [{"eval": 1}]])
+def test_a_format_that_the_user_names_may_be_asked_about_any_file(rows: list[Any]) -> None:
+    sample = Sample(SourceFile("x.json", None), "json", rows)
+    for name in OURS:
+        reader = reader_named(name)
+        assert not reader.matches(sample)
+        if reader.about is not None:
+            assert reader.about(sample).notes == []
 
 
 @pytest.mark.parametrize("row", [None, 3, "text", [1], {}, {"0": 1}, {"doc": 1}, {"results": 1}])
