@@ -118,11 +118,13 @@ def test_a_role_is_left_out_by_an_empty_field(tmp_path):
         {"question": "Q", "completion": "1", "problem_id": f"p{n}", "gold": 1, "sample_index": 7}
         for n in range(2)
     ]
-    run = import_rollouts(rows, tmp_path / "run", model="m")
+    stated = ImportOptions(fields={"problem_id": "problem_id", "sample_index": "sample_index"})
+    run = import_rollouts(rows, tmp_path / "run", stated, model="m")
     assert run.problems()["problem_id"].to_pylist() == ["p0", "p1"]
     assert run.problems()["gold"].to_pylist() == ["1", "1"]
     assert run.read("samples")["sample_index"].to_pylist() == [7, 7]
-    assert "p0, p1" in run.read_json("import.json")["notes"][0]
+    notes = run.read_json("import.json")["notes"]
+    assert any("one question has several ids: p0, p1" in note for note in notes)
     without = ImportOptions(fields=dict.fromkeys(("gold", "problem_id", "sample_index")))
     run = import_rollouts(rows, tmp_path / "without", without, model="m")
     assert run.problems()["gold"].to_pylist() == [None]
@@ -353,7 +355,8 @@ def test_an_imported_table_can_be_graded(tmp_path):
 @pytest.mark.parametrize(
     ("given", "column", "verdicts"),
     [
-        (None, {"acc": [1, 0, True, False]}, "cici"),
+        (None, {"acc": [1, 0, 1, 0]}, "cici"),
+        (None, {"is_correct": [True, False, None, False]}, "ci?i"),
         (None, {"score": [1.0, -1.0, -1.0, 1.0]}, "ciic"),
         (None, {"score": [1.0, 0.1, 0.0, 1.0]}, "ciic"),
         ("score>=2", {"score": [3, 1, 2, 0]}, "cici"),
