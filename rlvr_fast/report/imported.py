@@ -49,7 +49,10 @@ def unread_sentence(sides: Iterable[Side], problems: int) -> str:
     """In place of a headline: the completions of these sides hold no answer that was found."""
     names = " and ".join(side.title for side in sides)
     what = "1 problem" if problems == 1 else f"{problems:,} problems"
-    return f"Nothing can be said about {what}: no answer was found in any completion of {names}."
+    return (
+        f"Nothing can be said about {what}: no answer was found and read in any completion of "
+        f"{names}."
+    )
 
 
 def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:

@@ -145,3 +145,14 @@ def test_the_command_prints_a_sentence_and_the_warning(tmp_path):
     assert "12 completions of 1 problem, 0 with an answer." in result.output
     assert "WARNING: 12 of 12" in result.output
     assert "12 answers" not in result.output
+
+
+def test_answers_that_the_verifier_cannot_read(tmp_path):
+    draws = {"a": [(r"\boxed{\text{}}", None)] * 4}
+    run = imported_run(tmp_path / "run", draws, golds={"a": "x^2"}, rule=None)
+    grade_run(run)
+    grades = run.read_table("grades.parquet").to_pylist()
+    assert [row["verdict"] for row in grades] == ["unparsed"]
+    found = run.read_json("grading.json")["unparsed"]
+    assert (found["unparsed"], found["unreadable"], found["looked_at"]) == (4, 4, 0)
+    assert "cannot read 4 of the answers, such as " in found["reason"]

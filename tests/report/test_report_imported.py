@@ -210,8 +210,8 @@ def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
     assert "base: 24 of 24 completions have no answer" in headline
     assert f"rlvr-fast grade {runs[1].path} --policy final_line --regrade" in headline
     assert headline.endswith(
-        "Nothing can be said about 6 problems: no answer was found in any completion of base and "
-        "RL."
+        "Nothing can be said about 6 problems: no answer was found and read in any completion of "
+        "base and RL."
     )
     page = render_page(report)
     top = page[page.index("<header") : page.index("</header>")]
