@@ -11,12 +11,12 @@ from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
-from rlvr_fast.cli.results import print_report, print_table
+from rlvr_fast.cli.results import print_grades, print_report, print_table
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
 
 if TYPE_CHECKING:
-    from rlvr_fast.store import ImportSummary
+    from rlvr_fast.store import ImportSummary, Run
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
@@ -48,6 +48,10 @@ def compare(
         if not json:
             print_summary(summary)
 
+    def graded(run: Run) -> None:
+        if not json:
+            print_grades(run, json=False)
+
     with console.progress_bars(quiet=quiet or json) as progress:
         left, right = (
             run_of(
@@ -56,6 +60,7 @@ def compare(
                 importing,
                 grading,
                 told=told,
+                graded=graded,
                 progress=progress,
             )
             for side, source in (("base", base), ("rl", rl))
