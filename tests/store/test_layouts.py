@@ -16,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 from rollout_layouts import LAYOUTS, PROBLEMS, Case, Study
 
 from rlvr_fast.answers import GradeOptions, grade_run
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.report import CompareOptions, compare_runs
 from rlvr_fast.store import ImportOptions, Run, import_rollouts, verify
 
 BASE, RL = Study("base"), Study("rl")
@@ -32,7 +34,9 @@ def numbers_of_problems(case: Case, run: Run) -> dict[str, int]:
     found = {}
     for place, row in enumerate(rows):
         if case.ids:
-            number = next((k for k, v in case.ids.items() if row["problem_id"].endswith(v)), None)
+            # Ids of programs are spelled as the tasks of programs spell them: humaneval/7.
+            stated = row["problem_id"].lower()
+            number = next((k for k, v in case.ids.items() if stated.endswith(v.lower())), None)
             assert number is not None, f"id {row['problem_id']!r}, expected one of {case.ids}"
         elif case.questions:
             asked = [k for k, v in case.questions.items() if v in row["prompt"]]
@@ -60,6 +64,8 @@ def draws(run: Run, stage: str, numbers: dict[str, int]) -> dict[int, list[dict[
 def same_text(found: str, expected: Any) -> bool:
     if isinstance(expected, str):
         return found == expected
+    if isinstance(expected, re.Pattern):
+        return expected.fullmatch(found) is not None
     thinking, content = map(re.escape, expected)
     return re.fullmatch(rf"<think>\s*{thinking}\s*</think>\s*{content}", found) is not None
 
@@ -93,9 +99,11 @@ def test_a_layout_gives_the_run_of_the_study(name: str, tmp_path: Path) -> None:
         for row, expected in zip(rows.get(key, []), texts, strict=False)
         if not same_text(row["text"], expected)
     }
-    assert {k: len(v) for k, v in rows.items()} == {k: len(v) for k, v in case.texts.items()}
+    sizes = {k: len(v) for k, v in (case.texts or case.verdicts or {}).items()}
+    assert {k: len(v) for k, v in rows.items()} == sizes
     assert wrong == {}
-    assert {k: [r["finish_reason"] for r in v] for k, v in rows.items()} == case.finish
+    if case.finish:
+        assert {k: [r["finish_reason"] for r in v] for k, v in rows.items()} == case.finish
     if case.indices:
         assert {k: [r["sample_index"] for r in v] for k, v in rows.items()} == case.indices
     if case.token_ids:
@@ -143,42 +151,96 @@ def test_a_layout_gives_the_run_of_the_study(name: str, tmp_path: Path) -> None:
         assert counted == case.counts
 
 
-def rlvr(*arguments: Any) -> None:
+def check_regions(overall: dict[str, Any]) -> None:
+    """The regions of a comparison of the study's two models."""
+    base, rl = ({k for k, n in study.counts.items() if n} for study in (BASE, RL))
+    expected = (len(PROBLEMS), len(base & rl), len(base - rl), len(rl - base))
+    assert tuple(overall[k] for k in ("problems", "preserved", "shrunk", "expanded")) == expected
+
+
+def built(name: str, home: Path, study: Study) -> Case:
+    home.mkdir(parents=True)
+    return LAYOUTS[name](home, study)
+
+
+def test_the_command_compare_takes_files_of_two_tools(tmp_path: Path) -> None:
     from rlvr_fast.cli import app
 
-    app([str(a) for a in arguments], standalone_mode=False)
+    base = built("lm_eval_repeats", tmp_path / "files" / "base", BASE)
+    rl = built("verl_validation", tmp_path / "files" / "rl", RL)
+    words = ["compare", base.sources[0], rl.sources[0], "--out", tmp_path / "report", "--quiet"]
+    app([str(word) for word in words], standalone_mode=False)
+    check_regions(json.loads((tmp_path / "report" / "summary.json").read_text())["overall"])
+    assert Run.open(tmp_path / "report" / "base").num_samples().tolist() == [4] * 4
 
 
-@pytest.mark.parametrize(
-    ("base", "rl"),
-    [
-        ("lm_eval_repeats", "verl_validation"),
-        ("limit_of_rlvr_tree", "inspect_eval_zstd"),
-        ("nemo_skills_seeds", "served_prompt_list_content_and_reasoning"),
-        ("trl_completions", "openrlhf_batch_inference"),
-        ("opencompass_replicas", "RUN"),
-    ],
-)
-def test_compare_takes_files_of_two_tools(base: str, rl: str, tmp_path: Path) -> None:
-    sources = []
-    for side, name, study in (("base", base, BASE), ("rl", rl, RL)):
-        home = tmp_path / "files" / side
-        home.mkdir(parents=True)
-        case = LAYOUTS["plain_jsonl" if name == "RUN" else name](home, study)
-        if name == "RUN":
-            sources.append(imported(case, tmp_path / "graded").path)
-            grade_run(Run.open(sources[-1]))
-        else:
-            sources.append(case.sources[0])
-    allowed = [] if base != "trl_completions" else ["--verdicts", "imported"]
-    rlvr("compare", *sources, "--out", tmp_path / "report", *allowed, "--quiet")
-    summary = json.loads((tmp_path / "report" / "summary.json").read_text())
-    overall = summary["overall"]
-    solved = {study.model: {k for k, n in study.counts.items() if n} for study in (BASE, RL)}
-    assert overall["problems"] == len(PROBLEMS)
-    assert overall["preserved"] == len(solved["base"] & solved["rl"])
-    assert overall["shrunk"] == len(solved["base"] - solved["rl"])
-    assert overall["expanded"] == len(solved["rl"] - solved["base"])
+def test_the_command_compare_takes_a_run_and_a_folder(tmp_path: Path) -> None:
+    from rlvr_fast.cli import app
+
+    run = imported(built("opencompass_replicas", tmp_path / "base", BASE), tmp_path / "graded")
+    grade_run(run)
+    rl = built("nemo_skills_seeds", tmp_path / "rl", RL)
+    words = ["compare", run.path, rl.sources[0], "--out", tmp_path / "report", "--quiet"]
+    app([str(word) for word in words], standalone_mode=False)
+    check_regions(json.loads((tmp_path / "report" / "summary.json").read_text())["overall"])
+
+
+# Base, RL, what has to be allowed by name, whose verdicts.
+PAIRS: list[tuple[str, str, tuple[str, ...], str]] = [
+    ("lm_eval_repeats", "verl_validation", (), "ours"),
+    # Drawn at temperature 0.6 and 0.7.
+    ("limit_of_rlvr_tree", "inspect_eval_zstd", ("sampling",), "ours"),
+    ("nemo_skills_seeds", "served_prompt_list_content_and_reasoning", (), "ours"),
+    ("qwen_math_without_finish_reasons", "skyrl_eval_dump", (), "ours"),
+    ("lighteval_details", "verl_generation_parquet", (), "ours"),
+    ("evalchemy_results", "nemo_rl_run_eval", (), "ours"),
+    ("large_language_monkeys", "slime_debug_rollouts", (), "ours"),
+    ("openr1_math", "roll_rollout_dump", (), "ours"),
+    ("lm_eval_two_tasks", "verl_v1_uid", (), "ours"),
+    ("plain_jsonl", "csv_with_newlines", (), "ours"),
+    ("ids_of_three_spellings", "prompt_copied_in_front", (), "ours"),
+    ("opencompass_lists", "verifiers_traces", (), "ours"),
+    # Without golds, by verdicts of two rewards.
+    ("trl_completions", "openrlhf_batch_inference", ("verifiers",), "imported"),
+    ("areal_eval_rollouts", "roll_logging_board", ("verifiers",), "imported"),
+    ("nemo_rl_validation", "verl_without_golds", ("verifiers",), "imported"),
+]
+
+
+@pytest.mark.parametrize(("base", "rl", "allow", "verdicts"), PAIRS)
+def test_runs_of_two_layouts_pose_the_same_problems(
+    base: str, rl: str, allow: tuple[Any, ...], verdicts: Any, tmp_path: Path
+) -> None:
+    runs = []
+    for name, study in ((base, BASE), (rl, RL)):
+        case = built(name, tmp_path / study.model, study)
+        runs.append(imported(case, tmp_path / f"{study.model} run"))
+        grade_run(runs[-1], GradeOptions(verdicts=verdicts))
+    shift = compare_runs(*runs, CompareOptions(allow=allow)).shift
+    check_regions({k: getattr(shift, k) for k in ("problems", "preserved", "shrunk", "expanded")})
+
+
+def test_ids_that_number_the_problems_in_two_orders(tmp_path: Path) -> None:
+    """Two files number their problems from 0, in another order: one id is not one problem."""
+    runs = []
+    for study, problems in ((BASE, PROBLEMS), (RL, PROBLEMS[::-1])):
+        rows = [
+            {"id": n, "question": p.question, "response": d.text, "ground_truth": p.gold}
+            for n, p in enumerate(problems)
+            for d in study.draws(p)
+        ]
+        file = tmp_path / f"{study.model}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        runs.append(import_rollouts([file], tmp_path / study.model))
+        grade_run(runs[-1])
+    try:
+        shift = compare_runs(*runs, CompareOptions()).shift
+    except InvalidInputError as error:
+        said = str(error)
+        assert "problem" in said
+    else:
+        keys = ("problems", "preserved", "shrunk", "expanded")
+        check_regions({key: getattr(shift, key) for key in keys})
 
 
 def test_prompts_of_two_templates_pose_the_same_problems(tmp_path: Path) -> None:

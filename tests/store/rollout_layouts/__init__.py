@@ -15,6 +15,7 @@ from rollout_layouts import (
     math_harnesses,
     served,
     trainers,
+    variants,
 )
 from rollout_layouts.study import LAYOUTS, PROBLEMS, Case, Study
 
@@ -31,4 +32,5 @@ __all__ = [
     "math_harnesses",
     "served",
     "trainers",
+    "variants",
 ]

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from rollout_layouts.study import PROBLEMS, Case, Study, case, layout, write_jsonl
 
 __all__: list[str] = []
+
+
+def programs(study: Study) -> dict[int, list[re.Pattern[str]]]:
+    """Bare programs: a code block around each, where the verifier looks for one, is no change."""
+    return {
+        p.id: [
+            re.compile(rf"(?:```python\n)?{re.escape(d.text)}(?:\n```)?") for d in study.draws(p)
+        ]
+        for p in PROBLEMS
+    }
 
 
 @layout
@@ -24,6 +35,7 @@ def human_eval_results(folder: Path, study: Study) -> Case:
     return case(
         study,
         write_jsonl(folder / "samples.jsonl_results.jsonl", rows),
+        texts=programs(study),
         finish="unknown",
         golds=None,
         questions={},
@@ -58,6 +70,7 @@ def evalplus_results(folder: Path, study: Study) -> Case:
     return case(
         study,
         file,
+        texts=programs(study),
         finish="unknown",
         golds=None,
         questions={},
@@ -121,6 +134,7 @@ def bigcode_generations(folder: Path, study: Study) -> Case:
     return case(
         study,
         folder / "generations_humaneval.json",
+        texts=programs(study),
         finish="unknown",
         golds=None,
         verdicts=None,

@@ -116,7 +116,8 @@ class Case:
     Attributes:
         sources: what the user names: files, folders, globs, objects.
         texts: problem number to its completions in the order of their sample indices; of a
-            pair (thinking, content), both have to be joined by the tags of thinking.
+            pair (thinking, content), both have to be joined by the tags of thinking; {} leaves
+            texts unchecked.
         golds: problem number to gold; None where the layout holds none; {} leaves golds unchecked.
         verdicts: problem number to the verdicts of its draws; None: no draw may have one;
             {} leaves verdicts unchecked.
