@@ -113,6 +113,7 @@ def run_of(
     grading: GradeOptions,
     *,
     told: Callable[[ImportSummary], None] | None = None,
+    graded: Callable[[Run], None] | None = None,
     progress: Progress | None = None,
 ) -> Run:
     """The graded run of one side: a run directory, or rollouts that are imported and graded.
@@ -123,6 +124,7 @@ def run_of(
         importing: options of the import.
         grading: options of the grading of rollouts.
         told: called with what the import found, before the run is made.
+        graded: called with the run after its grading.
         progress: called as progress("STAGE SIDE", done, total).
 
     Raises:
@@ -138,6 +140,8 @@ def run_of(
     named = _named(progress, out.name)
     run = import_rollouts(source, out, importing, told=told, progress=named)
     grade_run(run, grading, progress=named)
+    if graded is not None:
+        graded(run)
     return run
 
 

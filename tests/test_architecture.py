@@ -46,7 +46,7 @@ ALLOWED = {
     "doctor": {"errors", "vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": {
         "errors", "options", "progress", "console", "study_config", "study", "doctor", "store",
-        "sampling", "answers", "scoring", "report", "metrics", "yaml_text",
+        "sampling", "answers", "scoring", "report", "metrics", "yaml_text", "tasks",
     },
     "__main__": {"cli"},
     "demo_models": {"errors"},

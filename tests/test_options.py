@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 import rlvr_fast.answers.grading
 import rlvr_fast.sampling.drawing
 import rlvr_fast.scoring.run
+import rlvr_fast.store
 import rlvr_fast.study
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli import app
@@ -27,6 +28,7 @@ from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.store import Run
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.study_config import StudyConfig, demo_config, study_keys
 from rlvr_fast.vocabulary import DEVICES, DTYPES
 
@@ -47,6 +49,7 @@ STAGES = {
         (rlvr_fast.scoring.run, "score_run"),
     ),
     CompareOptions: ("compare", ["compare", "base", "rl"], (rlvr_fast.study, "report_runs")),
+    ImportOptions: (None, ["import", "in", "--out", "out"], (rlvr_fast.store, "import_rollouts")),
 }
 REQUIRED: dict[type[Options], dict[str, Any]] = {
     SampleOptions: {"tasks": ("math:a",), "samples": 1}
@@ -69,8 +72,14 @@ EVERY = [
 ]
 
 
+# What a study file can set: an import has no place in a study.
+STUDIED = [each for each in EVERY if each.values[0] is not ImportOptions]
+
+
 def another(each: Option) -> Any:
     """A value that the option takes, and that is not the default."""
+    if each.name == "fields":
+        return {"gold": "reward_model.ground_truth", "problem_id": "ids[0]"}
     if each.form == "mapping":
         return {"batch_size": 3, "on": True, "name": "x"}
     if each.choices:
@@ -102,7 +111,7 @@ def test_python_reaches_every_option(cls: type[Options], group: str, each: Optio
     assert made != cls(**REQUIRED.get(cls, {}))
 
 
-@pytest.mark.parametrize(("cls", "group", "each"), EVERY)
+@pytest.mark.parametrize(("cls", "group", "each"), STUDIED)
 def test_a_study_file_reaches_every_option(
     cls: type[Options], group: str, each: Option, tmp_path: Path
 ) -> None:
@@ -138,6 +147,8 @@ def test_the_command_line_reaches_every_option(
 
     monkeypatch.setattr(module, function, call)
     monkeypatch.setattr(Run, "open", lambda path: path)
+    if cls is CompareOptions:  # the command imports rollouts first
+        monkeypatch.setattr(rlvr_fast.study, "run_of", lambda *arguments, **named: None)
     value = another(each)
     if each.form == "mapping":
         texts = [f"{name}={json.dumps(entry)}" for name, entry in value.items()]
@@ -162,7 +173,8 @@ def test_every_option_has_a_help_text() -> None:
 def test_keys_of_a_study_are_those_of_its_options() -> None:
     keys = study_keys()
     assert len(set(keys)) == len(keys), "two options of a study have one name"
-    names = {each.name for cls in STAGES if cls is not ScoreOptions for each in options_of(cls)}
+    studied = set(STAGES) - {ScoreOptions, ImportOptions}
+    names = {each.name for cls in studied for each in options_of(cls)}
     assert names <= set(keys)
     assert {"base", "rl", "out", "base_revision", "rl_revision", "score"} == set(keys) - names
 

@@ -78,6 +78,8 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
         those on which our verifier did not decide (`undecided`), the same in words (`message`), and
         up to five `examples` with gold, answer and the tail of the completion.
     """
+    if not any("imported_verdict" in part.column_names for part in _verdict_columns(run)):
+        return None
     ours = _verdict_of_id(grades)
     codes = {verdict: VERDICTS.index(verdict) for verdict in VERDICTS}
     tally = np.zeros((len(VERDICTS), 2), np.int64)
@@ -125,6 +127,10 @@ def _sentence(found: Mapping[str, Any]) -> str:
         f"{agreed:,} of {compared:,} completions ({agreed / compared:.1%})"
         + (f": {', '.join(parts)}." if parts else ".")
     )
+
+
+def _verdict_columns(run: Run) -> Iterator[pa.Table]:
+    return (part for _, part in run.iter_parts("answers", ["imported_verdict"]))
 
 
 # The kinds of disagreement: our verdict, and the number of the imported one.

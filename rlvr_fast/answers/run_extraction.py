@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.answers.bare_code import fence_code, has_bare_code
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
 from rlvr_fast.answers.graded_tasks import GradedTask
@@ -104,6 +105,9 @@ def _extract_batch(
             chosen = rows
         if not len(chosen):
             continue
+        if policy == "code_block" and has_bare_code(run):
+            at = chosen.column_names.index("text")
+            chosen = chosen.set_column(at, "text", fence_code(chosen["text"]))
         answers, statuses = extract_answers(chosen["text"], policy=policy)
         _report_too_long(run, settings, chosen, statuses, policy)
         found = {

@@ -49,7 +49,8 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
 
     Returns:
         None where less than half of the completions are unparsed and each task has some answer.
-        Else `completions` and `unparsed` (numbers), `all_unparsed` (the tasks without any answer),
+        Else `completions`, `unparsed` and of these `unreadable` (answers that were found and that
+        the verifier cannot read), `all_unparsed` (the tasks without any answer),
         `looked_at`, `cut_off` and `unclosed_think` (numbers of these), `found_by_policy` (answers
         that each other policy finds), `best_policy` (None where none finds any), and in words
         `message`, `reason` and `remedy`.
@@ -68,12 +69,14 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
         ended or ("<think>" in text and "</think>" not in text)
         for text, ended in zip(texts, cut, strict=True)
     )
+    unreadable, example = _unreadable(run, grades, affected)
     used = {tasks[name].policy for name in affected}
     found = _found_by_policy(column, used, programs=any(tasks[n].runs_programs for n in affected))
     best = _best(found)
     facts = {
         "completions": total,
         "unparsed": unparsed,
+        "unreadable": unreadable,
         "all_unparsed": without,
         "looked_at": len(texts),
         "cut_off": cut_off,
@@ -81,13 +84,20 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
         "found_by_policy": found,
         "best_policy": best,
     }
-    reason, remedy = _explain(run, facts, sorted(used), affected)
+    if unreadable >= _MANY * sum(counts[name][1] for name in affected):
+        reason = f"the verifier cannot read {unreadable:,} of the answers, such as {example!r}"
+        remedy = (
+            "if these are not the answers, grade by another policy (rlvr-fast grade "
+            f"{run.path} --policy NAME --regrade)"
+        )
+    else:
+        reason, remedy = _explain(run, facts, sorted(used), affected)
     where = "" if many else f" of task {', '.join(map(repr, without[:3]))}"
     share = (unparsed, total) if many else tuple(sum(counts[n][0] for n in without) for _ in "ab")
     message = (
         f"{share[0]:,} of {share[1]:,} completions{where} have no answer that "
-        f"{_policies(sorted(used))} finds. They count as not correct, which says nothing about the "
-        "model."
+        f"{_policies(sorted(used))} finds and the verifier reads. They count as not correct, "
+        "which says nothing about the model."
     )
     return {**facts, "message": message, "reason": reason, "remedy": remedy}
 
@@ -107,11 +117,30 @@ def _counts(run: Run, grades: pa.Table) -> dict[str, tuple[int, int]]:
     return {row["task"]: (row["count_sum"], row["unparsed_sum"]) for row in summed.to_pylist()}
 
 
-def _first_without_answer(run: Run, tasks: list[str]) -> tuple[list[str], list[bool]]:
-    """The first completions without an answer, and whether each ended at the token limit."""
+def _unreadable(run: Run, grades: pa.Table, tasks: list[str]) -> tuple[int, str | None]:
+    """Completions whose answer was found and cannot be read, and the commonest such answer."""
+    ids = _problem_ids(run, tasks)
+    rows = grades.filter(
+        pc.and_(
+            pc.and_(pc.equal(grades["verdict"], "unparsed"), pc.greater(grades["answer_id"], -1)),
+            pc.is_in(grades["problem_id"], value_set=ids),
+        )
+    ).sort_by([("count", "descending")])
+    if not len(rows):
+        return 0, None
+    example: str | None = rows["canonical"][0].as_py()
+    return int(pc.sum(rows["count"]).as_py()), example and example[:80]
+
+
+def _problem_ids(run: Run, tasks: list[str]) -> pa.Array:
     problems = run.problems()
     mine = problems.filter(pc.is_in(problems["task"], value_set=pa.array(tasks, pa.string())))
-    ids = mine["problem_id"].combine_chunks()
+    return mine["problem_id"].combine_chunks()
+
+
+def _first_without_answer(run: Run, tasks: list[str]) -> tuple[list[str], list[bool]]:
+    """The first completions without an answer, and whether each ended at the token limit."""
+    ids = _problem_ids(run, tasks)
     wanted = None
     for _, part in run.iter_parts("answers", ["problem_id", "sample_index", "status"]):
         rows = part.filter(

@@ -33,7 +33,7 @@ COMMANDS = {
     "compare": (
         "comparisons",
         "compare",
-        "Compare two runs, or two sets of rollouts: tables, figures and a page.",
+        "Compare two runs or sets of rollouts: tables, figures, a page.",
     ),
     "import": (
         "imports",

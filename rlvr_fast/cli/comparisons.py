@@ -11,12 +11,12 @@ from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
-from rlvr_fast.cli.results import print_report, print_table
+from rlvr_fast.cli.results import print_grades, print_report, print_table
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
 
 if TYPE_CHECKING:
-    from rlvr_fast.store import ImportSummary
+    from rlvr_fast.store import ImportSummary, Run
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
@@ -38,7 +38,7 @@ def compare(
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Compare two runs, or two sets of rollouts: tables, figures and a page.
+    """Compare two runs or sets of rollouts: tables, figures, a page.
 
     Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
     """
@@ -48,19 +48,24 @@ def compare(
         if not json:
             print_summary(summary)
 
+    def graded(run: Run) -> None:
+        if not json:
+            print_grades(run, json=False)
+
     with console.progress_bars(quiet=quiet or json) as progress:
-        opened = [
+        left, right = (
             run_of(
                 source,
                 (runs or out) / side,
                 importing,
                 grading,
                 told=told,
+                graded=graded,
                 progress=progress,
             )
             for side, source in (("base", base), ("rl", rl))
-        ]
-        report = report_runs(*opened, options, out=out, progress=progress)
+        )
+        report = report_runs(left, right, options, out=out, progress=progress)
     print_report(report, json=json)
 
 

@@ -12,6 +12,7 @@ from rlvr_fast import console
 from rlvr_fast.cli.parameters import Json, Quiet
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.tasks.schemes import scheme_of
 
 if TYPE_CHECKING:
     from rlvr_fast.store import ImportSummary
@@ -98,21 +99,23 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
     draws = [problem.draws for problem in summary.problems]
     spread = f"{min(draws)}" if min(draws) == max(draws) else f"{min(draws)} to {max(draws)}"
     golds = sum(problem.gold is not None for problem in summary.problems)
-    posed = sum(problem.spec is not None for problem in summary.problems)
+    posed = bool(summary.specs)
+    tested = "code_block" in {scheme_of(spec).policy for spec in summary.specs}
     lines = [
         ("layout", f"{summary.reader} ({summary.layout})"),
         ("files", _listed([s["name"] for s in summary.sources])),
         ("model", str(summary.model.get("name"))),
         ("problems", f"{len(draws):,} x {spread} completions = {summary.draws:,}"),
         ("fields", ", ".join(f"{role}={path}" for role, path in summary.fields.items())),
-        ("gold answers", f"{golds:,} of {len(draws):,} problems"),
+        ("gold answers", "the task's tests" if tested else f"{golds:,} of {len(draws):,} problems"),
         ("verdicts", _verdicts(summary)),
         ("sampling", _sampling(summary.sampling)),
         ("finish reasons", _counted(summary.finish_reasons)),
-        ("answers found", _answers(summary.first_texts)),
     ]
     if posed or summary.matched:
         lines.insert(6, ("problems from", summary.matched or "the tasks that the rows name"))
+    if not tested:
+        lines.append(("answers found", _answers(summary.first_texts)))
     if summary.special_tokens:
         lines.append(("cut at", _counted(summary.special_tokens)))
     if summary.prompts_cut:

@@ -23,13 +23,7 @@ def run_differences(base: Run, rl: Run) -> dict[str, str]:
     imported = [_imported_graders(run) for run in (base, rl)]
     if any(imported):
         if imported[0] != imported[1]:
-            found.setdefault("verifiers", []).append(
-                " and ".join(
-                    f"{name}’s verdicts "
-                    + (f"came with its rollouts ({', '.join(graders)})" if graders else "are ours")
-                    for name, graders in zip(("base", "RL"), imported, strict=True)
-                )
-            )
+            found.setdefault("verifiers", []).append(_mixed_graders((base, rl), imported))
         verified = []
     if verified and not verified[0].keys() & verified[1].keys() > {"limits"}:
         # Two files may name their tasks differently.
@@ -65,6 +59,21 @@ def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[st
             + " ".join(f"--allow {name}" for name in refused)
         )
     return found
+
+
+def _mixed_graders(runs: tuple[Run, Run], imported: list[list[str]]) -> str:
+    """In words: one side's verdicts came with its rollouts and the other's not, or otherwise."""
+    text = " and ".join(
+        f"{name}’s verdicts "
+        + (f"came with its rollouts ({', '.join(graders)})" if graders else "are ours")
+        for name, graders in zip(("base", "RL"), imported, strict=True)
+    )
+    for run, graders in zip(runs, imported, strict=True):
+        if not graders and (run.read_json("import.json") or {}).get("verdict"):
+            text += (
+                f" (`rlvr-fast grade {run.path} --verdicts imported --regrade` takes the file’s)"
+            )
+    return text
 
 
 def _imported_graders(run: Run) -> list[str]:

@@ -49,7 +49,10 @@ def unread_sentence(sides: Iterable[Side], problems: int) -> str:
     """In place of a headline: the completions of these sides hold no answer that was found."""
     names = " and ".join(side.title for side in sides)
     what = "1 problem" if problems == 1 else f"{problems:,} problems"
-    return f"Nothing can be said about {what}: no answer was found in any completion of {names}."
+    return (
+        f"Nothing can be said about {what}: no answer was found and read in any completion of "
+        f"{names}."
+    )
 
 
 def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
@@ -61,6 +64,8 @@ def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
             f"{_problems(renamed)} under other ids in the RL run and matched by the question; "
             "the ids of the base run are shown."
         )
+    unrecorded_of: dict[str, list[str]] = {}
+    unknown_of: dict[int, list[str]] = {}
     for side in (base, rl):
         missing = unrecorded(side.run.info)
         if missing and not side.num_ended.any():
@@ -68,10 +73,7 @@ def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
         if missing and not side.length_count.any():
             missing.append("token ids, and with them lengths")
         if missing:
-            notes.append(
-                f"Not recorded of {side.title}’s imported rollouts, and therefore not compared: "
-                f"{', '.join(missing)}."
-            )
+            unrecorded_of.setdefault(", ".join(missing), []).append(side.title)
         without = _without_verdict(side)
         if without:
             notes.append(
@@ -80,11 +82,18 @@ def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
             )
         unknown = int((~side.answers_known).sum())
         if unknown:
-            notes.append(
-                f"On {unknown:,} of {len(problems):,} problems no answer was found in "
-                f"{side.title}’s completions: verdicts are known there, and distinct answers and "
-                "their entropy are not."
-            )
+            unknown_of.setdefault(unknown, []).append(side.title)
+    notes += [
+        f"Not recorded of the imported rollouts of {' and '.join(titles)}, and therefore not "
+        f"compared: {missing}."
+        for missing, titles in unrecorded_of.items()
+    ]
+    notes += [
+        f"On {unknown:,} of {len(problems):,} problems no answer was found in the completions of "
+        f"{' and '.join(titles)}: verdicts are known there, and distinct answers and their entropy "
+        "are not."
+        for unknown, titles in unknown_of.items()
+    ]
     return notes
 
 

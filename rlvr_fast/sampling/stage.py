@@ -208,8 +208,8 @@ def _requests(run: Run, num_samples: int) -> Iterator[Request]:
 def _table(completions: Sequence[Completion]) -> pa.Table:
     return pa.table(
         {
-            field.name: pa.array([getattr(c, field.name) for c in completions], field.type)
-            for field in SAMPLES
+            name: pa.array([getattr(c, name) for c in completions], SAMPLES.field(name).type)
+            for name in Completion._fields
         }
     )
 

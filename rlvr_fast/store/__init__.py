@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
-from rlvr_fast.store.check import Finding, repair, verify
-from rlvr_fast.store.differences import Difference, differences
-from rlvr_fast.store.importing import ImportSummary, import_rollouts, preview_rollouts
-from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
-from rlvr_fast.store.options import ImportOptions
-from rlvr_fast.store.problem_tables import align_problems
-from rlvr_fast.store.run import Run
-from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rlvr_fast.store.check import Finding, repair, verify
+    from rlvr_fast.store.differences import Difference, differences
+    from rlvr_fast.store.importing import ImportSummary, import_rollouts, preview_rollouts
+    from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
+    from rlvr_fast.store.options import ImportOptions
+    from rlvr_fast.store.problem_tables import align_problems
+    from rlvr_fast.store.run import Run
+    from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
+
+# name -> the module that defines it, imported on first use: the options of an import are read
+# for the help of the command line, without Arrow.
+_HOME = {
+    "ANSWERS": "schemas",
+    "Difference": "differences",
+    "Draw": "info",
+    "Finding": "check",
+    "GRADES": "schemas",
+    "ImportOptions": "options",
+    "ImportSummary": "importing",
+    "PROBLEMS": "schemas",
+    "Run": "run",
+    "RunInfo": "info",
+    "SAMPLES": "schemas",
+    "SCORES": "schemas",
+    "align_problems": "problem_tables",
+    "differences": "differences",
+    "draw_seeds": "info",
+    "import_rollouts": "importing",
+    "preview_rollouts": "importing",
+    "repair": "check",
+    "stage_schema": "schemas",
+    "unrecorded": "info",
+    "verify": "check",
+}
 
 __all__ = [
     "ANSWERS",
@@ -34,3 +64,12 @@ __all__ = [
     "unrecorded",
     "verify",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

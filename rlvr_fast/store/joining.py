@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.question_texts import QuestionTexts
 from rlvr_fast.store.rollouts.questions import question_key
-from rlvr_fast.tasks import Problem, load_tasks
+from rlvr_fast.tasks import Problem, TaskSpec, load_tasks
+from rlvr_fast.tasks.specs import parse_spec
 
 __all__ = ["Joinable", "Joiner"]
 
@@ -146,12 +148,26 @@ class Joiner:
 
     def summary(self) -> str:
         """How problems were matched, with the notes, in words."""
-        specs = ", ".join(task["spec"] for task in self.tasks)
+        specs = ", ".join(_without_digest(task["spec"]) for task in self.tasks)
         ways = ", ".join(f"{number:,} by {way}" for way, number in self.matched.items())
         total = self._counts["unmatched"] + sum(self.matched.values())
         parts = [f"{sum(self.matched.values()):,} of {total:,} problems are of {specs}"]
         parts[0] += f" ({ways})" if ways else f": {self.explain()}"
         return "; ".join(parts + self.notes)
+
+    def check(self) -> None:
+        """Checks that some problem of the rows is one of the tasks', once all rows were read.
+
+        Raises:
+            InvalidInputError: none is; the message shows one problem of each side.
+        """
+        if self._unmatched is not None and not self.matched:
+            raise InvalidInputError(
+                f"none of the {self._counts['unmatched']:,} problems of the rows is one of "
+                f"{', '.join(_without_digest(task['spec']) for task in self.tasks)}: "
+                f"{self.explain()}. Name the task whose problems the rows answer, or the fields "
+                "with the id and the question: --field problem_id=PATH, --field question=PATH"
+            )
 
     def explain(self) -> str:
         """What was compared, with an example of each side, where some problem has no match."""
@@ -287,6 +303,12 @@ def _by_id(problems: Sequence[Problem]) -> _Ids:
 
 def _own_id(problem: Problem) -> str:
     return problem.problem_id.removeprefix(f"{problem.task}/")
+
+
+def _without_digest(spec: str) -> str:
+    parsed = parse_spec(spec)
+    shown = {key: value for key, value in parsed.options.items() if key != "sha256"}
+    return str(TaskSpec(parsed.scheme, parsed.source, shown))
 
 
 def _plain(stated: str | None) -> str:

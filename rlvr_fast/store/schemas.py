@@ -162,9 +162,10 @@ def conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:
             column = _cast(column, field, what)
         if not field.nullable and column.null_count:
             raise InvalidInputError(f"{what}: column {field.name!r} holds a null")
-        words = _VALUES.get(field.name)
-        odd = [] if words is None else [v for v in pc.unique(column).to_pylist() if v not in words]
-        odd = [value for value in odd if value is not None]
+        words = _VALUES.get(field.name, ())
+        odd = words and [
+            v for v in pc.unique(column).to_pylist() if v is not None and v not in words
+        ]
         if odd:
             raise InvalidInputError(
                 f"{what}: column {field.name!r} holds {odd[0]!r}, "

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import random
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from rlvr_fast.answers import grade_run
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store import Run
+from rlvr_fast.store import import_rollouts
 from rlvr_fast.store.joining import Joiner
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.rollouts.questions import question_key
 from rlvr_fast.tasks import load_task
 from rlvr_fast.tasks.sandbox import unavailable_reason
@@ -239,41 +238,9 @@ def test_any_order_gives_the_same_matches(tmp_path):
         ]
 
 
-def graded(tmp_path, joiner, rows, texts):
-    """problem_id to verdict, of a run with one completion a problem."""
-    assert all(map(joiner.pose, rows))
-    run = Run.create(
-        tmp_path / "run",
-        model={"name": "m", "revision": None},
-        engine={"name": "imported", "version": None, "notes": []},
-        sampling={**dict.fromkeys(("temperature", "top_p", "max_tokens", "seed")), "stop": []},
-        prompt_template={"name": "plain", "sha256": hashlib.sha256(b"{question}").hexdigest()},
-        tasks=joiner.tasks,
-        problems=pa.table(
-            {
-                "problem_id": [row.problem_id for row in rows],
-                "task": [row.task for row in rows],
-                "prompt": [row.question for row in rows],
-                "prompt_token_ids": pa.array([[] for _ in rows], pa.list_(pa.int32())),
-                "gold": pa.array([row.gold for row in rows], pa.string()),
-                "metadata": [json.dumps(row.metadata) for row in rows],
-            }
-        ),
-    )
-    with run.writing():
-        run.append(
-            "samples",
-            pa.table(
-                {
-                    "problem_id": [row.problem_id for row in rows],
-                    "sample_index": pa.array([0] * len(rows), pa.int32()),
-                    "text": pa.array(texts, pa.large_string()),
-                    "token_ids": pa.array([[] for _ in rows], pa.list_(pa.int32())),
-                    "finish_reason": ["stop"] * len(rows),
-                    "seed": pa.array([None] * len(rows), pa.int64()),
-                }
-            ),
-        )
+def graded(tmp_path, spec, rows):
+    """problem_id to verdict, of rows with one completion a problem."""
+    run = import_rollouts(rows, tmp_path / "run", ImportOptions(problems=(spec,)), model="m")
     grade_run(run)
     grades = pq.read_table(run.path / "grades.parquet")
     return dict(zip(grades["problem_id"].to_pylist(), grades["verdict"].to_pylist(), strict=True))
@@ -298,16 +265,15 @@ def test_programs_in_another_order_run_against_their_own_tests(tmp_path, by):
         for row in CODE
     ]
     (tmp_path / "code.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    order = [2, 0, 1]
-    stated = [
-        Row(stated_id=CODE[i]["id"]) if by == "id" else Row(question=CODE[i]["question"])
-        for i in order
+    done = [
+        {
+            by: CODE[i][by],
+            "completion": f"```python\nn = int(input())\nprint({CODE[i]['f']})\n```",
+        }
+        for i in (2, 0, 1)
     ]
-    texts = [f"```python\nn = int(input())\nprint({CODE[i]['f']})\n```" for i in order]
-    joiner = Joiner([f"code:{tmp_path}/code.jsonl?timeout=5"])
-    assert graded(tmp_path, joiner, stated, texts) == {
-        f"code/{row['id']}": "correct" for row in CODE
-    }
+    spec = f"code:{tmp_path}/code.jsonl?timeout=5"
+    assert graded(tmp_path, spec, done) == {f"code/{row['id']}": "correct" for row in CODE}
 
 
 def test_humaneval_is_found_by_its_ids_and_its_prompts():
@@ -327,9 +293,41 @@ def test_humaneval_is_found_by_its_ids_and_its_prompts():
 def test_completions_of_a_generated_task_are_graded_by_question_alone(tmp_path):
     spec = "reasoning_gym:chain_sum?size=6&seed=7&min_terms=3&max_terms=3"
     problems = load_task(spec).problems()[::-1]
-    rows = [Row(question=f"{problem.question}\n") for problem in problems]
-    answers = [p.gold if i % 2 else str(int(p.gold) + 1) for i, p in enumerate(problems)]
-    verdicts = graded(tmp_path, Joiner([spec]), rows, [rf"\boxed{{{a}}}" for a in answers])
-    assert verdicts == {
-        p.problem_id: "correct" if i % 2 else "incorrect" for i, p in enumerate(problems)
+    rows = [
+        {"prompt": f"{p.question}\n", "completion": rf"\boxed{{{int(p.gold) + (i % 2)}}}"}
+        for i, p in enumerate(problems)
+    ]
+    assert graded(tmp_path, spec, rows) == {
+        p.problem_id: "incorrect" if i % 2 else "correct" for i, p in enumerate(problems)
     }
+
+
+def test_an_import_of_which_nothing_matches_shows_both_sides(tmp_path):
+    rows = [{"prompt": "Who was Euler?", "completion": "A mathematician."}]
+    options = ImportOptions(problems=(task_file(tmp_path, SUMS),))
+    with pytest.raises(InvalidInputError, match=r"none of the 1 .*Euler.*'sums/60'.*--field"):
+        import_rollouts(rows, tmp_path / "run", options, model="m")
+    assert not (tmp_path / "run").exists()
+
+
+def test_completions_of_a_file_of_problems_take_its_golds(tmp_path):
+    rows = [
+        {"question": f"{row['question']}\nThink step by step.", "responses": [row["answer"], "-1"]}
+        for row in SUMS[::-1]
+    ]
+    spec = task_file(tmp_path, SUMS)
+    run = import_rollouts(rows, tmp_path / "run", ImportOptions(problems=(spec,)), model="m")
+    golds = run.problems().select(["problem_id", "gold"]).to_pylist()
+    assert golds == [
+        {"problem_id": f"sums/{row['id']}", "gold": row["answer"]} for row in SUMS[::-1]
+    ]
+    (task,) = run.info.tasks
+    assert (task["name"], task["spec"].partition("?")[0]) == ("sums", spec)
+
+
+def test_two_ids_of_one_problem_are_one_problem_of_the_run(tmp_path):
+    rows = [{"id": name, "question": SUMS[0]["question"], "completion": name} for name in "aba"]
+    options = ImportOptions(problems=(task_file(tmp_path, SUMS),))
+    run = import_rollouts(rows, tmp_path / "run", options, model="m")
+    samples = run.read("samples", ["problem_id", "sample_index"]).to_pylist()
+    assert samples == [{"problem_id": "sums/60", "sample_index": i} for i in range(3)]

@@ -79,7 +79,9 @@ def test_stored_rows_are_read_back(tmp_path):
     assert part.name == "part-000000.parquet"
     again = Run.open(run.path)
     assert again.info == run.info
-    assert again.read("samples").schema == stage_schema("samples")
+    schema = stage_schema("samples")
+    names = table.column_names  # without what came with imported rollouts
+    assert again.read("samples").schema == pa.schema([schema.field(name) for name in names])
     assert again.read("samples").to_pylist() == table.to_pylist()
     assert again.problems().to_pylist() == problem_table().to_pylist()
     assert again.read("samples", ["text"]).column_names == ["text"]

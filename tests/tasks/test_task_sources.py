@@ -52,6 +52,15 @@ def test_verl_parquet_is_read_as_it_is(tmp_path):
     assert load_task(task.spec).problems() == task.problems()
 
 
+def test_lists_of_golds_may_be_json_text(tmp_path):
+    golds = ['["34"]', '["1", "2"]', "[1, 2]", '["unclosed', ["5", "6"]]
+    rows = [verl_row(i, f"{i}?", gold) for i, gold in enumerate(golds)]
+    (tmp_path / "p.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    problems = load_task(f"math:{tmp_path}/p.jsonl").problems()
+    assert [p.gold for p in problems] == ["34", "1, 2", "[1, 2]", '["unclosed', "5, 6"]
+    assert [p.metadata.get("multiple_answers", False) for p in problems] == [0, 1, 0, 0, 1]
+
+
 def test_rows_that_repeat_are_one_problem_and_said_once(tmp_path):
     rows = [verl_row(f"uuid-{i}", f"{i} + 1?", str(i + 1)) for i in range(20)] * 100
     path = write_parquet(tmp_path / "dapo-math-17k.parquet", rows)
@@ -242,17 +251,20 @@ def hub(tmp_path):
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
 
-    def load(spec):
+    def load(*specs):
+        """Of each spec, the lines that say its task or its error; one process loads all."""
         code = (
             "import sys\n"
             "from rlvr_fast.errors import RlvrError\n"
             "from rlvr_fast.tasks import load_task\n"
-            "try:\n"
-            "    task = load_task(sys.argv[1])\n"
-            "    print(task.spec)\n"
-            "    for p in task.problems(): print(p.problem_id, p.question, p.gold, sep='|')\n"
-            "except RlvrError as error:\n"
-            "    print(type(error).__name__, error)\n"
+            "for spec in sys.argv[1:]:\n"
+            "    print('=', spec)\n"
+            "    try:\n"
+            "        task = load_task(spec)\n"
+            "        print(task.spec)\n"
+            "        for p in task.problems(): print(p.problem_id, p.question, p.gold, sep='|')\n"
+            "    except RlvrError as error:\n"
+            "        print(type(error).__name__, error)\n"
         )
         environment = {
             **os.environ,
@@ -262,10 +274,10 @@ def hub(tmp_path):
             "PYTHONPATH": os.pathsep.join(sys.path),
         }
         done = subprocess.run(
-            [sys.executable, "-c", code, spec], env=environment, capture_output=True, text=True
+            [sys.executable, "-c", code, *specs], env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-        return done.stdout.splitlines()
+        return [part.splitlines()[1:] for part in done.stdout.split("= ")[1:]]
 
     return load
 
@@ -274,35 +286,35 @@ VERL = {"index": 4, "question": "2 + 2?", "gold": "4"}
 
 
 def test_a_data_set_of_the_hub_is_a_task(hub):
-    spec, *problems = hub("math:hf://acme/sums?config=main&split=test")
-    assert spec == (
+    pinned = (
         "math:hf://acme/sums?answer=reward_model.ground_truth&config=main&id=extra_info.index"
         f"&question=prompt&revision={COMMIT}&split=test"
     )
-    assert problems == ["sums/4|2 + 2?|4"]
-    assert hub(spec) == [spec, *problems]
-    spec, *problems = hub(f"math:hf://datasets/acme/sums@{COMMIT}?config=hard")
-    assert "split=test" in spec  # the only split
-    assert problems == ["sums/0|0 + 1?|1", "sums/1|1 + 1?|2", "sums/2|2 + 1?|3"]
+    first, again, hard = hub(
+        "math:hf://acme/sums?config=main&split=test",
+        pinned,
+        f"math:hf://datasets/acme/sums@{COMMIT}?config=hard",
+    )
+    assert first == again == [pinned, "sums/4|2 + 2?|4"]
+    assert "split=test" in hard[0]  # the only split
+    assert hard[1:] == ["sums/0|0 + 1?|1", "sums/1|1 + 1?|2", "sums/2|2 + 1?|3"]
 
 
-@pytest.mark.parametrize(
-    ("spec", "said"),
-    [
-        ("acme/sums?split=test", "several configs. Name one with ?config=NAME: main, hard"),
-        ("acme/sums?config=main", "several splits. Name one with ?split=NAME: train, test"),
-        ("acme/sums?config=mian&split=test", "no config 'mian'. Did you mean 'main'?"),
-        ("acme/sums?config=main&split=tset", "no split 'tset'. Did you mean 'test'?"),
-        ("acme/products?split=test", "no data set ORG/NAME of this name and revision 'main'"),
-        (f"acme/sums?revision={'f' * 40}", "or is in the cache"),
-        ("acme/../sums?split=test", "no data set ORG/NAME"),
-        ("acme/sums?sha256=1", "'sha256' is for files only"),
-    ],
-)
-def test_errors_about_the_hub_say_what_there_is(hub, spec, said):
-    (line,) = hub(f"math:hf://{spec}")
-    assert line.startswith("InvalidInputError")
-    assert said in line
+def test_errors_about_the_hub_say_what_there_is(hub):
+    said = {
+        "acme/sums?split=test": "several configs. Name one with ?config=NAME: main, hard",
+        "acme/sums?config=main": "several splits. Name one with ?split=NAME: train, test",
+        "acme/sums?config=mian&split=test": "no config 'mian'. Did you mean 'main'?",
+        "acme/sums?config=main&split=tset": "no split 'tset'. Did you mean 'test'?",
+        "acme/products?split=test": "no data set ORG/NAME of this name and revision 'main'",
+        f"acme/sums?revision={'f' * 40}": "or is in the cache",
+        "acme/../sums?split=test": "no data set ORG/NAME",
+        "acme/sums?sha256=1": "'sha256' is for files only",
+    }
+    lines = hub(*(f"math:hf://{spec}" for spec in said))
+    for (line,), part in zip(lines, said.values(), strict=True):
+        assert line.startswith("InvalidInputError")
+        assert part in line
 
 
 def test_a_loading_script_is_not_run(hub, tmp_path):
@@ -311,9 +323,9 @@ def test_a_loading_script_is_not_run(hub, tmp_path):
     snapshot.mkdir(parents=True)
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text(COMMIT)
-    (snapshot / "script.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    (snapshot / f"{COMMIT}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
-    (line,) = hub("math:hf://acme/script?split=test")
+    for name in ("script", COMMIT):
+        (snapshot / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    ((line,),) = hub("math:hf://acme/script?split=test")
     assert "cannot read it" in line
     assert not (tmp_path / "ran").exists()
 

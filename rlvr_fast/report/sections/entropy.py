@@ -48,7 +48,9 @@ def entropy_row(side: Side, rows: IntArray) -> EntropyRow:
         answer_32=known_mean(side.answer_entropy_32[rows]),
         accuracy=known_mean(side.accuracy[rows]),
         mean_length=ratio(side.length_sum[rows].sum(), side.length_count[rows].sum()),
-        distinct_answers=known_mean(side.num_distinct[rows].astype(np.float64)),
+        distinct_answers=known_mean(
+            np.where(side.answers_known, side.num_distinct, np.nan)[rows].astype(np.float64)
+        ),
     )
 
 

@@ -32,14 +32,14 @@ class Example:
 
     Attributes:
         problem: row of the problem.
-        answer: the correct answer, in its canonical form.
+        answer: the correct answer, in its canonical form; None where only verdicts are known.
         count: draws of the model that gave the answer.
         sample_index: number of the draw.
         text: the completion.
     """
 
     problem: int
-    answer: str
+    answer: str | None
     count: int
     sample_index: int
     text: str
@@ -91,14 +91,16 @@ def collect_examples(
     side = comparison.base if region == "shrunk" else comparison.rl
     rows = np.flatnonzero(np.array(comparison.labels()) == region)
     rows = rows[np.argsort(-side.num_correct[rows], kind="stable")][:limit]
-    wanted: dict[str, tuple[int, str, int]] = {}
+    wanted: dict[str, tuple[int, str | None, int]] = {}
     for row in rows:
         mine = np.flatnonzero(answers.problem == row)
         counts = (answers.base_count if side is comparison.base else answers.rl_count)[mine]
+        problem_id = side.ids[int(row)]
         if counts.size and counts.max() > 0:
             best = int(mine[int(np.argmax(counts))])
-            problem_id = side.ids[int(row)]
             wanted[problem_id] = (int(row), answers.canonical[best], int(counts.max()))
+        else:
+            wanted[problem_id] = (int(row), None, int(side.num_correct[row]))
     draws = _first_draws(side, {pid: answer for pid, (_, answer, _) in wanted.items()})
     texts = _texts(side, draws)
     return [
@@ -108,7 +110,7 @@ def collect_examples(
     ]
 
 
-def _answer_ids(side: Side, wanted: dict[str, str]) -> dict[str, int]:
+def _answer_ids(side: Side, wanted: dict[str, str | None]) -> dict[str, int]:
     grades = side.run.read_table("grades.parquet")
     if grades is None or not wanted:
         return {}
@@ -120,7 +122,7 @@ def _answer_ids(side: Side, wanted: dict[str, str]) -> dict[str, int]:
     }
 
 
-def _first_draws(side: Side, wanted: dict[str, str]) -> dict[str, int]:
+def _first_draws(side: Side, wanted: dict[str, str | None]) -> dict[str, int]:
     """The first draw of each problem that gave the wanted answer."""
     ids = _answer_ids(side, wanted)
     found: dict[str, int] = {}

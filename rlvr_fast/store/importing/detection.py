@@ -110,7 +110,13 @@ def _fields(reader: Reader, sample: Sample, given: Mapping[str, str]) -> Columns
 
 
 def _about(reader: Reader, sample: Sample) -> About:
-    return About() if reader.about is None else reader.about(sample)
+    if reader.about is None:
+        return About()
+    try:
+        return reader.about(sample)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        # Rows that are not of the layout that the user names.
+        return About(notes=[f"{sample.file.name}: the first rows are not as {reader.name} writes"])
 
 
 _Found = list[tuple[SourceFile, RowSource, Sample, Reader]]

@@ -51,6 +51,7 @@ class Judge:
         rewards = None
         if "reward" in roles.of_draws:
             rewards = np.asarray(read_rewards(take(roles.of_draws["reward"], rows)), np.float64)
+            rewards = np.where(np.isfinite(rewards), rewards, np.nan)
             if np.isnan(rewards).all():
                 rewards = None
         if not self._decided:
@@ -112,6 +113,8 @@ class Judge:
             notes = []
             if rewards is not None:
                 field = fields.get("reward", "reward")
+                # Rows that a reader makes have no field of that name: the role is the name.
+                field = "reward" if " " in field else field
                 notes.append(
                     f"the rewards in {field!r} ({rewards['least']:g} to {rewards['most']:g}) give "
                     f"no verdict{f': {self._why}' if self._why else ''}; "

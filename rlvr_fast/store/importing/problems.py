@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.store.importing.columns import Column, to_list
 from rlvr_fast.store.importing.summary import Problem
 from rlvr_fast.store.joining import Joiner
@@ -35,18 +35,20 @@ class ProblemTable:
         problems: in the order of their first rows.
         unmatched: number of problems that the tasks of `--problems` do not have.
         faults: values that give no gold answer, each with file and row.
+        notes: sentences that the user has to read.
     """
 
     def __init__(self, task: str, joiner: Joiner | None) -> None:
         self._task = task
         self._joiner = joiner
-        self._by_spec: dict[str, Joiner] = {}
+        self._by_spec: dict[str, Joiner | None] = {}
         self._places: dict[tuple[Any, ...], int] = {}
         self._by_id: dict[str, int] = {}
         self._golds: dict[tuple[int, str], str] = {}
         self.problems: list[Problem] = []
         self.unmatched = 0
         self.faults: list[str] = []
+        self.notes: list[str] = []
 
     def codes(
         self, columns: dict[str, Column], numbers: npt.NDArray[np.int64], name: str, gold: str
@@ -77,12 +79,17 @@ class ProblemTable:
         id_codes, id_values = distinct_values(ids)
         task_codes, task_values = distinct_values(columns.get("task", absent))
         spec_codes, spec_values = distinct_values(columns.get("spec", absent))
-        keys = np.stack([id_codes, np.asarray(asked, np.int64), task_codes, spec_codes], axis=1)
+        # Where nothing else does, the token ids of the prompt identify the problem.
+        prompt_codes = np.full(rows, -1, np.int64)
+        nameless = (id_codes < 0) & (asked < 0)
+        if nameless.any() and "prompt_token_ids" in columns:
+            prompt_codes[nameless] = distinct_values(columns["prompt_token_ids"])[0][nameless]
+        keys = np.stack([id_codes, asked, task_codes, spec_codes, prompt_codes], axis=1)
         distinct, first, inverse = np.unique(keys, axis=0, return_index=True, return_inverse=True)
         order = np.argsort(first)
         places = np.full(len(distinct), -1, np.int64)
         for at in order.tolist():
-            i, q, t, s = distinct[at].tolist()
+            i, q, t, s, _ = distinct[at].tolist()
             row = int(first[at])
             places[at] = self._place(
                 id_values[i] if i >= 0 else None,
@@ -100,7 +107,7 @@ class ProblemTable:
         codes = places[inverse.reshape(-1)]
         if "gold" in columns:
             self._read_golds(codes, columns["gold"], numbers, name, gold)
-        return codes, np.asarray(asked, np.int64), questions
+        return codes, asked, questions
 
     def _place(
         self,
@@ -112,9 +119,8 @@ class ProblemTable:
         row: int,
         where: str,
     ) -> int:
-        prompt_ids = _value(about, "prompt_token_ids", row)
-        prompt_ids = None if prompt_ids is None else [int(token) for token in prompt_ids]
-        key = (stated, question.text, task, spec)
+        prompt_ids = _whole_numbers(_value(about, "prompt_token_ids", row))
+        key: tuple[Any, ...] = (stated, question.text, task, spec)
         if not question.text and stated is None:
             if prompt_ids is None:
                 return -1
@@ -139,12 +145,22 @@ class ProblemTable:
             problem_id, stated, owner, question.text, identity, None, False, metadata, prompt_ids,
             where, spec=spec,
         )  # fmt: skip
-        if (joiner := self._joiner_of(spec)) is not None and not joiner.pose(problem):
+        joiner = self._joiner_of(spec)
+        if joiner is None:
+            problem.spec = None
+        elif not joiner.pose(problem):
             if spec is None:
                 self.unmatched += 1
                 self._places[key] = -1
                 return -1
-            problem.spec = None
+            # Another version of the generator makes other problems; the gold answer of the rows
+            # grades this one, under a task that has no verifier of its own.
+            note = (
+                f"problems of the file that {spec} does not make are graded by their gold answers"
+            )
+            if note not in self.notes:
+                self.notes.append(note)
+            problem.spec, problem.task = None, self._task
         place = self._by_id.get(problem.problem_id)
         if place is None:
             place = self._by_id[problem.problem_id] = len(self.problems)
@@ -159,7 +175,13 @@ class ProblemTable:
         if self._joiner is not None or spec is None:
             return self._joiner
         if spec not in self._by_spec:
-            self._by_spec[spec] = Joiner([spec])
+            try:
+                self._by_spec[spec] = Joiner([spec])
+            except (InvalidInputError, MissingDependencyError) as error:
+                # The file names the task, not the user: its gold answers do without.
+                self._by_spec[spec] = None
+                why = str(error).partition(". It has: ")[0]
+                self.notes.append(f"graded by gold answers, without the task of the file: {why}")
         return self._by_spec[spec]
 
     def _check_same(self, known: Problem, now: Problem, where: str) -> None:
@@ -208,7 +230,7 @@ class ProblemTable:
 
     def tasks(self) -> list[dict[str, str]]:
         """The objects "tasks" of run.json, for the problems that tasks pose."""
-        joiners = [self._joiner] if self._joiner else list(self._by_spec.values())
+        joiners = [self._joiner] if self._joiner else list(filter(None, self._by_spec.values()))
         found: dict[str, str] = {}
         for joiner in joiners:
             found |= {task["name"]: task["spec"] for task in joiner.tasks}
@@ -217,7 +239,7 @@ class ProblemTable:
 
     def matched(self) -> str:
         """How the problems of tasks were found, in words; "" where no task was asked."""
-        joiners = [self._joiner] if self._joiner else list(self._by_spec.values())
+        joiners = [self._joiner] if self._joiner else list(filter(None, self._by_spec.values()))
         return "; ".join(filter(None, (joiner.summary() for joiner in joiners)))
 
     def same_questions(self) -> list[list[str]]:
@@ -261,6 +283,14 @@ def _value(columns: dict[str, Column], role: str, row: int) -> Any:
         return None
     value = to_list(columns[role][row : row + 1])[0]
     return None if value is MISSING else value
+
+
+def _whole_numbers(value: Any) -> list[int] | None:
+    """A list of token ids; None for anything else."""
+    try:
+        return None if value is None or isinstance(value, str) else [int(token) for token in value]
+    except (TypeError, ValueError, OverflowError):
+        return None
 
 
 def _short(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
@@ -32,7 +32,7 @@ class Requests:
     """
 
     def __init__(self, files: Sequence[str]) -> None:
-        self._bodies: dict[str, dict[str, Any]] = read_requests(files) if files else {}
+        self._bodies: Mapping[str, Mapping[str, Any]] = read_requests(files) if files else {}
         self.sampling: dict[str, list[Any]] = {}
 
     def join(self, roles: RoleBatch, name: str) -> None:

@@ -13,7 +13,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.columns import Column, coalesce, is_null, values_for_draws
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.readers.batch import Batch
-from rlvr_fast.store.readers.reader import MISSING, ROLES, value_at
+from rlvr_fast.store.readers.reader import MISSING, ROLES, Reader, value_at
 from rlvr_fast.store.rollouts.completions import draws_per_row
 
 __all__ = ["RoleBatch", "RoleReader"]
@@ -152,7 +152,7 @@ class RoleReader:
         for role in (*ROLES, *_EXTRA):
             if role in names and role not in self._given:
                 columns[role] = [rollout.get(role, MISSING) for rollout in rollouts]
-                self.fields.setdefault(role, f"as {reader.name} writes it")
+                self.fields.setdefault(role, _described(reader, role))
         for role, given in self._given.items():
             if given is None:
                 continue
@@ -178,6 +178,14 @@ class RoleReader:
         raise InvalidInputError(
             f"{self._known.file.name}: {flag}: no row has a field {path!r}; the rows have: {keys}"
         )
+
+
+def _described(reader: Reader, role: str) -> str:
+    """The field that a reader of nested rows takes a role from."""
+    paths = reader.fields.get(role)
+    if paths is None:
+        return f"as {reader.name} writes it"
+    return paths if isinstance(paths, str) else " or ".join(paths)
 
 
 def _split(

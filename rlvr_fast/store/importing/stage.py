@@ -323,7 +323,9 @@ class _Import:
         if not keep.any():
             return
         self.summary.special_tokens.update(tokens)
-        self.summary.other_reasons.update(words)
+        unknown = np.asarray(pc.equal(reasons, "unknown").to_numpy(zero_copy_only=False)) & keep
+        said = [words[draw] for draw in np.flatnonzero(unknown).tolist()]
+        self.summary.other_reasons.update(word for word in said if word is not None)
         chosen = pa.array(keep)
         texts = pc.fill_null(texts.filter(chosen), "")
         problem, numbers = problem[keep], numbers[keep]
@@ -382,6 +384,8 @@ class _Import:
         summary.layout = self._files[0].reader.help
         summary.fields = {role: path for role, path in self._fields.items() if role != "judged"}
         if not summary.draws:
+            if self._joiner is not None:
+                self._joiner.check()
             shown = "; ".join(
                 f"{n} rows: {why} (first: {summary.examples[why]})"
                 for why, n in summary.left_out.items()
@@ -397,7 +401,7 @@ class _Import:
         summary.problems = [p for p in problems.problems if p.draws]
         summary.model, summary.sampling, notes = self._told.result(self._requests.sampling)
         summary.verdict, summary.rewards, judged = self._judge.result(self._fields)
-        summary.notes += [*notes, *judged]
+        summary.notes += [*notes, *judged, *self._problems.notes]
         for group in problems.same_questions()[:5]:
             summary.notes.append(f"one question has several ids: {', '.join(group[:4])}")
         if problems.faults:
@@ -409,6 +413,7 @@ class _Import:
                 f"{problems.unmatched} problems are not among those of --problems and are left out"
             )
         summary.matched = problems.matched()
+        summary.specs = [task["spec"] for task in problems.tasks()]
         summary.repeated = self._repeats.count()
         for known in self._files:
             for note in known.about.notes:

@@ -55,6 +55,7 @@ class ImportSummary:
         model: the model and its revision.
         sampling: the sampling parameters that are known.
         problems: the problems in the order of their first row.
+        specs: the specs of the tasks that pose them.
         draws: number of completions.
         verdict: rule and counts of the verdicts that came along, None without.
         rewards: least, most and the number of distinct rewards, None without.
@@ -80,6 +81,7 @@ class ImportSummary:
     model: dict[str, Any] = field(default_factory=dict)
     sampling: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    specs: list[str] = field(default_factory=list)
     draws: int = 0
     verdict: dict[str, Any] | None = None
     rewards: dict[str, Any] | None = None

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, closest, file_error
+from rlvr_fast.errors import InvalidInputError, RlvrError, closest, file_error
 
 __all__ = [
     "FREE_BYTES",
@@ -69,7 +69,7 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
     """
     try:
         yield
-    except InvalidInputError:
+    except RlvrError:
         raise
     except OSError as error:
         # Arrow, bz2 and gzip report damaged bytes as an OSError too, but only the operating
@@ -79,7 +79,7 @@ def reading(name: str, what: str = "file") -> Iterator[None]:
             raise file_error(error, f"{name}: cannot be read ({why})") from error
         raise _damaged(name, what, error) from None
     except (
-        pa.ArrowException, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
+        pa.ArrowException, EOFError, MemoryError, zlib.error, lzma.LZMAError, zipfile.BadZipFile,
         UnicodeDecodeError,
     ) as error:  # fmt: skip
         raise _damaged(name, what, error) from None

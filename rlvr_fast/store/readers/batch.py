@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.reader import MISSING, SourceFile, value_at
 
-__all__ = ["Batch", "Limits", "column_at"]
+__all__ = ["Batch", "Batches", "Limits", "column_at"]
 
 
 class Limits(NamedTuple):
@@ -44,10 +45,20 @@ class Batch:
         return len(self.numbers)
 
     def rows(self) -> list[Any]:
-        """The rows as Python values; maps of Arrow become mappings."""
+        """The rows as Python values; maps of Arrow become mappings.
+
+        Raises:
+            InvalidInputError: a value that Python cannot hold, such as a date in the year 20 000.
+        """
         if self.table is None:
             return self.values or []
-        rows: list[Any] = self.table.to_pylist(maps_as_pydicts="lossy")
+        try:
+            rows: list[Any] = self.table.to_pylist(maps_as_pydicts="lossy")
+        except (ValueError, OverflowError, ArithmeticError, pa.ArrowException) as error:
+            raise InvalidInputError(
+                f"{self.file.name}, rows {self.numbers[0]} to {self.numbers[-1]}: a value that "
+                f"Python cannot hold ({error}); write the column as text"
+            ) from None
         return rows
 
     def column(self, path: str) -> pa.Array | list[Any] | None:
@@ -70,6 +81,8 @@ class Batch:
                          for row in rows]  # fmt: skip
         return found if any(value is not MISSING for value in found) else None
 
+
+Batches: TypeAlias = Generator[Batch, None, None]
 
 _STEP = re.compile(r"\[(-?\d+)\]|([^.\[\]]+)")
 
@@ -131,8 +144,8 @@ def _plain(array: pa.Array) -> pa.Array:
         array = array.dictionary_decode()
     if array.type == pa.string_view():
         array = array.cast(pa.large_string())
-    elif pa.types.is_list_view(array.type):
-        array = array.cast(pa.list_(array.type.value_type))
-    elif pa.types.is_large_list_view(array.type):
-        array = array.cast(pa.large_list(array.type.value_type))
+    elif pa.types.is_list_view(array.type) or pa.types.is_large_list_view(array.type):
+        # The cast of a slice of list views loses the values of its first lists (Arrow 26).
+        kind = pa.large_list(array.type.value_type)
+        array = array.take(pa.array(range(len(array)), pa.int64())).cast(kind)
     return array

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.readers.code_text import FENCED, fenced
-from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.code_text import BARE_CODE_NOTE
+from rlvr_fast.store.readers.reader import About, Reader, Sample
 
 __all__ = ["READER"]
 
@@ -46,19 +46,10 @@ def _matches(sample: Sample) -> bool:
     return sample.keys == {"position", "generations"}
 
 
-def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
-    if not isinstance(row, Mapping):
-        return
-    named = re.search(r"humaneval|mbpp", file.file_name.lower())
-    for text in row["generations"]:
-        rollout = {"problem_id": row["position"], "completion": fenced(text)}
-        yield {**rollout, "task": named[0]} if named else rollout
-
-
 def _about(sample: Sample) -> About:
     about = About(
         notes=[
-            FENCED,
+            BARE_CODE_NOTE,
             "the file has neither ids nor questions: a problem is known by its position, from 0, "
             "in the data set; --problems code:humaneval gives the questions of HumanEval",
         ]
@@ -95,7 +86,7 @@ READER = Reader(
     name="bigcode",
     help="bigcode-evaluation-harness: generations_TASK.json, a list of lists of texts",
     matches=_matches,
-    rows=_rows,
+    fields={"problem_id": "position", "completion": "generations"},
     about=_about,
     opens=_opens,
     claims=_claims,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.readers.naming import is_chat, is_list
+from rlvr_fast.store.readers.naming import is_chat, is_list, speaker
 from rlvr_fast.store.readers.reader import Reader, Rollout, Sample, SourceFile
 from rlvr_fast.store.readers.resolution import resolve_roles
 from rlvr_fast.store.readers.row_roles import roles_beside
@@ -17,10 +17,6 @@ _KEYS = (
     "conversations", "conversation", "messages", "full_messages", "chat_completions", "chat",
     "dialogue", "dialog", "turns", "trajectory", "message_log",
 )  # fmt: skip
-_SPEAKERS = {
-    "human": "user", "gpt": "assistant", "model": "assistant", "chatgpt": "assistant",
-    "bot": "assistant", "ai": "assistant",
-}  # fmt: skip
 
 
 def _matches(sample: Sample) -> bool:
@@ -45,20 +41,15 @@ def _chats(row: Mapping[str, Any]) -> tuple[str, list[Any]] | None:
         if not is_list(value) or not value:
             continue
         chats = list(value) if all(map(is_chat, value)) else [value]
-        if all(is_chat(chat) and _role(chat[-1]) == "assistant" for chat in chats):
+        if all(is_chat(chat) and speaker(chat[-1]) == "assistant" for chat in chats):
             return key, chats
     return None
-
-
-def _role(message: Mapping[str, Any]) -> str:
-    speaker = str(message.get("role", message.get("from", "")))
-    return _SPEAKERS.get(speaker.lower(), speaker.lower())
 
 
 def _message(message: Mapping[str, Any]) -> dict[str, Any]:
     content = message.get("content", message.get("value", message.get("text")))
     others = {key: message[key] for key in ("reasoning_content", "reasoning") if message.get(key)}
-    return {"role": _role(message), "content": content, **others}
+    return {"role": speaker(message), "content": content, **others}
 
 
 def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
@@ -81,5 +72,9 @@ READER = Reader(
     name="chat",
     help="ShareGPT conversations, or lists of messages that end with the assistant's answer",
     matches=_matches,
+    fields={
+        "question": "the messages before the answer",
+        "completion": "the last message",
+    },
     rows=_rows,
 )

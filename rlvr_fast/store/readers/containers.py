@@ -5,17 +5,16 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
-from rlvr_fast.store.readers.batch import Batch, Limits
-from rlvr_fast.store.readers.discovery import Source, find_files, source_name
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
     json_value,
@@ -32,16 +31,12 @@ from rlvr_fast.store.readers.text_rows import csv_batches, csv_delimiter, yaml_b
 __all__ = [
     "Batch",
     "Container",
-    "Source",
     "UnknownContainerError",
-    "container_rows",
     "open_container",
-    "source_name",
 ]
 
 _HEAD = 1 << 20
 _SAMPLE = Limits(rows=100, bytes=8 << 20)
-_Batches: TypeAlias = Callable[[Limits], Generator[Batch, None, None]]
 
 
 class UnknownContainerError(InvalidInputError):
@@ -57,7 +52,7 @@ class Container:
             "csv", "yaml", "torch" or "rows".
     """
 
-    def __init__(self, file: SourceFile, kind: str, batches: _Batches) -> None:
+    def __init__(self, file: SourceFile, kind: str, batches: Callable[[Limits], Batches]) -> None:
         self.file, self.kind = file, kind
         self._batches = batches
         # The one value of a JSON file, which is not to be parsed twice.
@@ -73,8 +68,12 @@ class Container:
         if self._first is None:
             with closing(self._batches(_SAMPLE)) as batches:
                 found = next((batch for batch in batches if len(batch)), None)
-            if self.kind == "json":
-                self._first = found
+                if self.kind == "json":
+                    only = found is not None and len(found) == 1 and not found.faults
+                    if only and next(batches, None) is None:
+                        self._first = found
+                    else:  # objects that follow one another, the first one beyond the head
+                        self.kind = "jsonl"
         else:
             found = self._first
         return Sample(self.file, self.kind, found.rows()[: _SAMPLE.rows] if found else [])
@@ -103,7 +102,7 @@ def open_container(file: SourceFile) -> Container:
 
     Example:
         >>> import pyarrow as pa
-        >>> container = open_container(find_files([pa.table({"a": [1, 2]})]).files[0])
+        >>> container = open_container(SourceFile("a table", None, data=pa.table({"a": [1, 2]})))
         >>> container.kind, [batch.rows() for batch in container.batches()]
         ('arrow', [[{'a': 1}, {'a': 2}]])
     """
@@ -124,7 +123,7 @@ def open_container(file: SourceFile) -> Container:
 
 
 def _open_objects(file: SourceFile, objects: ObjectRows) -> Container:
-    def batches(limits: Limits) -> Generator[Batch, None, None]:
+    def batches(limits: Limits) -> Batches:
         rows = objects.head() if limits is _SAMPLE else objects.rows()
         return object_batches(file, rows, limits)
 
@@ -188,7 +187,7 @@ _KNOWN = "JSON lines, JSON, Parquet, Arrow, CSV, YAML or torch.save, plain or co
 
 
 def _seekable(
-    file: SourceFile, kind: str, batches: Callable[[SourceFile, Any, Limits], Iterator[Batch]]
+    file: SourceFile, kind: str, batches: Callable[[SourceFile, Any, Limits], Batches]
 ) -> Container:
     """A container that is read at any position: from disk, or from a temporary file."""
     spooled: list[Spool] = []
@@ -200,7 +199,7 @@ def _seekable(
             return spooled[0].open()
         return pa.OSFile(str(file.path)) if kind != "torch" else open_bytes(file)
 
-    def opened(limits: Limits) -> Generator[Batch, None, None]:
+    def opened(limits: Limits) -> Batches:
         with reading(file.name), source() as stream:
             yield from batches(file, stream, limits)
 
@@ -240,7 +239,7 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
 
 def _json_kind(
     head: bytes, whole: bool, is_json: bool
-) -> tuple[str, Callable[[SourceFile, Limits], Iterator[Batch]] | None]:
+) -> tuple[str, Callable[[SourceFile, Limits], Batches] | None]:
     text = head.lstrip()
     line, line_break, rest = text.partition(b"\n")
     first, ended = text[:1], bool(line_break) or whole
@@ -272,19 +271,3 @@ def _is_json(line: bytes) -> bool:
         return isinstance(json_value(line), dict | list)
     except ValueError:
         return False
-
-
-def container_rows(source: Source) -> Iterator[tuple[str, Any]]:
-    """("FILE, row N", row) of each row of a source; a fault is an error.
-
-    Raises:
-        InvalidInputError: no such file, another kind of file, or a row that cannot be read.
-        StorageError: the file system refuses to read.
-    """
-    for file in find_files([source]).files:
-        for batch in open_container(file).batches():
-            if batch.faults:
-                number, why = batch.faults[0]
-                raise InvalidInputError(f"{file.name}, row {number}: {why}")
-            for number, row in zip(batch.numbers, batch.rows(), strict=True):
-                yield f"{file.name}, row {number}", row

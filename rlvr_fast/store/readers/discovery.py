@@ -16,7 +16,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, closest, file_error
 from rlvr_fast.store.readers import load_readers
 from rlvr_fast.store.readers.archives import MAX_MEMBERS, archive_members, reading
-from rlvr_fast.store.readers.names import natural_key, why_skipped
+from rlvr_fast.store.readers.names import is_checkpoint, natural_key, why_skipped
 from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import Spool
@@ -82,15 +82,17 @@ def _as_sources(sources: Any) -> Iterable[Any]:
         return [sources]
     if not isinstance(sources, Sequence):
         return [sources]  # an iterator of rows
-    if sources and all(not _is_source(source) for source in sources):
+    if sources and all(_is_row(source) for source in sources):
         return [sources]  # one list of rows
     return sources
 
 
-def _is_source(value: Any) -> bool:
-    if isinstance(value, str | Path) or _is_table(value):
+def _is_row(value: Any) -> bool:
+    if isinstance(value, Mapping):
         return True
-    return isinstance(value, Iterable) and not isinstance(value, Mapping)
+    return not (isinstance(value, str | Path | Iterable) or _is_table(value)) and (
+        hasattr(value, "__dict__") or hasattr(type(value), "__slots__")
+    )
 
 
 def _is_table(value: Any) -> bool:
@@ -207,6 +209,8 @@ class _Finder:
                 why = why_skipped(entry.name + "/")
                 if _is_run(path):
                     why = "a run directory"
+                elif why is None and is_checkpoint(entry.name, _names_in(path)):
+                    why = "a checkpoint"
                 if why is None:
                     yield from self._walk(path)
                 else:
@@ -298,6 +302,13 @@ class _Finder:
 def _split(name: str) -> tuple[str, str]:
     folder, _, last = name.replace("\\", "/").rpartition("/")
     return folder, last
+
+
+def _names_in(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)  # noqa: PTH208 - names are needed, not paths
+    except OSError:
+        return []
 
 
 def _is_run(path: Path) -> bool:

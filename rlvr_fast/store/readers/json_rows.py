@@ -9,13 +9,13 @@ from __future__ import annotations
 import io
 import json
 import re
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import open_text
 
@@ -71,6 +71,8 @@ def _slow_value(data: bytes) -> Any:
     except json.JSONDecodeError as error:
         shown = text.strip()[:60]
         raise ValueError(f"not JSON: {error.msg} at character {error.pos} of {shown!r}") from None
+    except ValueError as error:  # more digits than Python converts
+        raise ValueError(f"not JSON: {error}") from None
     except RecursionError:
         raise ValueError("not JSON: nested too deep") from None
 
@@ -119,7 +121,7 @@ class _Rows:
             yield batch
 
 
-def line_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+def line_batches(file: SourceFile, limits: Limits) -> Batches:
     """The rows of a JSONL file; a blank line is no row but counts as a line.
 
     Raises:
@@ -179,7 +181,7 @@ def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | 
         yield [b"".join(pieces)], False
 
 
-def array_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+def array_batches(file: SourceFile, limits: Limits) -> Batches:
     """The elements of a JSON array.
 
     Raises:
@@ -189,7 +191,7 @@ def array_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, No
     return _split_batches(file, limits, array=True)
 
 
-def value_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+def value_batches(file: SourceFile, limits: Limits) -> Batches:
     """JSON objects that follow one another, each over any number of lines.
 
     Raises:
@@ -199,9 +201,7 @@ def value_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, No
     return _split_batches(file, limits, array=False)
 
 
-def _split_batches(
-    file: SourceFile, limits: Limits, *, array: bool
-) -> Generator[Batch, None, None]:
+def _split_batches(file: SourceFile, limits: Limits, *, array: bool) -> Batches:
     with reading(file.name), open_text(file) as stream:
         rows = _Rows(file, limits)
         for number, (data, why) in enumerate(

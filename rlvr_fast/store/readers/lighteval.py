@@ -10,7 +10,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.beside import number_in, read_settings, sampling_of, text_list
+from rlvr_fast.store.readers.harness_values import (
+    first_gold,
+    number_in,
+    read_settings,
+    settings_of,
+    text_list,
+)
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -42,11 +48,14 @@ def _new(row: Mapping[str, Any]) -> Iterable[Rollout]:
     doc = row["doc"] if isinstance(row.get("doc"), Mapping) else {}
     response = row["model_response"] if isinstance(row.get("model_response"), Mapping) else {}
     texts = text_list(response.get("text")) or []
+    gold, metadata = first_gold(_golds(doc.get("choices"), doc.get("gold_index")))
     rollout: dict[str, Any] = {
         "problem_id": doc.get("id"),
         "question": doc.get("original_query") or doc.get("query"),
-        "gold": _golds(doc.get("choices"), doc.get("gold_index")),
+        "gold": gold,
     }
+    if metadata:
+        rollout["metadata"] = metadata
     if isinstance(doc.get("task_name"), str) and doc["task_name"]:
         rollout["task"] = doc["task_name"]
     if doc.get("instruction"):
@@ -72,7 +81,10 @@ def _new(row: Mapping[str, Any]) -> Iterable[Rollout]:
 
 def _old(row: Mapping[str, Any]) -> Iterable[Rollout]:
     # Versions before 0.11 wrote lists and numbers as Python prints them.
-    rollout: dict[str, Any] = {"question": row.get("full_prompt"), "gold": _old_gold(row)}
+    gold, metadata = first_gold(_old_golds(row))
+    rollout: dict[str, Any] = {"question": row.get("full_prompt"), "gold": gold}
+    if metadata:
+        rollout["metadata"] = metadata
     example = row.get("example")
     if isinstance(example, str) and example and example in str(row.get("full_prompt")):
         rollout["question"] = example
@@ -89,10 +101,10 @@ def _old(row: Mapping[str, Any]) -> Iterable[Rollout]:
         yield found
 
 
-def _old_gold(row: Mapping[str, Any]) -> Any:
-    gold = text_list(row.get("gold"))
-    if gold:
-        return gold[0] if len(gold) == 1 else gold
+def _old_golds(row: Mapping[str, Any]) -> Any:
+    golds = text_list(row.get("gold"))
+    if golds:
+        return golds
     choices = text_list(row.get("choices"))
     index = row.get("gold_index")
     if isinstance(index, str):
@@ -108,7 +120,7 @@ def _golds(choices: Any, index: Any) -> Any:
     golds: list[Any] = []
     for i in good:
         golds.extend(choices[i] if isinstance(choices[i], list) else [choices[i]])
-    return golds[0] if len(golds) == 1 else golds or None
+    return golds
 
 
 def _beside(values: Any, texts: list[str]) -> list[Any]:
@@ -145,15 +157,15 @@ def _about(sample: Sample) -> About:
         about.model = name if isinstance(name, str) else None
         revision = config.get("revision") or general.get("model_sha")
         about.revision = revision if isinstance(revision, str) and revision else None
-        about.sampling = sampling_of(config.get("generation_parameters"))
+        about.sampling = settings_of(config.get("generation_parameters"))
     size = sample.first("doc.generation_size")
     if type(size) is int:
         about.sampling.setdefault("max_tokens", size)
     texts = text_list(sample.first("model_response.text")) or []
     if len(texts) > 1:
         about.notes.append(
-            f"{sample.file.name}: a metric judges the {len(texts)} samples of a problem as one: it "
-            "is not taken as a verdict"
+            f"a metric judges the {len(texts)} samples of a problem as one: it is not taken as a "
+            "verdict"
         )
     return about
 

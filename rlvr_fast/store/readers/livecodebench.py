@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from rlvr_fast.store.readers.code_text import fenced
-from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.code_text import BARE_CODE_NOTE
+from rlvr_fast.store.readers.reader import About, Reader, Sample, SourceFile
 
 __all__ = ["READER"]
 
@@ -22,37 +21,8 @@ def _matches(sample: Sample) -> bool:
     )
 
 
-def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
-    if not isinstance(row, Mapping):
-        return
-    codes, outputs, graded = (
-        value if isinstance(value := row.get(key), list) else []
-        for key in ("code_list", "output_list", "graded_list")
-    )
-    problem: dict[str, Any] = {"problem_id": row.get("question_id")}
-    if isinstance(row.get("question_content"), str):
-        problem["question"] = row["question_content"]
-    for index in range(max(len(codes), len(outputs))):
-        rollout = {**problem, "completion": _completion(codes, outputs, index)}
-        if graded:
-            rollout["verdict"] = graded[index] if index < len(graded) else None
-        yield rollout
-
-
-def _completion(codes: list[Any], outputs: list[Any], index: int) -> Any:
-    """The whole output; the code itself where the output is no more than that, or is missing."""
-    output = outputs[index] if index < len(outputs) else None
-    code = codes[index] if index < len(codes) else None
-    if isinstance(output, list):  # one text in a list, in older files
-        output = output[0] if output else None
-    if isinstance(output, str) and not (isinstance(code, str) and output.strip() == code.strip()):
-        return output
-    text = code if output is None else output
-    return fenced(text) if isinstance(text, str) else text
-
-
 def _about(sample: Sample) -> About:
-    notes = ["code without a fence is stored inside one, where the policy code_block finds it"]
+    notes = [BARE_CODE_NOTE]
     if "question_content" not in sample.keys:
         notes.append("the file has no questions: --problems code:FILE gives them, by question_id")
     about = About(notes=notes)
@@ -84,7 +54,12 @@ READER = Reader(
     name="livecodebench",
     help="LiveCodeBench: Scenario.codegeneration_N_T.json, _eval_all.json, custom evaluator input",
     matches=_matches,
-    rows=_rows,
+    fields={
+        "completion": ("output_list", "code_list"),
+        "problem_id": "question_id",
+        "question": "question_content",
+        "verdict": "graded_list",
+    },
     about=_about,
     choose=_choose,
     verdict="verdict",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.store.readers.beside import read_settings, sampling_of, text_list
+from rlvr_fast.store.readers.harness_values import first_gold, read_settings, settings_of, text_list
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER", "about_results"]
@@ -32,10 +32,11 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     prompt, settings = _request(row)
     resps = row.get("resps")
     answers = resps[0] if isinstance(resps, list) and resps else None
+    gold, metadata = first_gold(_golds(row))
     rollout: dict[str, Any] = {
         "problem_id": row.get("doc_id"),
         "filter": row.get("filter"),
-        "gold": _gold(row),
+        "gold": gold,
     }
     doc = row.get("doc")
     question, system = _question(doc, prompt)
@@ -43,9 +44,12 @@ def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     if system:
         rollout["system"] = system
     if question is not prompt:
-        rollout["metadata"] = {"prompt" if isinstance(prompt, str) else "messages": prompt}
-    texts = text_list(answers) if settings is not None or isinstance(answers, list) else None
-    if not texts or not isinstance(settings, Mapping):
+        metadata["prompt"] = prompt
+    if metadata:
+        rollout["metadata"] = metadata
+    texts = text_list(answers)
+    # Log-likelihoods are requested with a continuation, generations with settings.
+    if not texts or isinstance(settings, str):
         yield {**rollout, "completion": None, "error": _NO_TEXT}
         return
     # A metric judges the answer that the filter made of all repeats: of one repeat, that one.
@@ -107,7 +111,7 @@ def _question(doc: Any, prompt: Any) -> tuple[Any, str | None]:
     return prompt, None
 
 
-def _gold(row: Mapping[str, Any]) -> Any:
+def _golds(row: Mapping[str, Any]) -> Any:
     target = row.get("target")
     several = text_list(target) if isinstance(target, str) else None
     if several:
@@ -143,8 +147,8 @@ def _about(sample: Sample) -> About:
     resps = row.get("resps")
     if isinstance(resps, list) and resps and isinstance(resps[0], list) and len(resps[0]) > 1:
         about.notes.append(
-            f"{sample.file.name}: a metric judges the {len(resps[0])} repeats of a problem as one: "
-            "it is not taken as a verdict"
+            f"a metric judges the {len(resps[0])} repeats of a problem as one: it is not taken as "
+            "a verdict"
         )
     return about
 
@@ -166,7 +170,7 @@ def about_results(results: Mapping[str, Any], settings: Any = None) -> About:
     about.model = next((name for name in names if isinstance(name, str) and name), None)
     revision = arguments.get("revision") or config.get("model_revision")
     about.revision = revision if isinstance(revision, str) else None
-    about.sampling = sampling_of(settings, config.get("gen_kwargs"))
+    about.sampling = settings_of(settings, config.get("gen_kwargs"))
     if isinstance(results.get("system_instruction"), str) and results["system_instruction"]:
         about.roles["system"] = results["system_instruction"]
     if arguments.get("think_end_token"):

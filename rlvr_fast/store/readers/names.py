@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
-__all__ = ["natural_key", "why_skipped"]
+__all__ = ["is_checkpoint", "natural_key", "why_skipped"]
 
 
 def natural_key(name: str) -> tuple[tuple[tuple[int, str], ...], ...]:
@@ -60,8 +60,8 @@ _FOLDERS: tuple[tuple[str, str], ...] = (
     (r"\..*", _HIDDEN),
     (r"__pycache__|__macosx|node_modules", _HIDDEN),
     (r"wandb|tensorboard|tb_logs|configs|\.?hydra", "configurations or logs of a trainer"),
-    (r"checkpoints?|checkpoint-\d+|ckpts?", "checkpoints"),
 )
+_CHECKPOINT = re.compile(r"checkpoints?|checkpoint-\d+|ckpts?|global_?step_?\d+", re.I)
 _COMPILED = [(re.compile(pattern, re.I | re.S), why) for pattern, why in _RULES]
 _COMPILED_FOLDERS = [(re.compile(pattern, re.I | re.S), why) for pattern, why in _FOLDERS]
 
@@ -88,3 +88,10 @@ def why_skipped(name: str, siblings: Collection[str] = ()) -> str | None:
     if name == "state.json" and any(other.endswith(".arrow") for other in siblings):
         return "about a data set"
     return None
+
+
+def is_checkpoint(name: str, children: Collection[str]) -> bool:
+    """Whether a folder is a checkpoint: evaluations of checkpoints carry the same names."""
+    return _CHECKPOINT.fullmatch(name) is not None and any(
+        why_skipped(child) in ("a model", "a checkpoint") for child in children
+    )

@@ -14,9 +14,13 @@ __all__ = [
     "is_chat",
     "is_list",
     "is_several",
+    "may_complete",
     "names_of",
     "plain_name",
+    "shown",
+    "speaker",
     "text_of",
+    "word_of",
 ]
 
 
@@ -58,8 +62,9 @@ _ID = (
     "group_id row_id sample_id",
 )
 _SAMPLE_INDEX = (
-    "sample_index sample_idx sample_id sample_number sample_num draw draw_index draw_idx "
-    "rollout_index rollout_idx rollout_id rollout completion_index completion_idx completion_id "
+    "sample_index sample_idx idx_answer answer_idx answer_index sample_id sample_number sample_num "
+    "draw draw_index draw_idx rollout_index rollout_idx rollout_id rollout "
+    "completion_index completion_idx completion_id "
     "response_index response_idx response_id generation_index generation_idx generation_id sample "
     "repeat repeat_index repeat_idx repeat_id trial trial_index trial_id attempt attempt_index "
     "attempt_id epoch run run_index run_id repetition replica",
@@ -77,7 +82,8 @@ _REWARD = (
 _FINISH = (
     "finish_reason finish_reasons finished_reason finishreason stop_reason stop_reasons "
     "completion_reason response_finish_reason generation_finish_reason "
-    "termination_reason end_reason",
+    "termination_reason end_reason meta_info.finish_reason.type meta_info.finish_reason "
+    "response.finish_reason output.finish_reason",
 )
 
 NAMES: Mapping[str, tuple[str, ...]] = {
@@ -137,6 +143,44 @@ def is_chat(value: Any) -> bool:
     )
 
 
+# The last word of a key that may hold completions, as in `qwen_response`, where no usual name is
+# there; a key with one of the other words holds something else.
+_LAST_WORDS = ("response", "responses", "completion", "completions", "output", "outputs",
+               "generation", "generations")  # fmt: skip
+_OTHER_WORDS = (
+    "expected",
+    "reference",
+    "gold",
+    "correct",
+    "target",
+    "true",
+    "ideal",
+    "prompt",
+    "input",
+)
+_SPEAKERS = {
+    "human": "user", "gpt": "assistant", "model": "assistant", "chatgpt": "assistant",
+    "bot": "assistant", "ai": "assistant",
+}  # fmt: skip
+
+
+def may_complete(name: str) -> bool:
+    """Whether a key that is no usual name may hold completions, as `qwen_response`."""
+    words = name.split("_")
+    return (
+        "." not in name
+        and " " not in name
+        and words[-1] in _LAST_WORDS
+        and not set(words) & set(_OTHER_WORDS)
+    )
+
+
+def speaker(message: Mapping[str, Any]) -> str:
+    """The role of a message: "user", "assistant", ...; ShareGPT's words are mapped."""
+    word = str(message.get("role", message.get("from", ""))).lower()
+    return _SPEAKERS.get(word, word)
+
+
 def is_several(value: Any) -> bool:
     """Whether a completion's value holds several draws: a list of texts or of chat lists."""
     return is_list(value) and all(
@@ -157,6 +201,18 @@ def holds_completion(value: Any) -> bool:
         or (isinstance(item, Mapping) and ("role" in item or "type" in item))
         for item in value
     )
+
+
+def word_of(value: Any) -> str:
+    """A value as a word, the same for True, "true", 1 and 1.0."""
+    word = text_of(value).strip().lower()
+    return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(word, word)
+
+
+def shown(value: Any) -> str:
+    """A value in a message, cut short."""
+    text = text_of(value)
+    return repr(text if len(text) <= 40 else text[:37] + "...")
 
 
 def is_list(value: Any) -> bool:
@@ -255,7 +311,8 @@ FITS: Mapping[str, Callable[[Any], bool]] = {
     "seed": _is_number,
     "model": _is_label,
     "reasoning": _is_text,
-    "error": lambda value: True,
+    # A number may be a measured error.
+    "error": lambda value: not isinstance(value, int | float) or isinstance(value, bool),
     "task": _is_label,
     "system": lambda value: isinstance(value, str),
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 import itertools
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.text_rows import checked_value
 
@@ -60,9 +60,7 @@ class ObjectRows:
         return itertools.chain(self._head, self._rows)
 
 
-def object_batches(
-    file: SourceFile, rows: Iterable[Any], limits: Limits
-) -> Generator[Batch, None, None]:
+def object_batches(file: SourceFile, rows: Iterable[Any], limits: Limits) -> Batches:
     """Rows in memory; attributes of objects become keys.
 
     Raises:
@@ -76,9 +74,7 @@ def object_batches(
         number += len(part)
 
 
-def torch_batches(
-    file: SourceFile, source: BinaryIO, limits: Limits
-) -> Generator[Batch, None, None]:
+def torch_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batches:
     """The rows of a file of torch.save: those of "samples", else the value as one row.
 
     Raises:

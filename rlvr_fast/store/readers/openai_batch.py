@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, StorageError
-from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
+from rlvr_fast.store.readers.reader import Reader, Rollout, Sample, SourceFile
 from rlvr_fast.store.readers.served import asked, choices_of, is_response
 
 __all__ = ["READER", "read_requests", "request_roles", "request_sampling"]
@@ -84,17 +84,6 @@ def _anthropic(body: Mapping[str, Any]) -> dict[str, Any]:
     if thinking:
         roles["reasoning"] = "\n\n".join(thinking)
     return {**roles, "model": body["model"]} if isinstance(body.get("model"), str) else roles
-
-
-def _about(sample: Sample) -> About:
-    rows = [row for row in sample.rows if isinstance(row, Mapping)]
-    if any("question" in request_roles(row.get("request", row.get("body"))) for row in rows):
-        return About()
-    return About(
-        notes=[
-            "the questions stand in the file of requests: --requests FILE joins them by custom_id"
-        ]
-    )
 
 
 def request_roles(body: Any) -> dict[str, Any]:
@@ -173,6 +162,17 @@ READER = Reader(
     name="openai-batch",
     help="output of OpenAI Batch and of `vllm run-batch`; --requests FILE has the questions",
     matches=_matches,
+    fields={
+        "completion": ("response.body.choices[].message.content", "response.body.choices[].text"),
+        "reasoning": "response.body.choices[].message.reasoning_content",
+        "finish_reason": "response.body.choices[].finish_reason",
+        "logprobs": "response.body.choices[].logprobs",
+        "token_ids": "response.body.choices[].token_ids",
+        "prompt_token_ids": "response.body.prompt_token_ids",
+        "model": "response.body.model",
+        "error": "error",
+        "request_id": "custom_id",
+        "question": "request",
+    },
     rows=_rows,
-    about=_about,
 )

@@ -72,6 +72,17 @@ READER = Reader(
     name="openai-chat",
     help="chat.completion objects of a server, one a line, or beside question, gold and request",
     matches=_matches,
+    fields={
+        "completion": ("choices[].message.content", "choices[].text"),
+        "reasoning": "choices[].message.reasoning_content",
+        "finish_reason": "choices[].finish_reason",
+        "logprobs": "choices[].logprobs",
+        "token_ids": "choices[].token_ids",
+        "prompt_token_ids": "prompt_token_ids",
+        "model": "model",
+        "error": "error",
+        "question": ("request.messages", "the question beside the response"),
+    },
     rows=_rows,
     about=_about,
 )

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.store.readers.beside import path_parts, read_settings
+from rlvr_fast.store.readers.harness_values import path_parts, read_settings
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]

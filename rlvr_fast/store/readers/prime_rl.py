@@ -79,11 +79,18 @@ def _rollout(trace: Mapping[str, Any], task: Mapping[str, Any]) -> Rollout:
         "reward": _reward(rewards),
         "verdict": _verdict(rewards),
         "finish_reason": _finish(trace, call, path[last] if last >= 0 else {}),
-        "model": call.get("model"),
+        "model": call.get("model") or _config(trace).get("model"),
         "error": _error(trace),
+        # No roles: --verdict may name one, as rewards.correct_answer.score.
+        "rewards": rewards,
+        "metrics": trace.get("metrics"),
     }
     rollout |= _tokens(path[: last + 1])
     return {role: value for role, value in rollout.items() if value is not None}
+
+
+def _config(trace: Mapping[str, Any]) -> Mapping[str, Any]:
+    return _mapping(_mapping(trace.get("agent")).get("config"))
 
 
 def _drawn(node: Mapping[str, Any]) -> bool:
@@ -114,13 +121,16 @@ def _call(trace: Mapping[str, Any], node: int) -> Mapping[str, Any]:
 
 def _reward(rewards: Mapping[str, Any]) -> float | None:
     """The sum of score times weight; null where nothing was scored."""
-    known = [
-        (number(reward.get("score")), number(reward.get("weight", 1)))
-        for reward in rewards.values()
-        if isinstance(reward, Mapping)
-    ]
+    known = [_score_and_weight(reward) for reward in rewards.values()]
     values = [score * weight for score, weight in known if score is not None and weight is not None]
     return sum(values) if values else None
+
+
+def _score_and_weight(reward: Any) -> tuple[float | None, float | None]:
+    # Earlier traces hold the weighted number alone.
+    if isinstance(reward, Mapping):
+        return number(reward.get("score")), number(reward.get("weight", 1))
+    return (None if isinstance(reward, list | str) else number(reward)), 1.0
 
 
 def _verdict(rewards: Mapping[str, Any]) -> float | None:
@@ -128,7 +138,7 @@ def _verdict(rewards: Mapping[str, Any]) -> float | None:
     names = correctness_keys(list(rewards))
     if len(rewards) < 2 or len(names) != 1:
         return None
-    score = number(_mapping(rewards[names[0]]).get("score"))
+    score, _ = _score_and_weight(rewards[names[0]])
     return score if score in (0, 1) else None
 
 
@@ -176,9 +186,10 @@ def _about(sample: Sample) -> About:
     found = About()
     traces = [trace for row in sample.rows for trace in _traces(row) if _is_policy(trace)]
     calls = [call for trace in traces for call in _mappings(trace.get("calls"))]
-    found.sampling = sampling_of(*(call.get("sampling") for call in calls[:1]))
-    model = next((call["model"] for call in calls if isinstance(call.get("model"), str)), None)
-    found.model = model
+    configs = [_config(trace) for trace in traces[:1]]
+    found.sampling = sampling_of(*(each.get("sampling") for each in (calls[:1] or configs)))
+    models = (each.get("model") for each in (*calls, *configs))
+    found.model = next((model for model in models if isinstance(model, str)), None)
     tell_policy(found, sample, "run.work.step")
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from rlvr_fast.store.readers.beside import path_parts
+from rlvr_fast.store.readers.harness_values import path_parts
 from rlvr_fast.store.readers.reader import About, Reader, Sample, SourceFile
 
 __all__ = ["READER"]

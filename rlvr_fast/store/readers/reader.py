@@ -143,7 +143,8 @@ class Reader:
         help: one line: which tool writes this, and where.
         matches: whether the first rows of a file have this layout. Readers are asked in the order
             of `READERS`; the first that matches is taken.
-        fields: role to path, or to alternative paths, in a row (or in what `rows` gives).
+        fields: role to path, or to alternative paths, in a row. Beside `rows`, only the words for
+            messages: where `rows` takes a role from.
         columns: the paths of `fields` for a file, by its first rows and the fields that the user
             named (role to path): for a layout whose names mean different things in different
             files. Raises `InvalidInputError` where two fields fit one role. None: `fields`.

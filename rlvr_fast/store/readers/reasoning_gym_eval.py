@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.store.readers.beside import path_parts, read_settings, sampling_of
+from rlvr_fast.store.readers.harness_values import path_parts, read_settings, settings_of
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 from rlvr_fast.tasks.specs import TaskSpec
 
@@ -30,7 +30,7 @@ def _datasets(row: Any) -> list[Mapping[str, Any]]:
     """The results of data sets in a file of one, of a category, or of all."""
     if not isinstance(row, Mapping):
         return []
-    if isinstance(row.get("results"), list) and "name" in row:
+    if isinstance(row.get("results"), list):
         return [row]
     found = []
     for name in ("categories", "datasets"):
@@ -43,17 +43,18 @@ def _datasets(row: Any) -> list[Mapping[str, Any]]:
 
 def _rows(row: Any, file: SourceFile) -> Iterable[Rollout]:
     for dataset in _datasets(row):
-        spec = _spec(dataset)
+        name, spec = _name(dataset), _spec(dataset)
         for number, entry in enumerate(dataset["results"]):
             if not isinstance(entry, Mapping):
                 yield {"completion": None, "error": "a result that is no object"}
                 continue
             rollout: dict[str, Any] = {
-                "task": str(dataset["name"]),
                 "problem_id": number,
                 "question": entry.get("question"),
                 "gold": entry.get("expected_answer"),
             }
+            if name is not None:
+                rollout["task"] = name
             if spec is not None:
                 rollout["spec"] = spec
             if isinstance(dataset.get("system_prompt"), str):
@@ -79,25 +80,32 @@ def _draw(draw: Any) -> dict[str, Any]:
     return found
 
 
+def _name(dataset: Mapping[str, Any]) -> str | None:
+    names = (dataset.get(key) for key in ("name", "dataset", "dataset_name"))
+    return next((name for name in names if isinstance(name, str) and name), None)
+
+
 def _spec(dataset: Mapping[str, Any]) -> str | None:
     """The task spec with which the same problems are made again; None where it has no spelling."""
-    config = dataset.get("config")
-    if not isinstance(config, Mapping) or not isinstance(dataset["name"], str):
+    config, name = dataset.get("config"), _name(dataset)
+    if not isinstance(config, Mapping) or name is None:
         return None
     nested = config.get("params")
     values = {**config, **nested} if isinstance(nested, Mapping) else dict(config)
     values.pop("params", None)
+    if type(values.get("seed")) is not int:
+        return None  # drawn from a seed that nobody knows
+    # Every problem of the data set was asked, and an index gives the same problem at every size.
+    values["size"] = len(dataset["results"])
     options = {}
-    for name, value in values.items():
-        if value is None and name in ("size", "seed"):
-            continue
+    for option, value in values.items():
         if isinstance(value, list) and not any(isinstance(v, list | Mapping) for v in value):
-            options[str(name)] = "[" + ",".join(_text(item) for item in value) + "]"
+            options[str(option)] = "[" + ",".join(_text(item) for item in value) + "]"
         elif isinstance(value, list | Mapping):
             return None
         else:
-            options[str(name)] = _text(value)
-    return str(TaskSpec("reasoning_gym", dataset["name"], options))
+            options[str(option)] = _text(value)
+    return str(TaskSpec("reasoning_gym", name, options))
 
 
 def _text(value: Any) -> str:
@@ -105,7 +113,8 @@ def _text(value: Any) -> str:
 
 
 def _about(sample: Sample) -> About:
-    row = sample.rows[0]
+    # `--format` asks for any file.
+    row = sample.rows[0] if sample.rows and isinstance(sample.rows[0], Mapping) else {}
     settings = row.get("metadata") if "categories" in row else None
     if not isinstance(settings, Mapping) and sample.file.path is not None:
         # A file of one data set lies one folder below the summary.
@@ -115,7 +124,7 @@ def _about(sample: Sample) -> About:
         )
     settings = settings if isinstance(settings, Mapping) else {}
     model = settings.get("model", row.get("model"))
-    return About(model=model if isinstance(model, str) else None, sampling=sampling_of(settings))
+    return About(model=model if isinstance(model, str) else None, sampling=settings_of(settings))
 
 
 def _choose(files: Sequence[SourceFile]) -> Sequence[SourceFile]:

@@ -7,6 +7,7 @@ fields that fit one role with different values are an error that names both.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +18,12 @@ from rlvr_fast.store.readers.naming import (
     is_chat,
     is_list,
     is_several,
+    may_complete,
     plain_name,
+    shown,
+    speaker,
     text_of,
+    word_of,
 )
 from rlvr_fast.store.readers.reader import MISSING, value_at
 
@@ -26,6 +31,10 @@ __all__ = ["Resolved", "resolve_roles"]
 
 # The completion where another field is the gold, or a verdict came along; else a worked answer.
 _COMPLETION_OR_GOLD = "answer answers solution solutions"
+# Names that mean the number of a draw, and of nothing else.
+_DRAW_INDEX = ("sample_index", "sample_idx", "rollout_index", "completion_index", "draw_index")
+# Roles that may stand inside an object of a row under a usual name, as in `metadata.answer`.
+_INSIDE = ("question", "gold", "problem_id", "sample_index", "verdict", "finish_reason")
 # Roles whose values decide little: a row of another kind does not rule a field out.
 _LENIENT = ("completion", "question", "gold", "finish_reason", "model")
 
@@ -70,8 +79,13 @@ class _Resolution:
         self._used = set(given.values())
         self._notes: list[str] = []
         self._paths: dict[str, str] = {}
+        # The paths one level inside a row, by their last part.
+        self._inside: dict[str, str] = {}
         for path in self._all_paths():
-            self._paths.setdefault(".".join(map(plain_name, path.split("."))), path)
+            names = [plain_name(part) for part in path.split(".")]
+            self._paths.setdefault(".".join(names), path)
+            if len(names) == 2:
+                self._inside.setdefault(names[1], path)
 
     def _all_paths(self) -> Iterator[str]:
         # Names in full come first, so that a field of another spelling never hides one.
@@ -93,9 +107,15 @@ class _Resolution:
 
     def _present(self, role: str, names: str) -> list[str]:
         """The paths of these names whose values fit the role, without those already taken."""
-        found = []
+        found = self._fitting(role, names, self._paths)
+        if not found and role in _INSIDE:
+            found = self._fitting(role, names, self._inside)
+        return found
+
+    def _fitting(self, role: str, names: str, paths: Mapping[str, str]) -> list[str]:
+        found: list[str] = []
         for name in names.split():
-            path = self._paths.get(name)
+            path = paths.get(name)
             if path is None or path in self._used or path in found:
                 continue
             values = [v for v in self._values(path) if v is not None]
@@ -162,6 +182,11 @@ class _Resolution:
             if found:
                 self._take("completion", self._one_completion(found))
                 return
+        likely = [name for name in self._paths if may_complete(name)]
+        found = self._present("completion", " ".join(likely))
+        if found:
+            self._take("completion", self._one_completion(found))
+            return
         found = self._present("completion", _COMPLETION_OR_GOLD)
         found = [path for path in found if self._values(path)]
         others = [
@@ -223,7 +248,7 @@ class _Resolution:
         found = [
             path
             for path in found
-            if not any(is_chat(v) and _speaker(v[-1]) == "assistant" for v in self._values(path))
+            if not any(is_chat(v) and speaker(v[-1]) == "assistant" for v in self._values(path))
         ]
         if not found or "question" in self._columns:
             return
@@ -267,7 +292,13 @@ class _Resolution:
         groups = self._of_role("problem_id") if "problem_id" in self._columns else questions
         for path in self._present("sample_index", NAMES["sample_index"][0]):
             drawn = list(zip(map(text_of, groups), map(text_of, self._values(path)), strict=True))
-            if len(set(drawn)) == len(drawn) and None not in self._values(path):
+            twice = {group for (group, _), count in Counter(drawn).items() if count > 1}
+            # Indices of draws that repeat in a few problems are a fault, which the import names.
+            few = (
+                2 * len(twice) < len({group for group, _ in drawn})
+                and plain_name(path) in _DRAW_INDEX
+            )
+            if (not twice or few) and None not in self._values(path):
                 self._take("sample_index", path)
                 return
             self._notes.append(f"{path!r} does not number the draws of a problem: not used")
@@ -286,7 +317,10 @@ class _Resolution:
                 for group, value in zip(groups, values, strict=True):
                     if value is not None:
                         of_problem.setdefault(text_of(group), set()).add(text_of(value))
-                if any(len(golds) > 1 for golds in of_problem.values()):
+                # A few problems with two golds are a fault, which the import names.
+                several = [g for g, n in Counter(map(text_of, groups)).items() if n > 1]
+                differing = [g for g in several if len(of_problem.get(g, ())) > 1]
+                if differing and 2 * len(differing) >= len(several):
                     self._notes.append(
                         f"{path!r} differs among the draws of one problem: not the gold answer"
                     )
@@ -311,7 +345,7 @@ class _Resolution:
         instead = []
         for other in others:
             pairs = [
-                (_word(a), _word(b))
+                (word_of(a), word_of(b))
                 for a, b in zip(self._values(taken), self._values(other), strict=True)
                 if a is not None and b is not None
             ]
@@ -344,6 +378,20 @@ class _Resolution:
                     break
             if found:
                 self._take(role, self._one(role, found) if role == "verdict" else found[0])
+        if not {"verdict", "reward"} & self._columns.keys() and not several:
+            self._other_rewards()
+
+    def _other_rewards(self) -> None:
+        """One reward of another name, as `math_reward_func`; of several, none is taken."""
+        likely = [name for name in self._paths if "reward" in name.split("_")]
+        found = self._present("reward", " ".join(name for name in likely if " " not in name))
+        if len(found) == 1:
+            self._take("reward", found[0])
+        elif found:
+            self._notes.append(
+                f"the rewards are {', '.join(found)}: --verdict NAME or --verdict 'NAME>=X' says "
+                "which of them is the verdict"
+            )
 
     def _reasoning(self) -> None:
         texts = [v for v in self._of_role("completion") if isinstance(v, str)]
@@ -360,21 +408,6 @@ class _Resolution:
         )
         return InvalidInputError(
             f"{self._where}: {one!r} and {other!r} may both be the {role} (row {number}: "
-            f"{_shown(a)} and {_shown(b)}); name one: --field {role}={one} or "
+            f"{shown(a)} and {shown(b)}); name one: --field {role}={one} or "
             f"--field {role}={other}"
         )
-
-
-def _word(value: Any) -> str:
-    word = text_of(value).strip().lower()
-    return {"true": "1", "false": "0", "1.0": "1", "0.0": "0"}.get(word, word)
-
-
-def _speaker(message: Any) -> str:
-    speaker = str(message.get("role", message.get("from", "")))
-    return "assistant" if speaker in ("assistant", "gpt", "model", "bot") else speaker
-
-
-def _shown(value: Any) -> str:
-    text = text_of(value) if value is not MISSING else "nothing"
-    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -81,10 +81,8 @@ def _reason(value: Any) -> str:
 
 
 def _finish(value: Any) -> str | None:
-    reason = _reason(value)
-    if "length_exceeded" in reason:
-        return "length"
-    return "stop" if reason == "env_done" else None
+    # "env_done" tells that the environment ended the episode, and nothing of the model's text.
+    return "length" if "length_exceeded" in _reason(value) else None
 
 
 def _error(row: Mapping[str, Any]) -> Any:

@@ -19,7 +19,12 @@ _OF_A_RUN = frozenset(
 )
 # Names of numbers, which are a verdict only where they hold true or false.
 _NUMBERS = NAMES["verdict"][-1].split()
-_DOTTED = ("reward_model.ground_truth", "extra_info.question", "extra_info.answer")
+_DOTTED = (
+    "reward_model.ground_truth",
+    "extra_info.question",
+    "extra_info.answer",
+    "meta_info.finish_reason.type",
+)
 
 
 def roles_beside(

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import open_bytes
 
@@ -23,9 +22,7 @@ _PROBE_ROWS = 16
 _BUFFER = 1 << 20
 
 
-def parquet_batches(
-    file: SourceFile, source: Path | BinaryIO, limits: Limits
-) -> Generator[Batch, None, None]:
+def parquet_batches(file: SourceFile, source: Path | BinaryIO, limits: Limits) -> Batches:
     """The rows of a Parquet file.
 
     Args:
@@ -42,7 +39,8 @@ def parquet_batches(
         arguments: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER}
         with pq.ParquetFile(source, **arguments) as parquet:
             rows = _rows_per_batch(parquet, limits)
-            yield from _batches(file, parquet.iter_batches(rows, use_threads=False), limits)
+            parts = parquet.iter_batches(rows, use_threads=False)
+            yield from _batches(file, parts, limits, checked=False)
 
 
 def _rows_per_batch(parquet: pq.ParquetFile, limits: Limits) -> int:
@@ -60,9 +58,7 @@ def _rows_per_batch(parquet: pq.ParquetFile, limits: Limits) -> int:
     return max(1, min(limits.rows, limits.bytes // size))
 
 
-def ipc_batches(
-    file: SourceFile, source: BinaryIO | None, limits: Limits
-) -> Generator[Batch, None, None]:
+def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Batches:
     """The rows of an Arrow file or stream.
 
     Args:
@@ -74,7 +70,7 @@ def ipc_batches(
         InvalidInputError: the file is damaged or not Arrow.
         StorageError: the file system refuses to read.
     """
-    with reading(file.name, "Arrow file"):
+    with reading(file.name, "file of Arrow"):
         if source is None:
             with open_bytes(file) as stream, pa.ipc.open_stream(stream) as arrow:
                 yield from _batches(file, arrow, limits)
@@ -84,9 +80,7 @@ def ipc_batches(
                 yield from _batches(file, parts, limits)
 
 
-def table_batches(
-    file: SourceFile, table: pa.Table, limits: Limits
-) -> Generator[Batch, None, None]:
+def table_batches(file: SourceFile, table: pa.Table, limits: Limits) -> Batches:
     """The rows of a table in memory.
 
     Raises:
@@ -97,55 +91,61 @@ def table_batches(
 
 
 def _batches(
-    file: SourceFile, tables: Iterable[pa.RecordBatch], limits: Limits
-) -> Generator[Batch, None, None]:
+    file: SourceFile, tables: Iterable[pa.RecordBatch], limits: Limits, *, checked: bool = True
+) -> Batches:
+    """Cuts record batches to size.
+
+    Args:
+        file: names the file.
+        tables: the record batches.
+        limits: the size of a batch.
+        checked: whether the bytes come as they are from outside, and may point anywhere; a reader
+            of Parquet builds them itself, and only a text may be wrong.
+    """
     number = 0
     for table in tables:
+        if number == 0:
+            _check_names(table.schema)
+        if checked:
+            table.validate(full=True)
         if not table.num_rows:
             continue
         size = max(1, table.nbytes // table.num_rows)
         step = max(1, min(limits.rows, limits.bytes // size))
         for start in range(0, table.num_rows, step):
-            part = table.slice(start, step)
-            yield _checked(file, part, number + 1)
+            part = _with_text(table.slice(start, step))
+            numbers = range(number + 1, number + 1 + part.num_rows)
+            yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
 
 
-def _checked(file: SourceFile, table: pa.RecordBatch, first: int) -> Batch:
-    """A batch without the rows that Arrow cannot read: text that is not UTF-8, wrong offsets."""
-    table = _with_text(table)
-    numbers = range(first, first + table.num_rows)
-    if _is_valid(table):
+def _check_names(fields: Iterable[pa.Field]) -> None:
+    """Reads every name: pyarrow decodes names late, and raises where one is not UTF-8."""
+    for field in fields:
+        assert isinstance(field.name, str)
+        _check_names(field.type.field(index) for index in range(field.type.num_fields))
+
+
+def _with_unicode(file: SourceFile, table: pa.RecordBatch, numbers: range) -> Batch:
+    """A batch without the rows that hold text that is not UTF-8."""
+    if _fault(table) is None:
         return Batch(file, numbers, table)
-    good, faults = [], []
-    for index in range(table.num_rows):
-        row = table.slice(index, 1)
-        try:
-            row.validate(full=True)
-            good.append(index)
-        except pa.ArrowException as error:
-            faults.append((first + index, _first_line(error)))
-    if not good and not any("UTF8" in why or "UTF-8" in why for _, why in faults):
-        raise InvalidInputError(
-            f"{file.name}: damaged: no row from {first} to {first + table.num_rows - 1} is "
-            f"readable ({faults[0][1]})"
-        )
-    kept = pa.Table.from_batches([table.slice(i, 1) for i in good], table.schema)
-    batches = kept.combine_chunks().to_batches()
-    kept_batch = batches[0] if batches else table.slice(0, 0)
-    return Batch(file, [first + i for i in good], kept_batch, faults=faults)
+    faults = {index: _fault(table.take(pa.array([index]))) for index in range(table.num_rows)}
+    good = [index for index, why in faults.items() if why is None]
+    return Batch(
+        file,
+        [numbers[index] for index in good],
+        table.take(pa.array(good, pa.int64())),
+        faults=[(numbers[index], why) for index, why in faults.items() if why is not None],
+    )
 
 
-def _is_valid(table: pa.RecordBatch) -> bool:
+def _fault(table: pa.RecordBatch) -> str | None:
     try:
         table.validate(full=True)
-    except pa.ArrowException:
-        return False
-    return True
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error) or type(error).__name__).splitlines()[0]
+    except pa.ArrowException as error:
+        return (str(error) or type(error).__name__).splitlines()[0]
+    return None
 
 
 def _with_text(table: pa.RecordBatch) -> pa.RecordBatch:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import csv
 import functools
 import io
-from collections.abc import Generator
 from typing import Any
 
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
-from rlvr_fast.store.readers.batch import Batch, Limits
+from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import open_text
 
@@ -20,10 +19,12 @@ __all__ = ["checked_value", "csv_batches", "csv_delimiter", "yaml_batches"]
 
 _DELIMITERS = ",\t;|"
 _MAX_COLUMNS = 10_000
-# A value of more nodes or deeper than this is no rollout. Aliases of YAML and references of a
-# pickle count as often as they are used: some hundred bytes can stand for billions of nodes.
-_MAX_NODES = 50_000_000
+# A value of more lists or deeper than this is no rollout. Aliases of YAML and references of a
+# pickle count as often as they are used: some hundred bytes can stand for billions of values.
+_MAX_LISTS = 1_000_000
+_MAX_NODES = 100_000_000
 _MAX_DEPTH = 200
+_LISTS = (dict, list, tuple, set)
 
 
 def csv_delimiter(head: str, *, whole: bool) -> str | None:
@@ -61,7 +62,7 @@ class _FieldLimit:
         csv.field_size_limit(self._before)
 
 
-def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Generator[Batch, None, None]:
+def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
     """The rows of a CSV file with a header; every column is text.
 
     Raises:
@@ -127,7 +128,7 @@ def _is_unicode(row: list[str]) -> bool:
     return True
 
 
-def yaml_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, None]:
+def yaml_batches(file: SourceFile, limits: Limits) -> Batches:
     """The rows of a YAML file: a mapping is a row, a list holds rows; any number of documents.
 
     Raises:
@@ -162,38 +163,67 @@ def yaml_batches(file: SourceFile, limits: Limits) -> Generator[Batch, None, Non
 
 @functools.cache
 def _loader() -> Any:
-    """The safe loader of libyaml, ten times as fast as that of Python; a date is a text."""
+    """A safe loader that reads by libyaml, where that is there; a date is a text."""
     import yaml
+    from yaml.composer import Composer
+    from yaml.constructor import SafeConstructor
+    from yaml.resolver import Resolver
 
-    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-        pass
+    class Shallow(Composer):  # type: ignore[misc]
+        """Builds the nodes in Python: libyaml's own recursion ends the process on deep nesting."""
 
-    Loader.yaml_implicit_resolvers = {
+        depth = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.depth += 1
+            if self.depth > _MAX_DEPTH:
+                raise yaml.YAMLError(f"nested deeper than {_MAX_DEPTH}")
+            node = super().compose_node(parent, index)
+            self.depth -= 1
+            return node
+
+    base: Any
+    try:
+        from yaml.cyaml import CParser
+    except ImportError:
+        base = type("Loader", (Shallow, yaml.SafeLoader), {})
+    else:
+
+        class Loader(Shallow, CParser, SafeConstructor, Resolver):  # type: ignore[misc]
+            def __init__(self, stream: Any) -> None:
+                CParser.__init__(self, stream)
+                Composer.__init__(self)
+                SafeConstructor.__init__(self)
+                Resolver.__init__(self)
+
+        base = Loader
+    base.yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in rules if tag != "tag:yaml.org,2002:timestamp"]
-        for first, rules in Loader.yaml_implicit_resolvers.items()
+        for first, rules in Resolver.yaml_implicit_resolvers.items()
     }
-    return Loader
+    return base
 
 
 def checked_value(value: Any, name: str) -> None:
     """Refuses a value that holds itself, or that expands beyond bounds by shared references.
 
     Raises:
-        InvalidInputError: the value is deeper than 200 or has more than 50 million nodes.
+        InvalidInputError: the value is deeper than 200, or has more than 1 million lists and
+            mappings, or 100 million values in them.
     """
-    nodes, stack = 0, [(value, 1)]
+    lists = nodes = 0
+    stack = [(value, 1)]
     while stack:
         item, depth = stack.pop()
-        children = (
-            item.values()
-            if isinstance(item, dict)
-            else item if isinstance(item, list | tuple | set) else ()
-        )  # fmt: skip
-        nodes += 1 + len(children)
-        if depth > _MAX_DEPTH or nodes > _MAX_NODES:
-            what = f"more than {_MAX_NODES:,} values" if nodes > _MAX_NODES else "values too deep"
+        children = item.values() if isinstance(item, dict) else item
+        if not isinstance(item, _LISTS):
+            continue
+        lists += 1
+        nodes += len(children)
+        if depth > _MAX_DEPTH or lists > _MAX_LISTS or nodes > _MAX_NODES:
+            what = "values nested too deep" if depth > _MAX_DEPTH else f"more than {nodes:,} values"
             raise InvalidInputError(
-                f"{name}: expected a row of a rollout, got {what}: references inside the file "
-                "repeat each other"
+                f"{name}: expected rows of rollouts, got {what}: references inside the file repeat "
+                "each other"
             )
-        stack += [(x, depth + 1) for x in children if isinstance(x, dict | list | tuple | set)]
+        stack += [(x, depth + 1) for x in children if isinstance(x, _LISTS)]

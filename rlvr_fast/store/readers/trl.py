@@ -15,32 +15,45 @@ from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample
 
 __all__ = ["READER"]
 
-_KNOWN = {"step", "prompt", "completion", "advantage", "__index_level_0__", "Unnamed: 0"}
+# A data set's column that a reward function logs is no reward.
+_KNOWN = {
+    *("step", "prompt", "completion", "advantage", "__index_level_0__", "Unnamed: 0", ""),
+    *GOLD_KEYS,
+    "solution",
+}
 
 
 def _matches(sample: Sample) -> bool:
+    if sample.has("step", "prompt", "completion", "advantage"):
+        return True
     named = re.match(r"completions?_\d+\.", sample.file.file_name)
-    return sample.has("step", "prompt", "completion") and (
-        "advantage" in sample.keys or bool(named)
+    return (
+        bool(named) and sample.has("prompt", "completion") and bool(_reward_columns(_union(sample)))
     )
 
 
 def _reward_columns(row: Mapping[str, Any]) -> list[str]:
     """The columns that can be a reward function's: numbers, by a name that says so where any does.
 
-    A reward that was not applied to a row is null or not a number.
+    A reward that was not applied to a row is null or not a number. Of CSV, numbers are texts.
     """
-    numeric = [
-        key
-        for key, value in row.items()
-        if key not in _KNOWN and (value is None or isinstance(value, int | float))
-    ]
-    return [key for key in numeric if "reward" in key.lower()] or numeric
+    numeric = [key for key, value in row.items() if key not in _KNOWN and _is_number(value)]
+    return [k for k in numeric if "reward" in k.lower() or correctness_keys([k])] or numeric
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        try:
+            float(value or "nan")
+        except ValueError:
+            return False
+        return True
+    return value is None or isinstance(value, int | float)
 
 
 def _verdict_column(row: Mapping[str, Any]) -> str | None:
-    speaking = correctness_keys([k for k in row if k not in _KNOWN and not isinstance(row[k], str)])
-    chosen = speaking or _reward_columns(row)
+    columns = _reward_columns(row)
+    chosen = correctness_keys(columns) or columns
     return chosen[0] if len(chosen) == 1 else None
 
 

@@ -6,6 +6,7 @@ beside it names model, sampling_args and pass_threshold.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,7 +49,11 @@ def _about(sample: Sample) -> About:
     metadata = beside(sample.file, "metadata.json")
     threshold = number(metadata.get("pass_threshold"))
     model = metadata.get("model")
+    # prime-rl writes rollouts/step_N/train_rollouts.jsonl.
+    folder = sample.file.path.parent.name if sample.file.path else ""
+    step = re.fullmatch(r"step_(\d+)", folder)
     return About(
+        revision=f"step {step.group(1)}" if step else None,
         model=model if isinstance(model, str) else None,
         sampling=sampling_of(metadata.get("sampling_args")),
         verdict=None if threshold is None else f"reward>={threshold:g}",

@@ -148,5 +148,13 @@ READER = Reader(
     name="vllm-outputs",
     help="vLLM RequestOutput as JSON, and any row with a list of objects that hold one draw each",
     matches=_matches,
+    fields={
+        "question": "prompt",
+        "completion": "outputs[].text",
+        "token_ids": "outputs[].token_ids",
+        "finish_reason": "outputs[].finish_reason",
+        "logprobs": "outputs[].logprobs",
+        "prompt_token_ids": "prompt_token_ids",
+    },
     rows=_rows,
 )

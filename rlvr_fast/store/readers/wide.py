@@ -68,6 +68,7 @@ READER = Reader(
     name="wide",
     help="one column a draw: r1_solution_1..3 of DeepMath, response_0, response_1, ...",
     matches=_matches,
+    fields={"completion": "a column for each draw", "sample_index": "the number of the column"},
     rows=_rows,
     about=_about,
 )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.reader import MISSING
 
 __all__ = [
@@ -22,11 +24,31 @@ __all__ = [
     "is_list",
     "is_text_type",
     "python_values",
+    "refuse_deep_nesting",
     "text_array",
 ]
 
 # A list of Python values, or an Arrow array.
 Column: TypeAlias = Sequence[Any] | pa.Array | pa.ChunkedArray
+
+
+_Parameters = ParamSpec("_Parameters")
+_Result = TypeVar("_Result")
+
+
+def refuse_deep_nesting(
+    function: Callable[_Parameters, _Result],
+) -> Callable[_Parameters, _Result]:
+    """The function, with an InvalidInputError where values are nested too deep to be walked."""
+
+    @functools.wraps(function)
+    def refusing(*args: _Parameters.args, **kwargs: _Parameters.kwargs) -> _Result:
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise InvalidInputError("a value of these rows is nested too deep") from None
+
+    return refusing
 
 
 def is_absent(value: Any) -> bool:
@@ -47,7 +69,13 @@ def is_text_type(kind: pa.DataType) -> bool:
 
 
 def arrow_array(column: Column) -> pa.Array | None:
-    """An Arrow column as one plain array; None for a list of Python values."""
+    """An Arrow column as one plain array; None for a list of Python values.
+
+    Bytes of a text that are not UTF-8 become U+FFFD.
+
+    Raises:
+        InvalidInputError: a text inside a nested value is not UTF-8.
+    """
     if isinstance(column, pa.ChunkedArray):
         chunks = column.chunks
         column = chunks[0] if len(chunks) == 1 else column.combine_chunks()
@@ -55,6 +83,17 @@ def arrow_array(column: Column) -> pa.Array | None:
         return None
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if column.type == pa.string_view():  # views lack most functions of Arrow
+        column = column.cast(pa.large_string())
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid as error:
+        # Parquet files are read without a check of their texts.
+        if not is_text_type(column.type):
+            raise InvalidInputError(f"a value of these rows is no text ({error})") from None
+        texts = column.cast(pa.large_binary()).to_pylist()
+        decoded = [None if text is None else text.decode("utf-8", "replace") for text in texts]
+        return pa.array(decoded, pa.large_string())
     return column
 
 
@@ -79,6 +118,7 @@ def text_array(values: Sequence[str | None]) -> pa.LargeStringArray:
         return pa.array(clean, pa.large_string())
 
 
+@refuse_deep_nesting
 def distinct_values(column: Column) -> tuple[npt.NDArray[np.int64], list[Any]]:
     """The distinct values of a column, and the number of the value of each row.
 
@@ -92,6 +132,13 @@ def distinct_values(column: Column) -> tuple[npt.NDArray[np.int64], list[Any]]:
     array = arrow_array(column)
     if array is None:
         return _distinct_objects(column)
+    try:
+        return _distinct_in_arrow(array)
+    except pa.ArrowNotImplementedError:  # a nested type without a dictionary: views, unions
+        return _distinct_objects(array.to_pylist())
+
+
+def _distinct_in_arrow(array: pa.Array) -> tuple[npt.NDArray[np.int64], list[Any]]:
     codes = _row_codes(array)
     present = np.flatnonzero(codes >= 0)
     _, first, inverse = np.unique(codes[present], return_index=True, return_inverse=True)
@@ -107,13 +154,15 @@ def _distinct_objects(column: Sequence[Any]) -> tuple[npt.NDArray[np.int64], lis
     known: dict[Any, int] = {}
     values: list[Any] = []
     for row, value in enumerate(column):
-        if type(value) is str:
+        kind = type(value)
+        if kind is str:
             key: Any = value
         elif is_absent(value):
             continue
+        elif kind is bool or kind is int or kind is float:
+            key = (kind, value)  # the type keeps 1, 1.0 and true apart
         else:
-            # The type keeps 1, 1.0 and true apart.
-            key = (type(value), json.dumps(value, default=repr, skipkeys=True))
+            key = (kind, json.dumps(value, default=repr, skipkeys=True))
         code = known.setdefault(key, len(values))
         if code == len(values):
             values.append(value)

@@ -19,6 +19,7 @@ from rlvr_fast.store.rollouts.columns import (
     is_list,
     is_text_type,
     python_values,
+    refuse_deep_nesting,
     text_array,
 )
 from rlvr_fast.store.rollouts.messages import (
@@ -49,6 +50,7 @@ def is_several(value: Any) -> bool:
     return not is_chat(items) and not any(isinstance(item.get("type"), str) for item in items)
 
 
+@refuse_deep_nesting
 def draws_per_row(column: Column) -> tuple[npt.NDArray[np.int64] | None, Column]:
     """The completions of a column, one a value.
 
@@ -104,6 +106,7 @@ def _holds_several(kind: pa.DataType) -> bool:
     return not names & {"role", "type"} and not {"from", "value"} <= names
 
 
+@refuse_deep_nesting
 def completion_texts(values: Column, reasoning: Column | None = None) -> pa.LargeStringArray:
     """The text of each completion.
 
@@ -126,7 +129,12 @@ def completion_texts(values: Column, reasoning: Column | None = None) -> pa.Larg
     """
     texts = _arrow_texts(values)
     if texts is None:
-        texts = text_array(_texts(python_values(values)))
+        rows = python_values(values)
+        # Most columns hold nothing but text.
+        if set(map(type, rows)) <= {str, type(None)}:
+            texts = _arrow_texts(text_array(rows))
+        if texts is None:
+            texts = text_array([_text(value, row) for row, value in enumerate(rows)])
     if reasoning is None:
         return texts
     thoughts = completion_texts(reasoning)
@@ -186,16 +194,6 @@ def _any(mask: pa.BooleanArray) -> bool:
     return bool(pc.any(mask).as_py())
 
 
-def _texts(values: list[Any]) -> list[str | None]:
-    # Most columns hold nothing but text.
-    if all(value is None or type(value) is str for value in values):
-        return [
-            value if value is None or value[:1] not in "[{" else _text(value, row)
-            for row, value in enumerate(values)
-        ]
-    return [_text(value, row) for row, value in enumerate(values)]
-
-
 def _text(value: Any, row: int) -> str | None:
     if isinstance(value, str):
         decoded = _json_message(value)
@@ -209,6 +207,8 @@ def _text(value: Any, row: int) -> str | None:
     if isinstance(value, Mapping):
         if isinstance(value.get("output"), list):  # a whole response of OpenAI's Responses
             return _text(value["output"], row)
+        if is_list(value.get("generated_text")):  # a chat pipeline of transformers
+            return _text(value["generated_text"], row)
         if is_message(value) and not is_assistant(value):
             return None
         text = message_text(value)

@@ -21,20 +21,32 @@ _LEAST_PROMPT = 8
 # As much of the beginning of a text as decides whether the text may begin with the prompt.
 _HEAD = 128
 
-# Tokens that end a text wherever they stand: ends of a text or turn, and the start of another turn.
-_END = re.compile(
-    r"<\|(?:im_end|eot_id|end_of_text|endoftext|eom_id|end|return|call|eot|eos|endofturn|end_of_turn"
-    r"|endofprompt|END_OF_TURN_TOKEN|END_RESPONSE|finetune_right_pad_id|finetune_right_pad"
-    r"|pad|padding|im_start|start_header_id|header_start|start_of_role|begin_of_text|startoftext"
-    r"|START_OF_TURN_TOKEN|USER_TOKEN|im_user|im_system|im_assistant|start|user|system|assistant"
-    r"|observation)\|>"
-    r"|<｜(?:end▁of▁sentence|begin▁of▁sentence|User|Assistant|▁pad▁)｜>"
-    r"|<(?:end_of_turn|start_of_turn|eos|end_of_utterance|turn\||\|turn)>"
-    r"|\[EOS\]|\[INST\]|\[e~\["
-    r"|</s>\s*<s>"
+# Tokens that end a text wherever they stand: ends of a text or turn, and the start of another
+# turn. `str.find` of the text in front is much faster than the pattern.
+_ENDS = tuple(
+    (needle, re.compile(pattern))
+    for needle, pattern in (
+        (
+            "<|",
+            r"<\|(?:im_end|eot_id|end_of_text|endoftext|eom_id|end|return|call|eot|eos|endofturn"
+            r"|end_of_turn|endofprompt|END_OF_TURN_TOKEN|END_RESPONSE|finetune_right_pad_id"
+            r"|finetune_right_pad|pad|padding|im_start|start_header_id|header_start|start_of_role"
+            r"|begin_of_text|startoftext|START_OF_TURN_TOKEN|USER_TOKEN|im_user|im_system"
+            r"|im_assistant|start|user|system|assistant|observation)\|>|<\|turn>",
+        ),
+        ("<｜", r"<｜(?:end▁of▁sentence|begin▁of▁sentence|User|Assistant|▁pad▁)｜>"),
+        ("<end_of_", r"<end_of_(?:turn|utterance)>"),
+        ("<start_of_turn>", r"<start_of_turn>"),
+        ("<turn|>", r"<turn\|>"),
+        ("<eos>", r"<eos>"),
+        ("</s>", r"</s>\s*<s>"),
+        ("[EOS]", r"\[EOS\]"),
+        ("[INST]", r"\[INST\]"),
+        ("[e~[", r"\[e~\["),
+    )
 )
 # Tokens that are also HTML or plain words: they end a text where nothing but such tokens follows.
-_TRAILING = re.compile(r"(?:</s>|<pad>|<unk>|\[PAD\]|<s>)(?:\s|</s>|<pad>|<unk>|\[PAD\]|<s>)*\Z")
+_TRAILING = ("</s>", "<pad>", "<unk>", "[PAD]", "<s>")
 # Tokens that open a text or the answer.
 _LEADING = re.compile(
     r"\s*(<s>|<bos>|<pad>|\[PAD\]|\[/INST\]|<\|begin_of_text\|>|<\|startoftext\|>"
@@ -53,7 +65,7 @@ _ANY = (
 
 # One message of gpt-oss (the harmony format): its channel, and its text up to the next token.
 _HARMONY = re.compile(
-    r"<\|channel\|>\s*(\w+)[^<]*<\|message\|>(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
+    r"<\|channel\|>\s*(\w++)[^<]*+(?:<\|constrain\|>[^<]*+)?<\|message\|>(.*?)(?=<\|(?:end|return|call|start|channel)\|>|\Z)",
     re.DOTALL,
 )
 # The same decoded without special tokens.
@@ -102,15 +114,44 @@ def _cut(text: str) -> tuple[str, set[str]]:
     if harmony is not None:
         text = harmony
         found.add("<|channel|>")
-    end = _END.search(text)
-    if end:
-        found.add(_token(end[0]))
-        text = text[: end.start()]
-    trailing = _TRAILING.search(text)
-    if trailing and not _is_html(text, trailing):
-        found.add(_token(trailing[0]))
-        text = text[: trailing.start()]
+    end = _first_end(text)
+    if end < len(text):
+        found.add(_token(text[end : end + 60]))
+        text = text[:end]
+    trailing = _trailing(text)
+    if trailing < len(text) and not _is_html(text, trailing):
+        found.add(_token(text[trailing : trailing + 60]))
+        text = text[:trailing]
     return text, found
+
+
+def _first_end(text: str) -> int:
+    """Where the first token of `_ENDS` begins; the length of the text without any."""
+    end = len(text)
+    ascii_only = text.isascii()
+    for needle, pattern in _ENDS:
+        if ascii_only and not needle.isascii():
+            continue
+        start = text.find(needle, 0, end + len(needle))
+        match = pattern.search(text, start) if start >= 0 else None
+        if match:
+            end = min(end, match.start())
+    return end
+
+
+def _trailing(text: str) -> int:
+    """Where the tokens of `_TRAILING` at the end of a text begin; its length without any."""
+    start = end = len(text)
+    while end:
+        token = next((token for token in _TRAILING if text.endswith(token, 0, end)), None)
+        if token is not None:
+            end -= len(token)
+            start = end
+        elif text[end - 1].isspace():
+            end -= 1
+        else:
+            break
+    return start
 
 
 def _token(text: str) -> str:
@@ -119,11 +160,11 @@ def _token(text: str) -> str:
     return end[0] if end else text.strip()
 
 
-def _is_html(text: str, trailing: re.Match[str]) -> bool:
-    """Whether the trailing `</s>` closes a `<s>` of the text: HTML's struck-out words."""
-    if not trailing[0].startswith("</s>"):
+def _is_html(text: str, trailing: int) -> bool:
+    """Whether the `</s>` at a position closes a `<s>` of the text: HTML's struck-out words."""
+    if not text.startswith("</s>", trailing):
         return False
-    return text.count("<s>", 0, trailing.start()) > text.count("</s>", 0, trailing.start())
+    return text.count("<s>", 0, trailing) > text.count("</s>", 0, trailing)
 
 
 def _harmony(text: str) -> str | None:
@@ -193,7 +234,7 @@ def _prompt_forms(prompt: str) -> tuple[str, ...]:
     """The prompt without what opens it, the same without white space at its end, and its words."""
     opened = _without_opening(prompt)
     bare = re.sub(r"<[|｜][^<>|｜]{1,40}[|｜]>|</?s>|<bos>|<(?:start|end)_of_turn>", "", prompt)
-    forms = dict.fromkeys((opened, opened.rstrip(), bare.strip()))
+    forms = dict.fromkeys((opened, opened.rstrip(), bare.lstrip(), bare.strip()))
     return tuple(form for form in forms if len(form.strip()) >= _LEAST_PROMPT)
 
 
@@ -203,7 +244,7 @@ def _form_heads(prompt: str) -> tuple[str, ...]:
 
 
 def _may_begin(head: str, prompt: str) -> bool:
-    if head[0] in "<[ \t\r\n":
+    if head[0] in "<[" or head[0].isspace():
         return True
     return head.startswith(_form_heads(prompt))
 

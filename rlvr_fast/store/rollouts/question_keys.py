@@ -17,23 +17,24 @@ __all__ = ["question_key"]
 # The words of instructions about the form of an answer. No digits, names or terms of a problem:
 # two questions that differ in such a word have to stay two questions.
 _WORD_LIST = """
-a abcd about above additional after all also always an and answer answering answers any
-appropriate are as ask asked asks assistant at automatically be before below between box boxed
-boxes brackets by carefully choice clear clearly command comments concise conclusion contain
-contains conversation correct correctly detail detailed directly do don't e.g each easy
-efficiently enclose enclosed enclosing end ends ensure ensuring exact exactly example explain
-explanation explanations expression extra extracted final finally finish first follow
+a abcd about above adding additional after all also always an and answer answering answers any
+appropriate are as ask asked asks assistant at automatically be before below between blank box
+boxed boxes brackets by carefully choice clear clearly command comments concise conclusion
+contain contains conversation correct correctly detail detailed directly do don't e.g each
+easy efficiently enclose enclosed enclosing end ends ensure ensuring exact exactly example
+explain explanation explanations expression extra extracted final finally finish first follow
 following for form format full fully give given good has have here hope i i.e in include
 including individual individually inside intermediate internal is it its just last latex let's
 letter letters line logically make manner mark markdown marked marks math mathematical
-mathematics message mind monologue multiple must my need not notation number of on once one
-only option or other output own parentheses place please preamble present problem problems
-process provide provided provides put question question's questions quotes reason reasoning remember
-respectively respond response response's result return rigorously sentence sentences separated
-should show simple so solution solve solves solving specific state step step-by-step
-stepbystep steps strictly sure surround symbol symbols tag tagged tags task text that the then
-therefore think thinking this thoroughly thought thoughts through to up use user using verify
-way when where will with within without work working wrap wrapped write you your
+mathematics me message mind minimal monologue multiple must my need no not notation number of
+on once one only option or other output own parentheses place placed please preamble present
+problem problems process provide provided provides put putting question question's questions
+quotes reason reasoning remember respectively respond response response's result return
+rigorously sentence sentences separated should show simple so solution solve solves solving
+specific state step step-by-step stepbystep steps strictly sure surround symbol symbols tag
+tagged tags task text that the then therefore think thinking this thoroughly thought thoughts
+through to up use user using verify very want way when where will with within without word
+words work working wrap wrapped write you your
 """
 _WORDS = frozenset(_WORD_LIST.split())
 
@@ -44,7 +45,13 @@ _ANCHORS = re.compile(
     r"|the (?:following|above) (?:multiple choice |math(?:ematical|ematics)? )?(?:question|problem)"
     r"|(?:solve|answer) (?:the|this) (?:math(?:ematical)? )?(?:question|problem)|do not|don't"
     r"|(?:final answer|your answer|the answer|thought process|reasoning process)"
-    r"|explain your reasoning|show your work|reason carefully|think carefully"
+    r"|explain your reasoning|show your work|reason carefully|think carefully|reasoning step"
+    r"|below is an?\b|(?:problem|question) below"
+)
+# Llama's prompt for MATH, which lm-evaluation-harness uses; it has digits and a layout of steps.
+_LLAMA_MATH = re.compile(
+    r"Solve the following math problem efficiently and clearly: - For simple problems .{0,600}?"
+    r"that solves the problem\. "
 )
 
 # A label before or after a question.
@@ -58,7 +65,7 @@ _AFTER = re.compile(
 )
 
 _TOKEN = re.compile(r"</?[A-Za-z_]+>|\\+boxed\s?\{[^{}\d]*\}|\\+\w+|[^\s<\\]+|[<\\]")
-_TAG = re.compile(r"</?(?:answer|think|reasoning|solution)>")
+_TAG = re.compile(r"</?(?:answer|think|thinking|reasoning|solution|number)>")
 _BOX = re.compile(r"\\+box(?:ed)?(?:\s?\{[A-Za-z_.\- ]*\})?")
 _STRIPPED = "\"'`.,;:!?()*{}[]$“”‘’"
 _SENTENCE_END = re.compile(r"[.?!。！？][\"'`)\]}$*”’]*$")
@@ -95,7 +102,7 @@ def question_key(text: str) -> str:
 
 def _without_ends(key: str, start: int, end: int) -> tuple[int, int]:
     """The bounds of the part [start, end) without one label or instruction at an end of it."""
-    if label := _BEFORE.match(key, start, end):
+    if label := _LLAMA_MATH.match(key, start, end) or _BEFORE.match(key, start, end):
         return label.end(), end
     if label := _AFTER.search(key, max(start, end - 40), end):
         return start, _rstrip(key, label.start())

@@ -11,7 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.rollouts.columns import Column, clean_text, distinct_values, is_absent, is_list
+from rlvr_fast.store.rollouts.columns import (
+    Column,
+    clean_text,
+    distinct_values,
+    is_absent,
+    is_list,
+    refuse_deep_nesting,
+)
 from rlvr_fast.store.rollouts.messages import content_text, is_chat, plain_messages
 from rlvr_fast.store.rollouts.question_keys import question_key
 from rlvr_fast.store.rollouts.templates import last_user_turn
@@ -91,6 +98,7 @@ def read_question(value: Any, system: str | None = None) -> Question | None:
     )
 
 
+@refuse_deep_nesting
 def read_questions(
     column: Column, systems: Column | None = None
 ) -> tuple[npt.NDArray[np.int64], list[Question]]:

@@ -21,6 +21,7 @@ from rlvr_fast.store.rollouts.columns import (
     is_absent,
     is_list,
     python_values,
+    refuse_deep_nesting,
 )
 from rlvr_fast.tasks.golds import gold_parts
 
@@ -73,6 +74,7 @@ def read_id(value: Any) -> str | None:
     return json.dumps(_plain(value), ensure_ascii=True, separators=(",", ":"))
 
 
+@refuse_deep_nesting
 def read_ids(column: Column) -> pa.StringArray:
     """The ids of a column as text, null where a row has none; see `read_id`.
 
@@ -148,6 +150,7 @@ def read_gold(value: Any, field: str = "answer", *, where: str = "the gold answe
     return Gold(text or None, len(parts) > 1)
 
 
+@refuse_deep_nesting
 def read_golds(column: Column, field: str = "answer") -> tuple[npt.NDArray[np.int64], list[Gold]]:
     """The gold answers of a column; each distinct value is read once.
 
@@ -202,6 +205,7 @@ def _json_gold(text: str) -> Any | None:
     return value if texts or tests else None
 
 
+@refuse_deep_nesting
 def read_token_ids(column: Column) -> pa.ListArray:
     """The token ids of a column: lists of int32.
 
@@ -259,6 +263,7 @@ def _numbers(value: Any) -> npt.NDArray[np.float64] | None:
     return numbers if numbers.ndim == 1 else None
 
 
+@refuse_deep_nesting
 def read_logprobs(column: Column) -> pa.ListArray:
     """The log-probabilities of the tokens of each completion: lists of float32, in nats.
 
@@ -350,6 +355,7 @@ def read_reward(value: Any) -> float:
     return float("nan")
 
 
+@refuse_deep_nesting
 def read_rewards(column: Column) -> npt.NDArray[np.float64]:
     """The rewards of a column; nan where a row has none. See `read_reward`."""
     array = arrow_array(column)
@@ -396,6 +402,8 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(item) for key, item in value.items()}
     if is_list(value):
         return [_plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if value is None or isinstance(value, str | bool | int | float) else str(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from rlvr_fast.store.rollouts.columns import (
     distinct_values,
     is_absent,
     is_list,
+    refuse_deep_nesting,
 )
 from rlvr_fast.store.rollouts.values import read_rewards
 
@@ -29,6 +30,15 @@ _FORMS = "FIELD, FIELD>=X, FIELD>X, FIELD<=X, FIELD<X, FIELD==X or FIELD!=X"
 _RULE = re.compile(
     r"\s*(?P<field>[^<>=!\s]+(?:\s+[^<>=!\s]+)*)\s*(?:(?P<op>>=|<=|==|!=|>|<)(?P<x>.*))?"
 )
+
+_COMPARE: dict[str, Callable[..., npt.NDArray[np.bool_]]] = {
+    ">=": np.greater_equal,
+    ">": np.greater,
+    "<=": np.less_equal,
+    "<": np.less,
+    "==": np.equal,
+    "!=": np.not_equal,
+}
 
 # An incorrect verdict may be a time-out of the tool's verifier: formats.md, limit-of-RLVR.
 _TRUE = frozenset(
@@ -82,12 +92,13 @@ def to_verdict(value: Any) -> bool | None:
     return None
 
 
+@refuse_deep_nesting
 def read_verdicts(column: Column) -> npt.NDArray[np.int8]:
     """The verdicts of a column: 1 correct, 0 incorrect, -1 where a row has none."""
     array = arrow_array(column)
     if array is not None:
         if pa.types.is_boolean(array.type):
-            return np.asarray(pc.fill_null(array.cast(pa.int8()), -1))
+            return np.asarray(pc.fill_null(array.cast(pa.int8()), -1), np.int8)
         if pa.types.is_integer(array.type) or pa.types.is_floating(array.type):
             numbers = read_rewards(array)
             known = np.where((numbers >= -1) & (numbers < 1), 0, -1)
@@ -95,8 +106,13 @@ def read_verdicts(column: Column) -> npt.NDArray[np.int8]:
     codes, values = distinct_values(column)
     verdicts = [to_verdict(value) for value in values]
     table = [-1 if verdict is None else int(verdict) for verdict in verdicts]
+    return _by_code(table, codes)
+
+
+def _by_code(table: list[int], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
     # The code of a row without a value is -1: the last entry.
-    return np.array([*table, -1], np.int8)[codes]
+    verdicts: npt.NDArray[np.int8] = np.array([*table, -1], np.int8)[codes]
+    return verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +176,12 @@ class VerdictRule:
             wanted = self.threshold.lower()
             same = [str(value).strip().lower() == wanted for value in values]
             table = [int(equal == (self.op == "==")) for equal in same]
-            return np.array([*table, -1], np.int8)[codes]
+            return _by_code(table, codes)
         rewards = read_rewards(column)
         assert self.threshold is not None
-        compare = {
-            ">=": np.greater_equal,
-            ">": np.greater,
-            "<=": np.less_equal,
-            "<": np.less,
-            "==": np.equal,
-            "!=": np.not_equal,
-        }[self.op]
-        return np.where(np.isnan(rewards), -1, compare(rewards, self.threshold)).astype(np.int8)
+        verdicts = _COMPARE[self.op](rewards, self.threshold).astype(np.int8)
+        verdicts[np.isnan(rewards)] = -1
+        return verdicts
 
 
 class RuleChoice(NamedTuple):

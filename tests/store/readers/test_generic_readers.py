@@ -6,11 +6,14 @@ import contextlib
 import gzip
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store import Run, import_rollouts
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.openai_batch import read_requests, request_roles, request_sampling
 from rlvr_fast.store.readers.plain import READER as PLAIN
@@ -140,6 +143,66 @@ def test_what_holds_no_rollouts(row: Any) -> None:
     assert not PLAIN.matches(sample([row]))
 
 
+@pytest.mark.parametrize(
+    ("row", "columns"),
+    [
+        (  # MathArena
+            {
+                "problem_idx": 3,
+                "problem": "1+1?",
+                "model_name": "m",
+                "idx_answer": 0,
+                "user_message": "Solve: 1+1?",
+                "answer": "so 2",
+                "gold_answer": "2",
+                "parsed_answer": "2",
+                "correct": True,
+                "input_tokens": 9,
+                "output_tokens": 3,
+            },
+            {
+                "problem_id": "problem_idx",
+                "question": "problem",
+                "model": "model_name",
+                "sample_index": "idx_answer",
+                "completion": "answer",
+                "gold": "gold_answer",
+                "verdict": "correct",
+            },
+        ),
+        (
+            {"prompt": "1+1?", "text": "2", "meta_info": {"finish_reason": {"type": "stop"}}},
+            {
+                "question": "prompt",
+                "completion": "text",
+                "finish_reason": "meta_info.finish_reason.type",
+            },
+        ),
+        (
+            {"metadata": {"question": "1+1?", "answer": "2", "id": 4}, "response": "2"},
+            {
+                "question": "metadata.question",
+                "completion": "response",
+                "gold": "metadata.answer",
+                "problem_id": "metadata.id",
+            },
+        ),
+        (
+            {"question": "1+1?", "qwen_response": "2", "expected_output": "2", "error": 0.5},
+            {"question": "question", "completion": "qwen_response", "gold": "expected_output"},
+        ),
+        (
+            {"problem": {"question": "1+1?", "answer": "2"}, "output": "2"},
+            {"question": "problem.question", "completion": "output", "gold": "problem.answer"},
+        ),
+    ],
+)
+def test_names_inside_a_row_and_of_known_files(
+    row: dict[str, Any], columns: dict[str, str]
+) -> None:
+    assert plain([row]) == columns
+
+
 def test_two_texts_of_different_content_are_ambiguous() -> None:
     rows = [{"question": "1+1?", "response": "2", "output": "two"}]
     assert PLAIN.matches(sample(rows))
@@ -178,6 +241,25 @@ def test_an_answer_that_differs_among_draws_is_no_gold() -> None:
     rows = [{"question": "1+1?", "response": f"so {i}", "answer": str(i)} for i in range(3)]
     assert plain(rows) == {"question": "question", "completion": "response"}
     assert "'answer' differs among the draws of one problem" in notes(rows)
+
+
+def test_faults_are_left_for_the_import_to_name() -> None:
+    rows = [
+        {"question": f"{p}?", "response": "x", "answer": str(p), "sample_index": d}
+        for p in range(4)
+        for d in range(3)
+    ]
+    rows[4] = {**rows[4], "answer": "77", "sample_index": 0}
+    assert plain(rows)["gold"] == "answer"
+    assert plain(rows)["sample_index"] == "sample_index"
+
+
+def test_one_reward_of_another_name_is_taken_and_of_two_none() -> None:
+    row = {"question": "1?", "response": "x", "math_reward_func": 1.0}
+    assert plain([row])["reward"] == "math_reward_func"
+    rows = [{**row, "format_reward": 0.5}]
+    assert "reward" not in plain(rows)
+    assert "the rewards are math_reward_func, format_reward: --verdict NAME" in notes(rows)
 
 
 def test_row_numbers_and_draw_numbers_are_no_problem_ids() -> None:
@@ -436,9 +518,6 @@ def test_batch_output_gives_each_choice_and_names_the_request() -> None:
     assert (two["finish_reason"], "logprobs" in two) == ("length", False)
     assert three == {"request_id": "p8", "error": {"message": "expired"}}
     assert four == {"request_id": "p9", "error": {"message": "too long"}}
-    about = reader_named("openai-batch").about
-    assert about is not None
-    assert "--requests" in about(sample(rows)).notes[0]
 
 
 def test_batch_output_of_completions_and_of_responses() -> None:
@@ -551,7 +630,7 @@ def test_rows_with_a_list_of_draws() -> None:
     assert "reward" not in one
 
 
-def test_request_outputs_of_vllm() -> None:
+def test_request_outputs_of_vllm(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vLLM, whose own objects are read")
     from vllm.logprobs import Logprob
     from vllm.outputs import CompletionOutput, RequestOutput
@@ -566,7 +645,7 @@ def test_request_outputs_of_vllm() -> None:
             finish_reason="stop" if index == 0 else "length",
         )
 
-    positions = [{17: Logprob(-0.5), 3: Logprob(-1.0)}, {2: Logprob(-0.25)}]
+    positions = [{3: Logprob(-0.1), 17: Logprob(-0.5)}, {2: Logprob(-0.25)}]
     request = RequestOutput(
         request_id="0",
         prompt="1+1?",
@@ -575,14 +654,21 @@ def test_request_outputs_of_vllm() -> None:
         outputs=[draw(0, "2", positions), draw(1, "3", None)],
         finished=True,
     )
-    rows = request_output_rows([request])
     # What the rows hold goes through JSON, as a user would keep it.
-    rows = json.loads(json.dumps(rows))
+    rows = json.loads(json.dumps(request_output_rows([request])))
     one, two = rollouts(rows, "vllm-outputs")
     assert one["question"] == "1+1?"
     assert one["prompt_token_ids"] == [5, 6]
     assert (one["completion"], one["token_ids"], one["logprobs"]) == ("2", [17, 2], [-0.5, -0.25])
     assert (two["finish_reason"], "logprobs" in two) == ("length", False)
+
+    # The objects themselves are a source as well.
+    run = import_rollouts([request], tmp_path / "run", model="m")
+    assert [(row["text"], row["token_ids"]) for row in samples(run)] == [
+        ("2", [17, 2]),
+        ("3", [17, 2]),
+    ]
+    assert run.read("scores/sampler")["token_logprobs"].to_pylist() == [[-0.5, -0.25]]
 
 
 def test_vllm_outputs_that_the_user_wrote_as_json() -> None:
@@ -704,13 +790,132 @@ HOSTILE: list[Any] = [
 def test_hostile_rows_end_in_no_traceback(row: Any) -> None:
     first = sample([row, row])
     for reader in load_readers():
-        reader.matches(first)
-        if reader.about is not None:
-            reader.about(first)
-        if reader.columns is not None:
-            reader.columns(first, {})
+        if reader.matches(first):
+            if reader.about is not None:
+                reader.about(first)
+            if reader.columns is not None:
+                reader.columns(first, {})
         if reader.rows is not None:
             # The stage counts a row with one of these errors as left out.
             with contextlib.suppress(AttributeError, IndexError, KeyError, TypeError, ValueError):
                 list(reader.rows(row, first.file))
     describe_unknown(first, load_readers())
+
+
+def imported(path: Path, rows: list[Any], **options: Any) -> Run:
+    """The run of rows in a JSONL file."""
+    source = path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return import_rollouts([source], path / "run", ImportOptions(**options))
+
+
+def samples(run: Run) -> list[dict[str, Any]]:
+    rows = [row for _, part in run.iter_parts("samples") for row in part.to_pylist()]
+    return sorted(rows, key=lambda row: (row["problem_id"], row["sample_index"]))
+
+
+def test_import_of_openr1(tmp_path: Path) -> None:
+    rows = [
+        {
+            "problem": f"{i}+1?",
+            "answer": str(i + 1),
+            "uuid": f"u-{i}",
+            "generations": ["<think>a</think>2", "<think>b"],
+            "finish_reasons": ["stop", "length"],
+            "correctness_math_verify": [True, False] if i else None,
+            "correctness_llama": None if i else [False, True],
+        }
+        for i in range(2)
+    ]
+    run = imported(tmp_path, rows)
+    assert run.problems()["gold"].to_pylist() == ["1", "2"]
+    assert [row["verdict"] for row in samples(run)] == [
+        "incorrect",
+        "correct",
+        "correct",
+        "incorrect",
+    ]
+    assert [row["finish_reason"] for row in samples(run)] == ["stop", "length"] * 2
+
+
+def test_import_of_conversations_and_of_a_served_thinking_model(tmp_path: Path) -> None:
+    answer = {"role": "assistant", "content": "2", "reasoning_content": "one"}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    one = imported(tmp_path / "a", [{"messages": [ASKED, answer], "answer": "2"}] * 2)
+    served = {"prompt": [ASKED], "content": "2", "reasoning_content": "one", "answer": "2"}
+    two = imported(tmp_path / "b", [served, served])
+    assert one.problems().select(["problem_id", "prompt", "gold"]).to_pylist() == (
+        two.problems().select(["problem_id", "prompt", "gold"]).to_pylist()
+    )
+    texts = [row["text"] for row in samples(one)]
+    assert texts == [row["text"] for row in samples(two)]
+    assert texts[0].startswith("<think>")
+    assert texts[0].endswith("2")
+
+
+def test_import_of_a_batch_joins_its_requests(tmp_path: Path) -> None:
+    answers = [
+        {"custom_id": f"p{i}", "response": {"status_code": 200, "body": BODY}, "error": None}
+        for i in (1, 0)
+    ]
+    answers.append({"custom_id": "p0", "response": None, "error": {"message": "expired"}})
+    with pytest.raises(InvalidInputError, match="--requests FILE"):
+        imported(tmp_path, answers)
+    asked = tmp_path / "asked.jsonl"
+    asked.write_text(
+        "\n".join(
+            json.dumps(
+                {
+                    "custom_id": f"p{i}",
+                    "body": {
+                        "messages": [{"role": "user", "content": f"{i}+1?"}],
+                        "temperature": 0.6,
+                    },
+                }
+            )
+            for i in range(2)
+        )
+    )
+    run = imported(tmp_path, answers, requests=(str(asked),))
+    assert sorted(run.problems()["prompt"].to_pylist()) == ["0+1?", "1+1?"]
+    assert run.num_samples().tolist() == [2, 2]
+    assert run.info.sampling["temperature"] == 0.6
+    assert run.info.model["name"] == "Qwen/Qwen3-8B"
+    assert sum(run.read_json("import.json")["left_out"].values()) == 1
+
+
+def test_import_of_unknown_rows_with_named_fields(tmp_path: Path) -> None:
+    rows = [{"frage": f"{i}+1?", "text_des_modells": f"so {i + 1}"} for i in range(3)]
+    with pytest.raises(InvalidInputError, match="Keys found: frage, text_des_modells"):
+        imported(tmp_path, rows)
+    fields = {"question": "frage", "completion": "text_des_modells"}
+    run = imported(tmp_path, rows, fields=fields)
+    assert run.problems()["prompt"].to_pylist() == ["0+1?", "1+1?", "2+1?"]
+
+
+def test_import_with_one_of_two_verdicts(tmp_path: Path) -> None:
+    rows = [{"question": "1+1?", "response": "2", "correct": True, "acc": 0.0}]
+    with pytest.raises(InvalidInputError, match="may both be the verdict"):
+        imported(tmp_path, rows)
+    run = imported(tmp_path, rows, verdict="acc")
+    assert samples(run)[0]["verdict"] == "incorrect"
+
+
+def test_import_of_draws_inside_one_object(tmp_path: Path) -> None:
+    draws = [{"text": "2", "score": 1.0}, {"text": "3", "score": 0.0}]
+    whole = {"model": "m", "results": [{"question": "1+1?", "gold": "2", "samples": draws}]}
+    source = tmp_path / "a.json"
+    source.write_text(json.dumps(whole, indent=1))
+    run = import_rollouts([source], tmp_path / "run")
+    assert run.info.model["name"] == "m"
+    assert [(row["text"], row["reward"]) for row in samples(run)] == [("2", 1.0), ("3", 0.0)]
+    assert [row["verdict"] for row in samples(run)] == ["correct", "incorrect"]
+
+
+def test_import_of_objects_of_vllm(tmp_path: Path) -> None:
+    draw = SimpleNamespace(index=0, text="2", token_ids=[17], logprobs=None, finish_reason="stop")
+    request = SimpleNamespace(prompt="1+1?", prompt_token_ids=[5], outputs=[draw, draw])
+    run = import_rollouts(request_output_rows([request]), tmp_path / "run", model="m")
+    assert [row["token_ids"] for row in samples(run)] == [[17], [17]]
+    assert run.problems()["prompt_token_ids"].to_pylist() == [[5]]

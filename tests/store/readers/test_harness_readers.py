@@ -17,12 +17,18 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from rlvr_fast.store import Run, import_rollouts
+from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
-from rlvr_fast.store.readers.beside import text_list
+from rlvr_fast.store.readers.harness_values import text_list
 from rlvr_fast.store.readers.reader import MISSING, Reader, Sample, SourceFile, value_at
 from rlvr_fast.tasks import load_task
 
 FILES = Path(__file__).parent / "files"
+OURS = [
+    "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
+    "reasoning-gym-eval", "large-language-monkeys", "evalscope", "skythought", "simple-evals",
+]  # fmt: skip
 
 
 def rows_of(path: Path) -> tuple[str, list[Any]]:
@@ -129,7 +135,8 @@ def test_inspect_archives_give_each_epoch_as_a_draw(name: str) -> None:
     assert one["question"] == "What is 2+2?"
     assert one["completion"] == "The answer is \\boxed{4}"
     assert one["reasoning"].startswith("Two and two: count two fingers")
-    assert (one["gold"], other["gold"]) == ("4", ["42", "forty-two"])
+    assert (one["gold"], other["gold"]) == ("4", "42")
+    assert other["metadata"] == {"alternative_golds": ["forty-two"]}
     assert one["logprobs"] == [-0.5] * 4
     reasons = {draw["completion"]: draw["finish_reason"] for draw in draws}
     assert reasons["It is \\boxed{"] == "max_tokens"
@@ -170,10 +177,10 @@ def inspect_sample(**more: Any) -> dict[str, Any]:
     }
 
 
-def inspect_archive(path: Path, *samples: dict[str, Any], method: int = 8) -> Path:
+def inspect_archive(path: Path, *samples: dict[str, Any], **spec: Any) -> Path:
     """An archive as inspect-ai wrote them before zstd."""
-    with zipfile.ZipFile(path, "w", method) as archive:
-        header = {"status": "success", "eval": {"task": "t", "model": "m", "dataset": {}}}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        header = {"status": "success", "eval": {"task": "t", "model": "m", "dataset": {}, **spec}}
         archive.writestr("_journal/start.json", json.dumps(header))
         for sample in samples:
             name = f"samples/{sample['id']}_epoch_{sample['epoch']}.json"
@@ -250,6 +257,29 @@ def test_inspect_damaged_members_leave_the_others(tmp_path: Path) -> None:
     assert "samples/3_epoch_1.json: expected JSON" in draws[2]["error"]
 
 
+def test_inspect_ids_may_have_a_slash(tmp_path: Path) -> None:
+    samples = [inspect_sample(id=f"HumanEval/{number}") for number in range(2)]
+    draws = draws_of(inspect_archive(tmp_path / "a.eval", *samples), "inspect")
+    assert [draw["problem_id"] for draw in draws] == ["HumanEval/0", "HumanEval/1"]
+
+
+def test_inspect_retries_hold_the_samples_of_the_logs_before(tmp_path: Path) -> None:
+    first = inspect_archive(
+        tmp_path / "b.eval", inspect_sample(), task_id="x", created="2026-01-01T10:00:00+00:00"
+    )
+    retry = inspect_archive(
+        tmp_path / "a.eval",
+        *[inspect_sample(), inspect_sample(epoch=2)],
+        task_id="x",
+        created="2026-01-01T11:00:00+00:00",
+    )
+    other = inspect_archive(tmp_path / "c.eval", inspect_sample(), task_id="y")
+    assert chosen("inspect", first, retry, other) == {"a.eval", "c.eval"}
+    other.unlink()
+    run, _ = imported(tmp_path, tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
+
+
 def test_inspect_claims_only_its_own_archives(tmp_path: Path) -> None:
     claims = reader_named("inspect").claims
     assert claims is not None
@@ -278,7 +308,7 @@ def test_lm_eval_rows_name_their_filter() -> None:
     assert [draw["filter"] for draw in draws] == ["strict-match"] * 3 + ["flexible-extract"] * 3
     assert [draw["problem_id"] for draw in draws] == [0, 1, 2] * 2
     assert draws[0]["question"] == "What is 2+2?"  # the prompt has another question as its shot
-    assert draws[0]["metadata"]["messages"][1]["content"] == "Question: What is 6*7?\nAnswer:"
+    assert draws[0]["metadata"]["prompt"][1]["content"] == "Question: What is 6*7?\nAnswer:"
     assert draws[0]["system"] == "Answer in one sentence."
     assert draws[0]["gold"] == "2+2=4\n#### 4"
     assert [draw["verdict"] for draw in draws] == [True, False, False, True, True, False]
@@ -286,7 +316,7 @@ def test_lm_eval_rows_name_their_filter() -> None:
 
 
 def test_lm_eval_repeats_are_draws_without_verdicts() -> None:
-    draws = [d for d in draws_of(lm_eval_file("words_repeated"), "lm-eval")]
+    draws = draws_of(lm_eval_file("words_repeated"), "lm-eval")
     strict = [draw for draw in draws if draw["filter"] == "strict-match"]
     assert [draw["problem_id"] for draw in strict] == [0] * 4 + [1] * 4 + [2] * 4
     assert len({draw["completion"] for draw in strict[:4]}) == 3
@@ -331,7 +361,7 @@ def test_lm_eval_takes_older_rows_and_lists_of_targets(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "samples_x.jsonl", row)
     (draw,) = draws_of(path, "lm-eval")
     assert draw["question"] == "What is 1+1?"
-    assert draw["gold"] == ["2", "two"]
+    assert (draw["gold"], draw["metadata"]["alternative_golds"]) == ("2", ["two"])
     assert draw["verdict"] is True
 
 
@@ -641,9 +671,7 @@ def test_evalchemy_benchmarks_are_tasks(tmp_path: Path) -> None:
 
 
 def gym_dataset(**more: Any) -> dict[str, Any]:
-    task = load_task(
-        "reasoning_gym:simple_equations?size=2&seed=45&operators_weights=[0.4,0.3,0.3]"
-    )
+    task = load_task("reasoning_gym:simple_equations?size=3&seed=45&operators_weights=[.4,.3,.3]")
     results = [
         {
             "question": problem.question,
@@ -665,11 +693,11 @@ def gym_dataset(**more: Any) -> dict[str, Any]:
         }
         for problem in task.problems()
     ]
-    results.append({"question": "?", "expected_answer": "1", "error": "429", "completions": []})
+    results[2] |= {"error": "429", "completions": []}
     return {
         "name": "simple_equations",
         "category": "algebra",
-        "config": {"size": 2, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
+        "config": {"size": None, "seed": 45, "operators_weights": [0.4, 0.3, 0.3]},
         "system_prompt": "Think.",
         "completions_per_prompt": 2,
         "results": results,
@@ -689,7 +717,7 @@ def test_reasoning_gym_results_name_the_task_that_grades_them(tmp_path: Path) ->
     assert "error" not in draws[1]  # the scorer failed, not the model
     assert draws[4]["error"] == "429"
     task = load_task(draws[0]["spec"])
-    assert [p.question for p in task.problems()] == [draws[0]["question"], draws[2]["question"]]
+    assert [p.question for p in task.problems()] == [draws[i]["question"] for i in (0, 2, 4)]
     about = about_of(path)
     assert about.model == "org/m"
     assert about.sampling == {"temperature": 0.6, "top_p": 0.95, "max_tokens": 100}
@@ -703,6 +731,16 @@ def test_reasoning_gym_files_of_single_data_sets(tmp_path: Path) -> None:
     whole = tmp_path / "run" / "results.json"
     assert chosen("reasoning-gym-eval", path, whole) == {"results.json"}
     assert chosen("reasoning-gym-eval", path) == {"simple_equations.json"}
+
+
+def test_reasoning_gym_results_of_one_draw_a_problem(tmp_path: Path) -> None:
+    # eval.py of February 2025 kept one answer a problem.
+    row = {"question": "1+1?", "expected_answer": "2", "full_model_response": "2", "score": 1.0}
+    data = {"model": "org/m", "dataset": "basic_arithmetic", "results": [row]}
+    path = write_json(tmp_path / "basic_arithmetic.json", data)
+    (draw,) = draws_of(path, "reasoning-gym-eval")
+    assert (draw["completion"], draw["reward"], draw["task"]) == ("2", 1.0, "basic_arithmetic")
+    assert about_of(path).model == "org/m"
 
 
 def test_reasoning_gym_config_without_a_spelling_has_no_spec(tmp_path: Path) -> None:
@@ -748,6 +786,283 @@ def test_large_language_monkeys_of_code_and_of_the_published_table(tmp_path: Pat
     assert draw["problem_id"] == 9
 
 
+# EvalScope (evalscope/api/evaluator/cache.py: ModelResult and ReviewResult)
+
+
+def test_evalscope_reviews_and_predictions_hold_the_same_draws(tmp_path: Path) -> None:
+    asked = {"role": "user", "content": "What is 2+2?"}
+    parts = [{"type": "reasoning", "reasoning": "2+2"}, {"type": "text", "text": "\\boxed{4}"}]
+    answer = {"role": "assistant", "content": parts}
+    review = {
+        "index": 5,
+        "target": "4",
+        "messages": [asked, answer],
+        "sample_score": {
+            "score": {"value": {"acc": 1.0}, "prediction": "\\boxed{4}", "main_score_name": "acc"},
+            "sample_id": 5,
+            "group_id": 1,
+        },
+    }
+    prediction = {
+        "index": 5,
+        "model": "m",
+        "model_output": {"choices": [{"message": answer, "stop_reason": "max_tokens"}]},
+        "messages": [asked, answer],
+    }
+    reviews = write_lines(tmp_path / "20260101/reviews/m/aime24_default.jsonl", review)
+    predictions = write_lines(tmp_path / "20260101/predictions/m/aime24_default.jsonl", prediction)
+    (draw,) = draws_of(reviews, "evalscope")
+    assert draw["question"] == [asked]
+    assert (draw["completion"], draw["reasoning"]) == ("\\boxed{4}", "2+2")
+    assert (draw["gold"], draw["verdict"]) == ("4", 1.0)
+    (other,) = draws_of(predictions, "evalscope")
+    assert (other["completion"], other["finish_reason"]) == ("\\boxed{4}", "max_tokens")
+    about = about_of(reviews)
+    assert (about.model, about.roles) == ("m", {"task": "aime24_default"})
+    run, _ = imported(tmp_path / "20260101", tmp_path / "run")
+    assert run.num_samples().tolist() == [1]
+
+
+# SkyThought (skythought/evals/inference_and_check.py)
+
+
+def test_skythought_results_are_one_object(tmp_path: Path) -> None:
+    def entry(responses: Any) -> dict[str, Any]:
+        return {
+            "problem": "What is 2+2?",
+            "answer": "4",
+            "prompt": "Box it. What is 2+2?",
+            "input_conversation": [{"role": "user", "content": "Box it. What is 2+2?"}],
+            "responses": responses,
+            "token_usages": [],
+        }
+
+    draws = [
+        {"content": "\\boxed{4}", "correctness": True, "reason": ""},
+        {"content": "\\boxed{5}", "correctness": False, "reason": "wrong"},
+    ]
+    path = write_json(tmp_path / "r/results.json", {"0": entry(draws), "1": entry({"0.7": draws})})
+    configuration = {
+        "model": {"name": "org/m"},
+        "task": {"name": "aime24"},
+        "sampling_params": {"temperature": 0.7, "n": 2},
+    }
+    write_json(tmp_path / "r/summary.json", {"configuration": configuration})
+    found = draws_of(path, "skythought")
+    assert [(d["problem_id"], d["verdict"]) for d in found] == [
+        ("0", True), ("0", False), ("1", True), ("1", False),
+    ]  # fmt: skip
+    assert found[0]["gold"] == "4"
+    about = about_of(path)
+    assert (about.model, about.sampling, about.roles) == (
+        "org/m", {"temperature": 0.7}, {"task": "aime24"},
+    )  # fmt: skip
+
+
+# simple-evals (simple_evals.py, common.py HTML_JINJA)
+
+
+def test_simple_evals_gold_and_score_stand_in_the_page(tmp_path: Path) -> None:
+    def page(gold: str, score: float) -> str:
+        return (
+            "<h3>Sampled message</h3><p>Correct Answer: 7</p>\n<h3>Results</h3>\n"
+            f"<p>Correct Answer: {gold}</p>\n<p>Extracted Answer: 4</p>\n<p>Score: {score}</p>"
+        )
+
+    def convo(text: str) -> list[dict[str, str]]:
+        return [
+            {"role": "user", "content": "What is 2+2?"},
+            {"role": "assistant", "content": text},
+        ]
+
+    value = {
+        "score": 0.5,
+        "metrics": {},
+        "htmls": [page("x &lt; 4", 1.0), page("4", 0.0)],
+        "convos": [convo("Answer: 4"), convo("Answer: 5")],
+        "metadata": {},
+    }
+    path = write_json(tmp_path / "math_gpt-4o_20260101_101010_allresults.json", value)
+    first, second = draws_of(path, "simple-evals")
+    assert first["gold"] == "x < 4"
+    assert (first["reward"], second["reward"]) == (1.0, 0.0)
+    assert (about_of(path).model, about_of(path).roles) == ("gpt-4o", {"task": "math"})
+    value["htmls"] = [page("4", 1.0), page("4", 0.0)]
+    run, about = imported(write_json(path, value), tmp_path / "run")
+    assert run.num_samples().tolist() == [2]
+    assert about["verdict"] == {"rule": "reward>=1", "correct": 1, "incorrect": 1, "unknown": 0}
+    assert [draw["text"] for draw in samples_of(run)] == ["Answer: 4", "Answer: 5"]
+
+
+# Whole imports
+
+
+def samples_of(run: Run) -> list[dict[str, Any]]:
+    """The draws of a run, by problem and index."""
+    parts = sorted((run.path / "samples").glob("*.parquet"))
+    rows = [row for part in parts for row in pq.read_table(part).to_pylist()]
+    return sorted(rows, key=lambda row: (row["problem_id"], row["sample_index"]))
+
+
+def imported(source: Path, run: Path, **options: Any) -> tuple[Run, dict[str, Any]]:
+    """The run of a source, and what import.json says of it."""
+    made = import_rollouts(source, run, ImportOptions(**options))
+    about = made.read_json("import.json")
+    assert about is not None
+    return made, about
+
+
+def test_import_of_an_inspect_folder(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    shutil.copy(FILES / "inspect.eval", tmp_path / "logs")
+    run, about = imported(tmp_path / "logs", tmp_path / "run")
+    assert about["reader"] == "inspect"
+    assert about["verdict"] == {"rule": "verdict", "correct": 4, "incorrect": 2, "unknown": 0}
+    assert run.num_samples().tolist() == [2, 2, 2]
+    first = samples_of(run)[0]
+    assert first["text"].startswith("<think>\nTwo and two")
+    assert first["text"].endswith("The answer is \\boxed{4}")
+    assert run.problems()["gold"].to_pylist() == ["4", "42", "9"]
+
+
+def test_import_of_an_inspect_log_by_another_scorer(tmp_path: Path) -> None:
+    _, about = imported(FILES / "inspect.eval", tmp_path / "run", verdict="scores.match.value==C")
+    assert about["verdict"]["rule"] == "scores.match.value==C"
+    assert about["verdict"]["correct"] + about["verdict"]["incorrect"] == 6
+
+
+def test_import_of_lm_eval_reads_one_filter(tmp_path: Path) -> None:
+    run, about = imported(FILES / "lm_eval", tmp_path / "run")
+    assert about["reader"] == "lm-eval"
+    assert about["left_out"] == {"of another filter than 'strict-match'": 15, "the draw failed": 3}
+    by_task = run.problems().group_by("task").aggregate([("problem_id", "count")]).to_pylist()
+    counts = {row["task"]: row["problem_id_count"] for row in by_task}
+    assert counts["words"] == counts["words_repeated"] == 3
+    assert sum(run.num_samples().tolist()) == 3 + 12
+    _, about = imported(lm_eval_file("words"), tmp_path / "other", filter="flexible-extract")
+    assert about["verdict"]["correct"] == 2
+    assert run.info.model == {"name": "org/scripted-7b", "revision": "main"}
+
+
+def test_import_of_lighteval_takes_token_ids(tmp_path: Path) -> None:
+    run, about = imported(FILES / "lighteval", tmp_path / "run")
+    assert about["reader"] == "lighteval"
+    assert sorted(run.num_samples().tolist()) == [1, 1, 3, 3]
+    assert about["verdict"]["correct"] == 1
+    draws = [d for d in samples_of(run) if d["problem_id"] == "words|0/1"]
+    assert [draw["token_ids"] for draw in draws] == [[11, 10], [11, 1], [11, 0]]
+
+
+def test_import_of_limit_of_rlvr_joins_seeds(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        name = f"Qwen2.5-7B_aime24_temp0.6_n2_seed{seed}/eval_results/global_step_0/aime24"
+        rows = [qwen_row(idx=i, question=f"{i}?", gt=str(i)) for i in range(3)]
+        path = tmp_path / "checkpoints" / name / f"test_qwen-boxed_-1_seed{seed}_t0.6_s0_e-1.jsonl"
+        # Two seeds draw different texts.
+        write_lines(path, *({**row, "code": [f"{seed}a", f"{seed}b"]} for row in rows))
+        write_json(path.with_name(path.stem + "_metrics.json"), {"acc": 50.0})
+    run, about = imported(tmp_path / "checkpoints", tmp_path / "run")
+    assert about["reader"] == "qwen-math"
+    assert run.num_samples().tolist() == [4, 4, 4]
+    first = [draw for draw in samples_of(run) if draw["problem_id"] == "aime24/0"]
+    assert [draw["text"] for draw in first] == ["1a", "1b", "2a", "2b"]
+    assert [draw["verdict"] for draw in first] == ["correct", "incorrect"] * 2
+    assert run.info.sampling["temperature"] == 0.6
+    assert run.info.model["name"] == "Qwen2.5-7B"
+
+
+def test_import_of_nemo_skills_numbers_draws_by_seed(tmp_path: Path) -> None:
+    for seed in (0, 3, 11):
+        rows = [
+            nemo_row(
+                id=f"aime25-{i}", problem=f"{i}?", generation=f"{seed}", symbolic_correct=i == 0
+            )
+            for i in range(2)
+        ]
+        write_lines(tmp_path / "out" / f"output-rs{seed}.jsonl", *rows)
+    write_lines(tmp_path / "out" / "output-rs12.jsonl-async", nemo_row(_async_position=0))
+    write_json(tmp_path / "out" / "metrics.json", {"aime25": {}})
+    run, about = imported(tmp_path / "out", tmp_path / "run")
+    draws = samples_of(run)
+    assert [(draw["sample_index"], draw["text"]) for draw in draws] == [
+        (0, "0"), (3, "3"), (11, "11"),
+    ] * 2  # fmt: skip
+    assert about["verdict"]["correct"] == 3
+    assert {draw["finish_reason"] for draw in draws} == {"stop"}
+
+
+def test_import_of_opencompass_groups_replicas_by_question(tmp_path: Path) -> None:
+    entries = {
+        str(number): {
+            "origin_prompt": [{"role": "HUMAN", "prompt": f"What is {number % 2}+1?"}],
+            "prediction": f"draw {number}",
+            "gold": str(number % 2 + 1),
+        }
+        for number in range(6)
+    }
+    write_json(tmp_path / "predictions/m/d.json", entries)
+    run, about = imported(tmp_path / "predictions/m/d.json", tmp_path / "run")
+    assert about["reader"] == "opencompass"
+    assert run.num_samples().tolist() == [3, 3]
+    assert run.problems()["gold"].to_pylist() == ["1", "2"]
+    assert run.problems()["prompt"].to_pylist() == ["What is 0+1?", "What is 1+1?"]
+
+
+def test_import_of_reasoning_gym_is_graded_by_its_own_verifier(tmp_path: Path) -> None:
+    data = gym_dataset()
+    write_json(tmp_path / "out/algebra/simple_equations.json", data)
+    categories = [{"name": "algebra", "datasets": [data]}]
+    write_json(
+        tmp_path / "out/results.json", {"metadata": {"model": "m"}, "categories": categories}
+    )
+    run, about = imported(tmp_path / "out", tmp_path / "run")
+    assert about["left_out"] == {"the draw failed": 1}
+    assert sum(run.num_samples().tolist()) == 4
+    assert about["verdict"] == {"rule": "reward>=1", "correct": 2, "incorrect": 0, "unknown": 2}
+    (task,) = [task for task in run.info.tasks if "simple_equations" in task["spec"]]
+    assert task["spec"].startswith("reasoning_gym:simple_equations?")
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "note"),
+    [
+        ("simple_equations", {"seed": 1}, "does not make"),
+        ("simple_equations", {"seed": 1, "size": 10**12}, "does not make"),
+        ("no_such_set", {"seed": 1}, "has no dataset 'no_such_set'"),
+        ("simple_equations", {"seed": 1, "nope": 3}, "has no config value 'nope'"),
+        ("simple_equations", {"size": 1}, ""),
+    ],
+)
+def test_reasoning_gym_problems_that_are_not_made_again_keep_their_gold_answers(
+    tmp_path: Path, name: str, config: dict[str, Any], note: str
+) -> None:
+    entry = {"question": "1+1?", "expected_answer": "2", "full_model_response": "2", "score": 1.0}
+    data = {"name": name, "config": config, "results": [entry]}
+    run, about = imported(write_json(tmp_path / "x.json", data), tmp_path / "run")
+    assert run.problems()["gold"].to_pylist() == ["2"]
+    assert [task["spec"] for task in run.info.tasks] == ["math:golds"]
+    assert [note in said for said in about["notes"]] == [True] * bool(note)
+
+
+def test_import_of_large_language_monkeys_reads_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    for number in (3, 12):
+        problem = {
+            "prompt": f"Question: {number}+1?\nAnswer:",
+            "question": f"{number}+1?",
+            "samples": ["#### 4", "#### 13", "none"],
+            "gt_answer": f"add\n#### {number + 1}",
+            "is_corrects": [number == 3, number == 12, False],
+        }
+        (folder / f"{number}.yaml").write_text(yaml.safe_dump(problem))
+    run, about = imported(folder, tmp_path / "run")
+    assert about["reader"] == "large-language-monkeys"
+    assert run.problems()["problem_id"].to_pylist() == ["3", "12"]
+    assert run.problems()["gold"].to_pylist() == ["4", "13"]
+    assert about["verdict"]["correct"] == 2
+
+
 # Detection
 
 
@@ -765,11 +1080,7 @@ def test_large_language_monkeys_of_code_and_of_the_published_table(tmp_path: Pat
 def test_rows_of_other_tools_are_not_taken(tmp_path: Path, row: dict[str, Any]) -> None:
     path = write_lines(tmp_path / "rollouts.jsonl", row)
     sample = sample_of(path)
-    ours = [
-        "inspect", "lm-eval", "lighteval", "nemo-skills", "qwen-math", "opencompass", "evalchemy",
-        "reasoning-gym-eval", "large-language-monkeys",
-    ]  # fmt: skip
-    assert [name for name in ours if reader_named(name).matches(sample)] == []
+    assert [name for name in OURS if reader_named(name).matches(sample)] == []
 
 
 @pytest.mark.parametrize("value", [None, 3, "text", [1], {"0": 1}, {"results": 1}, {"eval": None}])
@@ -803,10 +1114,29 @@ def test_odd_values_inside_rows_never_end_in_another_error(file: str, odd: Any) 
                     reader.about(sample)
 
 
+@pytest.mark.parametrize("rows", [[], [None], [3], ["text"], [[1]], [{1: 2}], [{"eval": 1}]])
+def test_a_format_that_the_user_names_may_be_asked_about_any_file(rows: list[Any]) -> None:
+    sample = Sample(SourceFile("x.json", None), "json", rows)
+    for name in OURS:
+        reader = reader_named(name)
+        assert not reader.matches(sample)
+        if reader.about is not None:
+            assert reader.about(sample).notes == []
+
+
 @pytest.mark.parametrize("row", [None, 3, "text", [1], {}, {"0": 1}, {"doc": 1}, {"results": 1}])
 def test_a_row_of_another_kind_gives_no_draw(row: Any) -> None:
     source = SourceFile("x.jsonl", None)
-    for name in ("inspect", "lm-eval", "lighteval", "opencompass", "evalchemy"):
+    for name in (
+        "inspect",
+        "lm-eval",
+        "lighteval",
+        "opencompass",
+        "evalchemy",
+        "evalscope",
+        "skythought",
+        "simple-evals",
+    ):
         rows = reader_named(name).rows
         assert rows is not None
         assert not any(draw.get("completion") for draw in rows(row, source))

@@ -283,6 +283,31 @@ def test_trl_takes_a_sole_reward_and_leaves_two_to_the_user():
     assert "--verdict" in note
 
 
+@pytest.mark.parametrize(
+    ("columns", "verdict"),
+    [
+        ({"accuracy": 1.0, "format_reward": 0.5}, "accuracy"),
+        ({"correctness_reward_func": 1.0, "xmlcount_reward_func": 0.1}, "correctness_reward_func"),
+        ({"think_format_reward": 1.0}, "think_format_reward"),
+        ({"is_correct": 1.0, "is_concise": 1.0}, "is_correct"),
+        ({"helpful_reward": 1.0, "length": 300}, "helpful_reward"),
+        ({"accuracy_a": 1.0, "accuracy_b": 0.0}, None),
+        ({"fn": "1.0", "answer": "7", "note": "x"}, "fn"),
+    ],
+)
+def test_trl_columns_of_reward_functions(columns, verdict):
+    row = {k: v for k, v in TRL.items() if k not in ("accuracy_reward", "format_reward")}
+    found = sample({**row, **columns})
+    assert reader_of(found).columns(found, {}).get("reward") == verdict
+
+
+def test_trl_is_told_by_the_name_of_its_file_where_columns_are_missing():
+    row = {"prompt": QUESTION, "completion": RIGHT, "first_reward": 1.0, "second_reward": 0.0}
+    assert not any(reader.matches(sample(row)) for reader in TRAINERS)
+    found = sample(row, name="completions_00001.parquet", kind="parquet")
+    assert "first_reward, second_reward" in reader_of(found).about(found).notes[0]
+
+
 def test_trl_takes_a_gold_that_a_reward_function_logged():
     (rollout,) = rollouts(sample({**TRL, "solution": "7", "task": "math"}))
     assert rollout["gold"] == "7"
@@ -335,6 +360,7 @@ def test_slime_dump_that_was_not_taken_apart():
         (EPISODE, "traces.jsonl", "step 3"),
         (TRL, "completions_00005.parquet", "step 5"),
         (VERIFIERS, "results.jsonl", None),
+        (VERIFIERS, "rollouts/step_12/train_rollouts.jsonl", "step 12"),
     ],
 )
 def test_the_policy_is_the_revision_of_the_model(row, name, revision, tmp_path):
@@ -603,6 +629,21 @@ def test_prime_rl_without_token_ids_or_key_and_with_an_error():
     assert not {"token_ids", "logprobs", "reward", "verdict", "gold"} & rollout.keys()
 
 
+def test_prime_rl_reads_rewards_that_are_numbers_and_the_agents_own_settings():
+    config = {"model": "qwen", "sampling": {"temperature": 0.25}}
+    trace = {
+        **TRACE,
+        "rewards": {"correct": 1.0, "format": 0.25},
+        "calls": [],
+        "agent": {"config": config},
+    }
+    found = sample(trace)
+    (rollout,) = rollouts(found)
+    assert (rollout["reward"], rollout["verdict"], rollout["model"]) == (1.25, 1.0, "qwen")
+    about = reader_of(found).about(found)
+    assert (about.model, about.sampling) == ("qwen", {"temperature": 0.25})
+
+
 def test_prime_rl_ends_on_a_circle_of_nodes():
     nodes = [{**node, "parent": 2} for node in TRACE["nodes"]] + [{"parent": 9, "message": {}}]
     list(rollouts(sample({**TRACE, "nodes": nodes})))
@@ -632,7 +673,7 @@ def test_rllm(tmp_path):
     assert rollout["question"] == QUESTION
     assert rollout["completion"] == [{"role": "assistant", "content": RIGHT}]
     assert rollout["verdict"] is True
-    assert rollout["finish_reason"] == "stop"
+    assert "finish_reason" not in rollout
     assert rollout["token_ids"] == [3, 4]
     assert rollout["logprobs"] == [-0.5, -0.25]
     about = reader_of(found).about(found)

@@ -262,6 +262,25 @@ INSTRUCTED = [
     f"Solve the following math problem. Make sure to put the answer (and only answer) inside "
     f"{BOX}.\n\n{P}",
     f"Solve this math problem. Give the final answer in {BOX}.\n{P}",
+    f"Solve the following math problem step by step. Show your work and provide the final answer "
+    f"in {BOX} format at the very end.\n\nProblem: {P}\n\nAnswer:",
+    "Solve the following math problem. Reason step by step. Each reasoning step should be on its "
+    "own line, separated by a blank line. After all reasoning, write the final answer on its own "
+    f'line as "Answer: <number>".\n\n{P}',
+    f"{P}\nOutput ONLY the final answer with no extra words.",
+    # Tasks of lm-evaluation-harness.
+    "Given the following problem, reason and give a final answer to the problem.\n"
+    f'Problem: {P}\nYour response should end with "The final answer is [answer]" where [answer] '
+    "is the response to the problem.",
+    "Solve the following math problem efficiently and clearly:\n\n- For simple problems (2 steps "
+    "or fewer):\nProvide a concise solution with minimal explanation.\n\n- For complex problems (3 "
+    "steps or more):\nUse this step-by-step format:\n\n## Step 1: [Concise description]\n[Brief "
+    "explanation and calculations]\n\nRegardless of the approach, always conclude with:\n\n"
+    "Therefore, the final answer is: $\\boxed{answer}$. I hope it is correct.\n\nWhere [answer] is "
+    f"just the final number or expression that solves the problem.\n\nProblem: {P}",
+    f"Question:\n{P}\nAnswer:\nLet's think step by step.",
+    "Below is a math question. I want you to reason through the steps and then give a final "
+    f"answer. Your final answer should be in {BOX}.\nQuestion: {P}",
     # Reasoning Gym's system prompts.
     "Given a problem, your task is to answer the question by thinking step-by-step in a clear and "
     "specific manner.\nOnce you have thought about the reasoning process, provide the answer in "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -149,37 +150,34 @@ def _problems(
     task: str, label: str, rows: Iterable[tuple[str, Row]], options: Mapping[str, str]
 ) -> list[Problem]:
     problems: list[Problem] = []
-    # Of each problem: where it stands first, its question and its gold as the row has it. Without
+    # Of each problem: where it stands first, and its question and gold as the row has them. Without
     # ids the key is the question and the gold themselves.
-    known: dict[str, tuple[str, str, object]] = {}
+    known: dict[str, tuple[str, object, object]] = {}
     repeats = 0
     has_context = False
     for index, (where, row) in enumerate(rows):
-        asked = value_at(row, options["question"])
+        asked, gold = value_at(row, options["question"]), value_at(row, options["answer"])
+        if options.get("id"):
+            key = identifier = _identifier(row, options["id"], where)
+        else:
+            key, identifier = f"{asked!r}\0{gold!r}", str(index)
+        if key in known:
+            _check_same(known[key], where, identifier, asked, gold)
+            repeats += 1
+            continue
         question = question_text(asked)
         if question is None:
             raise InvalidInputError(
                 f"{where}: field {options['question']!r} should hold the question as text or as "
                 f"chat messages, got {_short(None if asked is MISSING else asked)}"
             )
-        gold = value_at(row, options["answer"])
-        if options.get("id"):
-            identifier = _identifier(row, options["id"], where)
-            key = identifier
-        else:
-            identifier = str(index)
-            key = f"{question}\0{gold!r}"
-        if key in known:
-            _check_same(known[key], where, identifier, question, gold)
-            repeats += 1
-            continue
-        known[key] = (where, question, gold)
+        known[key] = (where, asked, gold)
         if gold is MISSING:
             raise InvalidInputError(
                 f"{where}: missing gold answer: no field {options['answer']!r}; the row has: "
                 f"{', '.join(map(str, row)) or 'nothing'}"
             )
-        parts = gold_parts(gold, where, options["answer"])
+        parts = gold_parts(_listed(gold), where, options["answer"])
         size = sum(len(part.encode("utf-8", "replace")) for part in parts)
         if size > MAX_GOLD_BYTES:
             raise InvalidInputError(
@@ -216,22 +214,36 @@ def _problems(
 
 
 def _check_same(
-    earlier: tuple[str, str, object], where: str, identifier: str, question: str, gold: object
+    earlier: tuple[str, object, object], where: str, identifier: str, asked: object, gold: object
 ) -> None:
-    first, known_question, known_gold = earlier
+    first, known_asked, known_gold = earlier
+    if asked == known_asked and gold == known_gold:
+        return
     if where.rpartition(", ")[0] == first.rpartition(", ")[0]:
         first = first.rpartition(", ")[2]  # the same file
     advice = "choose another field with ?id=FIELD, or number the rows with ?id="
-    if question != known_question:
+    if question_text(asked) != question_text(known_asked):
         raise InvalidInputError(
             f"{where}: id {identifier!r} stands in {first} too, with another question; ids have to "
             f"be unique ({advice})"
         )
-    if gold != known_gold and repr(gold) != repr(known_gold):  # nan is not equal to nan
+    if repr(gold) != repr(known_gold):
         raise InvalidInputError(
             f"{where}: id {identifier!r} stands in {first} too, with another gold answer: "
             f"{_short(known_gold)} there, {_short(gold)} here; correct the file, or {advice}"
         )
+
+
+def _listed(gold: object) -> object:
+    """A list of texts where the gold is the JSON text of one, as some verl files have it."""
+    if isinstance(gold, str) and gold.lstrip().startswith('["'):
+        try:
+            items = json.loads(gold)
+        except (ValueError, RecursionError):
+            return gold
+        if isinstance(items, list) and all(isinstance(item, str) for item in items):
+            return items
+    return gold
 
 
 def _has_context(asked: object) -> bool:

@@ -23,7 +23,7 @@ PROMPT = "Solve the problem. Put the answer in a box.\n\n"
 
 
 def detail(
-    number: int, question: str, answer: str, texts: list[str], thoughts: list[str | None]
+    task: str, number: int, question: str, answer: str, texts: list[str], thoughts: list[str | None]
 ) -> DetailsLogger.Detail:
     """One problem with its completions, as a pipeline logs it."""
     return DetailsLogger.Detail(
@@ -32,7 +32,7 @@ def detail(
             choices=["0", f"so it is \\boxed{{{answer}}}"],
             gold_index=1,
             id=str(number),
-            task_name="words|0",
+            task_name=task,
             specific={"answer": answer},
             sampling_methods=[SamplingMethod.GENERATIVE],
             generation_size=512,
@@ -64,12 +64,21 @@ def main() -> None:
             )
         )
         tracker.details_logger.details["words|0"] = [
-            detail(0, "What is 2+2?", "4", ["\\boxed{4}", "\\boxed{4}", "5"], ["2+2", None, "?"]),
-            detail(1, "What is 6*7?", "42", ["\\boxed{42}", "a", ""], [None, None, None]),
+            detail(
+                "words|0",
+                0,
+                "What is 2+2?",
+                "4",
+                ["\\boxed{4}", "\\boxed{4}", "5"],
+                ["2+2", None, "?"],
+            ),
+            detail(
+                "words|0", 1, "What is 6*7?", "42", ["\\boxed{42}", "a", ""], [None, None, None]
+            ),
         ]
         tracker.details_logger.details["one|0"] = [
-            detail(0, "What is 3*3?", "9", ["\\boxed{9}"], [None]),
-            detail(1, "What is 3*4?", "12", ["\\boxed{12}"], [None]),
+            detail("one|0", 0, "What is 3*3?", "9", ["\\boxed{9}"], [None]),
+            detail("one|0", 1, "What is 3*4?", "12", ["\\boxed{12}"], [None]),
         ]
         tracker.save()
         shutil.rmtree(HERE / "lighteval", ignore_errors=True)

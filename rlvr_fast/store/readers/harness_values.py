@@ -1,4 +1,4 @@
-"""What stands beside a file of rollouts: the folders of its path, and small files of settings."""
+"""What readers of harnesses share: folders of a path, files of settings, values as texts."""
 
 from __future__ import annotations
 
@@ -8,31 +8,26 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.store.readers.common import sampling_of
 from rlvr_fast.store.readers.reader import SourceFile
 
 __all__ = [
     "MAX_SETTINGS_BYTES",
+    "first_gold",
     "number_in",
     "path_parts",
     "read_settings",
-    "sampling_of",
+    "settings_of",
     "text_list",
 ]
 
 # Files of settings and results are read whole; a larger one is passed over.
 MAX_SETTINGS_BYTES = 64 << 20
 
-_SAMPLING_NAMES = {
-    "temperature": "temperature",
-    "top_p": "top_p",
-    "top_k": "top_k",
-    "min_p": "min_p",
-    "seed": "seed",
-    "max_tokens": "max_tokens",
-    "max_new_tokens": "max_tokens",
+# Names of sampling parameters that harnesses have for themselves.
+_OWN_NAMES = {
     "max_gen_toks": "max_tokens",
     "tokens_to_generate": "max_tokens",
-    "stop": "stop",
     "until": "stop",
     "stop_seqs": "stop",
     "stop_tokens": "stop",
@@ -61,29 +56,27 @@ def read_settings(path: Path, limit: int = MAX_SETTINGS_BYTES) -> dict[str, Any]
     return value if isinstance(value, dict) else {}
 
 
-def sampling_of(*settings: Any) -> dict[str, Any]:
-    """Sampling parameters under our names, of mappings or of texts "a=1,b=2"; the first wins.
-
-    A value that is null, or no number (no text or list of texts for `stop`), is left out.
-    """
-    found: dict[str, Any] = {}
+def settings_of(*settings: Any) -> dict[str, Any]:
+    """Sampling parameters under our names, of mappings or of texts "a=1,b=2"; the first wins."""
+    found = []
     for setting in settings:
         if isinstance(setting, str):
             pairs = (part.partition("=") for part in setting.split(","))
             setting = {name.strip(): number_in(value) for name, _, value in pairs}
-        if not isinstance(setting, Mapping):
-            continue
-        for theirs, ours in _SAMPLING_NAMES.items():
-            value = setting.get(theirs)
-            if ours == "stop":
-                value = [value] if isinstance(value, str) else value
-                good = isinstance(value, list) and len(value) > 0
-                good = good and all(isinstance(text, str) for text in value)
-            else:
-                good = isinstance(value, int | float) and not isinstance(value, bool)
-            if good and ours not in found:
-                found[ours] = value
-    return found
+        if isinstance(setting, Mapping):
+            named = {_OWN_NAMES.get(str(name), name): value for name, value in setting.items()}
+            found.append({name: value for name, value in named.items() if value not in ([], "")})
+    return sampling_of(*found)
+
+
+def first_gold(golds: Any) -> tuple[Any, dict[str, Any]]:
+    """(the gold, metadata) of golds of which any one makes an answer correct.
+
+    A list of golds elsewhere says that an answer has several parts, all of them needed.
+    """
+    if not isinstance(golds, list) or not golds:
+        return (None if golds == [] else golds), {}
+    return golds[0], {"alternative_golds": golds[1:]} if len(golds) > 1 else {}
 
 
 def number_in(text: Any) -> Any:

@@ -1,0 +1,280 @@
+"""Reports on imported rollouts: other ids, imported verdicts, and what is not recorded."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from planted_runs import HOSTILE, TASKS, write_pair
+from rollout_runs import imported_run
+
+from rlvr_fast.answers import GradeOptions, grade_run
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.report import (
+    CompareOptions,
+    build_report,
+    compare_runs,
+    training_dynamics,
+    write_report,
+)
+from rlvr_fast.report.page import render_page
+from rlvr_fast.store import Run
+
+GOLDS = {f"p{i}": str(i) for i in range(6)}
+
+
+def rewards_only(path: Path, correct: Callable[[int, int], bool | None], **arguments) -> Run:
+    """Completions without golds, answers, tokens and scores; 4 on each of 6 problems."""
+    draws = {f"p{i}": [("words", correct(i, j)) for j in range(4)] for i in range(6)}
+    run = imported_run(path, draws, **arguments)
+    grade_run(run)
+    return run
+
+
+def rewarded_pair(folder: Path) -> tuple[Run, Run]:
+    # p0 kept, p1 lost, p2 found, p3 to p5 reached by neither
+    base = rewards_only(folder / "base", lambda i, j: i < 2 and j == 0)
+    rl = rewards_only(folder / "rl", lambda i, j: i in (0, 2) and j < 3)
+    return base, rl
+
+
+def answered(path: Path, answers: dict[str, list[str]], **arguments) -> Run:
+    draws = {
+        name: [(f"\\boxed{{{answer}}}", None) for answer in given]
+        for name, given in answers.items()
+    }
+    run = imported_run(path, draws, rule=None, **arguments)
+    grade_run(run)
+    return run
+
+
+def test_rewards_alone_give_support_and_pass_at_k(tmp_path):
+    report = write_report(compare_runs(*rewarded_pair(tmp_path)), tmp_path / "out")
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    shift = summary["overall"]
+    assert [shift[key] for key in ("preserved", "shrunk", "expanded", "out")] == [1, 1, 1, 3]
+    assert summary["pass_at_k"]["base"]["1"] == pytest.approx(2 / 24)
+    assert summary["pass_at_k"]["rl"] == pytest.approx({"1": 0.25, "2": 1 / 3, "4": 1 / 3})
+    # Without answers nothing is claimed about them.
+    for model in ("base", "rl"):
+        row = summary["entropy"][model]
+        assert row["answer"] is None
+        assert row["answer_at_32"] is None
+        assert row["mean_length"] is None
+    assert report.tables["entropy"].rows[0]["distinct_answers"] is not None
+    assert math.isnan(report.tables["entropy"].rows[0]["distinct_answers"])
+    tilt = report.tables["reweighting"].rows[0]
+    for key in ("before", "after", "noise", "new_mass", "new_correct_mass"):
+        assert math.isnan(tilt[key])
+    assert math.isfinite(tilt["beta"])
+    unseen = report.tables["unseen"].rows[0]
+    assert unseen["seen"] == 0
+    assert math.isnan(unseen["richness"])
+    assert report.tables["answers_seen"].rows[0]["answers"] == 0
+    failures = report.tables["failures"].rows[0]
+    assert math.isnan(failures["truncated"])
+    page = (tmp_path / "out" / "index.html").read_text()
+    warning = "The verdicts of both models came with the rollouts (imported: acc)"
+    assert page.index(warning) < page.index("<h1>")
+    assert "A completion of base that counts as correct; no answer was found in it." in page
+    assert report.headline().startswith(warning)
+    assert "kept 1, lost 1 and found 1" in report.headline()
+    (recorded,) = [note for note in summary["notes"] if "Not recorded" in note]
+    for word in ("base and RL", "temperature", "prompt template", "why a completion ended"):
+        assert word in recorded
+    assert any("On 6 of 6 problems no answer was found" in note for note in summary["notes"])
+
+
+def test_one_answer_with_two_imported_verdicts_is_one_answer(tmp_path):
+    draws = {"a": [(r"\boxed{1}", True), (r"\boxed{1}", False), (r"\boxed{2}", False), ("-", True)]}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws)
+        grade_run(run)
+        runs.append(run)
+    side = compare_runs(*runs).base
+    assert side.answer_entropy[0] == pytest.approx(-(0.5 * np.log(0.5) + 0.5 * np.log(0.25)))
+    assert side.answers_known.all()
+    assert side.accuracy[0] == 0.5
+
+
+def test_draws_without_a_verdict_are_said_and_bounded(tmp_path):
+    base = rewards_only(tmp_path / "base", lambda i, j: None if j == 0 else i == 0)
+    rl = rewards_only(tmp_path / "rl", lambda i, j: i == 0)
+    comparison = compare_runs(base, rl)
+    assert any("6 of base’s completions came without a verdict" in n for n in comparison.notes)
+    row = build_report(comparison).tables["failures"].rows[0]
+    assert row["error"] == 0.25
+    assert row["highest"] - row["lowest"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("rule", ["ours", "reward>=1"])
+def test_graders_are_not_mixed_unless_allowed(tmp_path, rule):
+    boxed = {name: [(rf"\boxed{{{i}}}", True)] for i, name in enumerate(GOLDS)}
+    base = imported_run(tmp_path / "base", boxed, golds=GOLDS)
+    grade_run(base, GradeOptions(verdicts="imported"))
+    other = "acc" if rule == "ours" else rule
+    rl = imported_run(tmp_path / "rl", boxed, golds=GOLDS, rule=other)
+    grade_run(rl, GradeOptions(verdicts="ours" if rule == "ours" else "imported"))
+    with pytest.raises(
+        InvalidInputError, match=r"(?s)base’s verdicts came with.*acc.*and RL’s.*--allow verifiers"
+    ):
+        compare_runs(base, rl)
+    comparison = compare_runs(base, rl, CompareOptions(allow=("verifiers",)))
+    assert list(comparison.allowed) == ["verifiers"]
+    (warning,) = comparison.warnings
+    assert ("the base model" if rule == "ours" else "both models") in warning
+
+
+def test_two_files_with_one_rule_compare(tmp_path):
+    assert compare_runs(*rewarded_pair(tmp_path)).allowed == {}
+
+
+def test_problems_under_other_ids_are_compared_by_question(tmp_path):
+    """Every measure of the RL run is read under its own ids."""
+    names = list(GOLDS)
+    prompts = {name: f"What is {name}?" for name in names}
+    right = {name: [GOLDS[name], "77", GOLDS[name]] for name in names}
+    base = answered(tmp_path / "base", {n: ["66", "66", "66"] for n in names}, golds=GOLDS)
+    same = answered(tmp_path / "same", right, golds=GOLDS, prompts=prompts)
+    renamed = {f"q-{5 - i}": name for i, name in reversed(list(enumerate(names)))}
+    other = answered(
+        tmp_path / "other",
+        {new: right[old] for new, old in renamed.items()},
+        golds={new: GOLDS[old] for new, old in renamed.items()},
+        prompts={new: f"{prompts[old]}\nLet's think step by step." for new, old in renamed.items()},
+    )
+    comparison = compare_runs(base, other)
+    assert comparison.problems.ids == tuple(names)
+    assert comparison.problems.rl_ids == tuple(f"q-{5 - i}" for i in range(6))
+    assert any("6 problems are under other ids" in note for note in comparison.notes)
+    expected = compare_runs(base, same)
+    np.testing.assert_array_equal(comparison.rl.num_correct, expected.rl.num_correct)
+    np.testing.assert_array_equal(comparison.rl.answer_entropy, expected.rl.answer_entropy)
+    assert comparison.shift.expanded == 6
+    report = build_report(comparison)
+    page = render_page(report)
+    assert page.count("<summary>The completion</summary>") == 6  # RL's own draws were found
+    assert report.tables["problems"].rows[0]["problem_id"] == "p0"
+    table = training_dynamics(base, {"renamed": other, "same": same})
+    first, second = table.rows[1:]
+    assert {**first, "checkpoint": ""} == pytest.approx({**second, "checkpoint": ""}, nan_ok=True)
+
+
+def test_a_gold_of_either_run_is_kept(tmp_path):
+    base = rewards_only(tmp_path / "base", lambda i, j: True)
+    rl = imported_run(tmp_path / "rl", {n: [("words", True)] * 4 for n in GOLDS}, golds=GOLDS)
+    grade_run(rl, GradeOptions(verdicts="imported"))
+    assert compare_runs(base, rl).problems.golds == tuple(GOLDS.values())
+
+
+def test_one_side_without_sampling_parameters(tmp_path):
+    known = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 64}
+    answers = {name: ["1"] for name in GOLDS}
+    base = answered(tmp_path / "base", answers, golds=GOLDS, sampling=known)
+    rl = answered(tmp_path / "rl", answers, golds=GOLDS)
+    notes = [note for note in compare_runs(base, rl).notes if "Not recorded" in note]
+    assert len(notes) == 2
+    (note,) = [note for note in notes if "rollouts of RL," in note]
+    assert "temperature, top_p, max_tokens" in note
+
+
+def test_known_ends_of_completions_count(tmp_path):
+    answers = {name: ["1"] for name in GOLDS}
+    base = answered(tmp_path / "base", answers, golds=GOLDS, finish_reason="length")
+    rl = answered(tmp_path / "rl", answers, golds=GOLDS)
+    base_row, rl_row = build_report(compare_runs(base, rl)).tables["failures"].rows[:2]
+    assert base_row["truncated"] == 1.0
+    assert math.isnan(rl_row["truncated"])
+
+
+def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
+    draws = {name: [("#### 1", None)] * 4 for name in GOLDS}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws, golds=GOLDS, rule=None)
+        grade_run(run)
+        runs.append(run)
+    report = build_report(compare_runs(*runs))
+    headline = report.headline()
+    assert "neither" not in headline
+    assert "pass@1" not in headline
+    assert "base: 24 of 24 completions have no answer" in headline
+    assert f"rlvr-fast grade {runs[1].path} --policy final_line --regrade" in headline
+    assert headline.endswith(
+        "Nothing can be said about 6 problems: no answer was found and read in any completion of "
+        "base and RL."
+    )
+    page = render_page(report)
+    top = page[page.index("<header") : page.index("</header>")]
+    assert "RLVR <span" not in top
+    assert top.index("24 of 24 completions") < top.index("<h1>Nothing can be said")
+    assert "reached by neither" not in top
+    assert len(report.summary()["warnings"]) == 2
+
+
+def test_one_unparsed_task_does_not_take_the_headline(tmp_path):
+    tasks = {name: "hard" if name == "p5" else "easy" for name in GOLDS}
+    draws = {n: [("no" if n == "p5" else rf"\boxed{{{g}}}", None)] * 4 for n, g in GOLDS.items()}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws, golds=GOLDS, rule=None, tasks=tasks)
+        grade_run(run)
+        runs.append(run)
+    report = build_report(compare_runs(*runs))
+    assert "4 of 4 completions of task 'hard' have no answer" in report.headline()
+    assert "RLVR kept 5" in report.headline()
+    page = render_page(report)
+    assert '<p class="heading" role="heading" aria-level="1">Nothing can be said about 1' in page
+
+
+def test_a_run_graded_by_an_earlier_version_is_warned_about(tmp_path):
+    draws = {name: [("no", None)] * 3 + [(r"\boxed{1}", None)] for name in GOLDS}
+    run = imported_run(tmp_path / "run", draws, golds=GOLDS, rule=None)
+    grade_run(run)
+    grading = run.read_json("grading.json")
+    del grading["unparsed"]
+    run.write_json("grading.json", grading)
+    assert "base: 18 of 24 completions have no answer" in compare_runs(run, run).warnings[0]
+
+
+def test_agreement_is_shown_and_hostile_text_escaped(tmp_path):
+    draws = {
+        f"p{i}": [(f"{text} \\boxed{{{text}}}", True), (rf"\boxed{{{i}}}", True)]
+        for i, text in enumerate(HOSTILE)
+    }
+    golds = {name: str(i) for i, name in enumerate(draws)}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws, golds=golds, rule="</script><b>acc")
+        grade_run(run)
+        runs.append(run)
+    report = build_report(compare_runs(*runs))
+    page = render_page(report)
+    section = page[page.index('<section id="graders">') :]
+    section = section[: section.index("</section>")]
+    assert "on 6 of 12 completions (50.0%)" in section
+    assert section.count("<article") == 10
+    assert "<script" not in section
+    assert "<b>acc" not in section
+    assert "<img" not in section
+    assert "\u202e" not in section
+    assert "\x07" not in section
+    agreement = report.summary()["imported_agreement"]["rl"]
+    assert (agreement["agreed"], agreement["compared"]) == (6, 12)
+
+
+def test_reports_on_sampled_runs_have_no_such_section(tmp_path):
+    pair = write_pair(tmp_path, tasks=TASKS, samples=4, scores=False)
+    report = build_report(compare_runs(*pair))
+    assert 'id="graders"' not in render_page(report)
+    assert report.summary()["warnings"] == []
+    assert report.headline().startswith("Of 36 problems")
