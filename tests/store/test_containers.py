@@ -365,6 +365,9 @@ def test_values_beyond_strict_json() -> None:
     big = 123456789012345678901234567890
     assert json_value(b'{"a": %d, "b": {"c": -%d}}' % (big, big)) == {"a": big, "b": {"c": -big}}
     assert json_value(b'{"a": 1e300}') == {"a": 1e300}
+    assert json_value(b"[[%d], %d]" % (big, big)) == [[big], big]
+    deep = b'{"a": ' * 900 + b"1" + b"}" * 900
+    assert json.dumps(json_value(deep)).encode() == deep
     with pytest.raises(ValueError, match="not JSON"):
         json_value(b'{"a": %s}' % (b"9" * 5000))
 
