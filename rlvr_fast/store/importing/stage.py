@@ -171,9 +171,9 @@ class _Import:
         self._options = options
         self._tokenize = tokenize
         self._progress = progress
-        listed = _listed(sources)
-        found = find_files(listed)
-        named = {str(Path(s).absolute()) for s in listed if isinstance(s, str | Path)}
+        found = find_files(sources)
+        paths = [sources] if isinstance(sources, str | Path) else sources
+        named = {str(Path(s).absolute()) for s in paths if isinstance(s, str | Path)}
 
         def is_named(file: SourceFile) -> bool:
             return file.path is None or str(file.path.absolute()) in named
@@ -253,8 +253,8 @@ class _Import:
         with ThreadPoolExecutor(1, "digest") as pool:
             digests = [pool.submit(digest_of, known.file) for known in self._files]
             try:
-                for place, known in enumerate(self._files):
-                    self._read_file(place, known, store, digests[place])
+                for known, digest in zip(self._files, digests, strict=True):
+                    self._read_file(known, store, digest)
             except BaseException:
                 for waiting in digests:
                     waiting.cancel()
@@ -263,7 +263,6 @@ class _Import:
 
     def _read_file(
         self,
-        place: int,
         known: Recognised,
         store: Callable[[str, pa.Table], None],
         digest: Future[tuple[str, int | None]],
@@ -277,7 +276,7 @@ class _Import:
             for number, why in roles.faults:
                 self._selection.leave_out(why, f"{known.file.name}, row {number}")
             if len(roles.row_of_draw):
-                self._add(place, known, roles, store)
+                self._add(known, roles, store)
             if self._progress is not None:
                 self._progress("import", self.summary.draws, self.summary.draws)
         name, (sha, size) = known.file.name, digest.result()
@@ -292,7 +291,6 @@ class _Import:
 
     def _add(
         self,
-        place: int,
         known: Recognised,
         roles: RoleBatch,
         store: Callable[[str, pa.Table], None],
@@ -304,13 +302,36 @@ class _Import:
         row_problem, row_question, questions = self._problems.codes(
             roles.of_rows, roles.numbers, name, self._fields.get("gold", "gold")
         )
-        rows = roles.row_of_draw
-        problem, numbers = row_problem[rows], roles.numbers[rows]
-        draws = len(rows)
+        prompts = [question.prompt for question in questions]
+        for piece in roles.pieces():
+            rows = piece.row_of_draw
+            asked: list[str | None] = []
+            if any(prompts):
+                asked = [None if q < 0 else prompts[q] for q in row_question[rows].tolist()]
+            self._add_draws(name, piece, row_problem[rows], asked, store)
+
+    def _add_draws(
+        self,
+        name: str,
+        roles: RoleBatch,
+        problem: Codes,
+        prompts: list[str | None],
+        store: Callable[[str, pa.Table], None],
+    ) -> None:
+        """The samples and scores of some draws.
+
+        Args:
+            name: the file.
+            roles: the draws.
+            problem: the problem of each draw, -1 for none.
+            prompts: the prompt of each draw as text, empty where there are none.
+            store: called with a stage and rows of it.
+        """
+        numbers = roles.numbers[roles.row_of_draw]
+        draws = len(problem)
         texts = completion_texts(roles.of_draws["completion"], roles.of_draws.get("reasoning"))
-        if any(question.prompt for question in questions):
-            asked = [None if q < 0 else questions[q].prompt for q in row_question[rows].tolist()]
-            texts, cut = cut_prompt(texts, asked)
+        if prompts:
+            texts, cut = cut_prompt(texts, prompts)
             self.summary.prompts_cut += cut
         texts, tokens = cut_special_tokens(texts)
         reasons, not_finished, words = read_finish_reasons(
@@ -420,16 +441,6 @@ class _Import:
                 if note not in summary.notes:
                     summary.notes.append(note)
         return summary
-
-
-def _listed(sources: Source | Sequence[Source]) -> list[Source]:
-    if isinstance(sources, str | Path | pa.Table):
-        return [sources]
-    listed: list[Any] = list(sources)
-    # A list of rows is one source; a list of files, tables and lists of rows is several.
-    if listed and not isinstance(listed[0], str | Path | pa.Table | list):
-        return [listed]
-    return listed
 
 
 def _seeds(column: Column | None, rows: Codes) -> pa.Array:

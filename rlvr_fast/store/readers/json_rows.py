@@ -136,16 +136,20 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
         rows = _Rows(file, limits)
         number = 0
         for lines, finished in _lines(stream, min(_BLOCK, limits.bytes)):
-            for line in lines:
+            lines.reverse()
+            while lines:
+                line = lines.pop()
                 number += 1
                 if line is None:
                     rows.fault(number, _TOO_LONG)
                 elif line and not line.isspace():
-                    if finished:
-                        if rows.add(number, line):
-                            yield from rows.take()
-                    else:
+                    if not finished:
                         _add_last(rows, number, line)
+                        continue
+                    full = rows.add(number, line)
+                    del line
+                    if full:
+                        yield from rows.take()
         yield from rows.take()
 
 
@@ -176,9 +180,15 @@ def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | 
             lines = [None, *(block[first + 1 : cut].split(b"\n") if cut > first else [])]
         else:
             pieces.append(block[:cut])
-            lines = b"".join(pieces).split(b"\n")  # type: ignore[assignment]
+            # One line may be most of the memory: no second copy of it stays.
+            joined = b"".join(pieces)
+            pieces.clear()
+            lines = list(joined.split(b"\n")) if b"\n" in joined else [joined]
+            del joined
+        rest = block[cut + 1 :]
+        del block
         yield lines, True
-        pieces, pending, too_long = [block[cut + 1 :]], len(block) - cut - 1, False
+        pieces, pending, too_long = [rest], len(rest), False
     if too_long:
         yield [None], False
     elif pending:
