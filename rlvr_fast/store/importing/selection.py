@@ -22,13 +22,18 @@ Codes = npt.NDArray[np.int64]
 
 
 class Selection:
-    """Chooses the draws of batch after batch; counts the others in the summary."""
+    """Chooses the draws of batch after batch; counts the others in the summary.
+
+    Attributes:
+        filtered: whether the rows name filters.
+    """
 
     def __init__(self, summary: ImportSummary, options: ImportOptions, *, joined: bool) -> None:
         self._summary = summary
         self._strict = options.strict
         self._filter = options.filter
         self._first_filter: dict[str, str] = {}
+        self.filtered = False
         self._joined = joined
 
     def leave_out(self, why: str, where: str, number: int = 1) -> None:
@@ -78,6 +83,7 @@ class Selection:
             failed = map(_is_error, to_list(roles.of_draws["error"]))
             drop(np.fromiter(failed, np.bool_, len(keep)), "the draw failed")
         if "filter" in roles.of_rows:
+            self.filtered = True
             filters = to_list(roles.of_rows["filter"])
             # The files of two tasks have filters of other names.
             read = self._filter or self._first_filter.get(name)

@@ -425,6 +425,11 @@ class _Import:
         summary.notes += [*notes, *judged, *self._problems.notes]
         for group in problems.same_questions()[:5]:
             summary.notes.append(f"one question has several ids: {', '.join(group[:4])}")
+        several = sum(problem.multiple for problem in summary.problems)
+        if several:
+            summary.notes.append(
+                f"the gold of {several} problems is a list: all of its answers are asked for"
+            )
         if problems.faults:
             summary.notes.append(
                 f"{len(problems.faults)} problems have no readable gold: {problems.faults[0]}"
@@ -432,6 +437,10 @@ class _Import:
         if problems.unmatched:
             summary.notes.append(
                 f"{problems.unmatched} problems are not among those of --problems and are left out"
+            )
+        if self._options.filter is not None and not self._selection.filtered:
+            summary.notes.append(
+                f"no row names a filter: --filter {self._options.filter} is unused"
             )
         summary.matched = problems.matched()
         summary.specs = [task["spec"] for task in problems.tasks()]

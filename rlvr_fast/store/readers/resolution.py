@@ -182,6 +182,12 @@ class _Resolution:
             if found:
                 self._take("completion", self._one_completion(found))
                 return
+        # Draws may fail at the head of a file: a usual name without any value stays the completion.
+        usual = [self._paths.get(n) for names in NAMES["completion"] for n in names.split()]
+        empty = [p for p in usual if p is not None and not any(map(_given, self._values(p)))]
+        if empty:
+            self._take("completion", empty[0])
+            return
         likely = [name for name in self._paths if may_complete(name)]
         found = self._present("completion", " ".join(likely))
         if found:
@@ -411,3 +417,7 @@ class _Resolution:
             f"{shown(a)} and {shown(b)}); name one: --field {role}={one} or "
             f"--field {role}={other}"
         )
+
+
+def _given(value: Any) -> bool:
+    return value is not None
