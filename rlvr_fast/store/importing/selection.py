@@ -29,7 +29,25 @@ class Selection:
         self._strict = options.strict
         self._filter = options.filter
         self._first_filter: dict[str, str] = {}
+        self._filters: dict[str, None] = {}
         self._joined = joined
+
+    def check_filter(self) -> None:
+        """Refuses a filter that no row has.
+
+        Raises:
+            InvalidInputError: the message names the filters of the rows.
+        """
+        if self._filter is None or self._filter in self._filters:
+            return
+        if not self._filters:
+            raise InvalidInputError(
+                f"--filter {self._filter}: the rows have no filters; leave the option out"
+            )
+        raise InvalidInputError(
+            f"--filter {self._filter}: no row is of this filter; "
+            f"the rows have: {', '.join(self._filters)}"
+        )
 
     def leave_out(self, why: str, where: str, number: int = 1) -> None:
         """Counts rows that are left out.
@@ -79,6 +97,7 @@ class Selection:
             drop(np.fromiter(failed, np.bool_, len(keep)), "the draw failed")
         if "filter" in roles.of_rows:
             filters = to_list(roles.of_rows["filter"])
+            self._filters.update(dict.fromkeys(map(str, filters)))
             # The files of two tasks have filters of other names.
             read = self._filter or self._first_filter.get(name)
             if read is None:

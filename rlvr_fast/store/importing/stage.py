@@ -82,7 +82,7 @@ def import_rollouts(
         tokenize: text to token ids, for rows without token ids; without it their lists are empty,
             and the run can be graded but not scored.
         told: called with what was found, before the run directory appears.
-        progress: called as progress("import", completions done, completions so far).
+        progress: called as progress("import", completions done, 0), at the end with their number.
 
     Raises:
         InvalidInputError: the layout is not recognised, a row contradicts an earlier row, or
@@ -217,7 +217,6 @@ class _Import:
         posed = {task["name"] for task in tasks}
         others = sorted({p.task for p in self._problems.problems} - posed)
         tasks += [{"name": name, "spec": GOLD_ANSWERS} for name in others]
-        reader = self._files[0].reader
         names = [known.file.name for known in self._files]
         shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
         return RunInfo(
@@ -225,7 +224,7 @@ class _Import:
             engine={
                 "name": "imported",
                 "version": None,
-                "notes": [f"imported from {shown}, layout {reader.name}"],
+                "notes": [f"imported from {shown}, layout {self.summary.reader}"],
             },
             sampling=self.summary.sampling,
             prompt_template=_TEMPLATE,
@@ -279,7 +278,7 @@ class _Import:
             if len(roles.row_of_draw):
                 self._add(place, known, roles, store)
             if self._progress is not None:
-                self._progress("import", self.summary.draws, self.summary.draws)
+                self._progress("import", self.summary.draws, 0)
         name, (sha, size) = known.file.name, digest.result()
         for other in self.summary.sources:
             if sha and other["sha256"] == sha:
@@ -380,8 +379,11 @@ class _Import:
 
     def _finish(self) -> ImportSummary:
         summary = self.summary
-        summary.reader = self._files[0].reader.name
-        summary.layout = self._files[0].reader.help
+        if self._progress is not None:
+            self._progress("import", summary.draws, summary.draws)
+        readers = {known.reader.name: known.reader.help for known in self._files}
+        summary.reader = " and ".join(readers)
+        summary.layout = "; ".join(readers.values())
         summary.fields = {role: path for role, path in self._fields.items() if role != "judged"}
         if not summary.draws:
             if self._joiner is not None:
@@ -390,12 +392,21 @@ class _Import:
                 f"{n} rows: {why} (first: {summary.examples[why]})"
                 for why, n in summary.left_out.items()
             )
+            self._selection.check_filter()
+            instead = (
+                "without it the layout is recognised by the keys of the rows"
+                if self._options.format is not None
+                else "name another with --format, or the fields with --field ROLE=PATH"
+            )
+            taken = "--format says that" if self._options.format else "It was found that"
             raise InvalidInputError(
                 f"{self._files[0].file.name}: no completion to import"
-                f"{f'. Left out: {shown}' if shown else ''}. The layout was taken for "
-                f"{summary.reader} ({summary.layout}); name another with --format, or the fields "
-                "with --field ROLE=PATH"
+                f"{f'. Left out: {shown}' if shown else ''}. {taken} the layout is "
+                f"{summary.reader} ({summary.layout}); {instead}"
             )
+        self._selection.check_filter()
+        self._requests.check(self._files[0].file.name)
+        self._judge.check(self._files[0].file.name)
         problems = self._problems
         self._numbering.check(lambda place: problems.problems[place].problem_id)
         summary.problems = [p for p in problems.problems if p.draws]
