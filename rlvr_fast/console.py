@@ -190,12 +190,8 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
     try:
         yield report
     except KeyboardInterrupt:
-        begun = list(known)[-1:]
-        kept = (
-            "nothing of this import"
-            if begun and begun[0].startswith("import")
-            else "what was finished"
-        )
+        importing = bool(known) and list(known)[-1].startswith("import")
+        kept = "nothing of this import" if importing else "what was finished"
         note(f"interrupted; {kept} is kept, run the same command to go on")
         raise
     finally:

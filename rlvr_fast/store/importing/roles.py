@@ -96,7 +96,7 @@ class RoleReader:
             if "token_ids" not in columns:
                 if not len(numbers):
                     return RoleBatch(numbers, faults=faults)
-                keys = ", ".join(map(str, self._known.sample.keys)) or "no keys"
+                keys = ", ".join(sorted(map(str, self._known.sample.keys))) or "no keys"
                 raise InvalidInputError(
                     f"{batch.file.name}: no field of the layout {self._known.reader.name} holds "
                     f"completions; the rows have: {keys}. Name the field with --field "
