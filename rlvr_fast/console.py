@@ -188,12 +188,13 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
         bars.update(known[stage], completed=done, total=total or None)
 
     try:
-        yield report
+        try:
+            yield report
+        finally:
+            if known:
+                bars.stop()
     except KeyboardInterrupt:
         importing = bool(known) and list(known)[-1].startswith("import")
         kept = "nothing of this import" if importing else "what was finished"
         note(f"interrupted; {kept} is kept, run the same command to go on")
         raise
-    finally:
-        if known:
-            bars.stop()

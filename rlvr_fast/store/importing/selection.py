@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,10 @@ __all__ = ["Selection"]
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
+# Reasons that are worded for each row: counted together, and shown for the first row.
+_PARTICULAR = re.compile(
+    r"(not JSON|not UTF-8|cut off at the end of the file)(?:: | \()(.*?)\)?", re.DOTALL
+)
 
 
 class Selection:
@@ -59,6 +64,9 @@ class Selection:
             raise InvalidInputError(
                 f"{where}: {why}; without --strict such rows are left out and counted"
             )
+        particular = _PARTICULAR.fullmatch(why)
+        if particular is not None:
+            why, where = particular[1], f"{where}: {particular[2]}"
         self._summary.left_out[why] += number
         self._summary.examples.setdefault(why, where)
 

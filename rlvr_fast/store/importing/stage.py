@@ -31,7 +31,7 @@ from rlvr_fast.store.importing.tokens import scores_of, token_lists
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.joining import Joiner
 from rlvr_fast.store.options import ImportOptions
-from rlvr_fast.store.readers.discovery import Source, find_files
+from rlvr_fast.store.readers.discovery import STANDARD_INPUT, Source, find_files
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.rollouts.completions import completion_texts
 from rlvr_fast.store.rollouts.endings import cut_prompt, cut_special_tokens
@@ -41,7 +41,7 @@ from rlvr_fast.store.rollouts.verdicts import VerdictRule
 from rlvr_fast.store.run import Run
 from rlvr_fast.tasks.schemes import GOLD_ANSWERS
 
-__all__ = ["import_rollouts", "preview_rollouts"]
+__all__ = ["check_sources", "import_rollouts", "preview_rollouts"]
 
 # The completions kept for a first look, and the bytes of them.
 _FIRST_TEXTS = 1000
@@ -128,6 +128,51 @@ def preview_rollouts(
     return _Import(sources, options, model, None, None, progress).read(lambda stage, rows: None)
 
 
+def check_sources(sources: Source | Sequence[Source], options: ImportOptions) -> None:
+    """Refuses at once what `import_rollouts` would refuse after the files before it.
+
+    Looks at the first rows alone, and not at standard input and pipes, which can be read once.
+
+    Raises:
+        InvalidInputError: no such file, or no known layout.
+        StorageError: a source cannot be read.
+    """
+    listed = [
+        source
+        for source in _listed(sources)
+        if not isinstance(source, str | Path)
+        or not (str(source) == STANDARD_INPUT or Path(source).is_fifo())
+    ]
+    if listed:
+        _recognised(listed, options)
+
+
+def _recognised(
+    listed: Sequence[Source], options: ImportOptions
+) -> tuple[list[Recognised], list[tuple[str, str]]]:
+    """The files of the sources with their readers, and (file, why) of what is skipped."""
+    found = find_files(listed)
+    named = {str(Path(s).absolute()) for s in listed if isinstance(s, str | Path)}
+
+    def is_named(file: SourceFile) -> bool:
+        return file.path is None or str(file.path.absolute()) in named
+
+    given = {role: str(path) for role, path in options.fields.items() if path is not None}
+    if options.verdict is not None:
+        given.setdefault("verdict", VerdictRule.parse(options.verdict).field)
+    try:
+        files, skipped = recognise(found.files, is_named, options.format, given)
+    except InvalidInputError as error:
+        runs = [name.rstrip("/") for name, why in found.skipped if why == "a run directory"]
+        if not runs:
+            raise
+        raise InvalidInputError(
+            f"no rollouts beside the run directories {', '.join(runs[:4])}; a run directory needs "
+            f"no import: name it itself. {error}"
+        ) from None
+    return files, [*found.skipped, *skipped]
+
+
 def _same_import(path: Path, stage: _Import) -> Run:
     """The run of an earlier import of the same bytes.
 
@@ -141,17 +186,24 @@ def _same_import(path: Path, stage: _Import) -> Run:
     then = [(s["name"], s["sha256"]) for s in about["sources"]]
     now = stage.digests()
     if sorted(sha for _, sha in then) != sorted(sha for _, sha in now):
-        changed = [name for name, sha in now if sha not in {sha for _, sha in then}]
+        others = [name for name, sha in now if sha not in {sha for _, sha in then}]
         gone = [name for name, sha in then if sha not in {sha for _, sha in now}]
-        what = f"{changed[0]} has other bytes" if changed else f"{gone[0]} is not among the sources"
+        what = f"{others[0]} has other bytes" if others else f"{gone[0]} is not among the sources"
         raise RunDirectoryError(
-            f"{path}: holds an import of other rollouts: {what} ({len(then)} files then, "
-            f"{len(now)} now). Name another folder, or delete this one first"
+            f"{path}: holds an import of other rollouts: {what} (files then: "
+            f"{len(then)}, now: {len(now)}). Name another folder, or delete this one first"
         )
-    if about["options"] != stage.recorded_options():
+    given = stage.recorded_options()
+    changed = [name for name in given if given[name] != about["options"].get(name)]
+    if changed:
+        shown = "; ".join(
+            f"{name}: {about['options'].get(name) or 'not given'} then, "
+            f"{given[name] or 'not given'} now"
+            for name in changed
+        )
         raise RunDirectoryError(
-            f"{path}: holds an import of these files with other options ({about['options']} then, "
-            f"{stage.recorded_options()} now). Name another folder, or delete this one first"
+            f"{path}: holds an import of these files with other options ({shown}). Name another "
+            "folder, or delete this one first"
         )
     return run
 
@@ -171,18 +223,9 @@ class _Import:
         self._options = options
         self._tokenize = tokenize
         self._progress = progress
-        listed = _listed(sources)
-        found = find_files(listed)
-        named = {str(Path(s).absolute()) for s in listed if isinstance(s, str | Path)}
-
-        def is_named(file: SourceFile) -> bool:
-            return file.path is None or str(file.path.absolute()) in named
-
-        given = {role: str(path) for role, path in options.fields.items() if path is not None}
-        if options.verdict is not None:
-            given.setdefault("verdict", VerdictRule.parse(options.verdict).field)
-        self._files, skipped = recognise(found.files, is_named, options.format, given)
-        self.summary = ImportSummary(skipped=[*found.skipped, *skipped])
+        self._files, skipped = _recognised(_listed(sources), options)
+        self._given_model = model, revision
+        self.summary = ImportSummary(skipped=skipped)
         self._joiner = Joiner(options.problems) if options.problems else None
         self._problems = ProblemTable(options.task, self._joiner)
         self._requests = Requests(options.requests)
@@ -205,6 +248,12 @@ class _Import:
             "problems": list(o.problems),
             "filter": o.filter,
             "task": o.task,
+            "requests": list(o.requests),
+            "temperature": o.temperature,
+            "top_p": o.top_p,
+            "max_tokens": o.max_tokens,
+            "model": self._given_model[0],
+            "revision": self._given_model[1],
         }
 
     def digests(self) -> list[tuple[str, str]]:
@@ -409,8 +458,15 @@ class _Import:
         self._judge.check(self._files[0].file.name)
         problems = self._problems
         self._numbering.check(lambda place: problems.problems[place].problem_id)
-        summary.problems = [p for p in problems.problems if p.draws]
+        undrawn = problems.drop_undrawn()
+        if undrawn:
+            summary.notes.append(
+                f"{len(undrawn)} problem{'s' * (len(undrawn) > 1)} without any completion "
+                f"(first: {undrawn[0]}): not in the run"
+            )
+        summary.problems = problems.problems
         summary.model, summary.sampling, notes = self._told.result(self._requests.sampling)
+        summary.model_said = self._told.model_said
         summary.verdict, summary.rewards, judged = self._judge.result(self._fields)
         summary.notes += [*notes, *judged, *self._problems.notes]
         for group in problems.same_questions()[:5]:
