@@ -175,17 +175,26 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=_err,
+        # Lines for a file or a pipe go there, and not above the bars.
+        redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
     )
     known: dict[str, Any] = {}
 
     def report(stage: str, done: int, total: int) -> None:
+        if not known:
+            bars.start()  # not before: a command that fails at once shows no empty bars
         if stage not in known:
-            known[stage] = bars.add_task(stage, total=total)
-        bars.update(known[stage], completed=done, total=total)
+            known[stage] = bars.add_task(stage, total=total or None)
+        bars.update(known[stage], completed=done, total=total or None)
 
     try:
-        with bars:
+        try:
             yield report
+        finally:
+            if known:
+                bars.stop()
     except KeyboardInterrupt:
-        note("interrupted; what was finished is kept, run the same command to go on")
+        importing = bool(known) and list(known)[-1].startswith("import")
+        kept = "nothing of this import" if importing else "what was finished"
+        note(f"interrupted; {kept} is kept, run the same command to go on")
         raise

@@ -7,7 +7,8 @@ from collections.abc import Callable
 __all__ = ["Progress", "steps"]
 
 # Called as progress(stage, done, total) whenever `done` has changed; done and total count the same
-# unit (draws, answers, sequences). A stage calls it from the thread that called the stage.
+# unit (draws, answers, sequences), and total is 0 while it is not known. A stage calls it from the
+# thread that called the stage.
 Progress = Callable[[str, int, int], None]
 
 

@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from rlvr_fast.store import ImportSummary, Run
     from rlvr_fast.store.options import ImportOptions
 
-__all__ = ["StudyConfig", "StudyResult", "demo_config", "report_runs", "run_of", "run_study"]
+__all__ = [
+    "StudyConfig",
+    "StudyResult",
+    "check_source",
+    "demo_config",
+    "report_runs",
+    "run_of",
+    "run_study",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,26 @@ def _score(
                 score_run(run, scorer, options, label=label, progress=_named(progress, name))
 
 
+def check_source(source: str | Path, importing: ImportOptions) -> None:
+    """Refuses what `run_of` and `report_runs` would refuse after the work on another source.
+
+    Args:
+        source: a run directory, or rollouts.
+        importing: options of the import.
+
+    Raises:
+        InvalidInputError: rollouts that are not there or not recognised.
+        RunDirectoryError: a run directory that is not graded.
+    """
+    from rlvr_fast.report.grades import require_graded
+    from rlvr_fast.store import Run, check_sources
+
+    if (Path(source) / "run.json").exists():
+        require_graded(Run.open(source))
+    else:
+        check_sources(source, importing)
+
+
 def run_of(
     source: str | Path,
     out: Path,
@@ -138,11 +166,40 @@ def run_of(
     if (Path(source) / "run.json").exists():
         return Run.open(source)
     named = _named(progress, out.name)
-    run = import_rollouts(source, out, importing, told=told, progress=named)
+
+    def found(summary: ImportSummary) -> None:
+        if told is not None:
+            told(summary)
+        # Before the run is made: with golds or a verdict the same command can be given again.
+        _require_verdicts(source, summary, grading)
+
+    run = import_rollouts(source, out, importing, told=found, progress=named)
     grade_run(run, grading, progress=named)
     if graded is not None:
         graded(run)
     return run
+
+
+def _require_verdicts(source: str | Path, summary: ImportSummary, grading: GradeOptions) -> None:
+    """InvalidInputError where rollouts have neither gold answers nor verdicts to grade by."""
+    from rlvr_fast.errors import InvalidInputError
+
+    judged = summary.verdict is not None
+    lacking = [p for p in summary.problems if p.gold is None and p.spec is None]
+    alone = len(lacking) == len(summary.problems) and grading.verdicts == "auto"
+    if not lacking or (judged and (grading.verdicts == "imported" or alone)):
+        return
+    first = lacking[0].question or lacking[0].problem_id
+    remedies = ["--problems math:FILE or --field gold=PATH gives gold answers"]
+    if judged:
+        remedies.append("--verdicts imported takes the verdicts of the file")
+    else:
+        remedies.append("--verdict FIELD or --verdict 'FIELD>=X' takes a verdict of the file")
+    raise InvalidInputError(
+        f"{source}: {len(lacking):,} of {len(summary.problems):,} problems have no gold answer to "
+        f"verify with{'' if judged else ', and no verdicts came along'} (the first: "
+        f"{first[:80]!r}). {'; '.join(remedies)}"
+    )
 
 
 def report_runs(

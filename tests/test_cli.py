@@ -223,7 +223,7 @@ def test_shell_completion() -> None:
         (["compare", "a", "b", "--k", "0"], "--k is 0, expected a whole number, at least 1"),
         (["score", "r", "--model", "m", "--as-sampled", "--top-p", ".9"], "as_sampled takes"),
         (["import", "r.jsonl", "--out", "o", "--model", "m", "--top-p", "0"], "--top-p is 0.0"),
-        (["import", "r.jsonl", "--out", "o", "--model", "m", "--field", "x"], "NAME=VALUE"),
+        (["import", "r.jsonl", "--out", "o", "--model", "m", "--field", "x"], "ROLE=PATH"),
     ],
 )
 def test_bad_input_exits_with_2_and_a_message(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,8 @@ from rlvr_fast.store.options import ImportOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.store import ImportSummary, Run
+
+_SIDES = {"base": "Base", "rl": "RL"}
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
@@ -42,15 +45,28 @@ def compare(
 
     Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
     """
-    from rlvr_fast.study import report_runs, run_of
+    from rlvr_fast.errors import InvalidInputError
+    from rlvr_fast.study import check_source, report_runs, run_of
 
-    def told(summary: ImportSummary) -> None:
+    if base == rl == "-":
+        raise InvalidInputError('standard input ("-") is given for both sides; one can be a file')
+    for source in (base, rl):
+        check_source(source, importing)
+    imported: list[list[str]] = []
+
+    def told(side: str, source: str, summary: ImportSummary) -> None:
+        files = sorted(each["sha256"] for each in summary.sources)
         if not json:
+            console.result(f"{_SIDES[side]}: {source}")
             print_summary(summary)
+        if files in imported:
+            console.note("WARNING: base and RL are the same rollouts: their files are equal")
+        imported.append(files)
 
     def graded(run: Run) -> None:
         if not json:
             print_grades(run, json=False)
+            console.result("")
 
     with console.progress_bars(quiet=quiet or json) as progress:
         left, right = (
@@ -59,7 +75,7 @@ def compare(
                 (runs or out) / side,
                 importing,
                 grading,
-                told=told,
+                told=functools.partial(told, side, source),
                 graded=graded,
                 progress=progress,
             )

@@ -54,7 +54,7 @@ def import_rollouts(
         with console.progress_bars(quiet=quiet or json) as progress:
             summary = store.preview_rollouts(sources, options, model=model, progress=progress)
         if json:
-            console.print_json({**summary.to_json(), "draws": summary.draws})
+            console.print_json(summary.to_json() | _found(summary))
         else:
             print_summary(summary, full=True)
         return
@@ -91,7 +91,7 @@ def print_summary(summary: ImportSummary, *, full: bool = False) -> None:
         full: with an example, and every field.
     """
     for name, text in summary_lines(summary, full=full):
-        console.result(f"{name + ':':<18}{text}" if name else text)
+        console.result(f"{name + ':':<19}{text}")
 
 
 def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]]:
@@ -104,9 +104,9 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
     lines = [
         ("layout", f"{summary.reader} ({summary.layout})"),
         ("files", _listed([s["name"] for s in summary.sources])),
-        ("model", str(summary.model.get("name"))),
+        ("model", _model(summary)),
         ("problems", f"{len(draws):,} x {spread} completions = {summary.draws:,}"),
-        ("fields", ", ".join(f"{role}={path}" for role, path in summary.fields.items())),
+        ("fields", _fields(summary)),
         ("gold answers", "the task's tests" if tested else f"{golds:,} of {len(draws):,} problems"),
         ("verdicts", _verdicts(summary)),
         ("sampling", _sampling(summary.sampling)),
@@ -119,24 +119,66 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
     if summary.special_tokens:
         lines.append(("cut at", _counted(summary.special_tokens)))
     if summary.prompts_cut:
-        lines.append(("prompt cut", f"{summary.prompts_cut:,} completions began with their prompt"))
+        lines.append(("prompt cut", f"in front of {_several(summary.prompts_cut, 'completion')}"))
     if summary.with_logprobs:
         lines.append(("log-probs", _counted(summary.with_logprobs)))
     if summary.repeated:
-        lines.append(("repeated", f"{summary.repeated:,} completions repeat another to the letter"))
+        repeated = _several(summary.repeated, "completion")
+        lines.append(("repeated", f"{repeated} equal to another of the same problem"))
     for why, number in summary.left_out.items():
-        lines.append(("left out", f"{number:,} rows: {why} (first: {summary.examples[why]})"))
+        rows = _several(number, "row")
+        lines.append(("left out", f"{rows}: {why} (first: {summary.examples[why]})"))
     if summary.skipped and full:
         lines += [("skipped", f"{name}: {why}") for name, why in summary.skipped[:20]]
+        if len(summary.skipped) > 20:
+            lines.append(("skipped", f"and {_several(len(summary.skipped) - 20, 'file')} more"))
     elif summary.skipped:
-        lines.append(("skipped", f"{len(summary.skipped):,} files that hold no rollouts"))
+        files = _several(len(summary.skipped), "file")
+        lines.append(("skipped", f"{files} without rollouts (import --dry-run names them)"))
     lines += [("note", note) for note in summary.notes]
     if full and summary.first_texts:
         problem = summary.problems[0]
         lines.append(("a problem", _shortened(problem.question or problem.problem_id)))
         lines.append(("its gold", problem.gold if problem.gold is not None else "none"))
-        lines.append(("a completion ends", "..." + summary.first_texts[0][-_TAIL:]))
+        lines.append(("a completion ends", _tail(summary.first_texts[0])))
     return lines
+
+
+def _found(summary: ImportSummary) -> dict[str, Any]:
+    """What a preview found besides what import.json records."""
+    golds = sum(problem.gold is not None for problem in summary.problems)
+    return {
+        "draws": summary.draws,
+        "problems": len(summary.problems),
+        "golds": golds,
+        "model": summary.model,
+        "sampling": summary.sampling,
+        "finish_reasons": dict(summary.finish_reasons),
+        "skipped": [{"file": name, "why": why} for name, why in summary.skipped],
+        "left_out_first": summary.examples,
+    }
+
+
+def _model(summary: ImportSummary) -> str:
+    name = str(summary.model.get("name"))
+    return name if summary.model_said else f"not named in the files; taken as {name!r}"
+
+
+def _fields(summary: ImportSummary) -> str:
+    """ROLE=PATH of each field; the roles that a reader of nested rows makes come last."""
+    made = [role for role, path in summary.fields.items() if path.startswith("as ")]
+    named = [f"{role}={path}" for role, path in summary.fields.items() if role not in made]
+    if made:
+        named.append(f"{', '.join(made)} as the layout has them")
+    return ", ".join(named)
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def _tail(text: str) -> str:
+    return text if len(text) <= _TAIL else "..." + text[-_TAIL:]
 
 
 def _listed(names: Sequence[str]) -> str:

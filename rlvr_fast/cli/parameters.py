@@ -115,7 +115,7 @@ def _checked(values: Mapping[str, Any], known: Mapping[str, Option]) -> dict[str
         if value is None or (each.form != "one" and not value):
             continue
         if each.form == "mapping":
-            value = _mapping(value, each.flag)
+            value = _mapping(value, each.flag, each.metavar or "NAME=VALUE")
         elif each.form == "sequence":
             value = [_plain(entry) for entry in value]
         clean[name] = each.check(_plain(value), each.flag)
@@ -126,13 +126,13 @@ def _plain(value: Any) -> Any:
     return value.value if isinstance(value, enum.Enum) else value
 
 
-def _mapping(entries: Sequence[str], flag: str) -> dict[str, Any]:
+def _mapping(entries: Sequence[str], flag: str, form: str) -> dict[str, Any]:
     """NAME=VALUE entries as a mapping, with the values that YAML gives them."""
     values: dict[str, Any] = {}
     for entry in entries:
         name, sign, text = entry.partition("=")
         if not sign or not name:
-            raise InvalidInputError(f"{flag} takes NAME=VALUE, not {entry!r}")
+            raise InvalidInputError(f"{flag} takes {form}, not {entry!r}")
         if name in values:
             raise InvalidInputError(f"{flag}: {name} is given twice")
         values[name] = parse_yaml(text, f"{flag} {name}")

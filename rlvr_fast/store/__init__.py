@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rlvr_fast.store.check import Finding, repair, verify
     from rlvr_fast.store.differences import Difference, differences
-    from rlvr_fast.store.importing import ImportSummary, import_rollouts, preview_rollouts
+    from rlvr_fast.store.importing import (
+        ImportSummary,
+        check_sources,
+        import_rollouts,
+        preview_rollouts,
+    )
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
@@ -31,6 +36,7 @@ _HOME = {
     "SAMPLES": "schemas",
     "SCORES": "schemas",
     "align_problems": "problem_tables",
+    "check_sources": "importing",
     "differences": "differences",
     "draw_seeds": "info",
     "import_rollouts": "importing",
@@ -55,6 +61,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "align_problems",
+    "check_sources",
     "differences",
     "draw_seeds",
     "import_rollouts",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlvr_fast.store.importing.stage import import_rollouts, preview_rollouts
+from rlvr_fast.store.importing.stage import check_sources, import_rollouts, preview_rollouts
 from rlvr_fast.store.importing.summary import ImportSummary
 
-__all__ = ["ImportSummary", "import_rollouts", "preview_rollouts"]
+__all__ = ["ImportSummary", "check_sources", "import_rollouts", "preview_rollouts"]

@@ -83,7 +83,7 @@ def recognise(
             continue
         found.append((file, read_by(rows, file, reader), sample, reader))
     if not found:
-        raise InvalidInputError(failures[0] if failures else "no files to import")
+        raise InvalidInputError(_nothing(failures))
     found, dropped = _one_layout(found, named)
     skipped += dropped
     kept = {id(file) for file in _chosen([entry[0] for entry in found], found)}
@@ -100,6 +100,14 @@ def recognise(
         if id(file) in kept
     ]
     return recognised, skipped
+
+
+def _nothing(failures: Sequence[str]) -> str:
+    if not failures:
+        return "no files to import"
+    if len(failures) == 1:
+        return failures[0]
+    return f"none of {len(failures)} files holds known rollouts. The first: {failures[0]}"
 
 
 def _reader_of(sample: Sample) -> Reader | None:
@@ -130,10 +138,12 @@ def _one_layout(
     counts = Counter(reader.name for file, _, _, reader in found if not named(file))
     particular = [name for name in counts if name not in _GENERAL]
     if len(particular) > 1:
-        shown = ", ".join(f"{name} ({counts[name]} files)" for name in particular)
+        shown = ", ".join(
+            f"{name} ({counts[name]} file{'s' * (counts[name] > 1)})" for name in particular
+        )
         raise InvalidInputError(
-            f"the files have several layouts: {shown}. Import one of them: name its files, or give "
-            f"--format {particular[0]}"
+            f"the files have several layouts: {shown}. Import one of them: give the "
+            "files of one layout alone, by their names or as a pattern"
         )
     if not particular:
         return found, []

@@ -11,9 +11,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.store.importing.columns import Column, take
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.importing.columns import Column, take, to_list
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
+from rlvr_fast.store.readers.reader import MISSING
 from rlvr_fast.store.rollouts.values import read_rewards
 from rlvr_fast.store.rollouts.verdicts import VerdictRule, choose_rule
 
@@ -42,6 +44,7 @@ class Judge:
         self._verdicts: Counter[str] = Counter()
         self._least, self._most = np.inf, -np.inf
         self._rewards: set[float] = set()
+        self._first = ""
 
     def read(
         self, roles: RoleBatch, keep: npt.NDArray[np.bool_]
@@ -60,6 +63,9 @@ class Judge:
         if self._rule is None or column is None:
             return None, rewards
         chosen = take(column, rows)
+        if not self._first:
+            said = (v for v in to_list(chosen) if v is not None and v is not MISSING)
+            self._first = next(map(_shown, said), "")
         codes = np.asarray(self._rule.verdicts(chosen), np.int64)
         return _WORDS.take(pa.array(codes, pa.int64(), mask=codes < 0)), rewards
 
@@ -94,6 +100,21 @@ class Judge:
             if len(self._rewards) <= _DISTINCT:
                 self._rewards.update(v for v in pc.unique(rewards).to_pylist() if v is not None)
 
+    def check(self, name: str) -> None:
+        """Refuses a verdict that the user names and that no value is.
+
+        Raises:
+            InvalidInputError: the message shows the first value.
+        """
+        if self._given is None or self._verdicts["correct"] + self._verdicts["incorrect"]:
+            return
+        held = f", which begins with {self._first}" if self._first else ""
+        raise InvalidInputError(
+            f"{name}: --verdict {self._given.text}: no value of {self._given.field!r}{held} says "
+            "correct or incorrect. Expected true or false, 1 or 0, words such as correct, or a "
+            f"comparison of a number: --verdict '{self._given.field}>=X'"
+        )
+
     def result(
         self, fields: dict[str, str]
     ) -> tuple[dict[str, Any] | None, dict[str, Any] | None, list[str]]:
@@ -117,8 +138,8 @@ class Judge:
                 field = "reward" if " " in field else field
                 notes.append(
                     f"the rewards in {field!r} ({rewards['least']:g} to {rewards['most']:g}) give "
-                    f"no verdict{f': {self._why}' if self._why else ''}; "
-                    f"name a threshold: --verdict '{field}>=X'"
+                    f"no verdict; name the threshold from which a completion is correct: "
+                    f"--verdict '{field}>=X'"
                 )
             return None, rewards, notes
         rule = self._rule.text
@@ -126,4 +147,16 @@ class Judge:
         if self._given is None and " " not in fields.get(name, name):
             rule = fields.get(name, name) + rule.removeprefix(name)
         counts = {word: self._verdicts[word] for word in ("correct", "incorrect", "unknown")}
-        return {"rule": rule, **counts}, rewards, []
+        notes = []
+        if self._why and rewards is not None and rewards["distinct"] > 2:
+            # The first rows decided; the others may lie elsewhere.
+            notes.append(
+                f"the rewards go from {rewards['least']:g} to {rewards['most']:g}, and {rule} is "
+                f"taken as correct; another threshold: --verdict '{fields.get(name, name)}>=X'"
+            )
+        return {"rule": rule, **counts}, rewards, notes
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."

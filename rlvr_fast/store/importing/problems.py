@@ -228,6 +228,12 @@ class ProblemTable:
                     "One of them is wrong, or the rows are of two problems"
                 )
 
+    def drop_undrawn(self) -> list[str]:
+        """Removes the problems without completions, after the last row; returns their ids."""
+        dropped = [p.problem_id for p in self.problems if not p.draws]
+        self.problems = [p for p in self.problems if p.draws]
+        return dropped
+
     def tasks(self) -> list[dict[str, str]]:
         """The objects "tasks" of run.json, for the problems that tasks pose."""
         joiners = [self._joiner] if self._joiner else list(filter(None, self._by_spec.values()))

@@ -34,6 +34,19 @@ class Requests:
     def __init__(self, files: Sequence[str]) -> None:
         self._bodies: Mapping[str, Mapping[str, Any]] = read_requests(files) if files else {}
         self.sampling: dict[str, list[Any]] = {}
+        self._joined = False
+
+    def check(self, name: str) -> None:
+        """Refuses requests that no row names.
+
+        Raises:
+            InvalidInputError: requests were given, and the rows are no output of a batch.
+        """
+        if self._bodies and not self._joined:
+            raise InvalidInputError(
+                f"{name}: --requests: no row names a request by custom_id; the rows are no output "
+                "of a batch, and need no requests"
+            )
 
     def join(self, roles: RoleBatch, name: str) -> None:
         """Gives the rows of a batch their questions.
@@ -44,6 +57,7 @@ class Requests:
         column = roles.of_rows.pop("request_id", None)
         if column is None:
             return
+        self._joined = True
         ids = to_list(column)
         if not self._bodies:
             if "question" in roles.of_rows:

@@ -118,9 +118,11 @@ class RoleReader:
             if "token_ids" not in columns:
                 if not len(numbers):
                     return RoleBatch(numbers, faults=faults)
+                keys = ", ".join(sorted(map(str, self._known.sample.keys))) or "no keys"
                 raise InvalidInputError(
                     f"{batch.file.name}: no field of the layout {self._known.reader.name} holds "
-                    "completions; name the field with --field completion=PATH"
+                    f"completions; the rows have: {keys}. Name the field with --field "
+                    "completion=PATH, or leave --format out to have the layout recognised"
                 )
             columns["completion"] = [None] * len(numbers)
         return _split(numbers, columns, faults)

@@ -21,7 +21,11 @@ _SUFFIXES = re.compile(
 
 
 class ModelAndSampling:
-    """Collects what files and rows say of the model and of how completions were drawn."""
+    """Collects what files and rows say of the model and of how completions were drawn.
+
+    Attributes:
+        model_said: whether the files or the user name the model.
+    """
 
     def __init__(
         self,
@@ -35,6 +39,7 @@ class ModelAndSampling:
         self._given = model
         self._revision = revision
         self._models: dict[str, str] = {}
+        self.model_said = False
         for known in files:
             if known.about.model:
                 self._models.setdefault(str(known.about.model), known.file.name)
@@ -83,6 +88,7 @@ class ModelAndSampling:
         if self._given and said and self._given != said:
             notes.append(f"the files name the model {said!r}; recorded is {self._given!r}")
         model = self._given or said or self._name()
+        self.model_said = bool(self._given or said)
         revision = self._revision
         revisions = list(dict.fromkeys(k.about.revision for k in self._files if k.about.revision))
         if revision is None and len(revisions) == 1:

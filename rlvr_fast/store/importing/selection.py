@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -19,22 +20,39 @@ __all__ = ["Selection"]
 
 Bools = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int64]
+# Reasons that are worded for each row: counted together, and shown for the first row.
+_PARTICULAR = re.compile(
+    r"(not JSON|not UTF-8|cut off at the end of the file)(?:: | \()(.*?)\)?", re.DOTALL
+)
 
 
 class Selection:
-    """Chooses the draws of batch after batch; counts the others in the summary.
-
-    Attributes:
-        filtered: whether the rows name filters.
-    """
+    """Chooses the draws of batch after batch; counts the others in the summary."""
 
     def __init__(self, summary: ImportSummary, options: ImportOptions, *, joined: bool) -> None:
         self._summary = summary
         self._strict = options.strict
         self._filter = options.filter
         self._first_filter: dict[str, str] = {}
-        self.filtered = False
+        self._filters: dict[str, None] = {}
         self._joined = joined
+
+    def check_filter(self) -> None:
+        """Refuses a filter that no row has.
+
+        Raises:
+            InvalidInputError: the message names the filters of the rows.
+        """
+        if self._filter is None or self._filter in self._filters:
+            return
+        if not self._filters:
+            raise InvalidInputError(
+                f"--filter {self._filter}: the rows have no filters; leave the option out"
+            )
+        raise InvalidInputError(
+            f"--filter {self._filter}: no row is of this filter; "
+            f"the rows have: {', '.join(self._filters)}"
+        )
 
     def leave_out(self, why: str, where: str, number: int = 1) -> None:
         """Counts rows that are left out.
@@ -46,6 +64,9 @@ class Selection:
             raise InvalidInputError(
                 f"{where}: {why}; without --strict such rows are left out and counted"
             )
+        particular = _PARTICULAR.fullmatch(why)
+        if particular is not None:
+            why, where = particular[1], f"{where}: {particular[2]}"
         self._summary.left_out[why] += number
         self._summary.examples.setdefault(why, where)
 
@@ -83,8 +104,8 @@ class Selection:
             failed = map(_is_error, to_list(roles.of_draws["error"]))
             drop(np.fromiter(failed, np.bool_, len(keep)), "the draw failed")
         if "filter" in roles.of_rows:
-            self.filtered = True
             filters = to_list(roles.of_rows["filter"])
+            self._filters.update(dict.fromkeys(map(str, filters)))
             # The files of two tasks have filters of other names.
             read = self._filter or self._first_filter.get(name)
             if read is None:

@@ -53,6 +53,7 @@ class ImportSummary:
         skipped: (file, why) of the files that hold no rollouts.
         fields: role to the path that was found.
         model: the model and its revision.
+        model_said: whether the files or the user name the model.
         sampling: the sampling parameters that are known.
         problems: the problems in the order of their first row.
         specs: the specs of the tasks that pose them.
@@ -79,6 +80,7 @@ class ImportSummary:
     skipped: list[tuple[str, str]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
     model: dict[str, Any] = field(default_factory=dict)
+    model_said: bool = True
     sampling: dict[str, Any] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     specs: list[str] = field(default_factory=list)

@@ -76,7 +76,8 @@ class _Resolution:
         self._given = dict(given)
         self._where = where
         self._columns: dict[str, str | tuple[str, ...]] = dict(given)
-        self._used = set(given.values())
+        # A verdict may be a comparison of any field, which keeps its own role.
+        self._used = {path for role, path in given.items() if role != "verdict"}
         self._notes: list[str] = []
         self._paths: dict[str, str] = {}
         # The paths one level inside a row, by their last part.
@@ -146,7 +147,11 @@ class _Resolution:
             return Resolved(self._columns, tuple(self._notes))
         self._question()
         self._identity()
+        # What the user calls the verdict is no gold answer.
+        judged = {self._given["verdict"]} - self._used if "verdict" in self._given else set()
+        self._used |= judged
         self._gold()
+        self._used -= judged
         self._judged()
         for role in ("finish_reason", "token_ids", "prompt_token_ids", "logprobs", "model"):
             self._first(role)
