@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.report.grades import without_gold
 from rlvr_fast.report.problems import IntArray, Problems
 from rlvr_fast.report.sides import Side
-from rlvr_fast.store import unrecorded
+from rlvr_fast.store import Run, unrecorded
 
-__all__ = ["import_notes", "unread_sentence", "warnings_of"]
+__all__ = ["gradable_problems", "import_notes", "unread_sentence", "warnings_of"]
 
 # The share of a model's draws without an answer that makes its accuracy doubtful.
 _MANY = 0.5
@@ -45,13 +47,48 @@ def _graders(side: Side) -> list[str]:
     return [str(task.get("verifier")) for task in (side.grading.get("tasks") or {}).values()]
 
 
+def gradable_problems(problems: Problems, base: Run, rl: Run) -> tuple[Problems, list[str]]:
+    """The problems that both runs could grade, and a note on those that are left out.
+
+    Args:
+        problems: the problems of both runs.
+        base: the run of the base model.
+        rl: the run of the RL model.
+
+    Raises:
+        InvalidInputError: no problem is left.
+    """
+    unknown = without_gold(base), without_gold(rl)
+    lacking = [
+        [problem_id in names for problem_id in ids]
+        for names, ids in zip(unknown, (problems.ids, problems.rl_ids), strict=True)
+    ]
+    kept = [i for i, missing in enumerate(zip(*lacking, strict=True)) if not any(missing)]
+    number = len(problems) - len(kept)
+    if not number:
+        return problems, []
+    numbers = f"base: {sum(lacking[0]):,}, RL: {sum(lacking[1]):,}"
+    if not kept:
+        raise InvalidInputError(
+            f"{base.path} and {rl.path} share {_count(len(problems))}, none with a gold "
+            f"answer in both runs (without: {numbers}): nothing to compare. Import them with golds "
+            "(--problems math:FILE, or --field gold=FIELD), or grade both by the verdicts of their "
+            "files (rlvr-fast grade RUN --verdicts imported --regrade)"
+        )
+    note = (
+        f"{number:,} of {_count(len(problems))} "
+        f"{'is' if number == 1 else 'are'} left out, as {'it has' if number == 1 else 'they have'} "
+        f"no gold answer to grade by ({numbers})."
+    )
+    return problems.take(kept), [note]
+
+
 def unread_sentence(sides: Iterable[Side], problems: int) -> str:
     """In place of a headline: the completions of these sides hold no answer that was found."""
     names = " and ".join(side.title for side in sides)
-    what = "1 problem" if problems == 1 else f"{problems:,} problems"
     return (
-        f"Nothing can be said about {what}: no answer was found and read in any completion of "
-        f"{names}."
+        f"Nothing can be said about {_count(problems)}: no answer was found and read in any "
+        f"completion of {names}."
     )
 
 
@@ -106,3 +143,7 @@ def _without_verdict(side: Side) -> int:
 
 def _problems(number: int) -> str:
     return "1 problem is" if number == 1 else f"{number:,} problems are"
+
+
+def _count(problems: int) -> str:
+    return "1 problem" if problems == 1 else f"{problems:,} problems"
