@@ -33,18 +33,26 @@ def warnings_of(base: Side, rl: Side) -> list[str]:
                 "found. They count as not correct, which says nothing about the model."
             )
     imported = [side for side in (base, rl) if side.imported_verdicts]
-    if imported:
-        graders = sorted({name for side in imported for name in _graders(side)})
-        whose = "both models" if len(imported) == 2 else f"the {imported[0].title} model"
+    if len(imported) == 1:
+        (other,) = {"base", "RL"} - {imported[0].title}
         found.append(
-            f"The verdicts of {whose} came with the rollouts ({'; '.join(graders)}): nothing was "
-            "verified here."
+            f"The verdicts of the {imported[0].title} model came with its rollouts "
+            f"({_graders(imported[0])}) and were not verified here; those of the {other} model "
+            "were made here. What differs may be the graders and not the models."
+        )
+    elif imported:
+        graders = [_graders(side) for side in imported]
+        named = graders[0] if graders[0] == graders[1] else f"base: {graders[0]}; RL: {graders[1]}"
+        found.append(
+            f"The verdicts of both models came with the rollouts ({named}): nothing was verified "
+            "here."
         )
     return found
 
 
-def _graders(side: Side) -> list[str]:
-    return [str(task.get("verifier")) for task in (side.grading.get("tasks") or {}).values()]
+def _graders(side: Side) -> str:
+    tasks = (side.grading.get("tasks") or {}).values()
+    return ", ".join(sorted({str(task.get("verifier")) for task in tasks}))
 
 
 def gradable_problems(problems: Problems, base: Run, rl: Run) -> tuple[Problems, list[str]]:
@@ -84,12 +92,22 @@ def gradable_problems(problems: Problems, base: Run, rl: Run) -> tuple[Problems,
 
 
 def unread_sentence(sides: Iterable[Side], problems: int) -> str:
-    """In place of a headline: the completions of these sides hold no answer that was found."""
-    names = " and ".join(side.title for side in sides)
-    return (
+    """In place of a headline: the completions of these sides hold no answer that was found.
+
+    The options that would grade the files of rollouts otherwise follow, where they are known.
+    """
+    unread = list(sides)
+    text = (
         f"Nothing can be said about {_count(problems)}: no answer was found and read in any "
-        f"completion of {names}."
+        f"completion of {' or '.join(side.title for side in unread)}."
     )
+    policies = {(side.grading.get("unparsed") or {}).get("best_policy") for side in unread}
+    if len(policies) == 1 and (policy := policies.pop()):
+        text += (
+            f" The policy {policy} finds answers. If they are the final ones, compare the same "
+            f"rollouts again with --policy {policy} --regrade."
+        )
+    return text
 
 
 def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:

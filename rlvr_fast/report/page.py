@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -87,11 +88,32 @@ def _view(report: Report) -> dict[str, Any]:
     return {
         "samples_text": _samples_text(c),
         "groups": [_group_view(report, group) for group in c.groups],
-        "sampling": c.base.sampling,
-        "engines": {side.name: dict(side.run.info.engine) for side in c.sides},
+        "sampling": _sampling(c),
+        "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
         "template": dict(c.base.run.info.prompt_template),
         "task_specs": [dict(task) for task in c.base.run.info.tasks],
     }
+
+
+def _sampling(c: Comparison) -> list[tuple[str, str]]:
+    """The sampling parameters in words: once, or of each model where they differ."""
+    texts = []
+    for side in c.sides:
+        missing = "not recorded" if side.run.info.imported else "none"
+        shown = {
+            name: missing if value in (None, []) else str(value)
+            for name, value in side.sampling.items()
+        }
+        texts.append(", ".join(f"{name} {value}" for name, value in shown.items()))
+    if texts[0] == texts[1]:
+        return [("Sampling", texts[0])]
+    return [("Sampling, base", texts[0]), ("Sampling, RL", texts[1])]
+
+
+def _words(values: Iterable[Any]) -> list[str]:
+    """The values that say something, lists taken apart."""
+    flat = [item for v in values for item in (v if isinstance(v, (list, tuple)) else [v])]
+    return [str(item) for item in flat if item]
 
 
 def _samples_text(c: Comparison) -> str:
