@@ -10,7 +10,7 @@ from rlvr_fast.report.problems import IntArray, Problems
 from rlvr_fast.report.sides import Side
 from rlvr_fast.store import Run, unrecorded
 
-__all__ = ["gradable_problems", "import_notes", "unread_sentence", "warnings_of"]
+__all__ = ["gradable_problems", "import_notes", "unread_remedy", "unread_sentence", "warnings_of"]
 
 # The share of a model's draws without an answer that makes its accuracy doubtful.
 _MANY = 0.5
@@ -92,22 +92,24 @@ def gradable_problems(problems: Problems, base: Run, rl: Run) -> tuple[Problems,
 
 
 def unread_sentence(sides: Iterable[Side], problems: int) -> str:
-    """In place of a headline: the completions of these sides hold no answer that was found.
-
-    The options that would grade the files of rollouts otherwise follow, where they are known.
-    """
-    unread = list(sides)
-    text = (
+    """In place of a headline: the completions of these sides hold no answer that was found."""
+    names = " or ".join(side.title for side in sides)
+    return (
         f"Nothing can be said about {_count(problems)}: no answer was found and read in any "
-        f"completion of {' or '.join(side.title for side in unread)}."
+        f"completion of {names}."
     )
-    policies = {(side.grading.get("unparsed") or {}).get("best_policy") for side in unread}
-    if len(policies) == 1 and (policy := policies.pop()):
-        text += (
-            f" The policy {policy} finds answers. If they are the final ones, compare the same "
-            f"rollouts again with --policy {policy} --regrade."
-        )
-    return text
+
+
+def unread_remedy(sides: Iterable[Side]) -> str:
+    """The options that grade the rollouts of these sides otherwise; empty where none is known."""
+    policies = {(side.grading.get("unparsed") or {}).get("best_policy") for side in sides}
+    policy = policies.pop() if len(policies) == 1 else None
+    if not policy:
+        return ""
+    return (
+        f"The policy {policy} finds answers. If they are the final ones, compare the same rollouts "
+        f"again with --policy {policy} --regrade."
+    )
 
 
 def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.report.comparison import Comparison, Group
-from rlvr_fast.report.imported import unread_sentence
+from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
@@ -141,6 +141,8 @@ def _group_view(report: Report, group: Group) -> dict[str, Any]:
             str(i) for i in sorted({order[c.problems.tasks[m]] for m in group.members})
         ),
         "unread": unread_sentence(unread, group.members.size) if unread else "",
+        # Another policy would grade every task of the run.
+        "remedy": unread_remedy(unread) if unread and group.kind == "overall" else "",
         "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
         "evidence": evidence,
         "shares": share_sentence(evidence.interval),

@@ -340,6 +340,9 @@ def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
     assert "RLVR <span" not in top
     assert top.index("24 of 24 completions") < top.index("<h1>Nothing can be said")
     assert "reached by neither" not in top
+    title, _, rest = top.partition("</h1>")
+    assert title.endswith("completion of base or RL.")
+    assert "compare the same rollouts again with --policy final_line --regrade" in rest
     assert len(report.summary()["warnings"]) == 2
 
 
