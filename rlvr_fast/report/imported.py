@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.report.grades import without_gold
+from rlvr_fast.report.grades import verdict_code, without_gold
 from rlvr_fast.report.problems import IntArray, Problems
 from rlvr_fast.report.sides import Side
 from rlvr_fast.store import Run, unrecorded
+from rlvr_fast.vocabulary import DECIDED
 
 __all__ = ["gradable_problems", "import_notes", "unread_remedy", "unread_sentence", "warnings_of"]
 
@@ -102,10 +105,16 @@ def unread_sentence(sides: Iterable[Side], problems: int) -> str:
 
 def unread_remedy(sides: Iterable[Side]) -> str:
     """The options that grade the rollouts of these sides otherwise; empty where none is known."""
-    policies = {(side.grading.get("unparsed") or {}).get("best_policy") for side in sides}
+    unread = list(sides)
+    policies = {(side.grading.get("unparsed") or {}).get("best_policy") for side in unread}
     policy = policies.pop() if len(policies) == 1 else None
     if not policy:
-        return ""
+        if not all((side.run.read_json("import.json") or {}).get("verdict") for side in unread):
+            return ""
+        return (
+            "Verdicts came with these rollouts. To take them, compare the same rollouts again with "
+            "--verdicts imported --regrade."
+        )
     return (
         f"The policy {policy} finds answers. If they are the final ones, compare the same rollouts "
         f"again with --policy {policy} --regrade."
@@ -137,6 +146,13 @@ def import_notes(problems: Problems, base: Side, rl: Side) -> list[str]:
                 f"{without:,} of {side.title}’s completions came without a verdict. They are "
                 "counted as draws that are not decided, and pass@k takes them as not correct."
             )
+        judged = _judged_without_answer(side)
+        if judged:
+            notes.append(
+                f"In {judged:,} of {side.title}’s {int(side.num_samples.sum()):,} completions no "
+                "answer was found, though their file judges them. Distinct answers, and those "
+                "kept, lost or found, are known of the other completions only."
+            )
         unknown = int((~side.answers_known).sum())
         if unknown:
             unknown_of.setdefault(unknown, []).append(side.title)
@@ -159,6 +175,17 @@ def _without_verdict(side: Side) -> int:
         return 0
     draws: IntArray = side.num_error
     return int(draws.sum())
+
+
+def _judged_without_answer(side: Side) -> int:
+    """Completions with an imported verdict and no answer, on problems where others have one."""
+    if not side.imported_verdicts:
+        return 0
+    answers = side.answers
+    decided = np.isin(answers.verdict, [verdict_code(word) for word in DECIDED])
+    without = np.array([text is None for text in answers.canonical], bool)
+    rows = decided & without & side.answers_known[answers.problem]
+    return int(answers.count[rows].sum())
 
 
 def _problems(number: int) -> str:

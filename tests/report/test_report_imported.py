@@ -101,7 +101,9 @@ def test_one_answer_with_two_imported_verdicts_is_one_answer(tmp_path):
         run = imported_run(tmp_path / name, draws)
         grade_run(run)
         runs.append(run)
-    side = compare_runs(*runs).base
+    comparison = compare_runs(*runs)
+    assert any("In 1 of base’s 4 completions no answer was found" in n for n in comparison.notes)
+    side = comparison.base
     assert side.answer_entropy[0] == pytest.approx(-(0.5 * np.log(0.5) + 0.5 * np.log(0.25)))
     assert side.answers_known.all()
     assert side.accuracy[0] == 0.5
@@ -344,6 +346,20 @@ def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
     assert title.endswith("completion of base or RL.")
     assert "compare the same rollouts again with --policy final_line --regrade" in rest
     assert len(report.summary()["warnings"]) == 2
+
+
+def test_a_wholly_unparsed_pair_may_take_the_verdicts_of_its_files(tmp_path):
+    draws = {name: [("word", True), ("other word", False)] for name in GOLDS}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws, golds=GOLDS)
+        grade_run(run)
+        runs.append(run)
+    headline = build_report(compare_runs(*runs)).headline()
+    assert headline.endswith("compare the same rollouts again with --verdicts imported --regrade.")
+    for run in runs:
+        grade_run(run, GradeOptions(verdicts="imported", regrade=True))
+    assert "kept 6" in build_report(compare_runs(*runs)).headline()
 
 
 def test_one_unparsed_task_does_not_take_the_headline(tmp_path):
