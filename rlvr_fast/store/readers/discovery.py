@@ -21,7 +21,7 @@ from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import Spool
 
-__all__ = ["STANDARD_INPUT", "Found", "Source", "find_files", "source_name"]
+__all__ = ["STANDARD_INPUT", "Found", "Source", "as_sources", "find_files", "source_name"]
 
 # A file, folder or pattern, "-" for standard input; an Arrow table (or what exports one: a data
 # frame of polars or pandas); or rows, as mappings or objects with attributes.

@@ -408,8 +408,9 @@ class _Resolution:
     def _judges(self, path: str, values: list[Any]) -> bool:
         """Whether a label or score is a verdict: true, "False", "correct"; 0 and 1 are rewards."""
         flat = [v for value in values for v in (value if is_list(value) else (value,))]
-        words = {word_of(v) for v in flat if v is not None}
-        if path == self._paths.get("label") and words <= {"0", "1"}:
+        numbers = {word_of(v) for v in flat if v is not None and not isinstance(v, bool)}
+        booleans = any(isinstance(v, bool) for v in flat)
+        if path == self._paths.get("label") and not booleans and numbers <= {"0", "1"}:
             return "gold" in self._columns
         return any(
             isinstance(v, bool) or (isinstance(v, str) and v.strip()[:1].isalpha()) for v in flat
