@@ -215,8 +215,8 @@ def test_problems_without_a_gold_are_named_or_graded_without(tmp_path: Path) -> 
     run = import_rollouts(case.sources, tmp_path / "run")
     rows = grade_run(run).to_pylist()
     without = {row["problem_id"]: row["verdict"] for row in rows if row["grader"] == NO_GOLD}
-    assert list(without.values()) == ["error"]
-    assert "31" in next(iter(without))
+    assert set(without.values()) == {"error"}
+    assert any(name.endswith("31") for name in without)
     others = [row for row in rows if row["problem_id"] not in without]
     assert {"correct", "incorrect"} <= {row["verdict"] for row in others}
 

@@ -191,9 +191,12 @@ def _plain_turn(text: str, template: _Plain) -> str | None:
     if not answers or not template.tail.fullmatch(text, answers[-1].end()):
         return None
     end = answers[-1].start()
-    # A question may itself hold what opens an answer, as "Solution:" of its parts.
-    for before in (*reversed(answers[:-1]), None):
-        user = template.user.search(text, before.end() if before else 0, end)
-        if user:
-            return text[user.end() : end].strip()
-    return None
+    users = list(template.user.finditer(text, 0, end))
+    if not users:
+        return None
+    # A question may itself hold what opens an answer, as "Solution:" of its parts: the turn begins
+    # after the last answer that a user follows.
+    followed = [a.end() for a in answers[:-1] if a.end() <= users[-1].start()]
+    begin = followed[-1] if followed else 0
+    user = next(user for user in users if user.start() >= begin)
+    return text[user.end() : end].strip()
