@@ -484,7 +484,9 @@ class _Import:
         summary.repeated = self._repeats.count()
         for known in self._files:
             for note in known.about.notes:
-                if note not in summary.notes:
+                # What the given tasks hold need not be asked for.
+                answered = self._joiner is not None and "--problems" in note
+                if note not in summary.notes and not answered:
                     summary.notes.append(note)
         return summary
 

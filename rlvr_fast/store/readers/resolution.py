@@ -143,7 +143,7 @@ class _Resolution:
             self._alpaca()
         if "completion" not in self._columns:
             self._completion()
-        if "completion" not in self._columns:
+        if "completion" not in self._columns and not self._judged_tokens():
             return Resolved(self._columns, tuple(self._notes))
         self._question()
         self._identity()
@@ -202,6 +202,14 @@ class _Resolution:
         )
         if found and (others or judged):
             self._take("completion", self._one_completion(found))
+
+    def _judged_tokens(self) -> bool:
+        """Whether the rows hold token ids with a verdict, which need no texts."""
+        ids = [p for names in NAMES["token_ids"] for p in self._present("token_ids", names)]
+        judged = self._present("verdict", NAMES["verdict"][0]) + self._present(
+            "reward", NAMES["reward"][0]
+        )
+        return bool(ids) and bool(judged or "verdict" in self._given)
 
     def _one_completion(self, found: list[str]) -> str | tuple[str, ...]:
         taken, *others = found
