@@ -139,7 +139,8 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
     if full and summary.first_texts:
         problem = summary.problems[0]
         lines.append(("a problem", _shortened(problem.question or problem.problem_id)))
-        lines.append(("its gold", problem.gold if problem.gold is not None else "none"))
+        if problem.gold is not None:
+            lines.append(("its gold", problem.gold))
         lines.append(("a completion ends", _tail(summary.first_texts[0])))
     return lines
 

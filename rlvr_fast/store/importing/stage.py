@@ -298,6 +298,8 @@ class _Import:
         Args:
             store: called with a stage ("samples", "scores/LABEL") and rows of it.
         """
+        if self._progress is not None:
+            self._progress("import", 0, 0)
         with ThreadPoolExecutor(1, "digest") as pool:
             digests = [pool.submit(digest_of, known.file) for known in self._files]
             try:
