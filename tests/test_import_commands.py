@@ -291,3 +291,11 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
     assert not (pair / "report" / "rl").exists()
     assert Run.open(pair / "report" / "base").num_samples().tolist() == [2, 2, 2]
     assert "Base: base.jsonl\n" in (pair / "printed").read_text()
+
+
+def test_two_files_of_different_problems_are_named_by_a_question(pair: Path) -> None:
+    other = [{**line, "question": f"Another: {line['question']}"} for line in rows("rl")]
+    write(pair / "rl.jsonl", other)
+    done = rlvr(*COMPARE, cwd=pair)
+    assert done.returncode == 2
+    assert re.search(r"is in the first run only \(it asks 'What is \d \+ 1\?'\)", done.stderr)
