@@ -108,7 +108,18 @@ def _grading(run: Run) -> list[dict[str, str]]:
         unparsed = grading["unparsed"]
         message = f"{unparsed['message']} Likely reason: {unparsed['reason']}"
         found.append(_finding("warning", where, message, unparsed["remedy"]))
-    without = (grading.get("graded") or {}).get("without_verdict", 0)
+    graded = grading.get("graded") or {}
+    lacking = graded.get("without_gold") or {}
+    if lacking.get("problems"):
+        from rlvr_fast.answers.sentences import GIVE_GOLDS
+
+        message = (
+            f"no gold answer for {lacking['problems']:,} of {len(run.problems()):,} problems: "
+            f"{lacking['completions']:,} completions are not graded (verdict error), and a "
+            "comparison leaves these problems out"
+        )
+        found.append(_finding("warning", where, message, GIVE_GOLDS))
+    without = graded.get("without_verdict", 0)
     if grading.get("verdicts") == "imported":
         message = "the verdicts came with the rollouts; nothing was verified"
         if without:

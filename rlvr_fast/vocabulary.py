@@ -15,6 +15,7 @@ __all__ = [
     "FINISH_REASONS",
     "LABELS",
     "LABEL_KEYS",
+    "NO_GOLD",
     "POLICIES",
     "REGIONS",
     "REGION_KEYS",
@@ -40,6 +41,9 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 # Verdicts that settle whether the answer was right, and verdicts that leave the question open.
 DECIDED: tuple[Verdict, ...] = ("correct", "incorrect")
 UNDECIDED: tuple[Verdict, ...] = ("unparsed", "timeout", "error")
+
+# The grader of imported completions whose problem has no gold answer; their verdict is "error".
+NO_GOLD = "no gold answer"
 
 # Whose verdicts a grading takes: this package's verifiers or the word of the imported file; "auto"
 # takes ours where the problems have what the verifiers need.

@@ -38,6 +38,7 @@ def imported_run(
     spec: str = "math:golds",
     rule: str | None = "acc",
     finish_reason: str = "unknown",
+    engine: str = "imported",
 ) -> Run:
     """A run of imported rollouts.
 
@@ -52,13 +53,14 @@ def imported_run(
         spec: the spec of every task.
         rule: the rule of the verdicts; None: no verdicts came along.
         finish_reason: why every completion ended.
+        engine: the engine that run.json names.
     """
     ids = list(draws)
     of_task = [(tasks or {}).get(name, "imported") for name in ids]
     run = Run.create(
         path,
         model={"name": path.name, "revision": None},
-        engine={"name": "imported", "version": None, "notes": []},
+        engine={"name": engine, "version": None, "notes": []},
         sampling={
             **dict.fromkeys(("temperature", "top_p", "max_tokens", "seed")),
             "stop": [],

@@ -146,26 +146,24 @@ def _by_verifier(run: Run, name: str, spec: str, policy: Policy) -> GradedTask:
     return GradedTask(name, spec, chosen, verifier.equivalence, verifier.name, scheme.runs_programs)
 
 
-def check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> None:
-    """Checks that each problem has the gold answer that its verifier compares with.
+def check_golds(run: Run, tasks: dict[str, GradedTask], problems: pa.Table) -> list[bool]:
+    """Whether each problem lacks the gold answer that its verifier compares with.
 
     Raises:
-        InvalidInputError: a problem has none; the message names the ways to give one.
+        InvalidInputError: a problem of a sampled run, or every such problem of an imported run,
+            lacks its gold answer; the message names the ways to give one.
     """
-    missing = [
-        (name, owner)
-        for name, owner, gold in zip(
-            problems["problem_id"].to_pylist(),
-            problems["task"].to_pylist(),
-            problems["gold"].to_pylist(),
-            strict=True,
-        )
-        if (gold is None or not gold.strip()) and tasks[owner].equivalence == "canonical"
+    names, owners = problems["problem_id"].to_pylist(), problems["task"].to_pylist()
+    needed = [tasks[owner].equivalence == "canonical" for owner in owners]
+    lacking = [
+        need and not (gold or "").strip()
+        for need, gold in zip(needed, problems["gold"].to_pylist(), strict=True)
     ]
-    if not missing:
-        return
-    name, owner = missing[0]
-    others = f" and {len(missing) - 1} more of {len(problems)}" if len(missing) > 1 else ""
+    number = sum(lacking)
+    if not number or (run.info.imported and number < sum(needed)):
+        return lacking
+    name, owner = names[lacking.index(True)], owners[lacking.index(True)]
+    others = f" and {number - 1} more of {len(problems)}" if number > 1 else ""
     ways = (
         "take the verdicts that came with the rollouts (--verdicts imported)"
         if has_verdicts(run)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rlvr_fast.answers.audit import audit_run
 from rlvr_fast.answers.distinct import DistinctAnswers
@@ -34,7 +35,8 @@ from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.vocabulary import DECIDED, VERDICTS, VerdictSource
+from rlvr_fast.tasks.golds import accepted_golds
+from rlvr_fast.vocabulary import DECIDED, NO_GOLD, VERDICTS, VerdictSource
 
 __all__ = ["grade_run"]
 
@@ -64,11 +66,14 @@ def grade_run(
 
     Returns:
         The table of grades.parquet: one row a distinct answer, and one with answer_id -1 and
-        verdict "unparsed" for each problem with completions that gave none.
+        verdict "unparsed" for each problem with completions that gave none. Every row of a problem
+        of imported rollouts without the gold answer that its verifier needs has the verdict
+        "error" and the grader "no gold answer".
 
     Raises:
-        InvalidInputError: a problem without the gold answer that its verifier needs; imported
-            verdicts that did not come along; a task whose file or package has changed.
+        InvalidInputError: a problem of a sampled run, or all of an imported run, without the gold
+            answer that its verifier needs; imported verdicts that did not come along; a task whose
+            file or package has changed.
         RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
         RunLockedError: another process is writing to the run.
         StorageError: the disk is full, read-only or failed; the same call resumes.
@@ -93,22 +98,25 @@ def grade_run(
         run.write_json("grading.json", settings)
         problems = run.problems()
         owners = problems["task"].to_pylist()
+        without_gold = [False] * len(owners)
         if verdicts == "ours":
-            check_golds(run, tasks, problems)
+            without_gold = check_golds(run, tasks, problems)
         exact = [tasks[name].equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
         if verdicts == "imported":
             outcomes = _by_import(distinct, imported_grader(run))
         else:
-            outcomes = _decide(run, tasks, problems, distinct, options, tell)
-        grades = _grades(distinct, outcomes, settings["tasks"], owners)
+            outcomes = _decide(run, tasks, problems, without_gold, distinct, options, tell)
+        grades = _grades(distinct, outcomes, without_gold, settings["tasks"], owners)
         run.write_table("grades.parquet", grades)
         settings |= {
             "limits": _limits(options, verdicts),
             "graded": _tally(distinct, outcomes, grades, total),
-            "imported_agreement": agreement(run, grades) if verdicts == "ours" else None,
-            "unparsed": diagnose(run, tasks, grades),
+            "imported_agreement": (
+                agreement(run, _verifiable(grades)) if verdicts == "ours" else None
+            ),
+            "unparsed": diagnose(run, tasks, _verifiable(grades)),
         }
         run.write_json("grading.json", settings)
         if options.audit:
@@ -121,6 +129,11 @@ def grade_run(
                 progress=tell,
             )
         return run.read_table("grades.parquet")
+
+
+def _verifiable(grades: pa.Table) -> pa.Table:
+    """The grades of the problems that could be graded."""
+    return grades.filter(pc.not_equal(grades["grader"], NO_GOLD))
 
 
 def _limits(options: GradeOptions, verdicts: VerdictSource) -> dict[str, Any] | None:
@@ -145,12 +158,17 @@ def _tally(
     given = np.array([text is not None for text in distinct.text], bool)
     without_verdict = np.array([o.grader == WITHOUT_VERDICT for o in outcomes], bool)
     graders = Counter(outcome.grader for outcome in outcomes)
+    ungraded = grades.filter(pc.equal(grades["grader"], NO_GOLD))
     return {
         "completions": total,
         "with_answer": int(distinct.counts[given].sum()),
         "distinct_answers": int(given.sum()),
         "decided_by_canonical_form": graders[CANONICAL_GRADER],
         "without_verdict": int(distinct.counts[without_verdict].sum()),
+        "without_gold": {
+            "problems": len(pc.unique(ungraded["problem_id"])),
+            "completions": pc.sum(ungraded["count"]).as_py() or 0,
+        },
         "verdicts": {name: verdicts[name] for name in VERDICTS},
     }
 
@@ -208,6 +226,7 @@ def _decide(
     run: Run,
     tasks: dict[str, GradedTask],
     problems: pa.Table,
+    without_gold: Sequence[bool],
     distinct: DistinctAnswers,
     options: GradeOptions,
     tell: Progress,
@@ -218,6 +237,9 @@ def _decide(
     golds = problems["gold"].to_pylist()
     metadata = [json.loads(text) for text in problems["metadata"].to_pylist()]
     outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
+    for number, owner in enumerate(distinct.problem):
+        if without_gold[owner]:
+            outcomes[number] = Outcome("error", NO_GOLD)
     undecided = [number for number, outcome in enumerate(outcomes) if outcome is None]
     with VerdictJournal(
         run.path / "verdicts.jsonl", timeout=options.timeout, memory_mb=options.memory_mb
@@ -228,7 +250,9 @@ def _decide(
             task = tasks[owners[owner]]
             text = distinct.text[number]
             assert text is not None  # without an answer only where imported verdicts decide
-            key = pair_key(task.grader, names[owner], golds[owner], text)
+            key = pair_key(
+                task.grader, names[owner], _journal_gold(golds[owner], metadata[owner]), text
+            )
             outcomes[number] = journal.get(key)
             if outcomes[number] is None:
                 pair = Pair(task.spec, names[owner], golds[owner], metadata[owner], text)
@@ -255,6 +279,14 @@ def _decide(
     return [outcome for outcome in outcomes if outcome is not None]
 
 
+def _journal_gold(gold: str | None, metadata: Mapping[str, Any]) -> str | None:
+    """What identifies the gold answer and its alternatives in the journal."""
+    if gold is None:
+        return None
+    accepted = accepted_golds(gold, metadata)
+    return gold if len(accepted) == 1 else json.dumps(accepted)
+
+
 def _by_import(distinct: DistinctAnswers, grader: str) -> list[Outcome]:
     """The outcomes by imported verdicts: correct, incorrect, or `error` where none was given."""
     decided = [Outcome(verdict, grader) for verdict in DECIDED]
@@ -266,20 +298,36 @@ def _by_canonical_form(
     distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
 ) -> list[Outcome | None]:
     """The outcomes that canonical forms decide; None for each answer left to its verifier."""
-    gold_forms = normalize_answers(pa.array(golds, pa.large_string())).to_pylist()
+    accepted = [
+        () if gold is None else accepted_golds(gold, about)
+        for gold, about in zip(golds, metadata, strict=True)
+    ]
+    ends = np.cumsum([0, *map(len, accepted)]).tolist()
+    flat = [text for texts in accepted for text in texts]
+    gold_forms = normalize_answers(pa.array(flat, pa.large_string())).to_pylist()
     outcomes: list[Outcome | None] = [None] * len(distinct)
-    places = [place for place, form in enumerate(distinct.canonical) if form is not None]
+    places: list[int] = []
+    wanted: list[str | None] = []
+    for place, form in enumerate(distinct.canonical):
+        if form is not None:
+            owner = distinct.problem[place]
+            forms = gold_forms[ends[owner] : ends[owner + 1]]
+            places += [place] * len(forms)
+            wanted += forms
     compared = compare_canonical(
-        pa.array([gold_forms[distinct.problem[place]] for place in places], pa.large_string()),
+        pa.array(wanted, pa.large_string()),
         pa.array([distinct.canonical[place] for place in places], pa.large_string()),
     )
+    found: dict[int, set[str]] = {}
+    for place, comparison in zip(places, compared, strict=True):
+        found.setdefault(place, set()).add(comparison)
     same = Outcome("correct", CANONICAL_GRADER)
     other = Outcome("incorrect", CANONICAL_GRADER)
-    for place, comparison in zip(places, compared, strict=True):
+    for place, comparisons in found.items():
         about = metadata[distinct.problem[place]]
-        if comparison == "equal":
+        if "equal" in comparisons:
             outcomes[place] = same
-        elif comparison == "different" and not (
+        elif comparisons == {"different"} and not (
             # Correct may be a value within a tolerance, or a list in another notation.
             about.get("tolerance") or about.get("multiple_answers")
         ):
@@ -290,6 +338,7 @@ def _by_canonical_form(
 def _grades(
     distinct: DistinctAnswers,
     outcomes: Sequence[Outcome],
+    without_gold: Sequence[bool],
     settings: dict[str, Any],
     owners: Sequence[str],
 ) -> pa.Table:
@@ -298,9 +347,14 @@ def _grades(
     answer_id = np.concatenate([np.full(len(without), -1), np.arange(len(distinct))])
     counts = np.concatenate([distinct.without_answer[without], distinct.counts])
     shown = [None] * len(without) + [distinct.shown(number) for number in range(len(distinct))]
-    verdicts = ["unparsed"] * len(without) + [outcome.verdict for outcome in outcomes]
-    graders = [f"extraction {settings[owners[place]]['policy']}" for place in without.tolist()]
-    graders += [outcome.grader for outcome in outcomes]
+    of_none = [
+        Outcome("error", NO_GOLD)
+        if without_gold[place]
+        else Outcome("unparsed", f"extraction {settings[owners[place]]['policy']}")
+        for place in without.tolist()
+    ]
+    verdicts = [outcome.verdict for outcome in (*of_none, *outcomes)]
+    graders = [outcome.grader for outcome in (*of_none, *outcomes)]
     order = pa.array(np.lexsort((answer_id, problem)))
     names = pa.array(distinct.problems, pa.string()).take(pa.array(problem))
     table = pa.table(

@@ -69,7 +69,7 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
 
     Args:
         run: a run with answers.
-        grades: the table of grades.parquet, by our verifiers.
+        grades: the rows of grades.parquet, by our verifiers, of the problems to be looked at.
 
     Returns:
         None where no verdict came along; else the rule of the imported verdicts, the number of
@@ -81,10 +81,11 @@ def agreement(run: Run, grades: pa.Table) -> dict[str, Any] | None:
     if not any("imported_verdict" in part.column_names for part in _verdict_columns(run)):
         return None
     ours = _verdict_of_id(grades)
+    names = pc.unique(grades["problem_id"])
     codes = {verdict: VERDICTS.index(verdict) for verdict in VERDICTS}
     tally = np.zeros((len(VERDICTS), 2), np.int64)
     chosen: dict[str, list[dict[str, Any]]] = {kind: [] for kind in _KINDS}
-    for part, verdict, theirs in _draws(run, ours):
+    for part, verdict, theirs in _draws(run, ours, names):
         tally += np.bincount(verdict * 2 + theirs, minlength=tally.size).reshape(tally.shape)
         for kind, (word, number) in _KINDS.items():
             rows = np.flatnonzero((verdict == codes[word]) & (theirs == number))
@@ -151,14 +152,14 @@ def _verdict_of_id(grades: pa.Table) -> NDArray[np.int64]:
 
 
 def _draws(
-    run: Run, ours: NDArray[np.int64]
+    run: Run, ours: NDArray[np.int64], names: pa.Array
 ) -> Iterator[tuple[pa.Table, NDArray[np.int64], NDArray[np.int64]]]:
-    """Parts of answers/ whose draws all have an imported verdict, our verdict and that one."""
+    """The draws of some problems that have an imported verdict, part by part; both verdicts."""
     columns = ["problem_id", "sample_index", "answer", "answer_id", "imported_verdict"]
     for _, part in run.iter_parts("answers", columns):
         if "imported_verdict" in part.column_names:
             theirs = verdict_numbers(part["imported_verdict"])
-            known = theirs < 2
+            known = (theirs < 2) & pc.is_in(part["problem_id"], value_set=names).to_numpy()
             part = part if known.all() else part.filter(pa.array(known))
             yield part, ours[part["answer_id"].to_numpy() + 1], theirs[known]
 

@@ -7,7 +7,9 @@ from typing import Any
 
 from rlvr_fast.store import Run
 
-__all__ = ["grading_sentences", "unparsed_sentence"]
+__all__ = ["GIVE_GOLDS", "grading_sentences", "unparsed_sentence", "without_gold_sentences"]
+
+GIVE_GOLDS = "import the rollouts anew with golds (--problems math:FILE, or --field gold=FIELD)"
 
 
 def grading_sentences(run: Run) -> list[str]:
@@ -20,6 +22,7 @@ def grading_sentences(run: Run) -> list[str]:
     if not graded:
         return []
     said = [_numbers(graded, len(run.problems()), grading)]
+    said += without_gold_sentences(graded)
     if grading.get("verdicts_because"):
         said.append(grading["verdicts_because"])
     agreement = grading.get("imported_agreement")
@@ -41,7 +44,8 @@ def _numbers(graded: Mapping[str, Any], problems: int, grading: Mapping[str, Any
     imported = grading.get("verdicts") == "imported"
     if not with_answer and not imported:
         return f"{text}."
-    undecided = verdicts["timeout"] + verdicts["error"]
+    not_graded = (graded.get("without_gold") or {}).get("completions", 0)
+    undecided = verdicts["timeout"] + verdicts["error"] - not_graded
     text += f": {verdicts['correct']:,} correct, {verdicts['incorrect']:,} incorrect"
     if imported:
         names = sorted({str(task["verifier"]) for task in grading["tasks"].values()})
@@ -53,7 +57,22 @@ def _numbers(graded: Mapping[str, Any], problems: int, grading: Mapping[str, Any
         text += f", {verdicts['unparsed']:,} without an answer"
     if undecided:
         text += f", {undecided:,} not decided (time-out or error)"
+    if not_graded:
+        text += f", {not_graded:,} not graded"
     return f"{text}."
+
+
+def without_gold_sentences(graded: Mapping[str, Any]) -> list[str]:
+    """That some problems of imported rollouts have no gold answer; empty where all have one."""
+    found = graded.get("without_gold") or {}
+    if not found.get("problems"):
+        return []
+    problems = _count(found["problems"], "problem")
+    return [
+        f"WARNING: {problems} without a gold answer, with "
+        f"{_count(found['completions'], 'completion')} that cannot be graded (verdict error). A "
+        f"comparison leaves such problems out. Remedy: {GIVE_GOLDS}."
+    ]
 
 
 def unparsed_sentence(unparsed: Mapping[str, Any]) -> str:

@@ -63,17 +63,34 @@ def check_comparable(base: Run, rl: Run, allow: Collection[str] = ()) -> dict[st
 
 def _mixed_graders(runs: tuple[Run, Run], imported: list[list[str]]) -> str:
     """In words: one side's verdicts came with its rollouts and the other's not, or otherwise."""
+    if all(imported):
+        rules = " and ".join(
+            f"{name}’s by {', '.join(graders)}"
+            for name, graders in zip(("base", "RL"), imported, strict=True)
+        )
+        return (
+            f"the verdicts of both models came with their rollouts, {rules}. Where the two rules "
+            "mean the same, as two names of one reward do, accept them: --allow verifiers"
+        )
     text = " and ".join(
         f"{name}’s verdicts "
         + (f"came with its rollouts ({', '.join(graders)})" if graders else "are ours")
         for name, graders in zip(("base", "RL"), imported, strict=True)
     )
-    for run, graders in zip(runs, imported, strict=True):
-        if not graders and (run.read_json("import.json") or {}).get("verdict"):
-            text += (
-                f" (`rlvr-fast grade {run.path} --verdicts imported --regrade` takes the file’s)"
-            )
-    return text
+    ours, theirs = (runs[0], runs[1]) if imported[1] else (runs[1], runs[0])
+    if (ours.read_json("import.json") or {}).get("verdict"):
+        return (
+            f"{text}. To take the verdicts of both files: rlvr-fast grade {ours.path} --verdicts "
+            "imported --regrade"
+        )
+    if any((gold or "").strip() for gold in theirs.problems()["gold"].to_pylist()):
+        return f"{text}. To verify both: rlvr-fast grade {theirs.path} --verdicts ours --regrade"
+    name = "base" if imported[0] else "RL"
+    return (
+        f"{text}. The problems of {name} have no gold answers; to verify both, import {name} with "
+        "the golds into another folder: rlvr-fast compare BASE RL --out FOLDER --problems "
+        "math:FILE, where FILE has questions and gold answers"
+    )
 
 
 def _imported_graders(run: Run) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparable import check_comparable
-from rlvr_fast.report.imported import import_notes, warnings_of
+from rlvr_fast.report.imported import gradable_problems, import_notes, warnings_of
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import (
     IntArray,
@@ -123,7 +123,8 @@ def compare_runs(
     """Compare a graded run of the base model with a graded run of the RL model.
 
     Every problem keeps the number of samples it really has in each run. Where `options.allow`
-    names "problems", the comparison is over the shared problems; a k above the number of
+    names "problems", the comparison is over the shared problems. A problem without the gold answer
+    that one of the runs needs is left out, and a note gives the number. A k above the number of
     samples of every problem gives nan, and a note says so.
 
     Args:
@@ -140,7 +141,8 @@ def compare_runs(
         RunDirectoryError: a run that is not graded.
     """
     allowed = check_comparable(base, rl, options.allow)
-    problems = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
+    shared = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
+    problems, left_out = gradable_problems(shared, base, rl)
     step = steps(progress, "compare", 3)
     left = read_side(base, "base", problems.ids)
     step()
@@ -162,6 +164,7 @@ def compare_runs(
         allowed=allowed,
         warnings=tuple(warnings_of(left, right)),
         notes=(
+            *left_out,
             *import_notes(problems, left, right),
             *_notes(left, right),
             *_undefined(ks, left, right),

@@ -15,6 +15,7 @@ from rlvr_fast.report.columns import rule_text, shift_cells
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.figures import COLOURS, STYLE, new_figure, save_figure
+from rlvr_fast.report.imported import gradable_problems
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import common_problems, read_problems, task_domains
 from rlvr_fast.report.scores import read_scores
@@ -52,9 +53,12 @@ def training_dynamics(
     if not checkpoints:
         raise InvalidInputError("checkpoints is empty: give at least one run to compare with base")
     problems = read_problems(base, task_domains(base.info.tasks))
+    left_out = 0
     for run in checkpoints.values():
         check_comparable(base, run, options.allow)
-        problems = common_problems(problems, run)
+        shared = common_problems(problems, run)
+        problems, _ = gradable_problems(shared, base, run)
+        left_out += len(shared) - len(problems)
     step = steps(progress, "read", 1 + len(checkpoints))
     first = read_side(base, "base", problems.ids)
     step()
@@ -86,7 +90,8 @@ def training_dynamics(
         Column("mean_length", "length", "length", "tokens"),
     )
     caption = (
-        f"Training dynamics, {len(problems)} problems ({rule_text(options.rule, options.zeta)})."
+        f"Training dynamics, {len(problems)} problems ({rule_text(options.rule, options.zeta)})"
+        + (f"; {left_out} without a gold answer are left out." if left_out else ".")
     )
     return Table("dynamics", caption, columns, rows)
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.report.problems import IntArray, codes_of
 from rlvr_fast.store import Run
-from rlvr_fast.vocabulary import VERDICTS, Verdict
+from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, Verdict
 
 __all__ = [
     "AnswerCounts",
@@ -21,6 +22,7 @@ __all__ = [
     "read_grades",
     "require_graded",
     "verdict_code",
+    "without_gold",
 ]
 
 Codes = npt.NDArray[np.int8]
@@ -111,6 +113,15 @@ def require_graded(run: Run) -> None:
             f"{run.path}: grades.parquet is missing, so there are no verdicts to compare; "
             f"run `rlvr-fast grade {run.path}` first"
         )
+
+
+def without_gold(run: Run) -> frozenset[str]:
+    """The ids of the problems that could not be graded because they have no gold answer."""
+    grades = run.read_table("grades.parquet")
+    if grades is None:
+        return frozenset()
+    lacking = grades.filter(pc.equal(grades["grader"], NO_GOLD))
+    return frozenset(pc.unique(lacking["problem_id"]).to_pylist())
 
 
 def read_grades(run: Run, ids: pa.Array) -> tuple[AnswerCounts, VerdictLookup]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.report.comparison import Comparison, Group
-from rlvr_fast.report.imported import unread_sentence
+from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
@@ -87,11 +88,32 @@ def _view(report: Report) -> dict[str, Any]:
     return {
         "samples_text": _samples_text(c),
         "groups": [_group_view(report, group) for group in c.groups],
-        "sampling": c.base.sampling,
-        "engines": {side.name: dict(side.run.info.engine) for side in c.sides},
+        "sampling": _sampling(c),
+        "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
         "template": dict(c.base.run.info.prompt_template),
         "task_specs": [dict(task) for task in c.base.run.info.tasks],
     }
+
+
+def _sampling(c: Comparison) -> list[tuple[str, str]]:
+    """The sampling parameters in words: once, or of each model where they differ."""
+    texts = []
+    for side in c.sides:
+        missing = "not recorded" if side.run.info.imported else "none"
+        shown = {
+            name: missing if value in (None, []) else str(value)
+            for name, value in side.sampling.items()
+        }
+        texts.append(", ".join(f"{name} {value}" for name, value in shown.items()))
+    if texts[0] == texts[1]:
+        return [("Sampling", texts[0])]
+    return [("Sampling, base", texts[0]), ("Sampling, RL", texts[1])]
+
+
+def _words(values: Iterable[Any]) -> list[str]:
+    """The values that say something, lists taken apart."""
+    flat = [item for v in values for item in (v if isinstance(v, (list, tuple)) else [v])]
+    return [str(item) for item in flat if item]
 
 
 def _samples_text(c: Comparison) -> str:
@@ -119,6 +141,8 @@ def _group_view(report: Report, group: Group) -> dict[str, Any]:
             str(i) for i in sorted({order[c.problems.tasks[m]] for m in group.members})
         ),
         "unread": unread_sentence(unread, group.members.size) if unread else "",
+        # Another policy would grade every task of the run.
+        "remedy": unread_remedy(unread) if unread and group.kind == "overall" else "",
         "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
         "evidence": evidence,
         "shares": share_sentence(evidence.interval),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,12 @@ class Problems:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def take(self, rows: Sequence[int]) -> Problems:
+        """Some of the problems, by their places."""
+        return Problems(
+            **{f.name: tuple(getattr(self, f.name)[i] for i in rows) for f in fields(self)}
+        )
+
 
 def read_problems(run: Run, domains: dict[str, str] | None = None) -> Problems:
     """The problems of a run. A problem's domain is `metadata["domain"]`, else the task's name."""
@@ -98,14 +104,11 @@ def common_problems(problems: Problems, rl: Run) -> Problems:
             "compare"
         )
     golds = dict(zip(table["problem_id"].to_pylist(), table["gold"].to_pylist(), strict=True))
-    return Problems(
-        ids=tuple(problems.ids[i] for i in keep),
-        rl_ids=tuple(pairs[problems.ids[i]] for i in keep),
-        tasks=tuple(problems.tasks[i] for i in keep),
-        domains=tuple(problems.domains[i] for i in keep),
-        prompts=tuple(problems.prompts[i] for i in keep),
-        golds=tuple(problems.golds[i] or golds[pairs[problems.ids[i]]] for i in keep),
-        metadata=tuple(problems.metadata[i] for i in keep),
+    taken = problems.take(keep)
+    rl_ids = tuple(pairs[problem_id] for problem_id in taken.ids)
+    either = zip(taken.golds, rl_ids, strict=True)
+    return replace(
+        taken, rl_ids=rl_ids, golds=tuple(gold or golds[problem_id] for gold, problem_id in either)
     )
 
 

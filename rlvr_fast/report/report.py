@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.imported import unread_sentence
+from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import load_sections
 from rlvr_fast.report.table import Table, cell_text, finite
@@ -57,7 +57,8 @@ class Report:
         """
         c = self.comparison
         if c.unread():
-            return "\n".join((*c.warnings, unread_sentence(c.unread(), len(c.problems))))
+            said = unread_sentence(c.unread(), len(c.problems)), unread_remedy(c.unread())
+            return "\n".join((*c.warnings, " ".join(filter(None, said))))
         found = " ".join(found.headline for found in self.findings.values() if found.headline)
         return "\n".join((*c.warnings, found))
 

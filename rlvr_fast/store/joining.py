@@ -19,6 +19,9 @@ __all__ = ["Joinable", "Joiner"]
 
 _NUMBER = re.compile(r"[+-]?\d+")
 _WHOLE = re.compile(r"([+-]?\d+)\.0+")  # an id that went through a float column
+# Metadata that say which answers are right beside the gold answer of the rows, which the task's
+# gold answer replaces.
+_OF_THE_GOLD = ("alternative_golds", "multiple_answers", "tolerance")
 
 
 class Joinable(Protocol):
@@ -115,7 +118,8 @@ class Joiner:
         problem.problem_id, problem.task = posed.problem_id, posed.task
         problem.question, problem.key = posed.question, self._keys[place]
         problem.gold, problem.multiple = posed.gold, False
-        problem.metadata = {**problem.metadata, **posed.metadata}
+        kept = {key: value for key, value in problem.metadata.items() if key not in _OF_THE_GOLD}
+        problem.metadata = {**kept, **posed.metadata}
         return True
 
     def compare_gold(self, problem: Joinable, gold: str, where: str) -> None:

@@ -3,13 +3,33 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 
-__all__ = ["gold_parts", "last_box"]
+__all__ = ["accepted_golds", "gold_parts", "last_box"]
 
 # The boxes of a worked solution. The last one holds the final answer where there is no '#### '.
 BOX = re.compile(r"\\(?:boxed|fbox|framebox)\s*(?=\{)")
+
+
+def accepted_golds(gold: str, metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """The gold answer, and the alternatives of which a right answer equals any.
+
+    Args:
+        gold: the gold answer.
+        metadata: the metadata of the problem; texts in its list "alternative_golds" count.
+
+    Example:
+        >>> accepted_golds("1/2", {"alternative_golds": ["0.5", "50 percent"]})
+        ('1/2', '0.5', '50 percent')
+    """
+    others = metadata.get("alternative_golds")
+    if not isinstance(others, list):
+        return (gold,)
+    texts = [other for other in others if isinstance(other, str) and other.strip()]
+    return tuple(dict.fromkeys((gold, *texts)))
 
 
 def gold_parts(value: object, where: str, field: str) -> list[str]:

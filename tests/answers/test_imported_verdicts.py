@@ -11,6 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from rollout_runs import add_draws, imported_run
 
 from rlvr_fast.answers import GradeOptions, grade_run
+from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.answers.sentences import grading_sentences
 from rlvr_fast.doctor import describe, examine_run
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
@@ -89,11 +90,94 @@ def test_auto_takes_imported_verdicts_only_where_no_problem_has_a_gold_answer(tm
     }
 
 
-def test_some_golds_missing_is_an_error_that_names_the_ways(tmp_path):
-    run = imported_run(tmp_path / "run", DRAWS, golds={"a": "0.5"})
-    with pytest.raises(InvalidInputError, match=r"'b' has none.*--verdicts imported"):
+@pytest.mark.parametrize("rule", [None, "acc"])
+def test_problems_without_gold_are_not_graded_and_the_others_are(tmp_path, rule):
+    run = imported_run(tmp_path / "run", DRAWS, golds={"a": "0.5", "b": " "}, rule=rule)
+    grades = grade_run(run)
+    assert classes(run) == {
+        ("a", None, "unparsed", 2),
+        ("a", "1/2", "correct", 3),
+        ("b", None, "error", 1),
+        ("b", "3", "error", 2),
+    }
+    assert {(row["problem_id"], row["grader"]) for row in grades.to_pylist()} == {
+        ("a", CANONICAL_GRADER),
+        ("a", "extraction auto"),
+        ("b", "no gold answer"),
+    }
+    grading = run.read_json("grading.json")
+    assert grading["graded"]["without_gold"] == {"problems": 1, "completions": 3}
+    assert grading["unparsed"] is None  # 2 of the 5 completions that can be graded
+    if rule:
+        found = grading["imported_agreement"]
+        assert [found[k] for k in ("compared", "agreed", "unparsed", "undecided")] == [5, 2, 2, 0]
+    first, second, *_ = grading_sentences(run)
+    assert "3 correct, 0 incorrect, 2 without an answer, 3 not graded." in first
+    assert "not decided" not in first
+    assert "1 problem without a gold answer, with 3 completions that cannot be graded" in second
+    assert "--problems math:FILE" in second
+    (about,) = [f for f in examine_run(run.path) if "gold" in f["message"]]
+    assert about["level"] == "warning"
+    assert "no gold answer for 1 of 2 problems: 3 completions" in about["message"]
+    assert "--problems math:FILE" in about["remedy"]
+    assert grade_run(Run.open(run.path)).equals(grades)
+
+
+def test_a_sampled_run_without_some_golds_is_an_error(tmp_path):
+    run = imported_run(tmp_path / "run", DRAWS, golds={"a": "0.5"}, rule=None, engine="vllm")
+    with pytest.raises(InvalidInputError, match=r"'b' has none"):
         grade_run(run)
     assert not run.parts("answers")
+
+
+ALTERNATIVES = {
+    "a": {"alternative_golds": ["0.75", 3, None, "  "]},
+    "b": {"alternative_golds": ["x + 1", r"\text{none}"]},
+    "c": {"alternative_golds": "7"},
+}
+
+
+def test_an_answer_that_equals_any_alternative_is_correct(tmp_path):
+    answers = {
+        "a": ["1/2", "0.5", r"\frac34", "3", "0.8"],
+        "b": ["1+x", "x+2", "none", "5", r"\frac{x^2-1}{x-1}"],
+        "c": ["7", "6"],
+    }
+    draws = {n: [(rf"\boxed{{{text}}}", None) for text in given] for n, given in answers.items()}
+    golds = {"a": "0.5", "b": "5", "c": "6"}
+    run = imported_run(tmp_path / "run", draws, golds=golds, metadata=ALTERNATIVES, rule=None)
+    verdict = {(r["problem_id"], r["answer_id"]): r["verdict"] for r in grade_run(run).to_pylist()}
+    found = {
+        (row["problem_id"], row["answer"]): verdict[row["problem_id"], row["answer_id"]]
+        for row in run.read("answers").to_pylist()
+    }
+    right = {key for key, word in found.items() if word == "correct"}
+    assert right == {
+        *(("a", text) for text in ("1/2", "0.5", r"\frac34")),
+        *(("b", text) for text in ("1+x", "none", "5", r"\frac{x^2-1}{x-1}")),
+        ("c", "6"),
+    }
+    assert set(found.values()) == {"correct", "incorrect"}
+
+
+def test_other_alternatives_are_verified_anew(tmp_path):
+    """The journal does not answer for a pair with other alternatives."""
+    draws = {"a": [(r"\boxed{\frac{x^2-1}{x-1}}", None)]}
+    run = imported_run(tmp_path / "run", draws, golds={"a": "x"}, rule=None)
+    assert grade_run(run)["verdict"].to_pylist() == ["incorrect"]
+    known = {"a": {"alternative_golds": ["x+1"]}}
+    other = imported_run(tmp_path / "other", draws, golds={"a": "x"}, metadata=known, rule=None)
+    (other.path / "verdicts.jsonl").write_bytes((run.path / "verdicts.jsonl").read_bytes())
+    assert grade_run(other)["verdict"].to_pylist() == ["correct"]
+
+
+def test_an_audit_knows_alternatives(tmp_path):
+    draws = {"a": [(r"\boxed{\frac{x^2-1}{x-1}}", None), (r"\boxed{0.5}", None)]}
+    known = {"a": {"alternative_golds": ["x+1", "1/2"]}}
+    run = imported_run(tmp_path / "run", draws, golds={"a": "x"}, metadata=known, rule=None)
+    assert set(grade_run(run, GradeOptions(audit=9))["verdict"].to_pylist()) == {"correct"}
+    audit = run.read_json("audit.json")
+    assert (audit["sampled"], audit["disagreed"]) == (2, 0)
 
 
 @pytest.mark.parametrize("rule", [None, "acc"])

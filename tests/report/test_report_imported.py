@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -100,7 +101,9 @@ def test_one_answer_with_two_imported_verdicts_is_one_answer(tmp_path):
         run = imported_run(tmp_path / name, draws)
         grade_run(run)
         runs.append(run)
-    side = compare_runs(*runs).base
+    comparison = compare_runs(*runs)
+    assert any("In 1 of base’s 4 completions no answer was found" in n for n in comparison.notes)
+    side = comparison.base
     assert side.answer_entropy[0] == pytest.approx(-(0.5 * np.log(0.5) + 0.5 * np.log(0.25)))
     assert side.answers_known.all()
     assert side.accuracy[0] == 0.5
@@ -116,22 +119,142 @@ def test_draws_without_a_verdict_are_said_and_bounded(tmp_path):
     assert row["highest"] - row["lowest"] == pytest.approx(0.25)
 
 
-@pytest.mark.parametrize("rule", ["ours", "reward>=1"])
-def test_graders_are_not_mixed_unless_allowed(tmp_path, rule):
-    boxed = {name: [(rf"\boxed{{{i}}}", True)] for i, name in enumerate(GOLDS)}
-    base = imported_run(tmp_path / "base", boxed, golds=GOLDS)
+BOXED = {name: [(rf"\boxed{{{i}}}", True)] for i, name in enumerate(GOLDS)}
+
+
+@pytest.mark.parametrize(
+    ("base_golds", "rl_rule", "rl_verdicts", "said", "warned"),
+    [
+        (
+            True,
+            "reward>=1",
+            "imported",
+            "base’s by imported: acc and RL’s by imported: reward>=1.*accept them: --allow ver",
+            "both models came with the rollouts (base: imported: acc; RL: imported: reward>=1)",
+        ),
+        (
+            True,
+            "acc",
+            "ours",
+            "RL’s verdicts are ours. To take the verdicts of both files: rlvr-fast grade [^ ]*/rl "
+            "--verdicts imported --regrade",
+            "base model came with its rollouts (imported: acc) and were not verified here",
+        ),
+        (
+            True,
+            None,
+            "ours",
+            "To verify both: rlvr-fast grade [^ ]*/base --verdicts ours --regrade",
+            "those of the RL model were made here",
+        ),
+        (
+            False,
+            None,
+            "ours",
+            "problems of base have no gold answers.*--out FOLDER --problems math:FILE",
+            "those of the RL model were made here",
+        ),
+    ],
+)
+def test_graders_are_not_mixed_unless_allowed(
+    tmp_path, base_golds, rl_rule, rl_verdicts, said, warned
+):
+    base = imported_run(tmp_path / "base", BOXED, golds=GOLDS if base_golds else None)
     grade_run(base, GradeOptions(verdicts="imported"))
-    other = "acc" if rule == "ours" else rule
-    rl = imported_run(tmp_path / "rl", boxed, golds=GOLDS, rule=other)
-    grade_run(rl, GradeOptions(verdicts="ours" if rule == "ours" else "imported"))
-    with pytest.raises(
-        InvalidInputError, match=r"(?s)base’s verdicts came with.*acc.*and RL’s.*--allow verifiers"
-    ):
+    rl = imported_run(tmp_path / "rl", BOXED, golds=GOLDS, rule=rl_rule)
+    grade_run(rl, GradeOptions(verdicts=rl_verdicts))
+    with pytest.raises(InvalidInputError, match=f"(?s){said}.*allow .*--allow verifiers"):
         compare_runs(base, rl)
     comparison = compare_runs(base, rl, CompareOptions(allow=("verifiers",)))
     assert list(comparison.allowed) == ["verifiers"]
     (warning,) = comparison.warnings
-    assert ("the base model" if rule == "ours" else "both models") in warning
+    assert warned in warning
+
+
+def test_the_command_that_verifies_both_sides_works(tmp_path):
+    base = imported_run(tmp_path / "base", BOXED, golds=GOLDS)
+    grade_run(base, GradeOptions(verdicts="imported"))
+    rl = imported_run(tmp_path / "rl", BOXED, golds=GOLDS, rule=None)
+    grade_run(rl)
+    grade_run(base, GradeOptions(verdicts="ours", regrade=True))
+    assert compare_runs(base, rl).allowed == {}
+
+
+def test_answers_of_one_side_alone_are_neither_kept_nor_found(tmp_path):
+    """Base has rewards without answers: whether RL's answers are new is not known."""
+    base = rewards_only(tmp_path / "base", lambda i, j: i < 3)
+    right = {name: [gold, gold, "77", gold] for name, gold in GOLDS.items()}
+    rl = answered(tmp_path / "rl", right, golds=GOLDS)
+    report = build_report(compare_runs(base, rl, CompareOptions(allow=("verifiers",))))
+    for row in report.tables["problems"].rows:
+        assert [row[f"answers_{word}"] for word in ("kept", "lost", "found")] == [None] * 3
+    data = render_page(report).partition('id="data">')[2].partition("</script>")[0]
+    for row in json.loads(data)["problems"]:
+        assert row[8:11] == [None] * 3
+        assert row[12] == []
+    assert report.summary()["answers"]["expanded"] == 0
+    # The right answer of RL itself is known.
+    assert "RL answered" in render_page(report)
+
+
+def test_problems_without_gold_are_left_out_on_both_sides(tmp_path):
+    answers = {name: [gold, "77"] for name, gold in GOLDS.items()}
+    base = answered(tmp_path / "base", answers, golds={n: GOLDS[n] for n in ("p0", "p1", "p2")})
+    rl = answered(tmp_path / "rl", answers, golds={n: GOLDS[n] for n in ("p1", "p2", "p3")})
+    comparison = compare_runs(base, rl)
+    assert comparison.problems.ids == ("p1", "p2")
+    assert comparison.problems.golds == ("1", "2")
+    assert comparison.base.num_correct.tolist() == comparison.rl.num_correct.tolist() == [1, 1]
+    assert comparison.notes[0] == (
+        "4 of 6 problems are left out, as they have no gold answer to grade by (base: 3, RL: 3)."
+    )
+    page = render_page(build_report(comparison))
+    assert page.index("4 of 6 problems are left out") < page.index("</header>")
+    table = training_dynamics(base, {"step 1": rl, "step 2": base})
+    assert "2 problems" in table.caption
+    assert "4 without a gold answer are left out" in table.caption
+    assert [row["preserved"] for row in table.rows] == [2, 2, 2]
+
+
+def test_no_problem_with_gold_on_both_sides_is_an_error(tmp_path):
+    answers = {name: [gold] for name, gold in GOLDS.items()}
+    base = answered(tmp_path / "base", answers, golds={"p0": "0"})
+    rl = answered(tmp_path / "rl", answers, golds={"p1": "1"})
+    with pytest.raises(InvalidInputError, match=r"without: base: 5, RL: 5.*--problems math:FILE"):
+        compare_runs(base, rl)
+
+
+def test_settings_that_are_not_recorded_are_not_shown_as_values(tmp_path):
+    known = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 64}
+    answers = {name: ["1"] for name in GOLDS}
+    base = answered(tmp_path / "base", answers, golds=GOLDS, sampling=known)
+    rl = answered(tmp_path / "rl", answers, golds=GOLDS)
+    page = render_page(build_report(compare_runs(base, rl)))
+    assert "temperature 1.0, top_p 1.0, max_tokens 64, seed not recorded" in page
+    assert "temperature not recorded, top_p not recorded" in page
+    assert "None," not in page
+
+
+def test_log_probs_that_came_along_are_no_scores_of_the_models(tmp_path):
+    """Log-probs of the sampler and of the trainer's reference stay under their own labels."""
+    known = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 64}
+    answers = {name: [gold, "77"] for name, gold in GOLDS.items()}
+    runs = []
+    for name in ("base", "rl"):
+        run = answered(tmp_path / name, answers, golds=GOLDS, sampling=known)
+        draws = run.read("samples", ["problem_id", "sample_index"])
+        for label in ("sampler", "reference"):
+            scores = {"num_tokens": 3, "logprob": -1.5, "mean_entropy": math.nan}
+            rows = [{**draw, **scores} for draw in draws.to_pylist()]
+            run.append(f"scores/{label}", pa.Table.from_pylist(rows))
+        runs.append(run)
+    report = build_report(compare_runs(*runs))
+    page = render_page(report)
+    assert 'id="perplexity"' not in page
+    assert 'id="completions"' not in page
+    assert "have no scores under the base model as they were sampled" in page
+    assert "this was not done\nfor base and RL" in page
+    assert all(math.isnan(row["token_entropy"]) for row in report.tables["entropy"].rows)
 
 
 def test_two_files_with_one_rule_compare(tmp_path):
@@ -211,14 +334,32 @@ def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
     assert f"rlvr-fast grade {runs[1].path} --policy final_line --regrade" in headline
     assert headline.endswith(
         "Nothing can be said about 6 problems: no answer was found and read in any completion of "
-        "base and RL."
+        "base or RL. The policy final_line finds answers. If they are the final ones, compare the "
+        "same rollouts again with --policy final_line --regrade."
     )
     page = render_page(report)
     top = page[page.index("<header") : page.index("</header>")]
     assert "RLVR <span" not in top
     assert top.index("24 of 24 completions") < top.index("<h1>Nothing can be said")
     assert "reached by neither" not in top
+    title, _, rest = top.partition("</h1>")
+    assert title.endswith("completion of base or RL.")
+    assert "compare the same rollouts again with --policy final_line --regrade" in rest
     assert len(report.summary()["warnings"]) == 2
+
+
+def test_a_wholly_unparsed_pair_may_take_the_verdicts_of_its_files(tmp_path):
+    draws = {name: [("word", True), ("other word", False)] for name in GOLDS}
+    runs = []
+    for name in ("base", "rl"):
+        run = imported_run(tmp_path / name, draws, golds=GOLDS)
+        grade_run(run)
+        runs.append(run)
+    headline = build_report(compare_runs(*runs)).headline()
+    assert headline.endswith("compare the same rollouts again with --verdicts imported --regrade.")
+    for run in runs:
+        grade_run(run, GradeOptions(verdicts="imported", regrade=True))
+    assert "kept 6" in build_report(compare_runs(*runs)).headline()
 
 
 def test_one_unparsed_task_does_not_take_the_headline(tmp_path):

@@ -365,6 +365,9 @@ def test_values_beyond_strict_json() -> None:
     big = 123456789012345678901234567890
     assert json_value(b'{"a": %d, "b": {"c": -%d}}' % (big, big)) == {"a": big, "b": {"c": -big}}
     assert json_value(b'{"a": 1e300}') == {"a": 1e300}
+    assert json_value(b"[[%d], %d]" % (big, big)) == [[big], big]
+    deep = b'{"a": ' * 900 + b"1" + b"}" * 900
+    assert json.dumps(json_value(deep)).encode() == deep
     with pytest.raises(ValueError, match="not JSON"):
         json_value(b'{"a": %s}' % (b"9" * 5000))
 
@@ -451,6 +454,36 @@ def test_a_cut_array_gives_its_whole_elements_and_a_fault(rows: list[Any], data:
     assert found[-1][1] is not None
     whole = [json_value(value) for value, why in found if why is None]
     assert whole == rows[: len(whole)]
+
+
+class Rows:
+    """An array of many elements that is never in memory as a whole."""
+
+    def __init__(self, count: int) -> None:
+        self._element = json.dumps({"a": ["x" * 900, "]"], "b": {}}).encode() + b","
+        self._count, self._first = count, True
+
+    def read(self, size: int) -> bytes:
+        if not self._count:
+            return b""
+        count = min(self._count, size // len(self._element))
+        self._count -= count
+        data = self._element * count
+        data, self._first = (b"[" + data if self._first else data), False
+        return data if self._count else data[:-1] + b"]"
+
+
+def test_an_array_is_split_in_constant_memory() -> None:
+    import tracemalloc
+
+    tracemalloc.start()
+    try:
+        found = sum(why is None for _, why in split_values(Rows(50_000), array=True, block=1 << 20))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found == 50_000
+    assert peak < 12 << 20
 
 
 def test_faults_of_an_array(tmp_path: Path) -> None:
@@ -743,6 +776,8 @@ def test_files_that_are_no_container(tmp_path: Path) -> None:
         (b"\x00\x01\x02" * 50, UnknownContainerError, "bytes of another kind"),
         (b"Hello, this is prose.\nAnd more of it", UnknownContainerError, "the text begins 'Hello"),
         (b"\xff\xfe", UnknownContainerError, "empty"),
+        (b"{'a': 1, 'b': 2}\n" * 3, UnknownContainerError, "not JSON.*json.dumps, not by str"),
+        (b"[INFO] a, b\n[INFO] c, d\n", UnknownContainerError, "the first line is not JSON"),
         (b"version https://git-lfs.github.com/spec/v1\noid", InvalidInputError, "git lfs pull"),
         (b"SQLite format 3\x00" + bytes(50), InvalidInputError, "SQLite"),
         (b"<!DOCTYPE html><html>", InvalidInputError, "web page"),

@@ -139,6 +139,13 @@ def test_what_the_rows_know_besides_is_kept(sums):
     assert row.multiple is False
 
 
+def test_alternatives_of_the_rows_gold_go_with_it(sums):
+    row = Row(stated_id="60", gold="9", metadata={"alternative_golds": ["nine"], "level": 5})
+    assert sums.pose(row)
+    assert row.gold == "1"
+    assert row.metadata == {"index": 0, "level": 5, "domain": "math"}
+
+
 def test_two_ids_of_one_problem_are_said(sums):
     question = SUMS[0]["question"]
     assert posed(sums, stated_id="a", question=question) == "sums/60"

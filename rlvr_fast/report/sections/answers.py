@@ -13,7 +13,7 @@ from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.report.columns import GROUP, SHIFT, group_cells, rule_text, shift_cells
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.grades import AnswerCounts, verdict_code
-from rlvr_fast.report.problems import IntArray
+from rlvr_fast.report.problems import BoolArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
 from rlvr_fast.vocabulary import RULES, Rule
@@ -33,6 +33,8 @@ class AnswerSupport:
         canonical: the answer in its canonical form.
         base_count: draws of the base model that gave the answer.
         rl_count: draws of the RL model that gave the answer.
+        known: for each problem of the comparison, whether the answers of both models are known;
+            shifts leave the others out.
         shifts: for each rule the shift of each group's answers.
     """
 
@@ -40,21 +42,26 @@ class AnswerSupport:
     canonical: tuple[str, ...]
     base_count: IntArray
     rl_count: IntArray
+    known: BoolArray
     shifts: dict[Rule, tuple[SupportShift, ...]]
 
     @property
     def many(self) -> bool:
         """Whether some problem has more than one distinct correct answer."""
-        return bool(np.bincount(self.problem).max(initial=0) > 1)
+        return bool(np.bincount(self.problem[self.known[self.problem]]).max(initial=0) > 1)
 
-    def by_problem(self, total: int) -> tuple[IntArray, IntArray, IntArray]:
-        """Answers kept, lost and found in each of `total` problems (rule "seen")."""
+    def by_problem(self) -> tuple[list[int | None], ...]:
+        """Answers kept, lost and found in each problem (rule "seen"); None where not known."""
         in_base, in_rl = self.base_count > 0, self.rl_count > 0
-        kept, lost, found = (
-            np.bincount(self.problem[mask], minlength=total).astype(np.int64)
+        counts = (
+            np.bincount(self.problem[mask], minlength=self.known.size).tolist()
             for mask in (in_base & in_rl, in_base & ~in_rl, ~in_base & in_rl)
         )
-        return kept, lost, found
+        known = self.known.tolist()
+        return tuple(
+            [number if yes else None for number, yes in zip(numbers, known, strict=True)]
+            for numbers in counts
+        )
 
 
 def _measure(context: Context) -> Findings[AnswerSupport]:
@@ -82,7 +89,8 @@ def _support(comparison: Comparison) -> AnswerSupport:
         for name in ("problem", "base_sum", "rl_sum")
     )
     draws = ((base.num_samples[problem], in_base), (rl.num_samples[problem], in_rl))
-    masks = [np.isin(problem, group.members) for group in comparison.groups]
+    known = base.answers_known & rl.answers_known
+    masks = [np.isin(problem, group.members) & known[problem] for group in comparison.groups]
     shifts: dict[Rule, tuple[SupportShift, ...]] = {}
     for rule in RULES:
         whole = support_shift(*draws, rule=rule, zeta=comparison.zeta)
@@ -92,6 +100,7 @@ def _support(comparison: Comparison) -> AnswerSupport:
         canonical=tuple(table.column("canonical").to_pylist()),
         base_count=in_base,
         rl_count=in_rl,
+        known=known,
         shifts=shifts,
     )
 

@@ -39,6 +39,7 @@ def _measure(context: Context) -> Findings[None]:
         view=lambda: {
             "failures": failures,
             "failing": any(side.num_undecided.any() for side in comparison.sides),
+            "imported": sum(side.imported_verdicts for side in comparison.sides),
             "bounds": _as_ranges(bounds),
         },
     )
@@ -77,7 +78,7 @@ def _failure_table(comparison: Comparison) -> Table:
         Column("model", "model"),
         Column("unparsed", "unparsed", "number", "no answer could be extracted"),
         Column("timeout", "time-out", "number", "the verifier ran out of time"),
-        Column("error", "error", "number", "the verifier failed"),
+        Column("error", "error", "number", "the verifier failed, or the file gives no verdict"),
         Column("truncated", "cut off", "number", "at the token limit; – where not recorded"),
         Column("lowest", "accuracy, if all wrong", "share"),
         Column("highest", "if all right", "share"),

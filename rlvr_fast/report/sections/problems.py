@@ -92,7 +92,7 @@ def _problem_table(known: _Known) -> Table:
         *(comparison.labels(rule) for rule in RULES),
         *(a.tolist() for a in (base.num_samples, base.num_correct, base.num_undecided)),
         *(a.tolist() for a in (rl.num_samples, rl.num_correct, rl.num_undecided)),
-        *(a.tolist() for a in known.answers.by_problem(len(problems))),
+        *known.answers.by_problem(),
         base.answer_entropy.tolist(),
         rl.answer_entropy.tolist(),
     )
@@ -187,7 +187,7 @@ def _data(known: _Known) -> list[list[Any]]:
             for side in comparison.sides
             for counts in (side.num_correct, side.num_samples)
         ),
-        *(counts.tolist() for counts in known.answers.by_problem(total)),
+        *known.answers.by_problem(),
         [visible(prompt, text) for prompt in problems.prompts],
         _answer_samples(known.answers, total, answer),
         [list(both) for both in zip(*wrong, strict=True)],
@@ -205,13 +205,16 @@ def _how_sure(known: _Known) -> list[list[Any]]:
 
 
 def _answer_samples(a: AnswerSupport, total: int, limit: int) -> list[list[list[Any]]]:
-    """Per problem up to two answers kept, three lost and three found: [kind, text, base, rl]."""
+    """Per problem up to two answers kept, three lost and three found: [kind, text, base, rl].
+
+    None of a problem whose answers are not known of both models.
+    """
     out: list[list[list[Any]]] = [[] for _ in range(total)]
     room = [[2, 3, 3] for _ in range(total)]
     counts = (a.problem.tolist(), a.base_count.tolist(), a.rl_count.tolist())
     for row, (problem, b, r) in enumerate(zip(*counts, strict=True)):
         kind = 0 if b and r else 1 if b else 2
-        if room[problem][kind]:
+        if a.known[problem] and room[problem][kind]:
             room[problem][kind] -= 1
             out[problem].append([kind, visible(a.canonical[row], limit), b, r])
     return out

@@ -133,7 +133,7 @@
     tag.append(make("span", `tag ${key}`, `${letter} ${word}`));
     line.append(
       head, cell(tasks[row[1]] || "", "text"), tag, cell(`${row[4]} / ${row[5]}`), cell(`${row[6]} / ${row[7]}`),
-      cell(String(row[8])), cell(String(row[9])), cell(String(row[10])));
+      ...[8, 9, 10].map((i) => cell(row[i] === null ? "–" : String(row[i]))));
     return line;
   }
 
@@ -174,7 +174,7 @@
       const wrong = row[13][i];
       if (!wrong) return;
       const line = make("p", "small");
-      line.append(`Commonest wrong answer of ${name}: `, make("bdi", "raw", wrong[0]), ` (${wrong[1]} times)`);
+      line.append(`Commonest wrong answer of ${name}: `, make("bdi", "raw", wrong[0]), ` (${wrong[1]}×)`);
       inside.append(line);
     });
     wide.append(inside);

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
 from rlvr_fast.store.readers import load_readers, reader_named
+from rlvr_fast.store.readers.containers import UnknownContainerError
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample, SourceFile
 from rlvr_fast.store.readers.unknown import describe_unknown
 
@@ -68,13 +69,13 @@ def recognise(
             rows, claimed = open_source(file, readers)
             sample = rows.sample()
             if not sample.rows:
-                raise InvalidInputError(f"{file.name}: no rows")
+                raise UnknownContainerError(f"{file.name}: no rows")
             reader = wanted or claimed or _reader_of(sample)
             if reader is None and "completion" in given and sample.has(given["completion"]):
                 reader = reader_named("plain")  # the user names the fields
             if reader is None:
-                raise InvalidInputError(describe_unknown(sample, readers))
-        except InvalidInputError as error:
+                raise UnknownContainerError(describe_unknown(sample, readers))
+        except UnknownContainerError as error:  # a damaged file is no file to skip
             if named(file) or len(files) == 1:
                 raise
             skipped.append((file.name, "no rollouts found in it"))

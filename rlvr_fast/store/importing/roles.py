@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,6 +18,10 @@ from rlvr_fast.store.rollouts.completions import draws_per_row
 
 __all__ = ["RoleBatch", "RoleReader"]
 
+# The most draws, and about the most bytes of text, that are made into columns at a time.
+_PIECE_DRAWS = 20_000
+_PIECE_BYTES = 32 << 20
+_HEAD = 100
 # Roles that a reader may give besides: which of several copies of a completion a row is, and which
 # request it answers.
 _EXTRA = ("filter", "request_id")
@@ -54,6 +58,24 @@ class RoleBatch:
     row_of_draw: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     of_draws: dict[str, Column] = field(default_factory=dict)
     faults: list[tuple[int, str]] = field(default_factory=list)
+
+    def pieces(self) -> Iterator[RoleBatch]:
+        """The draws in pieces of limited size: one row may hold any number of draws."""
+        draws = len(self.row_of_draw)
+        texts = self.of_draws["completion"]
+        if isinstance(texts, list):
+            head = texts[:_HEAD]
+            mean = sum(len(text) for text in head if isinstance(text, str)) / max(len(head), 1)
+        else:
+            mean = texts.nbytes / max(draws, 1)
+        step = max(1, min(_PIECE_DRAWS, int(_PIECE_BYTES / max(mean, 1.0))))
+        if step >= draws:
+            yield self
+            return
+        for start in range(0, draws, step):
+            piece = slice(start, start + step)
+            of_draws = {role: column[piece] for role, column in self.of_draws.items()}
+            yield RoleBatch(self.numbers, self.of_rows, self.row_of_draw[piece], of_draws)
 
 
 class RoleReader:

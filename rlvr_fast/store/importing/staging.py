@@ -46,6 +46,7 @@ class StagedRun:
         self._writer = ThreadPoolExecutor(1, "import")
         self._pending: Future[None] | None = None
         self._waiting: dict[str, list[pa.Table]] = {}
+        self._sizes: dict[str, tuple[int, int]] = {}  # bytes and rows that wait
         self._parts: dict[str, int] = {}
         # The folders that this import makes, the innermost first.
         self._made: list[Path] = []
@@ -94,14 +95,15 @@ class StagedRun:
 
     def add(self, stage: str, rows: pa.Table) -> None:
         """Adds rows to a stage; they are written when enough wait."""
-        waiting = self._waiting.setdefault(stage, [])
-        waiting.append(rows)
-        size, number = (sum(get(t) for t in waiting) for get in (lambda t: t.nbytes, len))
+        self._waiting.setdefault(stage, []).append(rows)
+        size, number = self._sizes.get(stage, (0, 0))
+        self._sizes[stage] = size, number = size + rows.nbytes, number + len(rows)
         if size >= _PART_BYTES or number >= _PART_ROWS:
             self._write(stage)
 
     def _write(self, stage: str) -> None:
         tables = self._waiting.pop(stage, [])
+        self._sizes.pop(stage, None)
         if not tables:
             return
         number = self._parts.get(stage, 0)

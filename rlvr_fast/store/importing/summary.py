@@ -106,6 +106,7 @@ class ImportSummary:
             "format": 1,
             "reader": self.reader,
             "sources": self.sources,
+            "skipped": [{"name": name, "why": why} for name, why in self.skipped],
             "fields": self.fields,
             "verdict": self.verdict,
             "rewards": self.rewards,

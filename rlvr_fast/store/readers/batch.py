@@ -137,7 +137,7 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _plain(array: pa.Array) -> pa.Array:
-    """Without extension types, dictionaries and views."""
+    """Without extension types, dictionaries, views, and lists of a fixed size."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     if pa.types.is_dictionary(array.type):
@@ -148,4 +148,10 @@ def _plain(array: pa.Array) -> pa.Array:
         # The cast of a slice of list views loses the values of its first lists (Arrow 26).
         kind = pa.large_list(array.type.value_type)
         array = array.take(pa.array(range(len(array)), pa.int64())).cast(kind)
+    elif pa.types.is_fixed_size_list(array.type):
+        array = array.cast(pa.list_(array.type.value_type))
+    if pa.types.is_list(array.type) or pa.types.is_large_list(array.type):
+        entry = array.type.value_type
+        if pa.types.is_dictionary(entry):
+            array = array.cast(pa.large_list(entry.value_type))
     return array

@@ -162,7 +162,7 @@ def _open_binary(file: SourceFile, head: bytes) -> Container | None:
     if head.startswith(b"\xff\xff\xff\xff"):
         return Container(file, "arrow", lambda limits: ipc_batches(file, None, limits))
     if head.startswith(b"PK\x03\x04"):
-        if b"data.pkl" in head[:256]:
+        if b"data.pkl" in head[:600]:
             return _seekable(file, "torch", torch_batches)
         raise InvalidInputError(
             f"{name}: a zip archive in which no rollouts can be found (an archive inside another "
@@ -223,6 +223,9 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
     kind, batches = _json_kind(head, whole, ".json" in suffixes)
     if batches is not None:
         return Container(file, kind, lambda limits: batches(file, limits))
+    table = bool(suffixes & {".csv", ".tsv", ".yaml", ".yml"})
+    if head.lstrip()[:1] in (b"{", b"[") and not table:
+        raise UnknownContainerError(f"{file.name}: expected {_KNOWN}; {_why_no_json(head)}")
     text = head.decode(errors="ignore")
     is_yaml = bool(re.match(r"\s*(#.*\n\s*)*(---(\s|$)|- |[A-Za-z_][\w-]*:(\s|$))", text))
     if suffixes & {".yaml", ".yml"}:
@@ -264,6 +267,16 @@ def _json_kind(
     elif any(_is_json(row) for row in rest.split(b"\n")[:20] if row[:2] == b'{"'):
         return "jsonl", line_batches
     return "", None
+
+
+def _why_no_json(head: bytes) -> str:
+    line = head.strip().split(b"\n")[0]
+    try:
+        json_value(line)
+    except ValueError as error:
+        hint = "; write it by json.dumps, not by str" if b"'" in line[:200] else ""
+        return f"the first line is {error}{hint}"
+    return "no row is JSON"
 
 
 def _is_json(line: bytes) -> bool:

@@ -21,7 +21,7 @@ from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import Spool
 
-__all__ = ["STANDARD_INPUT", "Found", "Source", "find_files", "source_name"]
+__all__ = ["STANDARD_INPUT", "Found", "Source", "as_sources", "find_files", "source_name"]
 
 # A file, folder or pattern, "-" for standard input; an Arrow table (or what exports one: a data
 # frame of polars or pandas); or rows, as mappings or objects with attributes.
@@ -68,7 +68,7 @@ def find_files(
         StorageError: the file system refuses to read.
     """
     finder = _Finder(claimed or _claimed)
-    for source in _as_sources(sources):
+    for source in as_sources(sources):
         finder.add(source)
     return Found(finder.files, finder.skipped)
 
@@ -77,7 +77,8 @@ def _claimed(path: Path) -> bool:
     return any(reader.claims is not None and reader.claims(path) for reader in load_readers())
 
 
-def _as_sources(sources: Any) -> Iterable[Any]:
+def as_sources(sources: Any) -> Iterable[Any]:
+    """The sources one by one: a list of rows is one source, a list of files is several."""
     if isinstance(sources, str | Path) or _is_table(sources):
         return [sources]
     if not isinstance(sources, Sequence):

@@ -26,14 +26,16 @@ _BLANK = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EXACT = float(1 << 53)
+# Where a gold may stand: log-probabilities and token ids are longer lists.
+_GOLD_ITEMS, _GOLD_DEPTH = 64, 20
 _TOO_LONG = f"longer than {MAX_IN_MEMORY >> 30} GiB"
 
 
 def json_value(data: bytes) -> Any:
     """The value of a JSON text.
 
-    NaN and Infinity are numbers, half of a surrogate pair is U+FFFD, and integers are exact at any
-    size.
+    NaN and Infinity are numbers and half of a surrogate pair is U+FFFD. Integers are exact at any
+    size, but for those beyond 64 bits in lists of more than 64 values, which are no golds.
 
     Raises:
         ValueError: not JSON, or not UTF-8; the message says why.
@@ -43,19 +45,21 @@ def json_value(data: bytes) -> Any:
     except orjson.JSONDecodeError:
         return _slow_value(data)
     # orjson turns integers beyond 64 bits into floats.
-    if type(value) is dict and _has_large_float(value):
-        return _slow_value(data)
-    return value
+    return _slow_value(data) if _has_large_float(value, 0) else value
 
 
-def _has_large_float(row: dict[str, Any]) -> bool:
-    for value in row.values():
-        kind = type(value)
-        if kind is float:
-            if value >= _EXACT or value <= -_EXACT:
-                return True
-        elif kind is dict and _has_large_float(value):
-            return True
+def _has_large_float(value: Any, depth: int) -> bool:
+    kind = type(value)
+    if kind is float:
+        return bool(value >= _EXACT or value <= -_EXACT)
+    if kind is dict and depth < _GOLD_DEPTH:
+        return any(
+            _has_large_float(item, depth + 1)
+            for item in value.values()
+            if type(item) is not str  # most values of a row
+        )
+    if kind is list and len(value) <= _GOLD_ITEMS and depth < _GOLD_DEPTH:
+        return any(_has_large_float(item, depth + 1) for item in value)
     return False
 
 
@@ -132,16 +136,20 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
         rows = _Rows(file, limits)
         number = 0
         for lines, finished in _lines(stream, min(_BLOCK, limits.bytes)):
-            for line in lines:
+            lines.reverse()
+            while lines:
+                line = lines.pop()
                 number += 1
                 if line is None:
                     rows.fault(number, _TOO_LONG)
                 elif line and not line.isspace():
-                    if finished:
-                        if rows.add(number, line):
-                            yield from rows.take()
-                    else:
+                    if not finished:
                         _add_last(rows, number, line)
+                        continue
+                    full = rows.add(number, line)
+                    del line
+                    if full:
+                        yield from rows.take()
         yield from rows.take()
 
 
@@ -172,9 +180,15 @@ def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | 
             lines = [None, *(block[first + 1 : cut].split(b"\n") if cut > first else [])]
         else:
             pieces.append(block[:cut])
-            lines = b"".join(pieces).split(b"\n")  # type: ignore[assignment]
+            # One line may be most of the memory: no second copy of it stays.
+            joined = b"".join(pieces)
+            pieces.clear()
+            lines = list(joined.split(b"\n")) if b"\n" in joined else [joined]
+            del joined
+        rest = block[cut + 1 :]
+        del block
         yield lines, True
-        pieces, pending, too_long = [block[cut + 1 :]], len(block) - cut - 1, False
+        pieces, pending, too_long = [rest], len(rest), False
     if too_long:
         yield [None], False
     elif pending:

@@ -187,6 +187,12 @@ class _Resolution:
             if found:
                 self._take("completion", self._one_completion(found))
                 return
+        # Draws may fail at the head of a file: a usual name without any value stays the completion.
+        usual = [self._paths.get(n) for names in NAMES["completion"] for n in names.split()]
+        empty = [p for p in usual if p is not None and not any(map(_given, self._values(p)))]
+        if empty:
+            self._take("completion", empty[0])
+            return
         likely = [name for name in self._paths if may_complete(name)]
         found = self._present("completion", " ".join(likely))
         if found:
@@ -201,6 +207,10 @@ class _Resolution:
             "reward", NAMES["reward"][0]
         )
         if found and (others or judged):
+            varying = [path for path in found if self._varies(path)]
+            if len(varying) == 1 < len(found):
+                # A worked answer beside drawn solutions, or drawn answers beside a solution.
+                found = varying
             self._take("completion", self._one_completion(found))
 
     def _judged_tokens(self) -> bool:
@@ -210,6 +220,17 @@ class _Resolution:
             "reward", NAMES["reward"][0]
         )
         return bool(ids) and bool(judged or "verdict" in self._given)
+
+    def _varies(self, path: str) -> bool:
+        """Whether the values of a field differ among the rows of one question."""
+        asked = self._present("question", NAMES["question"][0])
+        if not asked:
+            return False
+        seen: dict[str, set[str]] = {}
+        for question, value in zip(self._values(asked[0]), self._values(path), strict=True):
+            if question is not None and value is not None:
+                seen.setdefault(text_of(question), set()).add(text_of(value))
+        return any(len(values) > 1 for values in seen.values())
 
     def _one_completion(self, found: list[str]) -> str | tuple[str, ...]:
         taken, *others = found
@@ -381,9 +402,7 @@ class _Resolution:
                         self._notes.append(
                             f"{path!r} holds one value for all draws of a row: not a {role}"
                         )
-                    elif names is NAMES["verdict"][-1] and not any(
-                        isinstance(v, bool) for v in values
-                    ):
+                    elif names is NAMES["verdict"][-1] and not self._judges(path, values):
                         continue
                     else:
                         found.append(path)
@@ -393,6 +412,17 @@ class _Resolution:
                 self._take(role, self._one(role, found) if role == "verdict" else found[0])
         if not {"verdict", "reward"} & self._columns.keys() and not several:
             self._other_rewards()
+
+    def _judges(self, path: str, values: list[Any]) -> bool:
+        """Whether a label or score is a verdict: true, "False", "correct"; 0 and 1 are rewards."""
+        flat = [v for value in values for v in (value if is_list(value) else (value,))]
+        numbers = {word_of(v) for v in flat if v is not None and not isinstance(v, bool)}
+        booleans = any(isinstance(v, bool) for v in flat)
+        if path == self._paths.get("label") and not booleans and numbers <= {"0", "1"}:
+            return "gold" in self._columns
+        return any(
+            isinstance(v, bool) or (isinstance(v, str) and v.strip()[:1].isalpha()) for v in flat
+        )
 
     def _other_rewards(self) -> None:
         """One reward of another name, as `math_reward_func`; of several, none is taken."""
@@ -424,3 +454,7 @@ class _Resolution:
             f"{shown(a)} and {shown(b)}); name one: --field {role}={one} or "
             f"--field {role}={other}"
         )
+
+
+def _given(value: Any) -> bool:
+    return value is not None

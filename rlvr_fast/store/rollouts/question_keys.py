@@ -53,12 +53,22 @@ _LLAMA_MATH = re.compile(
     r"Solve the following math problem efficiently and clearly: - For simple problems .{0,600}?"
     r"that solves the problem\. "
 )
+# Endings of well-known prompts that hold numbers: TinyZero's example of an answer, and the range of
+# the answers of AIME.
+_NUMBERED_ENDING = re.compile(
+    r"(?:^|\s)(?:(?:And )?[Rr]eturn the final (?:answer|equation) in <answer> </answer> tags,"
+    r" for example <answer> ?\(1 \+ 2\) / 3 ?</answer>\."
+    r"|(?:The|Your)(?: final)? answer (?:is|should be|will be|must be) an integer (?:between 0+ and"
+    r" 999|from 0+ to 999)(?:,? inclusive)?\.)$"
+)
 
 # A label before or after a question.
 _BEFORE = re.compile(
     r"(?:(?:\#+ |\*\*)?(?:Question|Problem|Math problem|Math Problem|This is the problem"
     r"|Here is the problem|Q|User|Human)\s?(?::\s?\*\*|\*\*\s?:|[:\uff1a]))\s*"
 )
+# What Reasoning Gym's and other system prompts show before the question.
+_SHOWN = re.compile(r"<answer> ?(?:your |the |final )*answer(?: here)? ?</answer>\s*")
 _AFTER = re.compile(
     r"\s(?:(?:\#+ |\*\*)?(?:Answer|Solution|Response|Reasoning|A|Assistant)\s?"
     r"(?::\*\*|\*\*:|[:\uff1a])|<think>|/think|/no_think)\s*$"
@@ -69,6 +79,8 @@ _TAG = re.compile(r"</?(?:answer|think|thinking|reasoning|solution|number)>")
 _BOX = re.compile(r"\\+box(?:ed)?(?:\s?\{[A-Za-z_.\- ]*\})?")
 _STRIPPED = "\"'`.,;:!?()*{}[]$“”‘’"
 _SENTENCE_END = re.compile(r"[.?!。！？][\"'`)\]}$*”’]*$")
+# What closes a displayed formula: in "$$ 1 + 2. $$ Please ..." no sentence begins with "$$".
+_CLOSERS = "$\\])}"
 # An instruction is shorter than this, in characters; longer sentences are not taken apart.
 _REACH = 600
 # Where an instruction begins in a sentence that lacks its full stop.
@@ -104,8 +116,12 @@ def _without_ends(key: str, start: int, end: int) -> tuple[int, int]:
     """The bounds of the part [start, end) without one label or instruction at an end of it."""
     if label := _LLAMA_MATH.match(key, start, end) or _BEFORE.match(key, start, end):
         return label.end(), end
+    if example := _SHOWN.match(key, start, end):
+        return example.end(), end
     if label := _AFTER.search(key, max(start, end - 40), end):
         return start, _rstrip(key, label.start())
+    if ending := _NUMBERED_ENDING.search(key, max(start, end - 150), end):
+        return start, _rstrip(key, ending.start())
     if after := _leading_instruction(key, start, min(end, start + _REACH)):
         return (after + 1 if key[after : after + 1] == " " else after), end
     before = _trailing_instruction(key, start, end)
@@ -136,7 +152,8 @@ def _leading_instruction(key: str, start: int, end: int) -> int:
     """Where the first sentence of [start, end) ends if it is an instruction, else 0."""
     colon = 0
     for match in _TOKEN.finditer(key, start, end):
-        if not _is_known(match[0]):
+        # Problems of Minerva begin with "Preamble:".
+        if not _is_known(match[0]) or match[0] == "Preamble:":
             break
         if _ends_sentence(match[0]):
             return match.end() if _is_instruction(key[start : match.end()]) else 0
@@ -153,6 +170,8 @@ def _trailing_instruction(key: str, start: int, end: int) -> int | None:
         token = tokens[index]
         if not _is_known(token[0]):
             break
+        if not token[0].strip(_CLOSERS):
+            continue
         spaced = token.start() == start or key[token.start() - 1] == " "
         if token.start() == start or (spaced and index and _ends_sentence(tokens[index - 1][0])):
             opener = token.start()

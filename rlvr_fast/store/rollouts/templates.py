@@ -118,12 +118,16 @@ _PLAIN = (
     _plain(r"\s?user\n(?!\n)", r"(?:^|\n)\s?user\n", r"\n\s?model(?:\n|$)", ""),
     # Llama 3 decoded without special tokens: "system\n\nS" + "user\n\nQ" + "assistant\n\n".
     _plain(r"\s*(?:system|user)\n\n", r"user\n\n", r"assistant(?:\n\n|$)", ""),
+    # ChatML and Gemma again: the question begins with an empty line.
+    _plain(r"\s?(?:system|user)\n", r"(?:^|\n)\s?user\n", r"\n\s?assistant\n(?!\n)", ""),
+    _plain(r"\s?user\n", r"(?:^|\n)\s?user\n", r"\n\s?model\n(?!\n)", ""),
     _plain(
         r"",
         r"(?:^|\n|[.!>] )(?:Human|User)\s*:",
         r"(?:^|\s)Assistant\s*:",
         _OPENING,
     ),
+    _plain(r"\s*(?:system|user)\s*:", r"(?:^|\n)\s?user\s*:", r"\n\s?assistant\s*:", _OPENING),
     _plain(r"", r"(?:^|\n|[.!>] )(?:HUMAN|USER)\s*:", r"(?:^|\s)ASSISTANT\s*:", _OPENING),
     # Alpaca.
     _plain(r"", r"(?:^|\n)### (?:Instruction|Question|Problem):", r"\n### Response:", _OPENING),
@@ -186,6 +190,10 @@ def _plain_turn(text: str, template: _Plain) -> str | None:
     answers = list(template.assistant.finditer(text))
     if not answers or not template.tail.fullmatch(text, answers[-1].end()):
         return None
-    begin = answers[-2].end() if len(answers) > 1 else 0
-    user = template.user.search(text, begin, answers[-1].start())
-    return text[user.end() : answers[-1].start()].strip() if user else None
+    end = answers[-1].start()
+    # A question may itself hold what opens an answer, as "Solution:" of its parts.
+    for before in (*reversed(answers[:-1]), None):
+        user = template.user.search(text, before.end() if before else 0, end)
+        if user:
+            return text[user.end() : end].strip()
+    return None

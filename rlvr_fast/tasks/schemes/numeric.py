@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rlvr_fast.tasks.base import Equivalence, Scheme, Verifier
+from rlvr_fast.tasks.golds import accepted_golds
 from rlvr_fast.tasks.schemes.math.verifier import parse
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
@@ -40,27 +41,34 @@ class NumericVerifier:
         self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
     ) -> Verdict:
         """Whether the values agree at every point; see `Verifier`."""
-        readings = [parse(gold or ""), parse(answer)]
-        if not all(readings):
+        opinions = {_opinion(one, answer) for one in accepted_golds(gold or "", metadata)}
+        if "correct" in opinions:
+            return "correct"
+        return "unparsed" if "unparsed" in opinions else "incorrect"
+
+
+def _opinion(gold: str, answer: str) -> Verdict:
+    readings = [parse(gold), parse(answer)]
+    if not all(readings):
+        return "unparsed"
+    expressions = [_value_of(reading[0]) for reading in readings]
+    if any(not hasattr(item, "free_symbols") for item in expressions):
+        return "unparsed"
+    symbols = sorted(set().union(*(item.free_symbols for item in expressions)), key=str)
+    draw = random.Random(0)
+    compared = 0
+    for _ in range(POINTS):
+        point = {symbol: draw.uniform(1.1, 2.9) for symbol in symbols}
+        try:
+            left, right = (complex(item.subs(point).evalf(20)) for item in expressions)
+        except (TypeError, ValueError, AttributeError, ZeroDivisionError):
             return "unparsed"
-        expressions = [_value_of(reading[0]) for reading in readings]
-        if any(not hasattr(item, "free_symbols") for item in expressions):
-            return "unparsed"
-        symbols = sorted(set().union(*(item.free_symbols for item in expressions)), key=str)
-        draw = random.Random(0)
-        compared = 0
-        for _ in range(POINTS):
-            point = {symbol: draw.uniform(1.1, 2.9) for symbol in symbols}
-            try:
-                left, right = (complex(item.subs(point).evalf(20)) for item in expressions)
-            except (TypeError, ValueError, AttributeError, ZeroDivisionError):
-                return "unparsed"
-            if left != left or right != right:
-                continue
-            compared += 1
-            if abs(left - right) > RELATIVE * max(1.0, abs(left)):
-                return "incorrect"
-        return "correct" if compared else "unparsed"
+        if left != left or right != right:
+            continue
+        compared += 1
+        if abs(left - right) > RELATIVE * max(1.0, abs(left)):
+            return "incorrect"
+    return "correct" if compared else "unparsed"
 
 
 def _value_of(reading: Any) -> Any:

@@ -366,4 +366,4 @@ def rllm_episodes(folder: Path, study: Study) -> Case:
     ]
     summary = {"dataset_name": "math", "model": "org/tiny", "attempts": 4, "items": items}
     (home / "results.json").write_text(json.dumps(summary))
-    return case(study, home, golds={}, finish="stop", left_out=None)
+    return case(study, home, golds={}, finish="unknown", left_out=None)

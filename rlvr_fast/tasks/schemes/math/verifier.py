@@ -12,6 +12,7 @@ from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
+from rlvr_fast.tasks.golds import accepted_golds
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["MathVerifier", "parse", "split_answers"]
@@ -34,7 +35,8 @@ class MathVerifier:
 
     `verify(gold, answer)` of Math-Verify is not symmetric (an answer 'x = 5' is unwrapped for the
     gold '5', but not always the other way round), so the gold always stands first. An answer to a
-    problem with several golds is correct where golds and answers match one to one.
+    problem with several golds is correct where golds and answers match one to one. Where the
+    metadata holds "alternative_golds", an answer is correct that is correct for any of them.
     """
 
     equivalence: Equivalence = "canonical"
@@ -58,17 +60,19 @@ class MathVerifier:
         """The verdict on `answer`; `unparsed` where Math-Verify reads nothing in it."""
         if gold is None:
             raise ValueError(f"problem {problem_id!r} has no gold answer")
-        parsed = parse(answer)
-        if not parsed:
+        if not parse(answer):
             return "unparsed"
-        if equal(gold, answer):
-            return "correct"
-        if metadata.get("multiple_answers") and _all_matched(gold, answer):
-            return "correct"
-        tolerance = metadata.get("tolerance")
-        if tolerance is not None and _within(gold, answer, str(tolerance)):
-            return "correct"
-        return "incorrect"
+        right = any(_accepts(wanted, metadata, answer) for wanted in accepted_golds(gold, metadata))
+        return "correct" if right else "incorrect"
+
+
+def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
+    if equal(gold, answer):
+        return True
+    if metadata.get("multiple_answers") and _all_matched(gold, answer):
+        return True
+    tolerance = metadata.get("tolerance")
+    return tolerance is not None and _within(gold, answer, str(tolerance))
 
 
 @functools.cache

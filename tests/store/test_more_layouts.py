@@ -1,0 +1,117 @@
+"""Layouts that differ in small things from the usual ones give the same run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from rlvr_fast.store import ImportOptions, Run, import_rollouts
+from rlvr_fast.store.rollouts.questions import question_key, read_question
+
+QUESTIONS = (
+    ("Evaluate $\\lfloor 3.2\\rfloor$.", "3"),
+    ("Find the remainder of\n$$ 1 + 2 + 3 + 4 + 12. $$", "2"),
+)
+# Of each question, which draws are right.
+RIGHT = ((True, False, True), (False, False, True))
+
+
+def draws() -> list[dict[str, Any]]:
+    """Question, gold, text and verdict of each draw; no two texts are the same."""
+    return [
+        {"q": q, "gold": gold, "right": right,
+         "text": f"Draw {j} of {i}: \\boxed{{{gold if right else 77}}}."}
+        for i, (q, gold) in enumerate(QUESTIONS)
+        for j, right in enumerate(RIGHT[i])
+    ]  # fmt: skip
+
+
+def imported(path: Path, rows: list[dict[str, Any]]) -> Run:
+    source = path / "rows.jsonl"
+    source.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    return import_rollouts(source, path / "run", ImportOptions())
+
+
+def check(run: Run) -> None:
+    """The run holds the draws with their golds and verdicts."""
+    problems = {row["problem_id"]: row for row in run.problems().to_pylist()}
+    assert sorted(row["gold"] for row in problems.values()) == sorted(g for _, g in QUESTIONS)
+    found = [
+        (problems[row["problem_id"]]["gold"], row["text"], row["verdict"])
+        for row in run.read("samples").to_pylist()
+    ]
+    expected = [(d["gold"], d["text"], "correct" if d["right"] else "incorrect") for d in draws()]
+    assert sorted(found) == sorted(expected)
+
+
+ROWS: dict[str, Any] = {
+    "score as a word beside an extracted answer": lambda d: {
+        "question": d["q"], "answer": d["gold"], "response": d["text"],
+        "extracted_answer": "77", "score": str(d["right"]),
+    },
+    "drawn solutions beside the answer": lambda d: {
+        "problem": d["q"], "solution": d["text"], "answer": d["gold"], "is_correct": d["right"],
+    },
+    "label 0 or 1 beside the answer": lambda d: {
+        "question": d["q"], "answer": d["gold"], "response": d["text"], "label": int(d["right"]),
+    },
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", list(ROWS))
+def test_plain_rows(tmp_path: Path, name: str) -> None:
+    check(imported(tmp_path, [ROWS[name](draw) for draw in draws()]))
+
+
+def test_lists_of_a_fixed_size_are_split_by_draw(tmp_path: Path) -> None:
+    of_question = [[d for d in draws() if d["q"] == q] for q, _ in QUESTIONS]
+    texts = [[d["text"] for d in own] for own in of_question]
+    scores = [[float(d["right"]) for d in own] for own in of_question]
+    table = pa.table(
+        {
+            "problem": pa.array([q for q, _ in QUESTIONS], pa.large_string()),
+            "answer": pa.array([g for _, g in QUESTIONS]).dictionary_encode(),
+            "responses": pa.array(texts, pa.list_(pa.string(), 3)),
+            "scores": pa.array(scores, pa.list_(pa.float32(), 3)),
+        }
+    )
+    pq.write_table(table, tmp_path / "rows.parquet")
+    check(import_rollouts(tmp_path / "rows.parquet", tmp_path / "run", ImportOptions()))
+
+
+BOXED = r"Please reason step by step, and put your final answer within \boxed{}."
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        f"<|im_start|>user\n{{q}}\n{BOXED}<|im_end|>\n<|im_start|>assistant\n<think>\n",
+        f"user\n{{q}}\n{BOXED}\nassistant\n",
+        f"user\n\n{{q}}\n{BOXED}\nassistant\n<think>\n",
+        f"{{q}}\n\n{BOXED} The answer is an integer between 0 and 999.",
+        "User: {q} Show your work in <think> </think> tags. And return the final answer in "
+        "<answer> </answer> tags, for example <answer> (1 + 2) / 3 </answer>.\n"
+        "Assistant: Let me solve this step by step.\n<think>",
+        "Your task is to answer the question by thinking step-by-step. Provide the answer in the "
+        "following format:\n<answer>answer here</answer>\n\n{q}",
+        "system: Be brief.\nuser: {q}\n\nassistant:",
+        "Problem:\nWhat is 1+1?\n\nSolution:\nIt is $2$.\n\nProblem:\n{q}\n\nSolution:",
+    ],
+)
+@pytest.mark.parametrize(
+    "question",
+    [
+        *[q for q, _ in QUESTIONS],
+        "Preamble: A beam hits water.\n\nSubproblem 0: Find the angle.\n\nSolution: $\\theta$.\n\n"
+        "Subproblem 1: Find the critical angle; do not evaluate the function.",
+    ],
+)
+def test_a_prompt_has_the_key_of_its_question(prompt: str, question: str) -> None:
+    asked = read_question(prompt.replace("{q}", question))
+    assert asked is not None
+    assert question_key(asked.text) == question_key(question)
