@@ -59,7 +59,16 @@ def flush() -> None:
         raise
 
 
+# Control characters of a file would act on the terminal: they are shown as their escapes. So are
+# the marks that reverse the direction of a line.
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F))
+} | {code: f"\\u{code:04x}" for code in range(0x2066, 0x206A)}
+
+
 def _shown(text: str, console: Console) -> Text:
+    text = text.translate(_CONTROLS)
     # Text, not markup: the name of a task or problem may look like markup.
     return Text(text.translate(_ASCII) if console.options.ascii_only else text)
 

@@ -148,7 +148,8 @@ def test_the_command_line_reaches_every_option(
     monkeypatch.setattr(module, function, call)
     monkeypatch.setattr(Run, "open", lambda path: path)
     if cls is CompareOptions:  # the command imports rollouts first
-        monkeypatch.setattr(rlvr_fast.study, "run_of", lambda *arguments, **named: None)
+        for name in ("check_source", "run_of"):
+            monkeypatch.setattr(rlvr_fast.study, name, lambda *arguments, **named: None)
     value = another(each)
     if each.form == "mapping":
         texts = [f"{name}={json.dumps(entry)}" for name, entry in value.items()]

@@ -107,7 +107,7 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
         ("model", _model(summary)),
         ("problems", f"{len(draws):,} x {spread} completions = {summary.draws:,}"),
         ("fields", _fields(summary)),
-        ("gold answers", "the task's tests" if tested else f"{golds:,} of {len(draws):,} problems"),
+        ("gold answers", "the task's tests" if tested else _golds(summary, golds)),
         ("verdicts", _verdicts(summary)),
         ("sampling", _sampling(summary.sampling)),
         ("finish reasons", _counted(summary.finish_reasons)),
@@ -139,7 +139,8 @@ def summary_lines(summary: ImportSummary, *, full: bool) -> list[tuple[str, str]
     if full and summary.first_texts:
         problem = summary.problems[0]
         lines.append(("a problem", _shortened(problem.question or problem.problem_id)))
-        lines.append(("its gold", problem.gold if problem.gold is not None else "none"))
+        if problem.gold is not None:
+            lines.append(("its gold", problem.gold))
         lines.append(("a completion ends", _tail(summary.first_texts[0])))
     return lines
 
@@ -157,6 +158,14 @@ def _found(summary: ImportSummary) -> dict[str, Any]:
         "skipped": [{"file": name, "why": why} for name, why in summary.skipped],
         "left_out_first": summary.examples,
     }
+
+
+def _golds(summary: ImportSummary, golds: int) -> str:
+    if golds:
+        return f"{golds:,} of {len(summary.problems):,} problems"
+    if summary.verdict is not None:
+        return "none; the verdicts that came along need none"
+    return "none, and no verdicts: --problems math:FILE, --field gold=PATH or --verdict FIELD"
 
 
 def _model(summary: ImportSummary) -> str:

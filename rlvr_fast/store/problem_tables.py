@@ -115,14 +115,18 @@ def matched_differences(
     """
     found = []
     if len(pairs) < len(a) or len(pairs) < len(b):
-        (only, *_), run = next(
-            (names, run)
+        (only, *_), run, held = next(
+            (names, run, table)
             for run, table, side in (("first", a, 0), ("second", b, 1))
             if (names := sorted(set(_ids(table)) - {pair[side] for pair in pairs}))
         )
         shared = f"{len(pairs)} of both; " if pairs else ""
+        # An id that an import made of the question says nothing by itself.
+        made = imported and only.startswith("q-")
+        asked = f" (it asks {_short(_column(held, 'prompt')[only])})" if made else ""
         found.append(
             f"{len(a)} and {len(b)} problems: {shared}problem {only!r} is in the {run} run only"
+            f"{asked}"
         )
     golds = [_column(table, "gold") for table in (a, b)]
     for column, same in _COMPARED.items():

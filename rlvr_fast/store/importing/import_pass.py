@@ -168,6 +168,8 @@ class ImportPass:
         Args:
             store: called with a stage ("samples", "scores/LABEL") and rows of it.
         """
+        if self._progress is not None:
+            self._progress("import", 0, 0)
         with ThreadPoolExecutor(1, "digest") as pool:
             digests = [pool.submit(digest_of, known.file) for known in self._files]
             try:
@@ -380,7 +382,9 @@ class ImportPass:
         summary.repeated = self._repeats.count()
         for known in self._files:
             for note in known.about.notes:
-                if note not in summary.notes:
+                # What the given tasks hold need not be asked for.
+                answered = self._joiner is not None and "--problems" in note
+                if note not in summary.notes and not answered:
                     summary.notes.append(note)
         return summary
 

@@ -48,7 +48,8 @@ class StagedRun:
         self._waiting: dict[str, list[pa.Table]] = {}
         self._sizes: dict[str, tuple[int, int]] = {}  # bytes and rows that wait
         self._parts: dict[str, int] = {}
-        self._made = False
+        # The folders that this import makes, the innermost first.
+        self._made: list[Path] = []
 
     def __enter__(self) -> Self:
         """Makes the folder and holds its lock.
@@ -61,7 +62,7 @@ class StagedRun:
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"{self.path}: expected a folder, found a file")
         with writing_to(self.path):
-            self._made = not self.path.exists()
+            self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
         try:
             self._stack.enter_context(self._lock.held())
@@ -162,4 +163,5 @@ class StagedRun:
         if kind is not None and self._made and not (self.path / "run.json").exists():
             with contextlib.suppress(OSError):
                 (self.path / ".lock").unlink(missing_ok=True)
-                self.path.rmdir()
+                for folder in self._made:
+                    folder.rmdir()

@@ -17,7 +17,8 @@ def _matches(sample: Sample) -> bool:
         columns = resolve_roles(sample.rows).columns
     except InvalidInputError:
         return True  # rollouts whose fields are ambiguous: `columns` says so
-    return "completion" in columns and bool({"question", "problem_id"} & columns.keys())
+    drawn = bool({"completion", "token_ids"} & columns.keys())
+    return drawn and bool({"question", "problem_id"} & columns.keys())
 
 
 def _columns(sample: Sample, given: Mapping[str, str]) -> Columns:

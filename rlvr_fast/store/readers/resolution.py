@@ -143,7 +143,7 @@ class _Resolution:
             self._alpaca()
         if "completion" not in self._columns:
             self._completion()
-        if "completion" not in self._columns:
+        if "completion" not in self._columns and not self._judged_tokens():
             return Resolved(self._columns, tuple(self._notes))
         self._question()
         self._identity()
@@ -212,6 +212,14 @@ class _Resolution:
                 # A worked answer beside drawn solutions, or drawn answers beside a solution.
                 found = varying
             self._take("completion", self._one_completion(found))
+
+    def _judged_tokens(self) -> bool:
+        """Whether the rows hold token ids with a verdict, which need no texts."""
+        ids = [p for names in NAMES["token_ids"] for p in self._present("token_ids", names)]
+        judged = self._present("verdict", NAMES["verdict"][0]) + self._present(
+            "reward", NAMES["reward"][0]
+        )
+        return bool(ids) and bool(judged or "verdict" in self._given)
 
     def _varies(self, path: str) -> bool:
         """Whether the values of a field differ among the rows of one question."""
