@@ -473,6 +473,7 @@ class Rows:
         return data if self._count else data[:-1] + b"]"
 
 
+@pytest.mark.slow
 def test_an_array_is_split_in_constant_memory() -> None:
     import tracemalloc
 
@@ -709,6 +710,7 @@ def test_a_cut_or_damaged_stream_is_refused(tmp_path: Path, kind: str) -> None:
         assert open_files(before) <= before
 
 
+@pytest.mark.slow
 def test_limits_against_bombs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.jsonl.gz"
     path.write_bytes(gzip.compress(lines([{"a": "x" * 1000}]) * 100_000))

@@ -174,6 +174,7 @@ def test_the_command_compare_takes_files_of_two_tools(tmp_path: Path) -> None:
     assert Run.open(tmp_path / "report" / "base").num_samples().tolist() == [4] * 4
 
 
+@pytest.mark.slow
 def test_the_command_compare_takes_a_run_and_a_folder(tmp_path: Path) -> None:
     from rlvr_fast.cli import app
 

@@ -388,11 +388,13 @@ def _bomb(path: Path, size: int, says: int) -> Path:
 
 
 @pytest.mark.parametrize("says", [BOMB, 100])
+@pytest.mark.slow
 def test_a_zip_bomb_is_refused(says: int, tmp_path: Path) -> None:
     bomb = _bomb(tmp_path / "bomb.zip", BOMB, says)
     assert "bomb.zip" in limited([str(bomb)], tmp_path / "run")
 
 
+@pytest.mark.slow
 def test_a_gzip_bomb_of_one_line_is_refused(tmp_path: Path) -> None:
     data = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03" + _deflated(BOMB, b'{"a": "')
     (tmp_path / "bomb.jsonl.gz").write_bytes(data + struct.pack("<II", 0, BOMB))

@@ -630,6 +630,7 @@ def test_rows_with_a_list_of_draws() -> None:
     assert "reward" not in one
 
 
+@pytest.mark.slow
 def test_request_outputs_of_vllm(tmp_path: Path) -> None:
     pytest.importorskip("vllm", reason="needs vLLM, whose own objects are read")
     from vllm.logprobs import Logprob

@@ -219,6 +219,7 @@ def test_what_follows_the_prompt_is_kept(prompt: str, rest: str) -> None:
         assert cut == 1
 
 
+@pytest.mark.slow
 def test_hostile_texts_take_linear_time() -> None:
     pieces = ["</s>", "<s>", "<pad>\n", "<|channel|>", "<|channel|>a<|message|>", "analysis",
               "<|im_start|>assistant\n", "</s>\n \n", "<|", "[PAD] ", "</s>a", "<s>a", " ",
