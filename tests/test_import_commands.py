@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -261,9 +263,17 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
 ) -> None:
     line = json.dumps(rows("rl")[0]) + "\n"
     with (pair / "rl.jsonl").open("w") as stream:
-        for _ in range(600):
+        for _ in range(1000):
             stream.write(line * 1000)
     ours, theirs = pty.openpty()  # a terminal for the bars alone
+    shown = bytearray()
+
+    def drain() -> None:
+        with contextlib.suppress(OSError):  # the terminal is closed
+            while part := os.read(ours, 65536):
+                shown.extend(part)
+
+    reader = threading.Thread(target=drain)
     with (pair / "printed").open("w") as printed:
         process = subprocess.Popen(
             [sys.executable, "-m", "rlvr_fast", *COMPARE],
@@ -273,20 +283,17 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
             start_new_session=True,
         )
         os.close(theirs)
+        reader.start()
         end = time.monotonic() + 120
         begun = pair / "report" / "rl" / ".importing" / "samples"
         while not begun.exists() and process.poll() is None:
             assert time.monotonic() < end
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGINT)
-        shown = bytearray()
-        try:
-            while part := os.read(ours, 65536):
-                shown += part
-        except OSError:  # the terminal is closed
-            pass
+        code = process.wait(60)
+        reader.join(60)
         os.close(ours)
-        assert process.wait(60) == 130
+    assert code == 130, shown[-600:].decode(errors="replace")
     assert b"nothing of this import is kept, run the same command to go on" in shown
     assert not (pair / "report" / "rl").exists()
     assert Run.open(pair / "report" / "base").num_samples().tolist() == [2, 2, 2]
