@@ -18,6 +18,10 @@ __all__ = ["Recognised", "recognise"]
 # Readers of rows that no tool in particular writes. Beside files of a particular tool in one
 # folder, what only these readers take is not rollouts (logs, inputs, summaries).
 _GENERAL = ("vllm-outputs", "openai-chat", "wide", "chat", "plain", "wrapped")
+# What is kept of the first rows once the layout is known: one row may hold any number of draws.
+_HEAD_DEPTH = 6
+_HEAD_ITEMS = 8
+_HEAD_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,12 @@ def recognise(
     ]
     recognised = [
         Recognised(
-            file, rows, reader, _fields(reader, sample, given), _about(reader, sample), sample
+            file,
+            rows,
+            reader,
+            _fields(reader, sample, given),
+            _about(reader, sample),
+            Sample(sample.file, sample.kind, [_head(row, _HEAD_DEPTH) for row in sample.rows]),
         )
         for file, rows, sample, reader in found
         if id(file) in kept
@@ -167,3 +176,12 @@ def _chosen(files: Sequence[SourceFile], found: _Found) -> list[SourceFile]:
         choose = readers[id(group[0])].choose
         kept += group if choose is None or len(group) == 1 else list(choose(group))
     return kept
+
+
+def _head(value: Any, depth: int) -> Any:
+    """A value with its keys, the first items of its lists and the heads of its texts."""
+    if isinstance(value, Mapping) and depth:
+        return {key: _head(item, depth - 1) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_head(item, depth - 1) for item in value[:_HEAD_ITEMS]] if depth else []
+    return value[:_HEAD_TEXT] if isinstance(value, str) else value
