@@ -26,7 +26,7 @@ _STAGING = ".importing"
 _OWN = ("import.json", "problems.parquet", "samples", "scores")
 # A part is written when so many bytes of rows wait. Parts of this size are read part by part by
 # the later stages within a limited memory.
-_PART_BYTES = 48 << 20
+_PART_BYTES = 32 << 20
 _PART_ROWS = 20_000
 
 
