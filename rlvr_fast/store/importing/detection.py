@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
