@@ -115,6 +115,10 @@ class StagedRun:
                 pa.concat_tables(tables, promote_options="default"), stage_schema(stage), stage
             )
             write_parquet(file, table)
+            tables.clear()
+            del table
+            # The pool of Arrow would keep the memory of the part for later.
+            pa.default_memory_pool().release_unused()
 
         self._wait()
         self._pending = self._writer.submit(write)
