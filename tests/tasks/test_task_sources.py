@@ -146,17 +146,17 @@ CSV = b"id,question,answer\n" + b"".join(b'%d,"%d + 1?",%d\n' % (i, i, i + 1) fo
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("p.jsonl.gz", gzip.compress(LINES)),
+        ("p.jsonl.gz", gzip.compress(LINES, mtime=0)),
         ("p.jsonl.zst", zstd(LINES)),
-        ("p.jsonl", gzip.compress(LINES)),  # the content decides
+        ("p.jsonl", gzip.compress(LINES, mtime=0)),  # the content decides
         ("p.txt", LINES),
         ("p.jsonl", b"\xef\xbb\xbf" + LINES),
         ("p.json", json.dumps(ROWS, indent=2).encode()),
-        ("p.json.gz", gzip.compress(json.dumps(ROWS).encode())),
+        ("p.json.gz", gzip.compress(json.dumps(ROWS).encode(), mtime=0)),
         ("p.jsonl", json.dumps(ROWS).encode()),
         ("p.csv", CSV),
         ("p.csv", b"\xef\xbb\xbf" + CSV.replace(b"\n", b"\r\n")),
-        ("p.csv.gz", gzip.compress(CSV)),
+        ("p.csv.gz", gzip.compress(CSV, mtime=0)),
         ("p.tsv", CSV.replace(b",", b"\t")),
         ("p.arrow", arrow(pa.ipc.new_file)),
         ("p.arrow", arrow(pa.ipc.new_stream)),
@@ -171,7 +171,7 @@ def test_containers(tmp_path, name, content):
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("p.jsonl.gz", gzip.compress(LINES)[:-9], "cannot be read"),
+        ("p.jsonl.gz", gzip.compress(LINES, mtime=0)[:-9], "cannot be read"),
         ("p.jsonl.zst", zstd(LINES)[:-9], "cannot be read|not JSON|expected one JSON"),
         ("p.json", json.dumps(ROWS).encode()[:-2], "not a JSON array.*at character"),
         ("p.json", b"[[1]]", "row 1: expected a JSON object, got a list"),
