@@ -60,12 +60,47 @@ ROWS: dict[str, Any] = {
     "label 0 or 1 beside the answer": lambda d: {
         "question": d["q"], "answer": d["gold"], "response": d["text"], "label": int(d["right"]),
     },
+    "a message with thinking": lambda d: {
+        "question": d["q"], "answer": d["gold"], "correct": d["right"],
+        "message": {"role": "assistant", "content": d["text"]},
+    },
+    "a verdict of the row beside its only draw": lambda d: {
+        "prompt": d["q"], "outputs": [{"text": d["text"]}], "gold": d["gold"],
+        "correct": d["right"],
+    },
+    "a chat list beside lists of one draw": lambda d: {
+        "messages": [{"role": "user", "content": d["q"]}], "responses": [d["text"]],
+        "answer": d["gold"], "scores": [float(d["right"])],
+    },
+    "an attempt beside a reference solution": lambda d: {
+        "problem": d["q"], "reference_solution": f"So it is \\boxed{{{d['gold']}}}.",
+        "ground_truth": d["gold"], "attempt": d["text"], "correct": d["right"],
+    },
+    "an extracted prediction beside the drawn solution": lambda d: {
+        "question": d["q"], "prediction": d["gold"] if d["right"] else "77",
+        "answer": d["gold"], "solution": d["text"], "correct": d["right"],
+    },
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", list(ROWS))
 def test_plain_rows(tmp_path: Path, name: str) -> None:
     check(imported(tmp_path, [ROWS[name](draw) for draw in draws()]))
+
+
+@pytest.mark.parametrize("inside", [False, True], ids=["verdicts of the row", "of the draws"])
+def test_objects_of_draws(tmp_path: Path, inside: bool) -> None:
+    rows = []
+    for q, gold in QUESTIONS:
+        own = [d for d in draws() if d["q"] == q]
+        samples = [
+            {"model_answer": "77", "full_model_response": d["text"]}
+            | ({"score": float(d["right"])} if inside else {})
+            for d in own
+        ]
+        row = {"question": q, "expected_answer": gold, "completions": samples}
+        rows.append(row if inside else row | {"correct": [d["right"] for d in own]})
+    check(imported(tmp_path, rows))
 
 
 def test_lists_of_a_fixed_size_are_split_by_draw(tmp_path: Path) -> None:

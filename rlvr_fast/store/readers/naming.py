@@ -35,7 +35,7 @@ _COMPLETION = (
     "sampled_responses model_answer_full assistant_response assistant full_output",
     "text texts prediction predictions content code output.text output.content response.text "
     "response.content completion.text completion.content generation.text message.content message "
-    "candidates model_answer pred preds",
+    "candidates model_answer pred preds attempt attempts",
 )
 _QUESTION = (
     "question problem problem_text question_text question_content problem_statement "

@@ -185,18 +185,20 @@ class _Resolution:
         for names in NAMES["completion"]:
             found = self._present("completion", names)
             if found:
+                found += self._worked_out(found) if names is NAMES["completion"][-1] else []
                 self._take("completion", self._one_completion(found))
                 return
-        # Draws may fail at the head of a file: a usual name without any value stays the completion.
-        usual = [self._paths.get(n) for names in NAMES["completion"] for n in names.split()]
-        empty = [p for p in usual if p is not None and not any(map(_given, self._values(p)))]
-        if empty:
-            self._take("completion", empty[0])
-            return
         likely = [name for name in self._paths if may_complete(name)]
         found = self._present("completion", " ".join(likely))
         if found:
             self._take("completion", self._one_completion(found))
+            return
+        # Draws may fail at the head of a file: a usual name without any value stays the completion.
+        # Names of the second tier mean other things too, as `code` and `message`.
+        usual = [self._paths.get(name) for name in NAMES["completion"][0].split()]
+        empty = [p for p in usual if p is not None and not any(map(_given, self._values(p)))]
+        if empty:
+            self._take("completion", empty[0])
             return
         found = self._present("completion", _COMPLETION_OR_GOLD)
         found = [path for path in found if self._values(path)]
@@ -221,6 +223,19 @@ class _Resolution:
         )
         return bool(ids) and bool(judged or "verdict" in self._given)
 
+    def _worked_out(self, found: list[str]) -> list[str]:
+        """Drawn solutions that hold each extracted answer, as `solution` beside `prediction`."""
+        for path in self._present("completion", "solution solutions"):
+            wholes = self._values(path)
+            pairs = [
+                (str(part).strip(), whole)
+                for part, whole in zip(self._values(found[0]), wholes, strict=True)
+                if isinstance(part, str) and isinstance(whole, str)
+            ]
+            if pairs and self._varies(path) and all(a in b and len(a) < len(b) for a, b in pairs):
+                return [path]
+        return []
+
     def _varies(self, path: str) -> bool:
         """Whether the values of a field differ among the rows of one question."""
         asked = self._present("question", NAMES["question"][0])
@@ -233,6 +248,9 @@ class _Resolution:
         return any(len(values) > 1 for values in seen.values())
 
     def _one_completion(self, found: list[str]) -> str | tuple[str, ...]:
+        # A message is taken whole, with its thinking: not `message.content`.
+        inside = [p for p in found if p.rpartition(".")[0] in found]
+        found = [p for p in found if p not in inside]
         taken, *others = found
         instead: list[str] = []
         for other in others:

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from rlvr_fast.store.readers.common import number, plain_list, sampling_of, tell_policy
+from rlvr_fast.store.readers.naming import is_chat
 from rlvr_fast.store.readers.reader import About, Reader, Rollout, Sample, SourceFile
 
 __all__ = ["READER"]
@@ -25,9 +26,14 @@ def _is_columns(row: Any) -> bool:
         isinstance(row, Mapping)
         and isinstance(row.get("responses"), list)
         and isinstance(row.get("scores"), list)
-        and isinstance(row.get("prompt", row.get("messages")), list)
+        and _is_column(row.get("prompt", row.get("messages")), len(row["responses"]))
         and len(row["responses"]) == len(row["scores"])
     )
+
+
+def _is_column(value: Any, count: int) -> bool:
+    """Whether a value holds one prompt for each response; a chat list is one prompt."""
+    return isinstance(value, list) and len(value) == count and not is_chat(value)
 
 
 def _is_board(row: Any) -> bool:

@@ -152,6 +152,8 @@ def guessed_fields(sample: Sample) -> dict[str, str]:
 def _means_other(path: str) -> bool:
     """Whether the usual name of another role ends a path."""
     last = path.rpartition(".")[2].lower()
+    if {"reference", "gold", "golden", "gt", "truth", "expected"} & set(last.split("_")):
+        return True
     return any(last in names_of(role) for role in _NO_TEXTS)
 
 

@@ -14,7 +14,11 @@ _NESTED = (
     "outputs", "responses", "completions", "generations", "samples", "rollouts", "draws",
     "candidates", "attempts", "trials", "results", "output", "response", "choices",
 )  # fmt: skip
-_TEXTS = ("text", "completion", "response", "output", "generation", "content", "generated_text")
+_TEXTS = (
+    "full_model_response", "text", "completion", "response", "output", "generation", "content",
+    "generated_text", "model_output",
+)  # fmt: skip
+_JUDGED = ("verdict", "reward")
 
 
 def request_output_rows(outputs: Iterable[Any]) -> list[dict[str, Any]]:
@@ -124,9 +128,9 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
         role: value
         for role, value in roles_beside(row, taken=(key,)).items()
         # A value for the whole row is a mean over its draws.
-        if role not in ("verdict", "reward")
+        if role not in _JUDGED or len(row[key]) == 1 or _is_for(value, row[key])
     }
-    for draw in row[key]:
+    for place, draw in enumerate(row[key]):
         text = _text_key(draw)
         own = roles_beside(draw, taken=(text,) if text else ())
         own.pop("question", None)
@@ -136,7 +140,17 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
             logprobs = _drawn_logprobs(draw["logprobs"], _integers_of(draw))
             if logprobs is not None:
                 own["logprobs"] = logprobs
-        yield {**shared, **own, "completion": draw[text] if text else None}
+        judged = {
+            role: shared[role][place]
+            for role in _JUDGED
+            if role in shared and _is_for(shared[role], row[key])
+        }
+        yield {**shared, **judged, **own, "completion": draw[text] if text else None}
+
+
+def _is_for(value: Any, draws: Sequence[Any]) -> bool:
+    """Whether a value of the row holds one entry for each draw."""
+    return isinstance(value, list) and len(value) == len(draws)
 
 
 def _integers_of(draw: Mapping[str, Any]) -> list[int] | None:
