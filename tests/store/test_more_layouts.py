@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -150,3 +151,30 @@ def test_a_prompt_has_the_key_of_its_question(prompt: str, question: str) -> Non
     asked = read_question(prompt.replace("{q}", question))
     assert asked is not None
     assert question_key(asked.text) == question_key(question)
+
+
+@pytest.mark.parametrize("spell", [json.dumps, repr], ids=["json", "python"])
+def test_lists_in_the_cells_of_csv_hold_the_draws(tmp_path: Path, spell: Any) -> None:
+    drawn = [["so \\boxed{2}, it's", 'say "3"'], ["four", "\\boxed{4}\nend"]]
+    rows = [
+        {"question": f"{n} + {n}?", "answer": str(2 * n), "responses": spell(texts),
+         "correct": spell(right)}
+        for n, texts, right in zip((1, 2), drawn, ([True, False], [False, True]), strict=True)
+    ]  # fmt: skip
+    with (tmp_path / "a.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    run = import_rollouts(tmp_path / "a.csv", tmp_path / "run")
+    samples = run.read("samples")
+    assert samples["text"].to_pylist() == [text for texts in drawn for text in texts]
+    assert samples["verdict"].to_pylist() == ["correct", "incorrect", "incorrect", "correct"]
+
+
+def test_a_text_in_brackets_is_no_list_of_draws(tmp_path: Path) -> None:
+    rows = [("1?", "[5]"), ("2?", "[not a list]"), ("3?", "[" * 5000 + "]" * 5000)]
+    (tmp_path / "a.csv").write_text(
+        "question,response\n" + "".join(f'{q},"{text}"\n' for q, text in rows)
+    )
+    run = import_rollouts(tmp_path / "a.csv", tmp_path / "run")
+    assert run.read("samples")["text"].to_pylist() == [text for _, text in rows]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import functools
 import io
+from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
@@ -81,6 +84,7 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
             what = f"the column {min(twice)!r} twice" if twice else f"{len(header):,} columns"
             raise InvalidInputError(f"{file.name}: the header names {what}")
         number, finished = 0, False
+        lists: set[int] | None = None
         while not finished:
             numbers: list[int] = []
             rows: list[list[str]] = []
@@ -103,10 +107,64 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
                     numbers.append(number)
                     rows.append(row)
             if rows or faults:
-                columns = zip(*rows, strict=True) if rows else [()] * len(header)
-                arrays = [pa.array(column, pa.large_string()) for column in columns]
+                columns = list(zip(*rows, strict=True)) if rows else [()] * len(header)
+                if lists is None and rows:
+                    lists = _list_columns(columns)
+                arrays = [
+                    _list_array(column) if place in (lists or ()) else _text_array(column)
+                    for place, column in enumerate(columns)
+                ]
                 table = pa.RecordBatch.from_arrays(arrays, names=header)
                 yield Batch(file, numbers, table, faults=faults)
+
+
+def _text_array(column: Sequence[str]) -> pa.Array:
+    return pa.array(column, pa.large_string())
+
+
+def _list_columns(columns: Sequence[Sequence[str]]) -> set[int]:
+    """The columns whose every cell holds a list: of texts, or of as many values as the texts.
+
+    Tables with lists are written to CSV as JSON, or as Python spells a list (pandas).
+    """
+    lists = {}
+    for place, column in enumerate(columns):
+        if all(cell[:1] == "[" and cell[-1:] == "]" for cell in column):
+            values = [_list_of(cell) for cell in column]
+            if None not in values:
+                lists[place] = values
+    texts = [
+        values
+        for values in lists.values()
+        if all(value and all(isinstance(item, str) for item in value) for value in values)
+    ]
+    if not texts:
+        return set()
+    sizes = [len(value) for value in texts[0]]
+    return {place for place, values in lists.items() if [len(v) for v in values] == sizes}
+
+
+def _list_of(cell: str) -> list[Any] | None:
+    """The list that a cell spells in JSON or in Python; None where it spells none."""
+    try:
+        value = orjson.loads(cell)
+    except orjson.JSONDecodeError:
+        try:
+            value = ast.literal_eval(cell)
+        except (MemoryError, RecursionError, SyntaxError, TypeError, ValueError):
+            return None
+    return value if isinstance(value, list) else None
+
+
+def _list_array(column: Sequence[str]) -> pa.Array:
+    """Lists of the cells; a cell that spells no list is one text."""
+    values = [_list_of(cell) or [cell] for cell in column]
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        # Values of several types, or half of a surrogate pair.
+        texts = [[str(item).encode("utf-8", "replace").decode() for item in v] for v in values]
+        return pa.array(texts, pa.list_(pa.large_string()))
 
 
 def _next(reader: Any, file: SourceFile) -> list[str] | None:
