@@ -127,11 +127,11 @@ def _list_columns(columns: Sequence[Sequence[str]]) -> set[int]:
 
     Tables with lists are written to CSV as JSON, or as Python spells a list (pandas).
     """
-    lists = {}
+    lists: dict[int, list[list[Any]]] = {}
     for place, column in enumerate(columns):
         if all(cell[:1] == "[" and cell[-1:] == "]" for cell in column):
-            values = [_list_of(cell) for cell in column]
-            if None not in values:
+            values = [value for value in map(_list_of, column) if value is not None]
+            if len(values) == len(column):
                 lists[place] = values
     texts = [
         values
