@@ -24,6 +24,9 @@ from rollout_layouts import LAYOUTS, Study
 
 from rlvr_fast.store import Run
 
+# Each test starts the command line as a user does.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
