@@ -29,6 +29,7 @@ __all__ = [
     "closest",
     "file_error",
     "install_hint",
+    "shown",
 ]
 
 
@@ -122,3 +123,14 @@ def install_hint(extra: str) -> str:
         "run in a checkout of rlvr-fast: pip install '.[vllm]'"
     """
     return f"run in a checkout of rlvr-fast: pip install '.[{extra}]'"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """A value in a message: its repr, cut to `most` characters.
+
+    Example:
+        >>> shown("a long text", most=10)
+        "'a long..."
+    """
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Protocol
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.store.question_texts import QuestionTexts
 from rlvr_fast.store.rollouts.questions import question_key
 from rlvr_fast.tasks import Problem, TaskSpec, load_tasks
@@ -131,7 +131,7 @@ class Joiner:
             where: the file and the row.
         """
         if problem.gold is not None and _spelling(gold) != _spelling(problem.gold):
-            said = f"{where}: {_short(gold)}, and {_short(problem.gold)} in the task"
+            said = f"{where}: {shown(gold)}, and {shown(problem.gold)} in the task"
             self._other_golds.setdefault(problem.problem_id, said)
 
     @property
@@ -179,12 +179,12 @@ class Joiner:
         if other is None:
             return ""
         stated = "no id" if other.stated_id is None else f"the id {other.stated_id!r}"
-        asked = f"the question {_short(question_key(other.question))}" if other.question else ""
+        asked = f"the question {shown(question_key(other.question))}" if other.question else ""
         own = self._problems[0]
         return (
             f"no problem of the tasks has the id or the question of, for example, {stated} with "
             f"{asked or 'no question'}; the first of the {len(self._problems):,} problems of the "
-            f"tasks has the id {own.problem_id!r} and the question {_short(self._keys[0])}"
+            f"tasks has the id {own.problem_id!r} and the question {shown(self._keys[0])}"
         )
 
     def _find(self, problem: Joinable) -> tuple[int, str] | None:
@@ -206,7 +206,7 @@ class Joiner:
                 self._count(
                     "problems have the id of a problem of the task, but another question; the id "
                     "decides",
-                    f"{problem.stated_id!r} asks {_short(key)}, {_short(self._keys[place])} in the "
+                    f"{problem.stated_id!r} asks {shown(key)}, {shown(self._keys[place])} in the "
                     "task",
                 )
                 return place, way
@@ -263,12 +263,12 @@ class Joiner:
                 self._count(
                     "problems have a question that the tasks ask several times, with other "
                     "answers, and no id; they are left out",
-                    f"{_short(key)}: {ids}",
+                    f"{shown(key)}: {ids}",
                 )
                 return None
             self._count(
                 "problems have a question that the tasks ask several times; the first is taken",
-                f"{_short(key)}: {ids}",
+                f"{shown(key)}: {ids}",
             )
         return places[0], f"question{how}"
 
@@ -348,7 +348,3 @@ def _one_spelling(gold: str) -> str:
     except InvalidOperation:
         return text
     return str(number.normalize() + 0) if number.is_finite() else text
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.store.rollouts.question_keys import question_key
 
 __all__ = ["align_problems", "check_unique", "matched_differences", "problem_differences"]
@@ -53,7 +53,7 @@ def problem_differences(a: pa.Table, b: pa.Table) -> list[str]:
             continue
         rows = zip(left, a[column].to_pylist(), b[column].to_pylist(), strict=True)
         problem_id, x, y = next(row for row in rows if row[1] != row[2])
-        found.append(f"{column} of problem {problem_id!r}: {_short(x)} and {_short(y)}")
+        found.append(f"{column} of problem {problem_id!r}: {shown(x)} and {shown(y)}")
     return found
 
 
@@ -123,7 +123,7 @@ def matched_differences(
         shared = f"{len(pairs)} of both; " if pairs else ""
         # An id that an import made of the question says nothing by itself.
         made = imported and only.startswith("q-")
-        asked = f" (it asks {_short(_column(held, 'prompt')[only])})" if made else ""
+        asked = f" (it asks {shown(_column(held, 'prompt')[only])})" if made else ""
         found.append(
             f"{len(a)} and {len(b)} problems: {shared}problem {only!r} is in the {run} run only"
             f"{asked}"
@@ -139,7 +139,7 @@ def matched_differences(
             if column == "prompt" and imported and _one_gold(golds[0][x], golds[1][y]):
                 continue
             name = repr(x) if x == y else f"{x!r} and {y!r}"
-            found.append(f"{column} of problem {name}: {_short(left[x])} and {_short(right[y])}")
+            found.append(f"{column} of problem {name}: {shown(left[x])} and {shown(right[y])}")
             break
     return found
 
@@ -234,8 +234,3 @@ def _column(table: pa.Table, name: str) -> dict[str, Any]:
 def _as_dict(metadata: str) -> dict[str, Any]:
     value = json.loads(metadata) if metadata else {}
     return value if isinstance(value, dict) else {"": value}
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

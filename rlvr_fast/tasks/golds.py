@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 
 __all__ = ["accepted_golds", "gold_parts", "last_box"]
 
@@ -47,7 +47,7 @@ def gold_parts(value: object, where: str, field: str) -> list[str]:
         return [str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)]
     if not isinstance(value, str) or not value.strip():
         raise InvalidInputError(
-            f"{where}: missing gold answer: field {field!r} is {_short(value)}; "
+            f"{where}: missing gold answer: field {field!r} is {shown(value)}; "
             "expected text, a number, or a list of these"
         )
     text = value.strip()
@@ -80,8 +80,3 @@ def last_box(text: str) -> str | None:
         if depth == 0:
             return text[last.end() + 1 : position].strip()
     return None
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."

@@ -228,6 +228,42 @@ def test_published_rollouts_with_one_row_for_each_problem(tmp_path):
     assert [v == "correct" for v in verdicts] == said
 
 
+def test_metadata_of_rows_becomes_plain_json(tmp_path):
+    deep: dict = {}
+    for _ in range(3000):
+        deep = {"in": deep}
+    extra = {"loss": float("nan"), "when": Path("x"), "half": "\ud800"}
+    rows = [
+        flat("a", "x", metadata={"source": "s", **extra}),
+        flat("b", "y", metadata={"deep": deep}),
+    ]
+    options = ImportOptions(fields={**FLAT.fields, "metadata": "metadata"})
+    run = import_rollouts(rows[:1], tmp_path / "run", options)
+    kept = json.loads(run.problems()["metadata"][0].as_py())
+    assert (kept["source"], kept["loss"], kept["when"]) == ("s", None, "x")
+    with pytest.raises(InvalidInputError, match="deep"):
+        import_rollouts(rows[1:], tmp_path / "deep", options)
+    assert not (tmp_path / "deep").exists()
+
+
+def test_the_first_texts_are_limited_in_size(tmp_path, monkeypatch):
+    import rlvr_fast.store.importing.import_pass as import_pass
+
+    monkeypatch.setattr(import_pass, "_FIRST_SIZE", 50)
+    rows = [flat("a", str(n) * 20) for n in range(9)]
+    assert preview_rollouts(rows, FLAT).first_texts == ["0" * 20, "1" * 20]
+
+
+def test_the_example_of_the_docstring():
+    import doctest
+
+    import rlvr_fast.store.importing.stage as stage
+
+    done = doctest.testmod(stage)
+    assert done.attempted >= 4
+    assert done.failed == 0
+
+
 # -- the folder ------------------------------------------------------------------------------------
 
 
@@ -244,6 +280,13 @@ def test_the_same_bytes_again_change_nothing_and_other_bytes_are_refused(tmp_pat
     write(source, [flat("a", "one"), flat("a", "two")])
     with pytest.raises(RunDirectoryError, match="with other options"):
         import_rollouts(source, tmp_path / "run", ImportOptions(format="plain"), model="m")
+
+
+def test_rows_that_can_be_read_once_are_not_taken_for_the_same(tmp_path):
+    import_rollouts(iter([flat("a", "one")]), tmp_path / "run", FLAT, model="m")
+    with pytest.raises(RunDirectoryError, match="rows of an iterator cannot be compared"):
+        import_rollouts(iter([flat("a", "another")]), tmp_path / "run", FLAT, model="m")
+    assert Run.open(tmp_path / "run").read("samples")["text"].to_pylist() == ["one"]
 
 
 def test_a_folder_with_something_else_is_refused(tmp_path):

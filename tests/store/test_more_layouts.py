@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store import ImportOptions, Run, import_rollouts
 from rlvr_fast.store.rollouts.questions import question_key, read_question
 
@@ -178,3 +179,11 @@ def test_a_text_in_brackets_is_no_list_of_draws(tmp_path: Path) -> None:
     )
     run = import_rollouts(tmp_path / "a.csv", tmp_path / "run")
     assert run.read("samples")["text"].to_pylist() == [text for _, text in rows]
+
+
+def test_instruction_and_input_that_are_equal_or_in_different_rows(tmp_path: Path) -> None:
+    equal = [{"instruction": f"{n}?", "input": f"{n}?", "output": "x"} for n in range(3)]
+    assert import_rollouts(equal, tmp_path / "run").num_samples().tolist() == [1, 1, 1]
+    apart = [{"instruction" if n % 2 else "input": f"{n}?", "output": "x"} for n in range(6)]
+    with pytest.raises(InvalidInputError, match="--field question=instruction or --field"):
+        import_rollouts(apart, tmp_path / "apart")

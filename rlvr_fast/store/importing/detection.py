@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.importing.sources import RowSource, open_source, read_by, whole_files
+from rlvr_fast.store.importing.sources import RowSource, open_source, read_by
 from rlvr_fast.store.readers import load_readers, reader_named
 from rlvr_fast.store.readers.containers import UnknownContainerError
 from rlvr_fast.store.readers.reader import About, Columns, Reader, Sample, SourceFile
@@ -69,7 +69,7 @@ def recognise(
     skipped: list[tuple[str, str]] = []
     failures: list[str] = []
     readers = load_readers()
-    for file in whole_files(files, readers):
+    for file in files:
         try:
             rows, claimed = open_source(file, readers)
             sample = rows.sample()

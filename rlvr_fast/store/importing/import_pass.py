@@ -41,9 +41,9 @@ from rlvr_fast.tasks.schemes import GOLD_ANSWERS
 
 __all__ = ["ImportPass", "Tokenize", "recognised_files"]
 
-# The completions kept for a first look, and the bytes of them.
+# The completions kept for a first look, and the characters of them.
 _FIRST_TEXTS = 1000
-_FIRST_BYTES = 32 << 20
+_FIRST_SIZE = 32 << 20
 # Scores of log-probabilities that came with the rollouts: role to label.
 _LABELS = {"logprobs": "sampler", "reference_logprobs": "reference"}
 _TEMPLATE = {"name": "imported", "sha256": hashlib.sha256(b"imported").hexdigest()}
@@ -105,6 +105,7 @@ class ImportPass:
         self._repeats = Repeats()
         self._selection = Selection(self.summary, options, joined=self._joiner is not None)
         self._fields: dict[str, str] = {}
+        self._first_size = 0
 
     # -- what the run directory records -----------------------------------------------------------
 
@@ -275,7 +276,7 @@ class ImportPass:
         index = self._numbering.number(problem, stated, rows, numbers, name)
         verdicts, rewards = self._judge.read(roles, keep)
         keys = {
-            "problem_id": self._ids().take(pa.array(problem)),
+            "problem_id": self._problems.ids(problem),
             "sample_index": pa.array(index, pa.int32()),
         }
         given = None if token_ids is None else token_ids.filter(chosen)
@@ -299,13 +300,9 @@ class ImportPass:
                     store(f"scores/{label}", scores)
                     self.summary.with_logprobs[label] += len(scores)
 
-    def _ids(self) -> pa.Array:
-        return pa.array([p.problem_id for p in self._problems.problems], pa.string())
-
     def _count(self, problem: Codes, columns: dict[str, Any]) -> None:
         summary, texts = self.summary, columns["text"]
-        for place, number in enumerate(np.bincount(problem).tolist()):
-            self._problems.problems[place].draws += number
+        self._problems.count(problem)
         summary.draws += len(problem)
         for entry in pc.value_counts(columns["finish_reason"]).to_pylist():
             summary.finish_reasons[entry["values"]] += entry["counts"]
@@ -314,9 +311,10 @@ class ImportPass:
         self._judge.count(columns.get("verdict"), columns.get("reward"))
         self._repeats.add(problem, texts)
         room = _FIRST_TEXTS - len(summary.first_texts)
-        if room > 0:
+        if room > 0 and self._first_size < _FIRST_SIZE:
             for text in texts[:room].to_pylist():
-                if sum(map(len, summary.first_texts[-1:])) + len(text) <= _FIRST_BYTES:
+                self._first_size += len(text)
+                if self._first_size <= _FIRST_SIZE:
                     summary.first_texts.append(text)
 
     def _finish(self) -> ImportSummary:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.store.importing.columns import Column, take, to_list
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
@@ -65,7 +65,7 @@ class Judge:
         chosen = take(column, rows)
         if not self._first:
             said = (v for v in to_list(chosen) if v is not None and v is not MISSING)
-            self._first = next(map(_shown, said), "")
+            self._first = next(map(shown, said), "")
         codes = np.asarray(self._rule.verdicts(chosen), np.int64)
         return _WORDS.take(pa.array(codes, pa.int64(), mask=codes < 0)), rewards
 
@@ -155,8 +155,3 @@ class Judge:
                 f"taken as correct; another threshold: --verdict '{fields.get(name, name)}>=X'"
             )
         return {"rule": rule, **counts}, rewards, notes
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

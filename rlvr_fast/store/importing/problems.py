@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, shown
 from rlvr_fast.store.importing.columns import Column, to_list
 from rlvr_fast.store.importing.summary import Problem
 from rlvr_fast.store.joining import Joiner
@@ -44,7 +43,7 @@ class ProblemTable:
         self._by_spec: dict[str, Joiner | None] = {}
         self._places: dict[tuple[Any, ...], int] = {}
         self._by_id: dict[str, int] = {}
-        self._golds: dict[tuple[int, str], str] = {}
+        self._golds: dict[int, str] = {}
         self.problems: list[Problem] = []
         self.unmatched = 0
         self.faults: list[str] = []
@@ -138,7 +137,7 @@ class ProblemTable:
         metadata = {}
         extra = _value(about, "metadata", row)
         if isinstance(extra, dict):
-            metadata = json.loads(json.dumps(extra, default=str, allow_nan=False))
+            metadata = _plain_json(extra)
         if question.messages and len(question.messages) > 1:
             metadata["messages"] = question.messages
         problem = Problem(
@@ -192,7 +191,7 @@ class ProblemTable:
         elif now.question and known.key != now.key:
             raise InvalidInputError(
                 f"{where}: problem {now.problem_id!r} has another question than in {known.where} "
-                f"({_short(known.question)} and {_short(now.question)}). Where the id does not "
+                f"({shown(known.question)} and {shown(now.question)}). Where the id does not "
                 "identify the problem, leave it out: --field problem_id="
             )
 
@@ -220,13 +219,25 @@ class ProblemTable:
                 continue
             if problem.gold is None:
                 problem.gold, problem.multiple = gold.text, gold.multiple
-                self._golds[place, ""] = where
+                self._golds[place] = where
             elif problem.gold != gold.text:
                 raise InvalidInputError(
-                    f"{where}: problem {problem.problem_id!r} has the gold {_short(gold.text)}, "
-                    f"and {_short(problem.gold)} in {self._golds.get((place, ''), problem.where)}. "
+                    f"{where}: problem {problem.problem_id!r} has the gold {shown(gold.text)}, "
+                    f"and {shown(problem.gold)} in {self._golds.get(place, problem.where)}. "
                     "One of them is wrong, or the rows are of two problems"
                 )
+
+    def ids(self, codes: Codes) -> pa.Array:
+        """The problem id of each draw."""
+        distinct, inverse = np.unique(codes, return_inverse=True)
+        names = [self.problems[place].problem_id for place in distinct.tolist()]
+        return pa.array(names, pa.string()).take(pa.array(inverse))
+
+    def count(self, codes: Codes) -> None:
+        """Counts the draws of each problem."""
+        distinct, numbers = np.unique(codes, return_counts=True)
+        for place, number in zip(distinct.tolist(), numbers.tolist(), strict=True):
+            self.problems[place].draws += number
 
     def drop_undrawn(self) -> list[str]:
         """Removes the problems without completions, after the last row; returns their ids."""
@@ -272,16 +283,9 @@ class ProblemTable:
                 "prompt": pa.array([p.question for p in self.problems], pa.string()),
                 "prompt_token_ids": pa.array(list(prompts), pa.list_(pa.int32())),
                 "gold": pa.array([p.gold for p in self.problems], pa.string()),
-                "metadata": pa.array(
-                    [json.dumps(p.metadata, ensure_ascii=False) for p in self.problems],
-                    pa.string(),
-                ),
+                "metadata": pa.array([json.dumps(p.metadata) for p in self.problems], pa.string()),
             }
         )
-
-    def counts(self) -> Counter[str]:
-        """Number of completions by problem id."""
-        return Counter({p.problem_id: p.draws for p in self.problems})
 
 
 def _value(columns: dict[str, Column], role: str, row: int) -> Any:
@@ -291,13 +295,19 @@ def _value(columns: dict[str, Column], role: str, row: int) -> Any:
     return None if value is MISSING else value
 
 
+def _plain_json(extra: dict[Any, Any]) -> dict[str, Any]:
+    """A mapping as JSON has it: nan and infinity become null, other values their text."""
+    try:
+        text = json.dumps(extra, default=str, skipkeys=True)
+    except (RecursionError, ValueError):  # too deep, or holds itself
+        return {}
+    value: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
+    return value
+
+
 def _whole_numbers(value: Any) -> list[int] | None:
     """A list of token ids; None for anything else."""
     try:
         return None if value is None or isinstance(value, str) else [int(token) for token in value]
     except (TypeError, ValueError, OverflowError):
         return None
-
-
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")

@@ -8,20 +8,12 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.columns import to_list
 from rlvr_fast.store.importing.roles import RoleBatch
+from rlvr_fast.store.readers.common import SAMPLING_NAMES, sampling_of
 from rlvr_fast.store.readers.openai_batch import read_requests
 from rlvr_fast.store.readers.reader import MISSING
+from rlvr_fast.store.readers.served import asked
 
 __all__ = ["Requests"]
-
-_SAMPLING = {
-    "temperature": ("temperature",),
-    "top_p": ("top_p",),
-    "top_k": ("top_k",),
-    "min_p": ("min_p",),
-    "max_tokens": ("max_completion_tokens", "max_tokens"),
-    "seed": ("seed",),
-    "stop": ("stop",),
-}
 
 
 class Requests:
@@ -66,7 +58,7 @@ class Requests:
                 f"{name}: the questions are in the file of the requests, which answers name by "
                 "custom_id alone: give that file with --requests FILE"
             )
-        questions: list[Any] = []
+        asked_by: list[dict[str, Any]] = []
         for row, request in enumerate(ids):
             body = self._bodies.get(str(request))
             if body is None:
@@ -74,10 +66,12 @@ class Requests:
                     f"{name}, row {int(roles.numbers[row])}: no request has the custom_id "
                     f"{request!r} (the files of --requests have {len(self._bodies)} others)"
                 )
-            questions.append(body.get("messages", body.get("input", body.get("prompt", MISSING))))
-            for key, names in _SAMPLING.items():
-                value = next((body[n] for n in names if body.get(n) is not None), None)
+            asked_by.append(asked(body))
+            named = sampling_of(body)
+            for key in SAMPLING_NAMES:
+                value = named.get(key)
                 seen = self.sampling.setdefault(key, [])
                 if value not in seen and len(seen) < 2:
                     seen.append(value)
-        roles.of_rows["question"] = questions
+        for role in ("question", "system"):
+            roles.of_rows[role] = [found.get(role, MISSING) for found in asked_by]

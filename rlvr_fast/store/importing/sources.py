@@ -16,7 +16,7 @@ from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import Reader, Sample, SourceFile
 from rlvr_fast.store.readers.streams import source_digest
 
-__all__ = ["RowSource", "digest_of", "open_source", "read_by", "whole_files"]
+__all__ = ["RowSource", "digest_of", "open_source", "read_by"]
 
 # Rows that a reader opens are whole objects of its tool and may be large.
 _ROWS = 256
@@ -130,7 +130,11 @@ def digest_of(file: SourceFile) -> tuple[str, int | None]:
         digest.update(file.data.schema.remove_metadata().serialize())
     elif isinstance(file.data, ObjectRows) and file.data.lasting:
         for row in file.data.rows():
-            digest.update(orjson.dumps(row, default=repr, option=orjson.OPT_NON_STR_KEYS))
+            try:
+                data = orjson.dumps(row, default=repr, option=orjson.OPT_NON_STR_KEYS)
+            except TypeError:  # integers beyond 64 bits, half of a surrogate pair
+                data = repr(row).encode("utf-8", "surrogatepass")
+            digest.update(data)
     else:
         return "", None
     return digest.hexdigest(), None
@@ -139,22 +143,3 @@ def digest_of(file: SourceFile) -> tuple[str, int | None]:
 def read_by(source: RowSource, file: SourceFile, reader: Reader) -> RowSource:
     """The rows as a reader wants them."""
     return source if reader.gather is None else _Gathered(file, source, reader)
-
-
-def whole_files(files: Sequence[SourceFile], readers: Sequence[Reader]) -> list[SourceFile]:
-    """The files, with each archive that a reader claims as one file in place of its members."""
-    claimed: dict[str, bool] = {}
-    kept: list[SourceFile] = []
-    for file in files:
-        if not file.member or file.path is None:
-            kept.append(file)
-            continue
-        key = str(file.path)
-        first = key not in claimed
-        if first:
-            claimed[key] = any(r.claims is not None and r.claims(file.path) for r in readers)
-        if not claimed[key]:
-            kept.append(file)
-        elif first:
-            kept.append(SourceFile(key, file.path))
-    return kept

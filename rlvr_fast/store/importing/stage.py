@@ -122,6 +122,11 @@ def _same_import(path: Path, stage: ImportPass) -> Run:
         raise RunDirectoryError(f"{path}: holds a run that was not imported; name another folder")
     then = [(s["name"], s["sha256"]) for s in about["sources"]]
     now = stage.digests()
+    if not all(sha for _, sha in now):
+        raise RunDirectoryError(
+            f"{path}: holds an import already, and the rows of an iterator cannot be compared with "
+            "it. Name another folder, or give a list"
+        )
     if sorted(sha for _, sha in then) != sorted(sha for _, sha in now):
         others = [name for name, sha in now if sha not in {sha for _, sha in then}]
         gone = [name for name, sha in then if sha not in {sha for _, sha in now}]

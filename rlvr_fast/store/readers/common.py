@@ -13,6 +13,7 @@ from rlvr_fast.store.readers.reader import MISSING, About, Sample, SourceFile, v
 
 __all__ = [
     "GOLD_KEYS",
+    "SAMPLING_NAMES",
     "beside",
     "correctness_keys",
     "first_key",
@@ -30,7 +31,8 @@ GOLD_KEYS = ("answer", "ground_truth", "expected_answer", "gold_answer", "gold",
 # A neighbour of a source is a short description of a run; a larger file is something else.
 _MOST_BYTES = 4 << 20
 
-_SAMPLING = {
+# Our name of a sampling parameter to the names that tools give it.
+SAMPLING_NAMES = {
     "temperature": ("temperature",),
     "top_p": ("top_p",),
     "top_k": ("top_k",),
@@ -43,7 +45,7 @@ _SAMPLING = {
         "response_length",
     ),
     "seed": ("seed",),
-    "stop": ("stop",),
+    "stop": ("stop", "stop_sequences"),
 }
 
 
@@ -90,7 +92,7 @@ def sampling_of(*sources: Any) -> dict[str, Any]:
     for source in sources:
         if not isinstance(source, Mapping):
             continue
-        for name, keys in _SAMPLING.items():
+        for name, keys in SAMPLING_NAMES.items():
             value = first_key(source, *keys)
             usable = isinstance(value, int | float | str | list) and not isinstance(value, bool)
             if usable and (name == "stop" or isinstance(value, int | float)):

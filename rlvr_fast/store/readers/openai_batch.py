@@ -12,17 +12,7 @@ from rlvr_fast.errors import InvalidInputError, StorageError
 from rlvr_fast.store.readers.reader import Reader, Rollout, Sample, SourceFile
 from rlvr_fast.store.readers.served import asked, choices_of, is_response
 
-__all__ = ["READER", "read_requests", "request_roles", "request_sampling"]
-
-_SAMPLING = {
-    "temperature": ("temperature",),
-    "top_p": ("top_p",),
-    "top_k": ("top_k",),
-    "min_p": ("min_p",),
-    "max_tokens": ("max_completion_tokens", "max_tokens", "max_output_tokens"),
-    "seed": ("seed",),
-    "stop": ("stop", "stop_sequences"),
-}
+__all__ = ["READER", "read_requests"]
 
 
 def _matches(sample: Sample) -> bool:
@@ -34,7 +24,7 @@ def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
         return
     # Some tools keep the request in the line of the response.
     request = row.get("request", row.get("body"))
-    roles = {"request_id": row.get("custom_id"), **request_roles(request)}
+    roles = {"request_id": row.get("custom_id"), **asked(request)}
     body, error = _outcome(row)
     if error is not None or body is None:
         yield {**roles, "error": error or "no response"}
@@ -84,22 +74,6 @@ def _anthropic(body: Mapping[str, Any]) -> dict[str, Any]:
     if thinking:
         roles["reasoning"] = "\n\n".join(thinking)
     return {**roles, "model": body["model"]} if isinstance(body.get("model"), str) else roles
-
-
-def request_roles(body: Any) -> dict[str, Any]:
-    """The roles that the body of a request gives a rollout: question, system, model, seed."""
-    return asked(body)
-
-
-def request_sampling(body: Any) -> dict[str, Any]:
-    """The sampling parameters of a request, as far as it names them."""
-    if not isinstance(body, Mapping):
-        return {}
-    found = {
-        name: next((body[key] for key in keys if body.get(key) is not None), None)
-        for name, keys in _SAMPLING.items()
-    }
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def read_requests(paths: Iterable[str | Path]) -> dict[str, Mapping[str, Any]]:

@@ -8,12 +8,11 @@ fields that fit one role with different values are an error that names both.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.naming import (
-    FITS,
     NAMES,
     is_chat,
     is_list,
@@ -26,6 +25,7 @@ from rlvr_fast.store.readers.naming import (
     word_of,
 )
 from rlvr_fast.store.readers.reader import MISSING, value_at
+from rlvr_fast.store.readers.row_fields import RowFields
 
 __all__ = ["Resolved", "resolve_roles"]
 
@@ -33,10 +33,6 @@ __all__ = ["Resolved", "resolve_roles"]
 _COMPLETION_OR_GOLD = "answer answers solution solutions"
 # Names that mean the number of a draw, and of nothing else.
 _DRAW_INDEX = ("sample_index", "sample_idx", "rollout_index", "completion_index", "draw_index")
-# Roles that may stand inside an object of a row under a usual name, as in `metadata.answer`.
-_INSIDE = ("question", "gold", "problem_id", "sample_index", "verdict", "finish_reason")
-# Roles whose values decide little: a row of another kind does not rule a field out.
-_LENIENT = ("completion", "question", "gold", "finish_reason", "model")
 
 
 class Resolved(NamedTuple):
@@ -70,74 +66,7 @@ def resolve_roles(
     return _Resolution([row for row in rows if isinstance(row, Mapping)], given or {}, where).run()
 
 
-class _Resolution:
-    def __init__(self, rows: list[Mapping[str, Any]], given: Mapping[str, str], where: str) -> None:
-        self._rows = rows
-        self._given = dict(given)
-        self._where = where
-        self._columns: dict[str, str | tuple[str, ...]] = dict(given)
-        # A verdict may be a comparison of any field, which keeps its own role.
-        self._used = {path for role, path in given.items() if role != "verdict"}
-        self._notes: list[str] = []
-        self._paths: dict[str, str] = {}
-        # The paths one level inside a row, by their last part.
-        self._inside: dict[str, str] = {}
-        for path in self._all_paths():
-            names = [plain_name(part) for part in path.split(".")]
-            self._paths.setdefault(".".join(names), path)
-            if len(names) == 2:
-                self._inside.setdefault(names[1], path)
-
-    def _all_paths(self) -> Iterator[str]:
-        # Names in full come first, so that a field of another spelling never hides one.
-        for row in self._rows:
-            for key, value in row.items():
-                if not isinstance(key, str):
-                    continue
-                yield key
-                if isinstance(value, Mapping):
-                    for inner, deeper in value.items():
-                        yield f"{key}.{inner}"
-                        if isinstance(deeper, Mapping):
-                            yield from (f"{key}.{inner}.{last}" for last in deeper)
-
-    def _values(self, path: str) -> list[Any]:
-        """The value of each row; None where a row does not have it."""
-        values = [value_at(row, path) for row in self._rows]
-        return [None if v is MISSING or v == "" or v != v else v for v in values]
-
-    def _present(self, role: str, names: str) -> list[str]:
-        """The paths of these names whose values fit the role, without those already taken."""
-        found = self._fitting(role, names, self._paths)
-        if not found and role in _INSIDE:
-            found = self._fitting(role, names, self._inside)
-        return found
-
-    def _fitting(self, role: str, names: str, paths: Mapping[str, str]) -> list[str]:
-        found: list[str] = []
-        for name in names.split():
-            path = paths.get(name)
-            if path is None or path in self._used or path in found:
-                continue
-            values = [v for v in self._values(path) if v is not None]
-            fitting = sum(map(FITS[role], values))
-            if fitting and (
-                fitting == len(values) or (role in _LENIENT and 2 * fitting > len(values))
-            ):
-                found.append(path)
-        return found
-
-    def _take(self, role: str, path: str | tuple[str, ...]) -> None:
-        self._columns[role] = path
-        self._used.update((path,) if isinstance(path, str) else path)
-
-    def _of_role(self, role: str) -> list[Any]:
-        paths = self._columns.get(role, ())
-        columns = [self._values(p) for p in ((paths,) if isinstance(paths, str) else paths)]
-        return [
-            next((v for v in row if v is not None), None) for row in zip(*columns, strict=True)
-        ] or [None] * len(self._rows)
-
+class _Resolution(RowFields):
     def run(self) -> Resolved:
         if "question" not in self._columns and "completion" not in self._columns:
             self._alpaca()
@@ -178,7 +107,7 @@ class _Resolution:
             self._used.add(given)
         elif len(orders) == 1 and "system" not in self._given:
             self._take("system", instruction)
-        elif orders and len(inputs) > 1:
+        elif orders and len(inputs) > 1 and orders != inputs:
             raise self._ambiguous("question", instruction, given)
 
     def _completion(self) -> None:
@@ -462,10 +391,16 @@ class _Resolution:
 
     def _ambiguous(self, role: str, one: str, other: str) -> InvalidInputError:
         pairs = [(value_at(row, one), value_at(row, other)) for row in self._rows]
+        # Two fields may stand in different rows.
+        apart = (self._values(one), self._values(other))
+        firsts = tuple(next((v for v in values if v is not None), None) for values in apart)
         number, (a, b) = next(
-            (n, pair)
-            for n, pair in enumerate(pairs, 1)
-            if MISSING not in pair and text_of(pair[0]) != text_of(pair[1])
+            (
+                (n, pair)
+                for n, pair in enumerate(pairs, 1)
+                if MISSING not in pair and text_of(pair[0]) != text_of(pair[1])
+            ),
+            (1, firsts),
         )
         return InvalidInputError(
             f"{self._where}: {one!r} and {other!r} may both be the {role} (row {number}: "

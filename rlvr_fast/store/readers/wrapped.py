@@ -7,6 +7,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers import chat, openai_chat, vllm_outputs, wide
+from rlvr_fast.store.readers.common import sampling_of
 from rlvr_fast.store.readers.naming import FITS, NAMES, is_several, names_of
 from rlvr_fast.store.readers.reader import (
     MISSING,
@@ -26,13 +27,6 @@ __all__ = ["READER"]
 _NESTED = (chat.READER, openai_chat.READER, vllm_outputs.READER, wide.READER)
 # Of a row of several draws, the roles that have one value for each of them.
 _OF_DRAWS = ("verdict", "reward", "finish_reason", "token_ids", "logprobs", "reasoning")
-_SAMPLING = {
-    "temperature": ("temperature",),
-    "top_p": ("top_p",),
-    "top_k": ("top_k",),
-    "max_tokens": ("max_tokens", "max_new_tokens", "max_completion_tokens"),
-    "seed": ("seed",),
-}
 _SHALLOW = 3
 
 
@@ -142,11 +136,7 @@ def _about(sample: Sample) -> About:
         for name in NAMES["model"][0].split():
             if about.model is None and isinstance(head.get(name), str):
                 about.model = head[name]
-        for name, keys in _SAMPLING.items():
-            for key in keys:
-                number = head.get(key)
-                if isinstance(number, int | float) and not isinstance(number, bool):
-                    about.sampling.setdefault(name, number)
+    about.sampling = sampling_of(*heads)
     return about
 
 

@@ -15,9 +15,11 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store import Run, import_rollouts
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers import load_readers, reader_named
-from rlvr_fast.store.readers.openai_batch import read_requests, request_roles, request_sampling
+from rlvr_fast.store.readers.common import sampling_of
+from rlvr_fast.store.readers.openai_batch import read_requests
 from rlvr_fast.store.readers.plain import READER as PLAIN
 from rlvr_fast.store.readers.reader import Sample, SourceFile
+from rlvr_fast.store.readers.served import asked
 from rlvr_fast.store.readers.unknown import describe_unknown
 from rlvr_fast.store.readers.vllm_outputs import request_output_rows
 
@@ -572,8 +574,8 @@ def test_requests_are_read_and_checked(tmp_path: Path) -> None:
     packed.write_bytes(gzip.compress(line.encode()))
     assert read_requests([plain_file]) == {"p7": body}
     assert read_requests([packed, plain_file]) == {"p7": body}
-    assert request_sampling(body) == {"temperature": 0.6, "max_tokens": 9}
-    assert request_roles(body) == {"question": [ASKED], "model": "m"}
+    assert sampling_of(body) == {"temperature": 0.6, "max_tokens": 9}
+    assert asked(body) == {"question": [ASKED], "model": "m"}
 
     other = tmp_path / "other.jsonl"
     other.write_text(json.dumps({"custom_id": "p7", "body": {**body, "temperature": 1}}))

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.errors import InvalidInputError, closest, shown
 from rlvr_fast.paths import MISSING, value_at
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.golds import gold_parts
@@ -169,7 +169,7 @@ def _problems(
         if question is None:
             raise InvalidInputError(
                 f"{where}: field {options['question']!r} should hold the question as text or as "
-                f"chat messages, got {_short(None if asked is MISSING else asked)}"
+                f"chat messages, got {shown(None if asked is MISSING else asked)}"
             )
         known[key] = (where, asked, gold)
         if gold is MISSING:
@@ -230,7 +230,7 @@ def _check_same(
     if repr(gold) != repr(known_gold):
         raise InvalidInputError(
             f"{where}: id {identifier!r} stands in {first} too, with another gold answer: "
-            f"{_short(known_gold)} there, {_short(gold)} here; correct the file, or {advice}"
+            f"{shown(known_gold)} there, {shown(gold)} here; correct the file, or {advice}"
         )
 
 
@@ -260,7 +260,7 @@ def _identifier(row: Row, field: str, where: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)) or value == "":
         raise InvalidInputError(
             f"{where}: field {field!r} (the problem's id) should be text or an integer, got "
-            f"{'no such field' if value is MISSING else _short(value)}; choose another with "
+            f"{'no such field' if value is MISSING else shown(value)}; choose another with "
             "?id=FIELD, or number the rows with ?id="
         )
     return str(value)
@@ -274,8 +274,3 @@ def _positive(text: str, label: str) -> int:
 
 def _warn(message: str) -> None:
     warnings.warn(message, UserWarning, stacklevel=2)
-
-
-def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) <= 80 else shown[:77] + "..."
