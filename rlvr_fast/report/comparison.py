@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,7 +24,10 @@ from rlvr_fast.report.sides import Side, read_side, sample_ks
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import RULES, Rule
 
-__all__ = ["Comparison", "Group", "compare_runs", "count_of"]
+__all__ = ["Comparison", "EpsilonOrigin", "Group", "compare_runs", "count_of"]
+
+
+EpsilonOrigin = Literal["option", "kept", "draws"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +56,10 @@ class Comparison:
         base: the run of the base model.
         rl: the run of the RL model.
         options: what the comparison was asked.
-        shifts: the labels of all problems under each rule.
+        epsilon: the threshold of the rule "epsilon", one number for all problems.
+        epsilon_from: where it comes from: "option", "kept" (the report that the folder held), or
+            "draws" (-ln(zeta)/n, n the depth of the curves).
+        shifts: the labels of all problems under each rule, counted with all draws.
         groups: the rows of every table by group, everything first.
         ks: the k of every curve: powers of two, the number of samples, and further ones asked for.
         allowed: differences between the runs that were allowed by name, in words.
@@ -64,12 +71,29 @@ class Comparison:
     base: Side
     rl: Side
     options: CompareOptions
+    epsilon: float
+    epsilon_from: EpsilonOrigin
     shifts: dict[Rule, SupportShift]
     groups: tuple[Group, ...]
     ks: tuple[int, ...]
     allowed: dict[str, str]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+
+    @property
+    def common_depth(self) -> IntArray:
+        """For each problem the number of draws that both models have: the smaller number."""
+        return np.minimum(self.base.num_samples, self.rl.num_samples)
+
+    @property
+    def equal_depth(self) -> bool:
+        """Whether both models have equally many draws of each problem that both were drawn on.
+
+        The counts of the rule "seen" are then those of the published tables. Elsewhere they favour
+        the model with more draws, and the expected counts at the common depth take their place.
+        """
+        both = self.common_depth > 0
+        return bool(np.array_equal(self.base.num_samples[both], self.rl.num_samples[both]))
 
     @property
     def rule(self) -> Rule:
@@ -149,8 +173,10 @@ def compare_runs(
     right = read_side(rl, "rl", problems.rl_ids)
     step()
     ks = tuple(sorted({*sample_ks(left, right), *options.k}))
+    epsilon, origin = _epsilon(left, right, options)
     shifts = {
-        rule: support_shift(left.draws, right.draws, rule=rule, zeta=options.zeta) for rule in RULES
+        rule: support_shift(left.draws, right.draws, rule=rule, zeta=options.zeta, epsilon=epsilon)
+        for rule in RULES
     }
     step()
     return Comparison(
@@ -158,6 +184,8 @@ def compare_runs(
         base=left,
         rl=right,
         options=options,
+        epsilon=epsilon,
+        epsilon_from=origin,
         shifts=shifts,
         groups=_groups(problems),
         ks=ks,
@@ -175,6 +203,19 @@ def compare_runs(
 def count_of(number: int, noun: str) -> str:
     """A number with its noun: "1 problem", "2 problems"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _epsilon(base: Side, rl: Side, options: CompareOptions) -> tuple[float, EpsilonOrigin]:
+    if options.epsilon is not None:
+        return options.epsilon, "option"
+    return -math.log(options.zeta) / max(_depth(base, rl), 1), "draws"
+
+
+def _depth(base: Side, rl: Side) -> int:
+    """The largest k such that at least 90 % of the problems drawn by both have k draws of both."""
+    fewest = np.minimum(base.num_samples, rl.num_samples)
+    drawn = np.sort(fewest[fewest > 0])
+    return int(drawn[int(0.1 * drawn.size)]) if drawn.size else 0
 
 
 def _groups(problems: Problems) -> tuple[Group, ...]:
