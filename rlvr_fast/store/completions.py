@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import itertools
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,8 @@ Ints = npt.NDArray[np.int64]
 _BYTES_PER_TOKEN = 4
 
 
-class CompletionKeys(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class CompletionKeys:
     """One row for each stored draw of some problems, by problem and sample index.
 
     Attributes:
@@ -71,15 +73,13 @@ def _hashes(column: pa.ChunkedArray, *, width: int) -> tuple[Ints, Ints]:
     for chunk in column.chunks:
         if not len(chunk):
             continue
-        if width == 1:
-            kind, values = np.int64, chunk.buffers()[2]
-        else:
-            kind, values = np.int32, chunk.values.buffers()[1]
-        offsets = np.frombuffer(chunk.buffers()[1], kind)[chunk.offset :][: len(chunk) + 1]
+        values = chunk.buffers()[2] if width == 1 else chunk.values.buffers()[1]
+        offset_type = np.dtype(np.int64 if width == 1 else np.int32)
+        offsets = np.frombuffer(chunk.buffers()[1], offset_type)[chunk.offset :][: len(chunk) + 1]
         first = 0 if width == 1 else chunk.values.offset
         ends = ((offsets.astype(np.int64) + first) * width).tolist()
         view = memoryview(values if values is not None else b"")
-        hashed = [hash(view[a:b].tobytes()) for a, b in zip(ends, ends[1:], strict=False)]
+        hashed = [hash(view[a:b].tobytes()) for a, b in itertools.pairwise(ends)]
         keys.append(np.array(hashed, np.int64))
         lengths.append(np.diff(offsets).astype(np.int64))
     return np.concatenate(keys), np.concatenate(lengths)

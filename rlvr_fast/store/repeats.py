@@ -11,6 +11,7 @@ model that is sure of itself repeats long ones too. What independent draws canno
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -90,7 +91,7 @@ def find_repeats(
     if (rows < number).any():
         return Repeats(rows, _common_copies(number, rows), "indices")
     known = seeded is not None and temperature is not None
-    if not known and _long_repeats(draws, found, number, distinct):
+    if not known and _long_repeats(found, number, distinct):
         return Repeats(distinct, _common_copies(number, distinct), "long")
     return independent
 
@@ -118,7 +119,8 @@ def same_completions(base: CompletionKeys, rl: CompletionKeys, num_problems: int
     return _same_in_order(base, rl, ours, theirs, num_problems)
 
 
-class _Counts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Counts:
     """How often each distinct completion of each problem is stored."""
 
     problem: Ints
@@ -187,23 +189,23 @@ def _multiplicity_evidence(found: _Counts, number: Ints) -> bool:
     draws = number[found.problem]
     distinct = np.bincount(found.problem, minlength=number.size)[found.problem]
     # The counts of two completions determine each other.
-    weight = np.where(distinct <= 2, 0.5, 1.0)
+    weight: Floats = np.where(distinct <= 2, 0.5, 1.0)
     groups = [np.ones(draws.size, np.bool_)]
     if sizes.size > 1:
         groups += [draws == size for size in common]
-    steps = np.arange(2, min(_MOST_COPIES, int(sizes.max(initial=0)) - 2) + 1)
-    tried = len(groups) * 2 * steps.size * len(_SLOPES)
+    steps = range(2, min(_MOST_COPIES, int(sizes.max(initial=0)) - 2) + 1)
+    tried = len(groups) * 2 * len(steps) * len(_SLOPES)
     if not tried:
         return False
     needed = _NATS + np.log(tried)
     for rows in groups:
         cells = np.stack([found.count[rows], draws[rows]])
         pairs, at = np.unique(cells, axis=1, return_inverse=True)
-        mass = np.bincount(at.ravel(), weights=weight[rows])
+        mass: Floats = np.bincount(at.ravel(), weights=weight[rows]).astype(np.float64)
         count, n = pairs
         for step in steps:
             for multiples in (False, True):
-                if _evidence(count, n, mass, int(step), multiples) > needed:
+                if _evidence(count, n, mass, step, multiples) > needed:
                     return True
     return False
 
@@ -212,12 +214,14 @@ def _evidence(count: Ints, n: Ints, mass: Floats, step: int, multiples: bool) ->
     """The greatest log likelihood ratio over the slopes, for r = step or all its multiples."""
 
     def middle(r: Ints) -> npt.NDArray[np.bool_]:
-        inside = (r >= 2) & (r <= n - 2)
-        return inside & ((r % step == 0) if multiples else (r == step))
+        wanted: npt.NDArray[np.bool_] = (r % step == 0) if multiples else (r == step)
+        wanted &= (r >= 2) & (r <= n - 2)
+        return wanted
 
     def rising(r: Ints) -> Floats:
         safe = np.clip(r, 2, np.maximum(n - 2, 2))
-        return (safe + 1) * (n - safe + 1) / (safe * np.maximum(n - safe, 1))
+        steeper: Floats = (safe + 1) * (n - safe + 1) / (safe * np.maximum(n - safe, 1))
+        return steeper
 
     here, below, above = middle(count), middle(count - 1), middle(count + 1)
     if not here.any():
@@ -231,7 +235,7 @@ def _evidence(count: Ints, n: Ints, mass: Floats, step: int, multiples: bool) ->
 
 
 def _likelihood_ratio(value: Floats, mass: Floats, highest: float) -> float:
-    """max over s in [0, 1/highest] of sum of mass log(1 - s value): 0 where the mean is >= 0."""
+    """The greatest sum of mass log(1 - s value), s in [0, 1/highest]; 0 where the mean is >= 0."""
     used = value != 0
     value, mass = value[used], mass[used]
     if float(value @ mass) >= 0:
@@ -274,29 +278,35 @@ def _distinct_indices(draws: CompletionKeys, found: _Counts, number: Ints) -> In
     starts = np.cumsum(number) - number
     for size in np.unique(number[number > 1]):
         rows = np.flatnonzero(number == size)
-        pairs = np.log(size * (size - 1) / 2)
-        # Equal on every problem by chance; half as much again, for the shares are estimates.
-        if -np.log(np.maximum(chance[rows], 1e-300)).sum() < 1.5 * (pairs + _NATS):
+        # Two draws are equal on every problem by chance: a third off, for shares are estimates.
+        surprise = -float(np.log(np.maximum(chance[rows], 1e-300)).sum()) / 1.5
+        if surprise <= np.log(size):
             continue
         total = np.zeros(size, np.uint64)
         for row in rows:
-            key = draws.key[starts[row] : starts[row] + size].astype(np.uint64)
-            total += _mix(key + np.uint64(row + 1) * np.uint64(0x9E3779B97F4A7C15))
-        effective[rows] = np.unique(total).size
+            key = draws.key[starts[row] : starts[row] + size].view(np.uint64)
+            total += _mix(key + _mix(np.full(1, row + 1, np.uint64)))
+        # Equal neighbours stand in files that were sorted by answer, too.
+        apart = total[np.append(True, total[1:] != total[:-1])]
+        different = np.unique(total).size
+        repeated = apart.size - different
+        if repeated * (surprise - np.log(size)) > _NATS + np.log(size):
+            effective[rows] = different
     return effective
 
 
-def _long_repeats(draws: CompletionKeys, found: _Counts, number: Ints, distinct: Ints) -> bool:
+def _long_repeats(found: _Counts, number: Ints, distinct: Ints) -> bool:
     """Whether long completions repeat more often than a sampler with some temperature lets them."""
     very = found.tokens >= _VERY_LONG
-    stored, different = int(found.count[very].sum()), int(very.sum())
-    if different < (1 - _STRAY) * stored:
+    if very.sum() < (1 - _STRAY) * found.count[very].sum():
         return True
-    long = np.bincount(
-        found.problem, weights=(found.tokens >= _LONG) * found.count, minlength=number.size
-    )
-    rows = (long >= number / 2) & (number > 1)
-    return bool(rows.sum() >= 2 and distinct[rows].sum() <= (1 - _NEARLY_ALL) * number[rows].sum())
+    for tokens, most in ((_VERY_LONG // 2, 0.1), (_LONG, 0.0)):
+        long = np.bincount(found.problem[found.tokens >= tokens], minlength=number.size) > 0
+        rows = long & (number > 1)
+        alone = distinct[rows] <= np.maximum(most * number[rows], 1)
+        if rows.sum() > 1 and alone.mean() >= _NEARLY_ALL:
+            return True
+    return False
 
 
 def _same_in_order(
