@@ -111,12 +111,22 @@ def same_completions(base: CompletionKeys, rl: CompletionKeys, num_problems: int
     )
     equal = ours.totals(num_problems) == theirs.totals(num_problems)
     both = several & equal
-    # Two independent draws of counts over two answers are equal with probability 1/2 at most.
-    distinct = np.bincount(ours.problem, minlength=num_problems)[both]
-    evidence = float(np.log(2) * (distinct - 1).sum())
-    if evidence > _NATS and both.sum() >= _NEARLY_ALL * several.sum() / 2:
+    # Independent draws give equal counts of two answers with probability 1/2 at most, and each
+    # further answer halves that again.
+    distinct = np.bincount(ours.problem, minlength=num_problems)
+    share = both.sum() / max(several.sum(), 1)
+    alike = share > 0.5 and several.sum() * _divergence(share) > _NATS
+    halvings = distinct[both] - 1
+    single = halvings.max(initial=0) * np.log(2) - np.log(num_problems)
+    if alike or max(single, (share == 1) * halvings.sum() * np.log(2)) > _NATS:
         return int(equal.sum())
     return _same_in_order(base, rl, ours, theirs, num_problems)
+
+
+def _divergence(share: float) -> float:
+    """The relative entropy of a share to one half, in nats."""
+    parts = np.array([share, 1 - share])
+    return float(np.log(2) + (parts * np.log(np.maximum(parts, 1e-300))).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,12 +323,14 @@ def _same_in_order(
     base: CompletionKeys, rl: CompletionKeys, ours: _Counts, theirs: _Counts, num_problems: int
 ) -> int:
     """Problems of which nearly all draws with one sample index are equal in both runs."""
-    left = base.problem << 32 | base.index
-    right = rl.problem << 32 | rl.index
+    left, right = base.problem << 32 | base.index, rl.problem << 32 | rl.index
     _, a, b = np.intersect1d(left, right, assume_unique=True, return_indices=True)
     if not a.size:
         return 0
     differing = base.key[a] != rl.key[b]
+    # In files that were sorted by answer, draws are equal to the neighbours of the other, too.
+    _, before, after = np.intersect1d(left, right + 1, assume_unique=True, return_indices=True)
+    neighbours = float((base.key[before] != rl.key[after]).mean()) if before.size else 1.0
     # The draws that would differ if the runs were independent: from the shares of both.
     codes, where = np.unique(np.concatenate([_mixed(ours), _mixed(theirs)]), return_inverse=True)
     shares = np.zeros((2, codes.size))
@@ -331,7 +343,8 @@ def _same_in_order(
     problem[where[ours.key.size :]] = theirs.problem
     equal = np.bincount(problem, weights=shares[0] * shares[1], minlength=num_problems)
     expected = float((1 - equal[base.problem[a]]).sum())
-    if expected > 2 * _NATS and differing.sum() < expected / 10:
+    close = differing.sum() < expected / 10
+    if expected > 2 * _NATS and close and neighbours * a.size > expected / 2:
         wrong = np.bincount(base.problem[a], weights=differing, minlength=num_problems)
         shared = np.bincount(base.problem[a], minlength=num_problems)
         return int(((shared > 0) & (wrong <= shared / 10)).sum())
