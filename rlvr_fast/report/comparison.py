@@ -22,6 +22,7 @@ from rlvr_fast.report.problems import (
     read_problems,
     task_domains,
 )
+from rlvr_fast.report.repeats import dependence
 from rlvr_fast.report.sides import Side, read_side, sample_ks
 from rlvr_fast.report.threshold import Threshold, threshold_of
 from rlvr_fast.store import Run
@@ -140,6 +141,16 @@ class Comparison:
         return tuple(side for side in self.sides if side.unread(rows))
 
     @property
+    def independent(self) -> bool:
+        """Whether every draw counts by itself; intervals and tests mean nothing where not."""
+        return not self.dependence
+
+    @property
+    def dependence(self) -> str:
+        """Why the draws are not independent, in one or more sentences; "" where they are."""
+        return dependence(self.base, self.rl)
+
+    @property
     def shift(self) -> SupportShift:
         """The shift of all problems under the chosen rule."""
         return self.shifts[self.rule]
@@ -220,7 +231,7 @@ def compare_runs(
         groups=_groups(problems),
         ks=ks,
         allowed=allowed,
-        warnings=tuple(warnings_of(left, right)),
+        warnings=(*filter(None, [dependence(left, right)]), *warnings_of(left, right)),
         notes=(
             *left_out,
             *import_notes(problems, left, right),
