@@ -18,7 +18,7 @@ __all__ = ["Shown", "ems", "runs", "shown"]
 # Widths in units of the font's size, as system fonts have them.
 _PER_CHARACTER = 0.56
 _PADDING = 1.2
-_WIDEST_TEXT = 13.0
+_WIDEST_TEXT = 17.0
 _BAR = 14.0
 
 
@@ -53,10 +53,10 @@ class Shown:
         kind = self.column.kind
         return f"{cell_text(low, kind)} to {cell_text(high, kind)}"
 
-    def cell(self, row: dict[str, Any]) -> Markup:
-        """The contents of a cell."""
+    def cell(self, row: dict[str, Any], limit: int = 600) -> Markup:
+        """The contents of a cell, its text cut to `limit` characters."""
         value = row.get(self.column.key)
-        text = Markup("RL") if value == "rl" else escape(visible(self.value(row), 400))
+        text = Markup("RL") if value == "rl" else escape(visible(self.value(row), limit))
         limits = self.limits(row) if self.low else ""
         return text + Markup(' <span class="ci">{}</span>').format(limits) if limits else text
 

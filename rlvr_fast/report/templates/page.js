@@ -217,9 +217,9 @@
       `${who} ${n ? number(Number((c / n).toPrecision(3))) : "–"} (${number(a)} to ${number(b)})`);
     const out = [`Chance of a correct draw, with 95% intervals: ${models.join(", ")}.`];
     if (p !== null) {
-      out.push(`Fisher’s exact test of equal chances: p = ${chance(p)}, adjusted for all ` +
+      out.push(`Fisher’s exact test of equal chances: p\u00a0=\u00a0${chance(p)}, adjusted for all ` +
         `${data.problems.length.toLocaleString("en")} problems and the other statements of this page (Holm): ` +
-        `p = ${chance(adjusted)}; ${adjusted <= 0.05 ? "the chance changed" : "a change is not proven"}.`);
+        `p\u00a0=\u00a0${chance(adjusted)}; ${adjusted <= 0.05 ? "the chance changed" : "a change is not proven"}.`);
     }
     if (beta !== null) out.push(`Tilt β = ${number(beta)} (${number(low)} to ${number(high)}).`);
     return out;
@@ -241,7 +241,7 @@
       return td;
     });
     const line = (answer, verdict, b, r) => {
-      const tr = make("tr"), th = make("th", "text");
+      const tr = make("tr", verdict), th = make("th", "text");
       th.scope = "row";
       th.append(answer);
       tr.append(th, cell(verdict, "text"), ...counts(b, r));
@@ -265,7 +265,7 @@
     wide.colSpan = 8;
     const inside = make("div", "inside");
     inside.append(make("pre", "", row[11]));
-    inside.append(make("h4", "", `Why “${labels[label(row)].letter} ${labels[label(row)].word}”`));
+    inside.append(make("h3", "", `Why “${labels[label(row)].letter} ${labels[label(row)].word}”`));
     const of = (n) => `of ${n.toLocaleString("en")} draw${n === 1 ? "" : "s"} correct`;
     const counted = `Base: ${row[4]} ${of(row[5])}; RL: ${row[6]} ${of(row[7])}.`;
     const grounds = state.rule === "seen" ? seenProof(row) : epsilonProof(row);
