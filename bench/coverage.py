@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -26,7 +27,7 @@ from typing import Any
 
 import numpy as np
 from planted import load_scenarios
-from planted.outcomes import Held, verdict
+from planted.outcomes import Held, kind, verdict
 
 SCENARIOS = load_scenarios()
 UNITS = ("problems", "answers")
@@ -149,10 +150,41 @@ def widths(rows: list[dict[str, Any]]) -> str:
     return f"{ratios} x {known[0]['rival']} ({rates})"
 
 
+def measured(names: list[str], rows: list[dict[str, Any]]) -> str:
+    """The rates of some quantities in words: ranges over all configurations.
+
+    A row belongs to a name that its `what` begins with. Rows that do not hold what they state are
+    named.
+    """
+    words = {"coverage": "coverage", "alarm": "false alarms", "power": "power"}
+    found: dict[str, list[float]] = {}
+    failing: dict[str, list[float]] = {}
+    for row in rows:
+        what = row["what"]
+        if kind(what) in words and any(what.startswith(name) for name in names):
+            bad = "**" in verdict(what, [row["rate"]], row["repetitions"])
+            (failing if bad else found).setdefault(what if bad else kind(what), []).append(
+                row["rate"]
+            )
+    parts = [f"{words[name]} {spread(rates)}" for name, rates in found.items()]
+    parts += [f"does not hold: {what}, {spread(rates)}" for what, rates in failing.items()]
+    return "; ".join(parts) or "not measured"
+
+
+def with_measured(page: str, rows: list[dict[str, Any]]) -> str:
+    """The page with its lines "* Measured (`name`, `name`): ..." written anew."""
+
+    def line(match: re.Match[str]) -> str:
+        names = re.findall(r"`([^`]+)`", match[1])
+        return f"* Measured ({match[1]}): {measured(names, rows)}."
+
+    return re.sub(r"^\* Measured \(([^)]*)\):.*$", line, page, flags=re.M)
+
+
 def write_table(rows: list[dict[str, Any]]) -> None:
-    """Writes the table between its marks in docs/statistics.md."""
+    """Writes the table between its marks in docs/statistics.md, and the lines "Measured"."""
     path = Path(__file__).resolve().parents[1] / "docs" / "statistics.md"
-    before, _, rest = path.read_text("utf-8").partition(MARKS[0])
+    before, _, rest = with_measured(path.read_text("utf-8"), rows).partition(MARKS[0])
     after = rest.partition(MARKS[1])[2]
     path.write_text(f"{before}{MARKS[0]}\n{table(rows)}{MARKS[1]}{after}", "utf-8")
 

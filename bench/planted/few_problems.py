@@ -13,7 +13,7 @@ from rlvr_fast import metrics as m
 
 def crossing_heavy(rng: np.random.Generator, n: str, problems: int, law: str) -> Hits:
     """k* within the common depth; "no crossing" is inf, "base ahead from the start" 1."""
-    study = Study(rng, problems=problems, depth=n, law=law, change="mixed")
+    study = Study(rng, problems=problems, depth=n, law=law, change="narrowed")
     depth = int(np.minimum(study.base_depth, study.rl_depth).min())
     got = m.crossover(study.base, study.rl, seed=int(rng.integers(2**31)), replicates=500)
     return {"crossover, heavy tails": inside(got, true_crossing(n, law, depth))}
@@ -22,7 +22,7 @@ def crossing_heavy(rng: np.random.Generator, n: str, problems: int, law: str) ->
 @functools.cache
 def true_crossing(n: str, law: str, depth: int) -> float:
     """k* of the population: the last change of sign of the mean difference up to the depth."""
-    study = Study(np.random.default_rng(0), problems=2, depth=n, law=law, change="mixed")
+    study = Study(np.random.default_rng(0), problems=2, depth=n, law=law, change="narrowed")
     ks = np.unique(np.geomspace(1, depth, 400).astype(np.int64))
     curves = study.truth(as_drawn(ks))
     lead = curves[1] - curves[0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Held", "Hits", "held", "inside", "verdict"]
+__all__ = ["Held", "Hits", "held", "inside", "kind", "limits", "verdict"]
 
 Hits = dict[str, Any]
 
@@ -56,25 +56,36 @@ def held(interval: Any, truth: float, other: Any, rival: str) -> Held:
 _ALARM = ("false", "any discovery", "alarm", "claim")
 
 
-def verdict(what: str, rates: list[float], repetitions: int) -> str:
-    """The rates in words, by the words of `what`.
+def kind(what: str) -> str:
+    """What the rates under a name are: "coverage", "alarm", "share", "power" or "other".
 
-    "false", "alarm", "claim" and "any discovery" name error rates: at most 5 %, or the "at most
-    X %" that `what` states, with three standard errors of the repetitions. "(share)" is a share
-    without a bound. "power" is better where higher. Everything else is coverage: 93 to 98 % is as
-    stated, more is conservative.
+    "false", "alarm", "claim" and "any discovery" name error rates, "(share)" a share without a
+    bound, "power" the rate of right claims.
     """
     if what.startswith("split_half_null"):
-        return "expected and seen agree"
-    if "(share)" in what and "false" not in what:
-        return "how often it answers"
+        return "other"
     if "power" in what:
         return "power"
-    if any(word in what for word in _ALARM):
+    if "(share)" in what and "falsely" not in what:
+        return "share"
+    return "alarm" if any(word in what for word in _ALARM) else "coverage"
+
+
+def verdict(what: str, rates: list[float], repetitions: int) -> str:
+    """The rates in words.
+
+    Error rates are at most 5 %, or the "at most X %" that `what` states, with three standard
+    errors of the repetitions. Coverage of 93 to 98 % is as stated, more is conservative.
+    """
+    found = kind(what)
+    if found == "alarm":
         stated = re.search(r"at most ([0-9.]+) %", what)
         bound = float(stated[1]) / 100 if stated else 0.05
         slack = 3 * np.sqrt(bound * (1 - bound) / max(repetitions, 1))
-        return f"at most {bound:.0%}" if max(rates) <= bound + slack else "**too often**"
-    if min(rates) < 0.93 - 3 * np.sqrt(0.93 * 0.07 / max(repetitions, 1)):
-        return "**does not cover**"
-    return "covers" if max(rates) <= 0.98 else "covers, conservative in places"
+        return f"at most {100 * bound:g} %" if max(rates) <= bound + slack else "**too often**"
+    if found == "coverage":
+        if min(rates) < 0.93 - 3 * np.sqrt(0.93 * 0.07 / max(repetitions, 1)):
+            return "**does not cover**"
+        return "covers" if max(rates) <= 0.98 else "covers, conservative in places"
+    words = {"other": "expected and seen agree", "share": "how often it answers", "power": "power"}
+    return words[found]

@@ -35,6 +35,7 @@ CHANGES: dict[str, tuple[tuple[float, float], ...]] = {
     "same": ((1.0, 0.0),),
     "tilt": ((1.0, 1.5),),
     "mixed": ((0.45, 2.0), (0.25, 0.0), (0.2, -4.0), (0.1, 3.0)),
+    "narrowed": ((0.3, 2.5), (0.7, -1.5)),
 }
 
 # Draws of base and of RL, each with the share of the problems that have them.

@@ -63,6 +63,7 @@ def test_table_shows_the_committed_results() -> None:
     start, end = module.MARKS
     printed = PAGE.partition(start)[2].partition(end)[0].strip()
     assert printed == module.table(rows).strip()
+    assert module.with_measured(PAGE, rows) == PAGE
     # the text above the table explains the rows that do not cover
     failing = {row for row in printed.splitlines() if "does not cover" in row}
     assert all("chao1" in row or "two spikes" in row for row in failing)
