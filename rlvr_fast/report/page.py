@@ -17,7 +17,10 @@ import numpy as np
 from markupsafe import Markup
 
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.contents import contents
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
+from rlvr_fast.report.page_tables import ems, runs
+from rlvr_fast.report.page_tables import shown as shown_columns
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
@@ -49,9 +52,13 @@ def render_page(report: Report) -> str:
         data |= found.data()
     script = (_HERE / "templates" / "page.js").read_text(encoding="utf-8")
     style = css_variables() + (_HERE / "templates" / "style.css").read_text(encoding="utf-8")
+    view = shared | _view(report)
+    definitions = Markup(environment.get_template("definitions.html.j2").render(view))
     return environment.get_template("index.html.j2").render(
-        shared | _view(report),
+        view,
         sections=body,
+        definitions=definitions,
+        contents=contents([*body, definitions]),
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -72,6 +79,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["visible"] = visible
     environment.filters["model"] = _model_name
     environment.filters["cell"] = cell_text
+    environment.filters |= {"ems": ems, "runs": runs, "shown": shown_columns}
     environment.globals["LABELS"] = LABELS
     return environment
 
