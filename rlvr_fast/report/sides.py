@@ -21,7 +21,7 @@ from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
 
-__all__ = ["Side", "read_side", "sample_ks"]
+__all__ = ["Side", "curve_depth", "read_side", "sample_ks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,16 +203,36 @@ def read_side(run: Run, name: str, problem_ids: tuple[str, ...]) -> Side:
     )
 
 
-def sample_ks(base: Side, rl: Side) -> list[int]:
-    """The k at which curves are drawn: powers of two up to the number of samples, and that number.
+def curve_depth(base: Side, rl: Side, rows: IntArray | None = None) -> int:
+    """The depth of the curves: the largest k that nine of ten problems have in both runs.
 
-    Where problems differ in it, up to what at least half of them have in both runs.
+    The problems with so many draws of both models are the one set of problems that every point of a
+    curve averages. Beyond the depth pass@k is not defined.
+
+    Args:
+        base: the run of the base model.
+        rl: the run of the RL model.
+        rows: rows of the problems to look at; None takes all.
+
+    Returns:
+        The largest k such that at least 90 % of the problems that both models have drawn have k
+        draws of both; 0 where no problem has draws of both.
     """
     fewest = np.minimum(base.num_samples, rl.num_samples)
-    drawn = fewest[fewest > 0]
+    if rows is not None:
+        fewest = fewest[rows]
+    drawn = np.sort(fewest[fewest > 0])
     if not drawn.size:
+        return 0
+    needed = -(-9 * drawn.size // 10)
+    return int(drawn[drawn.size - needed])
+
+
+def sample_ks(base: Side, rl: Side) -> list[int]:
+    """The k at which curves are drawn: powers of two up to `curve_depth`, and that depth."""
+    depth = curve_depth(base, rl)
+    if not depth:
         return []
-    depth = int(np.median(drawn))
     ks = [1 << i for i in range(depth.bit_length())]
     return ks if ks[-1] == depth else [*ks, depth]
 
