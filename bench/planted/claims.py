@@ -39,10 +39,10 @@ def equal_models(
         ),
     }
     for at in m.reached_at_least(study.base, study.rl):
-        least, null_at = at[0], at[-1]
-        if least > 1 and hasattr(null_at, "p_expanded"):
+        least = at.correct
+        if least > 1:
             what = f"reached_at_least {least}: false alarm, equal models"
-            out[what] = min(null_at.p_expanded, null_at.p_shrunk) <= 0.025
+            out[what] = min(at.p_expanded, at.p_shrunk) <= 0.025
     rows = [study.groups == task for task in range(tasks)]
     by_task = [m.discordance_test(study.base[row], study.rl[row]) for row in rows if row.any()]
     out["discordance_test and holm over tasks: any false alarm"] = bool(
