@@ -56,6 +56,7 @@ class GroupEvidence:
         new_tasks: the same where the tasks are a sample too; None for fewer than two tasks.
         exchange: what two equal models would show.
         tilt: what one common tilt of the base would show.
+        false_positives: error rates of a verifier that alone would show the shift.
         split_half: what two halves of the base model's own draws show.
         p: p-value of each test, unadjusted.
         adjusted: the same, adjusted for all tests of the page (`claims.adjusted`).
@@ -73,6 +74,7 @@ class GroupEvidence:
     new_tasks: SupportInterval | None
     exchange: ExchangeNull | None
     tilt: TiltNull | None
+    false_positives: FalsePositives | None
     split_half: NullShift | None
     p: Mapping[Test, float]
     adjusted: Mapping[Test, float]
@@ -94,7 +96,6 @@ class Evidence:
         problem_p: its p-values adjusted for all tests of the page; nan likewise.
         groups: in the order of the comparison's groups.
         reached: the shift where reached means at least m correct draws; empty likewise.
-        false_positives: the error rates of a verifier that would show the shift; None likewise.
     """
 
     independent: bool
@@ -102,7 +103,6 @@ class Evidence:
     problem_p: FloatArray
     groups: tuple[GroupEvidence, ...]
     reached: tuple[ReachedAtLeast, ...]
-    false_positives: FalsePositives | None
 
 
 def gather(comparison: Comparison) -> Evidence:
@@ -130,7 +130,6 @@ def gather(comparison: Comparison) -> Evidence:
         problem_p=problem_p,
         groups=groups,
         reached=tuple(reached_at_least(base, rl)) if independent else (),
-        false_positives=false_positive_rate(base, rl) if independent else None,
     )
 
 
@@ -200,6 +199,7 @@ def _of_group(
         ),
         exchange=null,
         tilt=tilt,
+        false_positives=false_positive_rate(base, rl) if known else None,
         split_half=split_half_null(*base) if known else None,
         p=p,
         adjusted=q,

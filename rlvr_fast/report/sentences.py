@@ -11,7 +11,7 @@ import math
 from rlvr_fast.metrics import Estimate
 from rlvr_fast.report.claims import PAGE_LEVEL, holds, p_text
 from rlvr_fast.report.comparison import Comparison, Group
-from rlvr_fast.report.evidence import Evidence, GroupEvidence
+from rlvr_fast.report.evidence import GroupEvidence
 from rlvr_fast.report.facts import count_of, percent
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.untrusted import visible
@@ -31,6 +31,8 @@ DEPENDENT = (
     "The draws are not independent, so no interval and no test is given: both would count repeated "
     "draws as evidence."
 )
+# A verifier that accepts more of the wrong draws than this is no explanation worth a sentence.
+_PLAUSIBLE = 0.05
 # Problems that a sentence names one by one.
 _NAMED = 3
 
@@ -113,14 +115,32 @@ def luck_sentences(comparison: Comparison, group: Group, found: GroupEvidence) -
         )
     shift = comparison.group_shift(group, "seen")
     counted = "" if equal else " with all draws"
-    out += [
-        _judgement(count, noun, counted, p, by_tilt)
-        for count, noun, p, by_tilt in (
-            (shift.shrunk, "lost", found.adjusted["shrunk"], found.adjusted["tilt_shrunk"]),
-            (shift.expanded, "found", found.adjusted["expanded"], found.adjusted["tilt_expanded"]),
-        )
-        if count
-    ]
+    rates = found.false_positives
+    for count, noun, whose, p, by_tilt, rate in (
+        (
+            shift.shrunk,
+            "lost",
+            "the base’s",
+            found.adjusted["shrunk"],
+            found.adjusted["tilt_shrunk"],
+            getattr(rates, "shrunk", math.nan),
+        ),
+        (
+            shift.expanded,
+            "found",
+            "RL’s",
+            found.adjusted["expanded"],
+            found.adjusted["tilt_expanded"],
+            getattr(rates, "expanded", math.nan),
+        ),
+    ):
+        if count:
+            out.append(_judgement(count, noun, counted, p, by_tilt))
+            if holds(p) and rate <= _PLAUSIBLE:
+                out.append(
+                    f"A verifier that accepts {_rate(rate)} of {whose} wrong draws would by itself "
+                    f"show as many {noun}."
+                )
     return out
 
 
@@ -184,9 +204,9 @@ def _counts(comparison: Comparison, row: int) -> str:
     return f"{base} → {rl}"
 
 
-def verifier_sentence(comparison: Comparison, evidence: Evidence) -> str:
-    """The rate of false positives of a verifier that alone would show the shift; "" for none."""
-    rates = evidence.false_positives
+def verifier_sentence(comparison: Comparison, found: GroupEvidence) -> str:
+    """The false-positive rates of a verifier that alone would show the shift of all problems."""
+    rates = found.false_positives
     if rates is None:
         return ""
     shift = comparison.shifts["seen"]
@@ -207,4 +227,4 @@ def verifier_sentence(comparison: Comparison, evidence: Evidence) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{100 * rate:.2g} %"
+    return percent(rate) if rate >= 0.01 else f"{100 * rate:.2g} %"

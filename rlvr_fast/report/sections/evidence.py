@@ -68,7 +68,7 @@ def _measure(context: Context) -> Findings[Evidence]:
             "table": table,
             "hidden": _HIDDEN,
             "reached": reached,
-            "verifier": verifier_sentence(comparison, found),
+            "verifier": verifier_sentence(comparison, found.groups[0]),
             "refused": "" if found.independent else DEPENDENT,
         },
     )
