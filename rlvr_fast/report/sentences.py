@@ -76,8 +76,8 @@ def share_sentences(comparison: Comparison, group: Group, found: GroupEvidence) 
     held = "this task" if of_task else "these tasks held fixed"
     out = [
         f"Of all problems of which these are a sample, {held}, at {comparison.depth_text(group)}: "
-        f"RLVR keeps {kept}, loses {lost} and finds {gained}; {interval.level:.0%} intervals in "
-        "brackets."
+        f"RLVR keeps {kept}, loses {lost} and finds {gained}; {percent(interval.level)} intervals "
+        "in brackets."
     ]
     if found.new_tasks is not None:
         kept, lost, gained = (
@@ -107,7 +107,7 @@ def luck_sentences(comparison: Comparison, group: Group, found: GroupEvidence) -
     ]
     if math.isfinite(tilt.beta):
         out.append(
-            f"One common tilt of the base, β = {tilt.beta:.2f}".replace("-", "−")
+            f"One common tilt of the base, β = {round(tilt.beta, 2) + 0.0:.2f}".replace("-", "−")
             + f", would by itself show about {tilt.shrunk:.1f} lost and {tilt.expanded:.1f} found"
             + ("." if equal else " with all draws.")
         )
