@@ -156,7 +156,8 @@ def test_rows_of_domains_and_tasks_differ(report: Path, page: Page) -> None:
     for kind in ("overall", "domain", "task"):
         kinds[kind] = page.ask(
             f"(() => {{ const h = document.querySelector('#support tr.{kind} th');"
-            "const s = getComputedStyle(h); return [s.fontWeight, s.paddingLeft, s.backgroundColor, h.textContent]; })()"
+            "const s = getComputedStyle(h);"
+            "return [s.fontWeight, s.paddingLeft, s.backgroundColor, h.textContent]; })()"
         )
     styles = [tuple(value[:3]) for value in kinds.values()]
     assert len(set(styles)) == 3
