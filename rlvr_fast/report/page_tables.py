@@ -13,13 +13,16 @@ from markupsafe import Markup, escape
 from rlvr_fast.report.table import Column, Table, cell_text
 from rlvr_fast.report.untrusted import visible
 
-__all__ = ["Shown", "ems", "runs", "shown"]
+__all__ = ["MANY_COLUMNS", "Shown", "ems", "runs", "shown"]
+
+# Tables of more columns than this are set closer.
+MANY_COLUMNS = 11
 
 # Widths in units of the font's size, as the widest of the usual system fonts has them.
 _PER_CHARACTER = 0.64
 _PER_BOLD_CHARACTER = 0.7
 _BOLD_ROWS = ("overall", "domain")
-_PADDING = 1.2
+_PADDING, _CLOSE_PADDING = 1.2, 0.7
 _WIDEST_TEXT = 17.0
 _BAR = 14.0
 
@@ -104,10 +107,11 @@ def ems(columns: Sequence[Shown], table: Table, bar: bool = False) -> float:
         bar: whether a column of bars follows.
     """
     total = _BAR if bar else 0.0
+    padding = _CLOSE_PADDING if len(columns) > MANY_COLUMNS else _PADDING
     for one in columns:
         words = [0.92 * _PER_BOLD_CHARACTER * len(word) for word in one.column.title.split()]
         width = max([1.0, *words, *(_cell_ems(one, row) for row in table.rows)])
-        total += _PADDING + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
+        total += padding + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
     return math.ceil(10 * total) / 10
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.metrics import FisherTests, clopper_pearson
+from rlvr_fast.report.claims import FDR
 from rlvr_fast.report.common_answers import ProblemAnswers, common_answers
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.label_proofs import LabelProofs, label_proofs
@@ -206,7 +207,7 @@ def _evidence_table(known: _Known) -> Table:
     words = np.array(["less often", "", "more often"])[changed + 1]
     add("p_value", "p", "p", "Fisher’s exact test of one accuracy for both models", tests.p_value)
     add("q_value", "q", "p", "the same with false-discovery control", tests.q_value)
-    add("changed", "solved", "text", "where q is at most 0.05", words)
+    add("changed", "solved", "text", f"where q is at most {FDR:g}", words)
     tilt, distance = known.reweighting.tilt, known.reweighting.distances
     hint = "the tilt exp(βR) from base’s accuracy to RL’s"
     add("beta", "β", "decimal", hint, tilt.problem_beta)
