@@ -23,7 +23,7 @@ _PER_CHARACTER = 0.64
 _PER_BOLD_CHARACTER = 0.7
 _BOLD_ROWS = ("overall", "domain")
 _PADDING, _CLOSE_PADDING = 1.2, 0.7
-_WIDEST_TEXT = 17.0
+_WIDEST_TEXT, _CLOSE_TEXT = 17.0, 12.0
 _BAR = 14.0
 
 
@@ -107,11 +107,12 @@ def ems(columns: Sequence[Shown], table: Table, bar: bool = False) -> float:
         bar: whether a column of bars follows.
     """
     total = _BAR if bar else 0.0
-    padding = _CLOSE_PADDING if len(columns) > MANY_COLUMNS else _PADDING
+    close = len(columns) > MANY_COLUMNS
+    padding, widest = (_CLOSE_PADDING, _CLOSE_TEXT) if close else (_PADDING, _WIDEST_TEXT)
     for one in columns:
         words = [0.92 * _PER_BOLD_CHARACTER * len(word) for word in one.column.title.split()]
         width = max([1.0, *words, *(_cell_ems(one, row) for row in table.rows)])
-        total += padding + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
+        total += padding + (min(width, widest) if one.column.kind == "text" else width)
     return math.ceil(10 * total) / 10
 
 

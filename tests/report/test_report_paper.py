@@ -76,6 +76,8 @@ def test_paper_holds_every_problem_and_what_is_folded(report: Path, page: Page) 
     ]
     assert [i for i in ids if i not in rows] == []
     assert "Printedfor“Overall”,rule“seenonce”." in printed
+    # 60 rows are three pages at least, each with its headings.
+    assert rows.count("RLcorrect") >= 3
     assert "Previous" not in printed
     assert page.ask("document.querySelectorAll('details:not([open])').length") == closed
     assert page.ask("document.querySelectorAll('#problem-rows tr').length") == 25
