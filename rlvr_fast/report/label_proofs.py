@@ -5,15 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import betaincinv
 
-from rlvr_fast.metrics import FisherTests, accessibility
+from rlvr_fast.metrics import Draws, FisherTests, accessibility
 from rlvr_fast.metrics.pass_at_k import log_all_miss
 from rlvr_fast.report.claims import adjusted
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
 
-__all__ = ["LabelProofs", "label_proofs"]
+__all__ = ["LabelProofs", "chance_by_luck", "label_proofs"]
+
+LabelArray = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
     labels = np.array(comparison.labels("seen"))
     single = [(d.num_correct == 1) for d in (base, rl)]
     p_value = np.asarray(tests.p_value, np.float64)
-    luck = _luck(labels, base.num_samples, rl.num_samples, base.num_correct + rl.num_correct)
+    luck = chance_by_luck(labels, base, rl)
     if not comparison.independent:
         p_value, luck = np.full_like(p_value, np.nan), np.full_like(luck, np.nan)
     limits = [_one_sided(*draws, tail=comparison.zeta) for draws in (base, rl)]
@@ -80,9 +83,24 @@ def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
     )
 
 
-def _luck(labels: np.ndarray, base_n: IntArray, rl_n: IntArray, correct: IntArray) -> FloatArray:
-    missed = np.where(labels == "shrunk", rl_n, base_n)
-    chance = np.exp(log_all_miss(base_n + rl_n, correct, np.maximum(missed, 1)))
+def chance_by_luck(labels: LabelArray, base: Draws, rl: Draws) -> FloatArray:
+    """The chance that all correct draws of a lost (found) problem fall on the base (RL) model.
+
+    Every draw of both models is taken to be equally likely to be correct; given how many are, the
+    chance is exact (hypergeometric), whatever the numbers of draws.
+
+    Args:
+        labels: under the rule "seen".
+        base: the counts of the base model.
+        rl: the counts of the RL model.
+
+    Returns:
+        float64; nan for problems that are neither lost nor found.
+    """
+    missed = np.where(labels == "shrunk", rl.num_samples, base.num_samples)
+    drawn = base.num_samples + rl.num_samples
+    correct = base.num_correct + rl.num_correct
+    chance = np.exp(log_all_miss(drawn, correct, np.maximum(missed, 1)))
     return np.where(np.isin(labels, ("shrunk", "expanded")), chance, np.nan)
 
 
