@@ -20,7 +20,7 @@ from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.contents import contents
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
-from rlvr_fast.report.page_tables import ems, runs
+from rlvr_fast.report.page_tables import MANY_COLUMNS, ems, runs
 from rlvr_fast.report.page_tables import shown as shown_columns
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
@@ -90,6 +90,7 @@ def _environment() -> jinja2.Environment:
     environment.filters["number"] = count_text
     environment.filters |= {"ems": ems, "runs": runs, "shown": shown_columns}
     environment.globals["LABELS"] = LABELS
+    environment.globals["MANY_COLUMNS"] = MANY_COLUMNS
     return environment
 
 

@@ -13,12 +13,17 @@ from markupsafe import Markup, escape
 from rlvr_fast.report.table import Column, Table, cell_text
 from rlvr_fast.report.untrusted import visible
 
-__all__ = ["Shown", "ems", "runs", "shown"]
+__all__ = ["MANY_COLUMNS", "Shown", "ems", "runs", "shown"]
 
-# Widths in units of the font's size, as system fonts have them.
-_PER_CHARACTER = 0.56
-_PADDING = 1.2
-_WIDEST_TEXT = 17.0
+# Tables of more columns than this are set closer.
+MANY_COLUMNS = 11
+
+# Widths in units of the font's size, as the widest of the usual system fonts has them.
+_PER_CHARACTER = 0.64
+_PER_BOLD_CHARACTER = 0.7
+_BOLD_ROWS = ("overall", "domain")
+_PADDING, _CLOSE_PADDING = 1.2, 0.7
+_WIDEST_TEXT, _CLOSE_TEXT = 17.0, 12.0
 _BAR = 14.0
 
 
@@ -102,13 +107,19 @@ def ems(columns: Sequence[Shown], table: Table, bar: bool = False) -> float:
         bar: whether a column of bars follows.
     """
     total = _BAR if bar else 0.0
+    close = len(columns) > MANY_COLUMNS
+    padding, widest = (_CLOSE_PADDING, _CLOSE_TEXT) if close else (_PADDING, _WIDEST_TEXT)
     for one in columns:
-        words = [len(word) for word in one.column.title.split()]
-        cells = [max(len(one.value(row)), 0.85 * len(one.limits(row))) for row in table.rows]
-        longest = max([*cells, 0.95 * max(words, default=0), 1.0])
-        width = _PER_CHARACTER * longest
-        total += _PADDING + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
+        words = [0.92 * _PER_BOLD_CHARACTER * len(word) for word in one.column.title.split()]
+        width = max([1.0, *words, *(_cell_ems(one, row) for row in table.rows)])
+        total += padding + (min(width, widest) if one.column.kind == "text" else width)
     return math.ceil(10 * total) / 10
+
+
+def _cell_ems(one: Shown, row: dict[str, Any]) -> float:
+    bold = row.get("kind") in _BOLD_ROWS
+    value = (_PER_BOLD_CHARACTER if bold else _PER_CHARACTER) * len(one.value(row))
+    return max(value, 0.85 * _PER_CHARACTER * len(one.limits(row)))
 
 
 def _finite(value: Any) -> bool:

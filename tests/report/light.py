@@ -1,6 +1,6 @@
 """A comparison of counts alone, without run directories: for the evidence and its sentences.
 
-Used by the tests of the report and by bench/planted/page.py.
+Used by the tests of the report and by bench/planted/whole_page.py.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.metrics import FisherTests, clopper_pearson
+from rlvr_fast.report.claims import FDR
 from rlvr_fast.report.common_answers import ProblemAnswers, common_answers
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.label_proofs import LabelProofs, label_proofs
@@ -72,6 +73,8 @@ def _measure(context: Context) -> Findings[None]:
             "problem_ids": _other_ids(comparison),
             "verdicts": VERDICTS,
             "confidence": 1 - comparison.zeta,
+            "epsilon": comparison.epsilon,
+            "independent": comparison.independent,
         },
     )
 
@@ -120,7 +123,8 @@ def _problem_table(known: _Known) -> Table:
         base.answer_entropy.tolist(),
         rl.answer_entropy.tolist(),
         ["yes" if one else "no" for one in proofs.one_draw.tolist()],
-        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted, proofs.epsilon)),
+        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted)),
+        [comparison.epsilon] * len(problems),
         *(ends[i].tolist() for i in range(2) for ends in (proofs.low, proofs.high)),
     )
     return Table(
@@ -139,7 +143,9 @@ def _answer_table(known: _Known) -> Table:
     for i, found in enumerate(known.common):
         first = {"problem_id": comparison.problems.ids[i], "task": comparison.problems.tasks[i]}
         drawn = [max(int(side.num_samples[i]), 1) for side in (base, rl)]
-        lines = [(_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common]
+        lines: list[tuple[str | None, str, int, int, int]] = [
+            (_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common
+        ]
         (base_others, base_draws), (rl_others, rl_draws) = found.rest
         if base_draws or rl_draws:
             others = max(base_others, rl_others)
@@ -201,7 +207,7 @@ def _evidence_table(known: _Known) -> Table:
     words = np.array(["less often", "", "more often"])[changed + 1]
     add("p_value", "p", "p", "Fisher’s exact test of one accuracy for both models", tests.p_value)
     add("q_value", "q", "p", "the same with false-discovery control", tests.q_value)
-    add("changed", "solved", "text", "where q is at most 0.05", words)
+    add("changed", "solved", "text", f"where q is at most {FDR:g}", words)
     tilt, distance = known.reweighting.tilt, known.reweighting.distances
     hint = "the tilt exp(βR) from base’s accuracy to RL’s"
     add("beta", "β", "decimal", hint, tilt.problem_beta)
@@ -282,9 +288,9 @@ def _shown_answers(found: ProblemAnswers, budget: int) -> list[Any]:
 
 
 def _proof(proofs: LabelProofs) -> list[list[Any]]:
-    """Per problem [one draw decides, luck, p, adjusted p, epsilon, state, low, high of each]."""
+    """Per problem [one draw decides, luck, p, adjusted p, state, low, high of each]."""
     columns: list[Any] = [proofs.one_draw.astype(int), proofs.luck, proofs.p_value]
-    columns += [proofs.p_adjusted, proofs.epsilon]
+    columns.append(proofs.p_adjusted)
     for i in range(2):
         columns += [proofs.states[i], proofs.low[i], proofs.high[i]]
     return [[_short(v) for v in row] for row in zip(*(c.tolist() for c in columns), strict=True)]
