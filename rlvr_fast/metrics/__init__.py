@@ -21,7 +21,7 @@ from rlvr_fast.metrics.bounds import (
     support_shift_bounds,
 )
 from rlvr_fast.metrics.consistency import cover_at, g_pass_at_k, pass_hat_k
-from rlvr_fast.metrics.crossover import Crossover, crossover
+from rlvr_fast.metrics.crossover import Crossing, Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
     answer_entropies,
@@ -33,6 +33,7 @@ from rlvr_fast.metrics.expected_shift import ExpectedShift, expected_support_shi
 from rlvr_fast.metrics.extrapolation import (
     BetaBinomialFit,
     HoldOut,
+    LowerCurve,
     extrapolate_pass_at_k,
     fit_beta_binomial,
     hold_out,
@@ -99,6 +100,7 @@ __all__ = [
     "AccuracyHistogram",
     "BetaBinomialFit",
     "Ceiling",
+    "Crossing",
     "Crossover",
     "CurveInterval",
     "Draws",
@@ -110,6 +112,7 @@ __all__ = [
     "HoldOut",
     "ImportanceEstimate",
     "Interval",
+    "LowerCurve",
     "NullShift",
     "Plan",
     "ReachedAtLeast",
