@@ -245,8 +245,8 @@ def importance_estimate(
     elif not reason and not least <= value <= most:
         reason = (
             f"the mean of the weights, {value:.3g}, is not what base’s own draws show "
-            f"({least:.3g} to {most:.3g}): RL’s draws miss completions that base draws, or hold too "
-            "many of its rare ones"
+            f"({least:.3g} to {most:.3g}): RL’s draws miss completions that base draws, or hold "
+            "too many of its rare ones"
         )
     return ImportanceEstimate(
         low=low,
