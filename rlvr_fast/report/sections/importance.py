@@ -233,7 +233,7 @@ def _rows(comparison: Comparison, pair: _Pair) -> tuple[list[dict[str, Any]], _F
     accuracy = base.accuracy
     limits = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
     solved = np.flatnonzero(rl.num_correct > 0)
-    expanded = int(np.count_nonzero(labels[solved] == "expanded"))
+    expanded = sum(labels[i] == "expanded" for i in solved)
     strict = 1 - (1 - LEVEL) / max(expanded, 1)
     problems = possible = above = 0
     rows = []
