@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rlvr_fast.metrics.bootstrap import (
     SupportInterval,
+    mean_difference_interval,
     pass_at_k_difference,
     pass_at_k_interval,
     ratio_interval,
@@ -22,6 +23,7 @@ from rlvr_fast.metrics.bounds import (
 )
 from rlvr_fast.metrics.consistency import (
     BayesAtN,
+    at_least_correct,
     bayes_at_n,
     cover_at,
     g_pass_at_k,
@@ -144,6 +146,7 @@ __all__ = [
     "accuracy_histogram",
     "answer_entropies",
     "answer_entropy",
+    "at_least_correct",
     "bayes_at_n",
     "beta_interval",
     "chao1",
@@ -169,6 +172,7 @@ __all__ = [
     "importance_estimate",
     "lower_mean_limit",
     "majority_at_k",
+    "mean_difference_interval",
     "mean_token_entropy",
     "mg_pass_at_k",
     "pass_at_k",

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import (
     Counts,
     Floats,
@@ -40,6 +41,7 @@ from rlvr_fast.metrics.support import support_ratios
 
 __all__ = [
     "SupportInterval",
+    "mean_difference_interval",
     "pass_at_k_difference",
     "pass_at_k_interval",
     "ratio_interval",
@@ -234,6 +236,59 @@ def pass_at_k_difference(
     ks = np.atleast_1d(as_ks(k))
     (bn, bc), (rn, rc) = paired(base, rl)
     before, after = pass_at_k(bn, bc, ks), pass_at_k(rn, rc, ks)
+    return _difference(before, after, ks, groups, level, replicates, seed)
+
+
+def mean_difference_interval(
+    base: ArrayLike,
+    rl: ArrayLike,
+    *,
+    groups: ArrayLike | None = None,
+    level: float = 0.95,
+    replicates: int = 1000,
+    seed: int = 0,
+) -> CurveInterval:
+    """Mean over problems of RL's value minus base's, with the intervals of `pass_at_k_difference`.
+
+    For any quantity of a problem between 0 and 1, such as pass^k or maj@k.
+
+    Args:
+        base: values of the base, between 0 and 1, shape [problems, K]; nan where there is none.
+        rl: values of the RL model, same shape.
+        groups: as in `pass_at_k_difference`.
+        level: confidence level.
+        replicates: number of bootstrap replicates, at least 100.
+        seed: seed of the random weights.
+
+    Returns:
+        Arrays of shape [K]; ``k`` numbers the columns from 0. A problem without a value of either
+        model is left out of that column.
+
+    Raises:
+        InvalidInputError: different shapes, a value outside [0, 1], or as `pass_at_k_difference`.
+    """
+    before, after = np.asarray(base, dtype=np.float64), np.asarray(rl, dtype=np.float64)
+    if before.ndim != 2 or before.shape != after.shape:
+        raise InvalidInputError(
+            "base and rl must be tables of one shape [problems, K]; got shapes "
+            f"{before.shape} and {after.shape}"
+        )
+    for values in (before, after):
+        if ((values < 0) | (values > 1)).any():
+            raise InvalidInputError("values must lie between 0 and 1")
+    columns = np.arange(before.shape[1])
+    return _difference(before, after, columns, groups, level, replicates, seed)
+
+
+def _difference(
+    before: Floats,
+    after: Floats,
+    ks: Counts,
+    groups: ArrayLike | None,
+    level: float,
+    replicates: int,
+    seed: int,
+) -> CurveInterval:
     units = _units(after - before, groups)
     middle = _units((after + before) / 2, groups).means
     room = (4 * middle * (1 - middle)) ** _ROOM_POWER

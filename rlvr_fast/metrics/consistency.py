@@ -10,11 +10,22 @@ from scipy.special import gammaln
 from scipy.stats import hypergeom, norm
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics.checks import Floats, as_probability, as_samples_and_correct
+from rlvr_fast.metrics.checks import Counts, Floats, as_probability, as_samples_and_correct
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.pass_at_k import as_ks
 
-__all__ = ["BayesAtN", "bayes_at_n", "cover_at", "g_pass_at_k", "mg_pass_at_k", "pass_hat_k"]
+__all__ = [
+    "BayesAtN",
+    "at_least_correct",
+    "bayes_at_n",
+    "cover_at",
+    "g_pass_at_k",
+    "mg_pass_at_k",
+    "pass_hat_k",
+]
+
+# Most cells of a table of problems and draws that are held at a time.
+_BLOCK = 1 << 22
 
 
 def _as_tau(tau: float) -> float:
@@ -116,19 +127,59 @@ def mg_pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike
         n, c = n[..., np.newaxis], c[..., np.newaxis]
     n, c, ks = np.broadcast_arrays(n, c, ks)
     ok = (ks <= n) & (n > 0)
-    # the sums, over the distinct (n, c, k) alone
-    rows, back = np.unique(
-        np.stack([n[ok], c[ok], ks[ok]], axis=-1).reshape(-1, 3), axis=0, return_inverse=True
-    )
-    sums = np.array(
-        [
-            2 / depth * hypergeom.sf(np.arange(-(-depth // 2), depth), total, right, depth).sum()
-            for total, right, depth in rows.tolist()
-        ]
-    )
     value = np.full(n.shape, np.nan)
-    value[ok] = sums[back.reshape(-1)] if len(rows) else ()
+    for depth in np.unique(ks[ok]).tolist():
+        rows = ok & (ks == depth)
+        tail = at_least_correct(n[rows], c[rows], k=depth)
+        value[rows] = 2 / depth * tail[:, -(-depth // 2) :].sum(axis=1)
     return np.asarray(value)
+
+
+def at_least_correct(num_samples: ArrayLike, num_correct: ArrayLike, *, k: int) -> Floats:
+    """P(at least j of k draws are correct) for j = 1, ..., k: every G-Pass@k_tau at once.
+
+    The draws are without replacement, so each column is unbiased. Column j - 1 is G-Pass@k_tau for
+    tau in ((j-1)/k, j/k]; its mean over problems is Cover@tau had each problem k draws.
+
+    Args:
+        num_samples: number of samples, shape [problems] or one number.
+        num_correct: number of correct samples, shape [problems] or one number.
+        k: number of draws, at least 1.
+
+    Returns:
+        float64 of shape [problems, k]; nan in the rows with fewer than k samples.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or k below 1.
+
+    >>> at_least_correct([4, 2], [2, 2], k=2).round(3).tolist()
+    [[0.833, 0.167], [1.0, 1.0]]
+    """
+    depth = int(as_ks(k))
+    n, c = Draws(num_samples, num_correct)
+    tail = np.full((len(n), depth), np.nan)
+    whole = n == depth
+    tail[whole] = c[whole, np.newaxis] >= np.arange(1, depth + 1)
+    step = max(1, _BLOCK // depth)
+    rest = np.flatnonzero(n > depth)
+    for start in range(0, len(rest), step):
+        rows = rest[start : start + step]
+        total, right = n[rows, np.newaxis], c[rows, np.newaxis]
+        j = np.arange(1, depth + 1)
+        possible = (j <= right) & (depth - j <= total - right)
+        x = np.where(possible, j, np.minimum(right, depth))
+        y = np.where(possible, depth - j, np.maximum(depth - right, 0))
+        with np.errstate(invalid="ignore"):
+            log_pmf = (
+                _log_choose(right, x) + _log_choose(total - right, y) - _log_choose(total, depth)
+            )
+        pmf = np.where(possible, np.exp(np.where(possible, log_pmf, 0.0)), 0.0)
+        tail[rows] = np.minimum(np.cumsum(pmf[:, ::-1], axis=1)[:, ::-1], 1.0)
+    return tail
+
+
+def _log_choose(a: Counts, b: Counts) -> Floats:
+    return np.asarray(gammaln(a + 1.0) - gammaln(b + 1.0) - gammaln(a - b + 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +203,13 @@ class BayesAtN:
     level: float
 
 
-def bayes_at_n(num_samples: ArrayLike, num_correct: ArrayLike, *, level: float = 0.95) -> BayesAtN:
+def bayes_at_n(
+    num_samples: ArrayLike,
+    num_correct: ArrayLike,
+    *,
+    draws: int | None = None,
+    level: float = 0.95,
+) -> BayesAtN:
     """Bayes@N of Hariri et al. (arXiv 2510.04265) for right-or-wrong outcomes.
 
     Each problem's probability of a correct answer has a uniform prior of its own. The interval
@@ -164,6 +221,9 @@ def bayes_at_n(num_samples: ArrayLike, num_correct: ArrayLike, *, level: float =
         num_samples: number of samples, shape [problems] or one number. Problems without samples are
             left out.
         num_correct: number of correct samples, shape [problems] or one number.
+        draws: N, where only so many of the samples of each problem are to count: the expected
+            posterior over every choice of them. Problems with fewer are left out. The values of
+            models with different numbers of samples compare at one N only. None: all samples.
         level: posterior probability of the interval.
 
     Returns:
@@ -179,11 +239,17 @@ def bayes_at_n(num_samples: ArrayLike, num_correct: ArrayLike, *, level: float =
     level = as_probability("level", level)
     n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
+    depth = n if draws is None else np.full(len(n), int(as_ks(draws)))
+    n, c, depth = n[n >= depth], c[n >= depth], depth[n >= depth]
     if not len(n):
         return BayesAtN(np.nan, np.nan, np.nan, np.nan, 0, level)
-    mean = (c + 1) / (n + 2)
+    p = c / n
+    mean = (depth * p + 1) / (depth + 2)
+    # the number of correct draws among `depth` is hypergeometric
+    spread = depth * p * (1 - p) * (n - depth) / np.maximum(n - 1, 1) / (depth + 2) ** 2
+    variance = np.maximum(mean * (1 - mean) - spread, 0) / (depth + 3)
     value = float(mean.mean())
-    deviation = float(np.sqrt((mean * (1 - mean) / (n + 3)).sum())) / len(n)
+    deviation = float(np.sqrt(variance.sum())) / len(n)
     reach = float(norm.ppf(0.5 + level / 2)) * deviation
     return BayesAtN(
         value, max(0.0, value - reach), min(1.0, value + reach), deviation, len(n), level

@@ -186,8 +186,8 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
             "noise",
             "by luck",
             "share",
-            "what sampling alone would leave after the tilt to RL’s accuracy, if RL were that tilt; "
-            "it would leave no more after the closest tilt",
+            "what sampling alone would leave after the tilt to RL’s accuracy, if RL were that "
+            "tilt; it would leave no more after the closest tilt",
         ),
         Column("new_mass", "new answers", "share", "share of RL’s draws that base never gave"),
         Column("new_correct_mass", "new and right", "share", "of these, the correct ones"),
@@ -234,8 +234,8 @@ def ceiling_sentence(ceiling: Ceiling, sampling: Mapping[str, Any]) -> str:
         return ""
     text = (
         "A tilt of base’s sampling distribution gives nothing to what that distribution excludes, "
-        "and at most certainty to the right answers that it holds: however strong, and at any k, it "
-        f"can solve the {ceiling.seen:.1%} of problems that base was seen to solve"
+        "and at most certainty to the right answers that it holds: however strong, and at any k, "
+        f"it can solve the {ceiling.seen:.1%} of problems that base was seen to solve"
     )
     if ceiling.unseen:
         text += (
