@@ -171,7 +171,9 @@ def at_least_correct(num_samples: ArrayLike, num_correct: ArrayLike, *, k: int) 
         y = np.where(possible, depth - j, np.maximum(depth - right, 0))
         with np.errstate(invalid="ignore"):
             log_pmf = (
-                _log_choose(right, x) + _log_choose(total - right, y) - _log_choose(total, depth)
+                _log_choose(right, x)
+                + _log_choose(total - right, y)
+                - _log_choose(total, np.full_like(total, depth))
             )
         pmf = np.where(possible, np.exp(np.where(possible, log_pmf, 0.0)), 0.0)
         tail[rows] = np.minimum(np.cumsum(pmf[:, ::-1], axis=1)[:, ::-1], 1.0)
@@ -179,6 +181,7 @@ def at_least_correct(num_samples: ArrayLike, num_correct: ArrayLike, *, k: int) 
 
 
 def _log_choose(a: Counts, b: Counts) -> Floats:
+    """Natural log of the binomial coefficients."""
     return np.asarray(gammaln(a + 1.0) - gammaln(b + 1.0) - gammaln(a - b + 1.0))
 
 
