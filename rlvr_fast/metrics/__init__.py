@@ -20,7 +20,14 @@ from rlvr_fast.metrics.bounds import (
     pass_at_k_bounds,
     support_shift_bounds,
 )
-from rlvr_fast.metrics.consistency import cover_at, g_pass_at_k, pass_hat_k
+from rlvr_fast.metrics.consistency import (
+    BayesAtN,
+    bayes_at_n,
+    cover_at,
+    g_pass_at_k,
+    mg_pass_at_k,
+    pass_hat_k,
+)
 from rlvr_fast.metrics.crossover import Crossing, Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
@@ -47,6 +54,8 @@ from rlvr_fast.metrics.intervals import (
     beta_interval,
     clopper_pearson,
 )
+from rlvr_fast.metrics.majority import Majority, majority_at_k
+from rlvr_fast.metrics.mean_limit import lower_mean_limit
 from rlvr_fast.metrics.nulls import (
     ExchangeNull,
     NullShift,
@@ -98,6 +107,7 @@ from rlvr_fast.metrics.verifier_null import (
 
 __all__ = [
     "AccuracyHistogram",
+    "BayesAtN",
     "BetaBinomialFit",
     "Ceiling",
     "Crossing",
@@ -113,6 +123,7 @@ __all__ = [
     "ImportanceEstimate",
     "Interval",
     "LowerCurve",
+    "Majority",
     "NullShift",
     "Plan",
     "ReachedAtLeast",
@@ -133,6 +144,7 @@ __all__ = [
     "accuracy_histogram",
     "answer_entropies",
     "answer_entropy",
+    "bayes_at_n",
     "beta_interval",
     "chao1",
     "clopper_pearson",
@@ -155,7 +167,10 @@ __all__ = [
     "hold_out",
     "holm",
     "importance_estimate",
+    "lower_mean_limit",
+    "majority_at_k",
     "mean_token_entropy",
+    "mg_pass_at_k",
     "pass_at_k",
     "pass_at_k_bounds",
     "pass_at_k_difference",
