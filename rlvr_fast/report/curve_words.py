@@ -23,8 +23,13 @@ def crossover_sentence(found: Crossover | None) -> str:
         text = f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): "
         if found.certain:
             text += "with fewer samples RL solves more problems, with more the base model does."
+        elif found.low <= 1 and np.isinf(found.high):
+            text += (
+                f"neither that the base model is ahead at every k nor that RL is ahead at {end} is "
+                "excluded."
+            )
         elif np.isinf(found.high):
-            text += f"that RL stays ahead up to {end} is not excluded."
+            text += f"that RL is ahead at {end} is not excluded."
         else:
             text += "that the base model is ahead at every k is not excluded."
     elif found.verdict == "base ahead":
