@@ -17,13 +17,13 @@ from rlvr_fast.report import (
     CompareOptions,
     Comparison,
     Report,
-    build_report,
     compare_runs,
     write_report,
 )
 from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
+from rlvr_fast.report.section import Context, Findings
 from rlvr_fast.report.sections.curves import SECTION as CURVES
-from rlvr_fast.report.sections.curves import pass_curves
+from rlvr_fast.report.sections.curves import GroupCurves, pass_curves
 from rlvr_fast.report.sides import curve_depth, sample_ks
 from rlvr_fast.store import Run
 
@@ -92,6 +92,12 @@ def _ragged(pair: tuple[Run, Run], drawn: list[int]) -> Comparison:
     return replace(comparison, base=base, rl=rl, ks=tuple(sample_ks(base, rl)))
 
 
+def _measured(comparison: Comparison) -> Findings[tuple[GroupCurves, ...]]:
+    context = Context(comparison)
+    context.add(CURVES)
+    return context.findings["curves"]
+
+
 def test_every_point_of_a_curve_averages_the_same_problems(pair: tuple[Run, Run]) -> None:
     # one problem in twelve has 4 draws, one in three more than the others
     comparison = _ragged(pair, [4] + [32] * 7 + [64] * 4)
@@ -132,14 +138,14 @@ def test_each_task_has_its_own_depth(pair: tuple[Run, Run]) -> None:
     tasks = np.array(compare_runs(*pair).problems.tasks)
     deep = tasks == tasks[-1]
     comparison = _ragged(pair, np.where(deep, 128, 16).tolist())
-    report = build_report(comparison)
-    for group, one in zip(comparison.groups, report.measured(CURVES), strict=True):
+    found = _measured(comparison)
+    for group, one in zip(comparison.groups, found.measured, strict=True):
         own = group.kind == "task" and group.name == tasks[-1]
         assert one.drawn.depth == (128 if own else 16)
         assert one.drawn.ks[-1] == one.drawn.depth
         assert one.asked.ks[-1] >= one.drawn.ks[-1]
-        assert (one.new_tasks is None) == (group.kind == "task")
-    rows = [r for r in report.tables["pass_at_k"].rows if r["group"] == tasks[-1]]
+        assert (one.new_tasks is None) == (one.tasks == 1)
+    rows = [r for r in found.tables[0].rows if r["group"] == tasks[-1]]
     assert [r["k"] for r in rows] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert {r["problems"] for r in rows} == {12}
 
@@ -147,9 +153,10 @@ def test_each_task_has_its_own_depth(pair: tuple[Run, Run]) -> None:
 def test_repeated_draws_have_no_intervals(pair: tuple[Run, Run]) -> None:
     comparison = compare_runs(*pair)
     ones = np.ones_like(comparison.base.num_samples)
-    greedy = replace(comparison, base=replace(comparison.base, effective_draws=ones))
+    repeats = comparison.base.repeats._replace(effective=ones, reason="temperature")
+    greedy = replace(comparison, base=replace(comparison.base, repeats=repeats))
     assert not greedy.independent
-    for one in build_report(greedy).measured(CURVES):
+    for one in _measured(greedy).measured:
         assert one.crossover is None
         assert np.isnan(one.difference.low).all()
         assert np.isfinite(one.drawn.base).all()
