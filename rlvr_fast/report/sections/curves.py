@@ -20,6 +20,7 @@ from rlvr_fast.metrics import (
 from rlvr_fast.report.charts import log2_axis, pass_chart, region_chart
 from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
 from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
@@ -31,13 +32,8 @@ __all__ = [
     "SECTION",
     "GroupCurves",
     "PassCurves",
-    "crossover_sentence",
-    "difference_sentences",
     "pass_curves",
 ]
-
-# Below this number of tasks the page says that the interval for new tasks is wide.
-_FEW_TASKS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,101 +300,14 @@ def _headline(curves: PassCurves) -> str:
     return ", ".join(parts) + "."
 
 
-def crossover_sentence(found: Crossover | None) -> str:
-    """Where the two curves cross, and whether the samples decide it, in plain words."""
-    if found is None:
-        return ""
-    end = f"k = {found.max_k:,}"
-    if found.verdict == "crosses":
-        low = "base ahead from the first sample" if found.low <= 1 else _round(found.low)
-        high = f"no crossing up to {end}" if np.isinf(found.high) else _round(found.high)
-        text = f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): "
-        if found.certain:
-            text += "with fewer samples RL solves more problems, with more the base model does."
-        elif np.isinf(found.high):
-            text += f"that RL stays ahead up to {end} is not excluded."
-        else:
-            text += "that the base model is ahead at every k is not excluded."
-    elif found.verdict == "base ahead":
-        text = f"The base model is ahead at every k up to {end}. "
-        if found.high <= 1:
-            text += "That RL is ahead at any k is excluded (95% interval)."
-        elif np.isinf(found.high):
-            text += f"That RL is ahead at {end} is not excluded (95% interval)."
-        else:
-            text += f"That RL is ahead below k ≈ {_round(found.high)} is not excluded."
-    else:
-        ahead = "RL is ahead at" if found.verdict == "rl ahead" else "The curves end level at"
-        text = f"{ahead} {end}. "
-        if found.excluded:
-            text += "That the base model is ahead there is excluded (95% interval)."
-        elif found.low <= 1:
-            text += (
-                "That the base model is ahead there, even from the first sample, is not excluded."
-            )
-        else:
-            text += (
-                f"That the base model is ahead there, from k ≈ {_round(found.low)} on at the "
-                "earliest, is not excluded (95% interval)."
-            )
-    if len(found.crossings) > (found.verdict == "crosses"):
-        text += " " + _every_crossing(found)
-    return text
-
-
-def _every_crossing(found: Crossover) -> str:
-    """All changes of sign, where there are others than k*."""
-    names = {"base": "the base model", "rl": "RL"}
-    each = [f"to {names[one.ahead]} at k ≈ {_round(one.k)}" for one in found.crossings]
-    times = "once" if len(each) == 1 else f"{len(each)} times"
-    return f"The lead changes {times}: {', '.join(each)}."
-
-
-def difference_sentences(one: GroupCurves) -> list[str]:
-    """RL minus base at the first and the last k, for these tasks and for new ones."""
-    drawn = one.drawn
-    if not drawn.ks.size or not np.isfinite(one.difference.low[0]):
-        return []
-    sentences = []
-    for i in sorted({0, drawn.ks.size - 1}):
-        value = _signed(float(drawn.rl[i] - drawn.base[i]))
-        text = f"At k = {int(drawn.ks[i]):,}, RL − base is {value}: 95% interval "
-        fixed = _interval_text(one.difference, i)
-        if one.new_tasks is None:
-            text += f"{fixed} for new problems of this task."
-        else:
-            text += (
-                f"{fixed} for new problems of these {one.tasks} tasks, "
-                f"{_interval_text(one.new_tasks, i)} for new tasks of this kind."
-            )
-        sentences.append(text)
-    if one.new_tasks is not None and one.tasks < _FEW_TASKS:
-        sentences.append(
-            f"With {one.tasks} tasks the interval for new tasks is wider than it would have to be: "
-            "so few tasks do not show how far others may differ."
-        )
-    return sentences
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
-
-
-def _interval_text(found: CurveInterval, i: int) -> str:
-    return f"{_signed(float(found.low[i]))} to {_signed(float(found.high[i]))}"
-
-
-def _round(k: float | None) -> str:
-    if k is None:
-        return "–"
-    return f"{k:,.0f}" if k >= 10 else f"{k:.2g}"
-
-
 def _view(group: Group, one: GroupCurves) -> dict[str, Any]:
     drawn, found = one.drawn, one.crossover
     return {
         "group": group,
-        "sentences": [*filter(None, [crossover_sentence(found)]), *difference_sentences(one)],
+        "sentences": [
+            *filter(None, [crossover_sentence(found)]),
+            *difference_sentences(one.difference, one.new_tasks, tasks=one.tasks),
+        ],
         "depth": drawn.depth,
         "number": int(drawn.problems[0]) if drawn.ks.size else 0,
         "passing": pass_chart(
