@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from rlvr_fast.metrics.bootstrap import (
     SupportInterval,
+    mean_difference_interval,
     pass_at_k_difference,
     pass_at_k_interval,
     ratio_interval,
@@ -20,8 +21,16 @@ from rlvr_fast.metrics.bounds import (
     pass_at_k_bounds,
     support_shift_bounds,
 )
-from rlvr_fast.metrics.consistency import cover_at, g_pass_at_k, pass_hat_k
-from rlvr_fast.metrics.crossover import Crossover, crossover
+from rlvr_fast.metrics.consistency import (
+    BayesAtN,
+    at_least_correct,
+    bayes_at_n,
+    cover_at,
+    g_pass_at_k,
+    mg_pass_at_k,
+    pass_hat_k,
+)
+from rlvr_fast.metrics.crossover import Crossing, Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
     answer_entropies,
@@ -33,6 +42,7 @@ from rlvr_fast.metrics.expected_shift import ExpectedShift, expected_support_shi
 from rlvr_fast.metrics.extrapolation import (
     BetaBinomialFit,
     HoldOut,
+    LowerCurve,
     extrapolate_pass_at_k,
     fit_beta_binomial,
     hold_out,
@@ -46,6 +56,8 @@ from rlvr_fast.metrics.intervals import (
     beta_interval,
     clopper_pearson,
 )
+from rlvr_fast.metrics.majority import Majority, majority_at_k
+from rlvr_fast.metrics.mean_limit import lower_mean_limit
 from rlvr_fast.metrics.nulls import (
     ExchangeNull,
     NullShift,
@@ -97,8 +109,10 @@ from rlvr_fast.metrics.verifier_null import (
 
 __all__ = [
     "AccuracyHistogram",
+    "BayesAtN",
     "BetaBinomialFit",
     "Ceiling",
+    "Crossing",
     "Crossover",
     "CurveInterval",
     "Draws",
@@ -110,6 +124,8 @@ __all__ = [
     "HoldOut",
     "ImportanceEstimate",
     "Interval",
+    "LowerCurve",
+    "Majority",
     "NullShift",
     "Plan",
     "ReachedAtLeast",
@@ -130,6 +146,8 @@ __all__ = [
     "accuracy_histogram",
     "answer_entropies",
     "answer_entropy",
+    "at_least_correct",
+    "bayes_at_n",
     "beta_interval",
     "chao1",
     "clopper_pearson",
@@ -152,7 +170,11 @@ __all__ = [
     "hold_out",
     "holm",
     "importance_estimate",
+    "lower_mean_limit",
+    "majority_at_k",
+    "mean_difference_interval",
     "mean_token_entropy",
+    "mg_pass_at_k",
     "pass_at_k",
     "pass_at_k_bounds",
     "pass_at_k_difference",

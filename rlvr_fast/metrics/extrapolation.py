@@ -1,13 +1,23 @@
-"""pass@k past the number of samples, by a Beta law of the problems' probabilities of being solved.
+"""A lower limit of pass@k up to twice the number of samples, and the Beta law of the problems.
 
-Source: Kazdan et al., arXiv 2510.05197 (Beta-binomial law). The law here may also give probability
-0 to a share of the problems, for problems that a model never solves. The data hold no evidence on k
-past the number of samples: `hold_out` measures how well the law extrapolates below that number.
+n draws hold no evidence on what a model solves less often than once in many times n draws, so that
+no law fitted to them gives pass@k far past n: laws that fit equally well differ there as they like.
+What n draws do tell without any law is how many problems further draws solve *at least*. With
+p = 1 - q the probability of a correct draw, k = n + m further draws solve q^n (1 - q^m) more, and
+for every p
+
+    q^n (1 - q^m) >= m p q^(n-1) - m (m+1)/2 p^2 q^(n-2)
+
+(two terms of the Taylor series in p/q, whose remainder is positive). The two terms are
+expectations: m/n times the probability of exactly one correct draw, and m (m+1)/(n (n-1)) times
+that of exactly two. Good and Toulmin (Biometrika 43, 1956) use the whole series, which has a large
+variance past k = 2 n.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,15 +25,15 @@ from scipy.optimize import minimize
 from scipy.special import betaln, digamma, expit, logit
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics.checks import Counts, Floats, as_probability, as_samples_and_correct
+from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import Draws
-from rlvr_fast.metrics.intervals import CurveInterval
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
 
 __all__ = [
     "BetaBinomialFit",
     "HoldOut",
+    "LowerCurve",
     "extrapolate_pass_at_k",
     "fit_beta_binomial",
     "hold_out",
@@ -65,56 +75,6 @@ class BetaBinomialFit:
         ks = as_ks(k).astype(np.float64)
         miss = np.exp(betaln(self.alpha, self.beta + ks) - betaln(self.alpha, self.beta))
         return np.asarray((1 - self.zero) * (1 - miss))
-
-    def zero_weight(self, num_samples: ArrayLike, num_correct: ArrayLike) -> Floats:
-        """Posterior probability that p = 0, of each problem; 0 where a sample is correct.
-
-        Args:
-            num_samples: number of samples, any shape.
-            num_correct: number of correct samples.
-
-        Returns:
-            float64 of the shape of the counts.
-        """
-        n, c = as_samples_and_correct(num_samples, num_correct)
-        miss = np.exp(betaln(self.alpha, self.beta + n) - betaln(self.alpha, self.beta))
-        weight = self.zero / (self.zero + (1 - self.zero) * miss) if self.zero > 0 else 0.0 * miss
-        return np.where(c == 0, weight, 0.0)
-
-    def predict(self, num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike) -> Floats:
-        """Posterior mean of 1 - (1-p)^k of each problem, given the problem's own samples.
-
-        Args:
-            num_samples: number of samples, shape [problems].
-            num_correct: number of correct samples, shape [problems].
-            k: whole numbers >= 1: a number or shape [K].
-
-        Returns:
-            float64 of shape [problems, K].
-        """
-        n, c = as_samples_and_correct(num_samples, num_correct)
-        ks = np.atleast_1d(as_ks(k)).astype(np.float64)
-        a = (self.alpha + c)[..., np.newaxis]
-        b = (self.beta + n - c)[..., np.newaxis]
-        solved = -np.expm1(betaln(a, b + ks) - betaln(a, b))
-        return np.asarray((1 - self.zero_weight(n, c))[..., np.newaxis] * solved)
-
-    def draw(
-        self, num_samples: ArrayLike, num_correct: ArrayLike, *, rng: np.random.Generator
-    ) -> Floats:
-        """One draw of each problem's p from its posterior.
-
-        Args:
-            num_samples: number of samples, shape [problems].
-            num_correct: number of correct samples, shape [problems].
-            rng: source of the random numbers.
-
-        Returns:
-            float64 of shape [problems].
-        """
-        n, c = as_samples_and_correct(num_samples, num_correct)
-        p = rng.beta(self.alpha + c, self.beta + n - c)
-        return np.where(rng.random(p.shape) < self.zero_weight(n, c), 0.0, p)
 
 
 def _maximise(
@@ -161,11 +121,6 @@ def _distinct(n: Counts, c: Counts) -> tuple[Counts, Counts, Counts]:
     return pairs[:, 0], pairs[:, 1], inverse.ravel()
 
 
-def _per_pair(index: Counts, weight: Floats, pairs: int) -> Floats:
-    """Total weight of the problems that share each distinct pair."""
-    return np.asarray(np.bincount(index, weights=weight, minlength=pairs), dtype=np.float64)
-
-
 def _starts(n: Counts, c: Counts, weight: Floats, zero_inflated: bool) -> list[Floats]:
     """Starting points of the maximisation."""
     mean = float(np.clip((weight @ c) / max(float(weight @ n), 1.0), 1e-4, 1 - 1e-4))
@@ -187,6 +142,9 @@ def fit_beta_binomial(
     num_samples: ArrayLike, num_correct: ArrayLike, *, zero_inflated: bool = False
 ) -> BetaBinomialFit:
     """Maximum-likelihood law of the problems' probabilities p of a correct answer.
+
+    The law describes the problems as far as n draws can see them. It is no means to extrapolate:
+    where most p lie far below 1/n, its pass@k at 4 n is below the truth (docs/statistics.md).
 
     Samples cannot tell p = 0 from p far below 1/n: the share ``zero`` is the share of problems that
     cannot be told from p = 0 at this number of samples.
@@ -216,96 +174,143 @@ def fit_beta_binomial(
     return _to_fit(best[0], best[1], len(n))
 
 
+class LowerCurve(NamedTuple):
+    """A curve over k that is bounded below.
+
+    Attributes:
+        k: int64, shape [K].
+        value: unbiased estimate where every problem has k samples, shape [K]; nan past that.
+        low: one-sided lower limits, shape [K].
+        problems: number of problems with k samples, shape [K].
+    """
+
+    k: Counts
+    value: Floats
+    low: Floats
+    problems: Counts
+
+
+def _least_solved(n: Counts, c: Counts, k: int) -> Floats:
+    """For each problem a number whose expectation is at most 1 - (1-p)^k; see the module's text."""
+    more = np.maximum(k - n, 0).astype(np.float64)
+    pairs = np.maximum(n * (n - 1), 1)
+    once = np.where(c == 1, more / np.maximum(n, 1), 0.0)
+    twice = np.where(c == 2, more * (more + 1) / pairs, 0.0)
+    return np.where(n >= 3, (c > 0) + once - twice, c > 0)
+
+
+def _lower_limits(
+    values: Floats, lowest: Floats, tail: float, replicates: int, seed: int
+) -> Floats:
+    """Gaffke's lower limits of means: quantiles with one hypothetical problem of lowest value.
+
+    Args:
+        values: [problems, columns].
+        lowest: least possible value of each column.
+        tail: error rate of each limit.
+        replicates: number of bootstrap replicates.
+        seed: seed of the random weights.
+    """
+    rng = np.random.default_rng(seed)
+    means = np.empty((as_replicates(replicates), values.shape[1]))
+    for rows, weights in weight_blocks(len(values), replicates, rng):
+        other = rng.standard_exponential((len(weights), 1))
+        means[rows] = (weights @ values + lowest * other) / (
+            weights.sum(axis=1, keepdims=True) + other
+        )
+    return np.asarray(np.minimum(np.quantile(means, tail, axis=0), values.mean(axis=0)))
+
+
 def extrapolate_pass_at_k(
     num_samples: ArrayLike,
     num_correct: ArrayLike,
     *,
     k: ArrayLike,
-    zero_inflated: bool = True,
     level: float = 0.95,
-    replicates: int = 200,
+    replicates: int = 1000,
     seed: int = 0,
-) -> CurveInterval:
-    """Mean pass@k over problems: measured up to the smallest n, by the fitted law past it.
+) -> LowerCurve:
+    """What mean pass@k is at least, up to twice the number of samples.
 
-    Up to the smallest number of samples n, the value is the unbiased estimate. Past it, each
-    problem contributes the posterior mean of 1 - (1-p)^k given its own samples. The interval comes
-    from resampled problems, a new fit and a draw of each p from its posterior: it holds every error
-    but that of the assumed law, which `hold_out` shows.
+    The limit holds for the population of problems, whatever the law of their probabilities. Up to n
+    it is the lower end of `pass_at_k_interval`. Past n it is the larger of two limits, each with
+    half of the error rate: that of pass@n, and that of the problems solved in n draws plus those
+    that the next k - n draws solve at least (problems solved once tell of them). Past n
+    it is so never below the limit of pass@n.
 
     Args:
         num_samples: number of samples, shape [problems] or one number. Problems without samples are
             left out.
         num_correct: number of correct samples, shape [problems] or one number.
-        k: whole numbers >= 1: a number or shape [K].
-        zero_inflated: as `fit_beta_binomial`.
-        level: confidence level.
+        k: whole numbers from 1 to twice the smallest number of samples: a number or shape [K].
+        level: probability that each limit is at most the true value.
         replicates: number of bootstrap replicates, at least 100.
-        seed: seed of the random numbers.
+        seed: seed of the random weights.
 
     Returns:
-        Arrays of shape [K]. ``problems`` counts the problems that have k samples: 0 marks a value
-        that is an extrapolation for every problem.
+        Arrays of shape [K]. There is no estimate past the samples, and no upper limit: both would
+        rest on a law that the samples cannot check.
 
     Raises:
-        InvalidInputError: as `fit_beta_binomial`, k below 1, a level outside (0, 1), or too few
-            replicates.
+        InvalidInputError: counts as `Draws` refuses, no problem with samples, k below 1 or above
+            twice the smallest number of samples, a level outside (0, 1), or too few replicates.
+
+    >>> at_least = extrapolate_pass_at_k(64, [0] * 30 + [1] * 30 + [9] * 40, k=[64, 128])
+    >>> at_least.value.tolist(), bool(at_least.low[1] > at_least.low[0])
+    ([0.7, nan], True)
     """
-    tail = (1 - as_probability("level", level)) / 2
+    tail = 1 - as_probability("level", level)
     ks = np.atleast_1d(as_ks(k))
     n, c = Draws(num_samples, num_correct)
     n, c = n[n > 0], c[n > 0]
-    fit = fit_beta_binomial(n, c, zero_inflated=zero_inflated)
-    dn, dc, index = _distinct(n, c)
-    beyond = ks > int(n.min())
-    unbiased = pass_at_k(n, c, ks)
-    values = np.where(beyond, fit.predict(n, c, k=ks), unbiased)
-    start = np.array([np.log(fit.alpha), np.log(fit.beta)])
-    if zero_inflated:
-        start = np.append(start, logit(np.clip(fit.zero, 1e-4, 0.99)))
-    low = np.empty((as_replicates(replicates), len(ks)))
-    high = np.empty_like(low)
-    rng = np.random.default_rng(seed)
-    for rows, weights in weight_blocks(len(n), replicates, rng):
-        for row, weight in zip(range(rows.start, rows.stop), weights, strict=True):
-            x, loglik = _maximise(dn, dc, _per_pair(index, weight, len(dn)), start, zero_inflated)
-            with np.errstate(divide="ignore"):
-                log_miss = np.log1p(-_to_fit(x, loglik, len(n)).draw(n, c, rng=rng))
-            solved = -np.expm1(log_miss[:, np.newaxis] * ks)
-            total = weight @ np.where(beyond, solved, unbiased)
-            # the hypothetical problem of `pass_at_k_interval`
-            size, other = weight.sum(), rng.standard_exponential()
-            low[row], high[row] = total / (size + other), (total + other) / (size + other)
-    value = values.mean(axis=0)
-    lower, upper = np.quantile(low, tail, axis=0), np.quantile(high, 1 - tail, axis=0)
-    number = (n[:, np.newaxis] >= ks).sum(axis=0)
-    return CurveInterval(ks, value, np.fmin(lower, value), np.fmax(upper, value), number)
+    if not len(n):
+        raise InvalidInputError("no problem has samples: draw some first")
+    fewest = int(n.min())
+    if ks.max() > 2 * fewest:
+        raise InvalidInputError(
+            f"k = {int(ks.max())} is more than twice the number of samples ({fewest}): the samples "
+            f"hold no evidence on pass@k past {2 * fewest}. Draw more, or ask for a smaller k"
+        )
+    past = ks > fewest
+    measured = pass_at_k(n, c, ks)
+    # past n, a problem with k samples or more still counts as measured
+    known = n[:, np.newaxis] >= ks
+    solved = np.where(known, measured, (c > 0)[:, np.newaxis])
+    least = np.stack([_least_solved(n, c, int(at)) for at in ks], axis=1)
+    least = np.where(known, measured, least)
+    worst = np.stack([_least_solved(n, np.full_like(n, 2), int(at)).min() for at in ks])
+    low = _lower_limits(
+        np.concatenate([solved, least], axis=1),
+        np.concatenate([np.zeros(len(ks)), np.minimum(worst, 0.0)]),
+        tail / 2,
+        replicates,
+        seed,
+    )
+    low = np.where(past, np.maximum(low[: len(ks)], low[len(ks) :]), low[: len(ks)])
+    value = np.where(past, np.nan, measured.mean(axis=0))
+    return LowerCurve(ks, value, low, known.sum(axis=0))
 
 
 @dataclass(frozen=True, slots=True)
 class HoldOut:
-    """pass@k extrapolated from ``keep`` samples of each problem, beside pass@k from all samples.
+    """The lower limit that half of the samples give, beside pass@k from all samples.
 
     Attributes:
-        keep: number of samples of each problem that the extrapolation used.
-        k: int64, shape [K].
-        predicted: extrapolated mean pass@k, shape [K].
-        low: lower limits of the extrapolation, shape [K].
-        high: upper limits of the extrapolation, shape [K].
-        measured: unbiased mean pass@k from all samples, shape [K].
+        keep: number of samples of each problem that the limit used.
+        k: twice that number.
+        low: the limit of pass@k from the samples kept.
+        measured: unbiased mean pass@k from all samples.
     """
 
     keep: int
-    k: Counts
-    predicted: Floats
-    low: Floats
-    high: Floats
-    measured: Floats
+    k: int
+    low: float
+    measured: float
 
     @property
-    def worst_error(self) -> float:
-        """Largest absolute difference of predicted and measured pass@k."""
-        return float(np.abs(self.predicted - self.measured).max())
+    def holds(self) -> bool:
+        """Whether the limit is at most what all samples show."""
+        return self.low <= self.measured
 
 
 def hold_out(
@@ -313,21 +318,18 @@ def hold_out(
     num_correct: ArrayLike,
     *,
     keep: int,
-    zero_inflated: bool = True,
-    replicates: int = 200,
+    level: float = 0.95,
+    replicates: int = 1000,
     seed: int = 0,
 ) -> HoldOut:
-    """Extrapolates from a random part of the samples, and compares with all samples.
-
-    k runs over doublings of ``keep`` up to the smallest number of samples n. A misfit that shows
-    only past n stays hidden.
+    """The lower limit at twice a random part of the samples, and pass@k there from all samples.
 
     Args:
         num_samples: number of samples, shape [problems] or one number. Problems without samples are
             left out.
         num_correct: number of correct samples, shape [problems] or one number.
-        keep: number of samples of each problem to extrapolate from, at most half of the smallest n.
-        zero_inflated: as `fit_beta_binomial`.
+        keep: number of samples of each problem to use, at most half of the smallest n.
+        level: as `extrapolate_pass_at_k`.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random numbers.
 
@@ -342,16 +344,9 @@ def hold_out(
         raise InvalidInputError(
             f"keep must be at most half of the smallest number of samples ({depth}), got {keep}"
         )
-    rng = np.random.default_rng(seed)
-    kept = rng.hypergeometric(c, n - c, keep)
-    ks = np.unique(np.append(keep * 2 ** np.arange(1, int(np.log2(depth / keep)) + 1), depth))
-    predicted = extrapolate_pass_at_k(
-        np.full_like(n, keep),
-        kept,
-        k=ks,
-        zero_inflated=zero_inflated,
-        replicates=replicates,
-        seed=seed,
+    kept = np.random.default_rng(seed).hypergeometric(c, n - c, keep)
+    limit = extrapolate_pass_at_k(
+        np.full_like(n, keep), kept, k=2 * keep, level=level, replicates=replicates, seed=seed
     )
-    measured = pass_at_k(n, c, ks).mean(axis=0)
-    return HoldOut(keep, ks, predicted.value, predicted.low, predicted.high, measured)
+    measured = float(pass_at_k(n, c, 2 * keep).mean())
+    return HoldOut(keep, 2 * keep, float(limit.low[0]), measured)

@@ -17,7 +17,14 @@ from rlvr_fast.metrics import AccuracyHistogram
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
 
-__all__ = ["histogram_chart", "log2_axis", "pass_chart", "region_chart", "taxonomy_chart"]
+__all__ = [
+    "cover_chart",
+    "histogram_chart",
+    "log2_axis",
+    "pass_chart",
+    "region_chart",
+    "taxonomy_chart",
+]
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 40
@@ -135,6 +142,26 @@ def pass_chart(
     first, last = (f"{base[i]:.3f} base, {rl[i]:.3f} RL" for i in (0, -1))
     label = f"pass@k curves, {name}: at k={ks[0]} {first}; at k={ks[-1]} {last}."
     return _svg(body, label, kind="passchart")
+
+
+def cover_chart(taus: FloatArray, base: FloatArray, rl: FloatArray, *, name: str) -> Markup:
+    """Cover@tau of both models against tau: steps that fall where tau m is a whole number."""
+
+    def x(tau: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * tau
+
+    y = _linear(1.0)
+    body = _y_grid(1.0, "share of problems", y)
+    body += [_text(x(t), HEIGHT - BOTTOM + 16, f"{t:g}") for t in (0, 0.25, 0.5, 0.75, 1)]
+    body.append(_text((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 6, "tau, least share correct", "axis"))
+    # a value holds on (tau of the entry before, its own tau]
+    edges = np.repeat(np.append(0.0, taus), 2)[1:-1]
+    xs = [x(float(t)) for t in edges]
+    for side, values in (("base", base), ("rl", rl)):
+        body.append(_path(xs, [y(float(v)) for v in np.repeat(values, 2)], f"curve {side}"))
+    ends = (f"{base[i]:.3f} base, {rl[i]:.3f} RL" for i in (0, -1))
+    label = "Cover@tau, {}: at the least tau {}; at tau = 1 {}.".format(name, *ends)
+    return _svg(body, label)
 
 
 def _linear(top: float) -> Callable[[float], float]:

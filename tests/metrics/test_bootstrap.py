@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import t as student
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics import (
     clopper_pearson,
     expected_support_shift,
@@ -83,3 +85,95 @@ def test_curves_of_problems_with_different_numbers_of_samples() -> None:
     difference = pass_at_k_difference((n, c), (n[::-1], c[::-1]), k=[1, 4])
     assert difference.problems.tolist() == [4, 4]
     np.testing.assert_allclose(difference.value, 0, atol=1e-12)
+
+
+def _paired_t(d: np.ndarray) -> tuple[float, float]:
+    half = student.ppf(0.975, d.size - 1) * d.std(ddof=1) / np.sqrt(d.size)
+    return d.mean() - half, d.mean() + half
+
+
+def test_a_small_shift_of_all_problems_is_found_as_by_the_paired_t() -> None:
+    rng = np.random.default_rng(1)
+    n = 1024
+    p = rng.beta(0.5, 1.5, 30)
+    base, rl = rng.binomial(n, p), rng.binomial(n, np.minimum(p + 0.03, 1))
+    low, high = _paired_t((rl - base) / n)
+    assert low > 0
+    got = pass_at_k_difference((n, base), (n, rl), k=1)
+    assert got.low[0] > 0
+    assert high - low < got.high[0] - got.low[0] < 1.5 * (high - low)
+
+
+def test_differences_cover_where_few_rates_are_large() -> None:
+    # the paired t covers in 70 % of such studies: the few large rates are often all missing
+    n, problems, held, t_held = 1024, 30, 0, 0
+
+    def draw(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
+        small = np.minimum(rng.gamma(0.5, 2, size) / n, 1)
+        p = np.where(rng.random(size) < 0.06, rng.random(size), small)
+        return p, 4 * p / (1 + 3 * p)
+
+    p, q = draw(np.random.default_rng(9), 400_000)
+    truth = (q - p).mean()
+    for seed in range(80):
+        rng = np.random.default_rng(seed)
+        p, q = draw(rng, problems)
+        base, rl = rng.binomial(n, p), rng.binomial(n, q)
+        got = pass_at_k_difference((n, base), (n, rl), k=1, replicates=400)
+        held += got.low[0] <= truth <= got.high[0]
+        low, high = _paired_t((rl - base) / n)
+        t_held += low <= truth <= high
+    assert held >= 76
+    assert t_held < 72
+
+
+def test_differences_of_equal_extremes_keep_a_width() -> None:
+    # RL solves every draw of every problem and base none; or neither ever differs
+    for base, rl in ((0, 16), (16, 0), (0, 0), (16, 16)):
+        got = pass_at_k_difference((16, [base] * 20), (16, [rl] * 20), k=[1, 16])
+        assert (got.high - got.low > 0.1).all()
+        assert (got.low <= got.value).all()
+        assert (got.value <= got.high).all()
+
+
+def test_intervals_for_new_tasks_are_wider_than_for_these_tasks() -> None:
+    # three tasks, of which RL loses one: the problems of a task say the same thing
+    tasks = np.repeat([0, 1, 2], [40, 60, 50])
+    base, rl = np.full(150, 8), np.where(tasks == 1, 0, 12)
+    pair = ((16, base), (16, rl))
+    fixed, new = support_interval(*pair), support_interval(*pair, groups=tasks)
+    assert fixed.srr.value == new.srr.value == pytest.approx(0.6)
+    assert 0.5 < fixed.srr.low < fixed.srr.high < 0.7
+    assert new.srr.low < 0.1
+    assert new.srr.high > 0.97
+    assert new.problems == 150
+    close, far = (pass_at_k_difference(*pair, k=[1, 16], groups=g) for g in (None, tasks))
+    np.testing.assert_allclose(close.value, far.value)
+    assert (far.high - far.low > 4 * (close.high - close.low)).all()
+    one, many = (pass_at_k_interval(16, rl, k=16, groups=g) for g in (None, tasks))
+    assert many.high[0] - many.low[0] > 4 * (one.high[0] - one.low[0])
+    assert many.problems.tolist() == [150]
+    # a group of its own for each problem is no group
+    alone = pass_at_k_interval(16, rl, k=16, groups=np.arange(150))
+    assert (alone.low, alone.high) == (one.low, one.high)
+    with pytest.raises(InvalidInputError, match="one entry for each of the 150 rows"):
+        support_interval(*pair, groups=[0, 1])
+
+
+def test_the_interval_for_new_tasks_holds_the_one_for_these() -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        tasks = rng.integers(0, 3, 12)
+        pair = ((16, rng.binomial(16, 0.3, 12)), (16, rng.binomial(16, 0.2, 12)))
+        fixed, new = (
+            pass_at_k_difference(*pair, k=[1, 16], groups=g, replicates=200, seed=seed)
+            for g in (None, tasks)
+        )
+        assert (new.low <= fixed.low).all()
+        assert (new.high >= fixed.high).all()
+        fixed, new = (
+            support_interval(*pair, groups=g, replicates=200, seed=seed) for g in (None, tasks)
+        )
+        for name in ("preserved", "shrunk", "srr", "ndr", "nscr"):
+            a, b = getattr(fixed, name), getattr(new, name)
+            assert b.low <= a.low <= a.high <= b.high

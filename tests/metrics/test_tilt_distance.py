@@ -85,3 +85,45 @@ def test_noise_is_the_mean_distance_of_an_exact_tilt() -> None:
         gaps.append(rows.tv[0] - rows.tv_noise[0])
     assert abs(np.mean(gaps)) < 4 * np.std(gaps) / math.sqrt(300) + 0.002
     assert rows.tv_noise[0] > 0.05
+
+
+def _random_laws(rng: np.random.Generator, problems: int) -> tuple[np.ndarray, ...]:
+    size = rng.integers(2, 9, problems)
+    index = np.repeat(np.arange(problems), size)
+    base = np.concatenate([rng.multinomial(100, rng.dirichlet(np.full(m, 0.5))) for m in size])
+    rl = np.concatenate([rng.multinomial(80, rng.dirichlet(np.full(m, 0.5))) for m in size])
+    order = rng.permutation(len(index))
+    return index[order], base[order], rl[order], (rng.random(len(index)) < 0.5)[order]
+
+
+def test_the_closest_tilt_is_never_farther_than_no_tilt() -> None:
+    """The tilt to RL's accuracy lies farther than base itself in a tenth of random laws."""
+    index, base, rl, correct = _random_laws(np.random.default_rng(16), 400)
+    rows = distance(index, base, rl, correct, num_problems=400)
+    assert np.mean(rows.tv > rows.tv_base + 1e-12) > 0.05
+    assert (rows.tv_least <= rows.tv_base).all()
+    assert (rows.tv_least <= rows.tv).all()
+    at = np.linspace(0, 1, 2001)[:, np.newaxis]
+    for i in range(100):
+        mine = index == i
+        b, r, right = base[mine], rl[mine] / 80, correct[mine]
+        good, bad = b[right].sum(), b[~right].sum()
+        if not (good and bad):
+            assert rows.tv_least[i] == rows.tv_base[i]
+            continue
+        tilted = np.where(right, at * b / good, (1 - at) * b / bad)
+        least = 0.5 * np.abs(r - tilted).sum(axis=1).min()
+        assert rows.tv_least[i] == pytest.approx(least, abs=2e-3)
+        assert rows.tv_least[i] <= least + 1e-12
+
+
+def test_the_accuracy_matched_tilt_has_the_least_divergence() -> None:
+    base, rl, right = np.array([20, 10, 30, 40]), np.array([50, 10, 15, 25]), np.array([1, 1, 0, 0])
+    rows = distance([0] * 4, base, rl, right)
+    mass = np.where(right, 30, 70)
+    divergence = [
+        entropy(rl / 100, np.where(right, t, 1 - t) * base / mass)
+        for t in np.linspace(0.01, 0.99, 99)
+    ]
+    assert min(divergence) == pytest.approx(rows.kl_within[0], abs=1e-9)
+    assert np.argmin(divergence) == 59  # t = .6, RL's accuracy

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from counted_runs import counted_run
 from light import light_comparison
+from planted_counts import counted_run
 from typer.testing import CliRunner
 
 from rlvr_fast.cli import app

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from counted_runs import counted_run, fill
+from planted_counts import counted_run, fill
 from typer.testing import CliRunner
 
 from rlvr_fast.cli import app

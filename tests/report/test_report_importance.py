@@ -11,65 +11,98 @@ import pyarrow.parquet as pq
 import pytest
 from planted_scores import BAD, TASKS, outside_base, planted, planted_truth, rescore
 
-from rlvr_fast.report import build_report, compare_runs
+from rlvr_fast.report import CompareOptions, build_report, compare_runs
 from rlvr_fast.report.page import render_page
 from rlvr_fast.store import Run
 
 
-def test_estimate_finds_the_planted_probability(untruncated: tuple[Run, Run]) -> None:
+def _mass(truth: tuple[int, np.ndarray, np.ndarray], *, cut: bool = False) -> float:
+    """Base's whole probability of a correct completion."""
+    right, base, _ = truth
+    mine = [at for at in range(right) if not (cut and outside_base(at))]
+    return float(base[mine].sum() * (1 - BAD["base"]))
+
+
+def test_the_lower_limit_lies_below_the_planted_probability(untruncated: tuple[Run, Run]) -> None:
     comparison = compare_runs(*untruncated)
-    table = build_report(comparison).tables["importance"]
+    report = build_report(comparison)
+    table = report.tables["importance"]
     truth = dict(zip(comparison.problems.ids, planted_truth(TASKS), strict=True))
     solved = int(np.count_nonzero(comparison.rl.num_correct))
     assert len(table.rows) == solved
-    trusted = [row for row in table.rows if not row["reason"]]
-    assert len(trusted) >= 8
-    for row in trusted:
-        right, base, rl = truth[row["problem_id"]]
-        mass = base[:right][rl[:right] > 0].sum() * (1 - BAD["base"])
-        error = math.log(row["high"] / row["low"]) / (2 * 1.96)
-        assert abs(math.log(row["value"] / mass)) < 4 * error
-        assert error < 0.2
-    refused = [row for row in table.rows if row["reason"]]
-    assert refused
-    assert all(row.get("value", np.nan) != row.get("value", np.nan) for row in refused)
-    assert any("too few" in row["reason"] for row in refused)
+    assert "high" not in {column.key for column in table.columns}
+    limits = [row for row in table.rows if row["low"] > 0]
+    assert len(limits) >= 8
+    masses = np.array([_mass(truth[row["problem_id"]]) for row in limits])
+    low = np.array([row["low"] for row in limits])
+    assert np.mean(low <= masses) >= 0.8
+    assert (low <= 1.25 * masses).all()
+    assert np.median(low / masses) > 0.5
+    assert not any(row["contradicts"] for row in limits)
+    for row in table.rows:
+        assert row["base_low"] <= row["base_accuracy"] <= row["base_high"]
+    said = report.summary()["importance"]
+    assert said["limits"] == solved
+    assert said["contradictions"] == 0
 
 
-def test_equal_weights_are_not_reported_as_heavy_tailed(tmp_path: Path) -> None:
-    """With one right answer a problem all its weights are one: nothing can carry the estimate."""
+def test_found_problems_count_where_the_limit_passes_epsilon(untruncated: tuple[Run, Run]) -> None:
+    base, rl = untruncated
+    report = build_report(compare_runs(base, rl, CompareOptions(epsilon=1e-9)))
+    said = report.summary()["importance"]
+    page = render_page(report)
+    found = [row for row in report.tables["importance"].rows if row["label"] == "expanded"]
+    assert said["found"] == len(found)
+    assert said["found_above_epsilon"] <= said["found_possible"] <= said["found"]
+    if found:
+        assert f"no correct answer on {len(found)} of these problems" in page
+    high = build_report(compare_runs(base, rl, CompareOptions(epsilon=0.99))).summary()
+    assert high["importance"]["found_above_epsilon"] == 0
+
+
+def test_scores_that_contradict_the_draws_are_named(tmp_path: Path) -> None:
+    base, rl = planted(tmp_path, sampling={"top_p": 1.0})
+    rescore(rl, {"base": "base", "rl": "rl"}, temperature=0.6, top_p=None)
+    for part in sorted((rl.path / "scores" / "base").glob("*.parquet")):
+        table = pq.read_table(part)
+        at = table.column_names.index("logprob")
+        raised = pa.array(table["logprob"].to_numpy() + 2.0)
+        pq.write_table(table.set_column(at, table.schema.field(at), raised), part)
+    report = build_report(compare_runs(base, Run.open(rl.path)))
+    said = report.summary()["importance"]
+    assert said["contradictions"] >= 3
+    notes = [row["reason"] for row in report.tables["importance"].rows if row.get("contradicts")]
+    assert len(notes) == said["contradictions"]
+    assert all("contradict each other" in note for note in notes)
+    assert f"On {said['contradictions']} more, the scores and base’s own draws" in render_page(
+        report
+    )
+
+
+def test_equal_weights_give_a_limit_and_no_shape(tmp_path: Path) -> None:
+    """With one right answer a problem all its weights are one, which shows no tail."""
     base, rl = planted(tmp_path, sampling={"top_p": 1.0}, tasks={"logic": 1})
     rescore(rl, {"base": "base", "rl": "rl"}, tasks={"logic": 1}, temperature=0.6, top_p=None)
-    report = build_report(compare_runs(base, rl))
-    rows = report.tables["importance"].rows
-    assert all(row["pareto_k"] == -math.inf for row in rows if not row["reason"])
-    page = render_page(report)
-    said = report.summary()["importance"]
-    assert said["trusted"] > 0
-    assert f"on {said['trusted']} the weights can be trusted" in page
-    assert "a few completions carry the whole estimate" not in page
+    rows = build_report(compare_runs(base, rl)).tables["importance"].rows
+    assert rows
+    assert all(math.isnan(row["pareto_k"]) and row["low"] > 0 for row in rows)
 
 
-def test_estimate_under_a_nucleus_finds_the_planted_probability(tmp_path: Path) -> None:
-    """Runs drawn with top-p: the estimate accounts for the scale of the nucleus and its cut."""
+def test_the_limit_under_a_nucleus_lies_below_the_planted_probability(tmp_path: Path) -> None:
+    """Runs drawn with top-p: the limit accounts for the scale of the nucleus and its cut."""
     base, rl = planted(tmp_path)
     labels = {"base-sampling": "base", "rl-sampling": "rl"}
     rescore(rl, labels, nucleus=True, temperature=0.6, top_p=0.95)
     comparison = compare_runs(base, rl)
     truth = dict(zip(comparison.problems.ids, planted_truth(TASKS), strict=True))
     tables = build_report(comparison).tables
-    trusted = [row for row in tables["importance"].rows if not row["reason"]]
-    assert len(trusted) >= 8
-    left_out = 0
-    for row in trusted:
-        right, base_law, rl_law = truth[row["problem_id"]]
-        here = [at for at in range(right) if rl_law[at] > 0]
-        inside = [at for at in here if not outside_base(at)]
-        left_out += len(here) - len(inside)
-        mass = base_law[inside].sum() * (1 - BAD["base"])
-        error = max(math.log(row["high"] / row["low"]) / (2 * 1.96), 1e-9)
-        assert abs(math.log(row["value"] / mass)) < 4 * error
-    assert left_out > 0
+    rows = [row for row in tables["importance"].rows if row["low"] > 0]
+    assert len(rows) >= 8
+    masses = np.array([_mass(truth[row["problem_id"]], cut=True) for row in rows])
+    low = np.array([row["low"] for row in rows])
+    assert np.mean(low <= masses) >= 0.8
+    assert (low <= 1.25 * masses).all()
+    assert np.median(low / masses) > 0.5
 
     row, *_ = tables["completions"].rows
     assert row["distribution"] == "as sampled"
@@ -96,7 +129,9 @@ def test_the_page_reports_completions_that_base_cannot_draw(tmp_path: Path) -> N
     solved = np.count_nonzero(comparison.rl.num_correct)
     assert solved
     report = build_report(comparison)
-    assert f"On {solved} base can draw none of RL’s right completions" in render_page(report)
+    assert f"On {solved} it is 0: base can draw none of RL’s right completions" in render_page(
+        report
+    )
     assert report.tables["completions"].rows[0]["median_other"] == -math.inf
 
 
@@ -111,7 +146,7 @@ def test_a_nucleus_of_unknown_probability_refuses_the_estimate(tmp_path: Path) -
     assert "as they were sampled (temperature 0.6, top-p 0.95)" in table.caption
     said = report.summary()["importance"]
     assert "--as-sampled" in said["refusal"]
-    assert said["trusted"] == 0
+    assert said["limits"] == 0
     assert "<b>Not estimated here:</b> the RL run’s completions have" in render_page(report)
 
 

@@ -17,6 +17,7 @@ SECTIONS = (
     "accuracies",
     "answers",
     "beyond",
+    "reliability",
     "reweighting",
     "entropy",
     "completions",

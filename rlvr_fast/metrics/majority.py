@@ -1,0 +1,154 @@
+"""maj@k: how often the commonest answer among k draws is correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
+from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
+
+__all__ = ["Majority", "majority_at_k"]
+
+# Most random subsets that are held at a time, in answers times subsets.
+_BLOCK = 1 << 22
+
+
+@dataclass(frozen=True, slots=True)
+class Majority:
+    """maj@k of each problem, float64 of shape [problems, K]; nan where k exceeds the draws.
+
+    Attributes:
+        k: number of votes, shape [K].
+        value: probability that the commonest answer among k of the draws is correct.
+        error: standard error of the random subsets; 0 where the value is exact.
+    """
+
+    k: Counts
+    value: Floats
+    error: Floats
+
+    def mean_error(self) -> Floats:
+        """Monte Carlo standard error of the mean over problems, shape [K]; nan without problems."""
+        known = (~np.isnan(self.value)).sum(axis=0)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(np.sqrt(np.nansum(self.error**2, axis=0)) / known)
+
+
+def majority_at_k(
+    *,
+    problem_index: ArrayLike,
+    counts: ArrayLike,
+    correct: ArrayLike,
+    votes: ArrayLike,
+    k: ArrayLike,
+    num_problems: int | None = None,
+    subsets: int = 200,
+    seed: int = 0,
+) -> Majority:
+    """maj@k: the probability that the commonest answer among k of the draws is correct.
+
+    The k draws are taken without replacement from those of the problem. Answers that are equally
+    common win with equal probability. Draws without an answer cast no vote; where no draw votes,
+    the outcome is wrong. Self-consistency (arXiv 2203.11171) is this vote.
+
+    The value is exact at k = 1, at k = 2, at k = the number of draws, and where the answers of a
+    problem are all correct or all wrong. Elsewhere it is a mean over random subsets.
+
+    Args:
+        problem_index: 0-based problem of each answer, shape [answers]. A row of the table is a
+            distinct answer of a problem.
+        counts: how often the answer was drawn, shape [answers].
+        correct: whether the answer is correct, bool, shape [answers].
+        votes: false for the row of the draws without an answer, bool, shape [answers].
+        k: whole numbers >= 1: a number or shape [K].
+        num_problems: number of problems; by default the largest index plus 1.
+        subsets: number of random subsets a problem and k.
+        seed: seed of the subsets.
+
+    Returns:
+        nan where a problem has fewer than k draws.
+
+    Raises:
+        InvalidInputError: columns of different lengths, a count that is negative or fractional, k
+            below 1, or no subsets.
+
+    >>> got = majority_at_k(
+    ...     problem_index=[0, 0, 0],
+    ...     counts=[3, 2, 1],
+    ...     correct=[1, 0, 0],
+    ...     votes=[1, 1, 0],
+    ...     k=[1, 2, 6],
+    ... )
+    >>> got.value.round(3).tolist()  # at 2: 3 pairs + 6 halves + 3 with no vote, of 15
+    [[0.5, 0.6, 1.0]]
+    """
+    index, count = as_counts("problem_index", problem_index), as_counts("counts", counts)
+    right, voting = np.asarray(correct, dtype=bool), np.asarray(votes, dtype=bool)
+    if not (index.ndim == 1 and index.shape == count.shape == right.shape == voting.shape):
+        raise InvalidInputError(
+            "problem_index, counts, correct and votes must be columns of one table; got shapes "
+            f"{index.shape}, {count.shape}, {right.shape}, {voting.shape}"
+        )
+    if subsets < 2:
+        raise InvalidInputError(f"subsets must be at least 2, got {subsets}")
+    ks = np.atleast_1d(as_ks(k))
+    size = num_problems if num_problems is not None else (int(index.max()) + 1 if index.size else 0)
+    value = np.full((size, len(ks)), np.nan)
+    error = np.full((size, len(ks)), np.nan)
+    kept = count > 0
+    order = np.flatnonzero(kept)[np.argsort(index[kept], kind="stable")]
+    bounds = np.searchsorted(index[order], np.arange(size + 1))
+    rng = np.random.default_rng(seed)
+    for i in range(size):
+        rows = order[bounds[i] : bounds[i + 1]]
+        # draws without an answer are one entry, wherever they came from
+        mute = int(count[rows][~voting[rows]].sum())
+        rows = rows[voting[rows]]
+        drawn = int(count[rows].sum()) + mute
+        for j, depth in enumerate(ks.tolist()):
+            if depth <= drawn:
+                value[i, j], error[i, j] = _of_problem(
+                    count[rows], right[rows], mute, depth, subsets, rng
+                )
+    return Majority(ks, value, error)
+
+
+def _of_problem(
+    count: Counts, right: Bools, mute: int, k: int, subsets: int, rng: np.random.Generator
+) -> tuple[float, float]:
+    """maj@k of one problem and its Monte Carlo error; `count` of the answers, `mute` of no vote."""
+    voting = int(count.sum())
+    total = voting + mute
+    good = int(count[right].sum())
+    if good == 0:
+        return 0.0, 0.0
+    if k == total:
+        return float(_wins(count[np.newaxis], right)[0]), 0.0
+    if good == voting:
+        return float(pass_at_k(total, voting, k)), 0.0
+    if k == 1:
+        return good / total, 0.0
+    if k == 2:
+        # two votes: the share of correct ones among them, whether they agree or tie; one vote: that
+        pairs = good * (voting - 1) / 2 + good * mute
+        return pairs / (total * (total - 1) / 2), 0.0
+    everything = np.append(count, mute)
+    hits = np.empty(subsets)
+    step = max(1, _BLOCK // len(everything))
+    for start in range(0, subsets, step):
+        stop = min(start + step, subsets)
+        drawn = rng.multivariate_hypergeometric(everything, k, size=stop - start)
+        hits[start:stop] = _wins(drawn[:, :-1], right)
+    return float(hits.mean()), float(hits.std(ddof=1) / np.sqrt(subsets))
+
+
+def _wins(drawn: Counts, right: Bools) -> Floats:
+    """Share of the correct answers among the commonest, shape [subsets]; 0 where nobody votes."""
+    top = drawn.max(axis=1, keepdims=True)
+    tied = (drawn == top) & (top > 0)
+    number = tied.sum(axis=1)
+    return np.asarray((tied & right).sum(axis=1) / np.maximum(number, 1))
