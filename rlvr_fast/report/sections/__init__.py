@@ -17,6 +17,7 @@ SECTIONS = (
     "accuracies",
     "answers",
     "beyond",
+    "truncation",
     "reweighting",
     "entropy",
     "completions",
