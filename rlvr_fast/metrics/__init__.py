@@ -21,6 +21,7 @@ from rlvr_fast.metrics.bounds import (
     support_shift_bounds,
 )
 from rlvr_fast.metrics.consistency import cover_at, g_pass_at_k, pass_hat_k
+from rlvr_fast.metrics.cost import TokenCrossover, pass_at_tokens, token_crossover
 from rlvr_fast.metrics.crossover import Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
@@ -107,6 +108,7 @@ __all__ = [
     "TiltCurve",
     "TiltDistance",
     "TiltFit",
+    "TokenCrossover",
     "UnseenMass",
     "above_guessing",
     "accessibility",
@@ -138,6 +140,7 @@ __all__ = [
     "pass_at_k_bounds",
     "pass_at_k_difference",
     "pass_at_k_interval",
+    "pass_at_tokens",
     "pass_hat_k",
     "perplexity",
     "plan",
@@ -153,4 +156,5 @@ __all__ = [
     "tilt",
     "tilt_distance",
     "tilt_pass_at_k",
+    "token_crossover",
 ]

@@ -14,6 +14,7 @@ SECTIONS = (
     "support",
     "evidence",
     "curves",
+    "cost",
     "accuracies",
     "answers",
     "beyond",
