@@ -15,7 +15,7 @@ from rlvr_fast.metrics import (
     split_half_null,
     support_shift,
 )
-from rlvr_fast.metrics.nulls import poisson_binomial_tail
+from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
 
 
 def test_split_half_null_is_the_average_over_all_halvings() -> None:
@@ -56,6 +56,32 @@ def test_exchange_null_against_the_hypergeometric() -> None:
     assert null.shrunk == pytest.approx(sum(shrink))
     assert null.p_expanded == 1
     assert null.p_shrunk == pytest.approx(1 - np.prod(1 - np.array(shrink)))
+
+
+def test_exchange_null_at_the_common_depth_by_enumeration() -> None:
+    draws = [1, 1, 0, 0, 0, 0, 0]  # five draws of the base, two of RL: a common depth of two
+    pairs = [
+        (any(draws[i] for i in a), any(draws[i] for i in b))
+        for a in itertools.combinations(range(7), 2)
+        for b in itertools.combinations(sorted(set(range(7)) - set(a)), 2)
+    ]
+    null = exchange_null(([5], [1]), ([2], [1]))
+    assert null.preserved_at_depth == pytest.approx(np.mean([a and b for a, b in pairs]))
+    assert null.shrunk_at_depth == pytest.approx(np.mean([a and not b for a, b in pairs]))
+    assert null.expanded_at_depth == pytest.approx(null.shrunk_at_depth)
+    equal = exchange_null((9, [1, 0, 4]), (9, [1, 2, 0]))
+    assert equal.shrunk_at_depth == pytest.approx(equal.shrunk)
+
+
+def test_spurious_numbers_at_the_common_depth_are_unbiased() -> None:
+    rng = np.random.default_rng(4)
+    bn, rn, p = 256, 32, np.exp(rng.normal(np.log(1 / 32), 1.5, 200)).clip(0, 1)
+    got = [
+        exchange_null((bn, rng.binomial(bn, p)), (rn, rng.binomial(rn, p))).shrunk_at_depth
+        for _ in range(100)
+    ]
+    miss = (1 - p) ** 32
+    assert np.mean(got) == pytest.approx((miss * (1 - miss)).sum(), rel=0.02)
 
 
 @given(st.lists(st.floats(0, 1), max_size=9), st.integers(-1, 10))
