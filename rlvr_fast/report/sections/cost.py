@@ -154,8 +154,8 @@ def _summary(one: GroupCost) -> dict[str, Any]:
     return {name: getattr(one.crossing, name) for name in names}
 
 
-def cost_sentences(found: TokenCrossover) -> str:
-    """What a draw costs, and which model is ahead for the same tokens."""
+def cost_sentences(found: TokenCrossover, *, independent: bool = True) -> str:
+    """What a draw costs, and which model is ahead; no interval where draws repeat others."""
     text = (
         f"A draw has {found.base_tokens:,.1f} tokens of base and {found.rl_tokens:,.1f} of RL, "
         f"in the mean over {_problems(found.problems)}. "
@@ -176,14 +176,14 @@ def cost_sentences(found: TokenCrossover) -> str:
             if np.isfinite(found.high)
             else f"no crossing up to {found.most:,.0f}"
         )
+        interval = f" (95% interval, new problems of this kind: {low} to {high})"
         return text + (
-            f"Per token drawn, {before} is ahead up to {found.tokens:,.0f} tokens a problem "
-            f"(95% interval, new problems of this kind: {low} to {high}), and {after} beyond, up "
-            f"to {found.most:,.0f}."
+            f"Per token drawn, {before} is ahead up to {found.tokens:,.0f} tokens a problem"
+            f"{interval if independent else ''}, and {after} beyond, up to {found.most:,.0f}."
         )
     ahead = "RL" if found.verdict == "rl ahead" else "base"
     text += f"Per token drawn, {ahead} is ahead at every budget {ends}"
-    if found.share_crossing > 0:
+    if independent and found.share_crossing > 0:
         text += f"; {_share(found.share_crossing)} of resampled problem sets show a crossing"
     return text + "."
 
@@ -209,7 +209,7 @@ def _view(comparison: Comparison, group: Group, one: GroupCost | None) -> dict[s
     return {
         "group": group,
         "chart": cost_chart(budgets, base, rl, name=group.name, crossing=found.tokens),
-        "said": cost_sentences(found),
+        "said": cost_sentences(found, independent=comparison.independent),
     }
 
 
@@ -240,7 +240,7 @@ def _figure(comparison: Comparison, groups: Sequence[GroupCost | None]) -> Any:
         log2_ticks(axis, (2**powers).astype(np.int64))
         if one.crossing.tokens is not None:
             axis.axvline(one.crossing.tokens, color="#1b1f24", lw=0.9, ls=":")
-    axes[0].legend(loc="lower right")
+    axes[0].legend(loc="best")
     figure.supxlabel("tokens drawn per problem (mean)", fontsize=9)
     figure.supylabel("pass@k", fontsize=9)
     return figure
