@@ -64,6 +64,7 @@ class Comparison:
         allowed: differences between the runs that were allowed by name, in words.
         warnings: sentences without which the main numbers mislead; above everything else.
         notes: sentences that a reader of any number here has to know.
+        dependence: why the draws are not independent, in one or more sentences; "" where they are.
     """
 
     problems: Problems
@@ -77,6 +78,7 @@ class Comparison:
     allowed: dict[str, str]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    dependence: str = ""
 
     @property
     def common_depth(self) -> IntArray:
@@ -144,11 +146,6 @@ class Comparison:
     def independent(self) -> bool:
         """Whether every draw counts by itself; intervals and tests mean nothing where not."""
         return not self.dependence
-
-    @property
-    def dependence(self) -> str:
-        """Why the draws are not independent, in one or more sentences; "" where they are."""
-        return dependence(self.base, self.rl)
 
     @property
     def shift(self) -> SupportShift:
@@ -221,6 +218,7 @@ def compare_runs(
         for rule in RULES
     }
     step()
+    repeated = dependence(left, right)
     return Comparison(
         problems=problems,
         base=left,
@@ -231,7 +229,8 @@ def compare_runs(
         groups=groups_of(problems),
         ks=ks,
         allowed=allowed,
-        warnings=(*filter(None, [dependence(left, right)]), *warnings_of(left, right)),
+        dependence=repeated,
+        warnings=(*filter(None, [repeated]), *warnings_of(left, right)),
         notes=(
             *left_out,
             *import_notes(problems, left, right),

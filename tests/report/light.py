@@ -15,6 +15,7 @@ from rlvr_fast.metrics import Draws, support_shift
 from rlvr_fast.report import CompareOptions
 from rlvr_fast.report.comparison import Comparison, groups_of
 from rlvr_fast.report.problems import Problems
+from rlvr_fast.report.repeats import dependence
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.threshold import threshold_of
 from rlvr_fast.store.completions import CompletionKeys
@@ -83,4 +84,5 @@ def light_comparison(
         allowed={},
         warnings=(),
         notes=(),
+        dependence=dependence(*sides),
     )
