@@ -208,6 +208,7 @@ def report_runs(
     options: CompareOptions,
     *,
     out: str | Path,
+    arms: Mapping[str, Run] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compares two graded runs and writes the report into the folder `out`.
@@ -217,6 +218,7 @@ def report_runs(
         rl: run of the RL-trained model.
         options: rule, confidence, accepted differences and further k.
         out: the folder.
+        arms: names to further graded RL runs, as for `compare_runs`.
         progress: called with the stages "compare" and "report".
 
     Raises:
@@ -226,7 +228,7 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, progress=progress)
+    comparison = compare_runs(base, rl, options, arms=arms, progress=progress)
     return write_report(comparison, out, progress=progress)
 
 

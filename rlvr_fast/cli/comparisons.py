@@ -19,8 +19,6 @@ from rlvr_fast.store.options import ImportOptions
 if TYPE_CHECKING:
     from rlvr_fast.store import ImportSummary, Run
 
-_SIDES = {"base": "Base", "rl": "RL"}
-
 __all__ = ["compare", "dynamics", "plan", "references"]
 
 
@@ -34,6 +32,13 @@ def compare(
     importing: ImportOptions,
     grading: Annotated[GradeOptions, "policy", "verdicts", "workers", "timeout", "regrade"],
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RUN",
+            help="A further RL run or its rollouts: a seed, a recipe, a control. [may be repeated]",
+        ),
+    ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(help="Folder for the runs that are made of rollouts; by default --out."),
@@ -46,42 +51,58 @@ def compare(
     Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
     """
     from rlvr_fast.errors import InvalidInputError
+    from rlvr_fast.report.arms import arm_folder, parse_arms
     from rlvr_fast.study import check_source, report_runs, run_of
 
+    arms = parse_arms(arm or ())
+    # The RL run among the arms has its name there, and is imported once.
+    named_rl = [
+        name for name, source in arms.items() if Path(source).resolve() == Path(rl).resolve()
+    ]
     if base == rl == "-":
         raise InvalidInputError('standard input ("-") is given for both sides; one can be a file')
-    for source in (base, rl):
+    if "-" in arms.values():
+        raise InvalidInputError('--arm takes no standard input ("-"): give a file')
+    for source in (base, rl, *arms.values()):
         check_source(source, importing)
-    imported: list[list[str]] = []
+    imported: list[tuple[str, list[str]]] = []
+    folder = runs or out
 
     def told(side: str, source: str, summary: ImportSummary) -> None:
         files = sorted(each["sha256"] for each in summary.sources)
         if not json:
-            console.result(f"{_SIDES[side]}: {source}")
+            console.result(f"{'Base' if side == 'base' else side}: {source}")
             print_summary(summary)
-        if files in imported:
-            console.note("WARNING: base and RL are the same rollouts: their files are equal")
-        imported.append(files)
+        for other, known in imported:
+            if files == known:
+                console.note(
+                    f"WARNING: {other} and {side} are the same rollouts: their files are equal"
+                )
+        imported.append((side, files))
 
     def graded(run: Run) -> None:
         if not json:
             print_grades(run, json=False)
             console.result("")
 
+    sides = [("base", base, folder / "base"), ("RL", rl, folder / "rl")]
+    further = [name for name in arms if name not in named_rl[:1]]
+    sides += [(name, arms[name], folder / "arms" / arm_folder(name)) for name in further]
     with console.progress_bars(quiet=quiet or json) as progress:
-        left, right = (
+        left, right, *others = (
             run_of(
                 source,
-                (runs or out) / side,
+                place,
                 importing,
                 grading,
                 told=functools.partial(told, side, source),
                 graded=graded,
                 progress=progress,
             )
-            for side, source in (("base", base), ("rl", rl))
+            for side, source, place in sides
         )
-        report = report_runs(left, right, options, out=out, progress=progress)
+        named = dict(zip(further, others, strict=True)) | dict.fromkeys(named_rl[:1], right)
+        report = report_runs(left, right, options, out=out, arms=named, progress=progress)
     print_report(report, json=json)
 
 

@@ -54,6 +54,7 @@ from rlvr_fast.metrics.nulls import (
 )
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.planning import Plan, decision_limits, plan
+from rlvr_fast.metrics.shared_shift import LuckOfSharing, SharedShift, shared_shift
 from rlvr_fast.metrics.significance import FisherTests, fisher_tests, sign_test
 from rlvr_fast.metrics.summaries import (
     AccuracyHistogram,
@@ -96,9 +97,11 @@ __all__ = [
     "HoldOut",
     "ImportanceEstimate",
     "Interval",
+    "LuckOfSharing",
     "NullShift",
     "Plan",
     "Richness",
+    "SharedShift",
     "ShiftBounds",
     "SolvableCoverage",
     "SupportInterval",
@@ -142,6 +145,7 @@ __all__ = [
     "perplexity",
     "plan",
     "ratio_interval",
+    "shared_shift",
     "sign_test",
     "solvable_coverage",
     "split_half_null",

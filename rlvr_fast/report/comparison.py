@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.progress import Progress, steps
+from rlvr_fast.report.arms import Arm, check_arms, read_arm
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.imported import gradable_problems, import_notes, warnings_of
 from rlvr_fast.report.options import CompareOptions
@@ -58,6 +60,8 @@ class Comparison:
         allowed: differences between the runs that were allowed by name, in words.
         warnings: sentences without which the main numbers mislead; above everything else.
         notes: sentences that a reader of any number here has to know.
+        arms: further RL runs that are set beside the RL run; they change no other number.
+        rl_name: the name of the RL run among the arms.
     """
 
     problems: Problems
@@ -70,6 +74,8 @@ class Comparison:
     allowed: dict[str, str]
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
+    arms: tuple[Arm, ...] = ()
+    rl_name: str = "RL"
 
     @property
     def rule(self) -> Rule:
@@ -118,6 +124,7 @@ def compare_runs(
     rl: Run,
     options: CompareOptions = _DEFAULTS,
     *,
+    arms: Mapping[str, Run] | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare a graded run of the base model with a graded run of the RL model.
@@ -133,6 +140,8 @@ def compare_runs(
             policy. Problems are matched by id, else by question. What an imported run does not
             record is no difference, and a note names it.
         options: rule, zeta, differences to allow, further k.
+        arms: names to further graded RL runs (seeds, recipes, controls) of the same experiment,
+            for the section `arms` of the report. The RL run itself among them gives it a name.
         progress: called as progress("compare", steps done, steps in all).
 
     Raises:
@@ -141,9 +150,10 @@ def compare_runs(
         RunDirectoryError: a run that is not graded.
     """
     allowed = check_comparable(base, rl, options.allow)
+    rl_name, others, allowed_of = check_arms(base, rl, arms or {}, options.allow)
     shared = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
     problems, left_out = gradable_problems(shared, base, rl)
-    step = steps(progress, "compare", 3)
+    step = steps(progress, "compare", 3 + len(others))
     left = read_side(base, "base", problems.ids)
     step()
     right = read_side(rl, "rl", problems.rl_ids)
@@ -153,6 +163,10 @@ def compare_runs(
         rule: support_shift(left.draws, right.draws, rule=rule, zeta=options.zeta) for rule in RULES
     }
     step()
+    further = []
+    for name, run in others.items():
+        further.append(read_arm(name, run, problems, base, allowed_of[name]))
+        step()
     return Comparison(
         problems=problems,
         base=left,
@@ -169,6 +183,8 @@ def compare_runs(
             *_notes(left, right),
             *_undefined(ks, left, right),
         ),
+        arms=tuple(further),
+        rl_name=rl_name,
     )
 
 

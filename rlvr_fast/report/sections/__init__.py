@@ -23,6 +23,7 @@ SECTIONS = (
     "importance",
     "guessing",
     "graders",
+    "arms",
     "failures",
     "examples",
     "problems",
