@@ -216,8 +216,9 @@ def report_runs(
     Args:
         base: run of the base model.
         rl: run of the RL-trained model.
-        options: rule, confidence, accepted differences and further k.
-        out: the folder.
+        options: rule, confidence, epsilon, accepted differences and further k.
+        out: the folder. A report of the same runs that lies there keeps its epsilon, unless the
+            options give one.
         arms: names to further graded RL runs, as for `compare_runs`.
         progress: called with the stages "compare" and "report".
 
@@ -228,7 +229,7 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, arms=arms, progress=progress)
+    comparison = compare_runs(base, rl, options, arms=arms, keep=out, progress=progress)
     return write_report(comparison, out, progress=progress)
 
 

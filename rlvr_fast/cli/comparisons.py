@@ -17,6 +17,7 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
 
 if TYPE_CHECKING:
+    from rlvr_fast.report.threshold import Threshold
     from rlvr_fast.store import ImportSummary, Run
 
 __all__ = ["compare", "dynamics", "plan", "references"]
@@ -141,7 +142,7 @@ def references(
     traces: Annotated[
         Path, typer.Argument(help="Reference traces: imported, then scored under each model.")
     ],
-    options: Annotated[CompareOptions, "rule", "zeta", "allow"],
+    options: Annotated[CompareOptions, "rule", "zeta", "epsilon", "allow"],
     out: Annotated[
         Path | None, typer.Option(help="Folder for the table as CSV, JSON and LaTeX.")
     ] = None,
@@ -166,14 +167,15 @@ def references(
 def plan(
     base: BaseRun,
     rl: RlRun,
-    options: Annotated[CompareOptions, "zeta", "allow"],
+    options: Annotated[CompareOptions, "zeta", "epsilon", "allow"],
     budget: Annotated[int | None, typer.Option(min=1, help="Samples to spend, in all.")] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Show where more samples would decide the most labels.
 
-    The labels are those that the rule epsilon leaves open.
+    The labels are those that the rule epsilon leaves open at the epsilon that is printed; with
+    --epsilon it is the one given. No report folder is read.
     """
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.planning import sampling_plan
@@ -183,9 +185,27 @@ def plan(
         comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)
     undetermined, rows = sampling_plan(comparison, budget=budget)
     if json:
-        console.print_json({"undetermined": undetermined, "plan": rows})
+        threshold = comparison.threshold.as_dict()
+        console.print_json({"epsilon": threshold, "undetermined": undetermined, "plan": rows})
         return
     console.result(f"{undetermined} labels are undetermined under the epsilon rule.")
+    console.result(_epsilon_text(comparison.threshold))
     if rows:
         columns = ("problem", "base +", "RL +", "probability", "samples", "decided")
         console.print_table("Sample these first", columns, [list(row.values()) for row in rows])
+
+
+def _epsilon_text(threshold: Threshold) -> str:
+    """The threshold of a plan, and how a comparison after further draws keeps it."""
+    text = f"epsilon = {threshold.value!r}"
+    if threshold.least < threshold.most:
+        text += (
+            f" (-ln(zeta)/n is {threshold.least:.3g} to {threshold.most:.3g} over the problems, by "
+            "their numbers of samples)"
+        )
+    if threshold.value >= 1:
+        return f"{text}: the samples are too few for the rule to decide any label."
+    return (
+        f"{text}. After more samples, `compare --epsilon {threshold.value!r}` keeps it, so that "
+        "labels decided so far keep their threshold."
+    )

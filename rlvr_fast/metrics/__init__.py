@@ -55,7 +55,13 @@ from rlvr_fast.metrics.nulls import (
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.planning import Plan, decision_limits, plan
 from rlvr_fast.metrics.shared_shift import LuckOfSharing, SharedShift, shared_shift
-from rlvr_fast.metrics.significance import FisherTests, fisher_tests, sign_test
+from rlvr_fast.metrics.significance import (
+    FisherTests,
+    discordance_test,
+    fisher_tests,
+    holm,
+    sign_test,
+)
 from rlvr_fast.metrics.summaries import (
     AccuracyHistogram,
     SolvableCoverage,
@@ -81,7 +87,14 @@ from rlvr_fast.metrics.tilt import (
     tilt_pass_at_k,
 )
 from rlvr_fast.metrics.tilt_distance import TiltDistance, tilt_distance
+from rlvr_fast.metrics.tilt_null import TiltNull, tilt_null
 from rlvr_fast.metrics.unseen import Richness, UnseenMass, chao1, good_turing
+from rlvr_fast.metrics.verifier_null import (
+    FalsePositives,
+    ReachedAtLeast,
+    false_positive_rate,
+    reached_at_least,
+)
 
 __all__ = [
     "AccuracyHistogram",
@@ -93,6 +106,7 @@ __all__ = [
     "Estimate",
     "ExchangeNull",
     "ExpectedShift",
+    "FalsePositives",
     "FisherTests",
     "HoldOut",
     "ImportanceEstimate",
@@ -100,6 +114,7 @@ __all__ = [
     "LuckOfSharing",
     "NullShift",
     "Plan",
+    "ReachedAtLeast",
     "Richness",
     "SharedShift",
     "ShiftBounds",
@@ -110,6 +125,7 @@ __all__ = [
     "TiltCurve",
     "TiltDistance",
     "TiltFit",
+    "TiltNull",
     "UnseenMass",
     "above_guessing",
     "accessibility",
@@ -125,9 +141,11 @@ __all__ = [
     "decision_limits",
     "delta_se",
     "detection_threshold",
+    "discordance_test",
     "exchange_null",
     "expected_support_shift",
     "extrapolate_pass_at_k",
+    "false_positive_rate",
     "fisher_tests",
     "fit_beta_binomial",
     "fit_tilt",
@@ -135,6 +153,7 @@ __all__ = [
     "good_turing",
     "guessing_baseline",
     "hold_out",
+    "holm",
     "importance_estimate",
     "mean_token_entropy",
     "pass_at_k",
@@ -145,6 +164,7 @@ __all__ = [
     "perplexity",
     "plan",
     "ratio_interval",
+    "reached_at_least",
     "shared_shift",
     "sign_test",
     "solvable_coverage",
@@ -156,5 +176,6 @@ __all__ = [
     "support_shift_bounds",
     "tilt",
     "tilt_distance",
+    "tilt_null",
     "tilt_pass_at_k",
 ]

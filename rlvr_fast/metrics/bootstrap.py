@@ -24,13 +24,18 @@ from rlvr_fast.metrics.checks import (
     Floats,
     as_counts,
     as_probability,
-    same_shape,
 )
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.expected_shift import label_probabilities
 from rlvr_fast.metrics.intervals import CurveInterval, Estimate
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
-from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
+from rlvr_fast.metrics.resampling import (
+    as_replicates,
+    group_sums,
+    typical_size,
+    unit_index,
+    weight_blocks,
+)
 from rlvr_fast.metrics.support import support_ratios
 
 __all__ = [
@@ -43,13 +48,20 @@ __all__ = [
 
 
 def _mean_interval(
-    values: Floats, ks: Counts, lowest: float, level: float, replicates: int, seed: int
+    values: Floats,
+    ks: Counts,
+    groups: ArrayLike | None,
+    lowest: float,
+    level: float,
+    replicates: int,
+    seed: int,
 ) -> CurveInterval:
     """Gaffke limits of the column means.
 
     Args:
         values: [problems, K], between `lowest` and 1; nan where a problem has no value.
         ks: the k of each column.
+        groups: the unit of each problem, or None.
         lowest: the least possible value.
         level: confidence level.
         replicates: number of bootstrap replicates.
@@ -57,24 +69,22 @@ def _mean_interval(
     """
     tail = (1 - as_probability("level", level)) / 2
     present = ~np.isnan(values)
-    filled = np.where(present, values, 0.0)
+    unit = unit_index(groups, np.ones(len(values), dtype=np.bool_))
     number = present.sum(axis=0)
+    sums = group_sums(np.where(present, values, 0.0), unit)
+    sizes = group_sums(present.astype(np.float64), unit)
+    extra = typical_size(sizes)
     rng = np.random.default_rng(seed)
     replicates = as_replicates(replicates)
     low = np.empty((replicates, len(ks)))
     high = np.empty_like(low)
-    everywhere = bool(present.all())
-    for rows, weights in weight_blocks(len(values), replicates, rng):
-        total = weights @ filled
-        if everywhere:
-            weight = weights.sum(axis=1, keepdims=True)
-        else:
-            weight = weights @ present.astype(np.float64)
-        other = rng.standard_exponential((len(weights), 1))
+    for rows, weights in weight_blocks(len(sums), replicates, rng):
+        total, weight = weights @ sums, weights @ sizes
+        other = rng.standard_exponential((len(weights), 1)) * np.where(number > 0, extra, 1.0)
         low[rows] = (total + lowest * other) / (weight + other)
         high[rows] = (total + other) / (weight + other)
     with np.errstate(invalid="ignore"):
-        value = np.where(number > 0, filled.sum(axis=0) / number, np.nan)
+        value = np.where(number > 0, sums.sum(axis=0) / number, np.nan)
     empty = number == 0
     lower = np.where(empty, np.nan, np.quantile(low, tail, axis=0))
     upper = np.where(empty, np.nan, np.quantile(high, 1 - tail, axis=0))
@@ -87,6 +97,7 @@ def pass_at_k_interval(
     num_correct: ArrayLike,
     *,
     k: ArrayLike,
+    groups: ArrayLike | None = None,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -100,6 +111,9 @@ def pass_at_k_interval(
         num_samples: number of samples, shape [problems] or one number.
         num_correct: number of correct samples, shape [problems] or one number.
         k: whole numbers >= 1: a number or shape [K].
+        groups: the unit that each problem is resampled with, such as its task (whole numbers >= 0,
+            shape [problems]). The interval is then for new units of the same population; without
+            groups it is for new problems.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -119,7 +133,7 @@ def pass_at_k_interval(
     ks = np.atleast_1d(as_ks(k))
     n, c = Draws(num_samples, num_correct)
     values = pass_at_k(n, c, ks)
-    return _mean_interval(values, ks, 0.0, level, replicates, seed)
+    return _mean_interval(values, ks, groups, 0.0, level, replicates, seed)
 
 
 def pass_at_k_difference(
@@ -127,6 +141,7 @@ def pass_at_k_difference(
     rl: DrawsLike,
     *,
     k: ArrayLike,
+    groups: ArrayLike | None = None,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -137,6 +152,9 @@ def pass_at_k_difference(
         base: counts of the base: Draws or a pair (num_samples, num_correct).
         rl: counts of the RL model, same problems.
         k: whole numbers >= 1: a number or shape [K].
+        groups: the unit that each problem is resampled with, such as its task (whole numbers >= 0,
+            shape [problems]). The interval is then for new units of the same population; without
+            groups it is for new problems.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -150,7 +168,7 @@ def pass_at_k_difference(
     ks = np.atleast_1d(as_ks(k))
     (bn, bc), (rn, rc) = paired(base, rl)
     values = pass_at_k(rn, rc, ks) - pass_at_k(bn, bc, ks)
-    return _mean_interval(values, ks, -1.0, level, replicates, seed)
+    return _mean_interval(values, ks, groups, -1.0, level, replicates, seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,9 +259,10 @@ def support_interval(
         base: counts of the base: Draws or a pair (num_samples, num_correct).
         rl: counts of the RL model, same problems.
         k: number of draws of each model; None takes min(base, RL) samples of each problem.
-        groups: where a row is a distinct answer in place of a problem, the problem of each row
-            (whole numbers >= 0, shape [rows]). Whole problems are then resampled, because answers
-            of one problem share its draws.
+        groups: the unit that each row is resampled with (whole numbers >= 0, shape [rows]): the
+            task of a problem, for an interval for new tasks; the problem of a distinct answer,
+            because the answers of one problem share its draws. The hypothetical row is then a
+            whole unit of typical size.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -259,17 +278,14 @@ def support_interval(
     base, rl = paired(base, rl)
     probabilities, usable = label_probabilities(base, rl, k)
     rows_used = len(probabilities)
-    if groups is not None:
-        index = as_counts("groups", groups)
-        same_shape({"groups": index, "base": base.num_correct})
-        _, index = np.unique(index[usable], return_inverse=True)
-        columns = [np.bincount(index, weights=column) for column in probabilities.T]
-        probabilities = np.stack(columns, axis=1)
+    unit = unit_index(groups, usable)
+    sizes = group_sums(np.ones((rows_used, 1)), unit)
+    probabilities = group_sums(probabilities, unit)
     rng = np.random.default_rng(seed)
     sums = np.empty((as_replicates(replicates), 4))
     for rows, weights in weight_blocks(len(probabilities), replicates, rng):
         sums[rows] = weights @ probabilities
-    other = rng.standard_exponential(replicates)
+    other = rng.standard_exponential(replicates) * typical_size(sizes)
     return _interval_from_sums(probabilities.sum(axis=0), sums, other, rows_used, level)
 
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from rlvr_fast.metrics.checks import Counts, Floats
+from rlvr_fast.metrics.checks import Counts
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
+from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
 from rlvr_fast.metrics.support import support_ratios
 
 __all__ = [
     "ExchangeNull",
     "NullShift",
     "exchange_null",
-    "poisson_binomial_tail",
     "split_half_null",
 ]
 
@@ -96,12 +96,20 @@ def split_half_null(
 class ExchangeNull:
     """Base against RL if the two models were equal, given the pooled counts.
 
+    The expected numbers and the p-values without "at depth" belong to all draws of both models. The
+    numbers "at depth" belong to min(base, RL) draws of each model on each problem; where the two
+    numbers of draws are equal, both are the same.
+
     Attributes:
-        expanded: expected number of problems labelled expanded.
-        shrunk: expected number of problems labelled shrunk.
+        expanded: expected number of problems labelled expanded, counted with all draws.
+        shrunk: expected number of problems labelled shrunk, counted with all draws.
         p_expanded: exact probability of at least as many expanded as observed.
         p_shrunk: exact probability of at least as many shrunk as observed.
         p_discordant: exact probability of at least as many expanded or shrunk as observed.
+        preserved_at_depth: expected number labelled preserved at the common depth.
+        expanded_at_depth: expected number labelled expanded at the common depth.
+        shrunk_at_depth: expected number labelled shrunk at the common depth; it equals
+            expanded_at_depth.
     """
 
     expanded: float
@@ -109,28 +117,21 @@ class ExchangeNull:
     p_expanded: float
     p_shrunk: float
     p_discordant: float
+    preserved_at_depth: float
+    expanded_at_depth: float
+    shrunk_at_depth: float
 
+    @property
+    def srr_at_depth(self) -> float:
+        """The SRR of the expected numbers at the common depth."""
+        p, e, s = self.preserved_at_depth, self.expanded_at_depth, self.shrunk_at_depth
+        return float(support_ratios(p, e, s).srr)
 
-def poisson_binomial_tail(probabilities: Floats, at_least: int) -> float:
-    """P(at least `at_least` successes) of independent trials, exactly.
-
-    Args:
-        probabilities: probability of success of each trial, shape [trials].
-        at_least: number of successes; 0 or less gives 1.
-    """
-    if at_least <= 0:
-        return 1.0
-    if at_least > len(probabilities):
-        return 0.0
-    # pmf[-1] holds P(at least `at_least`), summed up directly so that small values stay accurate
-    pmf = np.zeros(at_least + 1)
-    pmf[0] = 1.0
-    for p in probabilities[probabilities > 0]:
-        absorbed = pmf[-1] + p * pmf[-2]
-        pmf[1:] = pmf[1:] * (1 - p) + pmf[:-1] * p
-        pmf[0] *= 1 - p
-        pmf[-1] = absorbed
-    return float(min(1.0, pmf[-1]))
+    @property
+    def ndr_at_depth(self) -> float:
+        """The NDR of the expected numbers at the common depth."""
+        p, e, s = self.preserved_at_depth, self.expanded_at_depth, self.shrunk_at_depth
+        return float(support_ratios(p, e, s).ndr)
 
 
 def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
@@ -138,8 +139,12 @@ def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
 
     Each problem's correct samples are distributed at random over the samples of base and RL model
     (hypergeometric law, no Monte Carlo). The p-values test the hypothesis that no problem's
-    probability of a correct answer changed. A small ``p_shrunk`` says that there is more shrinkage
-    than chance gives, whatever the expansion.
+    probability of a correct answer changed, at any numbers of draws. A small ``p_shrunk`` says that
+    there is more shrinkage than chance gives, whatever the expansion.
+
+    A "problem" may also be a distinct (problem, answer) pair. The answers of one problem share its
+    draws, so that their labels are negatively associated: the p-values, which take them as
+    independent, are then conservative.
 
     Args:
         base: counts of the base: Draws or a pair (num_samples, num_correct).
@@ -155,10 +160,13 @@ def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
     (bn, bc), (rn, rc) = paired(base, rl)
     drawn = (bn > 0) & (rn > 0)
     bn, bc, rn, rc = (a[drawn] for a in (bn, bc, rn, rc))
-    n, c = bn + rn, bc + rc
+    n, c, depth = bn + rn, bc + rc, np.minimum(bn, rn)
     any_correct = c > 0
     expand = np.where(any_correct, np.exp(log_all_miss(n, c, bn)), 0.0)
     shrink = np.where(any_correct, np.exp(log_all_miss(n, c, rn)), 0.0)
+    one_misses = np.exp(log_all_miss(n, c, depth))
+    both_miss = np.exp(log_all_miss(n, c, 2 * depth))
+    lost = float(np.maximum(one_misses - both_miss, 0.0).sum())
     seen_expanded = int(np.count_nonzero((bc == 0) & (rc > 0)))
     seen_shrunk = int(np.count_nonzero((bc > 0) & (rc == 0)))
     return ExchangeNull(
@@ -167,4 +175,7 @@ def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
         p_expanded=poisson_binomial_tail(expand, seen_expanded),
         p_shrunk=poisson_binomial_tail(shrink, seen_shrunk),
         p_discordant=poisson_binomial_tail(expand + shrink, seen_expanded + seen_shrunk),
+        preserved_at_depth=float(np.maximum(1 - 2 * one_misses + both_miss, 0.0).sum()),
+        expanded_at_depth=lost,
+        shrunk_at_depth=lost,
     )

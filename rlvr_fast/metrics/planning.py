@@ -12,7 +12,7 @@ from scipy.stats import betabinom, binom
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_counts, as_probability
 from rlvr_fast.metrics.draws import DrawsLike, paired
-from rlvr_fast.metrics.support import accessibility
+from rlvr_fast.metrics.support import accessibility, can_be_reached
 
 __all__ = ["Plan", "decision_limits", "plan"]
 
@@ -49,7 +49,8 @@ def decision_limits(
 
     The Clopper-Pearson limits of the epsilon rule, solved for the count: the upper limit is at most
     epsilon where P(X <= c) <= zeta for X ~ Binomial(n, epsilon), the lower limit exceeds epsilon
-    where P(X >= c) < zeta.
+    where P(X >= c) < zeta. Where n correct of n would not be reached, no count decides, as in
+    `accessibility`.
 
     Args:
         num_samples: number of samples n, any shape.
@@ -58,7 +59,7 @@ def decision_limits(
 
     Returns:
         most, least, int64: "not reached" where c <= most (-1: at no count), "reached" where c >=
-        least.
+        least (n + 1: at no count).
 
     Raises:
         InvalidInputError: a number of samples that is negative or fractional, or zeta outside (0,
@@ -75,9 +76,8 @@ def decision_limits(
     # P(X <= low) may be zeta itself: none of n at epsilon = 1 - zeta^(1/n)
     most = np.where(binom.cdf(low, n, eps) <= zeta * (1 + 1e-9), low, low - 1)
     least = binom.ppf(1 - zeta, n, eps) + 1
-    # No probability exceeds an epsilon of 1 or more (1 or 2 samples at zeta 0.05): never reached.
-    beyond = eps >= 1
-    most, least = np.where(beyond, n, most), np.where(beyond, n + 1, least)
+    decides = can_be_reached(n, epsilon=eps, zeta=zeta)
+    most, least = np.where(decides, most, -1), np.where(decides, least, n + 1)
     return most.astype(np.int64), least.astype(np.int64)
 
 
@@ -106,7 +106,8 @@ def plan(
     samples do not move the threshold. For each undetermined problem, the number of further samples
     is the multiple (of ``factors``) of the present number that decides most per sample; both models
     are sampled where both are undetermined. Problems whose probability of a correct answer is close
-    to epsilon need very many samples, and come last.
+    to epsilon need very many samples, and come last. Problems whose epsilon is 1 or more (1 or 2
+    samples at zeta = .05) are left out, because no number of samples decides them.
 
     The present number of samples is the smaller one of the two models; where one model has no
     samples, that of the other model; where neither has samples, the median over the other problems.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics.checks import Floats
+from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
 
-__all__ = ["as_replicates", "weight_blocks"]
+__all__ = ["as_replicates", "group_sums", "typical_size", "unit_index", "weight_blocks"]
 
 # Weights are drawn and used in blocks of this many bytes, whatever the number of replicates.
 _BLOCK_BYTES = 32 << 20
@@ -47,3 +48,44 @@ def as_replicates(replicates: int) -> int:
     if replicates < 100:
         raise InvalidInputError(f"replicates must be at least 100, got {replicates}")
     return int(replicates)
+
+
+def unit_index(groups: ArrayLike | None, usable: Bools) -> Counts | None:
+    """The unit that each usable row is resampled with, numbered from 0; None: a row is a unit.
+
+    Args:
+        groups: whole numbers >= 0, one a row: rows of equal number are resampled together.
+        usable: the rows that enter, bool of shape [rows].
+
+    Raises:
+        InvalidInputError: groups that are no whole numbers, or of another length than the rows.
+    """
+    if groups is None:
+        return None
+    index = as_counts("groups", groups)
+    if index.shape != usable.shape:
+        raise InvalidInputError(
+            f"groups must have one entry for each of the {usable.size} rows, got shape "
+            f"{index.shape}"
+        )
+    _, unit = np.unique(index[usable], return_inverse=True)
+    return np.asarray(unit, dtype=np.int64)
+
+
+def group_sums(values: Floats, unit: Counts | None) -> Floats:
+    """The sum of each column over the rows of each unit, shape [units, columns]."""
+    if unit is None:
+        return values
+    return np.stack([np.bincount(unit, weights=column) for column in values.T], axis=1)
+
+
+def typical_size(sizes: Floats) -> Floats:
+    """Size of the unit that a row drawn at random lies in: the size-weighted mean of each column.
+
+    A hypothetical unit of this size stands for the units that were not drawn.
+
+    Args:
+        sizes: rows of each unit, shape [units, columns].
+    """
+    total = sizes.sum(axis=0)
+    return np.asarray((sizes**2).sum(axis=0) / np.where(total > 0, total, 1.0))

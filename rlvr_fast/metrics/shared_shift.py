@@ -13,8 +13,8 @@ from numpy.typing import ArrayLike
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
 from rlvr_fast.metrics.draws import Draws, DrawsLike, as_draws
-from rlvr_fast.metrics.nulls import poisson_binomial_tail
 from rlvr_fast.metrics.pass_at_k import log_all_miss
+from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
 
 __all__ = ["LuckOfSharing", "SharedShift", "shared_shift"]
 

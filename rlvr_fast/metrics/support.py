@@ -15,6 +15,8 @@ from scipy.special import betaincinv
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import (
+    Bools,
+    Counts,
     Floats,
     as_counts,
     as_probability,
@@ -29,6 +31,7 @@ __all__ = [
     "SupportRatios",
     "SupportShift",
     "accessibility",
+    "can_be_reached",
     "combine_labels",
     "detection_threshold",
     "support_ratios",
@@ -218,6 +221,21 @@ class SupportShift:
         }
 
 
+def can_be_reached(num_samples: Counts, *, epsilon: Floats, zeta: float) -> Bools:
+    """Whether the epsilon rule would call a problem reached if all its samples were correct.
+
+    The lower limit of n correct of n is zeta^(1/n). Where it does not exceed epsilon, no number of
+    correct samples is "reached", and the rule decides nothing.
+
+    Args:
+        num_samples: number of samples n, any shape.
+        epsilon: threshold of the rule, of the same shape.
+        zeta: 1 - zeta is the one-sided confidence.
+    """
+    drawn = num_samples > 0
+    return drawn & (np.power(zeta, 1 / np.where(drawn, num_samples, 1)) > epsilon)
+
+
 def accessibility(
     num_samples: ArrayLike,
     num_correct: ArrayLike,
@@ -230,8 +248,10 @@ def accessibility(
 
     "seen": reached when at least one sample is correct. "epsilon": reached when the one-sided 1 -
     zeta Clopper-Pearson lower limit of the probability of a correct answer exceeds epsilon, not
-    reached when the upper limit is at most epsilon, else undetermined. A problem without samples is
-    undetermined under both rules.
+    reached when the upper limit is at most epsilon, else undetermined. Where not even n correct of
+    n would be reached (fewer than 6 samples at zeta = .05 and the default epsilon), the rule cannot
+    decide, and every count is undetermined. A problem without samples is undetermined under both
+    rules.
 
     Args:
         num_samples: number of samples, any shape.
@@ -266,7 +286,7 @@ def accessibility(
     high = np.where(c < n, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - zeta), 1.0)
     # the upper limit of 0 of n is 1 - zeta^(1/n): the factor allows for rounding at that epsilon
     state = np.where(low > eps, 1, np.where(high <= eps * (1 + 1e-12), 0, -1))
-    return np.where(n == 0, -1, state).astype(np.int8)
+    return np.where(can_be_reached(n, epsilon=eps, zeta=zeta), state, -1).astype(np.int8)
 
 
 def combine_labels(base: States, rl: States) -> Labels:
@@ -292,9 +312,9 @@ def support_shift(
 ) -> SupportShift:
     """Labels each problem preserved, expanded, shrunk, out or undetermined, and counts the labels.
 
-    The "seen" rule compares the models fairly only at equal numbers of samples; elsewhere use
-    `expected_support_shift` at a common k. A "problem" may also be a distinct (problem, answer)
-    pair, with the counts of that answer.
+    The counts are counted with all draws. The "seen" rule compares the models fairly only at equal
+    numbers of samples; elsewhere use `expected_support_shift` at a common depth. A "problem" may
+    also be a distinct (problem, answer) pair, with the counts of that answer.
 
     Args:
         base: counts of the base: Draws or a pair (num_samples, num_correct).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,10 +13,20 @@ from rlvr_fast.metrics import Draws
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.imported import gradable_problems
 from rlvr_fast.report.problems import IntArray, Problems, common_problems
+from rlvr_fast.report.repeats import repeat_sentence
 from rlvr_fast.report.sides import Side, read_side
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, same_completions
 
-__all__ = ["Arm", "arm_folder", "check_arms", "parse_arms", "read_arm", "recipe_of"]
+__all__ = [
+    "Arm",
+    "arm_folder",
+    "arms_dependence",
+    "check_arms",
+    "check_names",
+    "parse_arms",
+    "read_arm",
+    "recipe_of",
+]
 
 # Names that stand for the two main runs, and for columns of tables.
 _TAKEN = ("base", "rl")
@@ -179,5 +189,26 @@ def read_arm(name: str, run: Run, problems: Problems, base: Run, allowed: dict[s
         raise InvalidInputError(f"arm {name!r}: {error}") from None
     place = {problem_id: i for i, problem_id in enumerate(problems.ids)}
     rows = np.array([place[problem_id] for problem_id in shared.ids], np.int64)
-    side = read_side(run, "rl", shared.rl_ids)
+    # Read as an RL run, under whose label its own scores stand; its name is for sentences.
+    side = replace(read_side(run, "rl", shared.rl_ids), name=name)
     return Arm(name, side, rows, len(problems), allowed)
+
+
+def arms_dependence(sides: Sequence[Side], arms: Sequence[Arm]) -> str:
+    """Why the draws of the arms are not independent, in sentences; "" where they are.
+
+    Args:
+        sides: base and RL.
+        arms: the other runs.
+    """
+    said = [repeat_sentence(arm.side) for arm in arms]
+    whole = [*sides, *(arm.side for arm in arms if arm.rows.size == arm.problems)]
+    for i, arm in enumerate(whole):
+        for other in whole[: i if i >= len(sides) else 0]:
+            total = len(arm.ids)
+            if shared := same_completions(other.completions, arm.completions, total):
+                said.append(
+                    f"{other.title} and {arm.title} hold the same completions on {shared:,} of "
+                    f"{total:,} problems: one set of draws stands under two names."
+                )
+    return " ".join(filter(None, said))

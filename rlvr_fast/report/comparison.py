@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -12,6 +13,8 @@ from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.arms import Arm, check_arms, read_arm
 from rlvr_fast.report.comparable import check_comparable
+from rlvr_fast.report.depth import DepthShift, depth_shift, draws_text, range_text
+from rlvr_fast.report.facts import count_of, draw_notes, undefined_notes
 from rlvr_fast.report.imported import gradable_problems, import_notes, warnings_of
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import (
@@ -21,7 +24,9 @@ from rlvr_fast.report.problems import (
     read_problems,
     task_domains,
 )
+from rlvr_fast.report.repeats import dependence
 from rlvr_fast.report.sides import Side, read_side, sample_ks
+from rlvr_fast.report.threshold import Threshold, threshold_of
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import RULES, Rule
 
@@ -54,7 +59,8 @@ class Comparison:
         base: the run of the base model.
         rl: the run of the RL model.
         options: what the comparison was asked.
-        shifts: the labels of all problems under each rule.
+        threshold: the threshold of the rule "epsilon", and where it comes from.
+        shifts: the labels of all problems under each rule, counted with all draws.
         groups: the rows of every table by group, everything first.
         ks: the k of every curve: powers of two, the number of samples, and further ones asked for.
         allowed: differences between the runs that were allowed by name, in words.
@@ -68,6 +74,7 @@ class Comparison:
     base: Side
     rl: Side
     options: CompareOptions
+    threshold: Threshold
     shifts: dict[Rule, SupportShift]
     groups: tuple[Group, ...]
     ks: tuple[int, ...]
@@ -76,6 +83,50 @@ class Comparison:
     notes: tuple[str, ...]
     arms: tuple[Arm, ...] = ()
     rl_name: str = "RL"
+
+    @property
+    def common_depth(self) -> IntArray:
+        """For each problem the number of draws that both models have: the smaller number."""
+        return np.minimum(self.base.num_samples, self.rl.num_samples)
+
+    @property
+    def equal_depth(self) -> bool:
+        """Whether both models have equally many draws of each problem that both were drawn on.
+
+        The counts of the rule "seen" are then those of the published tables. Elsewhere they favour
+        the model with more draws, and the expected counts at the common depth take their place.
+        """
+        both = self.common_depth > 0
+        return bool(np.array_equal(self.base.num_samples[both], self.rl.num_samples[both]))
+
+    @property
+    def epsilon(self) -> float:
+        """The threshold of the rule "epsilon", one number for all problems."""
+        return self.threshold.value
+
+    def counts(self, group: Group, rule: Rule | None = None) -> SupportShift | DepthShift:
+        """The counts that head a group: those at the common depth of both models.
+
+        Under the rule "seen" at unequal numbers of draws they are expected numbers. Elsewhere they
+        are the counts of the labels; the rule "epsilon" compares every number of draws with one
+        threshold.
+        """
+        if self.equal_depth or (rule or self.rule) == "epsilon":
+            return self.group_shift(group, rule)
+        return depth_shift(*(side.draws[group.members] for side in self.sides))
+
+    def depth_text(self, group: Group) -> str:
+        """The common depth in words: "32 draws of each model"."""
+        depth = self.common_depth[group.members]
+        drawn = depth[depth > 0]
+        if not drawn.size or drawn.min() == drawn.max():
+            return f"{draws_text(drawn)} draws of each model"
+        depths = range_text(int(drawn.min()), int(drawn.max()))
+        return f"{depths} draws of each model, on each problem the smaller number of the two models"
+
+    def all_draws_text(self, group: Group) -> str:
+        """The numbers of draws of base and RL in words: "256 and 32"."""
+        return " and ".join(draws_text(side.num_samples[group.members]) for side in self.sides)
 
     @property
     def rule(self) -> Rule:
@@ -94,6 +145,16 @@ class Comparison:
         """
         rows = slice(None) if group is None else group.members
         return tuple(side for side in self.sides if side.unread(rows))
+
+    @property
+    def independent(self) -> bool:
+        """Whether every draw counts by itself; intervals and tests mean nothing where not."""
+        return not self.dependence
+
+    @property
+    def dependence(self) -> str:
+        """Why the draws are not independent, in one or more sentences; "" where they are."""
+        return dependence(self.base, self.rl)
 
     @property
     def shift(self) -> SupportShift:
@@ -125,6 +186,7 @@ def compare_runs(
     options: CompareOptions = _DEFAULTS,
     *,
     arms: Mapping[str, Run] | None = None,
+    keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
     """Compare a graded run of the base model with a graded run of the RL model.
@@ -139,9 +201,11 @@ def compare_runs(
         rl: the run of the RL model: same problems, prompts, sampling parameters and extraction
             policy. Problems are matched by id, else by question. What an imported run does not
             record is no difference, and a note names it.
-        options: rule, zeta, differences to allow, further k.
+        options: rule, zeta, epsilon, differences to allow, further k.
         arms: names to further graded RL runs (seeds, recipes, controls) of the same experiment,
             for the section `arms` of the report. The RL run itself among them gives it a name.
+        keep: a report folder: where it holds a report of the same runs, problems and zeta, its
+            epsilon is kept, unless the options give one.
         progress: called as progress("compare", steps done, steps in all).
 
     Raises:
@@ -159,8 +223,12 @@ def compare_runs(
     right = read_side(rl, "rl", problems.rl_ids)
     step()
     ks = tuple(sorted({*sample_ks(left, right), *options.k}))
+    threshold = threshold_of(problems, left, right, options, keep)
     shifts = {
-        rule: support_shift(left.draws, right.draws, rule=rule, zeta=options.zeta) for rule in RULES
+        rule: support_shift(
+            left.draws, right.draws, rule=rule, zeta=options.zeta, epsilon=threshold.value
+        )
+        for rule in RULES
     }
     step()
     further = []
@@ -172,25 +240,21 @@ def compare_runs(
         base=left,
         rl=right,
         options=options,
+        threshold=threshold,
         shifts=shifts,
         groups=_groups(problems),
         ks=ks,
         allowed=allowed,
-        warnings=tuple(warnings_of(left, right)),
+        warnings=(*filter(None, [dependence(left, right)]), *warnings_of(left, right)),
         notes=(
             *left_out,
             *import_notes(problems, left, right),
-            *_notes(left, right),
-            *_undefined(ks, left, right),
+            *draw_notes(left, right),
+            *undefined_notes(ks, left, right),
         ),
         arms=tuple(further),
         rl_name=rl_name,
     )
-
-
-def count_of(number: int, noun: str) -> str:
-    """A number with its noun: "1 problem", "2 problems"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _groups(problems: Problems) -> tuple[Group, ...]:
@@ -211,50 +275,3 @@ def _members(names: tuple[str, ...]) -> dict[str, IntArray]:
     for i, name in enumerate(names):
         rows.setdefault(name, []).append(i)
     return {name: np.asarray(members, dtype=np.int64) for name, members in rows.items()}
-
-
-def _undefined(ks: tuple[int, ...], base: Side, rl: Side) -> list[str]:
-    most = int(np.minimum(base.num_samples, rl.num_samples).max(initial=0))
-    beyond = [f"{k:,}" for k in ks if k > most]
-    if not beyond or not most:
-        return []
-    return [
-        f"pass@k is not defined at k = {', '.join(beyond)}: no problem has more than {most:,} "
-        "samples of both models."
-    ]
-
-
-def _notes(base: Side, rl: Side) -> list[str]:
-    notes = []
-    for side in (base, rl):
-        empty = int(np.count_nonzero(side.num_samples == 0))
-        if empty:
-            notes.append(
-                f"{count_of(empty, 'problem')} of the {side.name} run "
-                f"{'has' if empty == 1 else 'have'} no samples and count as undetermined."
-            )
-        ungraded = int(np.maximum(side.num_ungraded, 0).sum())
-        if ungraded:
-            notes.append(
-                f"{count_of(ungraded, 'draw')} of the {side.name} run are not graded yet and are "
-                f"left out; `rlvr-fast grade {side.run.path}` adds them."
-            )
-        if side.sampling.get("temperature") == 0 and side.num_samples.max() > 1:
-            notes.append(
-                f"The {side.name} run was drawn at temperature 0: all samples of a problem are one "
-                "and the same, and count as one. What rests on their number (pass@k above 1, "
-                "intervals, tests) means nothing here."
-            )
-        drawn = side.num_samples[side.num_samples > 0]
-        if drawn.size and drawn.min() != drawn.max():
-            notes.append(
-                f"The {side.name} run has between {drawn.min()} and {drawn.max()} samples a "
-                "problem; every problem is counted with its own number."
-            )
-    unequal = int(np.count_nonzero(base.num_samples != rl.num_samples))
-    if unequal:
-        notes.append(
-            f"On {count_of(unequal, 'problem')} the two models have different numbers of samples; "
-            'the rule "seen" favours the model with more.'
-        )
-    return notes

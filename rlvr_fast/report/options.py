@@ -23,6 +23,9 @@ class CompareOptions(Options):
         rule: "seen" as in the published tables, or "epsilon"; both are computed, this one heads
             them.
         zeta: the rule "epsilon" decides with confidence 1 - zeta.
+        epsilon: the threshold of the rule "epsilon"; by default -ln(zeta)/n, with n the number of
+            draws that at least 90 % of the problems have of both models. A report folder keeps the
+            threshold of the report that it holds.
         allow: differences between the two runs to accept; with "problems" the comparison is over
             the problems of both runs.
         k: further k at which to give pass@k, besides the powers of two and the number of samples.
@@ -34,6 +37,13 @@ class CompareOptions(Options):
     rule: Rule = option("seen", help="When a model counts as reaching a problem.")
     zeta: float = option(
         0.05, above=0, below=1, help="The rule epsilon decides with confidence 1 - zeta."
+    )
+    epsilon: float | None = option(
+        None,
+        above=0,
+        below=1,
+        help="The threshold of the rule epsilon; by default that of the report in the same "
+        "folder, else -ln(zeta)/n.",
     )
     allow: tuple[RunDifference, ...] = option(
         (), help="A difference between the two runs to accept."

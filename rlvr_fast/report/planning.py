@@ -16,7 +16,7 @@ def sampling_plan(
     """Where more samples would decide the most labels that the epsilon rule leaves open.
 
     Args:
-        comparison: two runs compared; zeta is that of the comparison.
+        comparison: two runs compared; zeta and epsilon are those of the comparison.
         budget: samples to spend, in all; None for no limit.
 
     Returns:
@@ -24,7 +24,11 @@ def sampling_plan(
         the best first.
     """
     found = metrics.plan(
-        comparison.base.draws, comparison.rl.draws, zeta=comparison.zeta, budget=budget
+        comparison.base.draws,
+        comparison.rl.draws,
+        zeta=comparison.zeta,
+        epsilon=comparison.epsilon,
+        budget=budget,
     )
     names = comparison.problems.ids
     return found.undetermined, [

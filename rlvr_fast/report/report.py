@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.facts import key_facts
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import load_sections
@@ -48,6 +49,10 @@ class Report:
         found: T = self.findings[section.name].measured
         return found
 
+    def key_facts(self) -> list[tuple[str, str]]:
+        """The conditions of the comparison, title and text, for the top of the page."""
+        return key_facts(*self.comparison.sides)
+
     def headline(self) -> str:
         """The main findings in plain words: regions of problems, their intervals, pass@k.
 
@@ -74,7 +79,12 @@ class Report:
     def summary(self) -> dict[str, Any]:
         """The object of summary.json: strict JSON, None for what is not a number."""
         c = self.comparison
-        value: dict[str, Any] = {"rule": c.rule, "zeta": c.zeta}
+        value: dict[str, Any] = {
+            "rule": c.rule,
+            "zeta": c.zeta,
+            "epsilon": c.threshold.as_dict(),
+            "depth": _depth_cells(c),
+        }
         for found in self.findings.values():
             value |= found.summary
         sampling: dict[str, Any] = c.base.sampling
@@ -97,6 +107,17 @@ class Report:
         }
         cleaned: dict[str, Any] = finite(value)
         return cleaned
+
+
+def _depth_cells(comparison: Comparison) -> dict[str, Any]:
+    """The numbers of draws of a problem that the headline belongs to."""
+    depth = comparison.common_depth
+    drawn = depth[depth > 0]
+    return {
+        "equal": comparison.equal_depth,
+        "least": int(drawn.min()) if drawn.size else 0,
+        "most": int(drawn.max()) if drawn.size else 0,
+    }
 
 
 def build_report(comparison: Comparison, *, progress: Progress | None = None) -> Report:

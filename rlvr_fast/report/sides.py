@@ -16,12 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.metrics import Draws, answer_entropies
-from rlvr_fast.report.grades import AnswerCounts, draw_verdicts, read_grades, verdict_code
+from rlvr_fast.report.grades import AnswerCounts, Codes, draw_verdicts, read_grades, verdict_code
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
-from rlvr_fast.store import Run
+from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
 
-__all__ = ["Side", "read_side", "sample_ks"]
+__all__ = ["Side", "curve_depth", "read_side", "sample_ks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,9 @@ class Side:
         num_distinct: distinct answers.
         answers: the answers themselves.
         scores: scores of the completions by label.
+        ended: graded draws that are known to have ended by themselves, and the correct among them.
+        completions: a key of each stored completion, which tells equal ones.
+        repeats: which draws repeat others.
         grading: contents of grading.json.
     """
 
@@ -81,12 +84,20 @@ class Side:
     num_distinct: IntArray
     answers: AnswerCounts
     scores: dict[str, CompletionScores]
+    ended: Draws
+    completions: CompletionKeys
+    repeats: Repeats
     grading: dict[str, Any]
 
     @property
     def draws(self) -> Draws:
         """The counts of all problems, as the functions of `rlvr_fast.metrics` take them."""
         return Draws(self.num_samples, self.num_correct)
+
+    @property
+    def effective_draws(self) -> IntArray:
+        """Independent draws of each problem: `num_samples` where none repeats another."""
+        return np.minimum(self.repeats.effective, self.num_samples)
 
     @property
     def title(self) -> str:
@@ -140,10 +151,15 @@ def read_side(run: Run, name: str, problem_ids: tuple[str, ...]) -> Side:
     count_of = answers.by_verdict(total)
     num_samples = np.sum(count_of, axis=1)
     lengths = _read_samples(run, ids)
+    completions = completion_keys(run, ids)
     scores: dict[str, CompletionScores] = {}
     labels = score_labels(run)
-    if labels:
+    ended = Draws(num_samples, count_of[:, verdict_code("correct")])
+    if labels or lengths.other_than_stop:
         verdict_of_draw = draw_verdicts(run, ids, verdicts)
+    if lengths.other_than_stop:
+        ended = _ended_draws(run, ids, verdict_of_draw)
+    if labels:
         found = {label: read_label(run, label, ids, verdict_of_draw) for label in labels}
         scores = {label: one for label, one in found.items() if one is not None}
     # Imported verdicts may come without answers, whose entropy is then unknown and not 0.
@@ -175,20 +191,48 @@ def read_side(run: Run, name: str, problem_ids: tuple[str, ...]) -> Side:
         num_distinct=answers.num_distinct(total),
         answers=answers,
         scores=scores,
+        ended=ended,
+        completions=completions,
+        repeats=find_repeats(
+            completions,
+            total,
+            temperature=run.info.sampling.get("temperature"),
+            imported=run.info.imported,
+        ),
         grading=grading,
     )
 
 
-def sample_ks(base: Side, rl: Side) -> list[int]:
-    """The k at which curves are drawn: powers of two up to the number of samples, and that number.
+def curve_depth(base: Side, rl: Side, rows: IntArray | None = None) -> int:
+    """The depth of the curves: the largest k that nine of ten problems have in both runs.
 
-    Where problems differ in it, up to what at least half of them have in both runs.
+    The problems with so many draws of both models are the one set of problems that every point of a
+    curve averages. Beyond the depth pass@k is not defined.
+
+    Args:
+        base: the run of the base model.
+        rl: the run of the RL model.
+        rows: rows of the problems to look at; None takes all.
+
+    Returns:
+        The largest k such that at least 90 % of the problems that both models have drawn have k
+        draws of both; 0 where no problem has draws of both.
     """
     fewest = np.minimum(base.num_samples, rl.num_samples)
-    drawn = fewest[fewest > 0]
+    if rows is not None:
+        fewest = fewest[rows]
+    drawn = np.sort(fewest[fewest > 0])
     if not drawn.size:
+        return 0
+    needed = -(-9 * drawn.size // 10)
+    return int(drawn[drawn.size - needed])
+
+
+def sample_ks(base: Side, rl: Side) -> list[int]:
+    """The k at which curves are drawn: powers of two up to `curve_depth`, and that depth."""
+    depth = curve_depth(base, rl)
+    if not depth:
         return []
-    depth = int(np.median(drawn))
     ks = [1 << i for i in range(depth.bit_length())]
     return ks if ks[-1] == depth else [*ks, depth]
 
@@ -205,6 +249,11 @@ class _Lengths(NamedTuple):
     truncated: IntArray
     with_tokens: IntArray
     tokens: FloatArray
+
+    @property
+    def other_than_stop(self) -> bool:
+        """Whether draws were cut off, or their end is not known."""
+        return bool((self.ended - self.truncated < self.drawn).any())
 
 
 def _read_samples(run: Run, ids: pa.Array) -> _Lengths:
@@ -228,6 +277,23 @@ def _read_samples(run: Run, ids: pa.Array) -> _Lengths:
         tokens = np.bincount(code[mine], weights=length[mine], minlength=total)
         found.tokens[:] += tokens
     return found
+
+
+def _ended_draws(run: Run, ids: pa.Array, verdicts: Codes) -> Draws:
+    """Graded draws that ended by themselves, and the correct among them."""
+    total = len(ids)
+    number, correct = np.zeros((2, total), np.int64)
+    columns = ["problem_id", "sample_index", "finish_reason"]
+    for _, part in run.iter_parts("samples", columns=columns):
+        code = codes_of(part.column("problem_id"), ids)
+        index = np.asarray(part.column("sample_index").to_numpy(), np.int64)
+        stopped = pc.equal(part.column("finish_reason"), "stop").to_numpy()
+        # Draws behind the last graded one have no column in the table of verdicts.
+        mine = (code >= 0) & stopped & (index < verdicts.shape[1])
+        code, found = code[mine], verdicts[code[mine], index[mine]]
+        number += np.bincount(code[found >= 0], minlength=total)
+        correct += np.bincount(code[found == verdict_code("correct")], minlength=total)
+    return Draws(number, correct)
 
 
 def _answer_entropy(answers: AnswerCounts, total: int, draws: int | None = None) -> FloatArray:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlvr_fast.store.check import Finding, repair, verify
+    from rlvr_fast.store.completions import CompletionKeys, completion_keys
     from rlvr_fast.store.differences import Difference, differences
     from rlvr_fast.store.importing import (
         ImportSummary,
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
+    from rlvr_fast.store.repeats import Repeats, find_repeats, same_completions
     from rlvr_fast.store.run import Run
     from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 # for the help of the command line, without Arrow.
 _HOME = {
     "ANSWERS": "schemas",
+    "CompletionKeys": "completions",
     "Difference": "differences",
     "Draw": "info",
     "Finding": "check",
@@ -31,17 +34,21 @@ _HOME = {
     "ImportOptions": "options",
     "ImportSummary": "importing",
     "PROBLEMS": "schemas",
+    "Repeats": "repeats",
     "Run": "run",
     "RunInfo": "info",
     "SAMPLES": "schemas",
     "SCORES": "schemas",
     "align_problems": "problem_tables",
     "check_sources": "importing",
+    "completion_keys": "completions",
     "differences": "differences",
     "draw_seeds": "info",
+    "find_repeats": "repeats",
     "import_rollouts": "importing",
     "preview_rollouts": "importing",
     "repair": "check",
+    "same_completions": "repeats",
     "stage_schema": "schemas",
     "unrecorded": "info",
     "verify": "check",
@@ -53,20 +60,25 @@ __all__ = [
     "PROBLEMS",
     "SAMPLES",
     "SCORES",
+    "CompletionKeys",
     "Difference",
     "Draw",
     "Finding",
     "ImportOptions",
     "ImportSummary",
+    "Repeats",
     "Run",
     "RunInfo",
     "align_problems",
     "check_sources",
+    "completion_keys",
     "differences",
     "draw_seeds",
+    "find_repeats",
     "import_rollouts",
     "preview_rollouts",
     "repair",
+    "same_completions",
     "stage_schema",
     "unrecorded",
     "verify",

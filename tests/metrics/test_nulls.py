@@ -15,7 +15,7 @@ from rlvr_fast.metrics import (
     split_half_null,
     support_shift,
 )
-from rlvr_fast.metrics.nulls import poisson_binomial_tail
+from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
 
 
 def test_split_half_null_is_the_average_over_all_halvings() -> None:

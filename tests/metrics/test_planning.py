@@ -12,6 +12,7 @@ from rlvr_fast.metrics import (
     accessibility,
     decision_limits,
     plan,
+    support_shift,
 )
 
 
@@ -53,7 +54,7 @@ def test_plan_for_a_problem_without_samples_of_one_model() -> None:
         for i, b, r in zip(made.problem, made.base_extra, made.rl_extra, strict=True)
     }
     assert made.undetermined == 4
-    assert extra.keys() == {0, 1, 3, 4}
+    assert extra.keys() == {0, 1, 3}  # 2 samples give an epsilon above 1, which nothing decides
     assert extra[0][0] > 0
     assert extra[0][1] == 0  # 64 of 64 correct decide the RL model
     assert extra[1][0] == 0  # 0 of 64 correct decide the base
@@ -64,13 +65,23 @@ def test_plan_for_a_problem_without_samples_of_one_model() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("n", [1, 2, 3])
-def test_decision_limits_of_few_samples_are_the_epsilon_rule(n: int) -> None:
-    epsilon = -math.log(0.05) / n
-    most, least = decision_limits(n, epsilon=epsilon)
-    state = accessibility(n, np.arange(n + 1), rule="epsilon", epsilon=epsilon)
-    np.testing.assert_array_equal(state == 0, np.arange(n + 1) <= most)
-    np.testing.assert_array_equal(state == 1, np.arange(n + 1) >= least)
+@pytest.mark.parametrize("n", range(1, 31))
+@pytest.mark.parametrize("zeta", [0.001, 0.01, 0.05, 0.1, 0.3, 0.5])
+def test_decision_limits_of_few_samples_are_the_epsilon_rule(n: int, zeta: float) -> None:
+    count = np.arange(n + 1)
+    for epsilon in (-math.log(zeta) / n, 0.9, 0.3, zeta ** (1 / n), 0.02, 1.0, 2.5):
+        most, least = decision_limits(n, epsilon=epsilon, zeta=zeta)
+        state = accessibility(n, count, rule="epsilon", zeta=zeta, epsilon=epsilon)
+        np.testing.assert_array_equal(state == 0, count <= most, err_msg=f"{epsilon}")
+        np.testing.assert_array_equal(state == 1, count >= least, err_msg=f"{epsilon}")
+
+
+def test_plan_agrees_with_the_rule_on_few_samples() -> None:
+    n = np.repeat(np.arange(1, 31), 3)
+    c = np.array([(0, m // 2, m) for m in range(1, 31)]).ravel()
+    labels = support_shift((n, c), (n, c), rule="epsilon").labels
+    assert labels is not None
+    assert plan((n, c), (n, c)).undetermined == np.count_nonzero(labels == "undetermined")
 
 
 def test_plan_without_undetermined_problems() -> None:

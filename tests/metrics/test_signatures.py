@@ -89,15 +89,19 @@ def test_exceptions_exist() -> None:
 # Every public function of two models, with the arguments it needs besides the counts.
 OF_TWO_MODELS: dict[str, dict[str, Any]] = {
     "crossover": {},
+    "discordance_test": {},
     "exchange_null": {},
     "expected_support_shift": {},
+    "false_positive_rate": {},
     "fisher_tests": {},
     "fit_tilt": {},
     "pass_at_k_difference": {"k": [1, 2]},
     "plan": {},
+    "reached_at_least": {},
     "support_interval": {"replicates": 100},
     "support_shift": {},
     "support_shift_bounds": {"base_undecided": 0, "rl_undecided": [0, 1, 0]},
+    "tilt_null": {},
 }
 
 

@@ -81,7 +81,7 @@ def test_epsilon_rule_needs_seven_of_8192() -> None:
     assert shift.undetermined == 1
 
 
-@given(st.integers(1, 20_000), st.floats(0.001, 0.5))
+@given(st.integers(10, 20_000), st.floats(0.001, 0.5))  # fewer may not decide
 def test_0_of_n_is_not_reached_at_the_exact_threshold_of_n(n: int, zeta: float) -> None:
     epsilon = detection_threshold(n, zeta=zeta, exact=True)
     assert accessibility(n, 0, rule="epsilon", zeta=zeta, epsilon=epsilon) == 0
@@ -93,6 +93,23 @@ def test_epsilon_rule_takes_the_shallower_depth() -> None:
     shift = support_shift((100, [0] * 4), (10_000, [0, 100, 300, 500]), rule="epsilon")
     assert shift.labels is not None
     assert shift.labels.tolist() == ["out", "out", "undetermined", "expanded"]
+
+
+@pytest.mark.parametrize("zeta", [0.001, 0.01, 0.05, 0.1, 0.3, 0.5, 0.9])
+def test_epsilon_rule_at_few_samples_calls_no_solved_problem_unsolved(zeta: float) -> None:
+    for n in range(1, 31):
+        states = accessibility(n, np.arange(n + 1), rule="epsilon", zeta=zeta)
+        if states[n] < 1:  # not even n of n would be reached: nothing is decided
+            assert (states == -1).all(), n
+        assert (np.diff(np.where(states < 0, 0.5, states)) >= 0).all(), n
+        for epsilon in (1e-4, 0.3, 0.8, 0.99, 1.0, 1.5, 40.0):
+            assert accessibility(n, n, rule="epsilon", zeta=zeta, epsilon=epsilon) != 0
+
+
+def test_two_of_two_correct_are_not_solved_by_neither() -> None:
+    assert support_shift((2, [2, 0]), (2, [2, 0]), rule="epsilon").undetermined == 2
+    assert support_shift((5, [5]), (5, [5]), rule="epsilon").undetermined == 1
+    assert support_shift((6, [6, 0]), (6, [6, 0]), rule="epsilon").as_dict()["preserved"] == 1
 
 
 def test_problems_without_samples_are_undetermined() -> None:

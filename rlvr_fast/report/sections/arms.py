@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,17 +19,16 @@ from rlvr_fast.metrics import (
     shared_shift,
     support_interval,
 )
-from rlvr_fast.report.arms import recipe_of
+from rlvr_fast.report.arms import arms_dependence, recipe_of
 from rlvr_fast.report.columns import LEVEL, RATIOS
-from rlvr_fast.report.comparison import Comparison, count_of
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.facts import count_of
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Kind, Table
 
 __all__ = ["SECTION", "Arms"]
 
-# The share of the problems that have the k draws at which pass@k is compared.
-_AT_DEPTH = 0.9
 _REGIONS = ("preserved", "shrunk", "expanded", "out")
 _MOST_LISTED = 40
 # What the table of seeds shows, with the bounds of the numbers.
@@ -93,23 +92,29 @@ def _measure(context: Context) -> Findings[Arms | None]:
     if found is None:
         note = "No problem has draws of the base and of every arm: the arms cannot be compared."
         return Findings(measured=None, headline=note, view=lambda: {"arms": None, "note": note})
+    dependence = " ".join(
+        filter(None, [comparison.dependence, arms_dependence(comparison.sides, comparison.arms)])
+    )
     table = _table(found)
     passing = _pass_table(found)
     merged = [a | b for a, b in zip(table.rows, passing.rows, strict=True)]
     seeds = _seed_table(found, merged)
     together = _together_table(found)
+    if dependence:
+        table, passing, seeds, together = map(_withheld, (table, passing, seeds, together))
     problems = _problem_table(comparison, found, draws)
     tables = [table, passing, *([seeds] if seeds.rows else []), together, problems]
     return Findings(
         measured=found,
         tables=tables,
-        headline=_headline(found),
+        headline=_headline(found, luck=not dependence),
         summary={
             "arms": {
                 "problems": int(found.rows.size),
                 "runs": merged,
                 "seeds": seeds.rows,
                 "together": together.rows,
+                "dependence": dependence,
                 "models": {arm.name: arm.side.model for arm in comparison.arms},
                 "allowed_differences": {arm.name: arm.allowed for arm in comparison.arms},
             }
@@ -122,7 +127,8 @@ def _measure(context: Context) -> Findings[Arms | None]:
             "seeds": seeds,
             "together": together,
             "listed": _listed(problems, found),
-            "sentence": _headline(found),
+            "sentence": _headline(found, luck=not dependence),
+            "dependence": dependence,
             "notes": _notes(comparison, found),
         },
     )
@@ -182,8 +188,8 @@ def measure_arms(base: Draws, names: Sequence[str], draws: Sequence[Draws]) -> A
 
 def _curve_depth(depth: IntArray) -> int:
     """The largest k such that 90 % of the problems have k draws of every run."""
-    needed = int(np.ceil(_AT_DEPTH * depth.size))
-    return int(np.sort(depth)[::-1][needed - 1])
+    needed = -(-9 * depth.size // 10)
+    return int(np.sort(depth)[depth.size - needed])
 
 
 def _shift(base: Draws, draws: Draws, depth: IntArray) -> SupportInterval:
@@ -191,6 +197,17 @@ def _shift(base: Draws, draws: Draws, depth: IntArray) -> SupportInterval:
     own = np.minimum(base.num_samples, draws.num_samples)
     at: Any = None if np.array_equal(own, depth) else depth
     return support_interval(base, draws, k=at, level=LEVEL)
+
+
+def _withheld(table: Table) -> Table:
+    """The table without what rests on independent draws: intervals, and what luck gives."""
+    ends = ("_low", "_high")
+    lost = {"luck_shrunk", "luck_expanded", "equal", "p"}
+    rows = [
+        {k: np.nan if k in lost or k.endswith(ends) else v for k, v in row.items()}
+        for row in table.rows
+    ]
+    return replace(table, rows=rows)
 
 
 def _table(found: Arms) -> Table:
@@ -325,6 +342,7 @@ def _together_table(found: Arms) -> Table:
             "problems": getattr(one.observed, key),
             "independent": getattr(one.independent, key),
             "equal": getattr(one.equal, key),
+            "p": getattr(one, f"p_{key}", np.nan),
         }
         for name, one in sets.items()
         for key, title in what
@@ -341,6 +359,11 @@ def _together_table(found: Arms) -> Table:
         Column(
             "equal", "if equal", "length",
             "expected, were the base and these runs one model: by the luck of the draws alone",
+        ),
+        Column(
+            "p", "p if equal", "p",
+            "exact probability of at least as many, were these one model, with all draws counted; "
+            "not adjusted for other tests: no statement rests on it",
         ),
     )  # fmt: skip
     caption = f"Problem level: problems lost or found by several runs, {_population(found)}."
@@ -427,18 +450,23 @@ def _population(found: Arms) -> str:
     return f"{count_of(found.rows.size, 'problem')} at {draws} of every run"
 
 
-def _headline(found: Arms) -> str:
+def _headline(found: Arms, *, luck: bool) -> str:
     o, e = found.shared.observed, found.shared.equal
     text = (
-        f"Of {_population(found)}, all {len(found.names)} RL runs lose {_said(o.lost_by_all)} and "
-        f"find {_said(o.found_by_all)}; at least one of them loses {_said(o.lost_by_any)}"
+        f"Of {_population(found)}, {_said(o.lost_by_all)} {_are(o.lost_by_all)} lost by all "
+        f"{len(found.names)} runs, {_said(o.lost_by_any)} by at least one of them, and "
+        f"{_said(o.found_by_all)} {_are(o.found_by_all)} found by all"
     )
-    if np.isfinite(e.lost_by_any) and np.isfinite(e.found_by_all):
+    if luck and np.isfinite(e.lost_by_any) and np.isfinite(e.found_by_all):
         text += (
             f". Were the base and all runs one model, luck would show {_said(e.lost_by_all)}, "
-            f"{_said(e.found_by_all)} and {_said(e.lost_by_any)}"
+            f"{_said(e.lost_by_any)} and {_said(e.found_by_all)}"
         )
     return f"{text}."
+
+
+def _are(number: float) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _notes(comparison: Comparison, found: Arms) -> list[str]:
@@ -466,11 +494,6 @@ def _notes(comparison: Comparison, found: Arms) -> list[str]:
             notes.append(
                 f"{arm.name}: {unparsed:,} of {drawn:,} completions have no answer that could be "
                 "found. They count as not correct, which says nothing about the model."
-            )
-        if arm.side.sampling.get("temperature") == 0 and arm.side.num_samples.max(initial=0) > 1:
-            notes.append(
-                f"{arm.name} was drawn at temperature 0: all draws of a problem are one and the "
-                "same. pass@k above 1, intervals and what luck would show mean nothing for it."
             )
     return notes
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,11 +96,10 @@ def _of_group(comparison: Comparison, group: Group, tests: FisherTests) -> Group
     shift = comparison.group_shift(group, "seen")
     drawn = bool(np.any((base.num_samples > 0) & (rl.num_samples > 0)))
     found, direction = tests.discovery[rows], tests.direction[rows]
-    # the threshold of `support_shift`: the smaller number of samples of the two models counts
-    fewest = np.maximum(np.minimum(base.num_samples, rl.num_samples), 1)
-    epsilon = -math.log(comparison.zeta) / fewest
     states = [
-        np.atleast_1d(accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=epsilon))
+        np.atleast_1d(
+            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon)
+        )
         for draws in (base, rl)
     ]
     return GroupEvidence(

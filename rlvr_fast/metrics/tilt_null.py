@@ -1,0 +1,245 @@
+"""The support shift that one common tilt of the base alone would show."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.optimize import brentq
+from scipy.special import gammaln
+
+from rlvr_fast.metrics.checks import Counts, Floats
+from rlvr_fast.metrics.draws import DrawsLike, paired
+from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
+
+__all__ = ["TiltNull", "tilt_null"]
+
+# Each limit of beta fails with at most this probability, which is added to the p-value.
+_MISS = 5e-4
+_BETA_LIMIT = 40.0
+
+
+@dataclass(frozen=True, slots=True)
+class TiltNull:
+    """Base against RL if one tilt multiplied the odds of a correct draw on every problem alike.
+
+    All numbers are counted with all draws of both models, given each problem's pooled counts.
+
+    Attributes:
+        beta: the common tilt, maximum of the conditional likelihood; inf or -inf where the maximum
+            lies at no finite beta, nan where no problem tells beta.
+        low: one-sided lower 99.95 % limit of beta.
+        high: one-sided upper 99.95 % limit of beta.
+        expanded: expected number of problems labelled expanded under beta.
+        shrunk: expected number of problems labelled shrunk under beta.
+        p_expanded: p-value of at least as many expanded as observed, valid under any common tilt.
+        p_shrunk: p-value of at least as many shrunk as observed, likewise.
+    """
+
+    beta: float
+    low: float
+    high: float
+    expanded: float
+    shrunk: float
+    p_expanded: float
+    p_shrunk: float
+
+
+class _Noncentral:
+    """Law of RL's number correct given the total of both models, odds e^beta (Fisher).
+
+    The sums run over the values that carry the probability: all values where they are few, else a
+    window about the mode, which moves when beta does.
+
+    Args:
+        bn: number of draws of the base, shape [problems].
+        rn: number of draws of the RL model.
+        total: number correct of both models.
+    """
+
+    def __init__(self, bn: Counts, rn: Counts, total: Counts) -> None:
+        # the law depends on these three numbers alone: problems with equal numbers share it
+        rows, self.index, self.copies = np.unique(
+            np.stack([bn, rn, total], axis=1), axis=0, return_inverse=True, return_counts=True
+        )
+        self.index = self.index.ravel()
+        self.bn, self.rn, self.total = rows.T
+        self.least = np.maximum(0, self.total - self.bn)
+        self.most = np.minimum(self.rn, self.total)
+        self.log_factorial = gammaln(np.arange(int((bn + rn).max()) + 1) + 1.0)
+        self.center, self.radius = math.nan, -1.0
+
+    def log_weight(self, x: Counts, rows: Counts | slice = slice(None)) -> Floats:
+        """Log C(rn, x) C(bn, total - x)."""
+        f = self.log_factorial
+        n, m, y = self.rn[rows], self.bn[rows], self.total[rows] - x
+        value: Floats = f[n] - f[x] - f[n - x] + f[m] - f[y] - f[m - y]
+        return value
+
+    def _mode(self, beta: float) -> tuple[Floats, Floats]:
+        """About the mean and the standard deviation of each law."""
+        n, m, t = (a.astype(np.float64) for a in (self.rn, self.bn, self.total))
+        up, down = math.exp(min(beta, 0.0)), math.exp(-max(beta, 0.0))
+        # x (m - t + x) down = (n - x)(t - x) up, the root in [least, most]
+        a, b, c = down - up, (m - t) * down + (n + t) * up, -n * t * up
+        root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
+        x = np.clip(-2 * c / (b + root), self.least, self.most)
+        cells = np.stack([x, n - x, t - x, m - t + x]) + 0.5
+        return x, 1 / np.sqrt((1 / cells).sum(axis=0))
+
+    def _move(self, beta: float) -> None:
+        """Places the windows about beta."""
+        mean, sd = self._mode(beta)
+        reach = 14 * sd + 40
+        low = np.maximum(self.least, np.floor(mean - reach).astype(np.int64))
+        high = np.minimum(self.most, np.ceil(mean + reach).astype(np.int64))
+        cut = (low > self.least) | (high < self.most)
+        self.center = beta
+        # a change of beta by d moves the mean by d sd^2: at most 4 sd within the radius
+        self.radius = float(np.min(4 / sd[cut])) if cut.any() else math.inf
+        width = high - low + 1
+        self.start = np.concatenate([[0], np.cumsum(width)[:-1]])
+        self.row = np.repeat(np.arange(len(width)), width)
+        self.x = np.arange(len(self.row)) - np.repeat(self.start - low, width)
+        self.base = self.log_weight(self.x, self.row)
+
+    def moments(self, beta: float) -> tuple[Floats, Floats, Floats]:
+        """Log of the sum of the weights, mean and variance, of each distinct problem."""
+        if not abs(beta - self.center) <= self.radius:
+            self._move(beta)
+        log = self.base + beta * self.x
+        peak = np.maximum.reduceat(log, self.start)
+        weight = np.exp(log - peak[self.row])
+        total = np.add.reduceat(weight, self.start)
+        mean = np.add.reduceat(weight * self.x, self.start) / total
+        apart = self.x - mean[self.row]
+        variance = np.add.reduceat(weight * apart * apart, self.start) / total
+        return peak + np.log(total), mean, variance
+
+    def sums(self, beta: float) -> tuple[float, float, float]:
+        """The three moments summed over all problems."""
+        log_total, mean, variance = (float(self.copies @ a) for a in self.moments(beta))
+        return log_total, mean, variance
+
+    def one_sided(self, beta: float) -> tuple[Floats, Floats]:
+        """Probability that all correct draws are RL's, and that all are base's; each problem."""
+        log_total, _, _ = self.moments(beta)
+        top = np.minimum(self.total, self.rn)
+        expand = np.exp(np.minimum(self.log_weight(top) + beta * top - log_total, 0.0))
+        bottom = np.maximum(self.total - self.bn, 0)
+        shrink = np.exp(np.minimum(self.log_weight(bottom) + beta * bottom - log_total, 0.0))
+        expand = np.where(top == self.total, expand, 0.0)
+        shrink = np.where(bottom == 0, shrink, 0.0)
+        return expand[self.index], shrink[self.index]
+
+
+def _estimate(law: _Noncentral, observed: float) -> float:
+    """The beta at which the mean of RL's number correct is the observed one."""
+    lowest, highest = (float(law.copies @ a) for a in (law.least, law.most))
+    if observed <= lowest:
+        return -math.inf
+    if observed >= highest:
+        return math.inf
+    left, right, beta = -_BETA_LIMIT, _BETA_LIMIT, 0.0
+    for _ in range(100):
+        _, mean, variance = law.sums(beta)
+        left, right = (beta, right) if mean < observed else (left, beta)
+        step = beta + (observed - mean) / variance if variance > 0 else math.nan
+        new = step if left < step < right else (left + right) / 2
+        if abs(new - beta) < 1e-9:
+            return new
+        beta = new
+    return beta
+
+
+def _limit(law: _Noncentral, observed: float, beta: float, side: int) -> float:
+    """The limit of beta on one side (1: upper, -1: lower).
+
+    RL's total number correct T has P(T <= t) <= exp(-D) under every beta above the estimate, where
+    D is the difference of the conditional log-likelihoods (Chernoff). The limit is the beta at
+    which exp(-D) = `_MISS`, so it holds at any number of draws.
+    """
+    if beta == side * math.inf:
+        return beta
+    if math.isinf(beta):
+        end = law.most if beta > 0 else law.least
+        best = -float(law.copies @ law.log_weight(end))
+    else:
+        best = beta * observed - law.sums(beta)[0]
+
+    def excess(b: float) -> float:
+        return best - (b * observed - law.sums(b)[0]) + math.log(_MISS)
+
+    far = side * _BETA_LIMIT
+    if math.isinf(beta):
+        near = -far
+        return float(brentq(excess, near, far, xtol=1e-9)) if excess(far) > 0 else side * math.inf
+    variance = law.sums(beta)[2]
+    b = beta + side * math.sqrt(-2 * math.log(_MISS) / variance) if variance > 0 else far
+    for _ in range(60):
+        if abs(b) >= _BETA_LIMIT:
+            return (
+                float(brentq(excess, beta, far, xtol=1e-9))
+                if excess(far) > 0
+                else (side * math.inf)
+            )
+        log_total, mean, _ = law.sums(b)
+        over = best - (b * observed - log_total) + math.log(_MISS)
+        if abs(over) < 1e-7:
+            break
+        b -= over / (mean - observed)
+    return b
+
+
+def tilt_null(base: DrawsLike, rl: DrawsLike) -> TiltNull:
+    """The found and lost problems that one common tilt of the base alone would show.
+
+    Under a tilt, the odds of a correct draw on every problem are multiplied by e^beta. Given the
+    total correct of both models, RL's number correct then follows Fisher's noncentral
+    hypergeometric law with these odds, whatever the problem's own probability. The p-values hold
+    although beta is estimated: each is the largest one over the betas below (above) the limit of
+    beta, plus the probability that the limit fails (Berger and Boos 1994). A small ``p_expanded``
+    says that more problems were found than any one tilt would show; where the tilt differs between
+    problems, it may be small too.
+
+    Args:
+        base: counts of the base: Draws or a pair (num_samples, num_correct).
+        rl: counts of the RL model, same problems. Problems without samples of both models are left
+            out.
+
+    Raises:
+        InvalidInputError: counts as `Draws` refuses, or different problems.
+
+    >>> null = tilt_null((64, [8] * 20 + [0] * 20), (64, [16] * 20 + [20] * 20))
+    >>> null.p_expanded < 0.01
+    True
+    """
+    (bn, bc), (rn, rc) = paired(base, rl)
+    total = bc + rc
+    # the other problems have one possible outcome, and are neither expanded nor shrunk
+    telling = (bn > 0) & (rn > 0) & (total > 0) & (total < bn + rn)
+    if not telling.any():
+        return TiltNull(math.nan, -math.inf, math.inf, 0.0, 0.0, 1.0, 1.0)
+    bn, bc, rn, rc, total = (a[telling] for a in (bn, bc, rn, rc, total))
+    law = _Noncentral(bn, rn, total)
+    observed = float(rc.sum())
+    beta = _estimate(law, observed)
+    low, high = (_limit(law, observed, beta, side) for side in (-1, 1))
+
+    def at(b: float) -> tuple[Floats, Floats]:
+        return law.one_sided(min(max(b, -_BETA_LIMIT), _BETA_LIMIT))
+
+    expand, shrink = at(beta)
+    # both probabilities are monotone in beta, so that the limit is the worst beta
+    p_expanded = poisson_binomial_tail(at(high)[0], int(np.count_nonzero(bc == 0)))
+    p_shrunk = poisson_binomial_tail(at(low)[1], int(np.count_nonzero(rc == 0)))
+    return TiltNull(
+        beta=beta,
+        low=low,
+        high=high,
+        expanded=float(expand.sum()),
+        shrunk=float(shrink.sum()),
+        p_expanded=min(1.0, p_expanded + _MISS),
+        p_shrunk=min(1.0, p_shrunk + _MISS),
+    )

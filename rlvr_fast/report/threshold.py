@@ -1,0 +1,118 @@
+"""The threshold epsilon of a comparison: one number, that a report folder keeps.
+
+More draws would move -ln(zeta)/n, and with it labels that are decided already. So the number is
+recorded in summary.json, and a later comparison of the same runs into the same folder takes it from
+there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from rlvr_fast.report.options import CompareOptions
+from rlvr_fast.report.problems import Problems
+from rlvr_fast.report.sides import Side, curve_depth
+
+__all__ = ["EpsilonOrigin", "Threshold", "threshold_of"]
+
+EpsilonOrigin = Literal["option", "kept", "draws"]
+
+# A summary.json of ours is a few hundred kilobytes at most.
+_LARGEST = 64 << 20
+
+
+class Threshold(NamedTuple):
+    """The threshold of the rule "epsilon".
+
+    Attributes:
+        value: a probability; 1 or more where the draws are too few for any decision.
+        origin: "option", "kept" (the report that the folder held), or "draws": -ln(zeta)/n, n the
+            depth of the curves.
+        least: the smallest -ln(zeta)/n over the problems, n the draws that both models have; nan
+            where no problem was drawn by both.
+        most: the largest.
+        study: names the runs and zeta, for a later comparison.
+    """
+
+    value: float
+    origin: EpsilonOrigin
+    least: float
+    most: float
+    study: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The object under "epsilon" in summary.json."""
+        return {
+            "value": self.value,
+            "from": self.origin,
+            "least": self.least,
+            "most": self.most,
+            "study": self.study,
+        }
+
+
+def threshold_of(
+    problems: Problems, base: Side, rl: Side, options: CompareOptions, keep: str | Path | None
+) -> Threshold:
+    """The threshold of a comparison: of the options, else of the report in a folder, else by n.
+
+    Args:
+        problems: the shared problems.
+        base: the run of the base model.
+        rl: the run of the RL model.
+        options: epsilon, where given, and zeta.
+        keep: a folder that may hold a report of the same runs, problems and zeta. Whatever else
+            lies there is ignored.
+    """
+    study = _study(problems, base, rl, options.zeta)
+    fewest = np.minimum(base.num_samples, rl.num_samples)
+    drawn = fewest[fewest > 0]
+    scale = -math.log(options.zeta)
+    least, most = (
+        (scale / int(n) for n in (drawn.max(), drawn.min()))
+        if drawn.size
+        else (
+            math.nan,
+            math.nan,
+        )
+    )
+    origin: EpsilonOrigin = "option"
+    value = options.epsilon
+    if value is None and keep is not None:
+        origin, value = "kept", _recorded(Path(keep), study)
+    if value is None:
+        origin, value = "draws", scale / max(curve_depth(base, rl), 1)
+    return Threshold(value, origin, least, most, study)
+
+
+def _study(problems: Problems, base: Side, rl: Side, zeta: float) -> str:
+    """A hash of what has to agree for two comparisons to have one threshold."""
+    sides = [
+        [side.model, side.revision, dict(sorted(side.sampling.items()))] for side in (base, rl)
+    ]
+    text = json.dumps([zeta, sides, sorted(problems.ids)], default=str)
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _recorded(folder: Path, study: str) -> float | None:
+    """The threshold in summary.json of a folder; None where there is none of this study."""
+    file = folder / "summary.json"
+    try:
+        # is_file: a pipe or a device would block or never end
+        if not file.is_file() or file.stat().st_size > _LARGEST:
+            return None
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    recorded = found.get("epsilon") if isinstance(found, dict) else None
+    if not isinstance(recorded, dict) or recorded.get("study") != study:
+        return None
+    value = recorded.get("value")
+    usable = isinstance(value, float) and 0 < value < 1
+    return value if usable else None
