@@ -17,7 +17,6 @@ from rlvr_fast.metrics import (
     pass_at_k,
     pass_at_k_difference,
     shared_shift,
-    support_interval,
 )
 from rlvr_fast.report.arms import arms_dependence, recipe_of
 from rlvr_fast.report.columns import LEVEL, RATIOS
@@ -25,6 +24,15 @@ from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.facts import count_of
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.several import (
+    depth_of_curves,
+    depth_text,
+    fewest_draws,
+    interval_columns,
+    limits,
+    shift_at,
+    whole,
+)
 from rlvr_fast.report.table import Column, Kind, Table
 
 __all__ = ["SECTION", "Arms"]
@@ -145,12 +153,12 @@ def measure_arms(base: Draws, names: Sequence[str], draws: Sequence[Draws]) -> A
     Returns:
         None where no problem has draws of all.
     """
-    fewest = np.min([d.num_samples for d in (base, *draws)], axis=0)
+    fewest = fewest_draws((base, *draws))
     rows = np.flatnonzero(fewest > 0)
     if not rows.size:
         return None
     depth = fewest[rows]
-    curve_depth = _curve_depth(depth)
+    curve_depth = depth_of_curves(depth)
     curve_rows = rows[depth >= curve_depth]
     at = [1, curve_depth]
     recipes: dict[str, list[int]] = {}
@@ -168,7 +176,7 @@ def measure_arms(base: Draws, names: Sequence[str], draws: Sequence[Draws]) -> A
         depth=depth,
         curve_depth=curve_depth,
         curve_rows=curve_rows,
-        shifts=tuple(_shift(b, d, depth) for d in sides),
+        shifts=tuple(shift_at(b, d, depth) for d in sides),
         to_base=tuple(pass_at_k_difference(bc, d, k=at, level=LEVEL) for d in curves),
         to_rl=(
             None,
@@ -184,19 +192,6 @@ def measure_arms(base: Draws, names: Sequence[str], draws: Sequence[Draws]) -> A
             for recipe, of in kept.items()
         },
     )
-
-
-def _curve_depth(depth: IntArray) -> int:
-    """The largest k such that 90 % of the problems have k draws of every run."""
-    needed = -(-9 * depth.size // 10)
-    return int(np.sort(depth)[depth.size - needed])
-
-
-def _shift(base: Draws, draws: Draws, depth: IntArray) -> SupportInterval:
-    """Labels and ratios of one run at the depth that all runs share."""
-    own = np.minimum(base.num_samples, draws.num_samples)
-    at: Any = None if np.array_equal(own, depth) else depth
-    return support_interval(base, draws, k=at, level=LEVEL)
 
 
 def _withheld(table: Table) -> Table:
@@ -219,10 +214,10 @@ def _table(found: Arms) -> Table:
         row |= {key: getattr(one, key).value * one.problems for key in _REGIONS}
         row |= {"luck_shrunk": luck.lost_by_all, "luck_expanded": luck.found_by_all}
         for key in RATIOS:
-            row |= _limits(key, *getattr(one, key))
+            row |= limits(key, *getattr(one, key))
         rows.append(row)
-    whole = all(_whole(row[key]) for row in rows for key in _REGIONS)
-    kind: Kind = "count" if whole else "length"
+    counts = all(whole(row[key]) for row in rows for key in _REGIONS)
+    kind: Kind = "count" if counts else "length"
     columns = (
         Column("run", "run"),
         Column("preserved", "P", kind, "preserved: reached by the base and this run"),
@@ -231,13 +226,13 @@ def _table(found: Arms) -> Table:
         Column("out", "O", kind, "out of support: reached by neither"),
         Column("luck_shrunk", "S if equal", "length", "expected, were this run the base model"),
         Column("luck_expanded", "E if equal", "length", "expected, were this run the base model"),
-        *_interval("srr", "SRR", "share", "support retention rate, P/(P+S); 95 % interval"),
-        *_interval("ndr", "NDR", "share", "net discovery rate, E/(P+E); 95 % interval"),
-        *_interval("sds", "SDS", "share", "harmonic mean of SRR and NDR; 95 % interval"),
-        *_interval("nscr", "NSCR", "signed", "(E−S)/(P+E+S); 95 % interval"),
+        *interval_columns("srr", "SRR", "share", "support retention rate, P/(P+S); 95 % interval"),
+        *interval_columns("ndr", "NDR", "share", "net discovery rate, E/(P+E); 95 % interval"),
+        *interval_columns("sds", "SDS", "share", "harmonic mean of SRR and NDR; 95 % interval"),
+        *interval_columns("nscr", "NSCR", "signed", "(E−S)/(P+E+S); 95 % interval"),
     )
     caption = (
-        f"Problem level: support of each run against the base, {_population(found)} "
+        f"Problem level: support of each run against the base, {depth_text(found.depth)} "
         "(reached = at least one correct draw)."
     )
     return Table("arms", caption, columns, rows)
@@ -253,18 +248,18 @@ def _pass_table(found: Arms) -> Table:
             row[f"pass_at_{what}"] = float(found.passing[i, at])
             for key, curve in (("base", found.to_base[i]), ("rl", found.to_rl[i])):
                 ends = (np.nan,) * 3 if curve is None else (c[at] for c in curve[1:4])
-                row |= _limits(f"{key}_difference_{what}", *map(float, ends))
+                row |= limits(f"{key}_difference_{what}", *map(float, ends))
         rows.append(row)
     ks = (("1", 1), ("depth", depth)) if depth > 1 else (("1", 1),)
     columns: list[Column] = [Column("run", "run")]
     for what, k in ks:
         columns += [
             Column(f"pass_at_{what}", f"pass@{k}", "share", "mean unbiased pass@k"),
-            *_interval(
+            *interval_columns(
                 f"base_difference_{what}", "− base", "signed",
                 f"pass@{k} of the run minus the base's, paired by problem; 95 % interval",
             ),
-            *_interval(
+            *interval_columns(
                 f"rl_difference_{what}", f"− {found.names[0]}", "signed",
                 f"pass@{k} of the run minus that of the RL run, paired by problem; 95 % interval",
             ),
@@ -305,7 +300,7 @@ def _seed_table(found: Arms, rows: Sequence[Mapping[str, Any]]) -> Table:
         Column("recipe", "recipe"),
         Column("quantity", "quantity", "text"),
         Column("seeds", "seeds", "count", "training runs of the recipe"),
-        *_interval(
+        *interval_columns(
             "mean", "mean", "number",
             "mean over the seeds; 95 % interval for the mean of such trainings on these problems "
             "and base draws, by Student's t: with 2 seeds it reaches 9 standard deviations to "
@@ -366,7 +361,7 @@ def _together_table(found: Arms) -> Table:
             "not adjusted for other tests: no statement rests on it",
         ),
     )  # fmt: skip
-    caption = f"Problem level: problems lost or found by several runs, {_population(found)}."
+    caption = f"Problem level: problems lost or found by several runs, {depth_text(found.depth)}."
     return Table("arms_together", caption, columns, rows)
 
 
@@ -386,7 +381,7 @@ def _problem_table(comparison: Comparison, found: Arms, draws: Sequence[Draws]) 
         }
         for i, at in enumerate(found.rows)
     ]
-    kind: Kind = "count" if all(_whole(r[k]) for r in rows for k in _BY) else "decimal"
+    kind: Kind = "count" if all(whole(r[k]) for r in rows for k in _BY) else "decimal"
     columns = (
         Column("problem", "problem"),
         Column("task", "task"),
@@ -396,7 +391,7 @@ def _problem_table(comparison: Comparison, found: Arms, draws: Sequence[Draws]) 
         Column("found_by", "found by", kind, "number of runs, expected at the depth"),
         Column("depth", "depth", "count", "draws at which the runs are compared"),
     )
-    caption = f"Problem level: correct draws of every run, {_population(found)}."
+    caption = f"Problem level: correct draws of every run, {depth_text(found.depth)}."
     return Table("arms_problems", caption, columns, rows)
 
 
@@ -421,39 +416,17 @@ def _of(draws: Draws, at: int) -> str:
     return f"{draws.num_correct[at]} of {draws.num_samples[at]}"
 
 
-def _interval(key: str, title: str, kind: Kind, hint: str) -> tuple[Column, ...]:
-    return (
-        Column(key, title, kind, hint),
-        Column(f"{key}_low", "low", kind),
-        Column(f"{key}_high", "high", kind),
-    )
-
-
-def _limits(key: str, value: float, low: float, high: float) -> dict[str, float]:
-    return {key: value, f"{key}_low": low, f"{key}_high": high}
-
-
-def _whole(value: float) -> bool:
-    return abs(value - round(value)) < 1e-9
-
-
 def _said(number: float) -> str:
     """A number of problems in a sentence: whole numbers whole, small ones never 0."""
-    if _whole(number):
+    if whole(number):
         return f"{number:,.0f}"
     return f"{number:.1f}" if number >= 0.05 else "under 0.05"
-
-
-def _population(found: Arms) -> str:
-    least, most = int(found.depth.min()), int(found.depth.max())
-    draws = count_of(least, "draw") if least == most else f"{least} to {most} draws"
-    return f"{count_of(found.rows.size, 'problem')} at {draws} of every run"
 
 
 def _headline(found: Arms, *, luck: bool) -> str:
     o, e = found.shared.observed, found.shared.equal
     text = (
-        f"Of {_population(found)}, {_said(o.lost_by_all)} {_are(o.lost_by_all)} lost by all "
+        f"Of {depth_text(found.depth)}, {_said(o.lost_by_all)} {_are(o.lost_by_all)} lost by all "
         f"{len(found.names)} runs, {_said(o.lost_by_any)} by at least one of them, and "
         f"{_said(o.found_by_all)} {_are(o.found_by_all)} found by all"
     )
