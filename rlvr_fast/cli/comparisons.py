@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,13 +13,21 @@ from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
-from rlvr_fast.cli.results import print_grades, print_report, print_table
+from rlvr_fast.cli.results import print_grades, print_report, print_table, print_tables
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.report.threshold import Threshold
     from rlvr_fast.store import ImportSummary, Run
+
+
+class Order(enum.StrEnum):
+    """The order of the rows of `dynamics`."""
+
+    order = "order"
+    temperature = "temperature"
+
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
@@ -113,27 +122,63 @@ def dynamics(
         list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
     ],
     options: CompareOptions,
+    by: Annotated[
+        Order,
+        typer.Option(help="Order of the rows; with temperature, the runs may differ in it."),
+    ] = Order.order,
+    base_at: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="The base model drawn at another temperature, with --by temperature: RL runs are "
+            "set beside the base of equal temperature and of equal token entropy. [may be "
+            "repeated]",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Follow a training: several checkpoints against one base run."""
+    from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.report.dynamics import training_dynamics, write_dynamics
+    from rlvr_fast.report.matching import matched_support, write_matched
     from rlvr_fast.store import Run
 
-    names = [path.name for path in checkpoints]
-    keys = names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
+    if base_at and by is not Order.temperature:
+        raise InvalidInputError(
+            "--base-at gives base runs at other temperatures: it needs --by temperature"
+        )
+    runs = {key: Run.open(path) for key, path in _by_name(checkpoints).items()}
+    bases = {key: Run.open(path) for key, path in _by_name([base, *(base_at or ())]).items()}
+    first = next(iter(bases.values()))
     with console.progress_bars(quiet=quiet or json) as progress:
-        table = training_dynamics(
-            Run.open(base),
-            {key: Run.open(path) for key, path in zip(keys, checkpoints, strict=True)},
-            options,
-            progress=progress,
+        table = training_dynamics(first, runs, options, by=by.value, progress=progress)
+        matched = (
+            matched_support(bases, runs, options, progress=progress)
+            if by is Order.temperature
+            else None
         )
     write_dynamics(table, out)
-    print_table(table, json=json)
+    if matched is None:
+        print_table(table, json=json)
+    else:
+        write_matched(matched, out)
+        print_tables([table, matched.table], matched.notes, json=json)
     if not json:
-        console.result(f"Table and figure: {out}")
+        console.result(f"{'Table' if matched is None else 'Tables'} and figure: {out}")
+
+
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    """Paths by their last part, or by the whole path where two have one last part."""
+    from rlvr_fast.errors import InvalidInputError
+
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InvalidInputError(f"{path} is given twice: a run stands once in a table")
+    names = [path.name for path in paths]
+    keys = names if len(set(names)) == len(names) else [str(path) for path in paths]
+    return dict(zip(keys, paths, strict=True))
 
 
 def references(
