@@ -173,7 +173,7 @@ def check_arms(
         try:
             allowed[name] = check_comparable(base, run, allow)
         except InvalidInputError as error:
-            raise InvalidInputError(f"arm {name!r}: {error}") from None
+            raise type(error)(f"arm {name!r}: {error}") from None
     return title, others, allowed
 
 
@@ -186,7 +186,7 @@ def read_arm(name: str, run: Run, problems: Problems, base: Run, allowed: dict[s
     try:
         shared, _ = gradable_problems(common_problems(problems, run), base, run)
     except InvalidInputError as error:
-        raise InvalidInputError(f"arm {name!r}: {error}") from None
+        raise type(error)(f"arm {name!r}: {error}") from None
     place = {problem_id: i for i, problem_id in enumerate(problems.ids)}
     rows = np.array([place[problem_id] for problem_id in shared.ids], np.int64)
     # Read as an RL run, under whose label its own scores stand; its name is for sentences.

@@ -105,11 +105,11 @@ def _measure(context: Context) -> Findings[Arms | None]:
     )
     table = _table(found)
     passing = _pass_table(found)
-    merged = [a | b for a, b in zip(table.rows, passing.rows, strict=True)]
-    seeds = _seed_table(found, merged)
+    seeds = _seed_table(found, [a | b for a, b in zip(table.rows, passing.rows, strict=True)])
     together = _together_table(found)
     if dependence:
         table, passing, seeds, together = map(_withheld, (table, passing, seeds, together))
+    merged = [a | b for a, b in zip(table.rows, passing.rows, strict=True)]
     problems = _problem_table(comparison, found, draws)
     tables = [table, passing, *([seeds] if seeds.rows else []), together, problems]
     return Findings(
