@@ -48,7 +48,9 @@ class StudyResult:
 
 
 def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
-    """Does the whole job. Leaves `out/base`, `out/rl` and `out/report`; resumable at any point.
+    """Does the whole job; resumable at any point.
+
+    Leaves `out/base`, `out/rl`, the runs of further models in `out/arms`, and `out/report`.
 
     Args:
         config: models, folder, and the options of each stage.
@@ -65,8 +67,10 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
             run.
     """
     from rlvr_fast.answers.grading import grade_run
+    from rlvr_fast.report.arms import arm_folder, check_names
     from rlvr_fast.sampling.drawing import draw_run
 
+    check_names(config.arms)
     out = Path(config.out)
     models = {
         "base": (config.base, config.base_revision),
@@ -82,11 +86,21 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
         )
         for side, (model, revision) in models.items()
     }
-    for side, run in runs.items():
+    arms = {
+        name: draw_run(
+            model,
+            out / "arms" / arm_folder(name),
+            config.sample,
+            revision=revision,
+            progress=_named(progress, name),
+        )
+        for name, (model, revision) in config.arm_models().items()
+    }
+    for side, run in (runs | arms).items():
         grade_run(run, config.grade, progress=_named(progress, side))
     _score(config, runs, models, progress)
     report = report_runs(
-        runs["base"], runs["rl"], config.compare, out=out / "report", progress=progress
+        runs["base"], runs["rl"], config.compare, out=out / "report", arms=arms, progress=progress
     )
     return StudyResult(out / "base", out / "rl", report)
 
