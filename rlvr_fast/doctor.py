@@ -95,7 +95,10 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     if not any(f.level == "error" for f in found):
         run = store.Run.open(path)
         findings += _grading(run)
-        findings += _repeated_draws(run)
+        repeated = _repeated_draws(run)
+        findings += repeated
+        if all(f["level"] == "info" for f in repeated):
+            findings += _dependent_draws(run)
     return findings
 
 
@@ -180,6 +183,25 @@ def _repeated_draws(run: Run) -> list[dict[str, str]]:
             )
         )
     return found
+
+
+def _dependent_draws(run: Run) -> list[dict[str, str]]:
+    """Draws that the report refuses to count one by one: short completions that are copies, too."""
+    from rlvr_fast import store
+
+    ids = run.problems()["problem_id"].combine_chunks()
+    draws = store.completion_keys(run, ids)
+    repeats = store.find_repeats(
+        draws,
+        len(ids),
+        temperature=run.info.sampling.get("temperature"),
+        imported=run.info.imported,
+    )
+    sentence = repeats.sentence("the run", run.num_samples("samples"))
+    if not sentence:
+        return []
+    remedy = "remove the repeated completions, or sample into a new run directory"
+    return [_finding("warning", run.path / "samples", sentence, remedy)]
 
 
 def _repeats(rows: pa.Table, column: str, threshold: float | None) -> int:

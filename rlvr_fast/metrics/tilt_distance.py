@@ -23,9 +23,14 @@ class TiltDistance:
 
     Attributes:
         tv_base: total variation between RL's and base's answers.
-        tv: total variation between RL's answers and base's after the tilt to RL's accuracy.
-        tv_noise: expected ``tv`` if RL were exactly that tilt, from sampling alone. ``tv`` -
-            ``tv_noise`` is the distance that reweighting does not explain.
+        tv: total variation between RL's answers and base's after the tilt to RL's accuracy. Among
+            all tilts this one has the least KL(RL || tilt), ``kl_within``; it need not be the
+            closest in total variation, and may lie farther than base itself.
+        tv_least: total variation between RL's answers and the closest tilt of base's, at any
+            strength; at most ``tv`` and at most ``tv_base``.
+        tv_noise: expected ``tv`` if RL were exactly that tilt, from sampling alone; the expected
+            ``tv_least`` is at most as large. ``tv`` - ``tv_noise`` is the distance that reweighting
+            to RL's accuracy does not explain.
         kl_reweighting: divergence of RL's accuracy from base's, KL(Bernoulli || Bernoulli), nats.
         kl_within: divergence within the correct and within the incorrect answers, nats. Both
             divergences add up to KL(RL || base); inf where RL gives an answer that base did not
@@ -36,6 +41,7 @@ class TiltDistance:
 
     tv_base: Floats
     tv: Floats
+    tv_least: Floats
     tv_noise: Floats
     kl_reweighting: Floats
     kl_within: Floats
@@ -67,6 +73,26 @@ def hypergeometric_mean_deviation(total: Floats, marked: Floats, drawn: Floats) 
     return np.where(ok, 2 * kernel * np.exp(log_pmf), 0.0)
 
 
+def _weighted_medians(index: Counts, values: Floats, weights: Floats, size: int) -> Floats:
+    """The weighted median of the values of each problem, shape [size]; nan without values."""
+    medians = np.full(size, np.nan)
+    if not len(index):
+        return medians
+    order = np.lexsort((values, index))
+    index, values, weights = index[order], values[order], weights[order]
+    half = 0.5 * np.bincount(index, weights=weights, minlength=size)
+    first = np.append(True, np.diff(index) > 0)
+    total = np.cumsum(weights)
+    before = np.zeros(size)
+    before[index[first]] = (total - weights)[first]
+    # the last row of a problem is always past half of its weight
+    last = np.append(first[1:], True)
+    past = last | (total - before[index] >= half[index])
+    rows = np.flatnonzero(past)[::-1]
+    medians[index[rows]] = values[rows]  # of several, the first row is written last
+    return medians
+
+
 def tilt_distance(
     *,
     problem_index: ArrayLike,
@@ -75,12 +101,12 @@ def tilt_distance(
     correct: ArrayLike,
     num_problems: int | None = None,
 ) -> TiltDistance:
-    """Distance between RL's distribution over distinct answers and the best tilt of base's.
+    """Distance between RL's distribution over distinct answers and the tilts of base's.
 
     A row of the table is a distinct answer of a problem; "no answer" is an incorrect answer of its
-    own. The best tilt scales base's correct answers by one factor and its incorrect answers by
-    another, to RL's accuracy. Where base has no correct draws, or only correct draws, no tilt
-    changes base.
+    own. A tilt scales base's correct answers by one factor and its incorrect answers by another.
+    Two are measured: the tilt to RL's accuracy, and the one closest to RL in total variation. Where
+    base has no correct draws, or only correct draws, no tilt changes base.
 
     Args:
         problem_index: 0-based problem of each answer, shape [answers].
@@ -122,6 +148,16 @@ def tilt_distance(
         tilted = np.where(b > 0, tilted, 0.0)
         tv_base = 0.5 * per_problem(np.abs(pr - pb))
         tv = 0.5 * per_problem(np.abs(pr - tilted))
+        # RL's answers against the tilt to accuracy t: sum |r - t b'| over the correct answers and
+        # |r - (1-t) b'| over the others (b' = base's share of its class) bends at t = r/b' and
+        # 1 - r/b' with weights b', which add up to 2: the minimum is their weighted median
+        inner = b / class_b[side, index]
+        bend = np.where(right, pr / inner, 1 - pr / inner)
+        used = (b > 0) & movable[index]
+        closest = _weighted_medians(index[used], bend[used], inner[used], size)
+        closest = np.where(movable, np.clip(closest, 0, 1), p)
+        nearest = np.where(b > 0, np.stack([1 - closest, closest])[side, index] * inner, 0.0)
+        tv_least = np.fmin(0.5 * per_problem(np.abs(pr - nearest)), np.fmin(tv, tv_base))
         # within a class: E|r/nr - b/nb| when its draws are divided at random between the models
         nb, nr = class_b[side, index], class_r[side, index]
         mad = hypergeometric_mean_deviation(nb + nr, (b + r).astype(np.float64), nr)
@@ -135,5 +171,8 @@ def tilt_distance(
         new = per_problem(r, b == 0) / rl_n
         new_correct = per_problem(r, (b == 0) & right) / rl_n
     known = (base_n > 0) & (rl_n > 0)
-    fields = (tv_base, tv, tv_noise, kl_reweighting, np.maximum(kl_within, 0), new, new_correct)
+    fields = (
+        *(tv_base, tv, tv_least, tv_noise),
+        *(kl_reweighting, np.maximum(kl_within, 0), new, new_correct),
+    )
     return TiltDistance(*(np.where(known, f, np.nan) for f in fields))

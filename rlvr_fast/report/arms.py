@@ -13,7 +13,6 @@ from rlvr_fast.metrics import Draws
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.imported import gradable_problems
 from rlvr_fast.report.problems import IntArray, Problems, common_problems
-from rlvr_fast.report.repeats import repeat_sentence
 from rlvr_fast.report.sides import Side, read_side
 from rlvr_fast.store import Run, same_completions
 
@@ -201,7 +200,7 @@ def arms_dependence(sides: Sequence[Side], arms: Sequence[Arm]) -> str:
         sides: base and RL.
         arms: the other runs.
     """
-    said = [repeat_sentence(arm.side) for arm in arms]
+    said = [arm.side.repeats.sentence(f"The {arm.name} run", arm.side.num_samples) for arm in arms]
     whole = [*sides, *(arm.side for arm in arms if arm.rows.size == arm.problems)]
     for i, arm in enumerate(whole):
         for other in whole[: i if i >= len(sides) else 0]:

@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics import holm
 from rlvr_fast.report.problems import FloatArray
 
 __all__ = ["FAMILIES", "FDR", "PAGE_LEVEL", "SHARES", "Family", "adjusted", "holds", "p_text"]
@@ -63,22 +64,8 @@ def adjusted(p_values: ArrayLike, family: Family) -> FloatArray:
     if family not in SHARES:
         raise InvalidInputError(f"family is {family!r}, expected one of {', '.join(FAMILIES)}")
     p = np.asarray(p_values, dtype=np.float64)
-    by_family = _holm(p.ravel()).reshape(p.shape)
+    by_family = holm(p.ravel()).reshape(p.shape)
     return np.minimum(by_family * (PAGE_LEVEL / SHARES[family]), 1.0)
-
-
-def _holm(p: FloatArray) -> FloatArray:
-    done = ~np.isnan(p)
-    known = p[done]
-    if ((known < 0) | (known > 1)).any():
-        raise InvalidInputError("p-values must be numbers from 0 to 1, or nan")
-    order = np.argsort(known, kind="stable")
-    steps = known[order] * np.arange(known.size, 0, -1)
-    found = np.empty(known.size)
-    found[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
-    out = np.full(p.shape, np.nan)
-    out[done] = found
-    return out
 
 
 def holds(adjusted_p: float) -> bool:

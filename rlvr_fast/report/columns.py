@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from rlvr_fast.metrics import SupportShift
 from rlvr_fast.report.comparison import Group
+from rlvr_fast.report.depth import DepthShift
 from rlvr_fast.report.problems import FloatArray
 from rlvr_fast.report.table import Column
 from rlvr_fast.vocabulary import Rule
 
 __all__ = [
-    "FDR",
     "GROUP",
     "LEVEL",
     "RATIOS",
@@ -24,11 +25,12 @@ __all__ = [
     "ratio",
     "rule_text",
     "shift_cells",
+    "shift_columns",
+    "shown_counts",
 ]
 
-# The confidence of every interval, and the false-discovery rate of every family of tests.
+# The confidence of every interval.
 LEVEL = 0.95
-FDR = 0.05
 
 GROUP = (Column("kind", "level"), Column("group", "group"))
 
@@ -47,11 +49,24 @@ SHIFT = (
 RATIOS = ("srr", "ndr", "sds", "nscr")
 
 
-def rule_text(rule: Rule, zeta: float) -> str:
-    """The rule in words, for captions."""
+def shift_columns(whole: bool) -> tuple[Column, ...]:
+    """The columns `SHIFT`, for whole counts or for expected ones, which have a decimal."""
+    regions = {column.key for column in SHIFT[1:5]}
+    return tuple(c if whole or c.key not in regions else replace(c, kind="length") for c in SHIFT)
+
+
+def rule_text(rule: Rule, zeta: float, epsilon: float | None = None) -> str:
+    """The rule in words, for captions.
+
+    Args:
+        rule: the rule.
+        zeta: the rule "epsilon" decides with confidence 1 - zeta.
+        epsilon: the threshold; None where each problem has its own.
+    """
     if rule == "seen":
         return "reached = at least one correct draw"
-    return f"reached = correct mass above ε = −ln({zeta:g})/n with {1 - zeta:.0%} confidence"
+    threshold = "−ln(" + f"{zeta:g})/n" if epsilon is None else f"{epsilon:.3g}"
+    return f"reached = correct mass above ε = {threshold} with {1 - zeta:.0%} confidence"
 
 
 def group_cells(group: Group) -> dict[str, Any]:
@@ -59,9 +74,18 @@ def group_cells(group: Group) -> dict[str, Any]:
     return {"kind": group.kind, "group": group.name}
 
 
-def shift_cells(shift: SupportShift) -> dict[str, Any]:
+def shift_cells(shift: SupportShift | DepthShift) -> dict[str, Any]:
     """The cells of the columns `SHIFT`: counts and the four ratios."""
     return shift.as_dict()
+
+
+def shown_counts(cells: dict[str, Any]) -> dict[str, Any]:
+    """The cells of the columns `SHIFT` with expected numbers rounded to the decimal they show."""
+    regions = {column.key for column in SHIFT[1:5]}
+    return {
+        key: round(value, 1) if key in regions and isinstance(value, float) else value
+        for key, value in cells.items()
+    }
 
 
 def known_mean(values: FloatArray) -> float:

@@ -22,12 +22,12 @@ def percent(share: float) -> str:
     """A share in words that does not round to 0 % or 100 % unless it is: "52 %", "0.3 %".
 
     Below 1 % and above 99 % one decimal stands; an even smaller distance from the end is said in
-    words. An exact 0 is "0 %", nan an en dash.
+    words. An exact 0 is "0", nan an en dash.
     """
     if not np.isfinite(share):
         return "–"
     if share in (0, 1):
-        return f"{share:.0%}".replace("%", " %")
+        return "100 %" if share else "0"
     if share < 0.0005:
         return "below 0.1 %"
     if share > 0.9995:
@@ -72,12 +72,6 @@ def draw_notes(base: Side, rl: Side) -> list[str]:
             notes.append(
                 f"{count_of(ungraded, 'draw')} of the {side.title} run are not graded yet and are "
                 f"left out; `rlvr-fast grade {side.run.path}` adds them."
-            )
-        if side.sampling.get("temperature") == 0 and side.num_samples.max() > 1:
-            notes.append(
-                f"The {side.title} run was drawn at temperature 0: all samples of a problem are "
-                "one and the same, and count as one. What rests on their number (pass@k above 1, "
-                "intervals, tests) means nothing here."
             )
         drawn = side.num_samples[side.num_samples > 0]
         if drawn.size and drawn.min() != drawn.max():

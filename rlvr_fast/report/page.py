@@ -13,16 +13,27 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from markupsafe import Markup
 
+from rlvr_fast.report.columns import shown_counts
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.contents import contents
+from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
+from rlvr_fast.report.page_tables import ems, runs
+from rlvr_fast.report.page_tables import shown as shown_columns
 from rlvr_fast.report.palette import css_variables
 from rlvr_fast.report.report import Report
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
-from rlvr_fast.report.sections.evidence import luck_sentences, share_sentence
+from rlvr_fast.report.sentences import (
+    all_draws_sentence,
+    count_text,
+    luck_sentences,
+    proven_sentences,
+    share_sentences,
+)
 from rlvr_fast.report.table import cell_text
+from rlvr_fast.report.threshold import epsilon_sentence
 from rlvr_fast.report.untrusted import script_json, visible
 from rlvr_fast.vocabulary import LABELS, RULES
 
@@ -49,9 +60,13 @@ def render_page(report: Report) -> str:
         data |= found.data()
     script = (_HERE / "templates" / "page.js").read_text(encoding="utf-8")
     style = css_variables() + (_HERE / "templates" / "style.css").read_text(encoding="utf-8")
+    view = shared | _view(report)
+    definitions = Markup(environment.get_template("definitions.html.j2").render(view))
     return environment.get_template("index.html.j2").render(
-        shared | _view(report),
+        view,
         sections=body,
+        definitions=definitions,
+        contents=contents([*body, definitions]),
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -72,6 +87,8 @@ def _environment() -> jinja2.Environment:
     environment.filters["visible"] = visible
     environment.filters["model"] = _model_name
     environment.filters["cell"] = cell_text
+    environment.filters["number"] = count_text
+    environment.filters |= {"ems": ems, "runs": runs, "shown": shown_columns}
     environment.globals["LABELS"] = LABELS
     return environment
 
@@ -87,6 +104,8 @@ def _view(report: Report) -> dict[str, Any]:
     c = report.comparison
     return {
         "samples_text": _samples_text(c),
+        "facts": report.key_facts(),
+        "epsilon": epsilon_sentence(c.threshold, c.zeta),
         "groups": [_group_view(report, group) for group in c.groups],
         "sampling": _sampling(c),
         "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
@@ -117,13 +136,10 @@ def _words(values: Iterable[Any]) -> list[str]:
 
 
 def _samples_text(c: Comparison) -> str:
-    drawn = np.concatenate([s.num_samples for s in c.sides])
-    drawn = drawn[drawn > 0]
-    if not drawn.size:
-        return "no samples"
-    if drawn.min() == drawn.max():
-        return f"{int(drawn.min()):,} samples"
-    return f"{int(drawn.min()):,} to {int(drawn.max()):,} samples"
+    ours, theirs = (draws_text(side.num_samples) for side in c.sides)
+    if ours == theirs:
+        return f"{ours} samples per problem and model"
+    return f"{ours} samples per problem before, {theirs} after"
 
 
 def _group_view(report: Report, group: Group) -> dict[str, Any]:
@@ -143,8 +159,12 @@ def _group_view(report: Report, group: Group) -> dict[str, Any]:
         "unread": unread_sentence(unread, group.members.size) if unread else "",
         # Another policy would grade every task of the run.
         "remedy": unread_remedy(unread) if unread and group.kind == "overall" else "",
-        "shifts": {rule: c.group_shift(group, rule) for rule in RULES},
+        "shifts": {rule: c.counts(group, rule) for rule in RULES},
+        "bars": {rule: shown_counts(c.counts(group, rule).as_dict()) for rule in RULES},
+        "depth": "" if c.equal_depth else c.depth_text(group),
+        "all_draws": all_draws_sentence(c, group),
         "evidence": evidence,
-        "shares": share_sentence(evidence.interval),
-        "luck": luck_sentences(c.group_shift(group, "seen"), evidence),
+        "shares": share_sentences(c, group, evidence),
+        "luck": luck_sentences(c, group, evidence),
+        "proven": proven_sentences(c, group, evidence),
     }

@@ -19,5 +19,6 @@ def css_variables() -> str:
         " ".join(f"--{name}: {pair[i]};" for name, pair in _ALL.items()) for i in range(2)
     )
     return (
-        f":root {{ {light} }}\n@media (prefers-color-scheme: dark) {{\n  :root {{ {dark} }}\n}}\n"
+        f":root {{ {light} }}\n"
+        f"@media screen and (prefers-color-scheme: dark) {{\n  :root {{ {dark} }}\n}}\n"
     )

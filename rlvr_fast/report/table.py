@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,7 +25,10 @@ __all__ = [
     "write_tables",
 ]
 
-Kind = Literal["text", "count", "share", "signed", "number", "decimal", "length", "p", "range"]
+# "at least" is a lower limit: printed as "≥ x", rounded down.
+Kind = Literal[
+    "text", "count", "share", "signed", "number", "decimal", "length", "p", "range", "at least"
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,23 @@ def cell_text(value: Any, kind: Kind) -> str:
         return (f"{value:.2f}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
     if kind == "length":
         return f"{value:,.1f}"
-    return f"{value:.3g}".replace("-", "−") if abs(value) < 1e4 else f"{value:,.0f}"
+    if kind == "at least":
+        return f"≥ {_number(_rounded_down(value))}"
+    return _number(value)
+
+
+def _number(value: float) -> str:
+    """Three significant digits, and every digit of a number of 1000 or more."""
+    return (f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}").replace("-", "−")
+
+
+def _rounded_down(value: float) -> float:
+    """The largest number of three significant digits that is not above a value."""
+    if value == 0:
+        return 0.0
+    digits = 2 - math.floor(math.log10(abs(value)))
+    # Exact in decimals: a product of floats could round up what it is to round down.
+    return float(Decimal(value).quantize(Decimal(1).scaleb(-min(digits, 300)), ROUND_FLOOR))
 
 
 def finite(value: Any) -> Any:
@@ -136,6 +156,7 @@ _LATEX = str.maketrans({
     "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
     "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
     "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
+    "≥": r"$\geq$", "≤": r"$\leq$",
 })  # fmt: skip
 # Characters that control or redirect text.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from rlvr_fast.report.repeats import repeat_sentence
 from rlvr_fast.report.sides import Side
 from rlvr_fast.store import Run, differences
 
@@ -46,7 +45,8 @@ def dependences(sides: Iterable[Side]) -> list[str]:
     Draws at temperature 0 are one and the same, and are taken as such: a problem is then solved by
     every number of draws or by none.
     """
-    return [text for side in sides if (text := repeat_sentence(side))]
+    said = (side.repeats.sentence(f"The {side.title} run", side.num_samples) for side in sides)
+    return [text for text in said if text]
 
 
 def token_entropies(

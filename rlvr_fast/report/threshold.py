@@ -19,7 +19,7 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import Problems
 from rlvr_fast.report.sides import Side, curve_depth
 
-__all__ = ["EpsilonOrigin", "Threshold", "threshold_of"]
+__all__ = ["EpsilonOrigin", "Threshold", "epsilon_sentence", "threshold_of"]
 
 EpsilonOrigin = Literal["option", "kept", "draws"]
 
@@ -89,6 +89,25 @@ def threshold_of(
     if value is None:
         origin, value = "draws", scale / max(curve_depth(base, rl), 1)
     return Threshold(value, origin, least, most, study)
+
+
+def epsilon_sentence(threshold: Threshold, zeta: float) -> str:
+    """The threshold in words: its value, where it comes from, and the range of -ln(zeta)/n."""
+    value = f"ε = {threshold.value:.3g}"
+    if threshold.origin == "draws":
+        text = f"{value}, which is −ln({zeta:g})/n for the number of draws of the curves"
+    elif threshold.origin == "kept":
+        text = f"{value}, kept from the report that this folder held"
+    else:
+        text = f"{value}, as given"
+    if threshold.least < threshold.most:
+        text += (
+            f"; by the draws of each problem, −ln({zeta:g})/n is {threshold.least:.3g} to "
+            f"{threshold.most:.3g}"
+        )
+    if threshold.value >= 1:
+        text += "; so few draws decide no label"
+    return f"{text}."
 
 
 def _study(problems: Problems, base: Side, rl: Side, zeta: float) -> str:

@@ -56,6 +56,39 @@ class Repeats(NamedTuple):
     copies: int
     reason: str
 
+    def sentence(self, subject: str, number: Ints) -> str:
+        """How many draws are independent; "" where all are.
+
+        Args:
+            subject: of the sentence, as in "The base run".
+            number: draws of each problem.
+        """
+        if not self.reason:
+            return ""
+        effective = np.minimum(self.effective, number)
+        drawn, different = _range(number), _range(effective[number > 0])
+        if self.reason == "temperature":
+            return (
+                f"{subject} was drawn at temperature 0: the {drawn} draws of a problem are one and "
+                "the same, and count as one."
+            )
+        times = f", each stored {self.copies:,} times" if self.copies else ""
+        in_all = f" ({int(effective.sum()):,} of {int(number.sum()):,} in all)"
+        if self.reason == "seeds":
+            return (
+                f"{subject} holds {different} distinct seeds for {drawn} draws of a problem"
+                f"{times}{in_all}."
+            )
+        how = {
+            "copies": "how often equal completions occur is not what independent draws show",
+            "indices": "draws are equal to other draws on every problem at once",
+            "long": "long completions repeat others to the end",
+        }[self.reason]
+        return (
+            f"{subject} holds {different} independent completions for {drawn} draws of a problem"
+            f"{times}{in_all}: {how}."
+        )
+
 
 def find_repeats(
     draws: CompletionKeys,
@@ -127,6 +160,12 @@ def _divergence(share: float) -> float:
     """The relative entropy of a share to one half, in nats."""
     parts = np.array([share, 1 - share])
     return float(np.log(2) + (parts * np.log(np.maximum(parts, 1e-300))).sum())
+
+
+def _range(numbers: Ints) -> str:
+    """One number, or "least to most"."""
+    least, most = int(numbers.min(initial=numbers.max(initial=0))), int(numbers.max(initial=0))
+    return f"{least:,}" if least == most else f"{least:,} to {most:,}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,38 +6,25 @@ that the results repeat; the bounds allow three standard errors of the repetitio
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
+from planted_studies import coverage_bench
 
 from rlvr_fast.metrics import support_interval
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
 def coverage() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "rlvr_bench_coverage", ROOT / "bench" / "coverage.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return coverage_bench()
 
 
 def rates(
     coverage: ModuleType, scenario: str, repetitions: int, **config: int
 ) -> dict[str, dict[str, Any]]:
-    rows = coverage.measure(getattr(coverage, scenario), config, repetitions, seed=1)
-    return {row["what"]: row for row in rows}
+    return {row["what"]: row for row in coverage.measure(scenario, config, repetitions, seed=1)}
 
 
 def least(repetitions: int) -> float:
@@ -45,13 +32,15 @@ def least(repetitions: int) -> float:
 
 
 def test_planted_models_hold_every_region(coverage: ModuleType) -> None:
+    from planted import kinds
+
     rng = np.random.default_rng(0)
     for n in (16, 16384):
-        population = coverage.Population(n)
+        population = kinds.Kinds(n)
         assert population.weight.sum() == pytest.approx(1)
         np.testing.assert_allclose(population.base.sum(axis=1), 1)
         np.testing.assert_allclose(population.rl.sum(axis=1), 1)
-        sample = coverage.Sample(400, n, rng)
+        sample = kinds.Sample(400, n, rng)
         both = {(bool(b), bool(r)) for b, r in zip(sample.base, sample.rl, strict=True)}
         assert len(both) == 4
         # the planted borderline answer is seen with probability 1/2
@@ -61,7 +50,7 @@ def test_planted_models_hold_every_region(coverage: ModuleType) -> None:
 
 @pytest.mark.parametrize("n", [16, 16384])
 def test_proportions(coverage: ModuleType, n: int) -> None:
-    got = rates(coverage, "proportions", 100, n=n, problems=40)
+    got = rates(coverage, "proportions.proportions", 100, n=n, problems=40)
     assert got["clopper_pearson"]["rate"] >= 0.95
     assert 0.93 <= got["beta_interval"]["rate"] <= 0.98
 
@@ -69,27 +58,27 @@ def test_proportions(coverage: ModuleType, n: int) -> None:
 @pytest.mark.parametrize(("n", "problems"), [(16, 40), (1024, 40)])
 def test_curves_and_ratios(coverage: ModuleType, n: int, problems: int) -> None:
     repetitions = 120
-    for scenario in ("curves", "support"):
+    for scenario in ("curves.curves", "support.support"):
         for what, row in rates(coverage, scenario, repetitions, n=n, problems=problems).items():
             assert row["rate"] >= least(row["repetitions"]), what
 
 
 def test_tilt_and_unseen_probability(coverage: ModuleType) -> None:
-    got = rates(coverage, "tilt", 150, n=64, problems=60)
+    got = rates(coverage, "tilts.tilt", 150, n=64, problems=60)
     assert got["fit_tilt, one beta"]["rate"] >= least(150)
     assert got["fit_tilt, per problem"]["rate"] >= 0.93
     assert got["fit_tilt: heterogeneity falsely found (share)"]["rate"] <= 0.05 + 3 * 0.018
-    got = rates(coverage, "unseen", 200, n=512, answers=60)
+    got = rates(coverage, "unseen.unseen", 200, n=512, answers=60)
     assert got["good_turing"]["rate"] >= least(200)
 
 
 def test_crossover(coverage: ModuleType) -> None:
-    got = rates(coverage, "crossing", 60, n=64, problems=60)
+    got = rates(coverage, "crossing.crossing", 60, n=64, problems=60)
     assert got["crossover"]["rate"] >= least(60)
 
 
 def test_importance_sampling_refuses_weights_without_a_mean(coverage: ModuleType) -> None:
-    got = rates(coverage, "importance", 150, n=2048, answers=200)
+    got = rates(coverage, "reweighted.importance", 150, n=2048, answers=200)
     assert got["importance_estimate, where trusted"]["rate"] >= 0.88
     assert got["importance_estimate: trusted (share)"]["rate"] > 0.6
     assert got["importance_estimate: infinite-mean weights trusted (share)"]["rate"] < 0.02
@@ -98,12 +87,12 @@ def test_importance_sampling_refuses_weights_without_a_mean(coverage: ModuleType
 @pytest.mark.parametrize("n", [16, 1024])
 def test_false_alarms_and_discoveries(coverage: ModuleType, n: int) -> None:
     repetitions = 150
-    for what, row in rates(coverage, "errors", repetitions, n=n, problems=100).items():
+    for what, row in rates(coverage, "errors.errors", repetitions, n=n, problems=100).items():
         assert row["rate"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions), what
 
 
 def test_split_half_null_predicts_the_losses_of_a_fresh_pair(coverage: ModuleType) -> None:
-    got = rates(coverage, "split_half", 80, n=64, problems=200)
+    got = rates(coverage, "split_half.split_half", 80, n=64, problems=200)
     expected = got["split_half_null: expected losses a problem"]
     seen = got["split_half_null: losses of a fresh pair a problem"]
     assert expected["rate"] > 0.03
@@ -114,7 +103,9 @@ def shares_covered(
     coverage: ModuleType, n: int, problems: int, repetitions: int
 ) -> dict[str, float]:
     """Coverage of the interval on each label's share of the population."""
-    population = coverage.Population(n)
+    from planted import kinds
+
+    population = kinds.Kinds(n)
     base, rl = (population.pass_at(side, n) for side in ("base", "rl"))
     truth = {
         "preserved": base * rl,
@@ -124,7 +115,7 @@ def shares_covered(
     }
     held = dict.fromkeys(truth, 0)
     for seed in range(repetitions):
-        sample = coverage.Sample(problems, n, np.random.default_rng(seed))
+        sample = kinds.Sample(problems, n, np.random.default_rng(seed))
         got = support_interval((n, sample.base), (n, sample.rl), seed=seed, replicates=1000)
         for name, share in truth.items():
             estimate = getattr(got, name)

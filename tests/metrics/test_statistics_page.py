@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
 import json
 import re
-import sys
 from pathlib import Path
 
 import pytest
+from planted_studies import coverage_bench
 
 from rlvr_fast import metrics
 from rlvr_fast.metrics import replay
@@ -59,16 +58,12 @@ def test_table_shows_the_committed_results() -> None:
     results = ROOT / "bench" / "results" / "coverage.json"
     if not results.exists():
         pytest.skip(f"{results} is absent: run bench/coverage.py")
-    spec = importlib.util.spec_from_file_location("rlvr_coverage", ROOT / "bench" / "coverage.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
+    module = coverage_bench()
     rows = json.loads(results.read_text("utf-8"))["rows"]
     start, end = module.MARKS
     printed = PAGE.partition(start)[2].partition(end)[0].strip()
     assert printed == module.table(rows).strip()
+    assert module.with_measured(PAGE, rows) == PAGE
     # the text above the table explains the rows that do not cover
     failing = {row for row in printed.splitlines() if "does not cover" in row}
     assert all("chao1" in row or "two spikes" in row for row in failing)

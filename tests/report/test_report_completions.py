@@ -91,12 +91,12 @@ def test_scores_as_sampled_are_a_level_and_not_other_models(tmp_path: Path) -> N
     assert "-sampling" not in page
     section = re.search(r'(?s)<section id="completions">.*?</section>', page)
     assert section
-    assert f"<td>{support.outside:.3f}</td>" in section[0]
+    assert f">{support.outside:.3f}</td>" in section[0]
     assert f"{support.outside:.1%} of RL’s {support.number:,} correct completions" in section[0]
     assert support.log_ratio[1] == pytest.approx(-0.1335, abs=1e-3)
     times = "about 1.1 times less likely from base"
     assert f"completion of RL is typically {times}" in section[0]
-    assert f"<td>{support.problems_outside}</td>" in section[0]
+    assert f">{support.problems_outside}</td>" in section[0]
 
 
 def test_typical_ratios_have_two_digits() -> None:

@@ -52,7 +52,7 @@ def test_page_shows_bounds_importance_and_guessing(
     bounds = report.measured(EVIDENCE).groups[0].bounds
     assert (row["srr_least"], row["srr_most"]) == bounds.srr
     assert row["srr_least"] < row["srr_most"]
-    assert f"<td>{row['srr_least']:.3f} to {row['srr_most']:.3f}</td>" in page
+    assert f">{row['srr_least']:.3f} to {row['srr_most']:.3f}</td>" in page
     for name in ("bounds", "importance", "guessing"):
         rows = json.loads((tmp_path / "tables" / f"{name}.json").read_text())["rows"]
         with (tmp_path / "tables" / f"{name}.csv").open() as file:

@@ -9,7 +9,8 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from rlvr_fast.metrics import above_guessing, guessing_baseline
-from rlvr_fast.report.columns import FDR, GROUP, group_cells
+from rlvr_fast.report.claims import FDR
+from rlvr_fast.report.columns import GROUP, group_cells
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
@@ -46,7 +47,7 @@ def _table(comparison: Comparison) -> Table:
         Column("samples", "samples", "count", "draws a problem (median)"),
         Column("guesser", "a guesser solves", "length", "expected with as many draws"),
         Column("solved", "the model solves", "count", "at least one correct draw"),
-        Column("above", "beyond guessing", "count", "exact test, 5 % false discoveries"),
+        Column("above", "beyond guessing", "count", "exact test, 1 % false discoveries"),
         Column("guesser_accuracy", "accuracy of a guesser", "share"),
         Column("accuracy", "of the model", "share"),
     )

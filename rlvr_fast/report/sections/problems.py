@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.metrics import FisherTests, clopper_pearson
+from rlvr_fast.report.common_answers import ProblemAnswers, common_answers
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.grades import verdict_code
+from rlvr_fast.report.label_proofs import LabelProofs, label_proofs
 from rlvr_fast.report.problems import FloatArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
@@ -20,15 +21,19 @@ from rlvr_fast.report.sections.beyond import UnseenAnswers
 from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
 from rlvr_fast.report.sections.reweighting import SECTION as REWEIGHTING
 from rlvr_fast.report.sections.reweighting import Reweighting
-from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Kind, Table
 from rlvr_fast.report.untrusted import visible
-from rlvr_fast.vocabulary import LABEL_KEYS, LABELS, RULES
+from rlvr_fast.vocabulary import LABEL_KEYS, LABELS, RULES, VERDICTS
 
 __all__ = ["SECTION"]
 
 # What all problems together may add to the page; a page must open on a phone.
 _PROBLEM_BYTES = 2_600_000
+# The commonest answers that are taken from each model, and how many characters a table keeps.
+_COMMONEST = 6
+_ANSWER_CHARACTERS = 200
+# A link finds its problem by an id of at most this length.
+_ID_CHARACTERS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,8 @@ class _Known:
     reweighting: Reweighting
     unseen: dict[str, UnseenAnswers]
     limits: dict[str, tuple[FloatArray, FloatArray]]
+    proofs: LabelProofs
+    common: list[ProblemAnswers]
 
 
 def _measure(context: Context) -> Findings[None]:
@@ -53,12 +60,19 @@ def _measure(context: Context) -> Findings[None]:
         context.measured(REWEIGHTING),
         context.measured(BEYOND).unseen,
         {name: (interval.low, interval.high) for name, interval in limits.items()},
+        label_proofs(comparison, context.measured(EVIDENCE).tests),
+        list(common_answers(*comparison.sides, most=_COMMONEST)),
     )
     return Findings(
         measured=None,
-        tables=(_problem_table(known), _evidence_table(known)),
+        tables=(_problem_table(known), _answer_table(known), _evidence_table(known)),
         view=lambda: {"labels": LABELS},
-        data=lambda: {"problems": _data(known)},
+        data=lambda: {
+            "problems": _data(known),
+            "problem_ids": _other_ids(comparison),
+            "verdicts": VERDICTS,
+            "confidence": 1 - comparison.zeta,
+        },
     )
 
 
@@ -78,6 +92,15 @@ _PROBLEM_COLUMNS: tuple[tuple[str, Kind], ...] = (
     ("answers_found", "count"),
     ("base_answer_entropy", "share"),
     ("rl_answer_entropy", "share"),
+    ("one_draw_decides", "text"),
+    ("chance_by_luck", "p"),
+    ("fisher_p", "p"),
+    ("fisher_p_adjusted", "p"),
+    ("epsilon", "number"),
+    ("base_lower_limit", "number"),
+    ("base_upper_limit", "number"),
+    ("rl_lower_limit", "number"),
+    ("rl_upper_limit", "number"),
 )
 
 
@@ -86,6 +109,7 @@ def _problem_table(known: _Known) -> Table:
     comparison = known.comparison
     base, rl = comparison.sides
     problems = comparison.problems
+    proofs = known.proofs
     columns: tuple[Iterable[Any], ...] = (
         problems.ids,
         problems.tasks,
@@ -95,13 +119,57 @@ def _problem_table(known: _Known) -> Table:
         *known.answers.by_problem(),
         base.answer_entropy.tolist(),
         rl.answer_entropy.tolist(),
+        ["yes" if one else "no" for one in proofs.one_draw.tolist()],
+        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted, proofs.epsilon)),
+        *(ends[i].tolist() for i in range(2) for ends in (proofs.low, proofs.high)),
     )
     return Table(
         "problems",
-        "Every problem.",
+        "Every problem: counts, labels, and the numbers that the labels rest on.",
         tuple(Column(key, key.replace("_", " "), kind) for key, kind in _PROBLEM_COLUMNS),
         _rows([key for key, _ in _PROBLEM_COLUMNS], columns),
     )
+
+
+def _answer_table(known: _Known) -> Table:
+    """The commonest answers to every problem, and one row for all others."""
+    comparison = known.comparison
+    base, rl = comparison.sides
+    rows = []
+    for i, found in enumerate(known.common):
+        first = {"problem_id": comparison.problems.ids[i], "task": comparison.problems.tasks[i]}
+        drawn = [max(int(side.num_samples[i]), 1) for side in (base, rl)]
+        lines = [(_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common]
+        (base_others, base_draws), (rl_others, rl_draws) = found.rest
+        if base_draws or rl_draws:
+            others = max(base_others, rl_others)
+            lines.append(("(all other answers)", "", others, base_draws, rl_draws))
+        for answer, verdict, number, b, r in lines:
+            counts = {"base": b, "base_share": b / drawn[0], "rl": r, "rl_share": r / drawn[1]}
+            rows.append(first | {"answer": answer, "verdict": verdict, "answers": number} | counts)
+    columns = (
+        Column("problem_id", "problem"),
+        Column("task", "task"),
+        Column("answer", "answer"),
+        Column("verdict", "verdict"),
+        Column("answers", "answers", "count", "distinct answers in this row, at least"),
+        Column("base", "base", "count", "draws of the base model"),
+        Column("base_share", "share", "share", "of the base model’s draws"),
+        Column("rl", "RL", "count", "draws of the RL model"),
+        Column("rl_share", "share", "share", "of the RL model’s draws"),
+    )
+    return Table(
+        "problem_answers",
+        f"What both models answered: the {_COMMONEST} commonest answers of each to every problem.",
+        columns,
+        rows,
+    )
+
+
+def _cut(text: str | None) -> str | None:
+    if text is None or len(text) <= _ANSWER_CHARACTERS:
+        return text
+    return text[: _ANSWER_CHARACTERS - 1] + "…"
 
 
 def _rows(keys: Iterable[str], columns: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
@@ -174,10 +242,8 @@ def _data(known: _Known) -> list[list[Any]]:
     comparison = known.comparison
     problems, total = comparison.problems, len(comparison.problems)
     budget = int(np.clip(_PROBLEM_BYTES // max(total, 1), 240, 4000))
-    text, answer = max(budget // 3, 100), int(np.clip(budget // 16, 24, 120))
     codes = {key: i for i, key in enumerate(LABEL_KEYS)}
     task_names = {name: i for i, name in enumerate(dict.fromkeys(problems.tasks))}
-    wrong = [_commonest_wrong(side, total, answer) for side in comparison.sides]
     columns: tuple[Iterable[Any], ...] = (
         [visible(problem_id, 80) for problem_id in problems.ids],
         [task_names[task] for task in problems.tasks],
@@ -188,12 +254,53 @@ def _data(known: _Known) -> list[list[Any]]:
             for counts in (side.num_correct, side.num_samples)
         ),
         *known.answers.by_problem(),
-        [visible(prompt, text) for prompt in problems.prompts],
-        _answer_samples(known.answers, total, answer),
-        [list(both) for both in zip(*wrong, strict=True)],
+        [visible(prompt, max(budget // 3, 100)) for prompt in problems.prompts],
+        [_shown_answers(found, budget) for found in known.common],
         _how_sure(known),
+        _proof(known.proofs),
     )
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _shown_answers(found: ProblemAnswers, budget: int) -> list[Any]:
+    """[answers, others]: [text, verdict, base, RL] each; distinct and draws of base, then of RL.
+
+    Small budgets show fewer answers, and less of each.
+    """
+    most = int(np.clip(budget // 100, 3, 2 * _COMMONEST))
+    limit = int(np.clip(budget // 24, 24, 120))
+    answers = [
+        [a.text and visible(a.text, limit), VERDICTS.index(a.verdict), a.base, a.rl]
+        for a in found.common[:most]
+    ]
+    hidden = found.common[most:]
+    others = []
+    for (distinct, draws), side in zip(found.rest, ("base", "rl"), strict=True):
+        counts = [count for a in hidden if (count := getattr(a, side))]
+        others += [distinct + len(counts), draws + sum(counts)]
+    return [answers, others]
+
+
+def _proof(proofs: LabelProofs) -> list[list[Any]]:
+    """Per problem [one draw decides, luck, p, adjusted p, epsilon, state, low, high of each]."""
+    columns: list[Any] = [proofs.one_draw.astype(int), proofs.luck, proofs.p_value]
+    columns += [proofs.p_adjusted, proofs.epsilon]
+    for i in range(2):
+        columns += [proofs.states[i], proofs.low[i], proofs.high[i]]
+    return [[_short(v) for v in row] for row in zip(*(c.tolist() for c in columns), strict=True)]
+
+
+def _short(value: float) -> float:
+    return value if isinstance(value, int) else float(f"{value:.3g}")
+
+
+def _other_ids(comparison: Comparison) -> dict[int, str]:
+    """The ids that the page does not show as they are, by the problem's row, for links."""
+    return {
+        i: problem_id
+        for i, problem_id in enumerate(comparison.problems.ids)
+        if len(problem_id) <= _ID_CHARACTERS and visible(problem_id, 80) != problem_id
+    }
 
 
 def _how_sure(known: _Known) -> list[list[Any]]:
@@ -201,36 +308,7 @@ def _how_sure(known: _Known) -> list[list[Any]]:
     tilt = known.reweighting.tilt
     columns = [end for side in known.comparison.sides for end in known.limits[side.name]]
     columns += [known.tests.q_value, tilt.problem_beta, tilt.problem_low, tilt.problem_high]
-    return [[float(f"{v:.3g}") for v in row] for row in np.stack(columns, axis=1)]
-
-
-def _answer_samples(a: AnswerSupport, total: int, limit: int) -> list[list[list[Any]]]:
-    """Per problem up to two answers kept, three lost and three found: [kind, text, base, rl].
-
-    None of a problem whose answers are not known of both models.
-    """
-    out: list[list[list[Any]]] = [[] for _ in range(total)]
-    room = [[2, 3, 3] for _ in range(total)]
-    counts = (a.problem.tolist(), a.base_count.tolist(), a.rl_count.tolist())
-    for row, (problem, b, r) in enumerate(zip(*counts, strict=True)):
-        kind = 0 if b and r else 1 if b else 2
-        if a.known[problem] and room[problem][kind]:
-            room[problem][kind] -= 1
-            out[problem].append([kind, visible(a.canonical[row], limit), b, r])
-    return out
-
-
-def _commonest_wrong(side: Side, total: int, limit: int) -> list[list[Any] | None]:
-    """Per problem the wrong answer a model gives most: [text, count]."""
-    out: list[list[Any] | None] = [None] * total
-    wrong = np.flatnonzero(side.answers.verdict == verdict_code("incorrect"))
-    problems, first = np.unique(side.answers.problem[wrong], return_index=True)
-    for problem, at in zip(problems, first, strict=True):
-        row = int(wrong[at])
-        text = side.answers.canonical[row]
-        if text is not None:
-            out[int(problem)] = [visible(text, limit), int(side.answers.count[row])]
-    return out
+    return [[_short(float(v)) for v in row] for row in np.stack(columns, axis=1)]
 
 
 SECTION = Section("problems", _measure)

@@ -1,0 +1,109 @@
+"""What the label of each problem rests on: counts, limits and tests, in numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv
+
+from rlvr_fast.metrics import FisherTests, accessibility
+from rlvr_fast.metrics.pass_at_k import log_all_miss
+from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
+
+__all__ = ["LabelProofs", "label_proofs"]
+
+# The share of single problems in the 5 % of false claims that a page may have: 1 %.
+_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class LabelProofs:
+    """The grounds of every label; arrays over the problems.
+
+    Attributes:
+        one_draw: whether one draw decides the label under the rule "seen": without it the label
+            would be another.
+        luck: chance that the correct draws of a lost (found) problem all fall on the base (RL)
+            model if each draw of both is equally likely to be correct; nan for other labels.
+        p_value: Fisher's exact test of one accuracy for both models, two-sided.
+        p_adjusted: the same adjusted for all problems and all statements of the page: a change is
+            claimed at .05 or less.
+        epsilon: threshold of the rule "epsilon".
+        states: of base and RL under that rule, as `accessibility` gives them.
+        low: one-sided lower limits of base's and RL's chance of a correct draw.
+        high: one-sided upper limits.
+    """
+
+    one_draw: BoolArray
+    luck: FloatArray
+    p_value: FloatArray
+    p_adjusted: FloatArray
+    epsilon: FloatArray
+    states: tuple[IntArray, IntArray]
+    low: tuple[FloatArray, FloatArray]
+    high: tuple[FloatArray, FloatArray]
+
+
+def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
+    """The grounds of the label of every problem.
+
+    Args:
+        comparison: the two runs.
+        tests: Fisher's test of every problem.
+    """
+    base, rl = (side.draws for side in comparison.sides)
+    labels = np.array(comparison.labels("seen"))
+    single = [(d.num_correct == 1) for d in (base, rl)]
+    epsilon = _threshold(comparison)
+    limits = [_one_sided(*draws, tail=comparison.zeta) for draws in (base, rl)]
+    states = [
+        np.asarray(accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=epsilon))
+        for draws in (base, rl)
+    ]
+    return LabelProofs(
+        one_draw=(
+            ((labels == "preserved") & (single[0] | single[1]))
+            | ((labels == "shrunk") & single[0])
+            | ((labels == "expanded") & single[1])
+        ),
+        luck=_luck(labels, base.num_samples, rl.num_samples, base.num_correct + rl.num_correct),
+        p_value=np.asarray(tests.p_value, np.float64),
+        p_adjusted=_adjusted(np.asarray(tests.p_value, np.float64)),
+        epsilon=epsilon,
+        states=(states[0].astype(np.int64), states[1].astype(np.int64)),
+        low=(limits[0][0], limits[1][0]),
+        high=(limits[0][1], limits[1][1]),
+    )
+
+
+def _luck(labels: np.ndarray, base_n: IntArray, rl_n: IntArray, correct: IntArray) -> FloatArray:
+    missed = np.where(labels == "shrunk", rl_n, base_n)
+    chance = np.exp(log_all_miss(base_n + rl_n, correct, np.maximum(missed, 1)))
+    return np.where(np.isin(labels, ("shrunk", "expanded")), chance, np.nan)
+
+
+def _threshold(comparison: Comparison) -> FloatArray:
+    """The epsilon of each problem, as `support_shift` takes it."""
+    fewest = np.minimum(*(side.num_samples for side in comparison.sides))
+    return -math.log(comparison.zeta) / np.maximum(fewest, 1)
+
+
+def _one_sided(n: IntArray, c: IntArray, *, tail: float) -> tuple[FloatArray, FloatArray]:
+    """Clopper-Pearson limits, each exceeded with a probability of at most `tail`."""
+    drawn = np.maximum(n, 1)
+    low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, tail), 0.0)
+    high = np.where(c < drawn, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - tail), 1.0)
+    return low, np.where(n > 0, high, 1.0)
+
+
+def _adjusted(p_values: FloatArray) -> FloatArray:
+    """Holm's adjusted p-values, divided by the share of single problems in the page's claims."""
+    order = np.argsort(p_values)
+    factors = p_values.size - np.arange(p_values.size)
+    adjusted = np.maximum.accumulate(p_values[order] * factors) / _SHARE
+    out = np.empty_like(p_values)
+    out[order] = np.minimum(adjusted, 1.0)
+    return out

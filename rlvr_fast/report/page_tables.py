@@ -1,0 +1,119 @@
+"""How the page shows a table: columns that belong together in one cell, and the room they need."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from rlvr_fast.report.table import Column, Table, cell_text
+from rlvr_fast.report.untrusted import visible
+
+__all__ = ["Shown", "ems", "runs", "shown"]
+
+# Widths in units of the font's size, as system fonts have them.
+_PER_CHARACTER = 0.56
+_PADDING = 1.2
+_WIDEST_TEXT = 17.0
+_BAR = 14.0
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One column of the page: a column of the table, with the limits that stand in its cells.
+
+    Attributes:
+        column: the column.
+        low: key of the lower limit; "" for none.
+        high: key of the upper limit; "" for none.
+    """
+
+    column: Column
+    low: str = ""
+    high: str = ""
+
+    def value(self, row: dict[str, Any]) -> str:
+        """The value as it is printed: a lower limit alone as "≥ x", not as an estimate."""
+        value, low, high = (row.get(key) if key else None for key in self._keys)
+        if _finite(low) and value == low and not _finite(high):
+            return cell_text(low, "at least")
+        return cell_text(value, self.column.kind)
+
+    def limits(self, row: dict[str, Any]) -> str:
+        """The interval of the value as it is printed; "" where there is none."""
+        value, low, high = (row.get(key) if key else None for key in self._keys)
+        if not (_finite(low) or _finite(high)) or _missing(value):
+            return ""
+        if value == low and not _finite(high):
+            return ""
+        kind = self.column.kind
+        return f"{cell_text(low, kind)} to {cell_text(high, kind)}"
+
+    def cell(self, row: dict[str, Any], limit: int = 600) -> Markup:
+        """The contents of a cell, its text cut to `limit` characters."""
+        value = row.get(self.column.key)
+        text = Markup("RL") if value == "rl" else escape(visible(self.value(row), limit))
+        limits = self.limits(row) if self.low else ""
+        return text + Markup(' <span class="ci">{}</span>').format(limits) if limits else text
+
+    @property
+    def _keys(self) -> tuple[str, str, str]:
+        return self.column.key, self.low, self.high
+
+
+def shown(table: Table, skip: Collection[str] = ()) -> list[Shown]:
+    """The columns of a table on the page; an interval stands in the cell of its estimate.
+
+    A pair of columns with the titles "low" and "high" is the interval of the column before.
+
+    Args:
+        table: the table.
+        skip: keys of columns that the page leaves out.
+    """
+    columns = [c for c in table.columns if c.key not in skip]
+    out: list[Shown] = []
+    at = 0
+    while at < len(columns):
+        following = [c.title for c in columns[at + 1 : at + 3]]
+        if following == ["low", "high"]:
+            out.append(Shown(columns[at], columns[at + 1].key, columns[at + 2].key))
+            at += 3
+        else:
+            out.append(Shown(columns[at]))
+            at += 1
+    return out
+
+
+def runs(rows: Sequence[dict[str, Any]], key: str) -> list[tuple[Any, list[dict[str, Any]]]]:
+    """Rows that follow each other with one value of `key`: (the value, the rows)."""
+    return [(value, list(some)) for value, some in groupby(rows, key=lambda row: row.get(key))]
+
+
+def ems(columns: Sequence[Shown], table: Table, bar: bool = False) -> float:
+    """The width that a table needs, in units of its font size.
+
+    Args:
+        columns: as `shown` gives them.
+        table: the table.
+        bar: whether a column of bars follows.
+    """
+    total = _BAR if bar else 0.0
+    for one in columns:
+        words = [len(word) for word in one.column.title.split()]
+        cells = [max(len(one.value(row)), 0.85 * len(one.limits(row))) for row in table.rows]
+        longest = max([*cells, 0.95 * max(words, default=0), 1.0])
+        width = _PER_CHARACTER * longest
+        total += _PADDING + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
+    return math.ceil(10 * total) / 10
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value))
