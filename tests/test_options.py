@@ -187,7 +187,7 @@ def test_arms_of_a_study_are_models() -> None:
     study = StudyConfig.from_mapping({**needed, "arms": arms}, where="study.yaml")
     assert study.arm_models() == {"grpo/2": ("seed2", None), "sft": ("twin", "v1")}
     for wrong in (3, {"revision": "v1"}, {"model": 3}, {"model": "m", "seed": "1"}, None):
-        with pytest.raises(InvalidInputError, match="arms: x is .*, expected a model"):
+        with pytest.raises(InvalidInputError, match=r"arms: x is .*, expected a model"):
             StudyConfig.from_mapping({**needed, "arms": {"x": wrong}}, where="study.yaml")
     with pytest.raises(InvalidInputError, match="arms is 'x', expected a mapping"):
         StudyConfig.from_mapping({**needed, "arms": "x"}, where="study.yaml")
