@@ -48,7 +48,9 @@ class StudyResult:
 
 
 def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
-    """Does the whole job. Leaves `out/base`, `out/rl` and `out/report`; resumable at any point.
+    """Does the whole job; resumable at any point.
+
+    Leaves `out/base`, `out/rl`, the runs of further models in `out/arms`, and `out/report`.
 
     Args:
         config: models, folder, and the options of each stage.
@@ -65,8 +67,10 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
             run.
     """
     from rlvr_fast.answers.grading import grade_run
+    from rlvr_fast.report.arms import arm_folder, check_names
     from rlvr_fast.sampling.drawing import draw_run
 
+    check_names(config.arms)
     out = Path(config.out)
     models = {
         "base": (config.base, config.base_revision),
@@ -82,11 +86,21 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
         )
         for side, (model, revision) in models.items()
     }
-    for side, run in runs.items():
+    arms = {
+        name: draw_run(
+            model,
+            out / "arms" / arm_folder(name),
+            config.sample,
+            revision=revision,
+            progress=_named(progress, name),
+        )
+        for name, (model, revision) in config.arm_models().items()
+    }
+    for side, run in (runs | arms).items():
         grade_run(run, config.grade, progress=_named(progress, side))
     _score(config, runs, models, progress)
     report = report_runs(
-        runs["base"], runs["rl"], config.compare, out=out / "report", progress=progress
+        runs["base"], runs["rl"], config.compare, out=out / "report", arms=arms, progress=progress
     )
     return StudyResult(out / "base", out / "rl", report)
 
@@ -208,6 +222,7 @@ def report_runs(
     options: CompareOptions,
     *,
     out: str | Path,
+    arms: Mapping[str, Run] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compares two graded runs and writes the report into the folder `out`.
@@ -218,6 +233,7 @@ def report_runs(
         options: rule, confidence, epsilon, accepted differences and further k.
         out: the folder. A report of the same runs that lies there keeps its epsilon, unless the
             options give one.
+        arms: names to further graded RL runs, as for `compare_runs`.
         progress: called with the stages "compare" and "report".
 
     Raises:
@@ -227,7 +243,7 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, keep=out, progress=progress)
+    comparison = compare_runs(base, rl, options, arms=arms, keep=out, progress=progress)
     return write_report(comparison, out, progress=progress)
 
 

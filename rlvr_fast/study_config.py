@@ -46,6 +46,8 @@ class StudyConfig(Options):
             default one pass at temperature 1, and one with the temperature and top-p that the runs
             were drawn with, which a greedy study leaves out; empty for no scores.
         compare: options of the comparison.
+        arms: names to further RL-trained models, each a model or a mapping of `model` and
+            `revision`; they are drawn and graded as the two models are, and not scored.
     """
 
     base: str = option(help="The base model: a local folder, a .gguf file or a hub name.")
@@ -59,14 +61,34 @@ class StudyConfig(Options):
         (ScoreOptions(), ScoreOptions(as_sampled=True)), help="Options of each pass of scoring."
     )
     compare: CompareOptions = option(CompareOptions(), help="Options of the comparison.")
+    arms: Mapping[str, Any] = option({}, help="Further RL-trained models by name.")
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
+        self.arm_models()
         if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
             raise InvalidInputError(
                 "expected one device, dtype and batch_tokens for all passes of scoring: a study "
                 f"loads each model once, got {self.score}"
             )
+
+    def arm_models(self) -> dict[str, tuple[str, str | None]]:
+        """The model and revision of each arm by the arm's name.
+
+        Raises:
+            InvalidInputError: an arm that is neither a model nor a mapping of model and revision.
+        """
+        found = {}
+        for name, value in self.arms.items():
+            given = {"model": value} if isinstance(value, str) else value
+            texts = isinstance(given, Mapping) and all(isinstance(v, str) for v in given.values())
+            if not texts or not {"model"} <= set(given) <= {"model", "revision"}:
+                raise InvalidInputError(
+                    f"arms: {name} is {value!r}, expected a model (a folder, a .gguf file or a hub "
+                    "name) or a mapping of model and revision"
+                )
+            found[name] = (given["model"], given.get("revision"))
+        return found
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> Self:

@@ -177,7 +177,20 @@ def test_keys_of_a_study_are_those_of_its_options() -> None:
     studied = set(STAGES) - {ScoreOptions, ImportOptions}
     names = {each.name for cls in studied for each in options_of(cls)}
     assert names <= set(keys)
-    assert {"base", "rl", "out", "base_revision", "rl_revision", "score"} == set(keys) - names
+    own = {"base", "rl", "out", "arms", "base_revision", "rl_revision", "score"}
+    assert own == set(keys) - names
+
+
+def test_arms_of_a_study_are_models() -> None:
+    needed = {"base": "b", "rl": "r", "out": "o", "tasks": "math:x.jsonl", "samples": 4}
+    arms = {"grpo/2": "seed2", "sft": {"model": "twin", "revision": "v1"}}
+    study = StudyConfig.from_mapping({**needed, "arms": arms}, where="study.yaml")
+    assert study.arm_models() == {"grpo/2": ("seed2", None), "sft": ("twin", "v1")}
+    for wrong in (3, {"revision": "v1"}, {"model": 3}, {"model": "m", "seed": "1"}, None):
+        with pytest.raises(InvalidInputError, match=r"arms: x is .*, expected a model"):
+            StudyConfig.from_mapping({**needed, "arms": {"x": wrong}}, where="study.yaml")
+    with pytest.raises(InvalidInputError, match="arms is 'x', expected a mapping"):
+        StudyConfig.from_mapping({**needed, "arms": "x"}, where="study.yaml")
 
 
 def test_the_example_study_names_every_key() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +13,7 @@ from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
-from rlvr_fast.cli.results import print_grades, print_report, print_table
+from rlvr_fast.cli.results import print_grades, print_report, print_table, print_tables
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
 
@@ -20,7 +21,13 @@ if TYPE_CHECKING:
     from rlvr_fast.report.threshold import Threshold
     from rlvr_fast.store import ImportSummary, Run
 
-_SIDES = {"base": "Base", "rl": "RL"}
+
+class Order(enum.StrEnum):
+    """The order of the rows of `dynamics`."""
+
+    order = "order"
+    temperature = "temperature"
+
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
@@ -35,6 +42,13 @@ def compare(
     importing: ImportOptions,
     grading: Annotated[GradeOptions, "policy", "verdicts", "workers", "timeout", "regrade"],
     out: Annotated[Path, typer.Option(help="Folder for the report.")] = Path("report"),
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=RUN",
+            help="A further RL run or its rollouts: a seed, a recipe, a control. [may be repeated]",
+        ),
+    ] = None,
     runs: Annotated[
         Path | None,
         typer.Option(help="Folder for the runs that are made of rollouts; by default --out."),
@@ -47,42 +61,58 @@ def compare(
     Rollouts that any tool wrote are imported and graded first, into OUT/base and OUT/rl.
     """
     from rlvr_fast.errors import InvalidInputError
+    from rlvr_fast.report.arms import arm_folder, parse_arms
     from rlvr_fast.study import check_source, report_runs, run_of
 
+    arms = parse_arms(arm or ())
+    # The RL run among the arms has its name there, and is imported once.
+    named_rl = [
+        name for name, source in arms.items() if Path(source).resolve() == Path(rl).resolve()
+    ]
     if base == rl == "-":
         raise InvalidInputError('standard input ("-") is given for both sides; one can be a file')
-    for source in (base, rl):
+    if "-" in arms.values():
+        raise InvalidInputError('--arm takes no standard input ("-"): give a file')
+    for source in (base, rl, *arms.values()):
         check_source(source, importing)
-    imported: list[list[str]] = []
+    imported: list[tuple[str, list[str]]] = []
+    folder = runs or out
 
     def told(side: str, source: str, summary: ImportSummary) -> None:
         files = sorted(each["sha256"] for each in summary.sources)
         if not json:
-            console.result(f"{_SIDES[side]}: {source}")
+            console.result(f"{'Base' if side == 'base' else side}: {source}")
             print_summary(summary)
-        if files in imported:
-            console.note("WARNING: base and RL are the same rollouts: their files are equal")
-        imported.append(files)
+        for other, known in imported:
+            if files == known:
+                console.note(
+                    f"WARNING: {other} and {side} are the same rollouts: their files are equal"
+                )
+        imported.append((side, files))
 
     def graded(run: Run) -> None:
         if not json:
             print_grades(run, json=False)
             console.result("")
 
+    sides = [("base", base, folder / "base"), ("RL", rl, folder / "rl")]
+    further = [name for name in arms if name not in named_rl[:1]]
+    sides += [(name, arms[name], folder / "arms" / arm_folder(name)) for name in further]
     with console.progress_bars(quiet=quiet or json) as progress:
-        left, right = (
+        left, right, *others = (
             run_of(
                 source,
-                (runs or out) / side,
+                place,
                 importing,
                 grading,
                 told=functools.partial(told, side, source),
                 graded=graded,
                 progress=progress,
             )
-            for side, source in (("base", base), ("rl", rl))
+            for side, source, place in sides
         )
-        report = report_runs(left, right, options, out=out, progress=progress)
+        named = dict(zip(further, others, strict=True)) | dict.fromkeys(named_rl[:1], right)
+        report = report_runs(left, right, options, out=out, arms=named, progress=progress)
     print_report(report, json=json)
 
 
@@ -92,27 +122,63 @@ def dynamics(
         list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
     ],
     options: CompareOptions,
+    by: Annotated[
+        Order,
+        typer.Option(help="Order of the rows; with temperature, the runs may differ in it."),
+    ] = Order.order,
+    base_at: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="RUN",
+            help="The base model drawn at another temperature, with --by temperature: RL runs are "
+            "set beside the base of equal temperature and of equal token entropy. [may be "
+            "repeated]",
+        ),
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for table and figure.")] = Path("dynamics"),
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Follow a training: several checkpoints against one base run."""
+    from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.report.dynamics import training_dynamics, write_dynamics
+    from rlvr_fast.report.matching import matched_support, write_matched
     from rlvr_fast.store import Run
 
-    names = [path.name for path in checkpoints]
-    keys = names if len(set(names)) == len(names) else [str(path) for path in checkpoints]
+    if base_at and by is not Order.temperature:
+        raise InvalidInputError(
+            "--base-at gives base runs at other temperatures: it needs --by temperature"
+        )
+    runs = {key: Run.open(path) for key, path in _by_name(checkpoints).items()}
+    bases = {key: Run.open(path) for key, path in _by_name([base, *(base_at or ())]).items()}
+    first = next(iter(bases.values()))
     with console.progress_bars(quiet=quiet or json) as progress:
-        table = training_dynamics(
-            Run.open(base),
-            {key: Run.open(path) for key, path in zip(keys, checkpoints, strict=True)},
-            options,
-            progress=progress,
+        table = training_dynamics(first, runs, options, by=by.value, progress=progress)
+        matched = (
+            matched_support(bases, runs, options, progress=progress)
+            if by is Order.temperature
+            else None
         )
     write_dynamics(table, out)
-    print_table(table, json=json)
+    if matched is None:
+        print_table(table, json=json)
+    else:
+        write_matched(matched, out)
+        print_tables([table, matched.table], matched.notes, json=json)
     if not json:
-        console.result(f"Table and figure: {out}")
+        console.result(f"{'Table' if matched is None else 'Tables'} and figure: {out}")
+
+
+def _by_name(paths: list[Path]) -> dict[str, Path]:
+    """Paths by their last part, or by the whole path where two have one last part."""
+    from rlvr_fast.errors import InvalidInputError
+
+    for path in paths:
+        if paths.count(path) > 1:
+            raise InvalidInputError(f"{path} is given twice: a run stands once in a table")
+    names = [path.name for path in paths]
+    keys = names if len(set(names)) == len(names) else [str(path) for path in paths]
+    return dict(zip(keys, paths, strict=True))
 
 
 def references(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlvr_fast import console
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rlvr_fast.report.table import Table
     from rlvr_fast.store import Run
 
-__all__ = ["print_grades", "print_report", "print_table", "run_stage"]
+__all__ = ["print_grades", "print_report", "print_table", "print_tables", "run_stage"]
 
 
 def run_stage(
@@ -57,6 +57,18 @@ def print_report(report: Report, *, json: bool) -> None:
         title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
         console.print_table(title, columns, rows)
     console.result(f"Report: {report.page}")
+
+
+def print_tables(tables: Sequence[Table], notes: Sequence[str], *, json: bool) -> None:
+    """Prints several tables of a report by their names, and notes on them."""
+    if json:
+        found = {t.name: {"caption": t.caption, "rows": t.rows} for t in tables}
+        console.print_json({**found, "notes": list(notes)})
+        return
+    for table in tables:
+        print_table(table, json=False)
+    for note in notes:
+        console.note(note)
 
 
 def print_table(table: Table, *, json: bool) -> None:

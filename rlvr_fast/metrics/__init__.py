@@ -67,6 +67,7 @@ from rlvr_fast.metrics.nulls import (
 )
 from rlvr_fast.metrics.pass_at_k import pass_at_k
 from rlvr_fast.metrics.planning import Plan, decision_limits, plan
+from rlvr_fast.metrics.shared_shift import LuckOfSharing, SharedShift, shared_shift
 from rlvr_fast.metrics.significance import (
     FisherTests,
     discordance_test,
@@ -126,11 +127,13 @@ __all__ = [
     "ImportanceEstimate",
     "Interval",
     "LowerCurve",
+    "LuckOfSharing",
     "Majority",
     "NullShift",
     "Plan",
     "ReachedAtLeast",
     "Richness",
+    "SharedShift",
     "ShiftBounds",
     "SolvableCoverage",
     "SupportInterval",
@@ -187,6 +190,7 @@ __all__ = [
     "plan",
     "ratio_interval",
     "reached_at_least",
+    "shared_shift",
     "sign_test",
     "solvable_coverage",
     "split_half_null",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rlvr_fast.metrics.checks import Bools, Floats
+from rlvr_fast.metrics.checks import Bools, Counts, Floats
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
 from rlvr_fast.metrics.support import SupportRatios, support_ratios
@@ -58,20 +58,25 @@ class ExpectedShift:
         return float(self.ratios.nscr)
 
 
-def label_probabilities(base: Draws, rl: Draws, k: int | None) -> tuple[Floats, Bools]:
+def label_probabilities(base: Draws, rl: Draws, k: int | Counts | None) -> tuple[Floats, Bools]:
     """Unbiased probability of each label, for each problem, when each model is drawn k times.
 
     Args:
         base: counts of the base.
         rl: counts of the RL model, same problems.
-        k: number of draws of each model; None takes min(base, RL) samples of each problem.
+        k: number of draws of each model, or one number a problem (0 leaves a problem out); None
+            takes min(base, RL) samples of each problem.
 
     Returns:
         float64 of shape [usable problems, 4], columns P, E, S, O; and a boolean mask of shape
         [problems], true where both models have k samples.
     """
     common = np.minimum(base.num_samples, rl.num_samples)
-    depth = common if k is None else np.full_like(common, int(as_ks(k)))
+    depth = common
+    if isinstance(k, np.ndarray):
+        depth = k
+    elif k is not None:
+        depth = np.full_like(common, int(as_ks(k)))
     usable = (depth > 0) & (depth <= common)
     a, b = (
         -np.expm1(log_all_miss(d.num_samples[usable], d.num_correct[usable], depth[usable]))

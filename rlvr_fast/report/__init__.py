@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rlvr_fast.report.comparison import Comparison, compare_runs
     from rlvr_fast.report.dynamics import reference_perplexity, training_dynamics, write_dynamics
     from rlvr_fast.report.files import write_report
+    from rlvr_fast.report.matching import MatchedSupport, matched_support, write_matched
     from rlvr_fast.report.options import CompareOptions
     from rlvr_fast.report.planning import sampling_plan
     from rlvr_fast.report.report import Report, build_report
@@ -19,14 +20,17 @@ if TYPE_CHECKING:
 _HOME = {
     "CompareOptions": "options",
     "Comparison": "comparison",
+    "MatchedSupport": "matching",
     "Report": "report",
     "Table": "table",
     "build_report": "report",
     "compare_runs": "comparison",
+    "matched_support": "matching",
     "reference_perplexity": "dynamics",
     "sampling_plan": "planning",
     "training_dynamics": "dynamics",
     "write_dynamics": "dynamics",
+    "write_matched": "matching",
     "write_report": "files",
     "write_tables": "table",
 }
@@ -34,14 +38,17 @@ _HOME = {
 __all__ = [
     "CompareOptions",
     "Comparison",
+    "MatchedSupport",
     "Report",
     "Table",
     "build_report",
     "compare_runs",
+    "matched_support",
     "reference_perplexity",
     "sampling_plan",
     "training_dynamics",
     "write_dynamics",
+    "write_matched",
     "write_report",
     "write_tables",
 ]

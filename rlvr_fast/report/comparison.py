@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -10,6 +11,7 @@ import numpy as np
 
 from rlvr_fast.metrics import SupportShift, support_shift
 from rlvr_fast.progress import Progress, steps
+from rlvr_fast.report.arms import Arm, check_arms, read_arm
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.depth import DepthShift, depth_shift, draws_text, range_text
 from rlvr_fast.report.facts import count_of, draw_notes, undefined_notes
@@ -65,6 +67,8 @@ class Comparison:
         warnings: sentences without which the main numbers mislead; above everything else.
         notes: sentences that a reader of any number here has to know.
         dependence: why the draws are not independent, in one or more sentences; "" where they are.
+        arms: further RL runs that are set beside the RL run; they change no other number.
+        rl_name: the name of the RL run among the arms.
     """
 
     problems: Problems
@@ -79,6 +83,8 @@ class Comparison:
     warnings: tuple[str, ...]
     notes: tuple[str, ...]
     dependence: str = ""
+    arms: tuple[Arm, ...] = ()
+    rl_name: str = "RL"
 
     @property
     def common_depth(self) -> IntArray:
@@ -176,6 +182,7 @@ def compare_runs(
     rl: Run,
     options: CompareOptions = _DEFAULTS,
     *,
+    arms: Mapping[str, Run] | None = None,
     keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -192,6 +199,8 @@ def compare_runs(
             policy. Problems are matched by id, else by question. What an imported run does not
             record is no difference, and a note names it.
         options: rule, zeta, epsilon, differences to allow, further k.
+        arms: names to further graded RL runs (seeds, recipes, controls) of the same experiment,
+            for the section `arms` of the report. The RL run itself among them gives it a name.
         keep: a report folder: where it holds a report of the same runs, problems and zeta, its
             epsilon is kept, unless the options give one.
         progress: called as progress("compare", steps done, steps in all).
@@ -202,9 +211,10 @@ def compare_runs(
         RunDirectoryError: a run that is not graded.
     """
     allowed = check_comparable(base, rl, options.allow)
+    rl_name, others, allowed_of = check_arms(base, rl, arms or {}, options.allow)
     shared = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
     problems, left_out = gradable_problems(shared, base, rl)
-    step = steps(progress, "compare", 3)
+    step = steps(progress, "compare", 3 + len(others))
     left = read_side(base, "base", problems.ids)
     step()
     right = read_side(rl, "rl", problems.rl_ids)
@@ -219,6 +229,10 @@ def compare_runs(
     }
     step()
     repeated = dependence(left, right)
+    further = []
+    for name, run in others.items():
+        further.append(read_arm(name, run, problems, base, allowed_of[name]))
+        step()
     return Comparison(
         problems=problems,
         base=left,
@@ -237,6 +251,8 @@ def compare_runs(
             *draw_notes(left, right),
             *undefined_notes(ks, left, right),
         ),
+        arms=tuple(further),
+        rl_name=rl_name,
     )
 
 

@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import pass_at_k, perplexity, support_shift
+from rlvr_fast.metrics import pass_at_k_interval, perplexity, support_ratios, support_shift
 from rlvr_fast.progress import Progress, steps
-from rlvr_fast.report.columns import rule_text, shift_cells
+from rlvr_fast.report.columns import rule_text
 from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.figures import COLOURS, STYLE, new_figure, save_figure
+from rlvr_fast.report.figures import COLOURS, STYLE, new_figure, plain_name, save_figure
 from rlvr_fast.report.imported import gradable_problems
 from rlvr_fast.report.options import CompareOptions
-from rlvr_fast.report.problems import common_problems, read_problems, task_domains
+from rlvr_fast.report.problems import IntArray, common_problems, read_problems, task_domains
 from rlvr_fast.report.scores import read_scores
 from rlvr_fast.report.sections.entropy import entropy_row
-from rlvr_fast.report.sides import Side, read_side, sample_ks
-from rlvr_fast.report.table import Column, Table, write_tables
+from rlvr_fast.report.several import (
+    depth_of_curves,
+    depth_text,
+    fewest_draws,
+    interval_columns,
+    limits,
+    reach,
+    shift_at,
+    whole,
+)
+from rlvr_fast.report.sides import Side, read_side
+from rlvr_fast.report.table import Column, Kind, Table, write_tables
+from rlvr_fast.report.temperature import (
+    dependences,
+    temperature_of,
+    temperature_order,
+    with_temperature,
+)
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import LABEL_KEYS, REGIONS
 
-__all__ = ["reference_perplexity", "training_dynamics", "write_dynamics"]
+__all__ = ["Order", "reference_perplexity", "training_dynamics", "write_dynamics"]
+
+# The order of the rows: of training, or of the temperature that the runs were drawn at.
+Order = Literal["order", "temperature"]
+_REGION_KEYS = ("preserved", "shrunk", "expanded", "out")
 
 
 def training_dynamics(
@@ -33,17 +55,23 @@ def training_dynamics(
     checkpoints: Mapping[str, Run],
     options: CompareOptions = CompareOptions(),
     *,
+    by: Order = "order",
     progress: Progress | None = None,
 ) -> Table:
     """Support, accuracy, entropy and length of each checkpoint against one base run.
 
-    The first row is the base run itself. The problems are the ones that all runs share. pass@k is
-    given at 1, at `options.k`, and at the largest number of samples that all runs have.
+    The first row is the base run itself. The problems are the ones that all runs share. Under the
+    rule "seen" every problem is compared at the least number of samples that any run has of it: the
+    counts are expected values over every choice of so many draws. Under the rule "epsilon" all
+    runs have one threshold. pass@k is given at 1, at `options.k`, and at the largest k that nine
+    of ten problems have in all runs, over those problems.
 
     Args:
         base: a graded run of the base model.
         checkpoints: a name ("step 100") to a graded run, in the order of training.
         options: as for `compare_runs`.
+        by: the order of the rows: as given, or by the temperature of sampling, which may then
+            differ between the runs.
         progress: called as progress("read", runs read, runs in all).
 
     Raises:
@@ -52,70 +80,133 @@ def training_dynamics(
     """
     if not checkpoints:
         raise InvalidInputError("checkpoints is empty: give at least one run to compare with base")
+    if by not in get_args(Order):
+        raise InvalidInputError(f"by is {by!r}, expected one of {', '.join(get_args(Order))}")
     problems = read_problems(base, task_domains(base.info.tasks))
     left_out = 0
     for run in checkpoints.values():
-        check_comparable(base, run, options.allow)
+        allow = with_temperature(base, run, options.allow) if by == "temperature" else options.allow
+        check_comparable(base, run, allow)
         shared = common_problems(problems, run)
         problems, _ = gradable_problems(shared, base, run)
         left_out += len(shared) - len(problems)
     step = steps(progress, "read", 1 + len(checkpoints))
-    first = read_side(base, "base", problems.ids)
+    sides = {"base": read_side(base, "base", problems.ids)}
     step()
-    sides = {}
     for name, run in checkpoints.items():
-        sides[name] = read_side(run, "rl", common_problems(problems, run).rl_ids)
+        ids = common_problems(problems, run).rl_ids
+        sides[name] = replace(read_side(run, "rl", ids), name=name)
         step()
-    depth = min(ks[-1] if (ks := sample_ks(first, side)) else 0 for side in sides.values())
-    further = [k for k in sorted(set(options.k)) if k not in (1, depth)]
-    rows = [
-        _dynamics_row(name, first, side, depth, further, options)
-        for name, side in (("base", first), *sides.items())
+    rows = list(sides.items())
+    if by == "temperature":
+        rows[1:] = sorted(rows[1:], key=lambda row: temperature_order(row[1]))
+    depth = fewest_draws([side.draws for side in sides.values()])
+    k = depth_of_curves(depth)
+    further = [at for at in sorted(set(options.k)) if at not in (1, k)]
+    temperatures = {temperature_of(side) for side in sides.values()}
+    table = [
+        _dynamics_row(name, sides["base"], side, depth, further, options) for name, side in rows
     ]
+    seen = options.rule == "seen"
+    counts: Kind = "count" if all(whole(r[x]) for r in table for x in _REGION_KEYS) else "length"
     columns = (
         Column("checkpoint", "checkpoint"),
-        Column("preserved", "P", "count", "reached by both"),
-        Column("shrunk", "S", "count", "reached by the base only"),
-        Column("expanded", "E", "count", "reached by the checkpoint only"),
-        Column("out", "O", "count", "reached by neither"),
-        Column("srr", "SRR", "share"),
-        Column("ndr", "NDR", "share"),
+        *([Column("temperature", "T", "number", "temperature")] if len(temperatures) > 1 else []),
+        Column("preserved", "P", counts, "reached by both"),
+        Column("shrunk", "S", counts, "reached by the base only"),
+        Column("expanded", "E", counts, "reached by the checkpoint only"),
+        Column("out", "O", counts, "reached by neither"),
+        *([] if seen else [Column("undetermined", "?", "count", "the samples do not decide")]),
+        *interval_columns("srr", "SRR", "share", "support retention rate, P/(P+S)"),
+        *interval_columns("ndr", "NDR", "share", "net discovery rate, E/(P+E)"),
         Column("sds", "SDS", "share"),
         Column("nscr", "NSCR", "signed"),
-        Column("pass_at_1", "pass@1", "share"),
-        *(Column(f"pass_at_{k}", f"pass@{k}", "share") for k in further),
-        Column("pass_at_n", f"pass@{depth}", "share"),
+        *interval_columns("pass_at_1", "pass@1", "share"),
+        *(Column(f"pass_at_{at}", f"pass@{at}", "share") for at in further),
+        *interval_columns("pass_at_n", f"pass@{k}", "share"),
         Column("token_entropy", "token entropy", "share", "nats"),
         Column("answer_entropy", "answer entropy", "share", "nats"),
         Column("mean_length", "length", "length", "tokens"),
     )
+    rule = rule_text(options.rule, options.zeta)
+    if not seen:
+        rule += f", ε = {_epsilon(options, k):.3g} for every run"
     caption = (
-        f"Training dynamics, {len(problems)} problems ({rule_text(options.rule, options.zeta)})"
-        + (f"; {left_out} without a gold answer are left out." if left_out else ".")
+        f"{'Temperatures' if by == 'temperature' else 'Training dynamics'}, {depth_text(depth)} "
+        f"({rule})"
+        + (f"; {left_out} without a gold answer are left out" if left_out else "")
+        + "."
+        + "".join(f" {text}" for text in dependences(sides.values()))
     )
-    return Table("dynamics", caption, columns, rows)
+    return Table("dynamics", caption, columns, table)
+
+
+def _epsilon(options: CompareOptions, depth: int) -> float:
+    """The one threshold of the rule "epsilon" for all runs."""
+    if options.epsilon is not None:
+        return options.epsilon
+    return -math.log(options.zeta) / max(depth, 1)
 
 
 def _dynamics_row(
-    name: str, base: Side, side: Side, depth: int, further: list[int], options: CompareOptions
+    name: str,
+    base: Side,
+    side: Side,
+    depth: IntArray,
+    further: list[int],
+    options: CompareOptions,
 ) -> dict[str, Any]:
-    shift = support_shift(base.draws, side.draws, rule=options.rule, zeta=options.zeta)
+    k = depth_of_curves(depth)
     entropy = entropy_row(side, np.arange(side.num_samples.size))
-    curve = pass_at_k(side.num_samples, side.num_correct, [1, *further, max(depth, 1)])
-    known = np.isfinite(curve)
-    number = known.sum(axis=0)
-    mean = np.where(known, curve, 0.0).sum(axis=0) / np.maximum(number, 1)
-    mean = np.where(number > 0, mean, np.nan)
+    curve = pass_at_k_interval(*side.draws[(depth >= max(k, 1))], k=[1, *further, max(k, 1)])
+    ends = [(curve.value[i], curve.low[i], curve.high[i]) for i in (0, -1)]
+    if side.repeats.reason:
+        ends = [(value, np.nan, np.nan) for value, _, _ in ends]
     return {
         "checkpoint": name,
-        **shift_cells(shift),
-        "pass_at_1": float(mean[0]),
-        **{f"pass_at_{k}": float(value) for k, value in zip(further, mean[1:], strict=False)},
-        "pass_at_n": float(mean[-1]),
+        "temperature": temperature_of(side),
+        **_labels(base, side, depth, options),
+        **limits("pass_at_1", *ends[0]),
+        **{
+            f"pass_at_{at}": float(value)
+            for at, value in zip(further, curve.value[1:], strict=False)
+        },
+        **limits("pass_at_n", *ends[1]),
         "token_entropy": entropy.token,
         "answer_entropy": entropy.answer,
         "mean_length": entropy.mean_length,
     }
+
+
+def _labels(base: Side, side: Side, depth: IntArray, options: CompareOptions) -> dict[str, float]:
+    """Counts and ratios of one run; the base beside itself keeps what it reaches."""
+    if options.rule == "epsilon":
+        epsilon = _epsilon(options, depth_of_curves(depth))
+        found = support_shift(
+            base.draws, side.draws, rule="epsilon", zeta=options.zeta, epsilon=epsilon
+        )
+        return {**found.as_dict(), **_no_limits(found.srr, found.ndr)}
+    if side is base:
+        reached = float(reach(base.draws, depth).sum())
+        counts = {"preserved": reached, "shrunk": 0.0, "expanded": 0.0}
+        ratios = support_ratios(reached, 0.0, 0.0)
+        return {
+            **counts,
+            "out": float((depth > 0).sum()) - reached,
+            "sds": float(ratios.sds),
+            "nscr": float(ratios.nscr),
+            **_no_limits(float(ratios.srr), float(ratios.ndr)),
+        }
+    one = shift_at(base.draws, side.draws, depth)
+    row: dict[str, float] = {key: getattr(one, key).value * one.problems for key in _REGION_KEYS}
+    row |= {"sds": one.sds.value, "nscr": one.nscr.value}
+    if base.repeats.reason or side.repeats.reason:
+        return row | _no_limits(one.srr.value, one.ndr.value)
+    return row | limits("srr", *one.srr) | limits("ndr", *one.ndr)
+
+
+def _no_limits(srr: float, ndr: float) -> dict[str, float]:
+    return limits("srr", srr) | limits("ndr", ndr)
 
 
 def write_dynamics(table: Table, out: str | Path) -> list[Path]:
@@ -124,7 +215,7 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
 
     folder = Path(out)
     written = write_tables([table], folder)
-    names = [str(row["checkpoint"]) for row in table.rows]
+    names = [plain_name(str(row["checkpoint"])) for row in table.rows]
     x = np.arange(len(names))
     panels = (
         ("pass@k", ("pass_at_1", "pass_at_n"), ("s--", "o-")),
@@ -142,6 +233,11 @@ def write_dynamics(table: Table, out: str | Path) -> list[Path]:
                 values = np.array([row[key] for row in table.rows], dtype=np.float64)
                 shade = COLOURS.get(key, COLOURS[color])
                 axis.plot(x, values, style, ms=3.5, lw=1.3, color=shade, label=titles[key])
+                low, high = (
+                    np.array([row.get(f"{key}_{end}", np.nan) for row in table.rows], np.float64)
+                    for end in ("low", "high")
+                )
+                axis.vlines(x, low, high, color=shade, lw=1.0, alpha=0.5)
             axis.set_title(title)
             axis.set_xticks(x, names, rotation=30, ha="right")
             axis.set_ylim(bottom=0)

@@ -12,7 +12,7 @@ import pytest
 from planted_runs import write_pair
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import pass_at_k
+from rlvr_fast.metrics import expected_support_shift, pass_at_k, support_shift
 from rlvr_fast.report import (
     CompareOptions,
     compare_runs,
@@ -37,8 +37,15 @@ def test_dynamics_of_checkpoints(pair: tuple[Run, Run], tmp_path: Path) -> None:
     table = training_dynamics(base, {"step 100": rl, "step 200": late})
     assert [row["checkpoint"] for row in table.rows] == ["base", "step 100", "step 200"]
     comparison = compare_runs(base, rl)
+    # every row at the 16 draws that all three runs have
+    expected = expected_support_shift(comparison.base.draws, comparison.rl.draws, k=16)
     for name in ("preserved", "shrunk", "expanded", "out"):
-        assert table.rows[1][name] == getattr(comparison.shift, name)
+        assert table.rows[1][name] == pytest.approx(getattr(expected, name))
+        assert table.rows[1][name] != getattr(comparison.shift, name)
+    assert table.rows[1]["srr"] == pytest.approx(expected.srr)
+    assert table.rows[1]["srr_low"] < expected.srr < table.rows[1]["srr_high"]
+    assert table.rows[1]["pass_at_n_low"] < table.rows[1]["pass_at_n"]
+    assert "24 problems at 16 draws of every run" in table.caption
     assert table.rows[0]["srr"] == 1.0
     assert table.rows[0]["expanded"] == 0
     assert any(c.title == "pass@16" for c in table.columns)
@@ -48,11 +55,41 @@ def test_dynamics_of_checkpoints(pair: tuple[Run, Run], tmp_path: Path) -> None:
     assert names == {f"dynamics.{s}" for s in ("csv", "json", "tex", "png", "svg", "pdf")}
 
 
+def test_equal_models_at_unequal_depth_show_equal_support(tmp_path: Path) -> None:
+    """The counts of all draws favour the deeper run: two models that are one lost by depth."""
+    base, _ = write_pair(tmp_path / "a", tasks={"logic": 1}, problems_per_task=40, samples=96)
+    shallow, _ = write_pair(tmp_path / "b", tasks={"logic": 1}, problems_per_task=40, samples=6)
+    (_, row) = training_dynamics(base, {"again": shallow}).rows
+    comparison = compare_runs(base, shallow)
+    assert comparison.shift.shrunk >= comparison.shift.expanded + 3
+    assert abs(row["shrunk"] - row["expanded"]) < 2
+    assert row["srr_low"] <= row["srr"] <= row["srr_high"]
+
+
+def test_one_threshold_for_every_row(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    _, late = write_pair(tmp_path, tasks=TASKS, samples=16, seed=5, scores=False)
+    options = CompareOptions(rule="epsilon")
+    table = training_dynamics(pair[0], {"step 100": pair[1], "step 200": late}, options)
+    base, rl = compare_runs(*pair).sides
+    epsilon = -math.log(0.05) / 16
+    expected = support_shift(base.draws, rl.draws, rule="epsilon", epsilon=epsilon)
+    for name in ("preserved", "shrunk", "expanded", "out", "undetermined"):
+        assert table.rows[1][name] == getattr(expected, name)
+    assert f"ε = {epsilon:.3g} for every run" in table.caption
+    given = training_dynamics(
+        pair[0], {"step 100": pair[1]}, CompareOptions(rule="epsilon", epsilon=0.2)
+    )
+    expected = support_shift(base.draws, rl.draws, rule="epsilon", epsilon=0.2)
+    assert given.rows[1]["preserved"] == expected.preserved
+
+
 def test_dynamics_at_a_further_k(pair: tuple[Run, Run]) -> None:
     options = CompareOptions(k=(1, 5, 64))
     base, rl = training_dynamics(pair[0], {"step 100": pair[1]}, options).rows
     keys = ["pass_at_1", "pass_at_5", "pass_at_64", "pass_at_n"]
-    assert [key for key in base if key.startswith("pass_at")] == keys
+    ends = ("_low", "_high")
+    found = [key for key in base if key.startswith("pass_at") and not key.endswith(ends)]
+    assert found == keys
     for row, run in ((base, pair[0]), (rl, pair[1])):
         side = read_side(run, "base", compare_runs(*pair).problems.ids)
         expected = pass_at_k(side.num_samples, side.num_correct, [1, 5, 32]).mean(axis=0)

@@ -26,6 +26,7 @@ SECTIONS = (
     "importance",
     "guessing",
     "graders",
+    "arms",
     "failures",
     "examples",
     "problems",
