@@ -59,5 +59,5 @@ def test_page_shows_bounds_importance_and_guessing(
             assert len(list(csv.DictReader(file))) == len(rows) > 0
         assert r"\toprule" in (tmp_path / "tables" / f"{name}.tex").read_text()
     said = report.summary()["importance"]
-    assert f"RL solved {said['problems']} problems; on {said['trusted']} the weights" in page
+    assert f"RL solved {said['problems']} problems; {said['limits']} have a" in page
     assert "Would guessing do as well?" in page
