@@ -77,11 +77,20 @@ def test_crossover(coverage: ModuleType) -> None:
     assert got["crossover"]["rate"] >= least(60)
 
 
-def test_importance_sampling_refuses_weights_without_a_mean(coverage: ModuleType) -> None:
-    got = rates(coverage, "reweighted.importance", 150, n=2048, answers=200)
-    assert got["importance_estimate, where trusted"]["rate"] >= 0.88
-    assert got["importance_estimate: trusted (share)"]["rate"] > 0.6
-    assert got["importance_estimate: infinite-mean weights trusted (share)"]["rate"] < 0.02
+@pytest.mark.parametrize("g", [1.5, 4.0])
+def test_lower_limits_from_weights_hold(coverage: ModuleType, g: float) -> None:
+    repetitions = 120
+    got = rates(coverage, "importance.sharpened", repetitions, n=512, g=g)
+    assert got["importance_estimate: lower limit holds"]["rate"] >= 0.95 - 3 * np.sqrt(
+        0.05 * 0.95 / repetitions
+    )
+    assert got["importance_estimate: contradiction of true scores (false alarm)"]["rate"] <= 0.02
+
+
+def test_a_constant_tail_gives_no_value(coverage: ModuleType) -> None:
+    got = rates(coverage, "importance.constant_tail", 100, n=700, share=0.2 / 700)
+    assert got["importance_estimate, constant tail: lower limit holds"]["rate"] >= 0.9
+    assert got["importance_estimate, constant tail: a value is given (share)"]["rate"] == 0
 
 
 @pytest.mark.parametrize("n", [16, 1024])
