@@ -28,6 +28,7 @@ from rlvr_fast.metrics.consistency import (
     mg_pass_at_k,
     pass_hat_k,
 )
+from rlvr_fast.metrics.cost import TokenCrossover, pass_at_tokens, token_crossover
 from rlvr_fast.metrics.crossover import Crossing, Crossover, crossover
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.entropy import (
@@ -137,6 +138,7 @@ __all__ = [
     "TiltDistance",
     "TiltFit",
     "TiltNull",
+    "TokenCrossover",
     "UnseenMass",
     "above_guessing",
     "accessibility",
@@ -175,6 +177,7 @@ __all__ = [
     "pass_at_k_bounds",
     "pass_at_k_difference",
     "pass_at_k_interval",
+    "pass_at_tokens",
     "pass_hat_k",
     "perplexity",
     "plan",
@@ -192,4 +195,5 @@ __all__ = [
     "tilt_distance",
     "tilt_null",
     "tilt_pass_at_k",
+    "token_crossover",
 ]

@@ -17,7 +17,14 @@ from rlvr_fast.metrics import AccuracyHistogram
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
 
-__all__ = ["histogram_chart", "log2_axis", "pass_chart", "region_chart", "taxonomy_chart"]
+__all__ = [
+    "cost_chart",
+    "histogram_chart",
+    "log2_axis",
+    "pass_chart",
+    "region_chart",
+    "taxonomy_chart",
+]
 
 WIDTH, HEIGHT = 440, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 14, 40
@@ -135,6 +142,49 @@ def pass_chart(
     first, last = (f"{base[i]:.3f} base, {rl[i]:.3f} RL" for i in (0, -1))
     label = f"pass@k curves, {name}: at k={ks[0]} {first}; at k={ks[-1]} {last}."
     return _svg(body, label, kind="passchart")
+
+
+def cost_chart(
+    budgets: FloatArray,
+    base: FloatArray,
+    rl: FloatArray,
+    *,
+    name: str,
+    crossing: float | None = None,
+) -> Markup:
+    """pass@k of both models against the tokens drawn a problem, nan where a model has no draw."""
+    ok = {"base": np.isfinite(base), "rl": np.isfinite(rl)}
+    if not (ok["base"].any() and ok["rl"].any()):
+        return Markup("")
+    first, span = float(budgets[0]), max(math.log2(float(budgets[-1] / budgets[0])), 1e-9)
+
+    def x(tokens: float) -> float:
+        return LEFT + (WIDTH - LEFT - RIGHT) * math.log2(tokens / first) / span
+
+    highest = float(np.nanmax(np.concatenate([base, rl])))
+    step = 0.2 if highest > 0.4 else 0.1 if highest > 0.1 else 0.02
+    top = max(step, step * math.ceil(highest / step - 1e-9))
+    y = _linear(top)
+    body = _y_grid(top, "pass@k", y, step)
+    powers = [2**i for i in range(math.ceil(math.log2(first)), 64) if 2**i <= budgets[-1]]
+    for tokens in powers[:: max(1, math.ceil(len(powers) / 7))]:
+        body.append(_text(x(tokens), HEIGHT - BOTTOM + 16, short(tokens)))
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    body.append(_text(middle, HEIGHT - 6, "tokens drawn per problem (mean)", "axis"))
+    if crossing is not None:
+        body.append(_line(x(crossing), TOP, x(crossing), HEIGHT - BOTTOM, "cross"))
+    for side, curve in (("base", base), ("rl", rl)):
+        xs = [x(float(b)) for b in budgets[ok[side]]]
+        ys = [y(float(v)) for v in curve[ok[side]]]
+        body.append(_path(xs, ys, f"curve {side}"))
+        body += [_marker(side, xs[i], ys[i]) for i in range(0, len(xs), max(1, len(xs) // 8))]
+    both = np.flatnonzero(ok["base"] & ok["rl"])
+    said = (
+        f" at {budgets[both[-1]]:,.0f} tokens {base[both[-1]]:.3f} base, {rl[both[-1]]:.3f} RL"
+        if both.size
+        else " no common budget"
+    )
+    return _svg(body, f"pass@k against tokens drawn, {name}:{said}.", kind="costchart")
 
 
 def _linear(top: float) -> Callable[[float], float]:

@@ -21,7 +21,7 @@ from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
 
-__all__ = ["Side", "curve_depth", "read_side", "sample_ks"]
+__all__ = ["Side", "curve_depth", "depth_of", "read_side", "sample_ks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,8 +219,15 @@ def curve_depth(base: Side, rl: Side, rows: IntArray | None = None) -> int:
         draws of both; 0 where no problem has draws of both.
     """
     fewest = np.minimum(base.num_samples, rl.num_samples)
-    if rows is not None:
-        fewest = fewest[rows]
+    return depth_of(fewest if rows is None else fewest[rows])
+
+
+def depth_of(fewest: IntArray) -> int:
+    """The largest k that nine of ten problems have, of those with any.
+
+    Args:
+        fewest: for each problem the draws that both models have.
+    """
     drawn = np.sort(fewest[fewest > 0])
     if not drawn.size:
         return 0

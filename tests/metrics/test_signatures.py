@@ -102,6 +102,7 @@ OF_TWO_MODELS: dict[str, dict[str, Any]] = {
     "support_shift": {},
     "support_shift_bounds": {"base_undecided": 0, "rl_undecided": [0, 1, 0]},
     "tilt_null": {},
+    "token_crossover": {"base_tokens": [3, 4, 5], "rl_tokens": [6, 5, 4], "replicates": 100},
 }
 
 

@@ -1,0 +1,249 @@
+"""pass@k against the tokens drawn: what either model solves for the same cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from rlvr_fast.metrics import TokenCrossover, pass_at_tokens, token_crossover
+from rlvr_fast.report.charts import cost_chart
+from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
+from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.figures import COLOURS, log2_ticks, panel_grid, panels, plain_name
+from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sides import Side, curve_depth
+from rlvr_fast.report.table import Column, Table
+
+__all__ = ["SECTION", "GroupCost"]
+
+_POINTS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCost:
+    """What tokens buy of either model, over the problems of the group's curve.
+
+    Attributes:
+        rows: the problems: those of the curve whose lengths are known.
+        crossing: where the curves cross, and the mean lengths.
+    """
+
+    rows: IntArray
+    crossing: TokenCrossover
+
+
+def _measure(context: Context) -> Findings[tuple[GroupCost | None, ...]]:
+    comparison = context.comparison
+    groups = tuple(_of_group(comparison, group) for group in comparison.groups)
+    table = _table(comparison, groups)
+    overall = groups[0]
+    return Findings(
+        measured=groups,
+        tables=(table,),
+        summary={"cost": None if overall is None else _summary(overall)},
+        figures={"cost": lambda: _figure(comparison, groups)} if overall is not None else {},
+        view=lambda: {
+            "cost": table,
+            "unknown": _unknown(comparison),
+            "drawings": [
+                _view(comparison, *one) for one in zip(comparison.groups, groups, strict=True)
+            ],
+        },
+    )
+
+
+def mean_lengths(side: Side) -> FloatArray:
+    """Mean tokens of a draw of each problem; nan where no length is known."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = side.length_sum / side.length_count
+    return np.where((side.length_count > 0) & (side.length_sum > 0), mean, np.nan)
+
+
+def _of_group(comparison: Comparison, group: Group) -> GroupCost | None:
+    base, rl = comparison.sides
+    depth = curve_depth(base, rl, group.members)
+    if not depth or comparison.unread(group):
+        return None
+    fewest = np.minimum(base.num_samples, rl.num_samples)[group.members]
+    rows = group.members[fewest >= depth]
+    lengths = [mean_lengths(side)[rows] for side in (base, rl)]
+    known = np.isfinite(lengths[0]) & np.isfinite(lengths[1])
+    if not known.any():
+        return None
+    rows, lengths = rows[known], [one[known] for one in lengths]
+    found = token_crossover(
+        base.draws[rows],
+        rl.draws[rows],
+        base_tokens=lengths[0],
+        rl_tokens=lengths[1],
+        max_k=depth,
+        level=LEVEL,
+    )
+    return GroupCost(rows, found)
+
+
+def _passes(comparison: Comparison, one: GroupCost, budgets: FloatArray) -> list[FloatArray]:
+    """Pass of base and of RL at each budget, over the problems of a group."""
+    lengths = one.crossing.base_tokens, one.crossing.rl_tokens
+    found = []
+    for side, mean in zip(comparison.sides, lengths, strict=True):
+        number, correct = side.draws[one.rows]
+        values = pass_at_tokens(number, correct, mean_tokens=mean, budgets=budgets)
+        # Some problems may have more draws; the curve ends where all of them have.
+        end = budgets / mean <= one.crossing.max_k * (1 + 1e-9)
+        found.append(np.where(end, values, np.nan))
+    return found
+
+
+def _budgets(found: TokenCrossover) -> FloatArray:
+    """Powers of two between the ends that both curves have, and these ends."""
+    if found.least > found.most:
+        return np.zeros(0)
+    powers = 2.0 ** np.arange(np.ceil(np.log2(found.least)), np.floor(np.log2(found.most)) + 1)
+    return np.unique(np.concatenate([[found.least], powers, [found.most]]))
+
+
+def _table(comparison: Comparison, groups: Sequence[GroupCost | None]) -> Table:
+    rows = []
+    for group, one in zip(comparison.groups, groups, strict=True):
+        if one is None:
+            continue
+        budgets, found = _budgets(one.crossing), one.crossing
+        base, rl = _passes(comparison, one, budgets)
+        for i, budget in enumerate(budgets.tolist()):
+            rows.append(
+                {
+                    **group_cells(group),
+                    "tokens": budget,
+                    "base_k": budget / found.base_tokens,
+                    "base": float(base[i]),
+                    "rl_k": budget / found.rl_tokens,
+                    "rl": float(rl[i]),
+                    "difference": float(rl[i] - base[i]),
+                    "problems": found.problems,
+                }
+            )
+    columns = (
+        *GROUP,
+        Column("tokens", "tokens a problem", "length", "the mean over the problems"),
+        Column("base_k", "base draws", "decimal", "draws that these tokens buy"),
+        Column("base", "base", "share", "mean unbiased pass@k at these draws"),
+        Column("rl_k", "RL draws", "decimal", "draws that these tokens buy"),
+        Column("rl", "RL", "share", "mean unbiased pass@k at these draws"),
+        Column("difference", "RL − base", "signed"),
+        Column("problems", "problems", "count", "of both curves, with known lengths"),
+    )
+    return Table(
+        "cost",
+        "Problem level: mean pass@k (unbiased) of both models for the same tokens drawn: k times "
+        "the mean tokens of a draw of the model.",
+        columns,
+        rows,
+    )
+
+
+def _summary(one: GroupCost) -> dict[str, Any]:
+    names = (
+        "tokens", "low", "high", "verdict", "ahead_after", "share_crossing", "least", "most",
+        "base_tokens", "rl_tokens", "max_k", "problems",
+    )  # fmt: skip
+    return {name: getattr(one.crossing, name) for name in names}
+
+
+def cost_sentences(found: TokenCrossover) -> str:
+    """What a draw costs, and which model is ahead for the same tokens."""
+    text = (
+        f"A draw has {found.base_tokens:,.1f} tokens of base and {found.rl_tokens:,.1f} of RL, "
+        f"in the mean over {_problems(found.problems)}. "
+    )
+    ends = f"from {found.least:,.0f} to {found.most:,.0f} tokens a problem"
+    if found.verdict == "no common budget":
+        return text + (
+            f"One draw of the longer model costs more than {found.max_k:,} of the other: there is "
+            "no common budget."
+        )
+    if found.verdict == "tied":
+        return text + f"For the same tokens both end level at {found.most:,.0f} tokens a problem."
+    if found.verdict == "crosses" and found.tokens is not None:
+        before, after = ("RL", "base") if found.ahead_after == "base" else ("base", "RL")
+        low = f"{found.low:,.0f}" if found.low > found.least else "the smallest budget"
+        high = (
+            f"{found.high:,.0f}"
+            if np.isfinite(found.high)
+            else f"no crossing up to {found.most:,.0f}"
+        )
+        return text + (
+            f"Per token drawn, {before} is ahead up to {found.tokens:,.0f} tokens a problem "
+            f"(95% interval, new problems of this kind: {low} to {high}), and {after} beyond, up "
+            f"to {found.most:,.0f}."
+        )
+    ahead = "RL" if found.verdict == "rl ahead" else "base"
+    text += f"Per token drawn, {ahead} is ahead at every budget {ends}"
+    if found.share_crossing > 0:
+        text += f"; {_share(found.share_crossing)} of resampled problem sets show a crossing"
+    return text + "."
+
+
+def _share(share: float) -> str:
+    return "less than 1%" if share < 0.01 else f"{share:.0%}"
+
+
+def _problems(number: int) -> str:
+    return "1 problem" if number == 1 else f"{number:,} problems"
+
+
+def _unknown(comparison: Comparison) -> str:
+    """Models of which no length is known."""
+    return " and ".join(s.title for s in comparison.sides if not s.length_sum.any())
+
+
+def _view(comparison: Comparison, group: Group, one: GroupCost | None) -> dict[str, Any]:
+    if one is None:
+        return {"group": group, "chart": "", "said": ""}
+    budgets, base, rl = _drawn(comparison, one)
+    found = one.crossing
+    return {
+        "group": group,
+        "chart": cost_chart(budgets, base, rl, name=group.name, crossing=found.tokens),
+        "said": cost_sentences(found),
+    }
+
+
+def _drawn(comparison: Comparison, one: GroupCost) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Budgets from one draw of the shorter model to all draws of the longer, and both curves."""
+    found = one.crossing
+    ends = min(found.base_tokens, found.rl_tokens), max(found.base_tokens, found.rl_tokens)
+    budgets = np.geomspace(ends[0], ends[1] * found.max_k * (1 + 1e-12), _POINTS)
+    exact = np.array([k * mean for mean in ends for k in (1, found.max_k)])
+    budgets = np.unique(np.concatenate([budgets, exact]))
+    base, rl = _passes(comparison, one, budgets)
+    return budgets, base, rl
+
+
+def _figure(comparison: Comparison, groups: Sequence[GroupCost | None]) -> Any:
+    shown = panels(comparison.groups)
+    figure, axes = panel_grid(shown)
+    for axis, group in zip(axes, shown, strict=False):
+        one = groups[group.index]
+        axis.set_title(plain_name(group.name))
+        axis.set_ylim(0, 1.02)
+        if one is None:
+            continue
+        budgets, base, rl = _drawn(comparison, one)
+        axis.plot(budgets, base, "--", color=COLOURS["base"], lw=1.2, label="base")
+        axis.plot(budgets, rl, "-", color=COLOURS["rl"], lw=1.4, label="RL")
+        powers = np.arange(np.ceil(np.log2(budgets[0])), np.log2(budgets[-1]) + 1e-9)
+        log2_ticks(axis, (2**powers).astype(np.int64))
+        if one.crossing.tokens is not None:
+            axis.axvline(one.crossing.tokens, color="#1b1f24", lw=0.9, ls=":")
+    axes[0].legend(loc="lower right")
+    figure.supxlabel("tokens drawn per problem (mean)", fontsize=9)
+    figure.supylabel("pass@k", fontsize=9)
+    return figure
+
+
+SECTION = Section("cost", _measure)
