@@ -64,7 +64,7 @@ def kind(what: str) -> str:
     """
     if what.startswith("split_half_null"):
         return "other"
-    if what.startswith(("paired t", "width over")):
+    if what.startswith(("paired t", "width over", "distance below")):
         return "rival"
     if "excludes 0" in what:
         return "alarm" if "equal models" in what else "power"
