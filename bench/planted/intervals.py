@@ -9,14 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 from scipy.stats import t as student
 
+from planted.outcomes import Hits, held, inside
 from rlvr_fast import metrics as m
 
-Hits = dict[str, Any]
 Law = Callable[[np.random.Generator, int, int], tuple[np.ndarray, np.ndarray]]
 # Problems of a population from which its true means are computed.
 _MANY = 200_000
@@ -120,10 +119,6 @@ def _true_difference(law: str, n: int, k: int) -> float:
     return float(np.mean(_at(rl, k) - _at(base, k)))
 
 
-def _inside(low: float, high: float, truth: float) -> bool:
-    return bool(low - 1e-12 <= truth <= high + 1e-12)
-
-
 def differences(rng: np.random.Generator, n: int, problems: int) -> Hits:
     """pass@k of RL minus base: coverage, and width and power at k = 1 beside the paired t's."""
     out: Hits = {}
@@ -132,19 +127,20 @@ def differences(rng: np.random.Generator, n: int, problems: int) -> Hits:
         base, rl = (rng.binomial(n, p) for p in law(rng, problems, n))
         seed = int(rng.integers(2**31))
         got = m.pass_at_k_difference((n, base), (n, rl), k=ks, seed=seed, replicates=600)
-        for j, (k, label) in enumerate(zip(ks, ("1", "n/4", "n"), strict=True)):
-            truth = _true_difference(name, n, k)
-            held = _inside(got.low[j], got.high[j], truth)
-            out[f"pass_at_k_difference, {name}, k = {label}"] = held
         d = (rl - base) / n
         half = student.ppf(0.975, problems - 1) * d.std(ddof=1) / np.sqrt(problems)
-        truth = _true_difference(name, n, 1)
-        out[f"paired t, {name}, k = 1"] = _inside(d.mean() - half, d.mean() + half, truth)
-        if half > 0:
-            width = (got.high[0] - got.low[0]) / (2 * half)
-            out[f"width over paired t's, {name}, k = 1"] = width
-        out[f"excludes 0, {name}, k = 1"] = bool(got.low[0] > 0 or got.high[0] < 0)
-        out[f"paired t excludes 0, {name}, k = 1"] = bool(abs(d.mean()) > half)
+        paired_t = (d.mean() - half, d.mean() + half)
+        for j, (k, label) in enumerate(zip(ks, ("1", "n/4", "n"), strict=True)):
+            truth, limits = _true_difference(name, n, k), (got.low[j], got.high[j])
+            what = f"pass_at_k_difference, {name}, k = {label}"
+            out[what] = (
+                held(limits, truth, paired_t, "paired t") if j == 0 else inside(limits, truth)
+            )
+        word = "false claim" if name.startswith("equal") else "power"
+        out[f"pass_at_k_difference: {word}, {name}, k = 1"] = not inside(
+            (got.low[0], got.high[0]), 0.0
+        )
+        out[f"paired t: {word}, {name}, k = 1"] = not inside(paired_t, 0.0)
     return out
 
 
@@ -199,13 +195,11 @@ def tasks(rng: np.random.Generator, n: int, tasks: int) -> Hits:
                 "nscr": (found - lost) / (kept + found + lost),
             }
             d = m.pass_at_k_difference(*pair, k=k, groups=groups, seed=seed, replicates=600)
-            held = _inside(d.low[0], d.high[0], gap)
-            out[f"pass_at_k_difference, {words}, k = {label}"] = held
+            out[f"pass_at_k_difference, {words}, k = {label}"] = inside((d.low[0], d.high[0]), gap)
             s = m.support_interval(*pair, k=k, groups=groups, seed=seed, replicates=600)
             for name, value in truth.items():
-                one = getattr(s, name)
-                held = _inside(one.low, one.high, value)
-                out[f"support_interval {name}, {words}, k = {label}"] = held
+                what = f"support_interval {name}, {words}, k = {label}"
+                out[what] = inside(getattr(s, name), value)
     return out
 
 
@@ -233,7 +227,7 @@ def _true_tail(law: str, n: int, k: int) -> float:
 
 
 def at_least(rng: np.random.Generator, n: int, problems: int) -> Hits:
-    """One-sided lower limits of pass@1.5n and pass@2n; and how far they lie below the truth."""
+    """One-sided lower limits of pass@1.5n and pass@2n."""
     out: Hits = {}
     ks = [n + n // 2, 2 * n]
     for name, law in TAILS.items():
@@ -243,7 +237,6 @@ def at_least(rng: np.random.Generator, n: int, problems: int) -> Hits:
         for k, low, label in zip(ks, got.low, ("1.5n", "2n"), strict=True):
             truth = _true_tail(name, n, k)
             out[f"extrapolate_pass_at_k at least, {name}, k = {label}"] = low <= truth + 1e-12
-        out[f"distance below the truth, {name}, k = 2n"] = truth - low
     return out
 
 
@@ -301,8 +294,7 @@ def crossings(rng: np.random.Generator, n: int, problems: int) -> Hits:
         seed = int(rng.integers(2**31))
         got = m.crossover((n, base), (n, rl), seed=seed, replicates=400)
         truth = _true_crossing(name, n)
-        held = got.low <= truth * 1.001 and truth <= got.high * 1.001
-        out[f"crossover, {name}"] = bool(held)
+        out[f"crossover, {name}"] = inside((got.low / 1.001, got.high * 1.001), truth)
         out[f"crossover certain (share), {name}"] = got.certain
     return out
 

@@ -14,7 +14,8 @@ that gives the wider limit.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -129,6 +130,14 @@ def _mean_interval(
     )
 
 
+def _hull(new_units: CurveInterval, same_units: CurveInterval) -> CurveInterval:
+    """Limits for new units, which bring new problems: never closer than those for new problems."""
+    return new_units._replace(
+        low=np.minimum(new_units.low, same_units.low),
+        high=np.maximum(new_units.high, same_units.high),
+    )
+
+
 def _extreme_differences(units: _Units, room: Floats) -> tuple[Floats, Floats]:
     """The difference that one unit more may have, in the lower and in the upper direction.
 
@@ -177,8 +186,8 @@ def pass_at_k_interval(
         num_correct: number of correct samples, shape [problems] or one number.
         k: whole numbers >= 1: a number or shape [K].
         groups: the unit that each problem is resampled with, such as its task (whole numbers >= 0,
-            shape [problems]). The interval is then for new units of the same population; without
-            groups it is for new problems.
+            shape [problems]). The interval is then for new units of the same population, and never
+            closer than that for new problems, which it is without groups.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -199,7 +208,11 @@ def pass_at_k_interval(
     n, c = Draws(num_samples, num_correct)
     values = pass_at_k(n, c, ks)
     extremes = np.zeros(len(ks)), np.ones(len(ks))
-    return _mean_interval(_units(values, groups), ks, extremes, level, replicates, seed)
+
+    def limits(unit: ArrayLike | None) -> CurveInterval:
+        return _mean_interval(_units(values, unit), ks, extremes, level, replicates, seed)
+
+    return limits(None) if groups is None else _hull(limits(groups), limits(None))
 
 
 def pass_at_k_difference(
@@ -219,8 +232,8 @@ def pass_at_k_difference(
         rl: counts of the RL model, same problems.
         k: whole numbers >= 1: a number or shape [K].
         groups: the unit that each problem is resampled with, such as its task (whole numbers >= 0,
-            shape [problems]). The interval is then for new units of the same population; without
-            groups it is for new problems.
+            shape [problems]). The interval is then for new units of the same population, and never
+            closer than that for new problems, which it is without groups.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -234,11 +247,15 @@ def pass_at_k_difference(
     ks = np.atleast_1d(as_ks(k))
     (bn, bc), (rn, rc) = paired(base, rl)
     before, after = pass_at_k(bn, bc, ks), pass_at_k(rn, rc, ks)
-    units = _units(after - before, groups)
-    middle = _units((after + before) / 2, groups).means
-    room = (4 * middle * (1 - middle)) ** _ROOM_POWER
-    extremes = _extreme_differences(units, room)
-    return _mean_interval(units, ks, extremes, level, replicates, seed)
+
+    def limits(unit: ArrayLike | None) -> CurveInterval:
+        units = _units(after - before, unit)
+        middle = _units((after + before) / 2, unit).means
+        room = (4 * middle * (1 - middle)) ** _ROOM_POWER
+        extremes = _extreme_differences(units, room)
+        return _mean_interval(units, ks, extremes, level, replicates, seed)
+
+    return limits(None) if groups is None else _hull(limits(groups), limits(None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,7 +349,7 @@ def support_interval(
         groups: the unit that each row is resampled with (whole numbers >= 0, shape [rows]): the
             task of a problem, for an interval for new tasks; the problem of a distinct answer,
             because the answers of one problem share its draws. The hypothetical row is then a
-            whole unit of typical size.
+            whole unit of typical size. The limits are never closer than without groups.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
@@ -347,16 +364,35 @@ def support_interval(
     """
     base, rl = paired(base, rl)
     probabilities, usable = label_probabilities(base, rl, k)
-    rows_used = len(probabilities)
+
+    def limits(unit: Counts | None) -> SupportInterval:
+        rows_used = len(probabilities)
+        sizes = group_sums(np.ones((rows_used, 1)), unit)
+        totals = group_sums(probabilities, unit)
+        rng = np.random.default_rng(seed)
+        sums = np.empty((as_replicates(replicates), 4))
+        for rows, weights in weight_blocks(len(totals), replicates, rng):
+            sums[rows] = weights @ totals
+        other = rng.standard_exponential(replicates) * typical_size(sizes)
+        return _interval_from_sums(totals.sum(axis=0), sums, other, rows_used, level)
+
+    alone = limits(None)
     unit = unit_index(groups, usable)
-    sizes = group_sums(np.ones((rows_used, 1)), unit)
-    probabilities = group_sums(probabilities, unit)
-    rng = np.random.default_rng(seed)
-    sums = np.empty((as_replicates(replicates), 4))
-    for rows, weights in weight_blocks(len(probabilities), replicates, rng):
-        sums[rows] = weights @ probabilities
-    other = rng.standard_exponential(replicates) * typical_size(sizes)
-    return _interval_from_sums(probabilities.sum(axis=0), sums, other, rows_used, level)
+    return alone if unit is None else _wider(limits(unit), alone)
+
+
+def _wider(new_units: SupportInterval, same_units: SupportInterval) -> SupportInterval:
+    """As `_hull`, for every share and ratio."""
+    both: dict[str, Any] = {
+        name: Estimate(
+            one.value,
+            min(one.low, getattr(same_units, name).low),
+            max(one.high, getattr(same_units, name).high),
+        )
+        for name, one in ((f.name, getattr(new_units, f.name)) for f in fields(new_units))
+        if isinstance(one, Estimate)
+    }
+    return replace(new_units, **both)
 
 
 def ratio_interval(

@@ -200,14 +200,14 @@ def _least_solved(n: Counts, c: Counts, k: int) -> Floats:
 
 
 def _lower_limits(
-    values: Floats, lowest: Floats, tail: Floats, replicates: int, seed: int
+    values: Floats, lowest: Floats, tail: float, replicates: int, seed: int
 ) -> Floats:
     """Gaffke's lower limits of means: quantiles with one hypothetical problem of lowest value.
 
     Args:
         values: [problems, columns].
         lowest: least possible value of each column.
-        tail: error rate of each column's limit.
+        tail: error rate of each limit.
         replicates: number of bootstrap replicates.
         seed: seed of the random weights.
     """
@@ -218,8 +218,7 @@ def _lower_limits(
         means[rows] = (weights @ values + lowest * other) / (
             weights.sum(axis=1, keepdims=True) + other
         )
-    limits = [np.quantile(column, at) for column, at in zip(means.T, tail, strict=True)]
-    return np.minimum(limits, values.mean(axis=0))
+    return np.asarray(np.minimum(np.quantile(means, tail, axis=0), values.mean(axis=0)))
 
 
 def extrapolate_pass_at_k(
@@ -233,10 +232,11 @@ def extrapolate_pass_at_k(
 ) -> LowerCurve:
     """What mean pass@k is at least, up to twice the number of samples.
 
-    The limit holds for the population of problems, whatever the law of their probabilities. It is
-    the larger of two limits, each with half of the error rate: that of pass@n, and that of the
-    problems solved in n draws plus those that the next k - n draws solve at least (problems solved
-    once tell of them).
+    The limit holds for the population of problems, whatever the law of their probabilities. Up to n
+    it is the lower end of `pass_at_k_interval`. Past n it is the larger of two limits, each with
+    half of the error rate: that of pass@n, and that of the problems solved in n draws plus those
+    that the next k - n draws solve at least (problems solved once tell of them). So it never falls
+    with k.
 
     Args:
         num_samples: number of samples, shape [problems] or one number. Problems without samples are
@@ -282,7 +282,7 @@ def extrapolate_pass_at_k(
     low = _lower_limits(
         np.concatenate([solved, least], axis=1),
         np.concatenate([np.zeros(len(ks)), np.minimum(worst, 0.0)]),
-        np.tile(np.where(past, tail / 2, tail), 2),
+        tail / 2,
         replicates,
         seed,
     )

@@ -29,6 +29,8 @@ _LEAST_TAIL = 5
 _SAME = 1e-9
 # Values of theta * x below this take the limit theta = 0, the exponential law.
 _EXPONENTIAL = 1e-9
+# The error rate of limits that contradict each other, as a share of the one of a limit.
+_STRICT = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +52,9 @@ class ImportanceEstimate:
         ess: effective number of correct draws.
         draws: number of draws.
         correct: number of correct draws.
-        contradicts: whether base's own draws contradict the weights: ``low`` exceeds 1, or the
-            upper Clopper-Pearson limit (two-sided, at ``level``) of base's own accuracy. Scores and
-            draws are then of different distributions.
+        contradicts: whether base's own draws contradict the weights: the lower limit exceeds 1, or
+            the upper Clopper-Pearson limit of base's own accuracy, both at 1 - (1 - ``level``)/50.
+            Scores and draws are then of different distributions.
         reason: why ``value`` is not given, or that draws and scores contradict each other.
         level: one-sided confidence of ``low``.
     """
@@ -215,9 +217,9 @@ def importance_estimate(
         )
     smoothed, k = smooth_weights(log_weights)
     top = float(log_weights.max())
-    raw, weights = np.exp(log_weights - top), np.exp(smoothed - top)
+    raw, weights = np.maximum(np.exp(log_weights - top), 1e-300), np.exp(smoothed - top)
     total, squares = float(weights.sum()), float((weights**2).sum())
-    low = _scaled(lower_mean_limit(np.maximum(raw, 1e-300), draws=draws, level=level), top)
+    low = _scaled(lower_mean_limit(raw, draws=draws, level=level), top)
     if seen_mass > low:
         low = seen_mass
     value = _scaled(float(raw.sum()) / draws, top)
@@ -236,6 +238,12 @@ def importance_estimate(
         own = clopper_pearson(base_draws[0], base_draws[1], level=level)
         least, most = float(own.low), float(own.high)
     contradicts = low > most * (1 + _SAME)
+    if contradicts and most < 1 and base_draws is not None:
+        # two limits that fail one by one may cross by chance; those of a far smaller error rate not
+        strict = 1 - (1 - level) * _STRICT
+        most = float(clopper_pearson(base_draws[0], base_draws[1], level=strict).high)
+        sure = _scaled(lower_mean_limit(raw, draws=draws, level=strict), top)
+        contradicts = np.nanmax([sure, seen_mass]) > most * (1 + _SAME)
     if contradicts:
         said = "a probability is at most" if most == 1 else "base’s own draws at most"
         reason = (

@@ -8,7 +8,7 @@ import numpy as np
 
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.problems import IntArray
-from rlvr_fast.report.sides import Side
+from rlvr_fast.report.sides import Side, curve_depth
 
 __all__ = ["count_of", "draw_notes", "key_facts", "percent", "undefined_notes"]
 
@@ -37,14 +37,15 @@ def percent(share: float) -> str:
 
 
 def undefined_notes(ks: tuple[int, ...], base: Side, rl: Side) -> list[str]:
-    """A note on the k that no problem has samples for."""
-    most = int(np.minimum(base.num_samples, rl.num_samples).max(initial=0))
-    beyond = [f"{k:,}" for k in ks if k > most]
-    if not beyond or not most:
+    """A note on the k at which pass@k of all problems is not defined."""
+    depth = curve_depth(base, rl)
+    beyond = [f"{k:,}" for k in ks if k > depth]
+    if not beyond or not depth:
         return []
     return [
-        f"pass@k is not defined at k = {', '.join(beyond)}: no problem has more than {most:,} "
-        "samples of both models."
+        f"pass@k of all problems is not defined at k = {', '.join(beyond)}: fewer than nine of ten "
+        f"problems have more than {depth:,} samples of both models, and every point of a curve is "
+        "the mean over the same problems."
     ]
 
 

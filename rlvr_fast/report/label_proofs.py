@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,18 +9,18 @@ from scipy.special import betaincinv
 
 from rlvr_fast.metrics import FisherTests, accessibility
 from rlvr_fast.metrics.pass_at_k import log_all_miss
+from rlvr_fast.report.claims import adjusted
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
 
 __all__ = ["LabelProofs", "label_proofs"]
 
-# The share of single problems in the 5 % of false claims that a page may have: 1 %.
-_SHARE = 0.2
-
 
 @dataclass(frozen=True, slots=True)
 class LabelProofs:
     """The grounds of every label; arrays over the problems.
+
+    Tests are nan where draws repeat each other.
 
     Attributes:
         one_draw: whether one draw decides the label under the rule "seen": without it the label
@@ -29,9 +28,8 @@ class LabelProofs:
         luck: chance that the correct draws of a lost (found) problem all fall on the base (RL)
             model if each draw of both is equally likely to be correct; nan for other labels.
         p_value: Fisher's exact test of one accuracy for both models, two-sided.
-        p_adjusted: the same adjusted for all problems and all statements of the page: a change is
-            claimed at .05 or less.
-        epsilon: threshold of the rule "epsilon".
+        p_adjusted: the same adjusted for all problems and for the other claims of the page: a
+            change is claimed at .05 or less.
         states: of base and RL under that rule, as `accessibility` gives them.
         low: one-sided lower limits of base's and RL's chance of a correct draw.
         high: one-sided upper limits.
@@ -41,7 +39,6 @@ class LabelProofs:
     luck: FloatArray
     p_value: FloatArray
     p_adjusted: FloatArray
-    epsilon: FloatArray
     states: tuple[IntArray, IntArray]
     low: tuple[FloatArray, FloatArray]
     high: tuple[FloatArray, FloatArray]
@@ -57,10 +54,15 @@ def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
     base, rl = (side.draws for side in comparison.sides)
     labels = np.array(comparison.labels("seen"))
     single = [(d.num_correct == 1) for d in (base, rl)]
-    epsilon = _threshold(comparison)
+    p_value = np.asarray(tests.p_value, np.float64)
+    luck = _luck(labels, base.num_samples, rl.num_samples, base.num_correct + rl.num_correct)
+    if not comparison.independent:
+        p_value, luck = np.full_like(p_value, np.nan), np.full_like(luck, np.nan)
     limits = [_one_sided(*draws, tail=comparison.zeta) for draws in (base, rl)]
     states = [
-        np.asarray(accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=epsilon))
+        np.asarray(
+            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon)
+        )
         for draws in (base, rl)
     ]
     return LabelProofs(
@@ -69,10 +71,9 @@ def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
             | ((labels == "shrunk") & single[0])
             | ((labels == "expanded") & single[1])
         ),
-        luck=_luck(labels, base.num_samples, rl.num_samples, base.num_correct + rl.num_correct),
-        p_value=np.asarray(tests.p_value, np.float64),
-        p_adjusted=_adjusted(np.asarray(tests.p_value, np.float64)),
-        epsilon=epsilon,
+        luck=luck,
+        p_value=p_value,
+        p_adjusted=adjusted(p_value, "problems"),
         states=(states[0].astype(np.int64), states[1].astype(np.int64)),
         low=(limits[0][0], limits[1][0]),
         high=(limits[0][1], limits[1][1]),
@@ -85,25 +86,9 @@ def _luck(labels: np.ndarray, base_n: IntArray, rl_n: IntArray, correct: IntArra
     return np.where(np.isin(labels, ("shrunk", "expanded")), chance, np.nan)
 
 
-def _threshold(comparison: Comparison) -> FloatArray:
-    """The epsilon of each problem, as `support_shift` takes it."""
-    fewest = np.minimum(*(side.num_samples for side in comparison.sides))
-    return -math.log(comparison.zeta) / np.maximum(fewest, 1)
-
-
 def _one_sided(n: IntArray, c: IntArray, *, tail: float) -> tuple[FloatArray, FloatArray]:
     """Clopper-Pearson limits, each exceeded with a probability of at most `tail`."""
     drawn = np.maximum(n, 1)
     low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, tail), 0.0)
     high = np.where(c < drawn, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - tail), 1.0)
     return low, np.where(n > 0, high, 1.0)
-
-
-def _adjusted(p_values: FloatArray) -> FloatArray:
-    """Holm's adjusted p-values, divided by the share of single problems in the page's claims."""
-    order = np.argsort(p_values)
-    factors = p_values.size - np.arange(p_values.size)
-    adjusted = np.maximum.accumulate(p_values[order] * factors) / _SHARE
-    out = np.empty_like(p_values)
-    out[order] = np.minimum(adjusted, 1.0)
-    return out

@@ -15,8 +15,10 @@ from rlvr_fast.report.untrusted import visible
 
 __all__ = ["Shown", "ems", "runs", "shown"]
 
-# Widths in units of the font's size, as system fonts have them.
-_PER_CHARACTER = 0.56
+# Widths in units of the font's size, as the widest of the usual system fonts has them.
+_PER_CHARACTER = 0.64
+_PER_BOLD_CHARACTER = 0.7
+_BOLD_ROWS = ("overall", "domain")
 _PADDING = 1.2
 _WIDEST_TEXT = 17.0
 _BAR = 14.0
@@ -103,12 +105,16 @@ def ems(columns: Sequence[Shown], table: Table, bar: bool = False) -> float:
     """
     total = _BAR if bar else 0.0
     for one in columns:
-        words = [len(word) for word in one.column.title.split()]
-        cells = [max(len(one.value(row)), 0.85 * len(one.limits(row))) for row in table.rows]
-        longest = max([*cells, 0.95 * max(words, default=0), 1.0])
-        width = _PER_CHARACTER * longest
+        words = [0.92 * _PER_BOLD_CHARACTER * len(word) for word in one.column.title.split()]
+        width = max([1.0, *words, *(_cell_ems(one, row) for row in table.rows)])
         total += _PADDING + (min(width, _WIDEST_TEXT) if one.column.kind == "text" else width)
     return math.ceil(10 * total) / 10
+
+
+def _cell_ems(one: Shown, row: dict[str, Any]) -> float:
+    bold = row.get("kind") in _BOLD_ROWS
+    value = (_PER_BOLD_CHARACTER if bold else _PER_CHARACTER) * len(one.value(row))
+    return max(value, 0.85 * _PER_CHARACTER * len(one.limits(row)))
 
 
 def _finite(value: Any) -> bool:

@@ -235,9 +235,9 @@ def depth_of(fewest: IntArray) -> int:
     return int(drawn[drawn.size - needed])
 
 
-def sample_ks(base: Side, rl: Side) -> list[int]:
+def sample_ks(base: Side, rl: Side, rows: IntArray | None = None) -> list[int]:
     """The k at which curves are drawn: powers of two up to `curve_depth`, and that depth."""
-    depth = curve_depth(base, rl)
+    depth = curve_depth(base, rl, rows)
     if not depth:
         return []
     ks = [1 << i for i in range(depth.bit_length())]

@@ -158,3 +158,22 @@ def test_intervals_for_new_tasks_are_wider_than_for_these_tasks() -> None:
     assert (alone.low, alone.high) == (one.low, one.high)
     with pytest.raises(InvalidInputError, match="one entry for each of the 150 rows"):
         support_interval(*pair, groups=[0, 1])
+
+
+def test_the_interval_for_new_tasks_holds_the_one_for_these() -> None:
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        tasks = rng.integers(0, 3, 12)
+        pair = ((16, rng.binomial(16, 0.3, 12)), (16, rng.binomial(16, 0.2, 12)))
+        fixed, new = (
+            pass_at_k_difference(*pair, k=[1, 16], groups=g, replicates=200, seed=seed)
+            for g in (None, tasks)
+        )
+        assert (new.low <= fixed.low).all()
+        assert (new.high >= fixed.high).all()
+        fixed, new = (
+            support_interval(*pair, groups=g, replicates=200, seed=seed) for g in (None, tasks)
+        )
+        for name in ("preserved", "shrunk", "srr", "ndr", "nscr"):
+            a, b = getattr(fixed, name), getattr(new, name)
+            assert b.low <= a.low <= a.high <= b.high

@@ -12,6 +12,7 @@ from rlvr_fast.metrics import (
     fit_beta_binomial,
     hold_out,
     pass_at_k,
+    pass_at_k_interval,
 )
 from rlvr_fast.metrics.extrapolation import _least_solved
 
@@ -58,6 +59,7 @@ def test_at_least_below_and_above_the_number_of_samples() -> None:
     truth = np.array([(1 - (1 - p) ** k).mean() for k in ks])
     assert (curve.low <= truth).all()
     assert (curve.low[:2] < curve.value[:2]).all()
+    assert curve.low[1] == pytest.approx(pass_at_k_interval(64, c, k=64).low[0], abs=0.01)
     # more than what is seen already: problems solved once tell of others
     assert curve.low[3] > curve.low[2] > curve.low[1]
     assert curve.problems.tolist() == [1500, 1500, 0, 0]
@@ -79,6 +81,13 @@ def test_the_limit_holds_on_heavy_tails(law: str) -> None:
         c = rng.binomial(n, draw(rng, problems))
         held += extrapolate_pass_at_k(n, c, k=2 * n, replicates=300).low[0] <= truth
     assert held >= 55
+
+
+def test_the_limit_never_falls_with_k() -> None:
+    for seed in range(20):
+        c = np.random.default_rng(seed).binomial(16, 0.2, 12)
+        low = extrapolate_pass_at_k(16, c, k=np.arange(1, 33), replicates=200, seed=seed).low
+        assert (np.diff(low) >= -1e-12).all()
 
 
 def test_hold_out_compares_the_limit_with_all_samples() -> None:

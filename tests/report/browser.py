@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import fcntl
 import json
@@ -87,6 +88,13 @@ class Page:
         if "exceptionDetails" in reply:
             raise RuntimeError(reply["exceptionDetails"])
         return reply["result"].get("value")
+
+    def pdf(self, *, width: float = 8.27, height: float = 11.69) -> bytes:
+        """The page printed on paper of a size in inches."""
+        reply = self.call(
+            "Page.printToPDF", paperWidth=width, paperHeight=height, printBackground=True
+        )
+        return base64.b64decode(reply["data"])
 
     def requests(self) -> list[str]:
         return [

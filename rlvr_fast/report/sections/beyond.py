@@ -1,18 +1,15 @@
-"""Estimates past the samples: pass@k beyond n, correct answers not drawn, open labels."""
+"""Past the samples: what twice as many reach at least, correct answers not drawn, open labels."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rlvr_fast.metrics import (
-    CurveInterval,
     HoldOut,
+    LowerCurve,
     Plan,
     chao1,
     clopper_pearson,
@@ -21,23 +18,20 @@ from rlvr_fast.metrics import (
     hold_out,
     plan,
 )
-from rlvr_fast.report.columns import GROUP, group_cells, known_mean, known_sum
+from rlvr_fast.report.columns import GROUP, LEVEL, group_cells, known_mean, known_sum
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.grades import verdict_code
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
-from rlvr_fast.report.sides import Side
+from rlvr_fast.report.sides import Side, curve_depth
 from rlvr_fast.report.table import Column, Table
 
 __all__ = ["SECTION", "Beyond", "UnseenAnswers"]
 
-# Problems and samples below which a fitted law says nothing.
+# Problems and samples below which a lower limit says next to nothing.
 _LEAST_PROBLEMS = 8
-_LEAST_SAMPLES = 64
-_REPLICATES = 100
-# An error of the check above which the page says that the law is too far off.
-_FAR_OFF = 0.05
+_LEAST_SAMPLES = 16
 # Rows of the plan on the page; the file has them all.
 _SHOWN = 10
 
@@ -68,16 +62,17 @@ class UnseenAnswers:
 
 @dataclass(frozen=True, slots=True)
 class Beyond:
-    """Estimates past the samples, for all problems together.
+    """What the samples say past their number, for all problems together.
 
     Attributes:
-        extrapolated: by model, pass@k at doublings of n; without models that have too little data.
-        held_out: by model, the check of the same law on hidden samples.
+        at_least: by model, lower limits of pass@k at n and at 2n; without models that have too
+            little data, and empty where the draws are not independent.
+        held_out: by model, the limit from half of the samples beside what all of them show.
         plan: where more samples would decide labels of the rule "epsilon".
         unseen: by model, the correct answers of each problem.
     """
 
-    extrapolated: dict[str, CurveInterval]
+    at_least: dict[str, LowerCurve]
     held_out: dict[str, HoldOut]
     plan: Plan
     unseen: dict[str, UnseenAnswers]
@@ -85,20 +80,18 @@ class Beyond:
 
 def _measure(context: Context) -> Findings[Beyond]:
     comparison = context.comparison
-    with _one_blas_thread():
-        found = _beyond(comparison)
-    law, unseen = _law_table(comparison, found), _unseen_table(comparison, found)
+    found = _beyond(comparison)
+    at_least, unseen = _at_least_table(comparison, found), _unseen_table(comparison, found)
     planned = _plan_table(comparison, found.plan)
     return Findings(
         measured=found,
-        tables=(law, unseen, planned),
+        tables=(at_least, unseen, planned),
         summary={"undecided_problems": found.plan.undetermined},
         view=lambda: {
-            "law": law,
+            "at_least": at_least,
             "checks": [
                 (s, found.held_out[s.name]) for s in comparison.sides if s.name in found.held_out
             ],
-            "far_off": any(check.worst_error > _FAR_OFF for check in found.held_out.values()),
             "many": context.measured(ANSWERS).many,
             "unseen": unseen,
             "undetermined": found.plan.undetermined,
@@ -107,34 +100,25 @@ def _measure(context: Context) -> Findings[Beyond]:
     )
 
 
-@contextlib.contextmanager
-def _one_blas_thread() -> Iterator[None]:
-    # The fits are thousands of steps on three numbers: a BLAS that wakes its threads for each of
-    # them takes twenty to forty times as long on a busy machine.
-    try:
-        threadpoolctl = importlib.import_module("threadpoolctl")
-    except ImportError:
-        yield
-        return
-    with threadpoolctl.threadpool_limits(1, user_api="blas"):
-        yield
-
-
 def _beyond(comparison: Comparison) -> Beyond:
-    extrapolated: dict[str, CurveInterval] = {}
+    at_least: dict[str, LowerCurve] = {}
     held_out: dict[str, HoldOut] = {}
     for side in comparison.sides:
-        n, c = side.draws[side.num_samples > 0]
-        if n.size < _LEAST_PROBLEMS or n.min() < _LEAST_SAMPLES or c.sum() == 0:
+        depth = curve_depth(side, side)
+        n, c = side.draws[side.num_samples >= max(depth, 1)]
+        if not comparison.independent or n.size < _LEAST_PROBLEMS or depth < _LEAST_SAMPLES:
             continue
-        depth = int(n.min())
-        ks = [depth << i for i in range(5)]
-        extrapolated[side.name] = extrapolate_pass_at_k(n, c, k=ks, replicates=_REPLICATES)
-        held_out[side.name] = hold_out(n, c, keep=depth // 8, replicates=_REPLICATES)
+        at_least[side.name] = extrapolate_pass_at_k(n, c, k=[depth, 2 * depth], level=LEVEL)
+        held_out[side.name] = hold_out(n, c, keep=depth // 2, level=LEVEL)
     return Beyond(
-        extrapolated,
+        at_least,
         held_out,
-        plan(comparison.base.draws, comparison.rl.draws, zeta=comparison.zeta),
+        plan(
+            comparison.base.draws,
+            comparison.rl.draws,
+            zeta=comparison.zeta,
+            epsilon=comparison.epsilon,
+        ),
         {side.name: _unseen(side) for side in comparison.sides},
     )
 
@@ -163,11 +147,11 @@ def _unseen(side: Side) -> UnseenAnswers:
     return UnseenAnswers(seen, *richness, *mass)
 
 
-def _law_table(comparison: Comparison, found: Beyond) -> Table:
-    """pass@k past the samples by a fitted law, and the error of that law on hidden samples."""
+def _at_least_table(comparison: Comparison, found: Beyond) -> Table:
+    """pass@n, and what pass@2n is at least, with the same limit from half of the samples."""
     rows: list[dict[str, Any]] = []
     for side in comparison.sides:
-        curve = found.extrapolated.get(side.name)
+        curve = found.at_least.get(side.name)
         if curve is None:
             continue
         held = found.held_out[side.name]
@@ -175,28 +159,34 @@ def _law_table(comparison: Comparison, found: Beyond) -> Table:
             {
                 "model": side.name,
                 "k": int(curve.k[i]),
-                "source": "measured" if curve.problems[i] else "extrapolated",
                 "value": float(curve.value[i]),
-                "low": float(curve.low[i]),
-                "high": float(curve.high[i]),
+                "at_least": float(curve.low[i]) if np.isnan(curve.value[i]) else None,
+                "problems": int(curve.problems[0]),
                 "kept": held.keep,
-                "worst_error": held.worst_error,
+                "kept_at_least": held.low,
+                "kept_measured": held.measured,
             }
             for i in range(curve.k.size)
         ]
     columns = (
         Column("model", "model"),
         Column("k", "k", "count"),
-        Column("source", "source"),
-        Column("value", "pass@k", "share"),
-        Column("low", "low", "share", "95 % interval, without the error of the law"),
-        Column("high", "high", "share", "95 % interval, without the error of the law"),
+        Column("value", "measured", "share", "mean unbiased pass@k; none past the samples"),
+        Column(
+            "at_least",
+            "at least",
+            "at least",
+            "one-sided 95 % limit for new problems",
+        ),
+        Column("problems", "problems", "count", "the same problems at each k"),
         Column("kept", "checked with", "count", "samples a problem kept in the check"),
-        Column("worst_error", "worst error", "share", "largest error of the check"),
+        Column("kept_at_least", "check: at least", "at least", "at twice the samples kept"),
+        Column("kept_measured", "check: measured", "share", "at twice the samples kept"),
     )
     return Table(
         "beyond",
-        "pass@k past the samples (zero-inflated Beta law), and its check on hidden samples.",
+        "Problem level: what pass@k is at least at twice the number of samples, whatever the law "
+        "of the problems (one-sided 95 % limits).",
         columns,
         rows,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,28 +20,35 @@ from rlvr_fast.metrics import (
 from rlvr_fast.report.charts import log2_axis, pass_chart, region_chart
 from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
 from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
-from rlvr_fast.report.sides import sample_ks
+from rlvr_fast.report.sides import curve_depth, sample_ks
 from rlvr_fast.report.table import Column, Table
 from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
 
-__all__ = ["SECTION", "GroupCurves", "PassCurves", "crossover_sentence", "pass_curves"]
+__all__ = [
+    "SECTION",
+    "GroupCurves",
+    "PassCurves",
+    "pass_curves",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class PassCurves:
-    """Mean unbiased pass@k of both models over the same problems, and the expected regions.
+    """Mean unbiased pass@k of both models over one set of problems, and the expected regions.
 
     Attributes:
         ks: the k, rising.
-        base: mean pass@k of the base model over the problems with at least k samples in both
-            runs; nan where there are none.
+        base: mean pass@k of the base model over the problems with `depth` samples in both runs;
+            nan past that depth.
         rl: the same of the RL model.
-        problems: number of those problems.
+        problems: number of problems at each k: the same number up to the depth, 0 past it.
         regions: expected number of those problems in each region, had only k samples been drawn
             (rule "seen").
+        depth: the largest k that at least nine of ten problems have in both runs; 0 without draws.
     """
 
     ks: IntArray
@@ -49,24 +56,32 @@ class PassCurves:
     rl: FloatArray
     problems: IntArray
     regions: dict[str, FloatArray]
+    depth: int
 
     def first(self, number: int) -> PassCurves:
         """The curves at the first `number` of the k."""
         at = slice(number)
         regions = {name: values[at] for name, values in self.regions.items()}
-        return PassCurves(self.ks[at], self.base[at], self.rl[at], self.problems[at], regions)
+        return PassCurves(
+            self.ks[at], self.base[at], self.rl[at], self.problems[at], regions, self.depth
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class GroupCurves:
-    """The curves of one group.
+    """The curves of one group; every number is over the same problems.
+
+    Where the draws are not independent there are no intervals (nan) and no crossing.
 
     Attributes:
-        asked: at every k of the comparison, nan where no problem has so many samples.
+        asked: at every k of the comparison and of the group, nan past the group's depth.
         drawn: at those of the k where pass@k is defined.
-        base_band: interval of the base model's curve for the population of such problems.
+        base_band: interval of the base model's curve for the population of such problems, the
+            tasks held fixed.
         rl_band: the same of the RL model's curve.
-        difference: interval of RL minus base, paired by problem.
+        difference: interval of RL minus base, paired by problem, the tasks held fixed.
+        new_tasks: the same for new tasks of the same kind; None for a group of one task.
+        tasks: number of tasks.
         crossover: where base's curve overtakes RL's; None for fewer than two samples.
     """
 
@@ -75,6 +90,8 @@ class GroupCurves:
     base_band: CurveInterval
     rl_band: CurveInterval
     difference: CurveInterval
+    new_tasks: CurveInterval | None
+    tasks: int
     crossover: Crossover | None
 
 
@@ -113,40 +130,68 @@ def pass_curves(comparison: Comparison, group: Group, ks: Sequence[int]) -> Pass
     two models are drawn independently, so the expected counts are sums of products.
     """
     at = np.asarray(ks, dtype=np.int64)
-    rows = group.members
-    values = [
-        pass_at_k(side.num_samples[rows], side.num_correct[rows], at).reshape(rows.size, at.size)
+    depth = curve_depth(*comparison.sides, group.members)
+    defined = at <= depth
+    rows = _deep(comparison, group, depth)
+    inside = np.where(defined, at, 1)
+    # pass@k past the depth is masked, so that no point of a curve rests on fewer problems
+    b, r = (
+        pass_at_k(side.num_samples[rows], side.num_correct[rows], inside).reshape(
+            rows.size, at.size
+        )
         for side in comparison.sides
-    ]
-    usable = np.isfinite(values[0]) & np.isfinite(values[1])
-    b, r = (np.where(usable, v, 0.0) for v in values)
-    number = usable.sum(axis=0)
+    )
+    number = np.where(defined, rows.size, 0)
     with np.errstate(invalid="ignore", divide="ignore"):
-        base, rl = (np.where(number > 0, v.sum(axis=0) / number, np.nan) for v in (b, r))
+        base, rl = (np.where(defined, v.sum(axis=0) / rows.size, np.nan) for v in (b, r))
     regions = {
         "preserved": (b * r).sum(axis=0),
         "shrunk": (b * (1 - r)).sum(axis=0),
         "expanded": ((1 - b) * r).sum(axis=0),
-        "out": np.where(usable, (1 - b) * (1 - r), 0.0).sum(axis=0),
+        "out": ((1 - b) * (1 - r)).sum(axis=0),
     }
-    return PassCurves(at, base, rl, number.astype(np.int64), regions)
+    regions = {name: np.where(defined, values, 0.0) for name, values in regions.items()}
+    return PassCurves(at, base, rl, number.astype(np.int64), regions, depth)
+
+
+def _deep(comparison: Comparison, group: Group, depth: int) -> IntArray:
+    """The one set of problems that a group's curves average."""
+    rows = group.members
+    fewest = np.minimum(comparison.base.num_samples[rows], comparison.rl.num_samples[rows])
+    return rows[fewest >= depth] if depth else rows[:0]
 
 
 def _of_group(comparison: Comparison, group: Group) -> GroupCurves:
-    base, rl = (side.draws[group.members] for side in comparison.sides)
-    fewest = np.minimum(comparison.base.num_samples, comparison.rl.num_samples)
-    defined = sum(k <= fewest.max(initial=0) for k in comparison.ks)
-    depth = max(sample_ks(*comparison.sides), default=1)
-    deep = depth > 1 and np.any(np.minimum(base.num_samples, rl.num_samples) >= depth)
-    asked = pass_curves(comparison, group, comparison.ks)
-    at = comparison.ks or (1,)
+    ks = sorted({*comparison.ks, *sample_ks(*comparison.sides, group.members)}) or [1]
+    asked = pass_curves(comparison, group, ks)
+    rows = _deep(comparison, group, asked.depth)
+    base, rl = (side.draws[rows] for side in comparison.sides)
+    # at k past the depth there is no interval either
+    at = [k for k in ks if k <= asked.depth]
+    names = comparison.problems.tasks
+    tasks, task = np.unique([names[row] for row in rows], return_inverse=True)
+
+    def curve(measure: Callable[..., CurveInterval], *counts: Any, **more: Any) -> CurveInterval:
+        """The intervals at every k asked; nan past the depth, or where draws repeat each other."""
+        low, high, value = np.full((3, len(ks)), np.nan)
+        number = np.zeros(len(ks), dtype=np.int64)
+        if at:
+            found = measure(*counts, k=at, level=LEVEL, **more)
+            value[: len(at)], number[: len(at)] = found.value, found.problems
+            if comparison.independent:
+                low[: len(at)], high[: len(at)] = found.low, found.high
+        return CurveInterval(asked.ks, value, low, high, number)
+
+    deep = asked.depth > 1 and comparison.independent
     return GroupCurves(
         asked=asked,
-        drawn=asked.first(defined),
-        base_band=pass_at_k_interval(*base, k=at, level=LEVEL),
-        rl_band=pass_at_k_interval(*rl, k=at, level=LEVEL),
-        difference=pass_at_k_difference(base, rl, k=at, level=LEVEL),
-        crossover=crossover(base, rl, max_k=depth, level=LEVEL) if deep else None,
+        drawn=asked.first(len(at)),
+        base_band=curve(pass_at_k_interval, *base),
+        rl_band=curve(pass_at_k_interval, *rl),
+        difference=curve(pass_at_k_difference, base, rl),
+        new_tasks=curve(pass_at_k_difference, base, rl, groups=task) if len(tasks) > 1 else None,
+        tasks=len(tasks),
+        crossover=crossover(base, rl, max_k=asked.depth, level=LEVEL) if deep else None,
     )
 
 
@@ -175,6 +220,8 @@ def _pass_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Table:
                     "difference": float(c.rl[i] - c.base[i]),
                     "difference_low": float(one.difference.low[i]),
                     "difference_high": float(one.difference.high[i]),
+                    "new_tasks_low": _limit(one.new_tasks, "low", i),
+                    "new_tasks_high": _limit(one.new_tasks, "high", i),
                     "problems": int(c.problems[i]),
                 }
             )
@@ -188,16 +235,23 @@ def _pass_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Table:
         Column("rl_low", "low", "share", "95 % interval"),
         Column("rl_high", "high", "share", "95 % interval"),
         Column("difference", "RL − base", "signed"),
-        Column("difference_low", "low", "signed", "95 % interval, paired"),
-        Column("difference_high", "high", "signed", "95 % interval, paired"),
-        Column("problems", "problems", "count", "problems with at least k samples in both runs"),
+        Column("difference_low", "low", "signed", "95 % interval, paired, tasks held fixed"),
+        Column("difference_high", "high", "signed", "95 % interval, paired, tasks held fixed"),
+        Column("new_tasks_low", "low, new tasks", "signed", "95 % interval for new tasks"),
+        Column("new_tasks_high", "high, new tasks", "signed", "95 % interval for new tasks"),
+        Column("problems", "problems", "count", "the same problems at every k of a group"),
     )
     return Table(
         "pass_at_k",
-        "Problem level: mean pass@k (unbiased) of both models, 95 % intervals over problems.",
+        "Problem level: mean pass@k (unbiased) of both models over the problems that have all "
+        "samples of the curve, 95 % intervals for new problems of these tasks.",
         columns,
         rows,
     )
+
+
+def _limit(found: CurveInterval | None, name: str, i: int) -> float:
+    return float("nan") if found is None else float(getattr(found, name)[i])
 
 
 def _region_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Table:
@@ -227,11 +281,13 @@ def _region_table(comparison: Comparison, curves: Sequence[GroupCurves]) -> Tabl
 
 
 def _crossover_cells(found: Crossover | None) -> dict[str, Any] | None:
-    """k* with its interval, as plain data."""
+    """k* with its interval and every crossing, as plain data."""
     if found is None:
         return None
-    names = ("k", "low", "high", "share_crossing", "verdict", "max_k")
-    return {name: getattr(found, name) for name in names}
+    names = ("k", "low", "high", "share_crossing", "verdict", "max_k", "problems")
+    return {name: getattr(found, name) for name in names} | {
+        "crossings": [{"k": one.k, "ahead": one.ahead} for one in found.crossings]
+    }
 
 
 def _headline(curves: PassCurves) -> str:
@@ -244,40 +300,16 @@ def _headline(curves: PassCurves) -> str:
     return ", ".join(parts) + "."
 
 
-def crossover_sentence(found: Crossover | None) -> str:
-    """Where the two curves cross, in plain words."""
-    if found is None:
-        return ""
-    if found.verdict == "rl ahead":
-        text = f"RL stays ahead up to k = {found.max_k:,}"
-    elif found.verdict == "base ahead":
-        text = "The base model is ahead at every k"
-    elif found.verdict == "tied":
-        text = f"The curves end level at k = {found.max_k:,}"
-    else:
-        low = "the first sample" if found.low <= 1 else _round(found.low)
-        high = _round(found.high) if np.isfinite(found.high) else f"beyond {found.max_k:,}"
-        return (
-            f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): with "
-            "fewer samples RL solves more problems, with more the base model does."
-        )
-    if found.share_crossing > 0:
-        share = found.share_crossing
-        text += f"; {share:.0%} of resampled problem sets show a crossing within the samples"
-    return text + "."
-
-
-def _round(k: float | None) -> str:
-    if k is None:
-        return "–"
-    return f"{k:,.0f}" if k >= 10 else f"{k:.2g}"
-
-
 def _view(group: Group, one: GroupCurves) -> dict[str, Any]:
     drawn, found = one.drawn, one.crossover
     return {
         "group": group,
-        "crossing": crossover_sentence(found),
+        "sentences": [
+            *filter(None, [crossover_sentence(found)]),
+            *difference_sentences(one.difference, one.new_tasks, tasks=one.tasks),
+        ],
+        "depth": drawn.depth,
+        "number": int(drawn.problems[0]) if drawn.ks.size else 0,
         "passing": pass_chart(
             drawn.ks,
             drawn.base,

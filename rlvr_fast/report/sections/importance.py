@@ -1,4 +1,4 @@
-"""The base model's probability of RL's correct completions, by importance sampling."""
+"""Lower limits of base's probability of a correct answer, from RL's completions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import importance_estimate
+from rlvr_fast.metrics import clopper_pearson, importance_estimate
+from rlvr_fast.report.columns import LEVEL
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.problems import FloatArray
 from rlvr_fast.report.scores import CompletionScores, row_for_row
@@ -53,12 +54,28 @@ class _SamplingDistribution:
     refusal: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """The problems that only RL reached (rule "seen"), and what the weights say of base there.
+
+    Attributes:
+        problems: number of found problems with a limit.
+        possible: those of which base gives a correct completion of RL a positive probability.
+        above: those of which base's probability exceeds epsilon, all together at `LEVEL`.
+    """
+
+    problems: int = 0
+    possible: int = 0
+    above: int = 0
+
+
 def _measure(context: Context) -> Findings[None]:
     comparison = context.comparison
     pair, refusal = _pair(comparison)
-    rows = _rows(comparison, pair) if pair is not None else []
+    rows, found = _rows(comparison, pair) if pair is not None else ([], _Found())
     table = _table(rows, refusal)
-    trusted = [row for row in rows if not row["reason"]]
+    limits = [row for row in rows if "low" in row]
+    usable = [row for row in limits if not row["contradicts"]]
     return Findings(
         measured=None,
         tables=(table,),
@@ -66,17 +83,41 @@ def _measure(context: Context) -> Findings[None]:
             "importance": {
                 "refusal": refusal or None,
                 "problems": len(rows),
-                "trusted": len(trusted),
+                "limits": len(usable),
+                "contradictions": len(limits) - len(usable),
+                "found": found.problems,
+                "found_possible": found.possible,
+                "found_above_epsilon": found.above,
             }
         },
         view=lambda: {
             "refusal": refusal,
             "problems": len(rows),
-            "trusted": len(trusted),
-            "unseen": sum(row["label"] == "expanded" for row in trusted),
-            "reasons": _reasons(rows),
-            "table": replace(table, rows=trusted[:_SHOWN]),
+            "limits": len(usable),
+            "contradictions": len(limits) - len(usable),
+            "impossible": sum(row["low"] == 0 for row in usable),
+            "missing": len(rows) - len(limits),
+            "found": _sentence(found, comparison.epsilon),
+            "table": replace(table, rows=limits[:_SHOWN]),
         },
+    )
+
+
+def _sentence(found: _Found, epsilon: float) -> str:
+    """What the limits show of the problems that only RL reached; "" where there are none."""
+    if not found.problems:
+        return ""
+    return (
+        f"Base’s own draws hold no correct answer on {found.problems} of these problems. "
+        f"On {found.possible} of the {found.problems}, base gives a positive probability to a "
+        f"correct completion that RL drew; on {found.above}, its probability of a correct answer "
+        f"exceeds ε = {epsilon:.3g} per draw ({LEVEL:.0%} confidence that this holds on all "
+        f"{found.above} of them)."
+        if found.above
+        else f"Base’s own draws hold no correct answer on {found.problems} of these problems. "
+        f"On {found.possible} of the {found.problems}, base gives a positive probability to a "
+        f"correct completion that RL drew; on none do the weights show that base’s probability of "
+        f"a correct answer exceeds ε = {epsilon:.3g} per draw."
     )
 
 
@@ -135,10 +176,11 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
 
 
 def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
-    """Base's probability of RL's correct completions, one row per problem that RL solved.
+    """Lower limits of base's probability, one row per problem that RL solved.
 
-    Found problems come first, then by base's measured accuracy. The row of a problem whose
-    estimate is not to be trusted holds the reason; without any estimate the caption says why.
+    Found problems come first, then by base's measured accuracy. The row of a problem without a
+    limit, or whose draws and scores contradict each other, holds the reason; without any limit the
+    caption says why.
     """
     columns = (
         Column("problem_id", "problem"),
@@ -148,27 +190,37 @@ def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
         Column("rl_correct", "correct", "count"),
         Column("base_samples", "base draws", "count"),
         Column("base_accuracy", "base, measured", "number", "share of base’s own draws correct"),
-        Column("value", "base, estimated", "number", "from RL’s completions; a lower bound"),
-        Column("low", "low", "number", "95 % interval"),
-        Column("high", "high", "number", "95 % interval"),
+        Column("base_low", "low", "number", "95 % interval (Clopper–Pearson)"),
+        Column("base_high", "high", "number", "95 % interval (Clopper–Pearson)"),
+        Column(
+            "low",
+            "base, from RL’s draws",
+            "at least",
+            "lower limit of base’s chance of a correct answer per draw, one-sided, 95 % confidence "
+            "on each problem",
+        ),
         Column(
             "pareto_k",
             "Pareto k",
             "decimal",
-            "tail of the weights; −∞: all alike, above 0.7: no trust",
+            "diagnostic: heaviness of the tail of the weights. Above 0.7 a few draws carry their "
+            "mean, and the limit lies far below it; –: the largest weights are too few or equal",
         ),
-        Column("ess", "effective draws", "length", "correct draws the weights are worth"),
-        Column("reason", "why not"),
+        Column(
+            "ess", "effective draws", "length", "diagnostic: correct draws the weights are worth"
+        ),
+        Column("reason", "note"),
     )
     caption = (
-        "Base’s chance, per draw, of the correct completions that RL wrote (importance sampling)."
+        "Base’s chance, per draw, of a correct answer: measured by base’s own draws, and at least "
+        "so much from the completions that RL wrote (importance sampling)."
     )
     if refusal:
         caption = f"{caption} Not estimated: {refusal}."
     return Table("importance", caption, columns, rows)
 
 
-def _rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
+def _rows(comparison: Comparison, pair: _Pair) -> tuple[list[dict[str, Any]], _Found]:
     base, rl = comparison.sides
     labels = comparison.labels("seen")
     known = ~np.isnan(pair.own)
@@ -179,7 +231,11 @@ def _rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
         values[known][order] for values in (pair.base, pair.own, pair.scores.correct)
     )
     accuracy = base.accuracy
+    limits = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
     solved = np.flatnonzero(rl.num_correct > 0)
+    expanded = sum(labels[i] == "expanded" for i in solved)
+    strict = 1 - (1 - LEVEL) / max(expanded, 1)
+    problems = possible = above = 0
     rows = []
     for i in sorted(solved, key=lambda i: (labels[i] != "expanded", accuracy[i], i)):
         at = slice(bounds[i], bounds[i + 1])
@@ -191,31 +247,39 @@ def _rows(comparison: Comparison, pair: _Pair) -> list[dict[str, Any]]:
             "rl_correct": int(right[at].sum()),
             "base_samples": int(base.num_samples[i]),
             "base_accuracy": float(accuracy[i]),
+            "base_low": float(limits.low[i]),
+            "base_high": float(limits.high[i]),
         }
+        rows.append(row)
         if rl.num_ungraded[i] > 0:
             row["reason"] = f"{int(rl.num_ungraded[i])} draws are not graded yet"
-            rows.append(row)
             continue
         try:
-            e = importance_estimate(base_logprob=logprob[at], rl_logprob=own[at], correct=right[at])
+            e = importance_estimate(
+                base_logprob=logprob[at],
+                rl_logprob=own[at],
+                correct=right[at],
+                base_draws=(int(base.num_samples[i]), int(base.num_correct[i])),
+                level=LEVEL,
+            )
         except InvalidInputError as error:
             row["reason"] = str(error)
-        else:
-            row |= {"value": e.value, "low": e.low, "high": e.high, "pareto_k": e.pareto_k}
-            row |= {"ess": e.ess, "reason": e.reason}
-        rows.append(row)
-    return rows
-
-
-def _reasons(rows: list[dict[str, Any]]) -> dict[str, int]:
-    """How many problems are refused for each kind of reason."""
-    words = {"Pareto": "heavy", "too few": "few", "any probability": "impossible"}
-    reasons = dict.fromkeys((*words.values(), "other"), 0)
-    for row in rows:
-        if row["reason"]:
-            found = (kind for word, kind in words.items() if word in row["reason"])
-            reasons[next(found, "other")] += 1
-    return reasons
+            continue
+        if math.isnan(e.low):
+            row["reason"] = "no scored draw of the RL model is correct"
+            continue
+        row |= {"low": e.low, "pareto_k": e.pareto_k, "ess": e.ess, "contradicts": e.contradicts}
+        row["reason"] = e.reason if e.contradicts or e.low == 0 else ""
+        if labels[i] == "expanded" and not e.contradicts:
+            problems += 1
+            possible += e.log_value > -math.inf
+            if e.low > comparison.epsilon:
+                # all these limits hold together: each at a share of the error rate
+                joint = importance_estimate(
+                    base_logprob=logprob[at], rl_logprob=own[at], correct=right[at], level=strict
+                )
+                above += joint.low > comparison.epsilon
+    return rows, _Found(problems, possible, above)
 
 
 SECTION = Section("importance", _measure)

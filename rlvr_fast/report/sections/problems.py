@@ -72,6 +72,8 @@ def _measure(context: Context) -> Findings[None]:
             "problem_ids": _other_ids(comparison),
             "verdicts": VERDICTS,
             "confidence": 1 - comparison.zeta,
+            "epsilon": comparison.epsilon,
+            "independent": comparison.independent,
         },
     )
 
@@ -120,7 +122,8 @@ def _problem_table(known: _Known) -> Table:
         base.answer_entropy.tolist(),
         rl.answer_entropy.tolist(),
         ["yes" if one else "no" for one in proofs.one_draw.tolist()],
-        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted, proofs.epsilon)),
+        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted)),
+        [comparison.epsilon] * len(problems),
         *(ends[i].tolist() for i in range(2) for ends in (proofs.low, proofs.high)),
     )
     return Table(
@@ -139,7 +142,9 @@ def _answer_table(known: _Known) -> Table:
     for i, found in enumerate(known.common):
         first = {"problem_id": comparison.problems.ids[i], "task": comparison.problems.tasks[i]}
         drawn = [max(int(side.num_samples[i]), 1) for side in (base, rl)]
-        lines = [(_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common]
+        lines: list[tuple[str | None, str, int, int, int]] = [
+            (_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common
+        ]
         (base_others, base_draws), (rl_others, rl_draws) = found.rest
         if base_draws or rl_draws:
             others = max(base_others, rl_others)
@@ -282,9 +287,9 @@ def _shown_answers(found: ProblemAnswers, budget: int) -> list[Any]:
 
 
 def _proof(proofs: LabelProofs) -> list[list[Any]]:
-    """Per problem [one draw decides, luck, p, adjusted p, epsilon, state, low, high of each]."""
+    """Per problem [one draw decides, luck, p, adjusted p, state, low, high of each]."""
     columns: list[Any] = [proofs.one_draw.astype(int), proofs.luck, proofs.p_value]
-    columns += [proofs.p_adjusted, proofs.epsilon]
+    columns.append(proofs.p_adjusted)
     for i in range(2):
         columns += [proofs.states[i], proofs.low[i], proofs.high[i]]
     return [[_short(v) for v in row] for row in zip(*(c.tolist() for c in columns), strict=True)]

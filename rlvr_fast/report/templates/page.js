@@ -175,16 +175,21 @@
   // The grounds of the label under the rule "seen once".
   function seenProof(row) {
     const [, , , , bc, bn, rc, rn] = row;
-    const [one, luck, , , , , , baseHigh, , , rlHigh] = row[14];
+    const [one, luck, , , , , baseHigh, , , rlHigh] = row[14];
     const key = labels[row[2]].key, out = [];
     const falls = (c, model) => "If each draw of both models were equally likely to be correct, " +
       (c === 1 ? `the only correct draw would fall on ${model}` : `all ${c} correct draws would fall on ${model}`) +
       ` with probability ${chance(luck)}.`;
     if (key === "preserved") out.push("Each model has at least one correct draw.");
-    if (key === "shrunk") out.push("Base has a correct draw, RL has none.", falls(bc, "base"));
-    if (key === "expanded") out.push("RL has a correct draw, base has none.", falls(rc, "RL"));
-    if (key === "out") {
-      out.push("No draw of either model is correct. This does not show that the problem is out of reach: the chance " +
+    if (key === "shrunk") out.push("Base has a correct draw, RL has none.");
+    if (key === "expanded") out.push("RL has a correct draw, base has none.");
+    if (luck !== null) out.push(key === "shrunk" ? falls(bc, "base") : falls(rc, "RL"));
+    if (bn !== rn && key !== "out") {
+      out.push("The label counts all draws; their numbers differ, which favours the model with more.");
+    }
+    if (key === "out") out.push("No draw of either model is correct.");
+    if (key === "out" && data.independent) {
+      out.push("This does not show that the problem is out of reach: the chance " +
         `of a correct draw may be up to ${number(baseHigh)} for base and ${number(rlHigh)} for RL ` +
         `(one-sided limits, ${level()} each).`);
     }
@@ -199,15 +204,16 @@
 
   // The grounds of the label under the rule "above ε".
   function epsilonProof(row) {
-    const p = row[14], epsilon = number(p[4]);
-    const said = [["Base", p.slice(5, 8), row[5]], ["RL", p.slice(8, 11), row[7]]].map(([who, [is, low, high], n]) => {
+    const p = row[14], epsilon = number(Number(data.epsilon.toPrecision(3)));
+    const said = [["Base", p.slice(4, 7), row[5]], ["RL", p.slice(7, 10), row[7]]].map(([who, [is, low, high], n]) => {
       if (!n) return `${who} has no draws.`;
       if (is === 1) return `${who} reaches the problem: the lower limit of its chance, ${number(low)}, is above ε.`;
       if (is === 0) return `${who} does not reach the problem: the upper limit of its chance, ${number(high)}, is at most ε.`;
       return `${who} is undecided: its chance lies between ${number(low)} and ${number(high)}` +
-        `${low > p[4] ? `, but ${n} draws are too few to decide` : ", which does not exclude either side of ε"}.`;
+        `${low > data.epsilon ? `, but ${n} draws are too few to decide` : ", which does not exclude either side of ε"}.`;
     });
-    return [`ε = ${epsilon}; one-sided limits, ${level()} each.`, ...said];
+    const caution = data.independent ? [] : ["These limits count repeated draws as evidence."];
+    return [`ε = ${epsilon}; one-sided limits, ${level()} each.`, ...said, ...caution];
   }
 
   function changeProof(row) {
@@ -215,11 +221,14 @@
     const [, , p, adjusted] = row[14];
     const models = [["base", row[4], row[5], bl, bh], ["RL", row[6], row[7], rl, rh]].map(([who, c, n, a, b]) =>
       `${who} ${n ? number(Number((c / n).toPrecision(3))) : "–"} (${number(a)} to ${number(b)})`);
+    if (!data.independent) {
+      return ["Draws of this comparison repeat each other, so that no limit or test holds; see the warning on top."];
+    }
     const out = [`Chance of a correct draw, with 95% intervals: ${models.join(", ")}.`];
     if (p !== null) {
       out.push(`Fisher’s exact test of equal chances: p\u00a0=\u00a0${chance(p)}, adjusted for all ` +
-        `${data.problems.length.toLocaleString("en")} problems and the other statements of this page (Holm): ` +
-        `p\u00a0=\u00a0${chance(adjusted)}; ${adjusted <= 0.05 ? "the chance changed" : "a change is not proven"}.`);
+        `${data.problems.length.toLocaleString("en")} problems and the other claims of this page (Holm): ` +
+        `p\u00a0=\u00a0${chance(adjusted)}; ${adjusted <= 0.05 ? "the chance changed" : "a change is not shown"}.`);
     }
     if (beta !== null) out.push(`Tilt β = ${number(beta)} (${number(low)} to ${number(high)}).`);
     return out;
