@@ -275,6 +275,9 @@ def tilt_pass_at_k(
 class Ceiling:
     """The largest mean pass@k that a tilt of the base can reach, at any k and any beta.
 
+    It is the ceiling of the distribution that was sampled. A cut of that distribution (top-p,
+    top-k) excludes answers that the model itself gives, and that training without the cut can tilt.
+
     Attributes:
         seen: share of problems that the base solved at least once. A large tilt brings pass@k to 1
             on them, so the ceiling is at least this share.

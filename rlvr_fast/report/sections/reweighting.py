@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,25 +28,31 @@ __all__ = ["SECTION", "GroupReweighting", "Reweighting", "ceiling_sentence"]
 
 @dataclass(frozen=True, slots=True)
 class GroupReweighting:
-    """The exponential tilt q exp(beta R) of base that fits RL best, and the remaining distance.
+    """The exponential tilt q exp(beta R) of base, and the distances that it leaves to RL.
 
     Attributes:
         fit: the tilt, as `rlvr_fast.metrics.fit_tilt` gives it.
         before: mean total variation between the answers of the two models.
         after: the same once base was tilted to RL's accuracy.
-        noise: distance that sampling alone would leave after the tilt.
+        least: mean total variation to the closest tilt of each problem, at any strength.
+        noise: distance that sampling alone would leave after the tilt to RL's accuracy; it would
+            leave at most as much to the closest tilt.
         new_mass: mean share of RL's draws on answers that base never gave.
         new_correct_mass: mean share of RL's draws on correct answers that base never gave.
-        ceiling: the most that pass@k of any tilt can reach, at any number of draws.
+        ceiling: the most that pass@k of any tilt of base's sampling distribution can reach, at any
+            number of draws.
+        problems: number of problems whose answers of both models are known.
     """
 
     fit: TiltFit
     before: float
     after: float
+    least: float
     noise: float
     new_mass: float
     new_correct_mass: float
     ceiling: Ceiling
+    problems: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +76,14 @@ def _measure(context: Context) -> Findings[Reweighting]:
         summary={"reweighting": table.rows[0]},
         view=lambda: {
             "tilt": _tilt_sentence(groups[0]),
-            "ceiling": ceiling_sentence(groups[0].ceiling),
+            "ceiling": ceiling_sentence(groups[0].ceiling, comparison.base.sampling),
             "table": table,
         },
     )
 
 
 # The distances that answers decide; that of the accuracies does without.
-_OF_ANSWERS = ("tv_base", "tv", "tv_noise", "kl_within", "new_mass", "new_correct_mass")
+_OF_ANSWERS = ("tv_base", "tv", "tv_least", "tv_noise", "kl_within", "new_mass", "new_correct_mass")
 
 
 def _distances(comparison: Comparison) -> TiltDistance:
@@ -125,10 +133,12 @@ def _of_group(comparison: Comparison, group: Group, distances: TiltDistance) -> 
         fit=fit_tilt(base, rl),
         before=known_mean(distances.tv_base[rows]),
         after=known_mean(distances.tv[rows]),
+        least=known_mean(distances.tv_least[rows]),
         noise=known_mean(distances.tv_noise[rows]),
         new_mass=known_mean(distances.new_mass[rows]),
         new_correct_mass=known_mean(distances.new_correct_mass[rows]),
         ceiling=support_ceiling(*base),
+        problems=int(np.isfinite(distances.tv[rows]).sum()),
     )
 
 
@@ -143,30 +153,52 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
             "heterogeneity_p": r.fit.heterogeneity_p,
             "before": r.before,
             "after": r.after,
+            "least": r.least,
             "noise": r.noise,
             "new_mass": r.new_mass,
             "new_correct_mass": r.new_correct_mass,
             "ceiling": r.ceiling.seen,
+            "problems": r.problems,
         }
         for group, r in zip(comparison.groups, groups, strict=True)
     ]
     columns = (
         *GROUP,
-        Column("beta", "β", "decimal", "the tilt exp(βR) that best explains RL’s accuracies"),
+        Column(
+            "beta",
+            "β",
+            "decimal",
+            "the one tilt exp(βR) that fits RL’s accuracies best, by likelihood",
+        ),
         Column("low", "low", "decimal", "95 % interval"),
         Column("high", "high", "decimal", "95 % interval"),
         Column("heterogeneity_p", "one β for all, p", "p", "p-value of one β fitting all problems"),
         Column("before", "distance", "share", "mean total variation of the answers, RL and base"),
-        Column("after", "after the tilt", "share", "the same once base is tilted to RL’s accuracy"),
-        Column("noise", "by luck", "share", "what sampling alone would leave after the tilt"),
+        Column(
+            "after",
+            "after the tilt",
+            "share",
+            "the same once base is tilted to RL’s accuracy on each problem; of all tilts this one "
+            "has the least KL divergence from RL, and not always the least distance",
+        ),
+        Column("least", "closest tilt", "share", "the same after the closest tilt of each problem"),
+        Column(
+            "noise",
+            "by luck",
+            "share",
+            "what sampling alone would leave after the tilt to RL’s accuracy, if RL were that tilt; "
+            "it would leave no more after the closest tilt",
+        ),
         Column("new_mass", "new answers", "share", "share of RL’s draws that base never gave"),
         Column("new_correct_mass", "new and right", "share", "of these, the correct ones"),
         Column(
             "ceiling",
             "ceiling",
             "share",
-            "what pass@k of a tilt can tend to, on problems base solved",
+            "share of problems that base was seen to solve: what pass@k of a tilt of base’s "
+            "sampling distribution can tend to on them",
         ),
+        Column("problems", "problems", "count", "problems with known answers of both models"),
     )
     return Table(
         "reweighting",
@@ -177,33 +209,67 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
 
 
 def _tilt_sentence(r: GroupReweighting) -> str:
-    """The distances before and after the best tilt, in plain words; "" where no tilt was fit."""
-    numbers = [r.fit.beta, r.before, r.after, r.noise, r.new_mass, r.new_correct_mass]
+    """The distances before and after the tilts, in plain words; "" where no tilt was fit."""
+    numbers = [r.before, r.after, r.least, r.noise, r.new_mass, r.new_correct_mass]
     if not np.isfinite(numbers).all():
         return ""
     return (
-        f"Over all problems the best tilt takes the distance from {r.before:.3f} to {r.after:.3f}; "
-        f"the luck of sampling alone would leave {r.noise:.3f}. {r.new_mass:.1%} of RL’s draws "
-        f"give an answer that the base model never gave, and {r.new_correct_mass:.1%} of its draws "
-        "give a new answer that is right."
+        f"On the {r.problems} problems, the mean distance between RL’s answers and base’s is "
+        f"{r.before:.3f}. The tilt of each problem to RL’s accuracy takes it to {r.after:.3f} (the "
+        f"closest of all tilts to {r.least:.3f}); if RL were exactly that tilt, the luck of "
+        f"sampling alone would leave {r.noise:.3f}. {r.new_mass:.1%} of RL’s draws give an answer "
+        f"that base’s draws do not hold, and {r.new_correct_mass:.1%} of its draws give such an "
+        "answer that is right."
     )
 
 
-def ceiling_sentence(ceiling: Ceiling) -> str:
-    """The ceiling that reweighting puts on pass@k (Leash, corollaries C.2 and C.5)."""
+def ceiling_sentence(ceiling: Ceiling, sampling: Mapping[str, Any]) -> str:
+    """The ceiling that reweighting puts on pass@k (Leash, corollaries C.2 and C.5).
+
+    Args:
+        ceiling: of all problems.
+        sampling: the sampling parameters of the base run.
+    """
     if not ceiling.problems:
         return ""
     text = (
-        "A tilt gives nothing to what the base model never writes, and at most certainty to what "
-        f"it does: however strong, and at any k, it can solve the {ceiling.seen:.1%} of problems "
-        "that base was seen to solve"
+        "A tilt of base’s sampling distribution gives nothing to what that distribution excludes, "
+        "and at most certainty to the right answers that it holds: however strong, and at any k, it "
+        f"can solve the {ceiling.seen:.1%} of problems that base was seen to solve"
     )
     if ceiling.unseen:
         text += (
-            f"; the other {ceiling.unseen:.1%} only if base can solve them, but too rarely to be "
-            f"seen (each with a chance below {ceiling.threshold:.2g} a draw, 95% confidence)"
+            f"; the other {ceiling.unseen:.1%} only where base’s sampling can solve them, but too "
+            f"rarely to be seen (on each with a chance below {ceiling.threshold:.2g} a draw, "
+            "95% confidence)"
         )
-    return f"{text}."
+    return f"{text}. {_distribution(sampling)}"
 
+
+def _distribution(sampling: Mapping[str, Any]) -> str:
+    """Whose ceiling it is: that of the distribution that base's draws come from."""
+    cuts = [
+        f"{name} {sampling[key]:g}"
+        for key, name, neutral in _CUTS
+        if sampling.get(key) not in (None, *neutral)
+    ]
+    text = "The ceiling is that of the distribution which was sampled"
+    if cuts:
+        return (
+            f"{text}, which {' and '.join(cuts)} cut{'s' if len(cuts) == 1 else ''} off. Training "
+            "that draws at temperature 1 without such a cut reweights a wider distribution: RL may "
+            "pass this ceiling and still be a tilt of the full base model."
+        )
+    if sampling.get("top_p") is None:
+        return f"{text}; whether top-p cut it off is not recorded."
+    return f"{text}, and nothing was cut off it."
+
+
+# Sampling parameters that cut answers off, their names and the values that cut nothing.
+_CUTS = (
+    ("top_p", "top-p", (1, 1.0)),
+    ("top_k", "top-k", (0, -1)),
+    ("min_p", "min-p", (0, 0.0)),
+)
 
 SECTION = Section("reweighting", _measure)
