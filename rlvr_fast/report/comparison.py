@@ -28,7 +28,7 @@ from rlvr_fast.report.threshold import Threshold, threshold_of
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import RULES, Rule
 
-__all__ = ["Comparison", "Group", "compare_runs", "count_of"]
+__all__ = ["Comparison", "Group", "compare_runs", "count_of", "groups_of"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +228,7 @@ def compare_runs(
         options=options,
         threshold=threshold,
         shifts=shifts,
-        groups=_groups(problems),
+        groups=groups_of(problems),
         ks=ks,
         allowed=allowed,
         warnings=(*filter(None, [dependence(left, right)]), *warnings_of(left, right)),
@@ -241,7 +241,8 @@ def compare_runs(
     )
 
 
-def _groups(problems: Problems) -> tuple[Group, ...]:
+def groups_of(problems: Problems) -> tuple[Group, ...]:
+    """Everything, then the domains that gather tasks but not all of them, then the tasks."""
     tasks = _members(problems.tasks)
     domains = _members(problems.domains)
     rows: list[tuple[Literal["overall", "domain", "task"], str, IntArray]] = [

@@ -76,8 +76,8 @@ def share_sentences(comparison: Comparison, group: Group, found: GroupEvidence) 
     held = "this task" if of_task else "these tasks held fixed"
     out = [
         f"Of all problems of which these are a sample, {held}, at {comparison.depth_text(group)}: "
-        f"RLVR keeps {kept}, loses {lost} and finds {gained}; {interval.level:.0%} intervals in "
-        "brackets."
+        f"RLVR keeps {kept}, loses {lost} and finds {gained}; {percent(interval.level)} intervals "
+        "in brackets."
     ]
     if found.new_tasks is not None:
         kept, lost, gained = (

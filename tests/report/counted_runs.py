@@ -1,8 +1,7 @@
-"""Graded run directories from counts: any numbers of draws, any answers, in milliseconds."""
+"""Graded runs with given numbers of draws and of correct draws of each problem."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,114 +10,94 @@ import pyarrow as pa
 
 from rlvr_fast.store import Run
 
-__all__ = ["counted_run"]
+SAMPLING = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 64, "seed": 0, "stop": []}
 
 
 def counted_run(
-    path: Path,
-    counts: Sequence[Sequence[int]],
-    *,
-    correct: int = 1,
-    tasks: Sequence[str] | None = None,
-    seed: int = 0,
+    path: Path, num_samples: Sequence[int], num_correct: Sequence[int], *, seed: int
 ) -> Run:
-    """A graded run whose problem i has counts[i][j] draws of its answer j.
-
-    Args:
-        path: the run directory.
-        counts: for each problem the draws of each answer.
-        correct: how many of the first answers of every problem are correct.
-        tasks: the task of each problem; by default one task.
-        seed: seed of the lengths, the texts and the draws' order.
-    """
-    rng = np.random.default_rng(seed)
-    ids = [f"p{i}" for i in range(len(counts))]
-    of_task = list(tasks) if tasks is not None else ["task"] * len(ids)
+    """A run of the task "sums"; every completion is another text, drawn by `seed`."""
+    ids = [f"sums-{i}" for i in range(len(num_samples))]
     run = Run.create(
         path,
-        model={"name": path.name, "revision": None},
+        model={"name": f"counted/{path.name}", "revision": None},
         engine={"name": "counted", "version": "1", "notes": []},
-        sampling={
-            "temperature": 0.6,
-            "top_p": 0.95,
-            "max_tokens": 64,
-            "seed": seed,
-            "stop": [],
-        },
+        sampling=SAMPLING,
         prompt_template={"name": "plain", "sha256": "0" * 64},
-        tasks=[{"name": name, "spec": f"counted:{name}"} for name in sorted(set(of_task))],
+        tasks=[{"name": "sums", "spec": "counted:sums"}],
         problems=pa.table(
             {
                 "problem_id": ids,
-                "task": of_task,
-                "prompt": [f"What is {name}?" for name in ids],
+                "task": ["sums"] * len(ids),
+                "prompt": [f"Question {i}" for i in ids],
                 "prompt_token_ids": pa.array([[1]] * len(ids), pa.list_(pa.int32())),
-                "gold": pa.array(["0"] * len(ids), pa.string()),
-                "metadata": [json.dumps({"index": i}) for i in range(len(ids))],
+                "gold": pa.array(["yes"] * len(ids)),
+                "metadata": ["{}"] * len(ids),
             }
         ),
     )
-    samples: dict[str, list] = {"problem_id": [], "sample_index": [], "text": [], "token_ids": []}
-    samples |= {"finish_reason": [], "seed": []}
-    answers: dict[str, list] = {"problem_id": [], "sample_index": [], "answer": [], "status": []}
-    answers |= {"answer_id": []}
-    grades: dict[str, list] = {"problem_id": [], "answer_id": [], "canonical": [], "count": []}
-    grades |= {"verdict": [], "grader": []}
-    next_id = 0
-    for name, given in zip(ids, counts, strict=True):
-        drawn = rng.permutation(np.repeat(np.arange(len(given)), given))
-        number: dict[int, int] = {}
-        for index, answer in enumerate(map(int, drawn)):
-            if answer not in number:
-                number[answer] = next_id
-                next_id += 1
-                grades["problem_id"].append(name)
-                grades["answer_id"].append(number[answer])
-                grades["canonical"].append(str(answer))
-                grades["count"].append(int(given[answer]))
-                grades["verdict"].append("correct" if answer < correct else "incorrect")
-                grades["grader"].append("counted 1")
-            words = " ".join(map(str, rng.integers(0, 10**6, 4)))
-            samples["problem_id"].append(name)
-            samples["sample_index"].append(index)
-            samples["text"].append(f"{words} <answer>{answer}</answer>")
-            samples["token_ids"].append(rng.integers(0, 500, int(rng.integers(4, 12))).tolist())
-            samples["finish_reason"].append("stop")
-            samples["seed"].append(int(rng.integers(2**60)))
-            answers["problem_id"].append(name)
-            answers["sample_index"].append(index)
-            answers["answer"].append(str(answer))
-            answers["status"].append("found")
-            answers["answer_id"].append(number[answer])
-    types = {
-        "sample_index": pa.int32(),
-        "answer_id": pa.int32(),
-        "text": pa.large_string(),
-        "token_ids": pa.list_(pa.int32()),
-        "answer": pa.large_string(),
-        "seed": pa.int64(),
-        "count": pa.int64(),
-    }
+    fill(run, [(0, n, c) for n, c in zip(num_samples, num_correct, strict=True)], seed=seed)
+    return run
 
-    def table(columns: dict[str, list]) -> pa.Table:
-        return pa.table(
-            {key: pa.array(values, types.get(key, pa.string())) for key, values in columns.items()}
-        )
 
+def fill(run: Run, rows: Sequence[tuple[int, int, int]], *, seed: int) -> None:
+    """Adds draws: for each problem (draws already there, further draws, correct among these)."""
+    rng = np.random.default_rng(seed)
+    ids = run.problems()["problem_id"].to_pylist()
+    problem = [i for i, (_, extra, _) in zip(ids, rows, strict=True) for _ in range(extra)]
+    index = [start + j for start, extra, _ in rows for j in range(extra)]
+    correct = [j < c for _, extra, c in rows for j in range(extra)]
+    answer_id = [2 * ids.index(p) + (not c) for p, c in zip(problem, correct, strict=True)]
+    tokens = rng.integers(0, 30000, (len(problem), 12))
     with run.writing():
-        if samples["text"]:
-            run.append("samples", table(samples))
-            run.append("answers", table(answers))
-        run.write_table("grades.parquet", table(grades))
+        run.append(
+            "samples",
+            pa.table(
+                {
+                    "problem_id": problem,
+                    "sample_index": pa.array(index, pa.int32()),
+                    "text": pa.array([str(row.tolist()) for row in tokens], pa.large_string()),
+                    "token_ids": pa.array(tokens.tolist(), pa.list_(pa.int32())),
+                    "finish_reason": ["stop"] * len(problem),
+                    "seed": pa.nulls(len(problem), pa.int64()),
+                }
+            ),
+        )
+        run.append(
+            "answers",
+            pa.table(
+                {
+                    "problem_id": problem,
+                    "sample_index": pa.array(index, pa.int32()),
+                    "answer": pa.array(["yes" if c else "no" for c in correct], pa.large_string()),
+                    "status": ["found"] * len(problem),
+                    "answer_id": pa.array(answer_id, pa.int32()),
+                }
+            ),
+        )
+        before = run.read_table("grades.parquet")
+        old = (
+            {(g["problem_id"], g["verdict"]): g["count"] for g in before.to_pylist()}
+            if before is not None
+            else {}
+        )
+        grades = []
+        for i, (problem_id, (_, extra, c)) in enumerate(zip(ids, rows, strict=True)):
+            for verdict, number in (("correct", c), ("incorrect", extra - c)):
+                count = number + old.get((problem_id, verdict), 0)
+                if count:
+                    grades.append(
+                        {
+                            "problem_id": problem_id,
+                            "answer_id": 2 * i + (verdict != "correct"),
+                            "canonical": "yes" if verdict == "correct" else "no",
+                            "count": count,
+                            "verdict": verdict,
+                            "grader": "counted 1",
+                        }
+                    )
+        run.write_table("grades.parquet", pa.Table.from_pylist(grades))
         run.write_json(
             "grading.json",
-            {
-                "policy": "auto",
-                "tasks": {
-                    task: {"verifier": "counted 1", "equivalence": "exact"}
-                    for task in sorted(set(of_task))
-                },
-                "limits": {"timeout": 5.0},
-            },
+            {"policy": "auto", "tasks": {"sums": {"verifier": "counted 1"}}, "limits": {}},
         )
-    return run

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from counted_runs import counted_run
+from graded_counts import graded_counts
 
 from rlvr_fast.metrics import support_ratios
 from rlvr_fast.report import CompareOptions, Report, build_report, compare_runs
@@ -66,7 +66,7 @@ def counts_of(
 
 def write(folder: Path, counts: list[list[int]], *, seed: int = 0) -> Run:
     tasks = [f"task {i % 3}" for i in range(len(counts))]
-    return counted_run(folder, counts, correct=2, tasks=tasks, seed=seed)
+    return graded_counts(folder, counts, correct=2, tasks=tasks, seed=seed)
 
 
 def report_of(base: Run, rl: Run, options: CompareOptions | None = None) -> Report:

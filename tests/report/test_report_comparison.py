@@ -157,11 +157,11 @@ def test_unknown_rule_and_allowance(pair: tuple[Run, Run]) -> None:
         compare_runs(*pair, CompareOptions(allow=("model",)))
 
 
-def test_a_note_reports_that_greedy_draws_count_as_one(tmp_path: Path) -> None:
+def test_a_warning_reports_that_greedy_draws_count_as_one(tmp_path: Path) -> None:
     pair = write_pair(tmp_path, tasks={"logic": 1}, samples=8, sampling={"temperature": 0.0})
-    notes = compare_runs(*pair).notes
-    assert [note for note in notes if "temperature 0" in note] == list(notes)
-    assert len(notes) == 2
+    comparison = compare_runs(*pair)
+    assert not comparison.independent
+    assert "temperature 0" in comparison.warnings[0]
 
 
 def test_progress_of_a_comparison_ends_at_its_total(pair: tuple[Run, Run], tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from planted_runs import write_pair
 from scipy.stats import binomtest, false_discovery_control, fisher_exact
 
 from rlvr_fast.report import Report, build_report, compare_runs, write_report
+from rlvr_fast.report.claims import FDR
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +49,7 @@ def test_each_problem_has_its_intervals_and_test(report: Report) -> None:
     for row, expected in zip(rows, q, strict=True):
         better = row["rl_accuracy"] > row["base_accuracy"]
         assert row["changed"] == (
-            "" if expected > 0.05 else "more often" if better else "less often"
+            "" if expected > FDR else "more often" if better else "less often"
         )
 
 
