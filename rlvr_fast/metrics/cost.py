@@ -29,7 +29,7 @@ class TokenCrossover:
 
     Attributes:
         tokens: the crossing; None where the curves do not cross.
-        low: lower limit; `least` stands for "from the smallest budget".
+        low: lower limit; 0 stands for "ahead at every budget".
         high: upper limit; inf stands for "no crossing up to the largest budget".
         verdict: "crosses", or the model that is ahead at every budget where it is not tied;
             "tied" where the curves end level; "no common budget" where one draw of one model costs
@@ -113,13 +113,13 @@ def _grid(max_k: int) -> Counts:
 
 
 def _last_change(lead: Floats, budgets: Floats, leader: float) -> float:
-    """The budget from which `leader` (-1 or 1) is ahead; inf where it is not ahead at the end."""
+    """The budget from which `leader` (-1 or 1) is ahead: 0 at every budget, inf not at the end."""
     mine = lead * leader
     if not mine[-1] > _TIE:
         return np.inf
     behind = np.flatnonzero(mine < -_TIE)
     if not behind.size:
-        return float(budgets[0])
+        return 0.0
     last = int(behind[-1])
     # Between the last budget where the other model leads and the first where this one does.
     following = last + 1 + int(np.argmax(mine[last + 1 :] > _TIE))
@@ -223,12 +223,12 @@ def token_crossover(
             drawn[0, row] = _last_change(ahead + leader * growing, where, leader)
             drawn[1, row] = _last_change(ahead - leader * growing, where, leader)
             middle = _last_change(_lead(length[at], plain[at], ks)[1], where, leader)
-            share += bool(where[0] < middle < np.inf)
+            share += bool(0 < middle < np.inf)
     low = float(np.quantile(drawn[0], tail, method="inverted_cdf"))
     high = float(np.quantile(drawn[1], 1 - tail, method="inverted_cdf"))
     share /= replicates
     after: Literal["base", "rl"] = "rl" if leader > 0 else "base"
-    if crossing <= budgets[0]:
+    if crossing == 0:
         return found("rl ahead" if leader > 0 else "base ahead", None, (low, high), "", share)
     return found("crosses", crossing, (min(low, crossing), max(high, crossing)), after, share)
 

@@ -170,7 +170,7 @@ def cost_sentences(found: TokenCrossover) -> str:
         return text + f"For the same tokens both end level at {found.most:,.0f} tokens a problem."
     if found.verdict == "crosses" and found.tokens is not None:
         before, after = ("RL", "base") if found.ahead_after == "base" else ("base", "RL")
-        low = f"{found.low:,.0f}" if found.low > found.least else "the smallest budget"
+        low = f"{found.low:,.0f}" if found.low > 0 else "the smallest budget"
         high = (
             f"{found.high:,.0f}"
             if np.isfinite(found.high)
