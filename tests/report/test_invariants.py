@@ -45,6 +45,7 @@ CASES = [
 VALUE_OF = {
     "base": "base_accuracy",
     "rl": "rl_accuracy",
+    "new_tasks": "difference",
 }
 RATIOS = ("srr", "ndr", "sds", "nscr")
 SLACK = 1e-9
@@ -88,10 +89,11 @@ def known(value: Any) -> bool:
 
 def value_of(row: dict[str, Any], stem: str, table: str) -> Any:
     """The value whose limits are `stem`_low and `stem`_high (stem "" for low and high)."""
+    stem = VALUE_OF[stem] if stem == "new_tasks" else stem.removesuffix("_tasks")
     shares = [row.get(f"{label}_share") for label in ("preserved", "expanded", "shrunk")]
     if stem in RATIOS and stem not in row and "preserved_share" in row:
         return float(getattr(support_ratios(*shares), stem))
-    names = [stem, VALUE_OF.get(stem, stem)] if stem else ["value", "beta", "estimate", "k_star"]
+    names = [stem, f"{stem}_share", VALUE_OF.get(stem, stem)] if stem else ["value", "beta", "estimate", "k_star"]
     for name in names:
         if name in row:
             return row[name]
