@@ -235,8 +235,8 @@ def extrapolate_pass_at_k(
     The limit holds for the population of problems, whatever the law of their probabilities. Up to n
     it is the lower end of `pass_at_k_interval`. Past n it is the larger of two limits, each with
     half of the error rate: that of pass@n, and that of the problems solved in n draws plus those
-    that the next k - n draws solve at least (problems solved once tell of them). So it never falls
-    with k.
+    that the next k - n draws solve at least (problems solved once tell of them). Past n
+    it is so never below the limit of pass@n.
 
     Args:
         num_samples: number of samples, shape [problems] or one number. Problems without samples are
