@@ -107,7 +107,7 @@ def luck_sentences(comparison: Comparison, group: Group, found: GroupEvidence) -
     ]
     if math.isfinite(tilt.beta):
         out.append(
-            f"One common tilt of the base, β = {tilt.beta:.2f}".replace("-", "−")
+            f"One common tilt of the base, β = {round(tilt.beta, 2) + 0.0:.2f}".replace("-", "−")
             + f", would by itself show about {tilt.shrunk:.1f} lost and {tilt.expanded:.1f} found"
             + ("." if equal else " with all draws.")
         )

@@ -95,7 +95,8 @@ def epsilon_sentence(threshold: Threshold, zeta: float) -> str:
     """The threshold in words: its value, where it comes from, and the range of -ln(zeta)/n."""
     value = f"ε = {threshold.value:.3g}"
     if threshold.origin == "draws":
-        text = f"{value}, which is −ln({zeta:g})/n for the number of draws of the curves"
+        depth = round(-math.log(zeta) / threshold.value)
+        text = f"{value}, which is −ln({zeta:g})/n for the n = {depth:,} draws of the curves"
     elif threshold.origin == "kept":
         text = f"{value}, kept from the report that this folder held"
     else:

@@ -61,17 +61,17 @@ def test_equal_numbers_of_draws_give_whole_counts() -> None:
 
 
 def test_every_place_of_the_report_names_the_depth(tmp_path: Path) -> None:
-    base, rl = equal_models(1, problems=40)
+    base, rl = equal_models(1, problems=12)
     runs = (
-        counted_run(tmp_path / "base", [256] * 40, base.tolist(), seed=1),
-        counted_run(tmp_path / "rl", [32] * 40, rl.tolist(), seed=2),
+        counted_run(tmp_path / "base", [256] * 12, base.tolist(), seed=1),
+        counted_run(tmp_path / "rl", [32] * 12, rl.tolist(), seed=2),
     )
     comparison = compare_runs(*runs)
     report = build_report(comparison)
     expected = expected_support_shift(comparison.base.draws, comparison.rl.draws)
     raw = comparison.shifts["seen"]
     head = (
-        f"Of 40 problems, at 32 draws of each model, RLVR kept {expected.preserved:.1f}, lost "
+        f"Of 12 problems, at 32 draws of each model, RLVR kept {expected.preserved:.1f}, lost "
         f"{expected.shrunk:.1f} and found {expected.expanded:.1f}"
     )
     counted = (
@@ -92,7 +92,7 @@ def test_every_place_of_the_report_names_the_depth(tmp_path: Path) -> None:
     seen = report.tables["support_seen"]
     assert "expected at 32 draws of each model" in seen.caption
     assert seen.cells()[0][2:5] == [
-        "40",
+        "12",
         *(f"{getattr(expected, n):.1f}" for n in ("preserved", "shrunk")),
     ]
     assert report.tables["support_all_draws"].rows[0]["shrunk"] == raw.shrunk
@@ -100,14 +100,24 @@ def test_every_place_of_the_report_names_the_depth(tmp_path: Path) -> None:
     assert facts["Draws per problem"] == "base 256, RL 32: unequal"
     assert facts["Without an answer"] == "0"
     page = " ".join(render_page(report).split())
-    assert "Of 40 problems, at 32 draws of each model, RLVR" in page
+    assert "Of 12 problems, at 32 draws of each model, RLVR" in page
     assert f"lost {expected.shrunk:.1f}</span>" in page
     assert counted in page
+
+
+@pytest.mark.slow
+def test_the_command_line_says_unequal_depth(tmp_path: Path) -> None:
+    runs = (
+        counted_run(tmp_path / "base", [64] * 4, [0, 3, 9, 64], seed=1),
+        counted_run(tmp_path / "rl", [16] * 4, [1, 0, 9, 16], seed=2),
+    )
     shown = CliRunner().invoke(
         app, ["compare", *(str(run.path) for run in runs), "--out", str(tmp_path / "out"), "-q"]
     )
     assert shown.exit_code == 0, shown.output
-    assert "at 32 draws of each model" in shown.output.replace("\n", " ")
+    text = " ".join(shown.output.split())
+    assert "at 16 draws of each model" in text
+    assert "Counted with all draws (64 and 16)" in text
 
 
 def test_ragged_draws_name_the_range() -> None:

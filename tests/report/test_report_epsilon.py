@@ -12,8 +12,10 @@ from counted_runs import counted_run, fill
 from typer.testing import CliRunner
 
 from rlvr_fast.cli import app
-from rlvr_fast.report import CompareOptions, compare_runs
+from rlvr_fast.report import CompareOptions, build_report, compare_runs
+from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.planning import sampling_plan
+from rlvr_fast.report.table import finite
 from rlvr_fast.store import Run
 from rlvr_fast.study import report_runs
 
@@ -25,13 +27,17 @@ BASE = [0, 0, 40, 60, 40, 1, 3, 5, 2, 0, 30, 6]
 RL = [0, 60, 0, 60, 62, 1, 4, 0, 40, 3, 6, 6]
 
 
-@pytest.fixture
-def pair(tmp_path: Path) -> tuple[Run, Run]:
+def write_runs(folder: Path) -> tuple[Run, Run]:
     n = [SAMPLES] * len(BASE)
     return (
-        counted_run(tmp_path / "base", n, BASE, seed=1),
-        counted_run(tmp_path / "rl", n, RL, seed=2),
+        counted_run(folder / "base", n, BASE, seed=1),
+        counted_run(folder / "rl", n, RL, seed=2),
     )
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> tuple[Run, Run]:
+    return write_runs(tmp_path_factory.mktemp("pair"))
 
 
 def top_up(pair: tuple[Run, Run], plan: list[dict], seed: int) -> None:
@@ -49,7 +55,9 @@ def top_up(pair: tuple[Run, Run], plan: list[dict], seed: int) -> None:
         fill(run, rows, seed=seed + len(side))
 
 
-def test_following_the_plan_flips_no_decided_label(pair: tuple[Run, Run], tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_following_the_plan_flips_no_decided_label(tmp_path: Path) -> None:
+    pair = write_runs(tmp_path)
     out = tmp_path / "report"
     first = report_runs(*pair, CompareOptions(), out=out).comparison
     assert first.epsilon == EPSILON
@@ -70,21 +78,46 @@ def test_following_the_plan_flips_no_decided_label(pair: tuple[Run, Run], tmp_pa
     assert recorded["least"] < recorded["most"] == EPSILON
 
 
-def test_another_folder_and_the_option_decide_otherwise(
+def record(comparison: Comparison, folder: Path) -> None:
+    """What `write_report` leaves of the threshold in a folder."""
+    folder.mkdir(exist_ok=True)
+    text = json.dumps({"epsilon": finite(comparison.threshold.as_dict())})
+    (folder / "summary.json").write_text(text)
+
+
+def test_deeper_draws_of_one_rate_flip_no_label(tmp_path: Path) -> None:
+    """A rate of 3 % is not above epsilon at 64 draws; by -ln(zeta)/1024 it would be reached."""
+    runs = [
+        counted_run(tmp_path / name, [64] * 3, [0, 0, 50], seed=seed)
+        for seed, name in enumerate(("base", "rl"))
+    ]
+    first = compare_runs(*runs)
+    record(first, tmp_path)
+    before = first.labels("epsilon")
+    assert before == ["out", "out", "preserved"]
+    for seed, run in enumerate(runs):
+        fill(run, [(64, 960, 30), (64, 960, 0), (64, 960, 750)], seed=8 + seed)
+    assert compare_runs(*runs).labels("epsilon") == ["preserved", "out", "preserved"]
+    assert compare_runs(*runs, keep=tmp_path).labels("epsilon") == before
+    option = CompareOptions(epsilon=first.epsilon)
+    assert compare_runs(*runs, option).labels("epsilon") == before
+
+
+def test_another_study_and_the_option_decide_otherwise(
     pair: tuple[Run, Run], tmp_path: Path
 ) -> None:
-    report_runs(*pair, CompareOptions(epsilon=0.125), out=tmp_path / "one")
-    kept = report_runs(*pair, CompareOptions(), out=tmp_path / "one").comparison
+    record(compare_runs(*pair, CompareOptions(epsilon=0.125)), tmp_path)
+    kept = compare_runs(*pair, keep=tmp_path)
     assert kept.epsilon == 0.125
-    given = report_runs(*pair, CompareOptions(epsilon=0.25), out=tmp_path / "one").comparison
-    assert (given.epsilon, given.threshold.origin) == (0.25, "option")
-    assert report_runs(*pair, CompareOptions(), out=tmp_path / "two").comparison.epsilon == EPSILON
-    # another zeta, or other runs, are another study
-    other = report_runs(*pair, CompareOptions(zeta=0.1), out=tmp_path / "one").comparison
+    record(kept, tmp_path)
+    assert compare_runs(*pair, keep=tmp_path).epsilon == 0.125
+    given = compare_runs(*pair, CompareOptions(epsilon=0.25), keep=tmp_path).threshold
+    assert (given.value, given.origin) == (0.25, "option")
+    assert compare_runs(*pair, keep=tmp_path / "other").epsilon == EPSILON
+    # another zeta, or the runs the other way about, are another study
+    other = compare_runs(*pair, CompareOptions(zeta=0.1), keep=tmp_path)
     assert other.epsilon == -math.log(0.1) / SAMPLES
-    report_runs(*pair, CompareOptions(epsilon=0.125), out=tmp_path / "one")
-    swapped = report_runs(pair[1], pair[0], CompareOptions(), out=tmp_path / "one").comparison
-    assert swapped.epsilon == EPSILON
+    assert compare_runs(pair[1], pair[0], keep=tmp_path).epsilon == EPSILON
 
 
 @pytest.mark.parametrize(
@@ -111,6 +144,13 @@ def test_a_spoiled_summary_is_ignored(
     study = compare_runs(*pair).threshold.study
     (tmp_path / "summary.json").write_bytes(spoiled.replace(b"STUDY", b'"%s"' % study.encode()))
     assert compare_runs(*pair, keep=tmp_path).epsilon == EPSILON
+
+
+def test_the_folder_keeps_its_threshold(pair: tuple[Run, Run], tmp_path: Path) -> None:
+    first = build_report(compare_runs(*pair, CompareOptions(epsilon=0.125)))
+    (tmp_path / "summary.json").write_text(json.dumps(first.summary()))
+    kept = compare_runs(*pair, keep=tmp_path).threshold
+    assert (kept.value, kept.origin) == (0.125, "kept")
 
 
 def test_a_folder_in_the_place_of_the_summary_is_ignored(

@@ -33,7 +33,11 @@ _HIDDEN = (
     "p_tilt_shrunk_adjusted",
     "shrunk_by_luck_at_depth",
     "expanded_by_luck_at_depth",
-    *(f"{ratio}_{end}" for ratio in RATIOS for end in ("low", "high", "least", "most")),
+    *(
+        f"{ratio}_{end}"
+        for ratio in RATIOS
+        for end in ("low", "high", "tasks_low", "tasks_high", "least", "most")
+    ),
     *(f"{region}_share{end}" for region in REGION_KEYS for end in ("", "_low", "_high")),
     *(f"{region}_tasks{end}" for region in REGION_KEYS for end in ("_low", "_high")),
 )
@@ -112,6 +116,9 @@ def _row(comparison: Comparison, group: Group, e: GroupEvidence) -> dict[str, An
         estimate = getattr(e.interval, name, None)
         row[f"{name}_low"] = getattr(estimate, "low", None)
         row[f"{name}_high"] = getattr(estimate, "high", None)
+        for_tasks = getattr(e.new_tasks, name, None)
+        row[f"{name}_tasks_low"] = getattr(for_tasks, "low", None)
+        row[f"{name}_tasks_high"] = getattr(for_tasks, "high", None)
         row[f"{name}_least"], row[f"{name}_most"] = getattr(e.bounds, name)
     return row
 
@@ -166,8 +173,10 @@ def _columns() -> tuple[Column, ...]:
         ]
     for name in RATIOS:
         columns += [
-            Column(f"{name}_low", f"{name.upper()} low", "share", "95 % interval"),
-            Column(f"{name}_high", "high", "share", "95 % interval"),
+            Column(f"{name}_low", f"{name.upper()} low", "share", "95 % interval, tasks fixed"),
+            Column(f"{name}_high", "high", "share", "95 % interval, these tasks held fixed"),
+            Column(f"{name}_tasks_low", "new tasks, low", "share", "95 % interval for new tasks"),
+            Column(f"{name}_tasks_high", "new tasks, high", "share", "95 % interval for new tasks"),
             Column(f"{name}_least", "least", "share", "if draws without verdict went one way"),
             Column(f"{name}_most", "most", "share", "or the other"),
         ]
