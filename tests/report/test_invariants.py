@@ -93,7 +93,11 @@ def value_of(row: dict[str, Any], stem: str, table: str) -> Any:
     shares = [row.get(f"{label}_share") for label in ("preserved", "expanded", "shrunk")]
     if stem in RATIOS and stem not in row and "preserved_share" in row:
         return float(getattr(support_ratios(*shares), stem))
-    names = [stem, f"{stem}_share", VALUE_OF.get(stem, stem)] if stem else ["value", "beta", "estimate", "k_star"]
+    names = (
+        [f"{stem}_share", stem, VALUE_OF.get(stem, stem)]
+        if stem
+        else ["value", "beta", "estimate", "k_star"]
+    )
     for name in names:
         if name in row:
             return row[name]
