@@ -108,7 +108,6 @@ def test_intervals_on_heavy_tails(
     ]
     + [("claims.mere_tilt", {"n": "256/32", "problems": 100, "law": "lognormal"})],
 )
-@pytest.mark.slow
 def test_false_alarms_on_heavy_tails(
     coverage: ModuleType, scenario: str, config: dict[str, Any]
 ) -> None:
