@@ -57,13 +57,17 @@ _ALARM = ("false", "any discovery", "alarm", "claim")
 
 
 def kind(what: str) -> str:
-    """What the rates under a name are: "coverage", "alarm", "share", "power" or "other".
+    """What the rates under a name are: "coverage", "alarm", "share", "power", "rival"...
 
     "false", "alarm", "claim" and "any discovery" name error rates, "(share)" a share without a
-    bound, "power" the rate of right claims.
+    bound, "power" and "excludes 0" the rate of right claims, "paired t" another method.
     """
     if what.startswith("split_half_null"):
         return "other"
+    if what.startswith(("paired t", "width over", "distance below")):
+        return "rival"
+    if "excludes 0" in what:
+        return "alarm" if "equal models" in what else "power"
     if "power" in what:
         return "power"
     if "(share)" in what and "falsely" not in what:
@@ -88,4 +92,5 @@ def verdict(what: str, rates: list[float], repetitions: int) -> str:
             return "**does not cover**"
         return "covers" if max(rates) <= 0.98 else "covers, conservative in places"
     words = {"other": "expected and seen agree", "share": "how often it answers", "power": "power"}
+    words["rival"] = "for comparison"
     return words[found]

@@ -112,7 +112,8 @@ def support_shift_bounds(
 ) -> ShiftBounds:
     """Bounds of the support shift ("seen" rule) over every outcome of the undecided verdicts.
 
-    Each count is bounded by itself: the bounds of P, E, S and O are not attained together.
+    Each count is bounded by itself: the bounds of P, E, S and O are not attained together. A model
+    without samples of a problem may reach it or not.
 
     Args:
         base: counts of the base: Draws or a pair (num_samples, num_correct).
@@ -131,10 +132,10 @@ def support_shift_bounds(
     (0, 1)
     """
     base, rl = paired(base, rl)
-    _, bc, b_most = _with_undecided(base.num_samples, base.num_correct, base_undecided, "base")
-    _, rc, r_most = _with_undecided(rl.num_samples, rl.num_correct, rl_undecided, "rl")
+    bn, bc, b_most = _with_undecided(base.num_samples, base.num_correct, base_undecided, "base")
+    rn, rc, r_most = _with_undecided(rl.num_samples, rl.num_correct, rl_undecided, "rl")
     same_shape({"base": base.num_correct, "base_undecided": b_most, "rl_undecided": r_most})
-    return _bounds(bc > 0, b_most > 0, rc > 0, r_most > 0)
+    return _bounds(bc > 0, (b_most > 0) | (bn == 0), rc > 0, (r_most > 0) | (rn == 0))
 
 
 def accessibility_bounds(base_state: ArrayLike, rl_state: ArrayLike) -> ShiftBounds:

@@ -60,3 +60,11 @@ def test_bounds_of_the_epsilon_rule() -> None:
     assert bounds.srr == (1 / 3, 3 / 4)
     with pytest.raises(InvalidInputError, match="-1, 0 and 1"):
         accessibility_bounds([2], [0])
+
+
+def test_a_model_without_samples_may_reach_a_problem_or_not() -> None:
+    base, rl = ([4, 0, 4], [2, 0, 1]), ([4, 4, 0], [1, 3, 0])
+    bounds = support_shift_bounds(base, rl, base_undecided=0, rl_undecided=0)
+    assert (bounds.preserved, bounds.expanded, bounds.shrunk) == ((1, 3), (0, 1), (0, 1))
+    assert support_shift(base, rl).undetermined == 2
+    assert bounds.srr[0] <= support_shift(base, rl).srr <= bounds.srr[1]

@@ -22,7 +22,7 @@ def coverage() -> ModuleType:
 
 
 def rates(
-    coverage: ModuleType, scenario: str, repetitions: int, **config: int
+    coverage: ModuleType, scenario: str, repetitions: int, **config: Any
 ) -> dict[str, dict[str, Any]]:
     return {row["what"]: row for row in coverage.measure(scenario, config, repetitions, seed=1)}
 
@@ -91,6 +91,55 @@ def test_a_constant_tail_gives_no_value(coverage: ModuleType) -> None:
     got = rates(coverage, "importance.constant_tail", 100, n=700, share=0.2 / 700)
     assert got["importance_estimate, constant tail: lower limit holds"]["rate"] >= 0.9
     assert got["importance_estimate, constant tail: a value is given (share)"]["rate"] == 0
+
+
+@pytest.mark.parametrize(
+    ("scenario", "config"),
+    [
+        ("studies.ratios", {"n": "ragged", "problems": 60, "law": "lognormal", "change": "mixed"}),
+        ("studies.ratios", {"n": "256/32", "problems": 30, "law": "power", "change": "mixed"}),
+        ("studies.heavy_curves", {"n": "16", "problems": 30, "law": "beta", "change": "tilt"}),
+        ("studies.tasks_fixed", {"n": "64", "problems": 60, "tasks": 3}),
+        ("studies.new_tasks", {"n": "64", "problems": 60, "tasks": 5}),
+        ("few_problems.crossing_heavy", {"n": "64", "problems": 30, "law": "lognormal"}),
+        ("few_problems.one_draw_decides", {"n": 128, "problems": 30}),
+    ],
+)
+def test_intervals_on_heavy_tails(
+    coverage: ModuleType, scenario: str, config: dict[str, Any]
+) -> None:
+    repetitions = 100
+    for what, row in rates(coverage, scenario, repetitions, **config).items():
+        assert row["rate"] >= least(row["repetitions"]), what
+
+
+@pytest.mark.parametrize(
+    ("scenario", "config"),
+    [
+        (
+            "claims.equal_models",
+            {"n": n, "problems": 100, "tasks": 5, "law": "lognormal", "errors": 1e-3},
+        )
+        for n in ("64", "1024/128", "ragged")
+    ]
+    + [("claims.mere_tilt", {"n": "256/32", "problems": 100, "law": "lognormal"})],
+)
+def test_false_alarms_on_heavy_tails(
+    coverage: ModuleType, scenario: str, config: dict[str, Any]
+) -> None:
+    repetitions = 100
+    from planted.outcomes import kind
+
+    for what, row in rates(coverage, scenario, repetitions, **config).items():
+        if kind(what) == "alarm":
+            assert row["rate"] <= 0.05 + 3 * np.sqrt(0.05 * 0.95 / repetitions), what
+
+
+@pytest.mark.parametrize("n", [1, 2, 4, 8, 32])
+def test_epsilon_rule_at_few_draws(coverage: ModuleType, n: int) -> None:
+    got = rates(coverage, "studies.epsilon_rule", 40, n=n, problems=100, law="even")
+    for what, row in got.items():
+        assert row["rate"] <= (0.0 if "all draws right" in what else 0.05), what
 
 
 @pytest.mark.parametrize("n", [16, 1024])

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from counted_runs import counted_run
+from graded_counts import graded_counts
 
 from rlvr_fast.metrics import support_ratios
 from rlvr_fast.report import CompareOptions, Report, build_report, compare_runs
@@ -45,6 +45,7 @@ CASES = [
 VALUE_OF = {
     "base": "base_accuracy",
     "rl": "rl_accuracy",
+    "new_tasks": "difference",
 }
 RATIOS = ("srr", "ndr", "sds", "nscr")
 SLACK = 1e-9
@@ -66,7 +67,7 @@ def counts_of(
 
 def write(folder: Path, counts: list[list[int]], *, seed: int = 0) -> Run:
     tasks = [f"task {i % 3}" for i in range(len(counts))]
-    return counted_run(folder, counts, correct=2, tasks=tasks, seed=seed)
+    return graded_counts(folder, counts, correct=2, tasks=tasks, seed=seed)
 
 
 def report_of(base: Run, rl: Run, options: CompareOptions | None = None) -> Report:
@@ -88,10 +89,15 @@ def known(value: Any) -> bool:
 
 def value_of(row: dict[str, Any], stem: str, table: str) -> Any:
     """The value whose limits are `stem`_low and `stem`_high (stem "" for low and high)."""
+    stem = VALUE_OF[stem] if stem == "new_tasks" else stem.removesuffix("_tasks")
     shares = [row.get(f"{label}_share") for label in ("preserved", "expanded", "shrunk")]
     if stem in RATIOS and stem not in row and "preserved_share" in row:
         return float(getattr(support_ratios(*shares), stem))
-    names = [stem, VALUE_OF.get(stem, stem)] if stem else ["value", "beta", "estimate", "k_star"]
+    names = (
+        [f"{stem}_share", stem, VALUE_OF.get(stem, stem)]
+        if stem
+        else ["value", "beta", "estimate", "k_star"]
+    )
     for name in names:
         if name in row:
             return row[name]
