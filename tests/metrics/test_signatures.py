@@ -106,9 +106,13 @@ OF_TWO_MODELS: dict[str, dict[str, Any]] = {
 }
 
 
+# Its base and rl are values of each problem, not counts.
+OF_VALUES = {"mean_difference_interval"}
+
+
 def test_functions_of_two_models_are_all_tested() -> None:
     found = {name for name, signature in FUNCTIONS.items() if "rl" in signature.parameters}
-    assert found == set(OF_TWO_MODELS)
+    assert found - OF_VALUES == set(OF_TWO_MODELS)
 
 
 @pytest.fixture(params=OF_TWO_MODELS)

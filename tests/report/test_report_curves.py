@@ -21,6 +21,7 @@ from rlvr_fast.report import (
     write_report,
 )
 from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
+from rlvr_fast.report.repeats import dependence
 from rlvr_fast.report.section import Context, Findings
 from rlvr_fast.report.sections.curves import SECTION as CURVES
 from rlvr_fast.report.sections.curves import GroupCurves, pass_curves
@@ -154,7 +155,8 @@ def test_repeated_draws_have_no_intervals(pair: tuple[Run, Run]) -> None:
     comparison = compare_runs(*pair)
     ones = np.ones_like(comparison.base.num_samples)
     repeats = comparison.base.repeats._replace(effective=ones, reason="temperature")
-    greedy = replace(comparison, base=replace(comparison.base, repeats=repeats))
+    base = replace(comparison.base, repeats=repeats)
+    greedy = replace(comparison, base=base, dependence=dependence(base, comparison.rl))
     assert not greedy.independent
     for one in _measured(greedy).measured:
         assert one.crossover is None

@@ -50,7 +50,7 @@ def test_every_value_lies_in_its_interval(built: Report) -> None:
     assert {row["kind"] for row in rows} >= {"overall", "task"}
     for row in rows:
         assert row["difference"] == pytest.approx(row["rl"] - row["base"])
-        assert row["low"] - 1e-9 <= row["difference"] <= row["high"] + 1e-9
+        assert row["difference_low"] - 1e-9 <= row["difference"] <= row["difference_high"] + 1e-9
         assert 0 <= row["base"] <= 1
         assert (row["error"] == 0) == (row["quantity"] != "maj@k" or row["error"] == 0)
     majority = [row for row in rows if row["quantity"] == "maj@k" and row["kind"] == "overall"]

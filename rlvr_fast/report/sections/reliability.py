@@ -99,7 +99,7 @@ def _measure(context: Context) -> Findings[None]:
     )
 
 
-_DIFFERENCE = ("difference", "low", "high")
+_DIFFERENCE = ("difference", "difference_low", "difference_high")
 
 
 def _ks_of(depth: int) -> list[int]:
@@ -172,8 +172,8 @@ def _of_group(
                 "base": float(q.base[known].mean()),
                 "rl": float(q.rl[known].mean()),
                 "difference": float(gap.value[i]),
-                "low": float(gap.low[i]),
-                "high": float(gap.high[i]),
+                "difference_low": float(gap.low[i]),
+                "difference_high": float(gap.high[i]),
                 "error": q.error,
                 "problems": int(gap.problems[i]),
             }
@@ -237,8 +237,8 @@ def _bayes_row(comparison: Comparison, group: Group, rows: IntArray, depth: int)
         "rl_low": rl.low,
         "rl_high": rl.high,
         "difference": difference,
-        "low": difference - reach,
-        "high": difference + reach,
+        "difference_low": difference - reach,
+        "difference_high": difference + reach,
         "error": 0.0,
         "problems": rows.size,
     }
@@ -258,12 +258,12 @@ def _table(rows: list[dict[str, Any]]) -> Table:
         Column("rl_high", "RL high", "share", "Bayes@N: 95 % credible interval"),
         Column("difference", "RL − base", "signed"),
         Column(
-            "low",
+            "difference_low",
             "low",
             "signed",
             "95 % interval, paired, for problems like these; of Bayes@N: for these problems alone",
         ),
-        Column("high", "high", "signed", "likewise"),
+        Column("difference_high", "high", "signed", "likewise"),
         Column(
             "error",
             "by subsets",
