@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.metrics.changes import Changes, changes_seen
 from rlvr_fast.metrics.checks import (
     Counts,
     Floats,
@@ -140,29 +141,46 @@ def _hull(new_units: CurveInterval, same_units: CurveInterval) -> CurveInterval:
     )
 
 
-def _extreme_differences(units: _Units, room: Floats) -> tuple[Floats, Floats]:
+def _effective_number(squares: Floats) -> Floats:
+    """How many values carry the sum of squares of each column; 0 where all are 0."""
+    total, fourth = squares.sum(axis=0), (squares**2).sum(axis=0)
+    return np.where(fourth > 0, total**2 / np.where(fourth > 0, fourth, 1.0), 0.0)
+
+
+def _extreme_differences(
+    units: _Units, room: Floats, ks: Counts, changes: Changes | None
+) -> tuple[Floats, Floats]:
     """The difference that one unit more may have, in the lower and in the upper direction.
 
     The largest deviation from the mean that was seen, in both directions. Where the units show
     little of what a further unit may do, the difference moves towards -1 and 1: by the share
-    exp(-e), with e the smaller of two effective numbers of units. The first is the number that
+    exp(-e), with e the smallest of three effective numbers of units. The first is the number that
     carries the sum of squared deviations, (sum x^2)^2 / sum x^4. The second is the sum of `room`:
     where all rates lie near 0 (or 1), the differences are small whatever the models do, and say
-    nothing about a problem of middling rate.
+    nothing about a problem of middling rate. The third is the number that carries the squared
+    differences of the problems that changed, where one stands out of its sampling noise: few lost
+    problems of low rate are not made many by the noise of the others. At k = 1 the difference
+    does not move where the draws agree with two equal models.
 
     Args:
         units: differences of the units.
         room: how far the rates of each unit lie from 0 and 1, between 0 and 1, [units, K]; nan
             without a value.
+        ks: the k of each column.
+        changes: true changes of the problems, where the units are problems with counts.
     """
     value = units.value
     deviation = units.means - value
     farthest = np.nan_to_num(np.fmax.reduce(np.abs(deviation), axis=0, initial=0.0))
-    square = np.nan_to_num(deviation * units.sizes) ** 2
-    total = square.sum(axis=0)
-    fourth = (square**2).sum(axis=0)
-    carried = np.where(fourth > 0, total**2 / np.where(fourth > 0, fourth, 1.0), 0.0)
-    unseen = np.exp(-np.minimum(carried, np.nan_to_num(room).sum(axis=0)))
+    carried = _effective_number(np.nan_to_num(deviation * units.sizes) ** 2)
+    seen = np.minimum(carried, np.nan_to_num(room).sum(axis=0))
+    if changes is not None:
+        if changes.changed.any():
+            true = _effective_number(units.sums[changes.changed] ** 2)
+            seen = np.where(true > 0, np.minimum(seen, true), seen)
+        if changes.none:
+            seen = np.where(ks == 1, np.inf, seen)
+    unseen = np.exp(-seen)
     lowest = np.maximum(value - farthest, -1.0)
     highest = np.minimum(value + farthest, 1.0)
     return lowest - (lowest + 1) * unseen, highest + (1 - highest) * unseen
@@ -247,9 +265,9 @@ def pass_at_k_difference(
         InvalidInputError: as `pass_at_k_interval`, or different problems.
     """
     ks = np.atleast_1d(as_ks(k))
-    (bn, bc), (rn, rc) = paired(base, rl)
-    before, after = pass_at_k(bn, bc, ks), pass_at_k(rn, rc, ks)
-    return _difference(before, after, ks, groups, level, replicates, seed)
+    base, rl = paired(base, rl)
+    before, after = (pass_at_k(n, c, ks) for n, c in (base, rl))
+    return _difference(before, after, ks, changes_seen(base, rl), groups, level, replicates, seed)
 
 
 def mean_difference_interval(
@@ -290,13 +308,14 @@ def mean_difference_interval(
         if ((values < 0) | (values > 1)).any():
             raise InvalidInputError("values must lie between 0 and 1")
     columns = np.arange(before.shape[1])
-    return _difference(before, after, columns, groups, level, replicates, seed)
+    return _difference(before, after, columns, None, groups, level, replicates, seed)
 
 
 def _difference(
     before: Floats,
     after: Floats,
     ks: Counts,
+    changes: Changes | None,
     groups: ArrayLike | None,
     level: float,
     replicates: int,
@@ -306,7 +325,7 @@ def _difference(
         units = _units(after - before, unit)
         middle = _units((after + before) / 2, unit).means
         room = (4 * middle * (1 - middle)) ** _ROOM_POWER
-        extremes = _extreme_differences(units, room)
+        extremes = _extreme_differences(units, room, ks, changes if unit is None else None)
         return _mean_interval(units, ks, extremes, level, replicates, seed)
 
     return limits(None) if groups is None else _hull(limits(groups), limits(None))

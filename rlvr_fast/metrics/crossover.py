@@ -7,12 +7,19 @@ from itertools import pairwise
 from typing import Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
-from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
+from rlvr_fast.metrics.resampling import (
+    as_replicates,
+    group_sums,
+    typical_size,
+    unit_index,
+    weight_blocks,
+)
 
 __all__ = ["Crossing", "Crossover", "crossover"]
 
@@ -122,6 +129,7 @@ def crossover(
     rl: DrawsLike,
     *,
     max_k: int | None = None,
+    groups: ArrayLike | None = None,
     level: float = 0.95,
     replicates: int = 1000,
     seed: int = 0,
@@ -140,13 +148,17 @@ def crossover(
         rl: counts of the RL model, same problems.
         max_k: largest k, at least 1; by default the number of samples that every problem with
             samples has of both models. Problems with fewer samples are left out.
+        groups: the unit that each problem is resampled with, such as its task (whole numbers >= 0,
+            shape [problems]). The limits are then for new units of the same population, and never
+            closer than those for new problems.
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
 
     Raises:
         InvalidInputError: counts as `Draws` refuses, different problems, no problem with max_k
-            samples of both models, a level outside (0, 1), or too few replicates.
+            samples of both models, groups of another length, a level outside (0, 1), or too few
+            replicates.
 
     >>> crossover((64, [32, 2]), (64, [60, 0])).verdict
     'crosses'
@@ -164,19 +176,31 @@ def crossover(
     lead = pass_at_k(rn[usable], rc[usable], ks) - pass_at_k(bn[usable], bc[usable], ks)
     mean = lead.mean(axis=0)
     k = float(_crossings(mean[np.newaxis], ks)[0])
-    drawn, early, late = (np.empty(as_replicates(replicates)) for _ in range(3))
     other = pass_at_k(max_k, max(1, round(_HYPOTHETICAL * max_k)), ks)
-    rng = np.random.default_rng(seed)
-    for rows, weights in weight_blocks(len(lead), replicates, rng):
-        total = weights @ lead
-        extra = rng.standard_exponential((len(weights), 1)) * other
-        # only the sign of a sum of leads matters, and where it changes
-        drawn[rows] = _crossings(total, ks)
-        early[rows] = _crossings(total - extra, ks)
-        late[rows] = _crossings(total + extra, ks)
-    # "inverted_cdf" returns the value of a replicate: interpolation with inf would give nan
-    low = float(np.quantile(early, tail, method="inverted_cdf"))
-    high = float(np.quantile(late, 1 - tail, method="inverted_cdf"))
+
+    def limits(unit: Counts | None) -> tuple[float, float, float]:
+        """Lower and upper limit, and the share of the replicates that cross."""
+        drawn, early, late = (np.empty(as_replicates(replicates)) for _ in range(3))
+        leads = group_sums(lead, unit)
+        one_more = typical_size(group_sums(np.ones((len(lead), 1)), unit)) * other
+        rng = np.random.default_rng(seed)
+        for rows, weights in weight_blocks(len(leads), replicates, rng):
+            total = weights @ leads
+            extra = rng.standard_exponential((len(weights), 1)) * one_more
+            # only the sign of a sum of leads matters, and where it changes
+            drawn[rows] = _crossings(total, ks)
+            early[rows] = _crossings(total - extra, ks)
+            late[rows] = _crossings(total + extra, ks)
+        # "inverted_cdf" returns the value of a replicate: interpolation with inf would give nan
+        low = float(np.quantile(early, tail, method="inverted_cdf"))
+        high = float(np.quantile(late, 1 - tail, method="inverted_cdf"))
+        return low, high, float(np.mean(np.isfinite(drawn) & (drawn > 1)))
+
+    low, high, share = limits(None)
+    unit = unit_index(groups, usable)
+    if unit is not None:
+        low_of_units, high_of_units, share = limits(unit)
+        low, high = min(low, low_of_units), max(high, high_of_units)
     low, high = min(low, k), max(high, k)
     crosses = bool((mean > _TIE).any()) and np.isfinite(k)
     verdict: CrossoverVerdict
@@ -188,7 +212,6 @@ def crossover(
         verdict = "tied"
     else:
         verdict = "base ahead"
-    share = float(np.mean(np.isfinite(drawn) & (drawn > 1)))
     return Crossover(
         k=k if crosses else None,
         low=low,

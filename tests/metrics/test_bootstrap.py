@@ -177,3 +177,24 @@ def test_the_interval_for_new_tasks_holds_the_one_for_these() -> None:
         for name in ("preserved", "shrunk", "srr", "ndr", "nscr"):
             a, b = getattr(fixed, name), getattr(new, name)
             assert b.low <= a.low <= a.high <= b.high
+
+
+def test_few_lost_problems_of_low_rate_are_not_hidden_by_the_noise_of_the_others() -> None:
+    # three of thirty problems are lost, all of low rate; another may lose more than those
+    n = 1024
+    rng = np.random.default_rng(3)
+    p = np.concatenate([[0.02, 0.03, 0.04], rng.beta(2, 4, 27)])
+    base = rng.binomial(n, p)
+    rl = rng.binomial(n, np.where(np.arange(30) < 3, 0, p))
+    got = pass_at_k_difference((n, base), (n, rl), k=1)
+    assert got.low[0] < -0.025  # the mean where one problem in ten is lost
+
+
+def test_equal_models_of_low_rates_are_compared_as_closely_as_by_the_paired_t() -> None:
+    n = 16384
+    rng = np.random.default_rng(4)
+    p = np.concatenate([[0.3], rng.gamma(0.5, 2, 29) / n])
+    base, rl = rng.binomial(n, p), rng.binomial(n, p)
+    got = pass_at_k_difference((n, base), (n, rl), k=1)
+    low, high = _paired_t((rl - base) / n)
+    assert got.high[0] - got.low[0] < 2.5 * (high - low)

@@ -99,3 +99,14 @@ def test_the_limits_of_k_hold_at_30_problems() -> None:
         found = crossover((n, base), (n, rl), seed=seed, replicates=200)
         held += found.low <= truth <= found.high
     assert held >= 57
+
+
+def test_a_crossing_that_rests_on_one_task_is_not_certain_for_new_tasks() -> None:
+    # RL loses only problems of the last of four tasks
+    base = [16] * 30 + [2] * 10
+    rl = [40] * 30 + [0] * 10
+    task = np.repeat(np.arange(4), 10)
+    these, new = (crossover((64, base), (64, rl), groups=g) for g in (None, task))
+    assert these.certain
+    assert not new.certain
+    assert new.low <= these.low < these.high <= new.high
