@@ -88,7 +88,9 @@ class _Noncentral:
         # x (m - t + x) down = (n - x)(t - x) up, the root in [least, most]
         a, b, c = down - up, (m - t) * down + (n + t) * up, -n * t * up
         root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
-        x = np.clip(-2 * c / np.maximum(b + root, 1e-300), self.least, self.most)
+        # the form without cancellation; b < 0 only where a > 0
+        x = np.where(b < 0, root - b, -2 * c) / np.where(b < 0, 2 * a, np.maximum(b + root, 1e-300))
+        x = np.clip(x, self.least, self.most)
         cells = np.stack([x, n - x, t - x, m - t + x]) + 0.5
         return x, 1 / np.sqrt((1 / cells).sum(axis=0))
 

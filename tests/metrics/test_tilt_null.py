@@ -117,3 +117,20 @@ def test_level_under_one_common_tilt() -> None:
     assert (np.mean(false, axis=0) <= 0.05).all()
     # the null of equal models calls most mere tilts a change, as it must
     assert np.mean(np.array(equal_models) <= 0.05) > 0.5
+
+
+def test_more_correct_draws_than_one_model_has() -> None:
+    # 1064 correct of 335 + 1121 draws: RL has at least 729 of them, at any beta
+    null = tilt_null((335, [235]), (1121, [829]))
+    odds = (829 / 292) / (235 / 100)
+    assert null.beta == pytest.approx(math.log(odds), abs=0.001)
+    assert null.low < null.beta < null.high
+    assert (null.p_expanded, null.p_shrunk) == (1.0, 1.0)
+    # also where the law at one end of the range of beta is placed
+    rng = np.random.default_rng(4)
+    for problems in (1, 2, 5):
+        for _ in range(20):
+            n, m = np.exp(rng.uniform(0, np.log(16384), (2, problems))).astype(int)
+            p = rng.random(problems)
+            found = tilt_null((n, rng.binomial(n, p)), (m, rng.binomial(m, p)))
+            assert found.low <= found.beta <= found.high or math.isnan(found.beta)
