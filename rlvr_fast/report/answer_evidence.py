@@ -50,21 +50,33 @@ class AnswerEvidence:
 
 
 def answer_evidence(
-    base: Draws, rl: Draws, *, problem: IntArray, masks: list[BoolArray], independent: bool
+    base: Draws,
+    rl: Draws,
+    *,
+    decided: tuple[Draws, Draws],
+    problem: IntArray,
+    masks: list[BoolArray],
+    independent: bool,
 ) -> tuple[AnswerEvidence, ...]:
     """The evidence of each group of distinct correct answers, under the rule "seen".
 
     Args:
         base: draws of the base model on the answer's problem, and those that gave the answer.
         rl: likewise of the RL model.
+        decided: both without the draws that have no verdict; a claim has to hold for these counts
+            too.
         problem: the problem of each answer.
         masks: the answers of each group, everything first.
         independent: whether the draws are independent. Where they are not, no test is valid.
     """
     shifts = [support_shift(base[mask], rl[mask]) for mask in masks]
     nulls = [exchange_null(base[mask], rl[mask]) for mask in masks]
-    p = _tests(nulls, masks, independent)
-    gone, come = _singly(base, rl, masks[0]) if independent else (masks[0] & False,) * 2
+    without = [exchange_null(*(side[mask] for side in decided)) for mask in masks]
+    p = _tests(nulls, without, masks, independent)
+    gone, come = (masks[0] & False,) * 2
+    if independent:
+        singly = [_singly(*way, masks[0]) for way in ((base, rl), decided)]
+        gone, come = (first & second for first, second in zip(*singly, strict=True))
     found = []
     for mask, null, shift, (lost, gained) in zip(masks, nulls, shifts, p, strict=True):
         a, b = base[mask], rl[mask]
@@ -86,9 +98,23 @@ def answer_evidence(
     return tuple(found)
 
 
-def _tests(nulls: list[ExchangeNull], masks: list[BoolArray], independent: bool) -> FloatArray:
-    """Adjusted p-values of the numbers lost and found, shape [groups, 2]; nan where not valid."""
-    p = np.array([(null.p_shrunk, null.p_expanded) for null in nulls])
+def _tests(
+    nulls: list[ExchangeNull],
+    without: list[ExchangeNull],
+    masks: list[BoolArray],
+    independent: bool,
+) -> FloatArray:
+    """Adjusted p-values of the numbers lost and found, shape [groups, 2]; nan where not valid.
+
+    Args:
+        nulls: of all draws, for each group.
+        without: of the draws with a verdict; of both, the larger p-value counts.
+        masks: the answers of each group.
+        independent: whether the draws are independent.
+    """
+    p = np.maximum(
+        *(np.array([(null.p_shrunk, null.p_expanded) for null in way]) for way in (nulls, without))
+    )
     if not independent:
         return np.full(p.shape, np.nan)
     # A group that holds every answer repeats the tests of the first group.

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
+from scipy.stats import false_discovery_control
 
 from rlvr_fast.metrics import (
     Draws,
@@ -58,7 +59,8 @@ class GroupEvidence:
         tilt: what one common tilt of the base would show.
         false_positives: error rates of a verifier that alone would show the shift.
         split_half: what two halves of the base model's own draws show.
-        p: p-value of each test, unadjusted.
+        p: p-value of each test, unadjusted: the larger of that with the draws without a verdict
+            as not correct, and that without these draws.
         adjusted: the same, adjusted for all tests of the page (`claims.adjusted`).
         proven_lost: rows of the lost problems whose accuracy fell, by Fisher's test of each problem
             with its adjusted p-value.
@@ -109,7 +111,7 @@ def gather(comparison: Comparison) -> Evidence:
     """The evidence on a comparison; the tests of all groups are adjusted together."""
     base, rl = (side.draws for side in comparison.sides)
     independent = comparison.independent
-    tests = fisher_tests(base, rl, fdr=FDR)
+    tests = _on_problems(comparison)
     if not independent:
         nothing = np.full(base.problems, np.nan)
         tests = FisherTests(nothing, nothing, np.zeros(base.problems, bool), tests.direction)
@@ -133,6 +135,31 @@ def gather(comparison: Comparison) -> Evidence:
     )
 
 
+def _both_ways(comparison: Comparison) -> list[tuple[Draws, Draws]]:
+    """The counts that a claim has to hold for.
+
+    A draw without a verdict counts as not correct. Where one model has more of them than the other
+    (its completions are longer, its rewards are missing), that alone is a difference of accuracy,
+    so that a claim has to hold without these draws too.
+    """
+    counts = [(comparison.base.draws, comparison.rl.draws)]
+    if any(side.num_undecided.any() for side in comparison.sides):
+        counts.append((comparison.base.decided, comparison.rl.decided))
+    return counts
+
+
+def _on_problems(comparison: Comparison) -> FisherTests:
+    """Fisher's test of each problem: of both ways to count, the one with the larger p-value."""
+    first, *others = (fisher_tests(*both, fdr=FDR) for both in _both_ways(comparison))
+    if not others:
+        return first
+    (second,) = others
+    p = np.maximum(first.p_value, second.p_value)
+    p = np.where(first.direction * second.direction < 0, 1.0, p)
+    q = np.asarray(false_discovery_control(p), dtype=np.float64) if p.size else p
+    return FisherTests(p, q, q <= FDR, first.direction)
+
+
 def _drawn(base: Draws, rl: Draws) -> bool:
     return bool(np.any((base.num_samples > 0) & (rl.num_samples > 0)))
 
@@ -140,21 +167,18 @@ def _drawn(base: Draws, rl: Draws) -> bool:
 def _nulls(
     comparison: Comparison, group: Group, independent: bool
 ) -> tuple[ExchangeNull | None, TiltNull | None, dict[Test, float]]:
-    base, rl = (side.draws[group.members] for side in comparison.sides)
-    if not (independent and _drawn(base, rl)):
+    ways = [(base[group.members], rl[group.members]) for base, rl in _both_ways(comparison)]
+    if not (independent and _drawn(*ways[0])):
         return None, None, dict.fromkeys(TESTS, math.nan)
-    null, tilt = exchange_null(base, rl), tilt_null(base, rl)
-    return (
-        null,
-        tilt,
-        {
-            "shrunk": null.p_shrunk,
-            "expanded": null.p_expanded,
-            "tilt_shrunk": tilt.p_shrunk,
-            "tilt_expanded": tilt.p_expanded,
-            "sign": discordance_test(base, rl),
-        },
-    )
+    nulls = [(exchange_null(*way), tilt_null(*way)) for way in ways]
+    p = {
+        "shrunk": [null.p_shrunk for null, _ in nulls],
+        "expanded": [null.p_expanded for null, _ in nulls],
+        "tilt_shrunk": [tilt.p_shrunk for _, tilt in nulls],
+        "tilt_expanded": [tilt.p_expanded for _, tilt in nulls],
+        "sign": [discordance_test(*way) for way in ways],
+    }
+    return *nulls[0], {test: float(np.max(p[test])) for test in TESTS}
 
 
 def _adjusted(

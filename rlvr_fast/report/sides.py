@@ -118,6 +118,11 @@ class Side:
         return self.num_unparsed + self.num_timeout + self.num_error
 
     @property
+    def decided(self) -> Draws:
+        """The draws with a verdict on an answer: `draws` without the undecided ones."""
+        return Draws(self.num_samples - self.num_undecided, self.num_correct)
+
+    @property
     def imported_verdicts(self) -> bool:
         """Whether the verdicts came with the rollouts, and nothing was verified."""
         return self.grading.get("verdicts") == "imported"

@@ -31,7 +31,7 @@ class Threshold(NamedTuple):
     """The threshold of the rule "epsilon".
 
     Attributes:
-        value: a probability; 1 or more where the draws are too few for any decision.
+        value: a probability; 1 where the draws are too few for any decision.
         origin: "option", "kept" (the report that the folder held), or "draws": -ln(zeta)/n, n the
             depth of the curves.
         least: the smallest -ln(zeta)/n over the problems, n the draws that both models have; nan
@@ -87,7 +87,8 @@ def threshold_of(
     if value is None and keep is not None:
         origin, value = "kept", _recorded(Path(keep), study)
     if value is None:
-        origin, value = "draws", scale / max(curve_depth(base, rl), 1)
+        # A probability: above 1 it would say the same, that so few draws decide nothing.
+        origin, value = "draws", min(scale / max(curve_depth(base, rl), 1), 1.0)
     return Threshold(value, origin, least, most, study)
 
 
@@ -96,7 +97,9 @@ def epsilon_sentence(threshold: Threshold, zeta: float) -> str:
     value = f"ε = {threshold.value:.3g}"
     if threshold.origin == "draws":
         depth = round(-math.log(zeta) / threshold.value)
-        text = f"{value}, which is −ln({zeta:g})/n for the n = {depth:,} draws of the curves"
+        text = value
+        if threshold.value < 1:
+            text += f", which is −ln({zeta:g})/n for the n = {depth:,} draws of the curves"
     elif threshold.origin == "kept":
         text = f"{value}, kept from the report that this folder held"
     else:

@@ -6,7 +6,9 @@ model that is sure of itself repeats long ones too. What independent draws canno
 * completions that occur 16 (or 2, or 3) times where none occurs 15 or 17 times
   (`_multiplicity_evidence`),
 * two sample indices with equal completions on every problem (`_distinct_indices`),
-* one completion of many tokens for each problem, or a repeat of one of very many.
+* one completion of many tokens for each problem, or a repeat of one of very many,
+* one completion for each problem in a thousand further draws, however short: such a model is greedy
+  for every number that a report gives.
 """
 
 from __future__ import annotations
@@ -33,6 +35,9 @@ _STRAY = 0.01
 # The share of problems (of long completions) that has to show what the run is said to show.
 _NEARLY_ALL = 0.9
 _WHOLE = 0.95
+# Draws beyond the first of each problem, none of which differs from the first: of a model that
+# draws at all, less than one draw in 300 would differ (95 % confidence).
+_ALL_ALIKE = 1000
 # Evidence (in nats) that a finding takes: one in 10,000 for each kind of evidence, after the number
 # of ways in which it was looked for.
 _NATS = float(np.log(1e4))
@@ -49,7 +54,8 @@ class Repeats(NamedTuple):
         copies: how often every draw is stored, where that is one number; else 0.
         reason: why draws are taken for repeats: "temperature" (0), "seeds" (shared), "copies"
             (completions that occur a common number of times, or partly twice), "indices" (draws
-            equal on all problems), "long" (long completions that repeat); "" for independent draws.
+            equal on all problems), "alike" (one completion a problem), "long" (long completions that
+            repeat); "" for independent draws.
     """
 
     effective: Ints
@@ -83,6 +89,7 @@ class Repeats(NamedTuple):
             "copies": "how often equal completions occur is not what independent draws show",
             "indices": "draws are equal to other draws on every problem at once",
             "long": "long completions repeat others to the end",
+            "alike": "on every problem all draws are equal, as at temperature 0",
         }[self.reason]
         return (
             f"{subject} holds {different} independent completions for {drawn} draws of a problem"
@@ -124,6 +131,9 @@ def find_repeats(
     if (rows < number).any():
         return Repeats(rows, _common_copies(number, rows), "indices")
     known = seeded is not None and temperature is not None
+    alike = bool((distinct <= 1).all()) and int(number.sum() - distinct.sum()) >= _ALL_ALIKE
+    if not known and alike and int((number > 1).sum()) > 1:
+        return Repeats(distinct, 0, "alike")
     if not known and _long_repeats(found, number, distinct):
         return Repeats(distinct, _common_copies(number, distinct), "long")
     return independent

@@ -144,6 +144,10 @@ def _support(comparison: Comparison) -> AnswerSupport:
         shifts=shifts,
         evidence=answer_evidence(
             *(Draws(*side) for side in draws),
+            decided=(
+                Draws(base.decided.num_samples[problem], in_base),
+                Draws(rl.decided.num_samples[problem], in_rl),
+            ),
             problem=problem,
             masks=masks,
             independent=comparison.independent,

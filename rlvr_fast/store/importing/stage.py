@@ -133,7 +133,8 @@ def _same_import(path: Path, stage: ImportPass) -> Run:
         what = f"{others[0]} has other bytes" if others else f"{gone[0]} is not among the sources"
         raise RunDirectoryError(
             f"{path}: holds an import of other rollouts: {what} (files then: "
-            f"{len(then)}, now: {len(now)}). Name another folder, or delete this one first"
+            f"{len(then)}, now: {len(now)}). Name another folder (compare: --runs DIR, which keeps "
+            "the report's folder and epsilon), or delete this one first"
         )
     given = stage.recorded_options()
     changed = [name for name in given if given[name] != about["options"].get(name)]
