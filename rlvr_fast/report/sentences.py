@@ -12,7 +12,7 @@ from rlvr_fast.metrics import Estimate
 from rlvr_fast.report.claims import PAGE_LEVEL, holds, p_text
 from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.evidence import GroupEvidence
-from rlvr_fast.report.facts import count_of, percent
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.untrusted import visible
 
@@ -200,7 +200,7 @@ def _proven(comparison: Comparison, count: int, noun: str, rows: IntArray) -> st
         f"{visible(comparison.problems.ids[row], 60)} ({_counts(comparison, int(row))})"
         for row in first
     )
-    more = ", …" if rows.size > first.size else ""
+    more = " and others" if rows.size > first.size else ""
     verb, whose = ("is", "its") if rows.size == 1 else ("are", "their")
     one = f"The problem {noun}"
     number = one if count == 1 else f"Of the {count:,} problems {noun}, {rows.size:,}"

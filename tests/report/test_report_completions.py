@@ -108,9 +108,9 @@ def test_typical_ratios_have_two_digits() -> None:
     )
     cut = {**row, "distribution": "as sampled", "outside": 0.25, "number": 8, "problems": 1}
     assert completion_sentence({**cut, "problems_outside": 0}) == (
-        "25.0% of base’s 8 correct completions hold a token that RL never draws under these "
-        "sampling parameters; on 0 of 1 problem all of them do. One of the others is typically "
-        "about 100,000 times less likely from RL."
+        "25 % of base’s 8 correct completions hold a token outside RL’s nucleus, to which its "
+        "sampling gives no probability; on 0 of 1 problem all of them do. One of the others is "
+        "typically about 100,000 times less likely from RL."
     )
     assert "about 20 times more" in completion_sentence({**row, "log_ratio": 3.01})
     assert "about 3.3e+43 times" in completion_sentence({**row, "log_ratio": 100.2})

@@ -180,7 +180,8 @@ def cost_sentences(found: TokenCrossover, *, independent: bool = True) -> str:
         interval = f" (95% interval for new problems: {low} to {high})"
         return text + (
             f"For the same tokens, {before} is ahead in these draws up to "
-            f"{found.tokens:,.0f} tokens a problem{interval if independent else ''}, and {after} beyond, up to {found.most:,.0f}."
+            f"{found.tokens:,.0f} tokens a problem{interval if independent else ''}, and {after} "
+            f"beyond, up to {found.most:,.0f}."
         )
     ahead = "RL" if found.verdict == "rl ahead" else "base"
     text += f"For the same tokens, {ahead} is ahead in these draws at every budget {ends}"
