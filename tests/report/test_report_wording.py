@@ -11,7 +11,8 @@ from rlvr_fast.report.report import Report
 from rlvr_fast.report.sentences import expected_text
 
 FORBIDDEN = re.compile(
-    r"beyond doubt|without doubt|\bsurely\b|\bsure\b|\bcertainly\b|\bcan[’']t\b|\bnever (?:by|solved|draws?)\b",
+    r"beyond doubt|without doubt|\bsurely\b|\bsure\b"
+    r"|\bcertainly\b|\bcan[’']t\b|\bnever (?:by|solved|draws?)\b",
     re.IGNORECASE,
 )
 
