@@ -20,9 +20,12 @@ def crossover_sentence(found: Crossover | None) -> str:
     if found.verdict == "crosses":
         low = "base ahead from the first sample" if found.low <= 1 else _round(found.low)
         high = f"no crossing up to {end}" if np.isinf(found.high) else _round(found.high)
-        text = f"The curves cross at k* ≈ {_round(found.k)} (95% interval: {low} to {high}): "
+        text = (
+            f"In these draws the curves cross at k* ≈ {_round(found.k)} (95% interval for new "
+            f"problems: {low} to {high}): "
+        )
         if found.certain:
-            text += "with fewer samples RL solves more problems, with more the base model does."
+            text += "with fewer samples RL is ahead, with more the base model is."
         elif found.low <= 1 and np.isinf(found.high):
             text += (
                 f"neither that the base model is ahead at every k nor that RL is ahead at {end} is "
@@ -33,7 +36,7 @@ def crossover_sentence(found: Crossover | None) -> str:
         else:
             text += "that the base model is ahead at every k is not excluded."
     elif found.verdict == "base ahead":
-        text = f"The base model is ahead at every k up to {end}. "
+        text = f"In these draws the base model is ahead at every k up to {end}. "
         if found.high <= 1:
             text += "That RL is ahead at any k is excluded (95% interval)."
         elif np.isinf(found.high):
@@ -41,8 +44,8 @@ def crossover_sentence(found: Crossover | None) -> str:
         else:
             text += f"That RL is ahead below k ≈ {_round(found.high)} is not excluded."
     else:
-        ahead = "RL is ahead at" if found.verdict == "rl ahead" else "The curves end level at"
-        text = f"{ahead} {end}. "
+        ahead = "RL is ahead at" if found.verdict == "rl ahead" else "the curves end level at"
+        text = f"In these draws {ahead} {end}. "
         if found.excluded:
             text += "That the base model is ahead there is excluded (95% interval)."
         elif found.low <= 1:

@@ -22,12 +22,12 @@ def percent(share: float) -> str:
     """A share in words that does not round to 0 % or 100 % unless it is: "52 %", "0.3 %".
 
     Below 1 % and above 99 % one decimal stands; an even smaller distance from the end is said in
-    words. An exact 0 is "0", nan an en dash.
+    words. An exact 0 is "0 %", nan an en dash.
     """
     if not np.isfinite(share):
         return "–"
     if share in (0, 1):
-        return "100 %" if share else "0"
+        return "100 %" if share else "0 %"
     if share < 0.0005:
         return "below 0.1 %"
     if share > 0.9995:

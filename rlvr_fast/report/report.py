@@ -57,14 +57,14 @@ class Report:
         """The main findings in plain words: regions of problems, their intervals, pass@k.
 
         The intervals belong to the rule "seen"; there are none under "epsilon", whose labels are
-        proven themselves. Warnings come first, a line each. Where no answer was found in the
-        completions of a model, there are no findings.
+        proven themselves. Every statement is a line; warnings come first. Where no
+        answer was found in the completions of a model, there are no findings.
         """
         c = self.comparison
         if c.unread():
             said = unread_sentence(c.unread(), len(c.problems)), unread_remedy(c.unread())
             return "\n".join((*c.warnings, " ".join(filter(None, said))))
-        found = " ".join(found.headline for found in self.findings.values() if found.headline)
+        found = "\n".join(found.headline for found in self.findings.values() if found.headline)
         return "\n".join((*c.warnings, found))
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:

@@ -29,7 +29,8 @@ class Findings(Generic[T]):
     Attributes:
         measured: the numbers, for sections that stand later.
         tables: files of tables/; names are unique in a report.
-        headline: the section's part of the headline of the command line; "" for none.
+        headline: the section's part of the headline of the command line, a statement a line; ""
+            for none.
         summary: keys of summary.json; nan and infinities become null.
         figures: name of a file in figures/, without a suffix, to the function that returns a
             matplotlib figure, made by `new_figure` or `panel_grid` of `rlvr_fast.report.figures`.

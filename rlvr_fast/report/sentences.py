@@ -12,7 +12,7 @@ from rlvr_fast.metrics import Estimate
 from rlvr_fast.report.claims import PAGE_LEVEL, holds, p_text
 from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.evidence import GroupEvidence
-from rlvr_fast.report.facts import count_of, percent
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.untrusted import visible
 
@@ -20,6 +20,7 @@ __all__ = [
     "DEPENDENT",
     "all_draws_sentence",
     "count_text",
+    "expected_text",
     "interval_text",
     "luck_sentences",
     "proven_sentences",
@@ -40,6 +41,13 @@ _NAMED = 3
 def count_text(number: float) -> str:
     """A whole number as it is, an expected one with one decimal."""
     return f"{number:,}" if isinstance(number, int) else f"{number:,.1f}"
+
+
+def expected_text(number: float) -> str:
+    """An expected number that does not round to 0 unless it is: "about 1.2", "under 0.05"."""
+    if number == 0:
+        return "0"
+    return f"about {number:,.1f}" if number >= 0.05 else "under 0.05"
 
 
 def interval_text(estimate: Estimate) -> str:
@@ -67,7 +75,10 @@ def all_draws_sentence(comparison: Comparison, group: Group) -> str:
 
 
 def share_sentences(comparison: Comparison, group: Group, found: GroupEvidence) -> list[str]:
-    """Shares of problems kept, lost and found with intervals; none without an interval."""
+    """Shares of problems kept, lost and found with intervals; none without an interval.
+
+    The second sentence, on new tasks, is there where the group holds several tasks.
+    """
     interval = found.interval
     if interval is None:
         return []
@@ -82,13 +93,14 @@ def share_sentences(comparison: Comparison, group: Group, found: GroupEvidence) 
         "in brackets."
     ]
     if found.new_tasks is not None:
+        tasks = len({comparison.problems.tasks[row] for row in group.members})
         kept, lost, gained = (
             _range(percent(e.low), percent(e.high))
             for e in (found.new_tasks.preserved, found.new_tasks.shrunk, found.new_tasks.expanded)
         )
         out.append(
-            f"For new tasks, of which these are a sample, the intervals are {kept} kept, {lost} "
-            f"lost and {gained} found."
+            f"For new tasks, of which these {tasks} are a sample, the intervals are {kept} kept, "
+            f"{lost} lost and {gained} found."
         )
     return out
 
@@ -104,13 +116,14 @@ def luck_sentences(comparison: Comparison, group: Group, found: GroupEvidence) -
     )
     at = "" if equal else f" at {comparison.depth_text(group)}"
     out = [
-        "If the two models were one, the draws alone would show about "
-        f"{lost:.1f} lost and {gained:.1f} found{at}."
+        f"If the two models were one, the draws alone would show {expected_text(lost)} lost and "
+        f"{expected_text(gained)} found{at}."
     ]
     if math.isfinite(tilt.beta):
+        # Its beta bounds the weight of each problem, and is not that of the section on reweighting.
         out.append(
-            f"One common tilt of the base, β = {round(tilt.beta, 2) + 0.0:.2f}".replace("-", "−")
-            + f", would by itself show about {tilt.shrunk:.1f} lost and {tilt.expanded:.1f} found"
+            "If RL were the base with one common change of its odds (a tilt), they would show "
+            f"{expected_text(tilt.shrunk)} lost and {expected_text(tilt.expanded)} found"
             + ("." if equal else " with all draws.")
         )
     shift = comparison.group_shift(group, "seen")
@@ -154,8 +167,8 @@ def _judgement(count: int, noun: str, counted: str, p: float, by_tilt: float) ->
             f"larger than one common tilt of the base shows ({p_text(by_tilt)})."
         )
     return (
-        f"{number} is more than luck: larger than two equal models show ({p_text(p)}), and than "
-        f"one common tilt of the base shows ({p_text(by_tilt)})."
+        f"{number} is more than luck: larger than two equal models show ({p_text(p)}), and "
+        f"than one common tilt of the base shows ({p_text(by_tilt)})."
     )
 
 
@@ -180,19 +193,20 @@ def _proven(comparison: Comparison, count: int, noun: str, rows: IntArray) -> st
     if not rows.size:
         if count == 1:
             return f"The accuracy of the {noun} problem is not proven to have moved ({test})."
-        return f"None of the {count} {noun} is proven by itself ({test})."
+        return f"Of none of the {count:,} {noun} is it proven that its accuracy {moved} ({test})."
     gap = comparison.base.accuracy[rows] - comparison.rl.accuracy[rows]
     first = rows[(-abs(gap)).argsort(kind="stable")][:_NAMED]
     named = ", ".join(
         f"{visible(comparison.problems.ids[row], 60)} ({_counts(comparison, int(row))})"
         for row in first
     )
-    more = ", …" if rows.size > first.size else ""
-    number = f"Of the {count_of(count, 'problem')} {noun}, {rows.size}"
-    verb = "is" if rows.size == 1 else "are"
+    more = " and others" if rows.size > first.size else ""
+    verb, whose = ("is", "its") if rows.size == 1 else ("are", "their")
+    one = f"The problem {noun}"
+    number = one if count == 1 else f"Of the {count:,} problems {noun}, {rows.size:,}"
     return (
-        f"{number} {verb} proven by {'its' if rows.size == 1 else 'their'} own draws to have "
-        + (f"an accuracy that {moved} ({test}): {named}{more}.")
+        f"{number} {verb} proven by {whose} own draws to have an accuracy that {moved} ({test}): "
+        f"{named}{more}."
     )
 
 

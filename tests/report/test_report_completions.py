@@ -14,6 +14,7 @@ from planted_scores import planted, rescore
 from recount import rows_of
 
 from rlvr_fast.report import Report, build_report, compare_runs
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.page import render_page
 from rlvr_fast.report.sections.completions import SECTION as COMPLETIONS
 from rlvr_fast.report.sections.completions import completion_sentence
@@ -92,7 +93,9 @@ def test_scores_as_sampled_are_a_level_and_not_other_models(tmp_path: Path) -> N
     section = re.search(r'(?s)<section id="completions">.*?</section>', page)
     assert section
     assert f">{support.outside:.3f}</td>" in section[0]
-    assert f"{support.outside:.1%} of RL’s {support.number:,} correct completions" in section[0]
+    assert (
+        f"{percent(support.outside)} of RL’s {support.number:,} correct completions" in section[0]
+    )
     assert support.log_ratio[1] == pytest.approx(-0.1335, abs=1e-3)
     times = "about 1.1 times less likely from base"
     assert f"completion of RL is typically {times}" in section[0]
@@ -108,9 +111,9 @@ def test_typical_ratios_have_two_digits() -> None:
     )
     cut = {**row, "distribution": "as sampled", "outside": 0.25, "number": 8, "problems": 1}
     assert completion_sentence({**cut, "problems_outside": 0}) == (
-        "25.0% of base’s 8 correct completions hold a token that RL never draws under these "
-        "sampling parameters; on 0 of 1 problem all of them do. One of the others is typically "
-        "about 100,000 times less likely from RL."
+        "25 % of base’s 8 correct completions hold a token outside RL’s nucleus, to which its "
+        "sampling gives no probability; on 0 of 1 problem all of them do. One of the others is "
+        "typically about 100,000 times less likely from RL."
     )
     assert "about 20 times more" in completion_sentence({**row, "log_ratio": 3.01})
     assert "about 3.3e+43 times" in completion_sentence({**row, "log_ratio": 100.2})

@@ -66,12 +66,12 @@ def test_longer_completions_move_the_crossing(tmp_path: Path) -> None:
     assert before.tokens == pytest.approx(curve["k"] * before.base_tokens, rel=0.05)
     assert before.low <= before.tokens <= before.high
     said = cost_sentences(before)
-    assert f"RL is ahead up to {before.tokens:,.0f} tokens a problem" in said
+    assert f"RL is ahead in these draws up to {before.tokens:,.0f} tokens a problem" in said
     assert "and base beyond" in said
     longer = build_report(compare_runs(base, lengthened(rl, 4)))
     after = longer.measured(SECTION)[0].crossing
     assert after.verdict == "base ahead"
-    assert "base is ahead at every budget" in cost_sentences(after)
+    assert "base is ahead in these draws at every budget" in cost_sentences(after)
     assert longer.summary()["cost"]["rl_tokens"] == pytest.approx(4 * before.rl_tokens)
 
 

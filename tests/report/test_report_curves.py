@@ -174,10 +174,12 @@ def test_sentences_on_crossings_say_what_is_not_excluded() -> None:
     assert "no crossing up to k = 128" in few
     assert "that RL is ahead at k = 128 is not excluded" in few
     sure = sentence([64] * 15 + [3] * 20, [90] * 15 + [0] * 20)
-    assert "with fewer samples RL solves more problems" in sure
+    assert "with fewer samples RL is ahead" in sure
     assert "excluded" not in sure
     ahead = sentence([8, 0, 3] * 5, [9, 1, 5] * 5, 64)
-    assert ahead.startswith("RL is ahead at k = 64. That the base model is ahead there")
+    assert ahead.startswith(
+        "In these draws RL is ahead at k = 64. That the base model is ahead there"
+    )
     assert "is not excluded" in ahead
     assert "ahead there is excluded" in sentence([2, 0, 1] * 100, [9, 8, 5] * 100, 64)
     assert sentence([9, 8, 5] * 100, [2, 0, 1] * 100, 64).endswith(

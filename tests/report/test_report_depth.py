@@ -98,7 +98,7 @@ def test_every_place_of_the_report_names_the_depth(tmp_path: Path) -> None:
     assert report.tables["support_all_draws"].rows[0]["shrunk"] == raw.shrunk
     facts = dict(report.key_facts())
     assert facts["Draws per problem"] == "base 256, RL 32: unequal"
-    assert facts["Without an answer"] == "0"
+    assert facts["Without an answer"] == "0 %"
     page = " ".join(render_page(report).split())
     assert "Of 12 problems, at 32 draws of each model, RLVR" in page
     assert f"lost {expected.shrunk:.1f}</span>" in page

@@ -37,8 +37,8 @@ def test_evidence_uses_the_same_draws(pair: tuple[Run, Run], built: Report) -> N
     assert row["srr_least"] < row["srr_most"]  # the runs hold unparsed and timed-out draws
     overall = comparison.groups[0], built.measured(EVIDENCE).groups[0]
     said = luck_sentences(comparison, *overall)
-    assert f"about {null.shrunk:.1f} lost and {null.expanded:.1f} found." in said[0]
-    assert f"about {tilt.shrunk:.1f} lost and {tilt.expanded:.1f} found." in said[1]
+    assert f"about {null.shrunk:.1f} lost and about {null.expanded:.1f} found." in said[0]
+    assert f"about {tilt.shrunk:.1f} lost and about {tilt.expanded:.1f} found." in said[1]
     assert f"The number lost, {comparison.shift.shrunk}, is" in said[2]
 
 
@@ -80,7 +80,8 @@ def test_shares_with_intervals_head_the_page(built: Report) -> None:
         assert said in page
         assert row[f"{name}_tasks_low"] <= row[f"{name}_share_low"] + 0.02
     assert "these tasks held fixed, at 48 draws of each model" in text
-    assert "For new tasks, of which these are a sample" in text
+    tasks = len(set(comparison.problems.tasks))
+    assert f"For new tasks, of which these {tasks} are a sample" in text
 
 
 def test_problems_proven_by_themselves_are_named_with_their_counts(built: Report) -> None:

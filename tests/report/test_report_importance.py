@@ -129,7 +129,7 @@ def test_the_page_reports_completions_that_base_cannot_draw(tmp_path: Path) -> N
     solved = np.count_nonzero(comparison.rl.num_correct)
     assert solved
     report = build_report(comparison)
-    assert f"On {solved} it is 0: base can draw none of RL’s right completions" in render_page(
+    assert f"On {solved} it is 0: by the scores, none of the right completions" in render_page(
         report
     )
     assert report.tables["completions"].rows[0]["median_other"] == -math.inf

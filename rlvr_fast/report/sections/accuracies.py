@@ -94,7 +94,7 @@ def _histogram_figure(comparison: Comparison, histograms: Sequence[Histograms]) 
         axis.set_title(plain_name(group.name))
         axis.grid(axis="x", visible=False)
     axes[0].legend()
-    figure.supxlabel("accuracy of a problem: never, tenths, always", fontsize=9)
+    figure.supxlabel("accuracy of a problem: no draw, tenths, every draw", fontsize=9)
     figure.supylabel("problems", fontsize=9)
     return figure
 

@@ -23,6 +23,7 @@ from rlvr_fast.report.depth import DepthShift
 from rlvr_fast.report.grades import AnswerCounts, verdict_code
 from rlvr_fast.report.problems import BoolArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.report.sentences import expected_text
 from rlvr_fast.report.table import Column, Kind, Table
 from rlvr_fast.vocabulary import RULES, Rule
 
@@ -281,7 +282,7 @@ def _epsilon_table(comparison: Comparison, found: AnswerSupport) -> Table:
     return Table(
         "answers_epsilon",
         "Answer level: support of distinct correct answers "
-        f"({rule_text('epsilon', comparison.zeta)}).",
+        f"({rule_text('epsilon', comparison.zeta, comparison.epsilon)}).",
         columns,
         rows,
     )
@@ -293,8 +294,9 @@ def luck_sentences(comparison: Comparison, evidence: AnswerEvidence) -> list[str
     out = [
         f"At {comparison.depth_text(comparison.groups[0])}, two identical models would show an SRR "
         f"of {_share(null.srr_at_depth)} and an NDR of {_share(null.ndr_at_depth)} on these "
-        f"answers ({null.preserved_at_depth:,.1f} kept, {null.shrunk_at_depth:,.1f} lost, "
-        f"{null.expanded_at_depth:,.1f} found), because many answers are drawn seldom. "
+        f"answers ({expected_text(null.preserved_at_depth)} kept, "
+        f"{expected_text(null.shrunk_at_depth)} lost, {expected_text(null.expanded_at_depth)} "
+        f"found): an answer drawn seldom is easily missed. "
         f"Observed: SRR {_share(shift.srr)}, NDR {_share(shift.ndr)}."
     ]
     if not comparison.independent:

@@ -11,6 +11,7 @@ import numpy as np
 
 from rlvr_fast.metrics import perplexity
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
@@ -253,7 +254,7 @@ def _table(found: Sequence[CompletionSupport]) -> Table:
         Column("distribution", "distribution"),
         Column("number", "number", "count", "correct completions"),
         Column("problems", "problems", "count"),
-        Column("outside", "outside nucleus", "share", "with a token the other can never draw"),
+        Column("outside", "outside nucleus", "share", "with a token outside the other’s nucleus"),
         Column("problems_outside", "wholly outside", "count", "problems all of whose are so"),
         Column("median_own", "log p, own", "number", "median under the model that wrote them"),
         Column(
@@ -290,8 +291,8 @@ def completion_sentence(row: dict[str, Any]) -> str:
     if row["problems_outside"] is not None:
         problems = row["problems"]
         parts.append(
-            f"{row['outside']:.1%} of {own}’s {row['number']:,} correct completions hold a token "
-            f"that {other} never draws under these sampling parameters; on "
+            f"{percent(row['outside'])} of {own}’s {row['number']:,} correct completions hold a "
+            f"token outside {other}’s nucleus, to which its sampling gives no probability; on "
             f"{row['problems_outside']} of {problems} "
             f"problem{'s' if problems != 1 else ''} all of them do"
         )

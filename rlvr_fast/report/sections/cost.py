@@ -12,6 +12,7 @@ from rlvr_fast.metrics import TokenCrossover, pass_at_tokens, token_crossover
 from rlvr_fast.report.charts import cost_chart
 from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.figures import COLOURS, log2_ticks, panel_grid, panels, plain_name
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
@@ -176,20 +177,17 @@ def cost_sentences(found: TokenCrossover, *, independent: bool = True) -> str:
             if np.isfinite(found.high)
             else f"no crossing up to {found.most:,.0f}"
         )
-        interval = f" (95% interval, new problems of this kind: {low} to {high})"
+        interval = f" (95% interval for new problems: {low} to {high})"
         return text + (
-            f"Per token drawn, {before} is ahead up to {found.tokens:,.0f} tokens a problem"
-            f"{interval if independent else ''}, and {after} beyond, up to {found.most:,.0f}."
+            f"For the same tokens, {before} is ahead in these draws up to "
+            f"{found.tokens:,.0f} tokens a problem{interval if independent else ''}, and {after} "
+            f"beyond, up to {found.most:,.0f}."
         )
     ahead = "RL" if found.verdict == "rl ahead" else "base"
-    text += f"Per token drawn, {ahead} is ahead at every budget {ends}"
+    text += f"For the same tokens, {ahead} is ahead in these draws at every budget {ends}"
     if independent and found.share_crossing > 0:
-        text += f"; {_share(found.share_crossing)} of resampled problem sets show a crossing"
+        text += f"; {percent(found.share_crossing)} of resampled problem sets show a crossing"
     return text + "."
-
-
-def _share(share: float) -> str:
-    return "less than 1%" if share < 0.01 else f"{share:.0%}"
 
 
 def _problems(number: int) -> str:

@@ -19,7 +19,7 @@ from rlvr_fast.metrics import (
 )
 from rlvr_fast.report.charts import log2_axis, pass_chart, region_chart
 from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
-from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.comparison import Comparison, Group, count_of
 from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
 from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
 from rlvr_fast.report.problems import FloatArray, IntArray
@@ -297,7 +297,8 @@ def _headline(curves: PassCurves) -> str:
         return ""
     ends = [0, len(ks) - 1] if len(ks) > 1 else [0]
     parts = [f"pass@{ks[i]} went from {curves.base[i]:.3f} to {curves.rl[i]:.3f}" for i in ends]
-    return ", ".join(parts) + "."
+    number = count_of(int(curves.problems[0]), "problem")
+    return f"{', '.join(parts)} (mean of {number})."
 
 
 def _view(group: Group, one: GroupCurves) -> dict[str, Any]:

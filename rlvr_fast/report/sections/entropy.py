@@ -102,9 +102,7 @@ def _table(comparison: Comparison, found: Sequence[dict[str, EntropyRow]]) -> Ta
     columns = (
         *GROUP,
         Column("model", "model"),
-        Column(
-            "accuracy", "accuracy", "share", "share of correct draws, as expected of 32 of them"
-        ),
+        Column("accuracy", "accuracy", "share", "share of correct draws, mean over problems"),
         Column("mean_length", "length", "length", "mean completion length in tokens"),
         Column("token_entropy", "token entropy", "share", "nats per position"),
         Column("answer_entropy", "answer entropy", "share", "nats, over distinct answers"),

@@ -62,7 +62,7 @@ def _measure(context: Context) -> Findings[Evidence]:
     return Findings(
         measured=found,
         tables=(table, reached),
-        headline=" ".join(said),
+        headline="\n".join(said),
         summary={"evidence": table.rows[0], "reached_at_least": reached.rows},
         view=lambda: {
             "table": table,
@@ -136,7 +136,7 @@ def _columns() -> tuple[Column, ...]:
                 "expected if the two models were one, each drawn as often as the less drawn one",
             ),
             Column(f"p_{name}", "p", "p", f"chance of at least as many {word}, were they one"),
-            Column(f"p_{name}_adjusted", "adjusted p", "p", "adjusted for all tests of the page"),
+            Column(f"p_{name}_adjusted", "adjusted p", "p", "adjusted for all claims of the page"),
             Column(
                 f"{name}_by_tilt", "by tilt", "length", "expected of one common tilt of the base"
             ),
@@ -149,7 +149,12 @@ def _columns() -> tuple[Column, ...]:
             ),
         ]
     columns += [
-        Column("beta", "β", "decimal", "the common tilt of the base that fits best"),
+        Column(
+            "beta",
+            "β",
+            "decimal",
+            "common tilt of this test: no problem weighs more than 4 correct draws",
+        ),
         Column("p_sign", "E vs S, p", "p", "exact test: found against lost"),
         Column("p_sign_adjusted", "E vs S, adjusted p", "p", "exact test: found against lost"),
         Column(

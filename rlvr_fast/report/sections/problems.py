@@ -219,7 +219,7 @@ def _evidence_table(known: _Known) -> Table:
         ("tv_noise", "by luck", "what sampling alone would leave after the tilt"),
         ("kl_reweighting", "KL, reweighting", "nats: of RL’s accuracy from base’s"),
         ("kl_within", "KL, within", "nats: left within the right and within the wrong answers"),
-        ("new_mass", "new answers", "share of RL’s draws that base never gave"),
+        ("new_mass", "new answers", "share of RL’s draws whose answer no draw of base gave"),
         ("new_correct_mass", "new and right", "of these, the correct ones"),
     ):
         add(key, title, "share", hint, getattr(distance, key))
@@ -237,7 +237,7 @@ def _evidence_table(known: _Known) -> Table:
         add(f"{name}_unseen_high", "high", "number", "95 % interval", unseen.mass_high)
     return Table(
         "problem_evidence",
-        "How sure every problem is: accuracies, change, tilt, and answers not drawn yet.",
+        "Evidence of every problem: accuracies, change, tilt, and answers not drawn yet.",
         tuple(columns),
         _rows(values, values.values()),
     )

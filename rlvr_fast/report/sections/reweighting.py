@@ -19,6 +19,7 @@ from rlvr_fast.metrics import (
 )
 from rlvr_fast.report.columns import GROUP, group_cells, known_mean
 from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.facts import percent
 from rlvr_fast.report.grades import verdict_code
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
@@ -168,11 +169,17 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
             "beta",
             "β",
             "decimal",
-            "the one tilt exp(βR) that fits RL’s accuracies best, by likelihood",
+            "the one tilt exp(βR) that fits RL’s accuracies best, by likelihood; problems solved "
+            "often weigh most",
         ),
         Column("low", "low", "decimal", "95 % interval"),
         Column("high", "high", "decimal", "95 % interval"),
-        Column("heterogeneity_p", "one β for all, p", "p", "p-value of one β fitting all problems"),
+        Column(
+            "heterogeneity_p",
+            "one β for all, p",
+            "p",
+            "p-value of one β fitting all problems, not adjusted",
+        ),
         Column("before", "distance", "share", "mean total variation of the answers, RL and base"),
         Column(
             "after",
@@ -189,8 +196,18 @@ def _table(comparison: Comparison, groups: tuple[GroupReweighting, ...]) -> Tabl
             "what sampling alone would leave after the tilt to RL’s accuracy, if RL were that "
             "tilt; it would leave no more after the closest tilt",
         ),
-        Column("new_mass", "new answers", "share", "share of RL’s draws that base never gave"),
-        Column("new_correct_mass", "new and right", "share", "of these, the correct ones"),
+        Column(
+            "new_mass",
+            "new answers",
+            "share",
+            "share of RL’s draws whose answer no draw of base gave, mean over problems",
+        ),
+        Column(
+            "new_correct_mass",
+            "new and right",
+            "share",
+            "share of RL’s draws whose answer is correct and no draw of base gave, likewise",
+        ),
         Column(
             "ceiling",
             "ceiling",
@@ -217,9 +234,9 @@ def _tilt_sentence(r: GroupReweighting) -> str:
         f"On the {r.problems} problems, the mean distance between RL’s answers and base’s is "
         f"{r.before:.3f}. The tilt of each problem to RL’s accuracy takes it to {r.after:.3f} (the "
         f"closest of all tilts to {r.least:.3f}); if RL were exactly that tilt, the luck of "
-        f"sampling alone would leave {r.noise:.3f}. {r.new_mass:.1%} of RL’s draws give an answer "
-        f"that base’s draws do not hold, and {r.new_correct_mass:.1%} of its draws give such an "
-        "answer that is right."
+        f"sampling alone would leave {r.noise:.3f}. In the mean over these problems "
+        f"{percent(r.new_mass)} of RL’s draws give an answer that base’s draws do not hold, and "
+        f"{percent(r.new_correct_mass)} of its draws give such an answer that is right."
     )
 
 
@@ -235,12 +252,12 @@ def ceiling_sentence(ceiling: Ceiling, sampling: Mapping[str, Any]) -> str:
     text = (
         "A tilt of base’s sampling distribution gives nothing to what that distribution excludes, "
         "and at most certainty to the right answers that it holds: however strong, and at any k, "
-        f"it can solve the {ceiling.seen:.1%} of problems that base was seen to solve"
+        f"it can solve the {percent(ceiling.seen)} of problems that base was seen to solve"
     )
     if ceiling.unseen:
         text += (
-            f"; the other {ceiling.unseen:.1%} only where base’s sampling can solve them, but too "
-            f"rarely to be seen (on each with a chance below {ceiling.threshold:.2g} a draw, "
+            f"; the other {percent(ceiling.unseen)} only where base’s sampling can solve them, but "
+            f"too rarely to be seen (on each with a chance below {ceiling.threshold:.2g} a draw, "
             "95% confidence)"
         )
     return f"{text}. {_distribution(sampling)}"

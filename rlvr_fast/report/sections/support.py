@@ -98,7 +98,7 @@ def _headline(comparison: Comparison) -> str:
     if s.undetermined:
         text += f", and for {s.undetermined} the samples do not decide"
     all_draws = all_draws_sentence(comparison, overall) if depth else ""
-    return " ".join(filter(None, (f"{text}.", all_draws)))
+    return "\n".join(filter(None, (f"{text}.", all_draws)))
 
 
 def _figure(comparison: Comparison) -> Any:

@@ -87,7 +87,7 @@ def _measure(context: Context) -> Findings[tuple[GroupTruncation, ...]]:
     return Findings(
         measured=groups,
         tables=(draws, table),
-        headline=" ".join(flips),
+        headline="\n".join(flips),
         summary={
             "draws": [row for row in draws.rows if row["kind"] == "overall"],
             "truncation": {
