@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,18 +45,34 @@ def write_report(
         folder.mkdir(parents=True, exist_ok=True)
         report = measure(comparison, sections, step)
         text = json.dumps(report.summary(), indent=2, allow_nan=False)
-        (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
+        _write_whole(folder / "summary.json", text + "\n")
         write_tables(report.tables.values(), folder / "tables")
         step()
         write_figures(report.figures, folder / "figures")
         step()
         page = folder / "index.html"
-        page.write_text(render_page(report), encoding="utf-8")
+        _write_whole(page, render_page(report))
         step()
     except OSError as error:
+        reason = error.strerror or str(error)
+        if error.filename and Path(error.filename) != folder:
+            reason = f"{Path(error.filename).name}: {reason}"
         raise file_error(
             error,
-            f"{folder}: cannot write the report: {error.strerror or error}; "
+            f"{folder}: cannot write the report: {reason}; "
             "name a folder with room that may be written to",
         ) from error
     return replace(report, page=page)
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Writes a file whole or not at all, and in place of a link or a pipe of that name."""
+    if path.is_dir():  # the error of the rename would name the temporary file
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -42,12 +42,16 @@ class CompareOptions(Options):
         None,
         above=0,
         below=1,
-        help="The threshold of the rule epsilon; by default that of the report in the same "
-        "folder, else -ln(zeta)/n.",
+        help="The threshold of the rule epsilon; by default -ln(zeta)/n; compare and study keep "
+        "that of the report in the same folder.",
     )
     allow: tuple[RunDifference, ...] = option(
         (), help="A difference between the two runs to accept."
     )
     k: tuple[int, ...] = option(
-        (), minimum=1, metavar="K", help="A further k for pass@k, besides the powers of two."
+        (),
+        minimum=1,
+        maximum=1_000_000_000,
+        metavar="K",
+        help="A further k for pass@k, besides the powers of two.",
     )

@@ -34,7 +34,7 @@ _HIDDEN = (
     "kind",
     "preserved_by_luck",
     "expanded_by_luck",
-    *(f"{ratio}_{end}" for ratio in ("sds", "nscr") for end in ("low", "high")),
+    *(f"{ratio}{end}" for ratio in ("sds", "nscr") for end in ("", "_low", "_high")),
 )
 _ALL_DRAWS = tuple(f"{name}_all_draws" for name in ("preserved", "shrunk", "expanded"))
 
@@ -229,7 +229,17 @@ def _seen_table(comparison: Comparison, found: AnswerSupport) -> Table:
         *(
             Column(c.key, c.title, kind if c.kind == "count" else c.kind, c.hint)
             for c in SHIFT
-            if c.key not in ("problems", "out")
+            if c.key not in ("problems", "out", *RATIOS)
+        ),
+        *(
+            column
+            for c in SHIFT
+            if c.key in RATIOS
+            for column in (
+                c,
+                Column(f"{c.key}_low", "low", "share", "95 % interval for new problems"),
+                Column(f"{c.key}_high", "high", "share", "95 % interval for new problems"),
+            )
         ),
         Column("preserved_by_luck", "P by luck", "length", same),
         Column("shrunk_by_luck", "S, E by luck", "length", f"{same}, equal for S and E"),
@@ -243,14 +253,6 @@ def _seen_table(comparison: Comparison, found: AnswerSupport) -> Table:
         ),
         Column(
             "found_singly", "E singly", "count", "found, and Fisher’s test on the answer shows it"
-        ),
-        *(
-            column
-            for name in RATIOS
-            for column in (
-                Column(f"{name}_low", f"{name.upper()} low", "share", "95 % interval"),
-                Column(f"{name}_high", "high", "share", "95 % interval"),
-            )
         ),
         *(
             Column(f"{name}_all_draws", f"{letter} all draws", "count", "counted with all draws")
