@@ -54,8 +54,8 @@ class Repeats(NamedTuple):
         copies: how often every draw is stored, where that is one number; else 0.
         reason: why draws are taken for repeats: "temperature" (0), "seeds" (shared), "copies"
             (completions that occur a common number of times, or partly twice), "indices" (draws
-            equal on all problems), "alike" (one completion a problem), "long" (long completions that
-            repeat); "" for independent draws.
+            equal on all problems), "alike" (one completion a problem), "long" (long completions
+            that repeat); "" for independent draws.
     """
 
     effective: Ints
