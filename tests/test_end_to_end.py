@@ -139,7 +139,11 @@ def test_stages_one_by_one_give_the_same_report(demo: Path, tmp_path: Path) -> N
     )
     assert done.returncode == 0, done.stderr
     again = json.loads((tmp_path / "again" / "summary.json").read_text("utf-8"))
-    assert again == summary_of(demo)
+    first = summary_of(demo)
+    # A report made again into its folder says that it keeps the threshold of the first.
+    assert again["epsilon"].pop("from") == "draws"
+    assert first["epsilon"].pop("from") in ("draws", "kept")
+    assert again == first
 
 
 def test_grading_again_changes_nothing(demo: Path) -> None:

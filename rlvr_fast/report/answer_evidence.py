@@ -53,7 +53,7 @@ def answer_evidence(
     base: Draws,
     rl: Draws,
     *,
-    decided: tuple[Draws, Draws],
+    decided: tuple[Draws, Draws] | None = None,
     problem: IntArray,
     masks: list[BoolArray],
     independent: bool,
@@ -64,19 +64,20 @@ def answer_evidence(
         base: draws of the base model on the answer's problem, and those that gave the answer.
         rl: likewise of the RL model.
         decided: both without the draws that have no verdict; a claim has to hold for these counts
-            too.
+            too. None: every draw has one.
         problem: the problem of each answer.
         masks: the answers of each group, everything first.
         independent: whether the draws are independent. Where they are not, no test is valid.
     """
     shifts = [support_shift(base[mask], rl[mask]) for mask in masks]
     nulls = [exchange_null(base[mask], rl[mask]) for mask in masks]
-    without = [exchange_null(*(side[mask] for side in decided)) for mask in masks]
+    ways = [(base, rl), *([decided] if decided else [])]
+    without = [exchange_null(*(side[mask] for side in ways[-1])) for mask in masks]
     p = _tests(nulls, without, masks, independent)
     gone, come = (masks[0] & False,) * 2
     if independent:
-        singly = [_singly(*way, masks[0]) for way in ((base, rl), decided)]
-        gone, come = (first & second for first, second in zip(*singly, strict=True))
+        singly = [_singly(*way, masks[0]) for way in ways]
+        gone, come = (np.logical_and.reduce(found) for found in zip(*singly, strict=True))
     found = []
     for mask, null, shift, (lost, gained) in zip(masks, nulls, shifts, p, strict=True):
         a, b = base[mask], rl[mask]

@@ -30,7 +30,8 @@ class LabelProofs:
             would be another.
         luck: chance that the correct draws of a lost (found) problem all fall on the base (RL)
             model if each draw of both is equally likely to be correct; nan for other labels.
-        p_value: Fisher's exact test of one accuracy for both models, two-sided.
+        p_value: Fisher's exact test of one accuracy for both models, two-sided, as the tests give
+            it: draws without a verdict as not correct or left out, the larger one.
         p_adjusted: the same adjusted for all problems and for the other claims of the page: a
             change is claimed at .05 or less.
         states: of base and RL under that rule, as `accessibility` gives them.

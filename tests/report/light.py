@@ -30,6 +30,7 @@ class LightSide(SimpleNamespace):
     accuracy = Side.accuracy
     title = Side.title
     num_undecided = Side.num_undecided
+    decided = Side.decided
     effective_draws = Side.effective_draws
     unread = Side.unread
 

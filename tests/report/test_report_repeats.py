@@ -150,6 +150,17 @@ def test_greedy_draws_without_a_recorded_temperature(tmp_path: Path) -> None:
     assert find_repeats(keys, 6).reason == "long"
 
 
+def test_short_greedy_draws_without_a_recorded_temperature() -> None:
+    """Every draw of a problem is one short text: in 40 x 64 draws a model that draws shows more."""
+    answers = [np.full(64, i) for i in range(40)]
+    found = find_repeats(keys_of(answers), 40)
+    assert (found.reason, set(found.effective.tolist())) == ("alike", {1})
+    assert "all draws are equal" in found.sentence("The base run", np.full(40, 64))
+    # a few draws more than problems do not show it
+    assert find_repeats(keys_of([row[:8] for row in answers]), 40).reason == ""
+    assert find_repeats(keys_of(answers[:1]), 1).reason == ""
+
+
 def keys_of(answers: Answers, *, tokens: int = 5, seeds: Answers | None = None) -> CompletionKeys:
     seed = np.full(sum(map(len, answers)), -1) if seeds is None else np.concatenate(seeds)
     return CompletionKeys(

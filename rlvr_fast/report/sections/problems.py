@@ -205,7 +205,8 @@ def _evidence_table(known: _Known) -> Table:
     tests = known.tests
     changed = np.where(tests.discovery, tests.direction, 0)
     words = np.array(["less often", "", "more often"])[changed + 1]
-    add("p_value", "p", "p", "Fisher’s exact test of one accuracy for both models", tests.p_value)
+    hint = "Fisher’s exact test, draws without a verdict as not correct or left out: the larger p"
+    add("p_value", "p", "p", hint, tests.p_value)
     add("q_value", "q", "p", "the same with false-discovery control", tests.q_value)
     add("changed", "solved", "text", f"where q is at most {FDR:g}", words)
     tilt, distance = known.reweighting.tilt, known.reweighting.distances
