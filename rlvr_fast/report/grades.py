@@ -73,7 +73,7 @@ class AnswerCounts:
                 "verdict": self.verdict,
             }
         )
-        table = rows.group_by(["problem", "canonical"]).aggregate(
+        table = rows.group_by(["problem", "canonical"], use_threads=False).aggregate(
             [("count", "sum"), ("verdict", "min")]
         )
         table = table.sort_by([("problem", "ascending"), ("count_sum", "descending")])
