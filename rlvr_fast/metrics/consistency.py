@@ -105,7 +105,7 @@ def mg_pass_at_k(num_samples: ArrayLike, num_correct: ArrayLike, *, k: ArrayLike
 
     2/k times the sum of G-Pass@k_(i/k) over i = ceil(k/2) + 1, ..., k: with X correct among the k
     draws, the mean of 2 max(0, X - ceil(k/2))/k. At k = 1 the sum is empty and the value 0. Source:
-    arXiv 2412.13147, eq. 6.
+    arXiv 2412.13147.
 
     Args:
         num_samples: number of samples, any shape.
