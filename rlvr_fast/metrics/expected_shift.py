@@ -9,13 +9,13 @@ import numpy as np
 from rlvr_fast.metrics.checks import Bools, Counts, Floats
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
-from rlvr_fast.metrics.support import SupportRatios, support_ratios
+from rlvr_fast.metrics.support import LabelRatios
 
 __all__ = ["ExpectedShift", "expected_support_shift", "label_probabilities"]
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedShift:
+class ExpectedShift(LabelRatios):
     """Expected number of problems with each label at depth k, and the ratios of these numbers.
 
     Attributes:
@@ -31,31 +31,6 @@ class ExpectedShift:
     shrunk: float
     out: float
     skipped: int
-
-    @property
-    def ratios(self) -> SupportRatios:
-        """SRR, NDR, SDS and NSCR of the expected numbers."""
-        return support_ratios(self.preserved, self.expanded, self.shrunk)
-
-    @property
-    def srr(self) -> float:
-        """P/(P+S); nan where both are 0."""
-        return float(self.ratios.srr)
-
-    @property
-    def ndr(self) -> float:
-        """E/(P+E); nan where both are 0."""
-        return float(self.ratios.ndr)
-
-    @property
-    def sds(self) -> float:
-        """Harmonic mean of SRR and NDR; 0 where P or E is 0."""
-        return float(self.ratios.sds)
-
-    @property
-    def nscr(self) -> float:
-        """(E-S)/(P+E+S); nan where all three are 0."""
-        return float(self.ratios.nscr)
 
 
 def label_probabilities(base: Draws, rl: Draws, k: int | Counts | None) -> tuple[Floats, Bools]:

@@ -11,7 +11,7 @@ from rlvr_fast.metrics.checks import Counts
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
 from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
-from rlvr_fast.metrics.support import support_ratios
+from rlvr_fast.metrics.support import LabelRatios, support_ratios
 
 __all__ = [
     "ExchangeNull",
@@ -22,7 +22,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class NullShift:
+class NullShift(LabelRatios):
     """Expected number of each label between two halves of one model's samples.
 
     Attributes:
@@ -41,16 +41,6 @@ class NullShift:
     shrunk: float
     out: float
     sd_expanded: float
-
-    @property
-    def srr(self) -> float:
-        """The SRR of the expected numbers."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).srr)
-
-    @property
-    def ndr(self) -> float:
-        """The NDR of the expected numbers."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).ndr)
 
 
 def split_half_null(

@@ -26,6 +26,7 @@ from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.vocabulary import LABEL_KEYS, Rule
 
 __all__ = [
+    "LabelRatios",
     "Labels",
     "States",
     "SupportRatios",
@@ -102,8 +103,43 @@ def support_ratios(preserved: ArrayLike, expanded: ArrayLike, shrunk: ArrayLike)
     return SupportRatios(srr, ndr, sds, nscr)
 
 
+class LabelRatios:
+    """SRR, NDR, SDS and NSCR of the numbers of labels, whole or expected, that a class holds."""
+
+    __slots__ = ()
+
+    preserved: float
+    expanded: float
+    shrunk: float
+
+    @property
+    def ratios(self) -> SupportRatios:
+        """The four ratios."""
+        return support_ratios(self.preserved, self.expanded, self.shrunk)
+
+    @property
+    def srr(self) -> float:
+        """Support retention rate P/(P+S); nan where the base reaches no problem."""
+        return float(self.ratios.srr)
+
+    @property
+    def ndr(self) -> float:
+        """Net discovery rate E/(P+E); nan where the RL model reaches no problem."""
+        return float(self.ratios.ndr)
+
+    @property
+    def sds(self) -> float:
+        """Harmonic mean of SRR and NDR; 0 where P or E is 0."""
+        return float(self.ratios.sds)
+
+    @property
+    def nscr(self) -> float:
+        """Net support change rate (E-S)/(P+E+S); nan where neither model reaches a problem."""
+        return float(self.ratios.nscr)
+
+
 @dataclass(frozen=True, slots=True)
-class SupportShift:
+class SupportShift(LabelRatios):
     """Number of problems with each label, and the rule by which a model reaches a problem.
 
     Attributes:
@@ -170,26 +206,6 @@ class SupportShift:
     def problems(self) -> int:
         """Number of problems, with the undetermined ones."""
         return self.preserved + self.expanded + self.shrunk + self.out + self.undetermined
-
-    @property
-    def srr(self) -> float:
-        """Support retention rate P/(P+S); nan where the base reaches no problem."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).srr)
-
-    @property
-    def ndr(self) -> float:
-        """Net discovery rate E/(P+E); nan where the RL model reaches no problem."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).ndr)
-
-    @property
-    def sds(self) -> float:
-        """Harmonic mean of SRR and NDR; 0 where P or E is 0."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).sds)
-
-    @property
-    def nscr(self) -> float:
-        """Net support change rate (E-S)/(P+E+S); nan where neither model reaches a problem."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).nscr)
 
     def subset(self, mask: ArrayLike) -> SupportShift:
         """The shift of some of the problems (a task, a domain).

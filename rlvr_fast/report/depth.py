@@ -10,15 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr_fast.metrics import expected_support_shift, support_ratios
+from rlvr_fast.metrics import expected_support_shift
 from rlvr_fast.metrics.draws import Draws
+from rlvr_fast.metrics.support import LabelRatios
 from rlvr_fast.report.problems import IntArray
 
 __all__ = ["DepthShift", "depth_shift", "draws_text", "range_text"]
 
 
 @dataclass(frozen=True, slots=True)
-class DepthShift:
+class DepthShift(LabelRatios):
     """Expected numbers of problems with each label at the common depth, under the rule "seen".
 
     Attributes:
@@ -36,26 +37,6 @@ class DepthShift:
     shrunk: float
     out: float
     undetermined: int
-
-    @property
-    def srr(self) -> float:
-        """P/(P+S); nan where both are 0."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).srr)
-
-    @property
-    def ndr(self) -> float:
-        """E/(P+E); nan where both are 0."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).ndr)
-
-    @property
-    def sds(self) -> float:
-        """Harmonic mean of SRR and NDR; 0 where P or E is 0."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).sds)
-
-    @property
-    def nscr(self) -> float:
-        """(E-S)/(P+E+S); nan where all three are 0."""
-        return float(support_ratios(self.preserved, self.expanded, self.shrunk).nscr)
 
     def as_dict(self) -> dict[str, Any]:
         """Counts and ratios under the names of summary.json."""
