@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from grading_runs import make_run
 
 from rlvr_fast import doctor
+from rlvr_fast.doctor import repeats
 
 WORDS = [f"word{i}" for i in range(400)]
 
@@ -124,6 +125,6 @@ def test_near_repeats_of_a_large_run_are_counted_in_its_first_problems(tmp_path,
     run = run_of(
         tmp_path, lambda p, i: ([*trace(p, i % 8, changed=int(i >= 8)), str(i)], 100 * p + i)
     )
-    monkeypatch.setattr(doctor, "_NEAR_BYTES", run.read("samples")["token_ids"].nbytes // 2)
+    monkeypatch.setattr(repeats, "_NEAR_BYTES", run.read("samples")["token_ids"].nbytes // 2)
     ((_, message),) = findings(run)
     assert message.startswith("16 of 24 completions nearly repeat")
