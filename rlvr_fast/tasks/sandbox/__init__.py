@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.sandbox.bubblewrap import (
-    Limits,
-    ProgramResult,
-    require_sandbox,
-    run_program,
-    unavailable_reason,
-)
+from rlvr_fast.tasks.sandbox.bubblewrap import require_sandbox, run_program, unavailable_reason
+from rlvr_fast.tasks.sandbox.limits import Limits, ProgramResult
 from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
 __all__ = [

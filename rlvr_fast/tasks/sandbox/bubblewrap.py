@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import itertools
 import os
-import resource
-import selectors
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
+from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, ProgramResult
+from rlvr_fast.tasks.sandbox.supervision import supervised
 
-__all__ = ["Limits", "ProgramResult", "require_sandbox", "run_program", "unavailable_reason"]
+__all__ = ["require_sandbox", "run_program", "unavailable_reason"]
 
-Outcome = Literal["exited", "timeout", "memory", "output"]
-NOBODY = 65534
 FIRST_USER = 1_000_000_000
 _NUMBERS = itertools.count()
-MEBIBYTE = 1 << 20
 
 # Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
 # of its user namespace, or of its user.
@@ -45,44 +36,6 @@ for name, value in limits.items():
     resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
 os.execv(sys.argv[2], sys.argv[2:])
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one program may use; a program that exceeds a limit is ended.
-
-    Attributes:
-        cpu_seconds: processor seconds of each process.
-        wall_seconds: seconds from start to end of the whole program.
-        memory_mb: MiB of address space of each process, and of resident memory of all processes.
-        processes: processes and threads at once.
-        output_bytes: bytes of standard output and standard error together.
-        disk_mb: MiB of the private /tmp, and of each file.
-    """
-
-    cpu_seconds: float = 10.0
-    wall_seconds: float = 20.0
-    memory_mb: int = 1024
-    processes: int = 32
-    output_bytes: int = 4 * MEBIBYTE
-    disk_mb: int = 64
-
-
-@dataclass(frozen=True, slots=True)
-class ProgramResult:
-    """How a program ended.
-
-    Attributes:
-        outcome: "exited", or the limit that ended the program.
-        returncode: the exit status; negative (minus the number of the signal) after a signal.
-        stdout: what the program wrote to standard output.
-        stderr: what the program wrote to standard error.
-    """
-
-    outcome: Outcome
-    returncode: int
-    stdout: bytes
-    stderr: bytes
 
 
 def run_program(
@@ -117,7 +70,8 @@ def run_program(
             path.write_bytes(data)
             path.chmod(0o644)
         variant = _variant()
-        return _supervised(_command(argv, folder, limits, variant), stdin, limits, variant)
+        command = _command(argv, folder, limits, variant)
+        return supervised(command, stdin, limits, as_nobody=variant.as_nobody)
 
 
 def require_sandbox() -> None:
@@ -166,6 +120,11 @@ class _Variant:
     drop: bool
     flags: tuple[str, ...]
 
+    @property
+    def as_nobody(self) -> bool:
+        """Whether bubblewrap itself is started as the user nobody."""
+        return os.geteuid() == 0 and not self.drop
+
 
 @functools.cache
 def _variant() -> _Variant:
@@ -186,7 +145,7 @@ def _variant() -> _Variant:
     for variant in variants:
         limits = Limits(wall_seconds=20.0)
         command = _command(["python", "-c", "pass"], "/usr", limits, variant)
-        done = _supervised(command, b"", limits, variant)
+        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
         if done.outcome == "exited" and done.returncode == 0:
             return variant
         message = done.stderr.decode("utf-8", "replace").strip() or str(done)
@@ -256,120 +215,3 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
 
 def _bounded_tmpfs(path: str, limits: Limits) -> list[str]:
     return ["--perms", "1777", "--size", str(limits.disk_mb * MEBIBYTE), "--tmpfs", path]
-
-
-def _supervised(
-    command: Sequence[str], stdin: bytes, limits: Limits, variant: _Variant
-) -> ProgramResult:
-    nobody = NOBODY if os.geteuid() == 0 and not variant.drop else None
-    code = syscall_filter()
-    filter_end: int | None = None
-    if code is not None:
-        filter_end, filled = os.pipe()  # a pipe holds 64 KiB at least, more than a filter
-        os.write(filled, code)
-        os.close(filled)
-        command = [command[0], "--seccomp", str(filter_end), *command[1:]]
-    try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={"PATH": os.environ.get("PATH", "/usr/bin:/bin")},
-            cwd="/",
-            start_new_session=True,
-            pass_fds=() if filter_end is None else (filter_end,),
-            user=nobody,
-            group=nobody,
-            extra_groups=[] if nobody else None,
-        )
-    finally:
-        if filter_end is not None:
-            os.close(filter_end)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        return _supervise(process, stdin, limits)
-    finally:
-        if process.poll() is None:
-            _kill(process)
-        for pipe in (process.stdin, process.stdout, process.stderr):
-            pipe.close()
-
-
-def _supervise(process: subprocess.Popen[bytes], stdin: bytes, limits: Limits) -> ProgramResult:
-    assert process.stdin is not None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    deadline = time.monotonic() + limits.wall_seconds
-    collected: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
-    outcome: Outcome = "exited"
-    unsent = memoryview(stdin)
-    with selectors.DefaultSelector() as selector:
-        for pipe, mark in ((process.stdout, "stdout"), (process.stderr, "stderr")):
-            os.set_blocking(pipe.fileno(), False)
-            selector.register(pipe, selectors.EVENT_READ, mark)
-        os.set_blocking(process.stdin.fileno(), False)
-        if unsent:
-            selector.register(process.stdin, selectors.EVENT_WRITE, "stdin")
-        else:
-            process.stdin.close()
-        while selector.get_map() and outcome == "exited":
-            if time.monotonic() > deadline:
-                outcome = "timeout"
-            elif _resident_bytes(process.pid) > limits.memory_mb * MEBIBYTE:
-                outcome = "memory"
-            for key, _ in selector.select(timeout=0.05):
-                if key.data == "stdin":
-                    try:
-                        unsent = unsent[os.write(key.fd, unsent[:65536]) :]
-                    except BrokenPipeError:
-                        unsent = unsent[:0]
-                    if not unsent:
-                        selector.unregister(process.stdin)
-                        process.stdin.close()
-                    continue
-                data = os.read(key.fd, 65536)
-                collected[key.data] += data
-                if not data:
-                    selector.unregister(key.fileobj)
-                if sum(map(len, collected.values())) > limits.output_bytes:
-                    outcome = "output"
-    if outcome == "exited":
-        try:
-            process.wait(timeout=max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            outcome = "timeout"
-    if outcome != "exited":
-        _kill(process)
-    returncode = process.wait()
-    if returncode > 128:
-        returncode = 128 - returncode  # bubblewrap passes a signal on as 128 + signal
-    if returncode in (-signal.SIGXCPU, -signal.SIGKILL) and outcome == "exited":
-        outcome = "timeout"  # the signal of the hard limit of processor time
-    return ProgramResult(
-        outcome, returncode, bytes(collected["stdout"]), bytes(collected["stderr"])
-    )
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    # --die-with-parent: the first process of the namespace dies with bwrap, and all others with it
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _resident_bytes(pid: int) -> int:
-    """Resident memory of a process and all its descendants."""
-    page = resource.getpagesize()
-    total, waiting = 0, [pid]
-    while waiting:
-        current = waiting.pop()
-        folder = Path("/proc") / str(current)
-        try:
-            total += int((folder / "statm").read_text().split()[1]) * page
-            waiting += map(int, (folder / "task" / str(current) / "children").read_text().split())
-        except (OSError, ValueError, IndexError):
-            continue
-    return total

@@ -1,0 +1,49 @@
+"""What a sandboxed program may use, and how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+__all__ = ["MEBIBYTE", "Limits", "Outcome", "ProgramResult"]
+
+Outcome = Literal["exited", "timeout", "memory", "output"]
+MEBIBYTE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one program may use; a program that exceeds a limit is ended.
+
+    Attributes:
+        cpu_seconds: processor seconds of each process.
+        wall_seconds: seconds from start to end of the whole program.
+        memory_mb: MiB of address space of each process, and of resident memory of all processes.
+        processes: processes and threads at once.
+        output_bytes: bytes of standard output and standard error together.
+        disk_mb: MiB of the private /tmp, and of each file.
+    """
+
+    cpu_seconds: float = 10.0
+    wall_seconds: float = 20.0
+    memory_mb: int = 1024
+    processes: int = 32
+    output_bytes: int = 4 * MEBIBYTE
+    disk_mb: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramResult:
+    """How a program ended.
+
+    Attributes:
+        outcome: "exited", or the limit that ended the program.
+        returncode: the exit status; negative (minus the number of the signal) after a signal.
+        stdout: what the program wrote to standard output.
+        stderr: what the program wrote to standard error.
+    """
+
+    outcome: Outcome
+    returncode: int
+    stdout: bytes
+    stderr: bytes
