@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.sandbox import Limits, bubblewrap, run_program, unavailable_reason
+from rlvr_fast.tasks.sandbox import Limits, commands, run_program, unavailable_reason
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())
@@ -162,11 +162,11 @@ def test_unusable_bubblewrap_is_explained(monkeypatch):
     fake.write_text("#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    bubblewrap._variant.cache_clear()
+    commands.working_variant.cache_clear()
     try:
         reason = unavailable_reason()
     finally:
         shutil.rmtree(folder)
-        bubblewrap._variant.cache_clear()
+        commands.working_variant.cache_clear()
     assert "No permissions to create new namespace" in reason
     assert "user namespaces" in reason

@@ -2,40 +2,18 @@
 
 from __future__ import annotations
 
-import functools
-import itertools
-import os
 import shutil
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, ProgramResult
+from rlvr_fast.tasks.sandbox.commands import program_command, working_variant
+from rlvr_fast.tasks.sandbox.limits import Limits, ProgramResult
 from rlvr_fast.tasks.sandbox.supervision import supervised
 
 __all__ = ["require_sandbox", "run_program", "unavailable_reason"]
-
-FIRST_USER = 1_000_000_000
-_NUMBERS = itertools.count()
-
-# Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
-# of its user namespace, or of its user.
-LAUNCHER = """
-import os, resource, sys
-user = int(sys.argv[1])
-if user:
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-sys.argv.pop(1)
-limits = dict(item.split("=") for item in sys.argv[1].split(","))
-for name, value in limits.items():
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def run_program(
@@ -69,8 +47,8 @@ def run_program(
             data = content.encode("utf-8", "replace") if isinstance(content, str) else content
             path.write_bytes(data)
             path.chmod(0o644)
-        variant = _variant()
-        command = _command(argv, folder, limits, variant)
+        variant = working_variant()
+        command = program_command(argv, folder, limits, variant)
         return supervised(command, stdin, limits, as_nobody=variant.as_nobody)
 
 
@@ -95,7 +73,7 @@ def unavailable_reason() -> str | None:
             "apt-get install bubblewrap"
         )
     try:
-        _variant()
+        working_variant()
     except OSError as error:
         return (
             "bubblewrap is installed but cannot make a sandbox here "
@@ -104,114 +82,3 @@ def unavailable_reason() -> str | None:
             "container, a seccomp profile that allows unshare and mount)"
         )
     return None
-
-
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    """One way to use bubblewrap.
-
-    Attributes:
-        drop: root starts bubblewrap without a user namespace, and each program becomes a user of
-            its own, as root is exempt from process limits. Otherwise there is a user namespace,
-            and root first becomes the user nobody.
-        flags: the arguments of bubblewrap that differ between the ways.
-    """
-
-    drop: bool
-    flags: tuple[str, ...]
-
-    @property
-    def as_nobody(self) -> bool:
-        """Whether bubblewrap itself is started as the user nobody."""
-        return os.geteuid() == 0 and not self.drop
-
-
-@functools.cache
-def _variant() -> _Variant:
-    """The strictest way that works on this machine.
-
-    Raises:
-        OSError: no way works; the message is that of the last one.
-    """
-    variants = [
-        _Variant(False, ("--unshare-user", "--disable-userns", "--proc", "/proc")),
-        _Variant(False, ("--unshare-user", "--proc", "/proc")),
-        _Variant(False, ("--unshare-user",)),
-    ]
-    if os.geteuid() == 0:
-        capabilities = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
-        variants.insert(0, _Variant(True, (*capabilities, "--proc", "/proc")))
-    message = ""
-    for variant in variants:
-        limits = Limits(wall_seconds=20.0)
-        command = _command(["python", "-c", "pass"], "/usr", limits, variant)
-        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
-        if done.outcome == "exited" and done.returncode == 0:
-            return variant
-        message = done.stderr.decode("utf-8", "replace").strip() or str(done)
-    raise OSError(message)
-
-
-def _python() -> tuple[str, str | None]:
-    """The interpreter's path inside the sandbox, and the folder to mount there as /python.
-
-    An interpreter in a home folder is mounted elsewhere, as home folders are closed to the user
-    that the program runs as.
-    """
-    program, prefix = os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix)
-    if program.startswith("/usr/"):
-        return program, None
-    if not program.startswith(prefix + "/"):
-        raise OSError(f"the interpreter {program} is not in its own prefix {prefix}")
-    return "/python" + program.removeprefix(prefix), prefix
-
-
-def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant) -> list[str]:
-    command = ["bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
-    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session"]
-    command += ["--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv"]
-    for name, value in (("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")):
-        command += ["--setenv", name, value]
-    command += ["--setenv", "PYTHONHASHSEED", "0", "--setenv", "OPENBLAS_NUM_THREADS", "1"]
-    command += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
-        path = Path("/") / name
-        if path.is_symlink():
-            command += ["--symlink", str(path.readlink()), str(path)]
-        elif path.is_dir():
-            command += ["--ro-bind", str(path), str(path)]
-    python, prefix = _python()
-    if prefix is not None:
-        command += ["--ro-bind", prefix, "/python", "--setenv", "LD_LIBRARY_PATH", "/python/lib"]
-    for name in ("/etc/ld.so.cache", "/etc/alternatives"):
-        if Path(name).exists():
-            command += ["--ro-bind", name, name]
-    command += [
-        "--dev",
-        "/dev",
-        # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
-        *_bounded_tmpfs("/dev/shm", limits),
-        "--remount-ro",
-        "/dev",
-        *_bounded_tmpfs("/tmp", limits),
-    ]
-    command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
-    command += [*variant.flags, "--remount-ro", "/", "--"]
-    seconds = max(1, round(limits.cpu_seconds + 0.5))
-    settings = {
-        "NPROC": limits.processes,
-        "AS": limits.memory_mb * MEBIBYTE,
-        "CPU": seconds,
-        "FSIZE": limits.disk_mb * MEBIBYTE,
-        "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
-        "CORE": 0,
-    }
-    words = ",".join(f"{name}={value}" for name, value in settings.items())
-    program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
-    # each sandbox has a user of its own, so that no process limit counts another's processes
-    user = FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if variant.drop else 0
-    return [*command, python, "-I", "-S", "-c", LAUNCHER, str(user), words, *program]
-
-
-def _bounded_tmpfs(path: str, limits: Limits) -> list[str]:
-    return ["--perms", "1777", "--size", str(limits.disk_mb * MEBIBYTE), "--tmpfs", path]

@@ -1,0 +1,179 @@
+"""Command lines of bubblewrap: the ways to use it here, and the walls of every sandbox."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits
+from rlvr_fast.tasks.sandbox.supervision import supervised
+
+__all__ = ["Variant", "launched", "program_command", "walls", "working_variant"]
+
+FIRST_USER = 1_000_000_000
+_NUMBERS = itertools.count()
+
+# Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
+# of its user namespace, or of its user.
+LAUNCHER = """
+import os, resource, sys
+user = int(sys.argv[1])
+if user:
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+sys.argv.pop(1)
+limits = dict(item.split("=") for item in sys.argv[1].split(","))
+for name, value in limits.items():
+    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to use bubblewrap.
+
+    Attributes:
+        drop: root starts bubblewrap without a user namespace, and each program becomes a user of
+            its own, as root is exempt from process limits. Otherwise there is a user namespace,
+            and root first becomes the user nobody.
+        flags: the arguments of bubblewrap that differ between the ways.
+    """
+
+    drop: bool
+    flags: tuple[str, ...]
+
+    @property
+    def as_nobody(self) -> bool:
+        """Whether bubblewrap itself is started as the user nobody."""
+        return os.geteuid() == 0 and not self.drop
+
+
+@functools.cache
+def working_variant() -> Variant:
+    """The strictest way that works on this machine.
+
+    Raises:
+        OSError: no way works; the message is that of the last one.
+    """
+    variants = [
+        Variant(False, ("--unshare-user", "--disable-userns", "--proc", "/proc")),
+        Variant(False, ("--unshare-user", "--proc", "/proc")),
+        Variant(False, ("--unshare-user",)),
+    ]
+    if os.geteuid() == 0:
+        capabilities = ("--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID")
+        variants.insert(0, Variant(True, (*capabilities, "--proc", "/proc")))
+    message = ""
+    for variant in variants:
+        limits = Limits(wall_seconds=20.0)
+        command = program_command(["python", "-c", "pass"], "/usr", limits, variant)
+        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
+        if done.outcome == "exited" and done.returncode == 0:
+            return variant
+        message = done.stderr.decode("utf-8", "replace").strip() or str(done)
+    raise OSError(message)
+
+
+def program_command(
+    argv: Sequence[str], folder: str, limits: Limits, variant: Variant
+) -> list[str]:
+    """The command that runs one program.
+
+    Args:
+        argv: the program; a first word "python" stands for the interpreter of this process.
+        folder: lies read-only at /program, where the program starts.
+        limits: of the program.
+        variant: the way to use bubblewrap.
+    """
+    command = walls(disk_mb=limits.disk_mb)
+    python, prefix = _python()
+    if prefix is not None:
+        command += ["--ro-bind", prefix, "/python", "--setenv", "LD_LIBRARY_PATH", "/python/lib"]
+    command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
+    settings = {
+        "NPROC": limits.processes,
+        "AS": limits.memory_mb * MEBIBYTE,
+        "CPU": max(1, round(limits.cpu_seconds + 0.5)),
+        "FSIZE": limits.disk_mb * MEBIBYTE,
+        "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
+        "CORE": 0,
+    }
+    program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
+    return [*command, *launched(program, python, settings, variant)]
+
+
+def walls(*, disk_mb: int) -> list[str]:
+    """The start of every command: no network, a read-only system, private /tmp and /dev/shm.
+
+    Args:
+        disk_mb: MiB of each of both.
+    """
+    command = ["bwrap", "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts"]
+    command += ["--unshare-cgroup-try", "--die-with-parent", "--new-session"]
+    command += ["--cap-drop", "ALL", "--hostname", "sandbox", "--clearenv"]
+    for name, value in (("PATH", "/usr/bin:/bin"), ("HOME", "/tmp"), ("LANG", "C.UTF-8")):
+        command += ["--setenv", name, value]
+    command += ["--setenv", "PYTHONHASHSEED", "0", "--setenv", "OPENBLAS_NUM_THREADS", "1"]
+    command += ["--ro-bind", "/usr", "/usr"]
+    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+        path = Path("/") / name
+        if path.is_symlink():
+            command += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            command += ["--ro-bind", str(path), str(path)]
+    for name in ("/etc/ld.so.cache", "/etc/alternatives"):
+        if Path(name).exists():
+            command += ["--ro-bind", name, name]
+    return [
+        *command,
+        "--dev",
+        "/dev",
+        # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
+        *_bounded_tmpfs("/dev/shm", disk_mb),
+        "--remount-ro",
+        "/dev",
+        *_bounded_tmpfs("/tmp", disk_mb),
+    ]
+
+
+def launched(
+    program: Sequence[str], python: str, settings: Mapping[str, int], variant: Variant
+) -> list[str]:
+    """The end of every command: a program under limits, as a user of its own.
+
+    Args:
+        program: the program and its arguments; the first word is a path.
+        python: the interpreter's path inside the sandbox.
+        settings: name of a resource limit (without RLIMIT_) to its value, soft and hard.
+        variant: the way to use bubblewrap.
+    """
+    words = ",".join(f"{name}={value}" for name, value in settings.items())
+    # each sandbox has a user of its own, so that no process limit counts another's processes
+    user = FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if variant.drop else 0
+    end = [*variant.flags, "--remount-ro", "/", "--"]
+    return [*end, python, "-I", "-S", "-c", LAUNCHER, str(user), words, *program]
+
+
+def _python() -> tuple[str, str | None]:
+    """The interpreter's path inside the sandbox, and the folder to mount there as /python.
+
+    An interpreter in a home folder is mounted elsewhere, as home folders are closed to the user
+    that the program runs as.
+    """
+    program, prefix = os.path.realpath(sys.executable), os.path.realpath(sys.base_prefix)
+    if program.startswith("/usr/"):
+        return program, None
+    if not program.startswith(prefix + "/"):
+        raise OSError(f"the interpreter {program} is not in its own prefix {prefix}")
+    return "/python" + program.removeprefix(prefix), prefix
+
+
+def _bounded_tmpfs(path: str, disk_mb: int) -> list[str]:
+    return ["--perms", "1777", "--size", str(disk_mb * MEBIBYTE), "--tmpfs", path]
