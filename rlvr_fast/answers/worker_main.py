@@ -1,8 +1,9 @@
-"""A worker process: `python -m rlvr_fast.answers.worker_main MEMORY_MB GUARDED`.
+"""A worker process: `main()` with sys.argv of REQUESTS REPLIES NONCE MEMORY_MB GUARDED.
 
-Reads requests, one JSON object on each line (id, spec, problem_id, gold, metadata, answer, limit),
-and writes replies (id, verdict, grader, detail) in the same order. The process does not measure its
-own time: the kernel ends it after `limit` processor seconds, and its parent after a wall time.
+Reads requests from the descriptor REQUESTS (nonce, spec, problem_id, gold, metadata, answer, limit,
+wall), and writes replies into REPLIES in the same order; worker_protocol.py has their form. The
+process does not measure its own time: the kernel ends it, or the child that verifies an answer,
+after `limit` processor seconds, and grading ends it after a wall time.
 """
 
 from __future__ import annotations
@@ -14,158 +15,152 @@ import os
 import resource
 import signal
 import sys
-import time
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
+
+from rlvr_fast.answers.answer_guard import guard_answers
+from rlvr_fast.answers.answer_process import verify_in_child
+from rlvr_fast.answers.worker_protocol import MAX_FATAL, Reply, plain_text, read_frame
+from rlvr_fast.tasks import load_verifier
+from rlvr_fast.tasks.sandbox.answer_calls import answer_filter
+from rlvr_fast.tasks.sandbox.locks import adopt_orphans, die_with_parent, drop_privileges
+
+__all__ = ["main"]
 
 MEBIBYTE = 1 << 20
 
-# Audit events that no verifier needs. Several verifiers evaluate an answer as Python through
-# sympy's parse_expr, so an answer may be a program. The audit hook, a minimal environment, no
-# writable files and the limits make harm harder; they do not isolate as bubblewrap does, in which
-# the programs of code tasks run.
-FORBIDDEN = (
-    "ctypes.",
-    "ftplib.",
-    "glob.",
-    "http.",
-    "os.chflags",
-    "os.chmod",
-    "os.chown",
-    "os.exec",
-    "os.fork",
-    "os.forkpty",
-    "os.fwalk",
-    "os.kill",
-    "os.killpg",
-    "os.link",
-    "os.lockf",
-    "os.mkdir",
-    "os.posix_spawn",
-    "os.putenv",
-    "os.remove",
-    "os.removexattr",
-    "os.rename",
-    "os.rmdir",
-    "os.setxattr",
-    "os.spawn",
-    "os.startfile",
-    "os.symlink",
-    "os.system",
-    "os.truncate",
-    "os.unsetenv",
-    "os.utime",
-    "pty.",
-    "shutil.",
-    "signal.pthread_kill",
-    "smtplib.",
-    "socket.",
-    "sqlite3.",
-    "subprocess.",
-    "tempfile.",
-    "urllib.",
-    "webbrowser.",
-)
-
 
 def main() -> None:
-    """Answers requests until the parent closes the pipe."""
-    memory_mb, guarded = int(sys.argv[1]), sys.argv[2] == "1"
-    requests, replies = _channel()
-    _die_with_parent()
-    from rlvr_fast.tasks import load_verifier
-
-    os.dup2(0, 2)  # the parent reads standard error only to learn why a worker did not start
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    """Answers requests until grading closes the pipe."""
+    requests, replies = int(sys.argv[1]), int(sys.argv[2])
+    nonce, memory_mb, guarded = sys.argv[3], int(sys.argv[4]), sys.argv[5] == "1"
+    parent = os.getppid()
+    die_with_parent()
+    if os.getppid() != parent:
+        return  # the parent ended before it could take this process with it
+    for number in (requests, replies):
+        os.set_inheritable(number, False)
+    watch: Callable[[bool], None] = _unwatched
     if guarded:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * MEBIBYTE, memory_mb * MEBIBYTE))
-        sys.addaudithook(_guard)  # Python has no call that removes an audit hook
-        # A sleep uses no processor time, and would last until the wall time.
-        time.sleep = _no_sleep  # type: ignore[assignment]
+        adopt_orphans()
+        drop_privileges()
+        _limit(resource.RLIMIT_FSIZE, 0)
+        _limit(resource.RLIMIT_AS, memory_mb * MEBIBYTE)
+        watch = guard_answers()
+    _limit(resource.RLIMIT_CORE, 0)
+    os.dup2(0, 2)  # grading reads standard error only to learn why a worker did not start
     signal.signal(signal.SIGPROF, signal.SIG_DFL)
-    replies.write(json.dumps({"ready": True}) + "\n")
-    replies.flush()
-    for line in requests:
-        request = json.loads(line)
-        reply = _verify(load_verifier, request)
-        replies.write(json.dumps({"id": request["id"], **reply}) + "\n")
-        replies.flush()
+    _write(replies, nonce, Reply("ready"))
+    worker = _Worker((requests, replies), watch, answer_filter() if guarded else None)
+    while (request := read_frame(requests)) is not None:
+        _write(replies, request["nonce"], worker.reply(request))
 
 
-def _verify(load_verifier: Any, request: dict[str, Any]) -> dict[str, str]:
-    try:
-        # Loading runs trusted code, and its time does not count for the answer.
-        verifier = load_verifier(request["spec"])
-        grader = verifier.name
-        verifier.prepare(request["problem_id"], request["metadata"])
-    except MemoryError:
-        return {"fatal": "the memory limit of a worker does not hold the verifier; raise memory_mb"}
-    except Exception as error:
-        return {"fatal": str(error) or type(error).__name__}
-    try:
+def _unwatched(now: bool) -> None:
+    """A verifier that runs programs starts processes; it hands no answer to the interpreter."""
+
+
+class _Worker:
+    """Verifies one request after the other."""
+
+    def __init__(
+        self, pipes: tuple[int, int], watch: Callable[[bool], None], code: bytes | None
+    ) -> None:
+        self._pipes = pipes
+        self._watch = watch
+        self._code = code
+
+    def reply(self, request: dict[str, Any]) -> Reply:
+        try:
+            # Loading runs trusted code, and its time does not count for the answer.
+            verifier = load_verifier(request["spec"])
+            verifier.prepare(request["problem_id"], request["metadata"])
+        except MemoryError:
+            text = "the memory limit of a worker does not hold the verifier; raise memory_mb"
+            return Reply("fatal", detail=text)
+        except Exception as error:
+            return Reply("fatal", detail=(str(error) or type(error).__name__)[:MAX_FATAL])
+        if not getattr(verifier, "evaluates", False):
+            return self._verified_here(verifier, request)
+        before = _own_state()
+        gc.freeze()  # the child's collector leaves the pages of the worker's objects alone
+        reply = verify_in_child(
+            lambda: self._verified_in_child(verifier, request),
+            limit=request["limit"],
+            wall=request["wall"],
+            closed=self._pipes,
+            code=self._code,
+        )
+        if _own_state() != before:
+            # The answer changed what its neighbours would run under: another worker serves them.
+            raise SystemExit("an answer changed the limits or the priority of its worker")
+        return reply
+
+    def _verified_in_child(self, verifier: Any, request: dict[str, Any]) -> dict[str, Any]:
+        self._watch(True)
+        del self._watch
+        reply = _verdict(verifier, request)
+        return {"kind": reply.kind, "verdict": reply.verdict, "detail": reply.detail}
+
+    def _verified_here(self, verifier: Any, request: dict[str, Any]) -> Reply:
         # Processor time in place of wall time: the load of the machine decides no verdict.
         signal.setitimer(signal.ITIMER_PROF, request["limit"])
-        _Clock.running = True
+        self._watch(True)
         try:
-            verdict = verifier.verify(
-                request["problem_id"], request["gold"], request["metadata"], request["answer"]
-            )
+            return _verdict(verifier, request)
         finally:
-            _Clock.running = False
+            self._watch(False)
             signal.setitimer(signal.ITIMER_PROF, 0)
-        return {"verdict": verdict, "grader": grader, "detail": ""}
+
+
+def _verdict(verifier: Any, request: dict[str, Any]) -> Reply:
+    try:
+        verdict = verifier.verify(
+            request["problem_id"], request["gold"], request["metadata"], request["answer"]
+        )
+        return Reply("verdict", verdict)
     except MemoryError:
         gc.collect()
-        return {"verdict": "error", "grader": grader, "detail": "memory"}
+        return Reply("verdict", "error", "memory")
     except BaseException as error:
         with contextlib.suppress(Exception):
-            text = f"{type(error).__name__}: {error}"
-            return {"verdict": "error", "grader": grader, "detail": text[:400]}
-        return {"verdict": "error", "grader": grader, "detail": type(error).__name__}
+            return Reply("verdict", "error", plain_text(f"{type(error).__name__}: {error}"))
+        return Reply("verdict", "error", "an exception without a text")
 
 
-def _channel() -> tuple[Any, Any]:
-    """The pipes to the parent, under file descriptors that print() and input() do not use."""
-    incoming, outgoing = os.dup(0), os.dup(1)
-    null = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1):
-        os.dup2(null, number)
-    requests = os.fdopen(incoming, encoding="utf-8", errors="surrogatepass")
-    replies = os.fdopen(outgoing, "w", encoding="utf-8", errors="surrogatepass")
-    return requests, replies
-
-
-class _Clock:
-    """Whether an answer is being verified; `_guard` restricts nothing at other times."""
-
-    running = False
-
-
-def _no_sleep(seconds: float) -> None:
-    raise PermissionError("an answer may not sleep")
-
-
-def _guard(event: str, arguments: tuple[Any, ...]) -> None:
-    if not _Clock.running:
-        return
-    if event.startswith(FORBIDDEN):
-        raise PermissionError(f"an answer may not do {event}")
-    if event == "open":
-        mode, flags = arguments[1], arguments[2]
-        writing = isinstance(mode, str) and any(letter in mode for letter in "wax+")
-        if writing or (isinstance(flags, int) and flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT)):
-            raise PermissionError("an answer may not write files")
-
-
-def _die_with_parent() -> None:
+def _own_state() -> tuple[Any, ...]:
+    """What another process of the same user may change in this one."""
+    limits = [
+        resource.getrlimit(getattr(resource, name))
+        for name in sorted(dir(resource))
+        if name.startswith("RLIMIT_")
+    ]
     if not sys.platform.startswith("linux"):
-        return
-    import ctypes
+        return (limits,)
+    return (
+        limits,
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getscheduler(0),
+        sorted(os.sched_getaffinity(0)),
+        sorted(map(str, Path(os.environ.get("HOME", "/")).iterdir())),
+    )
 
-    set_parent_death_signal = 1  # prctl(2), PR_SET_PDEATHSIG
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+def _limit(kind: int, value: int) -> None:
+    _, hard = resource.getrlimit(kind)
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(kind, (value, value))
 
 
-if __name__ == "__main__":
-    main()
+def _write(descriptor: int, nonce: str, reply: Reply) -> None:
+    message = {
+        "nonce": nonce,
+        "kind": reply.kind,
+        "verdict": reply.verdict,
+        "detail": reply.detail,
+        "timeout": reply.timeout,
+    }
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(descriptor, data) :]

@@ -1,34 +1,42 @@
-"""One worker process as its parent sees it: requests, replies, deadline and end."""
+"""One worker process as grading sees it: requests, replies, deadline and end."""
 
 from __future__ import annotations
 
 import collections
-import contextlib
-import json
 import os
-import signal
-import subprocess
-import sys
-import tempfile
+import secrets
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from rlvr_fast.answers.pairs import Pair
+from rlvr_fast.answers.worker_protocol import (
+    MAX_REPLY,
+    BrokenProtocolError,
+    Reply,
+    framed,
+    parse_reply,
+)
+from rlvr_fast.tasks.sandbox import LongLivedProcess
 
-__all__ = ["VerificationRequest", "WorkerProcess", "wall_seconds"]
+__all__ = ["VerificationRequest", "WorkerProcess", "most_seconds", "wall_seconds"]
 
 # A verifier that sleeps uses no processor time, so a limit on wall time ends it. The limit is
-# generous because a busy machine may give a worker a small share of a processor.
-WALL_FACTOR = 3.0
-WALL_SLACK = 10.0
+# generous because a busy machine may give a worker a small share of a processor, and is extended
+# for a process that waits for a processor, up to a wall time that nothing extends.
+WALL_FACTOR, WALL_SLACK = 3.0, 10.0
+MOST_FACTOR, MOST_SLACK = 8.0, 20.0
 START_SECONDS = 180.0
 
 
 def wall_seconds(limit: float) -> float:
-    """The wall time after which a verification of `limit` processor seconds is ended."""
+    """The wall time of a verification of `limit` processor seconds that does not compute."""
     return WALL_FACTOR * limit + WALL_SLACK
+
+
+def most_seconds(limit: float) -> float:
+    """The wall time after which a verification of `limit` processor seconds is ended anyway."""
+    return MOST_FACTOR * limit + MOST_SLACK
 
 
 class VerificationRequest(NamedTuple):
@@ -52,119 +60,125 @@ class WorkerProcess:
         held: the requests without a reply, in the order in which the process verifies them.
         unsent: bytes of requests that the pipe did not take yet.
         ready: whether the process has started and replied once.
-        deadline: the time (of time.monotonic) at which the start, or the first request of `held`,
-            is overdue.
-        stdin: the pipe that takes requests; does not block.
-        stdout: the pipe that gives replies; does not block.
+        gone: whether the process closed its pipe.
+        broken: how the process broke the protocol; empty where it did not.
+        sandboxed: whether the process runs in bubblewrap.
+        requests: the descriptor that takes requests; does not block.
+        replies: the descriptor that gives replies; does not block.
     """
 
-    def __init__(self, memory_mb: int, guarded: bool) -> None:
-        package_root = str(Path(__file__).parents[2])
-        search = os.pathsep.join([package_root, *(item for item in sys.path if item)])
-        # An answer may be a program: the worker gets no variable that could hold a secret.
-        kept = {
-            name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH") if name in os.environ
-        }
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "rlvr_fast.answers.worker_main",
-                str(memory_mb),
-                str(int(guarded)),
-            ],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            start_new_session=True,
-            env={
-                **kept,
-                "LANG": "C.UTF-8",
-                "OMP_NUM_THREADS": "1",
-                "OPENBLAS_NUM_THREADS": "1",
-                "PYTHONHASHSEED": "0",
-                "PYTHONPATH": search,
-            },
+    def __init__(
+        self,
+        memory_mb: int,
+        guarded: bool,
+        *,
+        sandboxed: bool,
+        packages: Sequence[str] = (),
+        readable: Sequence[str] = (),
+    ) -> None:
+        self._start_nonce = secrets.token_hex(16)
+        self._process = LongLivedProcess(
+            "rlvr_fast.answers.worker_main",
+            [self._start_nonce, str(memory_mb), str(int(guarded))],
+            sandboxed=sandboxed,
+            packages=packages,
+            readable=readable,
         )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.stdin, self.stdout = self._process.stdin, self._process.stdout
-        os.set_blocking(self.stdin.fileno(), False)
-        os.set_blocking(self.stdout.fileno(), False)
+        self.sandboxed = sandboxed
+        self.requests, self.replies = self._process.requests, self._process.replies
         self.held: collections.deque[VerificationRequest] = collections.deque()
         self.unsent = bytearray()
+        self._nonces: collections.deque[str] = collections.deque()
         self._received = bytearray()
-        self.ready = False
-        self.deadline = time.monotonic() + START_SECONDS
+        self.ready = self.gone = False
+        self.broken = ""
+        self._deadline = self._last = time.monotonic() + START_SECONDS
 
     def give(self, request: VerificationRequest) -> None:
         """Adds a request to the requests that the process holds; `send` sends it."""
         pair = request.pair
+        nonce = secrets.token_hex(16)
         message = {
-            "id": request.number,
+            "nonce": nonce,
             "spec": pair.spec,
             "problem_id": pair.problem_id,
             "gold": pair.gold,
             "metadata": dict(pair.metadata),
             "answer": pair.answer,
             "limit": request.limit,
+            "wall": most_seconds(request.limit),
         }
         idle = not self.held
         self.held.append(request)
+        self._nonces.append(nonce)
         if idle and self.ready:
-            self.reset_deadline()
-        self.unsent += json.dumps(message).encode() + b"\n"
-
-    def reset_deadline(self) -> None:
-        """Starts the clock of the first request that the process holds."""
-        if self.held:
-            self.deadline = time.monotonic() + wall_seconds(self.held[0].limit)
+            self._start_clock()
+        self.unsent += framed(message)
 
     def send(self) -> None:
         """Sends as many bytes of `unsent` as the pipe takes."""
         while self.unsent:
             try:
-                sent = os.write(self.stdin.fileno(), self.unsent[:65536])
+                sent = os.write(self.requests, self.unsent[:65536])
             except (BlockingIOError, BrokenPipeError):
                 return
             del self.unsent[:sent]
 
-    def receive(self) -> Iterator[dict[str, Any]] | None:
-        """The whole replies that have arrived; None once the process has closed its pipe."""
+    def receive(self) -> list[tuple[VerificationRequest, Reply]]:
+        """The requests whose replies have arrived, and the replies; sets `gone` and `broken`."""
         try:
-            data = os.read(self.stdout.fileno(), 1 << 20)
+            data = os.read(self.replies, 1 << 16)
         except BlockingIOError:
-            return iter(())
-        if not data:
-            return None
+            return []
+        self.gone = not data
         self._received += data
         *lines, rest = self._received.split(b"\n")
         self._received = bytearray(rest)
-        return (json.loads(line) for line in lines)
-
-    def waits_for_processor(self) -> bool:
-        """Whether the process would run if the machine had a processor for it.
-
-        The kernel ends such a process after its limit of processor time.
-        """
+        replied: list[tuple[VerificationRequest, Reply]] = []
         try:
-            stat = Path(f"/proc/{self._process.pid}/stat").read_text()
-        except OSError:
+            for line in lines:
+                replied += self._replied(bytes(line))
+                self._start_clock()
+            if len(rest) > MAX_REPLY:
+                raise BrokenProtocolError("a line without an end")
+        except BrokenProtocolError as error:
+            self.broken = f"the verifying process wrote {error}"
+        return replied
+
+    def _replied(self, line: bytes) -> list[tuple[VerificationRequest, Reply]]:
+        if not self.ready:
+            if parse_reply(line, self._start_nonce).kind != "ready":
+                raise BrokenProtocolError("a reply before its start")
+            self.ready = True
+            return []
+        if not self.held:
+            raise BrokenProtocolError("a reply to no request")
+        reply = parse_reply(line, self._nonces[0])
+        if reply.kind == "ready":
+            raise BrokenProtocolError("a second start")
+        self._nonces.popleft()
+        return [(self.held.popleft(), reply)]
+
+    def overdue(self) -> bool:
+        """Whether the start, or the first request that the process holds, took too long."""
+        now = time.monotonic()
+        if now <= self._deadline or (self.ready and not self.held):
             return False
-        return stat.rpartition(")")[2].split()[0] in ("R", "D")
+        if now <= self._last and self._process.waits_for_processor():
+            self._deadline = min(now + 1.0, self._last)  # its limit is one of processor time
+            return False
+        return True
 
     def end(self) -> int:
         """Ends the process and the processes that it started; returns its exit status."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            if self._process.poll() is None:
-                os.killpg(self._process.pid, signal.SIGKILL)
-        status = self._process.wait()
-        self.stdin.close()
-        self.stdout.close()
-        return status
+        return self._process.end(closed=self.gone)
 
     def error_output(self) -> str:
         """The end of the text that the process wrote to standard error before it was ready."""
-        self._errors.seek(0)
-        return self._errors.read()[-2000:].decode("utf-8", "replace").strip()
+        return self._process.error_output()
+
+    def _start_clock(self) -> None:
+        if self.held:
+            now = time.monotonic()
+            self._deadline = now + wall_seconds(self.held[0].limit)
+            self._last = now + most_seconds(self.held[0].limit)

@@ -7,16 +7,19 @@ import contextlib
 import os
 import selectors
 import signal
-import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from importlib import metadata as importlib_metadata
+from pathlib import Path
 
 from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.worker_process import VerificationRequest, WorkerProcess, wall_seconds
+from rlvr_fast.answers.worker_protocol import Reply
 from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_verifier
-from rlvr_fast.tasks.schemes import scheme_of
+from rlvr_fast.tasks.sandbox import unavailable_reason
+from rlvr_fast.tasks.schemes import GROUP, scheme_of, scheme_packages
 
 __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "default_workers", "verify_pairs"]
 
@@ -25,6 +28,38 @@ __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "default_workers", "verify_pa
 WINDOW = 32
 # The signals by which the kernel ends a process after its processor seconds.
 TIMEOUT_SIGNALS = (signal.SIGPROF, signal.SIGXCPU)
+
+
+class _Walls:
+    """Whether workers run in bubblewrap: decided once, and said once where they do not."""
+
+    decided: bool | None = None
+    worked = False
+
+    @classmethod
+    def sandboxed(cls) -> bool:
+        if cls.decided is None:
+            reason = unavailable_reason()
+            cls.decided = reason is None
+            if reason is not None:
+                cls._say(reason)
+        return cls.decided
+
+    @classmethod
+    def give_up(cls, reason: str) -> None:
+        """Starts workers without bubblewrap from here on, as none has started inside it."""
+        cls.decided = False
+        cls._say(f"a worker did not start inside it: {reason}")
+
+    @staticmethod
+    def _say(reason: str) -> None:
+        warnings.warn(
+            "verifiers run outside bubblewrap, behind fewer walls: an answer that is a program "
+            "could read files of yours (docs/security.md). Grade completions of a model that you "
+            f"do not trust in a container, or make bubblewrap work: {reason}",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def default_workers() -> int:
@@ -73,11 +108,31 @@ def verify_pairs(
         ]
         if not chosen:
             continue
-        pool = _Pool(min(workers or default_workers(), len(chosen)), timeout, memory_mb)
+        size = min(workers or default_workers(), len(chosen))
+        readable = () if programs else _sources({pair.spec for _, pair in chosen})
+        pool = _Pool(size, timeout, memory_mb, readable)
         try:
             pool.run(iter(chosen), on_outcome)
         finally:
             pool.close()
+
+
+def _sources(specs: set[str]) -> tuple[str, ...]:
+    """The files from which workers have to load tasks, as only the task knows its verifier."""
+    found = set()
+    for spec in specs:
+        if scheme_of(spec).verifier is None:
+            source = Path(spec.partition(":")[2].partition("?")[0])
+            if source.is_absolute() and source.exists():
+                found.add(str(source))
+    return tuple(sorted(found))
+
+
+def _packages() -> list[str]:
+    """The top-level modules that verifiers come from."""
+    points = importlib_metadata.entry_points(group=GROUP)
+    added = [point.module.partition(".")[0] for point in points]
+    return [*(name.replace("-", "_") for name in scheme_packages()), *added]
 
 
 class _Pool:
@@ -87,7 +142,10 @@ class _Pool:
     be verified once more, alone.
     """
 
-    def __init__(self, workers: int, timeout: float, memory_mb: int) -> None:
+    def __init__(
+        self, workers: int, timeout: float, memory_mb: int, readable: Sequence[str] = ()
+    ) -> None:
+        self._readable = readable
         self._size = workers
         self._timeout = timeout
         self._memory_mb = memory_mb
@@ -103,7 +161,9 @@ class _Pool:
         self._drain(self._requests(pairs), on_outcome, self._size, alone=False)
         again, self._again = sorted(self._again, key=lambda request: request.number), []
         for request in again:
-            self.close()
+            forked = getattr(load_verifier(request.pair.spec), "evaluates", False)
+            if not forked or len(self._workers) > 1:  # a forked process is a fresh one anyway
+                self.close()
             self._drain(iter([request]), on_outcome, 1, alone=True)
 
     def _requests(self, pairs: Iterator[tuple[int, Pair]]) -> Iterator[VerificationRequest]:
@@ -143,51 +203,43 @@ class _Pool:
     def _exchange(self, on_outcome: Callable[[int, Outcome], None], alone: bool) -> None:
         for worker in self._workers:
             worker.send()
-            waiting = worker.stdin.fileno() in self._selector.get_map()
+            waiting = worker.requests in self._selector.get_map()
             if worker.unsent and not waiting:
-                self._selector.register(worker.stdin, selectors.EVENT_WRITE, worker)
+                self._selector.register(worker.requests, selectors.EVENT_WRITE, worker)
             elif waiting and not worker.unsent:
-                self._selector.unregister(worker.stdin)
+                self._selector.unregister(worker.requests)
         for key, _ in self._selector.select(timeout=0.5):
             worker = key.data
             if worker not in self._workers:
                 continue
-            if key.fileobj is worker.stdin:
+            if key.fd == worker.requests:
                 worker.send()
                 continue
-            replies = worker.receive()
-            if replies is None:
+            for request, reply in worker.receive():
+                self._reply(request, reply, on_outcome, alone)
+            if worker.gone or worker.broken:
                 self._ended(worker, on_outcome, alone)
-                continue
-            for reply in replies:
-                self._reply(worker, reply, on_outcome, alone)
-        now = time.monotonic()
         for worker in list(self._workers):
-            if now > worker.deadline and (worker.held or not worker.ready):
-                if worker.held and worker.waits_for_processor():
-                    worker.deadline = now + 1.0  # its limit is one of processor time
-                    continue
+            if worker.overdue():
                 self._ended(worker, on_outcome, alone, overdue=True)
 
     def _reply(
         self,
-        worker: WorkerProcess,
-        reply: dict[str, Any],
+        request: VerificationRequest,
+        reply: Reply,
         on_outcome: Callable[[int, Outcome], None],
         alone: bool,
     ) -> None:
-        if "fatal" in reply:
-            raise InvalidInputError(reply["fatal"])
-        if "ready" in reply:
-            worker.ready = True
-        else:
-            request = worker.held.popleft()
-            if reply["detail"] == "memory" and not alone:
-                self._again.append(request)
-            else:
-                outcome = Outcome(reply["verdict"], reply["grader"], reply["detail"])
-                on_outcome(request.number, outcome)
-        worker.reset_deadline()
+        if reply.kind == "fatal":
+            raise InvalidInputError(reply.detail)
+        if not alone and (reply.kind == "ended" or reply.detail == "memory"):
+            self._again.append(request)
+            return
+        verdict = reply.verdict
+        if reply.kind == "ended":
+            verdict = "timeout" if reply.timeout else "error"
+        grader = load_verifier(request.pair.spec).name
+        on_outcome(request.number, Outcome(verdict, grader, reply.detail))
 
     def _ended(
         self,
@@ -201,10 +253,12 @@ class _Pool:
         self._drop(worker)
         status = worker.end()
         if not worker.ready:
-            raise RlvrError(
-                f"a verifying process did not start (exit status {status}): "
-                f"{worker.error_output() or 'it wrote no error message'}"
-            )
+            said = worker.error_output() or "it wrote no error message"
+            if worker.sandboxed and not _Walls.worked:
+                _Walls.give_up(said)
+                self._returned.extendleft(reversed(worker.held))
+                return
+            raise RlvrError(f"a verifying process did not start (exit status {status}): {said}")
         if not worker.held:
             return
         request = worker.held.popleft()
@@ -216,6 +270,8 @@ class _Pool:
         grader = load_verifier(pair.spec).name
         if overdue:
             outcome = Outcome("timeout", grader, f"{wall_seconds(limit):g} s of wall time")
+        elif worker.broken:
+            outcome = Outcome("error", grader, worker.broken)
         elif -status in TIMEOUT_SIGNALS:
             outcome = Outcome("timeout", grader, f"{limit:g} s of processor time")
         else:
@@ -225,15 +281,22 @@ class _Pool:
 
     def _start(self, pair: Pair) -> None:
         guarded = not scheme_of(pair.spec).runs_programs
-        worker = WorkerProcess(self._memory_mb, guarded=guarded)
+        worker = WorkerProcess(
+            self._memory_mb,
+            guarded=guarded,
+            sandboxed=guarded and _Walls.sandboxed(),
+            packages=_packages() if guarded else (),
+            readable=self._readable,
+        )
         self._workers.append(worker)
-        self._selector.register(worker.stdout, selectors.EVENT_READ, worker)
+        self._selector.register(worker.replies, selectors.EVENT_READ, worker)
 
     def _drop(self, worker: WorkerProcess) -> None:
         self._workers.remove(worker)
-        for pipe in (worker.stdin, worker.stdout):
+        _Walls.worked |= worker.sandboxed and worker.ready
+        for descriptor in (worker.requests, worker.replies):
             with contextlib.suppress(KeyError, ValueError):
-                self._selector.unregister(pipe)
+                self._selector.unregister(descriptor)
 
     def close(self) -> None:
         """Ends every worker."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from rlvr_fast.tasks.sandbox.bubblewrap import require_sandbox, run_program, unavailable_reason
 from rlvr_fast.tasks.sandbox.limits import Limits, ProgramResult
+from rlvr_fast.tasks.sandbox.long_lived import LongLivedProcess
 from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
 __all__ = [
     "Limits",
+    "LongLivedProcess",
     "ProgramResult",
     "require_sandbox",
     "run_program",

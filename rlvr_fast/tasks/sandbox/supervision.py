@@ -15,7 +15,7 @@ from pathlib import Path
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, Outcome, ProgramResult
 from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
-__all__ = ["supervised"]
+__all__ = ["NOBODY", "supervised"]
 
 NOBODY = 65534
 
