@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["guard_answers"]
+__all__ = ["guard_answers", "guard_for_good"]
 
 # Audit events that no verifier needs (https://docs.python.org/3/library/audit_events.html).
 _FORBIDDEN = (
@@ -28,35 +28,56 @@ _FORBIDDEN = (
 
 
 def guard_answers() -> Callable[[bool], None]:
-    """Installs the hook, which Python cannot remove, and takes time.sleep away.
+    """Installs a hook with a switch, for a process that verifies many answers.
 
     Returns:
         A function that says whether an answer is being verified; the hook refuses nothing at other
-        times. The forked process of an answer says so once and throws the function away.
+        times.
     """
     watching = [False]
-    forbidden, writing = _FORBIDDEN, os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    guard = _guard()
 
-    def guard(event: str, arguments: tuple[Any, ...]) -> None:
-        if not watching[0]:
-            return
-        if event.startswith(forbidden):
-            raise PermissionError(f"an answer may not do {event}")
-        if event == "open":
-            path, mode, flags = arguments[:3]
-            changes = isinstance(mode, str) and any(letter in mode for letter in "wax+")
-            if changes or (isinstance(flags, int) and flags & writing):
-                raise PermissionError("an answer may not write files")
-            if isinstance(path, str | bytes) and os.fsdecode(path).startswith(("/proc", "/dev")):
-                raise PermissionError("an answer may not read facts of processes")
-
-    def sleepless(seconds: float) -> None:
-        # A sleep uses no processor time, and would last until the wall time.
-        raise PermissionError("an answer may not sleep")
+    def guard_while_watching(event: str, arguments: tuple[Any, ...]) -> None:
+        if watching[0]:
+            guard(event, arguments)
 
     def watch(now: bool) -> None:
         watching[0] = now
 
-    sys.addaudithook(guard)
-    time.sleep = sleepless  # type: ignore[assignment]
+    sys.addaudithook(guard_while_watching)
+    time.sleep = _no_sleep  # type: ignore[assignment]
     return watch
+
+
+def guard_for_good() -> None:
+    """Installs a hook without a switch, for a process that verifies one answer and ends."""
+    sys.addaudithook(_guard())
+    time.sleep = _no_sleep  # type: ignore[assignment]
+
+
+def _guard() -> Callable[[str, tuple[Any, ...]], None]:
+    # An answer can replace builtins and the attributes of modules, so the hook keeps its own.
+    forbidden, writing = _FORBIDDEN, os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    is_a, text, refusal, decoded = isinstance, str, PermissionError, os.fsdecode
+    whole, texts = int, (str, bytes)
+
+    def guard(event: str, arguments: tuple[Any, ...]) -> None:
+        if event.startswith(forbidden):
+            raise refusal(f"an answer may not do {event}")
+        if event == "open":
+            path, mode, flags = arguments[:3]
+            if is_a(flags, whole) and flags & writing:
+                raise refusal("an answer may not write files")
+            if is_a(mode, text):
+                for letter in "wax+":
+                    if letter in mode:
+                        raise refusal("an answer may not write files")
+            if is_a(path, texts) and decoded(path).startswith(("/proc", "/dev")):
+                raise refusal("an answer may not read facts of processes")
+
+    return guard
+
+
+def _no_sleep(seconds: float) -> None:
+    # A sleep uses no processor time, and would last until the wall time.
+    raise PermissionError("an answer may not sleep")

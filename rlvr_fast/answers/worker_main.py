@@ -19,7 +19,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.answers.answer_guard import guard_answers
+from rlvr_fast.answers.answer_guard import guard_answers, guard_for_good
 from rlvr_fast.answers.answer_process import verify_in_child
 from rlvr_fast.answers.worker_protocol import MAX_FATAL, Reply, plain_text, read_frame
 from rlvr_fast.tasks import load_verifier
@@ -98,8 +98,7 @@ class _Worker:
         return reply
 
     def _verified_in_child(self, verifier: Any, request: dict[str, Any]) -> dict[str, Any]:
-        self._watch(True)
-        del self._watch
+        guard_for_good()
         reply = _verdict(verifier, request)
         return {"kind": reply.kind, "verdict": reply.verdict, "detail": reply.detail}
 

@@ -22,8 +22,9 @@ from rlvr_fast.tasks.sandbox import LongLivedProcess
 __all__ = ["VerificationRequest", "WorkerProcess", "most_seconds", "wall_seconds"]
 
 # A verifier that sleeps uses no processor time, so a limit on wall time ends it. The limit is
-# generous because a busy machine may give a worker a small share of a processor, and is extended
-# for a process that waits for a processor, up to a wall time that nothing extends.
+# generous because a busy machine may give a worker a small share of a processor. It is extended for
+# a process that waits for a processor and has not had its processor seconds again since, up to a
+# wall time that nothing extends.
 WALL_FACTOR, WALL_SLACK = 3.0, 10.0
 MOST_FACTOR, MOST_SLACK = 8.0, 20.0
 START_SECONDS = 180.0
@@ -92,6 +93,7 @@ class WorkerProcess:
         self._received = bytearray()
         self.ready = self.gone = False
         self.broken = ""
+        self._used: float | None = None  # processor seconds when the wall time was over
         self._deadline = self._last = time.monotonic() + START_SECONDS
 
     def give(self, request: VerificationRequest) -> None:
@@ -164,10 +166,15 @@ class WorkerProcess:
         now = time.monotonic()
         if now <= self._deadline or (self.ready and not self.held):
             return False
-        if now <= self._last and self._process.waits_for_processor():
-            self._deadline = min(now + 1.0, self._last)  # its limit is one of processor time
-            return False
-        return True
+        if now > self._last or not self.held or not self._process.waits_for_processor():
+            return True
+        used = self._process.cpu_seconds()
+        if self._used is None:
+            self._used = used
+        if used - self._used > self.held[0].limit:
+            return True
+        self._deadline = min(now + 1.0, self._last)
+        return False
 
     def end(self) -> int:
         """Ends the process and the processes that it started; returns its exit status."""
@@ -178,6 +185,7 @@ class WorkerProcess:
         return self._process.error_output()
 
     def _start_clock(self) -> None:
+        self._used = None
         if self.held:
             now = time.monotonic()
             self._deadline = now + wall_seconds(self.held[0].limit)

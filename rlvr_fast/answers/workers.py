@@ -269,7 +269,7 @@ class _Pool:
         number, pair, limit = request
         grader = load_verifier(pair.spec).name
         if overdue:
-            outcome = Outcome("timeout", grader, f"{wall_seconds(limit):g} s of wall time")
+            outcome = Outcome("timeout", grader, f"over {wall_seconds(limit):g} s of wall time")
         elif worker.broken:
             outcome = Outcome("error", grader, worker.broken)
         elif -status in TIMEOUT_SIGNALS:

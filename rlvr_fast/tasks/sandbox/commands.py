@@ -128,6 +128,7 @@ def walls(*, disk_mb: int) -> list[str]:
             command += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             command += ["--ro-bind", str(path), str(path)]
+    command += ["--perms", "0755", "--dir", "/etc"]
     for name in ("/etc/ld.so.cache", "/etc/alternatives"):
         if Path(name).exists():
             command += ["--ro-bind", name, name]

@@ -110,6 +110,10 @@ class LongLivedProcess:
         """Whether any of its processes would run if the machine had a processor for it."""
         return any(_state(pid) in ("R", "D") for pid in _family(self._process.pid))
 
+    def cpu_seconds(self) -> float:
+        """Processor seconds of its running processes."""
+        return sum(_cpu_seconds(pid) for pid in _family(self._process.pid))
+
     def end(self, *, closed: bool = False) -> int:
         """Ends the process and all that it started.
 
@@ -195,7 +199,17 @@ def _family(pid: int) -> list[int]:
 
 
 def _state(pid: int) -> str:
+    return next(iter(_facts(pid)), "")
+
+
+def _cpu_seconds(pid: int) -> float:
+    facts = _facts(pid)
+    return sum(map(int, facts[11:13])) / os.sysconf("SC_CLK_TCK") if len(facts) > 12 else 0.0
+
+
+def _facts(pid: int) -> list[str]:
+    """The fields of proc_pid_stat(5) from the state on; empty where the process is gone."""
     try:
-        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()[0]
-    except (OSError, IndexError):
-        return ""
+        return Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

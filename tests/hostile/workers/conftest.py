@@ -1,0 +1,47 @@
+"""A folder that adds kinds of tasks with evaluating verifiers, and attacks against them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def toy_path(tmp_path_factory) -> Path:
+    """A folder for PYTHONPATH with the toy schemes, as an installed package adds them."""
+    folder = tmp_path_factory.mktemp("toy")
+    (folder / "evaluating_toy.py").write_text((HERE / "evaluating_toy.py").read_text())
+    info = folder / "evaluating_toy-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evaluating-toy\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[rlvr_fast.tasks]\nevaluating = evaluating_toy:SCHEME\nshared = evaluating_toy:SHARED\n"
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def attack(toy_path):
+    """attack(answers, spec=..., ...) -> [(verdict, detail), ...], from a process of its own."""
+
+    def run(answers, spec="evaluating:w", *, environment=None, cwd=None, script=None, **asked):
+        done = subprocess.run(
+            [sys.executable, script or HERE / "attack_runner.py"],
+            input=json.dumps({"spec": spec, "answers": answers, **asked}),
+            env={**os.environ, "PYTHONPATH": str(toy_path), **(environment or {})},
+            cwd=cwd,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stderr
+        return [tuple(pair) for pair in json.loads(done.stdout)]
+
+    return run
