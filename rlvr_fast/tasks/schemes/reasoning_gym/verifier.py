@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks.base import Equivalence
+from rlvr_fast.tasks.schemes.reasoning_gym.answer_grammars import EVALUATING, refusal
 from rlvr_fast.tasks.schemes.reasoning_gym.config import FIXES_OPTION, dataset_of, generator
 from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
 from rlvr_fast.tasks.specs import TaskSpec
@@ -22,8 +24,12 @@ class GymVerifier:
 
     Partial credit (for example 0.05 for a well-formed wrong answer) is a shaping reward and not
     correctness. The problem is generated again from the spec and its index, and has to be the
-    problem that was asked. The dataset's code runs on untrusted text (several datasets evaluate an
-    answer through sympy's `parse_expr`): call the verifier in a worker process.
+    problem that was asked; each answer is scored against a copy of it. An answer outside the
+    grammar of its dataset (`answer_grammars.py`) is incorrect and never reaches the dataset's code,
+    which evaluates answers in several datasets. Call the verifier in a worker process all the same.
+
+    Attributes:
+        reason: why the last answer was outside the grammar, else empty.
     """
 
     equivalence: Equivalence = "exact"
@@ -32,6 +38,7 @@ class GymVerifier:
         self._spec = spec
         self._fixes = spec.options.get(FIXES_OPTION, "none")
         self._dataset: Any = None
+        self.reason = ""
         self._entries: dict[int, dict[str, Any]] = {}
 
     @property
@@ -39,6 +46,11 @@ class GymVerifier:
         """The package, its version, the dataset, and the fixes where there are any."""
         mended = " with leash fixes" if self._fixes == "leash" else ""
         return f"{generator()} {self._spec.source}{mended}"
+
+    @property
+    def evaluates(self) -> bool:
+        """Whether the dataset's code evaluates text as Python; see `Verifier`."""
+        return self._spec.source in EVALUATING
 
     def prepare(self, problem_id: str, metadata: Mapping[str, Any]) -> None:
         """Generates the problem again; see `Verifier`.
@@ -61,12 +73,21 @@ class GymVerifier:
     def score(self, problem_id: str, metadata: Mapping[str, Any], answer: str) -> float:
         """The dataset's own reward, partial credit included; with fixes the better of two."""
         entry = self._entry(problem_id, metadata)
-        reward = float(self._dataset.score_answer(answer, entry))
+        self.reason = ""
+        reward = self._reward(answer, entry)
         if self._fixes == "leash" and reward < 1.0:
             mended = fixed(self._spec.source, answer)
             if mended != answer:
-                reward = max(reward, float(self._dataset.score_answer(mended, entry)))
+                reward = max(reward, self._reward(mended, entry))
         return reward
+
+    def _reward(self, answer: str, entry: dict[str, Any]) -> float:
+        reason = refusal(self._spec.source, answer, entry)
+        if reason is not None:
+            self.reason = reason
+            return 0.0
+        # A copy, as knight_swap writes what it found into the entry that it is given.
+        return float(self._dataset.score_answer(answer, copy.deepcopy(entry)))
 
     def _entry(self, problem_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         if self._dataset is None:
