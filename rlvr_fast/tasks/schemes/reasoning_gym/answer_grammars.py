@@ -40,9 +40,45 @@ _SYMBOLS = frozenset(
 _ONE = (1, 1)
 _FUNCTIONS = {
     **dict.fromkeys(
-        "sqrt cbrt exp ln sin cos tan sec csc cot asin acos atan asec acsc acot sinh cosh tanh "
-        "sech csch coth asinh acosh atanh acoth asech acsch Abs abs sign erf erfi Si Ci Ei "
-        "li".split(),
+        [
+            "sqrt",
+            "cbrt",
+            "exp",
+            "ln",
+            "sin",
+            "cos",
+            "tan",
+            "sec",
+            "csc",
+            "cot",
+            "asin",
+            "acos",
+            "atan",
+            "asec",
+            "acsc",
+            "acot",
+            "sinh",
+            "cosh",
+            "tanh",
+            "sech",
+            "csch",
+            "coth",
+            "asinh",
+            "acosh",
+            "atanh",
+            "acoth",
+            "asech",
+            "acsch",
+            "Abs",
+            "abs",
+            "sign",
+            "erf",
+            "erfi",
+            "Si",
+            "Ci",
+            "Ei",
+            "li",
+        ],
         _ONE,
     ),
     "log": (1, 2),
@@ -111,9 +147,7 @@ def _arithmetic(answer: str, entry: Mapping[str, Any]) -> str | None:
 
 def _antiderivative(answer: str, entry: Mapping[str, Any]) -> str | None:
     variable = entry["metadata"]["variable"]
-    return refusal_of_expression(
-        answer, names=_SYMBOLS, functions=_FUNCTIONS, variable=variable
-    )
+    return refusal_of_expression(answer, names=_SYMBOLS, functions=_FUNCTIONS, variable=variable)
 
 
 def _polynomial(answer: str, entry: Mapping[str, Any]) -> str | None:

@@ -111,13 +111,13 @@ class _Reader:
         if isinstance(operator, ast.Pow):
             if right > self.bounds.exponent_bits:
                 raise _RefusedError("an exponent in it is too large")
-            return left * 2.0**right
+            return left * math.exp2(right)
         raise _RefusedError(f"{type(operator).__name__} is no operation of an expression")
 
     def _call(self, node: ast.Call) -> float:
-        name = node.func.id if isinstance(node.func, ast.Name) else None
+        name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in self.functions or node.keywords:
-            raise _RefusedError(f"{str(name)[:20]!r} is no function that it may use")
+            raise _RefusedError(f"{name[:20]!r} is no function that it may use")
         least, most = self.functions[name]
         if not least <= len(node.args) <= most:
             raise _RefusedError(f"{name} takes {least} to {most} arguments")
@@ -138,7 +138,7 @@ def refusal_of_expression(
     names: Set[str] = frozenset(),
     functions: Mapping[str, tuple[int, int]] | None = None,
     variable: str | None = None,
-    bounds: Bounds = Bounds(),  # noqa: B008  (frozen)
+    bounds: Bounds = Bounds(),
 ) -> str | None:
     """Why a text is no expression of the grammar; None where it is one.
 
