@@ -37,50 +37,15 @@ _SYMBOLS = frozenset(
     | {f"{letter}{link}{number}" for letter in "CKck" for link in ("", "_") for number in range(10)}
     | {"pi", "const", "constant", "Const", "Constant"}
 )
-_ONE = (1, 1)
+_ELEMENTARY = (
+    "sqrt", "cbrt", "exp", "ln", "Abs", "abs", "sign", "erf", "erfi", "Si", "Ci", "Ei", "li",
+    "sin", "cos", "tan", "sec", "csc", "cot", "asin", "acos", "atan", "asec", "acsc", "acot",
+    "sinh", "cosh", "tanh", "sech", "csch", "coth", "asinh", "acosh", "atanh", "asech", "acsch",
+    "acoth",
+)  # fmt: skip
+# The least and the largest number of arguments of each function.
 _FUNCTIONS = {
-    **dict.fromkeys(
-        [
-            "sqrt",
-            "cbrt",
-            "exp",
-            "ln",
-            "sin",
-            "cos",
-            "tan",
-            "sec",
-            "csc",
-            "cot",
-            "asin",
-            "acos",
-            "atan",
-            "asec",
-            "acsc",
-            "acot",
-            "sinh",
-            "cosh",
-            "tanh",
-            "sech",
-            "csch",
-            "coth",
-            "asinh",
-            "acosh",
-            "atanh",
-            "acoth",
-            "asech",
-            "acsch",
-            "Abs",
-            "abs",
-            "sign",
-            "erf",
-            "erfi",
-            "Si",
-            "Ci",
-            "Ei",
-            "li",
-        ],
-        _ONE,
-    ),
+    **dict.fromkeys(_ELEMENTARY, (1, 1)),
     "log": (1, 2),
     "root": (2, 2),
     "Rational": (1, 2),
@@ -91,10 +56,12 @@ _POLYNOMIALS = Bounds(length=MAX_LENGTH, digits=1024, exponent_bits=14.0)
 _INTEGER_ROWS = re.compile(r"\s*(?:\d{1,6}(?:\s+|$))*")
 _BOARD = re.compile(r"[Q_ \t\r\n]*")
 _LETTERS_ONLY = re.compile(r"[A-E \t\r\n]*")
-_BASED_INTEGER = re.compile(r"\s*[+-]?\w{1,1024}\s*")
+_BASED_INTEGER = re.compile(
+    r"\s*[+-]?(?:0[xX][\da-fA-F_]{1,1024}|0[oObB][\d_]{1,1024}|\d[\d_]{0,1023})\s*"
+)
 _SORTED_ITEM = re.compile(r"""(["']?)\s{0,8}[+-]?[\d.][\d.eE+-]{0,63}\s{0,8}\1""", re.ASCII)
 _PROBABILITY = re.compile(
-    r"\s*[+-]?[\d,_.]{1,64}(?:[eE](?:-\d{1,3}|\+?\d{1,2})|\s?/\s?[\d,_]{1,64})?\s*"
+    r"\s*[+-]?\.?\d[\d,_.]{0,63}(?:[eE](?:-\d{1,3}|\+?\d{1,2})|\s?/\s?[\d,_]{1,64})?\s*"
 )
 _LIST_TOKEN = re.compile(
     r"""-?\d{1,20}(?![\w.])|'[A-Za-z0-9_ .]{0,64}'|"[A-Za-z0-9_ .]{0,64}"|[][(),]|[ \t\n]+|\r\n""",
