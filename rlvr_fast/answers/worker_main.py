@@ -55,6 +55,7 @@ def main() -> None:
     worker = _Worker((requests, replies), watch, answer_filter() if guarded else None)
     while (request := read_frame(requests)) is not None:
         _write(replies, request["nonce"], worker.reply(request))
+    os._exit(0)  # nothing is left to write, and a large interpreter takes its time to end
 
 
 def _unwatched(now: bool) -> None:
@@ -118,7 +119,7 @@ def _verdict(verifier: Any, request: dict[str, Any]) -> Reply:
         verdict = verifier.verify(
             request["problem_id"], request["gold"], request["metadata"], request["answer"]
         )
-        return Reply("verdict", verdict)
+        return Reply("verdict", verdict, plain_text(getattr(verifier, "reason", "")))
     except MemoryError:
         gc.collect()
         return Reply("verdict", "error", "memory")

@@ -178,7 +178,7 @@ class WorkerProcess:
 
     def end(self) -> int:
         """Ends the process and the processes that it started; returns its exit status."""
-        return self._process.end(closed=self.gone)
+        return self._process.end(by_itself=self.gone or (self.ready and not self.held))
 
     def error_output(self) -> str:
         """The end of the text that the process wrote to standard error before it was ready."""

@@ -20,6 +20,7 @@ from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.tasks import load_verifier
 from rlvr_fast.tasks.sandbox import unavailable_reason
 from rlvr_fast.tasks.schemes import GROUP, scheme_of, scheme_packages
+from rlvr_fast.tasks.specs import parse_spec
 
 __all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "default_workers", "verify_pairs"]
 
@@ -118,14 +119,15 @@ def verify_pairs(
 
 
 def _sources(specs: set[str]) -> tuple[str, ...]:
-    """The files from which workers have to load tasks, as only the task knows its verifier."""
-    found = set()
-    for spec in specs:
-        if scheme_of(spec).verifier is None:
-            source = Path(spec.partition(":")[2].partition("?")[0])
-            if source.is_absolute() and source.exists():
-                found.add(str(source))
-    return tuple(sorted(found))
+    """The files from which workers make their verifiers."""
+    found: set[str] = set()
+    for text in specs:
+        spec, scheme = parse_spec(text), scheme_of(text)
+        if scheme.files is not None:
+            found.update(scheme.files(spec))
+        elif scheme.verifier is None:  # the worker loads the whole task
+            found.add(spec.source)
+    return tuple(sorted(path for path in found if Path(path).is_absolute() and Path(path).exists()))
 
 
 def _packages() -> list[str]:

@@ -73,6 +73,7 @@ class LongLivedProcess:
         self._home: str | None = None
         theirs_in, self.requests = os.pipe()
         self.replies, theirs_out = os.pipe()
+        self._open = [self.requests, self.replies]
         given = [theirs_in, theirs_out]
         words = [str(theirs_in), str(theirs_out), *arguments]
         try:
@@ -114,16 +115,18 @@ class LongLivedProcess:
         """Processor seconds of its running processes."""
         return sum(_cpu_seconds(pid) for pid in _family(self._process.pid))
 
-    def end(self, *, closed: bool = False) -> int:
+    def end(self, *, by_itself: bool = False) -> int:
         """Ends the process and all that it started.
 
         Args:
-            closed: whether the process closed its pipe; it then gets a moment to end by itself.
+            by_itself: whether the process has nothing left to do or closed its pipe already; it
+                then gets a moment to end, so that its exit status and its processor time count.
 
         Returns:
             The exit status; negative (minus the number of the signal) after a signal.
         """
-        if closed:
+        if by_itself:
+            self._close_pipes()
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(timeout=ENDING_SECONDS)
         if self._process.poll() is None:
@@ -144,10 +147,12 @@ class LongLivedProcess:
         self._errors.seek(0)
         return self._errors.read()[-2000:].decode("utf-8", "replace").strip()
 
+    def _close_pipes(self) -> None:
+        while self._open:
+            os.close(self._open.pop())
+
     def _close(self) -> None:
-        for number in (self.requests, self.replies):
-            with contextlib.suppress(OSError):
-                os.close(number)
+        self._close_pipes()
         if self._home is not None:
             shutil.rmtree(self._home, ignore_errors=True)
 
