@@ -35,6 +35,7 @@ from common import record
 from grading_runs import make_run
 
 from rlvr_fast.answers import grade_run
+from rlvr_fast.tasks.sandbox import LongLivedProcess
 
 DISTINCT = 48  # of a problem
 PART_ROWS = 65536
@@ -223,7 +224,8 @@ def math_verify_seconds(pairs: list[tuple[str, str]]) -> float:
 def processor_seconds() -> float:
     """The processor seconds of this process and of the workers that have ended."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    counted = sum(usage.ru_utime + usage.ru_stime for usage in used)
+    return counted + LongLivedProcess.sandboxed_seconds
 
 
 Judged = dict[tuple[str, str], tuple[bool, str]]

@@ -91,7 +91,7 @@ def _child(
     try:
         for number in closed:
             os.close(number)
-        lock_for_an_answer(math.ceil(limit) + 1, code)
+        lock_for_an_answer(max(1, math.ceil(limit)), code)
         signal.setitimer(signal.ITIMER_PROF, limit)
         reply = verify()
         signal.setitimer(signal.ITIMER_PROF, 0)

@@ -15,7 +15,7 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 from rlvr_fast.tasks.sandbox.commands import launched, walls, working_variant
 from rlvr_fast.tasks.sandbox.interpreter import (
@@ -41,7 +41,11 @@ class LongLivedProcess:
         requests: the descriptor that takes requests; does not block.
         replies: the descriptor that gives replies; does not block.
         sandboxed: whether the process runs in bubblewrap.
+        sandboxed_seconds: processor seconds of all processes that ended in bubblewrap; getrusage
+            does not tell them, as bubblewrap does not wait for its first process.
     """
+
+    sandboxed_seconds: ClassVar[float] = 0.0
 
     def __init__(
         self,
@@ -112,7 +116,7 @@ class LongLivedProcess:
         return any(_state(pid) in ("R", "D") for pid in _family(self._process.pid))
 
     def cpu_seconds(self) -> float:
-        """Processor seconds of its running processes."""
+        """Processor seconds of its running processes and of those that they waited for."""
         return sum(_cpu_seconds(pid) for pid in _family(self._process.pid))
 
     def end(self, *, by_itself: bool = False) -> int:
@@ -125,6 +129,8 @@ class LongLivedProcess:
         Returns:
             The exit status; negative (minus the number of the signal) after a signal.
         """
+        if self.sandboxed:
+            LongLivedProcess.sandboxed_seconds += self.cpu_seconds()
         if by_itself:
             self._close_pipes()
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -209,7 +215,7 @@ def _state(pid: int) -> str:
 
 def _cpu_seconds(pid: int) -> float:
     facts = _facts(pid)
-    return sum(map(int, facts[11:13])) / os.sysconf("SC_CLK_TCK") if len(facts) > 12 else 0.0
+    return sum(map(int, facts[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def _facts(pid: int) -> list[str]:

@@ -7,10 +7,24 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 HERE = Path(__file__).parent
+
+
+class Attacked(NamedTuple):
+    """What an attacked process found."""
+
+    outcomes: list[tuple[str, str]]
+    sandboxed: bool
+    peak_mib: float
+    said: str
+
+    @property
+    def verdicts(self) -> list[str]:
+        return [verdict for verdict, _ in self.outcomes]
 
 
 @pytest.fixture(scope="session")
@@ -29,19 +43,21 @@ def toy_path(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def attack(toy_path):
-    """attack(answers, spec=..., ...) -> [(verdict, detail), ...], from a process of its own."""
+    """Verifies answers in a process of its own and returns an `Attacked`."""
 
-    def run(answers, spec="evaluating:w", *, environment=None, cwd=None, script=None, **asked):
+    def run(
+        answers, spec="evaluating:w", *, environment=None, cwd=None, script=None, python=None,
+        **asked,
+    ):  # fmt: skip
         done = subprocess.run(
-            [sys.executable, script or HERE / "attack_runner.py"],
+            [python or sys.executable, script or HERE / "attack_runner.py"],
             input=json.dumps({"spec": spec, "answers": answers, **asked}),
             env={**os.environ, "PYTHONPATH": str(toy_path), **(environment or {})},
-            cwd=cwd,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
+            cwd=cwd, capture_output=True, text=True, timeout=300,
+        )  # fmt: skip
         assert done.returncode == 0, done.stderr
-        return [tuple(pair) for pair in json.loads(done.stdout)]
+        told = json.loads(done.stdout)
+        outcomes = [tuple(outcome) for outcome in told["outcomes"]]
+        return Attacked(outcomes, told["sandboxed"], told["peak_mib"], done.stderr)
 
     return run

@@ -21,7 +21,7 @@ class EvaluatingVerifier:
 
     def verify(self, problem_id, gold, metadata, answer):
         scope = {"verifier": self}
-        exec(f"value = ({answer})" if "\n" not in answer else answer, scope)
+        exec(answer, scope)
         return "correct" if scope.get("value") == int(gold) else "incorrect"
 
 
