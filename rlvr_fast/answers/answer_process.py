@@ -138,3 +138,4 @@ def _end_orphans() -> None:
             for pid in map(int, children.read_text().split()):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(pid, signal.SIGKILL)
+        time.sleep(0.001)

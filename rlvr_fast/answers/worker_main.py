@@ -1,4 +1,4 @@
-"""A worker process: `main()` with sys.argv of REQUESTS REPLIES NONCE MEMORY_MB GUARDED.
+"""A worker process: `main()` with the arguments REQUESTS REPLIES PATHS NONCE MEMORY_MB WALLS.
 
 Reads requests from the descriptor REQUESTS (nonce, spec, problem_id, gold, metadata, answer, limit,
 wall), and writes replies into REPLIES in the same order; worker_protocol.py has their form. The
@@ -16,6 +16,7 @@ import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from rlvr_fast.answers.answer_process import verify_in_child
 from rlvr_fast.answers.worker_protocol import MAX_FATAL, Reply, plain_text, read_frame
 from rlvr_fast.tasks import load_verifier
 from rlvr_fast.tasks.sandbox.answer_calls import answer_filter
+from rlvr_fast.tasks.sandbox.landlock import read_only_view
 from rlvr_fast.tasks.sandbox.locks import adopt_orphans, die_with_parent, drop_privileges
 
 __all__ = ["main"]
@@ -34,7 +36,8 @@ MEBIBYTE = 1 << 20
 def main() -> None:
     """Answers requests until grading closes the pipe."""
     requests, replies = int(sys.argv[1]), int(sys.argv[2])
-    nonce, memory_mb, guarded = sys.argv[3], int(sys.argv[4]), sys.argv[5] == "1"
+    paths, nonce, memory_mb = json.loads(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+    guarded, sandboxed = sys.argv[6] != "programs", sys.argv[6] == "bubblewrap"
     parent = os.getppid()
     die_with_parent()
     if os.getppid() != parent:
@@ -42,9 +45,11 @@ def main() -> None:
     for number in (requests, replies):
         os.set_inheritable(number, False)
     watch: Callable[[bool], None] = _unwatched
+    closed = True
     if guarded:
         adopt_orphans()
         drop_privileges()
+        closed = sandboxed or read_only_view([*paths[0], os.environ["HOME"]], paths[1])
         _limit(resource.RLIMIT_FSIZE, 0)
         _limit(resource.RLIMIT_AS, memory_mb * MEBIBYTE)
         watch = guard_answers()
@@ -54,7 +59,10 @@ def main() -> None:
     _write(replies, nonce, Reply("ready"))
     worker = _Worker((requests, replies), watch, answer_filter() if guarded else None)
     while (request := read_frame(requests)) is not None:
-        _write(replies, request["nonce"], worker.reply(request))
+        reply = worker.reply(request)
+        if not closed and reply.kind == "verdict" and reply.detail != "memory":
+            reply = replace(reply, detail="")  # an answer could put the text of a file there
+        _write(replies, request["nonce"], reply)
     os._exit(0)  # nothing is left to write, and a large interpreter takes its time to end
 
 

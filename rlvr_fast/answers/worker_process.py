@@ -77,10 +77,11 @@ class WorkerProcess:
         packages: Sequence[str] = (),
         readable: Sequence[str] = (),
     ) -> None:
+        walls = "bubblewrap" if sandboxed else "none" if guarded else "programs"
         self._start_nonce = secrets.token_hex(16)
         self._process = LongLivedProcess(
             "rlvr_fast.answers.worker_main",
-            [self._start_nonce, str(memory_mb), str(int(guarded))],
+            [self._start_nonce, str(memory_mb), walls],
             sandboxed=sandboxed,
             packages=packages,
             readable=readable,

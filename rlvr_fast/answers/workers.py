@@ -55,9 +55,9 @@ class _Walls:
     @staticmethod
     def _say(reason: str) -> None:
         warnings.warn(
-            "verifiers run outside bubblewrap, behind fewer walls: an answer that is a program "
-            "could read files of yours (docs/security.md). Grade completions of a model that you "
-            f"do not trust in a container, or make bubblewrap work: {reason}",
+            "verifiers run outside bubblewrap, behind fewer walls (docs/security.md): a filter of "
+            "system calls, Landlock where the kernel has it, an audit hook. Grade completions of a "
+            f"model that you do not trust in a container, or make bubblewrap work: {reason}",
             UserWarning,
             stacklevel=2,
         )

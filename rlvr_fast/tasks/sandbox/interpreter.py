@@ -21,7 +21,7 @@ from pathlib import Path
 
 import rlvr_fast
 
-__all__ = ["isolated_python", "minimal_environment", "visible_paths"]
+__all__ = ["isolated_python", "listed_paths", "minimal_environment", "visible_paths"]
 
 # sys.argv: "-c", settings, then the arguments of MODULE.main().
 _START = """
@@ -102,16 +102,29 @@ def visible_paths(modules: Iterable[str] = ()) -> list[str]:
     if python.is_relative_to("/nix/store"):
         wanted.append(Path("/nix/store"))
     wanted += [Path("/etc/localtime"), *map(Path, rlvr_fast.__path__)]
-    packages = [path for path in sys.path if path.endswith(_PACKAGE_FOLDERS)]
-    installed = [Path(path) for path in dict.fromkeys([*_site_folders(), *packages])]
-    wanted += installed
-    named = [path for folder in installed for path in _named_by_pth(folder)]
-    for path in dict.fromkeys([*named, *map(Path, _python_path())]):
-        if path.is_dir():
-            wanted += [path] if path.name in _PACKAGE_FOLDERS else _modules_in(path)
+    wanted += _package_folders()
+    for path in map(Path, listed_paths()):
+        wanted += _modules_in(path)
     for module in modules:
         wanted += _places_of(module)
     return [str(path) for path in _without_nested(wanted)]
+
+
+def listed_paths() -> list[str]:
+    """The folders that such a process imports from and of which it needs the names of files alone.
+
+    They are no folders of installed packages: the sources of an editable install, PYTHONPATH.
+    """
+    packages = _package_folders()
+    named = [path for folder in packages for path in _named_by_pth(folder)]
+    named += map(Path, _python_path())
+    return [str(path) for path in dict.fromkeys(named) if path.is_dir() and path not in packages]
+
+
+def _package_folders() -> list[Path]:
+    """The folders of installed packages."""
+    named = [*_site_folders(), *(path for path in sys.path if path.endswith(_PACKAGE_FOLDERS))]
+    return [Path(path) for path in dict.fromkeys(named)]
 
 
 def _site_folders() -> list[str]:

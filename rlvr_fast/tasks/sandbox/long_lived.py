@@ -7,6 +7,7 @@ answers to verify: it is our own code, reads requests from a pipe and writes rep
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from typing import IO, ClassVar
 from rlvr_fast.tasks.sandbox.commands import launched, walls, working_variant
 from rlvr_fast.tasks.sandbox.interpreter import (
     isolated_python,
+    listed_paths,
     minimal_environment,
     visible_paths,
 )
@@ -58,8 +60,9 @@ class LongLivedProcess:
     ) -> None:
         """Starts `main()` of a module of this package.
 
-        The process gets the numbers of its two descriptors (requests, replies) as its first
-        arguments; its standard input and output are empty.
+        The process gets as its first arguments the numbers of its two descriptors (requests,
+        replies) and, as JSON, two lists of paths, which outside bubblewrap are the paths that it
+        reads and the folders of which it lists the files; its standard input and output are empty.
 
         Args:
             module: the dotted name.
@@ -79,7 +82,8 @@ class LongLivedProcess:
         self.replies, theirs_out = os.pipe()
         self._open = [self.requests, self.replies]
         given = [theirs_in, theirs_out]
-        words = [str(theirs_in), str(theirs_out), *arguments]
+        needed = [[], []] if sandboxed else [[*visible_paths(packages), *readable], listed_paths()]
+        words = [str(theirs_in), str(theirs_out), json.dumps(needed), *arguments]
         try:
             if sandboxed:
                 command, user = _sandboxed_command(module, words, packages, readable, given)

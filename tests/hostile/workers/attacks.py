@@ -110,9 +110,9 @@ def changes(marker: str, victim: str, port: int) -> dict[str, str]:
             "  except OSError: pass"
         ),
         "the first process's descriptors": (
-            "import os\n"
+            "import os\nvalue = 0\n"
             "for n in range(3, 64):\n"
-            "  try: os.readlink(f'/proc/1/fd/{n}'); value = 7\n"
+            "  try: value = 7 if 'pipe' in os.readlink(f'/proc/1/fd/{n}') else value\n"
             "  except OSError: pass"
         ),
     }
