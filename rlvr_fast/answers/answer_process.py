@@ -26,7 +26,7 @@ from rlvr_fast.answers.worker_protocol import (
     Reply,
     parse_reply,
 )
-from rlvr_fast.tasks.sandbox.locks import lock_for_an_answer
+from rlvr_fast.tasks.sandbox.locks import die_with_parent, lock_for_an_answer
 
 __all__ = ["verify_in_child"]
 
@@ -52,9 +52,10 @@ def verify_in_child(
     """
     reading, writing = os.pipe()
     nonce = secrets.token_hex(16)
+    parent = os.getpid()
     pid = os.fork()
     if pid == 0:
-        _child(verify, nonce, limit, writing, (reading, *closed), code)
+        _child(verify, parent, nonce, limit, writing, (reading, *closed), code)
     os.close(writing)
     try:
         line, overdue = _first_line(reading, wall)
@@ -81,6 +82,7 @@ def verify_in_child(
 
 def _child(
     verify: Callable[[], dict[str, Any]],
+    parent: int,
     nonce: str,
     limit: float,
     writing: int,
@@ -89,6 +91,9 @@ def _child(
 ) -> None:
     """Verifies, writes the reply and ends; never returns."""
     try:
+        die_with_parent()
+        if os.getppid() != parent:
+            os._exit(71)
         for number in closed:
             os.close(number)
         lock_for_an_answer(max(1, math.ceil(limit)), code)

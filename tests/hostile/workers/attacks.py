@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-# Python that runs in front of every attack: fills in for what an attacker would write first.
-_ALL = "/proc/self/environ /proc/1/environ /proc/2/environ"
-
 
 def thefts(secret_file: str, run_file: str, token: str) -> dict[str, str]:
     """Attacks that read what is none of an answer's business."""
@@ -56,7 +53,7 @@ def changes(marker: str, victim: str, port: int) -> dict[str, str]:
         "a file for the next answer": "open('/tmp/left', 'w')\nvalue = 7",
         "a folder for the next answer": "import os\nos.mkfifo('/tmp/left')\nvalue = 7",
         "memory without a map": "import os\nos.memfd_create('x')\nvalue = 7",
-        "system": f"import os\nos.system('touch {marker}')\nvalue = 7",
+        "system": f"import os\nvalue = 7 if os.system('touch {marker}') == 0 else 0",
         "popen": f"import os\nos.popen('touch {marker}').read()\nvalue = 7",
         "subprocess": f"import subprocess\nsubprocess.run(['touch', {marker!r}])\nvalue = 7",
         "spawn": f"import os\nos.spawnv(0, '/usr/bin/touch', ['touch', {marker!r}])\nvalue = 7",
@@ -75,7 +72,9 @@ def changes(marker: str, victim: str, port: int) -> dict[str, str]:
             "import multiprocessing as m\n"
             "p = m.get_context('fork').Process(target=print)\np.start()\np.join()\nvalue = 7"
         ),
-        "ctypes": ("import ctypes\nctypes.CDLL(None).system(b'touch " + marker + "')\nvalue = 7"),
+        "ctypes": (
+            f"import ctypes\nvalue = 7 if ctypes.CDLL(None).system(b'touch {marker}') == 0 else 0"
+        ),
         "a connection": (
             f"import socket\nsocket.create_connection(('127.0.0.1', {port}), 1)\nvalue = 7"
         ),
