@@ -202,6 +202,7 @@ def test_every_text_of_a_config_has_a_form():
     [
         "simple_integration?symbols=open('{marker}'%252C'w')",
         "simple_integration?symbols=__import__('pathlib').Path('{marker}').touch()",
+        "simple_integration?symbols=__import__('pathlib').Path('{marker}').touch()+0",
         "simple_integration?symbols=x.__class__",
         "simple_integration?symbols=lambda:0",
         "simple_integration?operators=__import__('os')",
