@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import signal
@@ -125,11 +126,9 @@ def _generated(spec: str, size: int) -> tuple[dict[str, Any], ...]:
 
 def _search_path() -> list[str]:
     """The folders of installed packages: those of this process without the user's own."""
-    own = {str(Path.cwd()), str(Path(sys.argv[0]).absolute().parent) if sys.argv else ""}
     package_root = str(Path(rlvr_fast.__file__).parents[1])
-    return list(
-        dict.fromkeys(
-            [package_root]
-            + [item for item in sys.path if item and str(Path(item).absolute()) not in own]
-        )
-    )
+    own: set[Path] = set()
+    with contextlib.suppress(OSError):  # the current folder may be gone
+        own = {Path.cwd(), Path(sys.argv[0]).absolute().parent}
+    others = [item for item in sys.path if Path(item).is_absolute() and Path(item) not in own]
+    return list(dict.fromkeys([package_root, *others]))
