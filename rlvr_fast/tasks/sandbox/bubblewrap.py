@@ -13,29 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
+from rlvr_fast.tasks.sandbox.launcher import LAUNCHER
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, ProgramResult
-from rlvr_fast.tasks.sandbox.supervision import supervised
+from rlvr_fast.tasks.sandbox.supervision import Supervision
 
 __all__ = ["require_sandbox", "run_program", "unavailable_reason"]
 
 FIRST_USER = 1_000_000_000
 _NUMBERS = itertools.count()
-
-# Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
-# of its user namespace, or of its user.
-LAUNCHER = """
-import os, resource, sys
-user = int(sys.argv[1])
-if user:
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-sys.argv.pop(1)
-limits = dict(item.split("=") for item in sys.argv[1].split(","))
-for name, value in limits.items():
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 def run_program(
@@ -71,7 +56,9 @@ def run_program(
             path.chmod(0o644)
         variant = _variant()
         command = _command(argv, folder, limits, variant)
-        return supervised(command, stdin, limits, as_nobody=variant.as_nobody)
+        with Supervision(command, limits, as_nobody=variant.as_nobody) as running:
+            running.write(stdin)
+            return running.finish()
 
 
 def require_sandbox() -> None:
@@ -145,7 +132,8 @@ def _variant() -> _Variant:
     for variant in variants:
         limits = Limits(wall_seconds=20.0)
         command = _command(["python", "-c", "pass"], "/usr", limits, variant)
-        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
+        with Supervision(command, limits, as_nobody=variant.as_nobody) as running:
+            done = running.finish()
         if done.outcome == "exited" and done.returncode == 0:
             return variant
         message = done.stderr.decode("utf-8", "replace").strip() or str(done)
@@ -197,16 +185,7 @@ def _command(argv: Sequence[str], folder: str, limits: Limits, variant: _Variant
     ]
     command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
     command += [*variant.flags, "--remount-ro", "/", "--"]
-    seconds = max(1, round(limits.cpu_seconds + 0.5))
-    settings = {
-        "NPROC": limits.processes,
-        "AS": limits.memory_mb * MEBIBYTE,
-        "CPU": seconds,
-        "FSIZE": limits.disk_mb * MEBIBYTE,
-        "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
-        "CORE": 0,
-    }
-    words = ",".join(f"{name}={value}" for name, value in settings.items())
+    words = ",".join(f"{name}={value}" for name, value in limits.of_processes().items())
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
     # each sandbox has a user of its own, so that no process limit counts another's processes
     user = FIRST_USER + (os.getpid() << 8) + next(_NUMBERS) % 256 if variant.drop else 0

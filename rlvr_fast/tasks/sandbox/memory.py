@@ -1,0 +1,100 @@
+"""The memory of a sandbox where there is no cgroup that counts it."""
+
+# A count is made 100 times a second, and a Path costs more than the call on it.
+# ruff: noqa: PTH115, PTH123, PTH208
+
+from __future__ import annotations
+
+import os
+import resource
+from collections.abc import Iterator
+
+__all__ = ["used_bytes"]
+
+PAGE = resource.getpagesize()
+# What the kernel holds at most: the system-call filter allows no larger buffers.
+SOCKET_BYTES = 320 << 10  # a stream's 208 KiB (net.core.wmem_default), with half a message above
+PIPE_BYTES = 64 << 10
+INODE_BYTES = 1 << 10  # an empty file in a tmpfs, with its name
+MAPPING_BYTES = 4  # a mapping takes four times the bytes of its line in /proc/PID/maps
+
+
+def used_bytes(pid: int) -> int:
+    """Memory of a process and all its descendants, in bytes.
+
+    Resident pages, files in /tmp and /dev/shm, sockets and pipes at their largest, and the lists of
+    mappings. A page that several processes share counts for each.
+    """
+    total, sandboxed = 0, 0
+    held: dict[str, int] = {}
+    waiting = [pid]
+    while waiting:
+        current = waiting.pop()
+        try:
+            total += _resident(current)
+            tasks = os.listdir(f"/proc/{current}/task")
+        except (OSError, ValueError, IndexError):
+            continue
+        for task in tasks:
+            # children belong to the thread that forked them, and a thread may have its own
+            # descriptors
+            children = _children(current, task)
+            waiting += children
+            if current != pid:
+                held.update(_held(current, task))
+                sandboxed = current
+    total += sum(held.values())
+    if sandboxed:
+        total += _files(sandboxed)
+    return total
+
+
+def _resident(pid: int) -> int:
+    with open(f"/proc/{pid}/statm", "rb") as file:
+        total = int(file.read().split()[1]) * PAGE
+    try:
+        with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
+            while block := file.read(1 << 16):
+                total += MAPPING_BYTES * len(block)
+    except OSError:
+        pass
+    return total
+
+
+def _children(pid: int, task: str) -> list[int]:
+    try:
+        with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
+            return [int(word) for word in file.read().split()]
+    except (OSError, ValueError):
+        return []
+
+
+def _held(pid: int, task: str) -> Iterator[tuple[str, int]]:
+    """Name and size of the sockets and pipes of a thread."""
+    folder = f"/proc/{pid}/task/{task}/fd"
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return
+    for name in names:
+        try:
+            target = os.readlink(f"{folder}/{name}")
+        except OSError:
+            continue
+        if target.startswith("socket:"):
+            yield target, SOCKET_BYTES
+        elif target.startswith("pipe:"):
+            yield target, PIPE_BYTES
+
+
+def _files(pid: int) -> int:
+    """What lies in the tmpfs of a sandbox; files that are deleted but open are part of it."""
+    total = 0
+    for folder in ("tmp", "dev/shm"):
+        try:
+            found = os.statvfs(f"/proc/{pid}/root/{folder}")
+        except OSError:
+            continue
+        total += (found.f_blocks - found.f_bfree) * found.f_frsize
+        total += (found.f_files - found.f_ffree) * INODE_BYTES
+    return total
