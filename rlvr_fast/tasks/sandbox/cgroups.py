@@ -70,6 +70,14 @@ class MemoryGroup:
         """
         self._set("cgroup.procs", pid)
 
+    def holds(self, pid: int) -> bool:
+        """Whether a process is here.
+
+        Raises:
+            OSError: there is no such process.
+        """
+        return f"/{self._folder.name}\n" in Path(f"/proc/{pid}/cgroup").read_text()
+
     def exceeded(self) -> bool:
         """Whether the kernel ended a process of the group for want of memory."""
         name = "memory.oom_control" if self._version == 1 else "memory.events"

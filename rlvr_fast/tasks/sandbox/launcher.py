@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-__all__ = ["LAUNCHER", "REPORT"]
+__all__ = ["LAUNCHER", "READY", "REPORT", "START"]
 
-REPORT = "RLVR_REPORT"
+# Variables of the environment that name descriptors, and what the launcher first reports.
+REPORT, START = "RLVR_REPORT", "RLVR_START"
+READY = b"ready\n"
 
 # Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
 # of its user namespace, or of its user. Its words: the user that the program becomes (0: none), the
 # limits, the program and its arguments. Where the environment names a descriptor in RLVR_REPORT,
 # the program is a child, and its wait status and processor seconds are written there: bubblewrap
 # itself gives the same exit code for exit(137) and for the signal 9. The launcher becomes another
-# user than the program, which can neither signal it nor open its descriptors. Otherwise the
-# launcher becomes the program.
+# user than the program, which can neither signal it nor open its descriptors. Where RLVR_START
+# names a descriptor, the launcher first reports that it is there, and waits for a byte. Without
+# RLVR_REPORT the launcher becomes the program.
 LAUNCHER = """
 import os, resource, sys
 user, limits, *program = sys.argv[1:]
@@ -22,9 +25,13 @@ def become(user):
         os.setgroups([])
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
-report = int(os.environ.pop("RLVR_REPORT", "-1"))
+report, start = (int(os.environ.pop(name, "-1")) for name in ("RLVR_REPORT", "RLVR_START"))
 child = 0
 if report >= 0:
+    if start >= 0:
+        os.write(report, b"ready\\n")
+        os.read(start, 1) or os._exit(1)
+        os.close(start)
     os.set_inheritable(report, False)
     child = os.fork()
 if child:

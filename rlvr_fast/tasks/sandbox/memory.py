@@ -9,7 +9,7 @@ import os
 import resource
 from collections.abc import Iterator
 
-__all__ = ["used_bytes"]
+__all__ = ["children", "used_bytes"]
 
 PAGE = resource.getpagesize()
 # What the kernel holds at most: the system-call filter allows no larger buffers.
@@ -19,11 +19,15 @@ INODE_BYTES = 1 << 10  # an empty file in a tmpfs, with its name
 MAPPING_BYTES = 4  # a mapping takes four times the bytes of its line in /proc/PID/maps
 
 
-def used_bytes(pid: int) -> int:
-    """Memory of a process and all its descendants, in bytes.
+def used_bytes(pid: int, disk_bytes: int) -> int:
+    """Memory of a sandbox, in bytes.
 
     Resident pages, files in /tmp and /dev/shm, sockets and pipes at their largest, and the lists of
     mappings. A page that several processes share counts for each.
+
+    Args:
+        pid: of bubblewrap, whose descendants are counted.
+        disk_bytes: the size of /tmp and of /dev/shm, by which the sandbox's own are known.
     """
     total, sandboxed = 0, 0
     held: dict[str, int] = {}
@@ -38,14 +42,13 @@ def used_bytes(pid: int) -> int:
         for task in tasks:
             # children belong to the thread that forked them, and a thread may have its own
             # descriptors
-            children = _children(current, task)
-            waiting += children
+            waiting += children(current, task)
             if current != pid:
                 held.update(_held(current, task))
                 sandboxed = current
     total += sum(held.values())
     if sandboxed:
-        total += _files(sandboxed)
+        total += _files(sandboxed, disk_bytes)
     return total
 
 
@@ -61,7 +64,8 @@ def _resident(pid: int) -> int:
     return total
 
 
-def _children(pid: int, task: str) -> list[int]:
+def children(pid: int, task: str) -> list[int]:
+    """The processes that one thread of a process has forked, or that were left to it."""
     try:
         with open(f"/proc/{pid}/task/{task}/children", "rb") as file:
             return [int(word) for word in file.read().split()]
@@ -87,7 +91,7 @@ def _held(pid: int, task: str) -> Iterator[tuple[str, int]]:
             yield target, PIPE_BYTES
 
 
-def _files(pid: int) -> int:
+def _files(pid: int, disk_bytes: int) -> int:
     """What lies in the tmpfs of a sandbox; files that are deleted but open are part of it."""
     total = 0
     for folder in ("tmp", "dev/shm"):
@@ -95,6 +99,8 @@ def _files(pid: int) -> int:
             found = os.statvfs(f"/proc/{pid}/root/{folder}")
         except OSError:
             continue
+        if found.f_blocks * found.f_frsize != disk_bytes:
+            continue  # bubblewrap has not mounted it yet, and this is the machine's
         total += (found.f_blocks - found.f_bfree) * found.f_frsize
         total += (found.f_files - found.f_ffree) * INODE_BYTES
     return total

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from types import TracebackType
 
 from rlvr_fast.tasks.sandbox.cgroups import MemoryGroup, memory_group
-from rlvr_fast.tasks.sandbox.launcher import REPORT
+from rlvr_fast.tasks.sandbox.launcher import READY, REPORT, START
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, Outcome, ProgramResult
-from rlvr_fast.tasks.sandbox.memory import used_bytes
+from rlvr_fast.tasks.sandbox.memory import children, used_bytes
 from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
 __all__ = ["Supervision"]
@@ -23,7 +23,7 @@ __all__ = ["Supervision"]
 NOBODY = 65534
 LAUNCHER_BYTES = 16 * MEBIBYTE  # of the launcher, which shares the program's group
 GROUP_INTERVAL = 0.05  # seconds between two looks at the memory
-COUNT_INTERVAL = 0.01
+COUNT_INTERVAL = 0.02
 
 
 class Supervision:
@@ -49,8 +49,7 @@ class Supervision:
         self._unsent = bytearray()
         self._closing = False
         self._outcome: Outcome = "exited"
-        self._child: int | None = None
-        self._looked = 0.0
+        self._looked = time.monotonic()
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
         self._selector = selectors.DefaultSelector()
         try:
@@ -83,8 +82,8 @@ class Supervision:
             if self._group is not None:
                 added += ["--info-fd", str(pipe(to_sandbox=False))]
                 information = ours[-1]
-                added += ["--block-fd", str(pipe(to_sandbox=True))]
-                unblock = ours[-1]
+                added += ["--setenv", START, str(pipe(to_sandbox=True))]
+                start = ours[-1]
             at = command.index("--")
             self._deadline = time.monotonic() + self._limits.wall_seconds
             self._process = subprocess.Popen(
@@ -108,7 +107,7 @@ class Supervision:
             for end in theirs:
                 os.close(end)
         if self._group is not None:
-            self._enter_group(information, unblock)
+            self._enter_group(information, start)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -117,27 +116,33 @@ class Supervision:
             self._selector.register(file, selectors.EVENT_READ, mark)
         os.set_blocking(self._process.stdin.fileno(), False)
 
-    def _enter_group(self, information: int, unblock: int) -> None:
-        """Moves the sandbox into its group before its program starts."""
+    def _enter_group(self, information: int, start: int) -> None:
+        """Moves the sandbox into its group before its program starts.
+
+        A move takes a grace period of the kernel, some 10 ms, while bubblewrap mounts and the
+        launcher's interpreter starts. The launcher may be forked before its parent is moved.
+        """
         assert self._group is not None
         try:
             text = b""
             while block := os.read(information, 4096):
                 text += block
-            with contextlib.suppress(ValueError, KeyError, OSError):
-                self._child = int(json.loads(text)["child-pid"])
-                self._group.add(self._child)
-                with contextlib.suppress(BrokenPipeError):
-                    os.write(unblock, b"1")
-                return
-            # bubblewrap has failed, or the group takes no process: memory is counted instead
-            self._group.remove()
-            self._group = None
+            try:
+                first = int(json.loads(text)["child-pid"])
+                self._group.add(first)
+                if os.read(self._report, len(READY)) == READY:
+                    for launcher in children(first, str(first)):
+                        if not self._group.holds(launcher):
+                            self._group.add(launcher)
+            except (ValueError, KeyError, OSError):
+                # bubblewrap has failed, or the group takes no process: memory is counted instead
+                self._group.remove()
+                self._group = None
             with contextlib.suppress(BrokenPipeError):
-                os.write(unblock, b"1")
+                os.write(start, b"1")
         finally:
             os.close(information)
-            os.close(unblock)
+            os.close(start)
 
     def __enter__(self) -> Supervision:
         """Nothing more to do: the sandbox runs."""
@@ -237,7 +242,8 @@ class Supervision:
     def _too_much_memory(self) -> bool:
         if self._group is not None:
             return self._group.exceeded()
-        return used_bytes(self._process.pid) > self._limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES
+        used = used_bytes(self._process.pid, self._limits.disk_mb * MEBIBYTE)
+        return used > self._limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES
 
     def _send(self, descriptor: int) -> None:
         assert self._process.stdin is not None
@@ -262,7 +268,7 @@ class Supervision:
         """Exit status (negative: a signal) and processor seconds, as the launcher reports them."""
         os.set_blocking(self._report, False)
         try:
-            status, seconds = os.read(self._report, 100).split()
+            status, seconds = os.read(self._report, 100).split()[-2:]
             return os.waitstatus_to_exitcode(int(status)), float(seconds)
         except (OSError, ValueError):
             # the sandbox was ended, or its launcher: bubblewrap shows a signal as 128 + signal
