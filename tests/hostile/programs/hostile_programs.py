@@ -257,7 +257,8 @@ ATTACKS = {
         "    except OSError: continue\n"
         "    for n in numbers:\n"
         "        if (pid, n) not in (('self', '1'), ('self', '2')):\n"
-        "            try: os.write(os.open(f'/proc/{pid}/fd/{n}', os.O_WRONLY), b'0 0.0\\n')\n"
+        "            path = f'/proc/{pid}/fd/{n}'\n"
+        "            try: os.write(os.open(path, os.O_WRONLY | os.O_NONBLOCK), b'0 0.0\\n')\n"
         "            except OSError: pass\n"
         "for n in range(3, 1000):\n"
         "    try: os.write(n, b'0 0.0\\n')\n"
@@ -267,7 +268,8 @@ ATTACKS = {
     ),
     # -- the machine -----------------------------------------------------------------------------
     "writes outside": Attack(
-        TRY + "names = ['CANARY', '/usr/x', '/etc/x', '/x', '/program/main.py', '/proc/1/mem',\n"
+        TRY
+        + "names = ['CANARY', '/usr/x', '/etc/x', '/x', '/program/main.py', '/proc/VICTIM/mem',\n"
         "         '/proc/sys/kernel/hostname', '/proc/sysrq-trigger', '/dev/x', '/dev/mem',\n"
         "         '/sys/fs/cgroup/x', '/python/x']\n"
         "print(sum(attempt(open, name, 'w') for name in names))",
@@ -310,7 +312,7 @@ ATTACKS = {
         "    try: os.kill(target, 15)\n"
         "    except OSError: pass\n"
         "print('done')",
-        _prints("done"),
+        _ends_by("exited"),
     ),
     "debugger": Attack(
         LIBC + "print(refused('ptrace', 16, os.getppid(), 0, 0), refused('ptrace', 0, 0, 0, 0),\n"
