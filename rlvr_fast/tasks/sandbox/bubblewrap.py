@@ -16,7 +16,7 @@ from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.tasks.sandbox.folders import program_folder
 from rlvr_fast.tasks.sandbox.launcher import LAUNCHER
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, ProgramResult
-from rlvr_fast.tasks.sandbox.supervision import Supervision
+from rlvr_fast.tasks.sandbox.supervision import Supervision, supervised
 
 __all__ = ["open_program", "require_sandbox", "run_program", "unavailable_reason"]
 
@@ -151,8 +151,7 @@ def _variant() -> _Variant:
     for variant in variants:
         limits = Limits(wall_seconds=20.0)
         command = _command(["python", "-c", "pass"], "/usr", limits, variant)
-        with Supervision(command, limits, as_nobody=variant.as_nobody) as running:
-            done = running.finish()
+        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
         if done.outcome == "exited" and done.returncode == 0:
             return variant
         message = done.stderr.decode("utf-8", "replace").strip() or str(done)

@@ -18,12 +18,31 @@ from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, Outcome, ProgramRes
 from rlvr_fast.tasks.sandbox.memory import children, used_bytes
 from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
 
-__all__ = ["Supervision"]
+__all__ = ["NOBODY", "Supervision", "supervised"]
 
 NOBODY = 65534
 LAUNCHER_BYTES = 16 * MEBIBYTE  # of the launcher, which shares the program's group
 GROUP_INTERVAL = 0.05  # seconds between two looks at the memory
 COUNT_INTERVAL = 0.02
+
+
+def supervised(
+    command: Sequence[str], stdin: bytes, limits: Limits, *, as_nobody: bool
+) -> ProgramResult:
+    """Runs a sandbox to its end.
+
+    Args:
+        command: as for `Supervision`.
+        stdin: what the program reads from standard input.
+        limits: as for `Supervision`.
+        as_nobody: as for `Supervision`.
+
+    Raises:
+        OSError: bubblewrap does not start.
+    """
+    with Supervision(command, limits, as_nobody=as_nobody) as running:
+        running.write(stdin)
+        return running.finish()
 
 
 class Supervision:
@@ -51,13 +70,13 @@ class Supervision:
         self._outcome: Outcome = "exited"
         self._looked = time.monotonic()
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
-        self._selector = selectors.DefaultSelector()
+        self._held = contextlib.ExitStack()  # ended in the order opposite to this
+        self._held.callback(self._remove_group)
+        self._selector = self._held.enter_context(selectors.DefaultSelector())
         try:
             self._start(command, NOBODY if as_nobody else None)
         except BaseException:
-            self._selector.close()
-            if self._group is not None:
-                self._group.remove()
+            self._held.close()
             raise
 
     def _start(self, command: Sequence[str], user: int | None) -> None:
@@ -106,6 +125,8 @@ class Supervision:
         finally:
             for end in theirs:
                 os.close(end)
+        self._held.callback(os.close, self._report)
+        self._held.callback(self._end_process)
         if self._group is not None:
             self._enter_group(information, start)
         assert self._process.stdin is not None
@@ -136,8 +157,7 @@ class Supervision:
                             self._group.add(launcher)
             except (ValueError, KeyError, OSError):
                 # bubblewrap has failed, or the group takes no process: memory is counted instead
-                self._group.remove()
-                self._group = None
+                self._remove_group()
             with contextlib.suppress(BrokenPipeError):
                 os.write(start, b"1")
         finally:
@@ -155,16 +175,7 @@ class Supervision:
         trace: TracebackType | None,
     ) -> None:
         """Ends the sandbox and removes what it held."""
-        if self._process.poll() is None:
-            self._kill()
-        self._selector.close()
-        for file in (self._process.stdin, self._process.stdout, self._process.stderr):
-            assert file is not None
-            with contextlib.suppress(BrokenPipeError):
-                file.close()
-        os.close(self._report)
-        if self._group is not None:
-            self._group.remove()
+        self._held.close()
 
     def write(self, data: bytes) -> None:
         """Queues bytes for the program's standard input."""
@@ -273,6 +284,19 @@ class Supervision:
         except (OSError, ValueError):
             # the sandbox was ended, or its launcher: bubblewrap shows a signal as 128 + signal
             return (128 - code if code > 128 else code or 1), 0.0
+
+    def _end_process(self) -> None:
+        if self._process.poll() is None:
+            self._kill()
+        for file in (self._process.stdin, self._process.stdout, self._process.stderr):
+            assert file is not None
+            with contextlib.suppress(BrokenPipeError):
+                file.close()
+
+    def _remove_group(self) -> None:
+        if self._group is not None:
+            self._group.remove()
+            self._group = None
 
     def _kill(self) -> None:
         # --die-with-parent: the first process of the namespace dies with bwrap, and all others
