@@ -29,7 +29,8 @@ def program_folder() -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         descriptor = os.open(folder, _DIRECTORY)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            with contextlib.suppress(OSError):  # NFS locks no folder; nobody removes it there
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.fstat(descriptor).st_nlink == 0:
                 continue  # another process has taken it for an abandoned one
             folder.chmod(0o755)  # an unprivileged user runs root's programs

@@ -1,12 +1,14 @@
 """The memory of a sandbox where there is no cgroup that counts it."""
 
 # A count is made 100 times a second, and a Path costs more than the call on it.
-# ruff: noqa: PTH115, PTH123, PTH208
+# ruff: noqa: PTH110, PTH115, PTH123, PTH208
 
 from __future__ import annotations
 
+import functools
 import os
 import resource
+import threading
 from collections.abc import Iterator
 
 __all__ = ["children", "used_bytes"]
@@ -31,35 +33,42 @@ def used_bytes(pid: int, disk_bytes: int) -> int:
     """
     total, sandboxed = 0, 0
     held: dict[str, int] = {}
+    parents = None if _kernel_lists_children() else _by_parent()
     waiting = [pid]
     while waiting:
         current = waiting.pop()
         try:
-            total += _resident(current)
             tasks = os.listdir(f"/proc/{current}/task")
-        except (OSError, ValueError, IndexError):
+        except OSError:
             continue
+        # a first thread that has ended shows no memory, while others go on
+        total += next(filter(None, (_mapped(current, task) for task in tasks)), 0)
         for task in tasks:
             # children belong to the thread that forked them, and a thread may have its own
             # descriptors
-            waiting += children(current, task)
+            if parents is None:
+                waiting += children(current, task)
             if current != pid:
                 held.update(_held(current, task))
-                sandboxed = current
+                sandboxed = sandboxed or current  # its first process, which does not end before
+        if parents is not None:
+            waiting += parents.pop(current, [])
     total += sum(held.values())
     if sandboxed:
         total += _files(sandboxed, disk_bytes)
     return total
 
 
-def _resident(pid: int) -> int:
-    with open(f"/proc/{pid}/statm", "rb") as file:
-        total = int(file.read().split()[1]) * PAGE
+def _mapped(pid: int, task: str) -> int:
+    """Resident bytes, and bytes of the list of mappings, that one thread sees."""
+    total = 0
     try:
-        with open(f"/proc/{pid}/maps", "rb", buffering=0) as file:
+        with open(f"/proc/{pid}/task/{task}/statm", "rb") as file:
+            total = int(file.read().split()[1]) * PAGE
+        with open(f"/proc/{pid}/task/{task}/maps", "rb", buffering=0) as file:
             while block := file.read(1 << 16):
                 total += MAPPING_BYTES * len(block)
-    except OSError:
+    except (OSError, ValueError, IndexError):
         pass
     return total
 
@@ -71,6 +80,25 @@ def children(pid: int, task: str) -> list[int]:
             return [int(word) for word in file.read().split()]
     except (OSError, ValueError):
         return []
+
+
+@functools.cache
+def _kernel_lists_children() -> bool:
+    return os.path.exists(f"/proc/self/task/{threading.get_native_id()}/children")
+
+
+def _by_parent() -> dict[int, list[int]]:
+    """The children of every process, for kernels without /proc/PID/task/TID/children."""
+    found: dict[int, list[int]] = {}
+    for name in os.listdir("/proc"):
+        if name.isdecimal():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            found.setdefault(parent, []).append(int(name))
+    return found
 
 
 def _held(pid: int, task: str) -> Iterator[tuple[str, int]]:

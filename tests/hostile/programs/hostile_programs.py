@@ -159,6 +159,14 @@ ATTACKS = {
         "time.sleep(60)",
         _ends_by("memory"),
     ),
+    "memory behind a first thread that has ended": Attack(
+        SPAWN + TOUCH + "import ctypes, threading\n"
+        "def work():\n"
+        "    threading.Thread(target=lambda: (touch(150), time.sleep(60))).start()\n"
+        "    ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\n"
+        "spawn(work, 4); time.sleep(60)",
+        _ends_by("memory"),
+    ),
     "memory shared until it is written": Attack(
         SPAWN + "x = bytearray(100 << 20)\n"
         "def write():\n"

@@ -13,7 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from rlvr_fast.tasks.sandbox import Limits, cgroups, run_program, supervision, unavailable_reason
+from rlvr_fast.tasks.sandbox import (
+    Limits,
+    cgroups,
+    memory,
+    run_program,
+    supervision,
+    unavailable_reason,
+)
 from rlvr_fast.tasks.sandbox.cgroups import Hierarchy, MemoryGroup, find_hierarchy
 from rlvr_fast.tasks.sandbox.folders import PREFIX, program_folder, remove_abandoned
 
@@ -215,7 +222,7 @@ def test_a_program_runs_in_a_group_that_is_removed():
 
 
 @needs_bubblewrap
-@pytest.mark.parametrize("fails", ["add", "creation"])
+@pytest.mark.parametrize("fails", ["add", "creation", "list of children"])
 def test_memory_is_counted_where_the_group_fails(monkeypatch, fails):
     class Refusing(MemoryGroup):
         def add(self, pid):
@@ -227,6 +234,8 @@ def test_memory_is_counted_where_the_group_fails(monkeypatch, fails):
         monkeypatch.setattr(supervision, "memory_group", lambda limit: Refusing(usable(), limit))
     else:
         monkeypatch.setattr(supervision, "memory_group", lambda limit: None)
+    if fails == "list of children":
+        monkeypatch.setattr(memory, "_kernel_lists_children", lambda: False)
     source = (
         "import os, time\n"
         "for _ in range(4):\n"
