@@ -36,12 +36,12 @@ def test_a_program_reads_its_input_and_writes_its_output():
 @needs_bubblewrap
 def test_no_network():
     result = run(
+        "print(open('/proc/net/dev').read().count(':'))\n"
         "import socket\n"
-        "print([name for _, name in socket.if_nameindex()])\n"
         "socket.create_connection(('127.0.0.1', 9), timeout=2)"
     )
     assert result.returncode == 1
-    assert result.stdout in (b"['lo']\n", b"[]\n")
+    assert result.stdout in (b"1\n", b"0\n")  # the loopback device alone
 
 
 @needs_bubblewrap

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sys
-import tempfile
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.tasks.sandbox.commands import program_command, working_variant
+from rlvr_fast.tasks.sandbox.folders import program_folder
 from rlvr_fast.tasks.sandbox.limits import Limits, ProgramResult
-from rlvr_fast.tasks.sandbox.supervision import supervised
+from rlvr_fast.tasks.sandbox.supervision import Supervision
 
-__all__ = ["require_sandbox", "run_program", "unavailable_reason"]
+__all__ = ["open_program", "require_sandbox", "run_program", "unavailable_reason"]
 
 
 def run_program(
@@ -36,20 +36,40 @@ def run_program(
         MissingDependencyError: bubblewrap cannot be used here; nothing is run without it.
         InvalidInputError: a name in `files` has a folder.
     """
+    with open_program(files, argv, limits=limits) as running:
+        running.write(stdin)
+        return running.finish()
+
+
+@contextlib.contextmanager
+def open_program(
+    files: Mapping[str, str | bytes], argv: Sequence[str], *, limits: Limits | None = None
+) -> Iterator[Supervision]:
+    """Starts a program in a sandbox of its own, which ends with the context.
+
+    Args:
+        files: as in `run_program`.
+        argv: as in `run_program`.
+        limits: as in `run_program`.
+
+    Raises:
+        MissingDependencyError: bubblewrap cannot be used here; nothing is run without it.
+        InvalidInputError: a name in `files` has a folder.
+    """
     limits = limits or Limits()
     require_sandbox()
-    with tempfile.TemporaryDirectory(prefix="rlvr-sandbox-") as folder:
-        Path(folder).chmod(0o755)  # an unprivileged user runs root's programs
+    with program_folder() as folder:
         for name, content in files.items():
-            path = Path(folder) / name
-            if path.parent != Path(folder):
+            path = folder / name
+            if path.parent != folder:
                 raise InvalidInputError(f"sandbox file {name!r}: expected a name without a folder")
             data = content.encode("utf-8", "replace") if isinstance(content, str) else content
             path.write_bytes(data)
             path.chmod(0o644)
         variant = working_variant()
-        command = program_command(argv, folder, limits, variant)
-        return supervised(command, stdin, limits, as_nobody=variant.as_nobody)
+        command = program_command(argv, str(folder), limits, variant)
+        with Supervision(command, limits, as_nobody=variant.as_nobody) as running:
+            yield running
 
 
 def require_sandbox() -> None:

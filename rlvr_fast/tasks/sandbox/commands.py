@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rlvr_fast.tasks.sandbox.launcher import LAUNCHER
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits
 from rlvr_fast.tasks.sandbox.supervision import supervised
 
@@ -17,22 +18,6 @@ __all__ = ["Variant", "launched", "program_command", "walls", "working_variant"]
 
 FIRST_USER = 1_000_000_000
 _NUMBERS = itertools.count()
-
-# Runs inside the sandbox, where the process limit counts the processes of the sandbox alone: those
-# of its user namespace, or of its user.
-LAUNCHER = """
-import os, resource, sys
-user = int(sys.argv[1])
-if user:
-    os.setgroups([])
-    os.setresgid(user, user, user)
-    os.setresuid(user, user, user)
-sys.argv.pop(1)
-limits = dict(item.split("=") for item in sys.argv[1].split(","))
-for name, value in limits.items():
-    resource.setrlimit(getattr(resource, "RLIMIT_" + name), (int(value), int(value)))
-os.execv(sys.argv[2], sys.argv[2:])
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +82,8 @@ def program_command(
     if prefix is not None:
         command += ["--ro-bind", prefix, "/python", "--setenv", "LD_LIBRARY_PATH", "/python/lib"]
     command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
-    settings = {
-        "NPROC": limits.processes,
-        "AS": limits.memory_mb * MEBIBYTE,
-        "CPU": max(1, round(limits.cpu_seconds + 0.5)),
-        "FSIZE": limits.disk_mb * MEBIBYTE,
-        "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
-        "CORE": 0,
-    }
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
-    return [*command, *launched(program, python, settings, variant)]
+    return [*command, *launched(program, python, limits.of_processes(), variant)]
 
 
 def walls(*, disk_mb: int) -> list[str]:

@@ -31,6 +31,24 @@ class Limits:
     output_bytes: int = 4 * MEBIBYTE
     disk_mb: int = 64
 
+    @property
+    def whole_cpu_seconds(self) -> int:
+        """The limit of processor seconds as the kernel keeps it."""
+        return max(1, round(self.cpu_seconds + 0.5))
+
+    def of_processes(self) -> dict[str, int]:
+        """Resource limits of each process: the name behind RLIMIT_, and the value."""
+        return {
+            "NPROC": self.processes,
+            "AS": self.memory_mb * MEBIBYTE,
+            "CPU": self.whole_cpu_seconds,
+            "FSIZE": self.disk_mb * MEBIBYTE,
+            "NOFILE": 64,  # sockets and pipes hold memory that no process limit counts
+            "SIGPENDING": 256,  # signals and timers that wait hold memory too
+            "MSGQUEUE": 0,
+            "CORE": 0,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ProgramResult:

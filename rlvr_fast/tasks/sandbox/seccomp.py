@@ -5,6 +5,11 @@ counts memory that no process maps (memfd, System V segments, message queues). A
 the program's own, ptrace, io_uring and a socket to the hypervisor give the program nothing but ways
 to attack the kernel. The filter is classic BPF (seccomp(2), struct seccomp_data) and refuses these
 calls by number; the calls that computing, reading and printing need stay allowed.
+
+Buffers of the kernel are bounded by refusing what makes them large. The only sockets are pairs of
+unix streams (asyncio uses one): a listening socket holds thousands of connections, a datagram
+socket the messages of senders that are closed, and setsockopt enlarges every buffer. F_SETPIPE_SZ
+enlarges pipes. inotify pins inodes, and io_setup takes the contexts of the whole machine.
 """
 
 from __future__ import annotations
@@ -32,7 +37,8 @@ _ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {
             "name_to_handle_at": 303, "open_by_handle_at": 304, "clock_adjtime": 305, "setns": 308,
             "process_vm_readv": 310, "process_vm_writev": 311, "kcmp": 312, "finit_module": 313,
             "memfd_create": 319, "kexec_file_load": 320, "bpf": 321, "userfaultfd": 323,
-            "clone": 56, "socket": 41, "socketpair": 53,
+            "socket": 41, "setsockopt": 54, "io_setup": 206, "inotify_init": 253,
+            "inotify_init1": 294, "clone": 56, "socketpair": 53, "fcntl": 72,
         },
     ),
     "aarch64": (
@@ -48,7 +54,8 @@ _ARCHITECTURES: dict[str, tuple[int, dict[str, int]]] = {
             "open_by_handle_at": 265, "clock_adjtime": 266, "setns": 268, "process_vm_readv": 270,
             "process_vm_writev": 271, "kcmp": 272, "finit_module": 273, "memfd_create": 279,
             "bpf": 280, "userfaultfd": 282, "kexec_file_load": 294,
-            "clone": 220, "socket": 198, "socketpair": 199,
+            "io_setup": 0, "inotify_init1": 26, "socket": 198, "setsockopt": 208,
+            "clone": 220, "socketpair": 199, "fcntl": 25,
         },
     ),
 }  # fmt: skip
@@ -61,12 +68,14 @@ _CLONE3 = 435
 _X32_BIT = 0x40000000
 # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
 _NEW_NAMESPACES = 0x7E020000
-# unix, inet, inet6 and netlink belong to the sandbox's own network namespace, others may not
-_FAMILIES = (1, 2, 10, 16)
+_UNIX, _STREAM = 1, 1
+_SOCKET_TYPE = 0xF  # the other bits are SOCK_NONBLOCK and SOCK_CLOEXEC
+_SET_PIPE_SIZE = 1031  # fcntl(F_SETPIPE_SZ)
 
-_LOAD, _EQUAL, _AT_LEAST, _BITS, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_LOAD, _EQUAL, _AT_LEAST, _BITS, _AND, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x54, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
-_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # offsets in struct seccomp_data
+# offsets in struct seccomp_data
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT, _SECOND_ARGUMENT = 0, 4, 16, 24
 
 
 def syscall_filter(machine: str | None = None) -> bytes | None:
@@ -86,7 +95,7 @@ def syscall_filter(machine: str | None = None) -> bytes | None:
         return None
     architecture, numbers = known
     calls = {**numbers, **_EVERYWHERE}
-    special = [calls.pop(name) for name in ("clone", "socket", "socketpair")]
+    clone, socketpair, fcntl = (calls.pop(name) for name in ("clone", "socketpair", "fcntl"))
     refused = _ERRNO | errno.EPERM
     # Each test is followed by its verdict, so every jump is one instruction long.
     program: list[tuple[int, int, int, int]] = [
@@ -100,20 +109,32 @@ def syscall_filter(machine: str | None = None) -> bytes | None:
     for number in sorted(calls.values()):
         program += [(_EQUAL, 0, 1, number), (_RETURN, 0, 0, refused)]
     program += [(_EQUAL, 0, 1, _CLONE3), (_RETURN, 0, 0, _ERRNO | errno.ENOSYS)]
-    clone, *sockets = special
-    namespaces = [
-        (_LOAD, 0, 0, _FIRST_ARGUMENT),
-        (_BITS, 0, 1, _NEW_NAMESPACES),
-        (_RETURN, 0, 0, refused),
-        (_RETURN, 0, 0, _ALLOW),
-    ]
-    families = [(_LOAD, 0, 0, _FIRST_ARGUMENT)]
-    for family in _FAMILIES:
-        families += [(_EQUAL, 0, 1, family), (_RETURN, 0, 0, _ALLOW)]
-    families.append((_RETURN, 0, 0, refused))
-    program += [(_EQUAL, 0, len(namespaces), clone), *namespaces]
-    for number in sockets:
-        program += [(_EQUAL, 0, len(families), number), *families]
+    by_arguments = {
+        clone: [
+            (_LOAD, 0, 0, _FIRST_ARGUMENT),
+            (_BITS, 0, 1, _NEW_NAMESPACES),
+            (_RETURN, 0, 0, refused),
+            (_RETURN, 0, 0, _ALLOW),
+        ],
+        socketpair: [
+            (_LOAD, 0, 0, _FIRST_ARGUMENT),
+            (_EQUAL, 1, 0, _UNIX),
+            (_RETURN, 0, 0, refused),
+            (_LOAD, 0, 0, _SECOND_ARGUMENT),
+            (_AND, 0, 0, _SOCKET_TYPE),
+            (_EQUAL, 0, 1, _STREAM),
+            (_RETURN, 0, 0, _ALLOW),
+            (_RETURN, 0, 0, refused),
+        ],
+        fcntl: [
+            (_LOAD, 0, 0, _SECOND_ARGUMENT),
+            (_EQUAL, 0, 1, _SET_PIPE_SIZE),
+            (_RETURN, 0, 0, refused),
+            (_RETURN, 0, 0, _ALLOW),
+        ],
+    }
+    for number, tests in by_arguments.items():
+        program += [(_EQUAL, 0, len(tests), number), *tests]
     program.append((_RETURN, 0, 0, _ALLOW))
     return _packed(program)
 

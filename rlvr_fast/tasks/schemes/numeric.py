@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cmath
 import random
 from collections.abc import Mapping
 from typing import Any
@@ -48,6 +49,13 @@ class NumericVerifier:
 
 
 def _opinion(gold: str, answer: str) -> Verdict:
+    try:
+        return _compared(gold, answer)
+    except (ArithmeticError, ValueError, TypeError, AttributeError, NotImplementedError):
+        return "unparsed"  # sympy has no number for one of the two, or one too large for a float
+
+
+def _compared(gold: str, answer: str) -> Verdict:
     readings = [parse(gold), parse(answer)]
     if not all(readings):
         return "unparsed"
@@ -59,11 +67,8 @@ def _opinion(gold: str, answer: str) -> Verdict:
     compared = 0
     for _ in range(POINTS):
         point = {symbol: draw.uniform(1.1, 2.9) for symbol in symbols}
-        try:
-            left, right = (complex(item.subs(point).evalf(20)) for item in expressions)
-        except (TypeError, ValueError, AttributeError, ZeroDivisionError):
-            return "unparsed"
-        if left != left or right != right:
+        left, right = (complex(item.subs(point).evalf(20)) for item in expressions)
+        if not (cmath.isfinite(left) and cmath.isfinite(right)):
             continue
         compared += 1
         if abs(left - right) > RELATIVE * max(1.0, abs(left)):

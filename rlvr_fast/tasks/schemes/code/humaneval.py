@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import random
 import re
-import secrets
 import zlib
 from dataclasses import dataclass
 from importlib import metadata as importlib_metadata
 from importlib import resources
 from importlib.util import find_spec
+from types import CodeType
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError, install_hint
 from rlvr_fast.tasks.base import Problem
-from rlvr_fast.tasks.sandbox import Limits, run_program
+from rlvr_fast.tasks.sandbox import Limits, open_program
+from rlvr_fast.tasks.schemes.code.calls import SERVER, Caller
 from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
@@ -61,32 +64,52 @@ class HumanEvalTask:
 
 @dataclass(frozen=True, slots=True)
 class FunctionTest:
-    """HumanEval's `check(candidate)` of one function."""
+    """HumanEval's `check(candidate)` of one function.
+
+    The package's test runs in this process and calls the function of the answer in a sandbox, so
+    that the answer sees neither the test nor what it expects, and cannot change the verdict.
+    """
 
     prompt: str
     entry_point: str
     test: str
 
+    count = 1
+
     def verdict(self, answer: str, limits: Limits) -> Verdict:
-        """Correct where the program with the test behind it reaches the end of the test."""
-        mark = secrets.token_hex(16)
+        """Correct where the test reaches its end."""
         if re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(self.entry_point)}\b", answer, re.M):
             program = f"{self.prompt}\n    pass\n\n{answer}"  # the prompt has imports and helpers
         else:
             indented = answer if answer[:1].isspace() else f"    {answer}"
             program = f"{self.prompt}{indented}"
-        program += (
-            f"\n\n{self.test}\n\ncheck({self.entry_point})\n"
-            "import sys as _sys\n_sys.stdout.write('\\n' + _sys.stdin.read())\n"
-            "_sys.stdout.flush()\n"
-        )
-        result = run_program(
-            {"main.py": program}, ["python", "main.py"], stdin=mark.encode(), limits=limits
-        )
-        if result.outcome == "timeout":
-            return "timeout"
-        finished = result.outcome == "exited" and result.returncode == 0
-        return "correct" if finished and result.stdout.endswith(mark.encode()) else "incorrect"
+        files = {"main.py": SERVER, "answer.py": f"{program}\n"}
+        argv = ["python", "main.py", "answer.py", self.entry_point]
+        with open_program(files, argv, limits=limits) as running:
+            if _passes(self, Caller(running)):
+                return "correct"
+            return "timeout" if running.finish().outcome == "timeout" else "incorrect"
+
+
+def _passes(test: FunctionTest, candidate: Caller) -> bool:
+    """Whether the test, as the package has it, runs to its end."""
+    names: dict[str, Any] = {"__name__": "test"}
+    exec(_compiled(f"{test.prompt}\n    pass\n\n{test.test}"), names)
+    names[test.entry_point] = candidate  # some tests call the function by its name
+    state = random.getstate()
+    random.seed(0)  # the verdict does not depend on the draws of a test
+    try:
+        names["check"](candidate)
+    except Exception:  # a failed assertion, or an operation that the value does not have
+        return False
+    finally:
+        random.setstate(state)
+    return True
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(source: str) -> CodeType:
+    return compile(source, "test", "exec", optimize=0)  # -O would leave out the assertions
 
 
 def humaneval_rows() -> list[dict[str, Any]]:

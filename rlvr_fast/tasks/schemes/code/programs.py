@@ -22,6 +22,8 @@ from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["ProgramTask", "same_output"]
 
+MOST_UNPACKED = 512 << 20  # bytes of the private tests of one problem
+
 
 class ProgramTask:
     """`code:PATH?timeout=10&memory_mb=1024`: a JSONL or Parquet file of problems with tests.
@@ -105,11 +107,17 @@ class ProgramTests:
 
     cases: tuple[tuple[str, str], ...]
 
+    @property
+    def count(self) -> int:
+        """The number of pairs."""
+        return len(self.cases)
+
     def verdict(self, answer: str, limits: Limits) -> Verdict:
         """Correct where the program writes the expected output for every input."""
         for given, wanted in self.cases:
+            stdin = given.encode("utf-8", "surrogatepass")  # a JSON text may hold half a pair
             result = run_program(
-                {"main.py": answer}, ["python", "main.py"], stdin=given.encode(), limits=limits
+                {"main.py": answer}, ["python", "main.py"], stdin=stdin, limits=limits
             )
             if result.outcome == "timeout":
                 return "timeout"
@@ -143,9 +151,11 @@ def _lines(text: str) -> list[str]:
 
 def _decimals(line: str) -> list[Decimal] | None:
     try:
-        return [Decimal(word) for word in line.split()]
+        numbers = [Decimal(word) for word in line.split()]
     except InvalidOperation:
         return None
+    # a signalling nan raises when it is compared
+    return None if any(number.is_nan() for number in numbers) else numbers
 
 
 def _tests(row: Mapping[str, Any], where: str, skip_functional: bool) -> ProgramTests | None:
@@ -176,6 +186,8 @@ def _cases(value: object, where: str) -> list[dict[str, Any]]:
     if isinstance(value, str):
         try:
             value = json.loads(value)
+        except RecursionError as error:
+            raise InvalidInputError(f"{where}: JSON of too many levels") from error
         except ValueError:
             value = _unpacked(str(value), where)
     if not isinstance(value, list) or not all(isinstance(case, dict) for case in value):
@@ -189,12 +201,15 @@ def _unpacked(text: str, where: str) -> Any:
     The text is taken out of the pickle by reading its opcodes; nothing is ever unpickled.
     """
     try:
-        packed = zlib.decompress(base64.b64decode(text, validate=True))
-        texts = [
+        unpacking = zlib.decompressobj()
+        packed = unpacking.decompress(base64.b64decode(text, validate=True), MOST_UNPACKED)
+        if not unpacking.eof:
+            raise ValueError(f"they are cut off, or larger than {MOST_UNPACKED >> 20} MiB")
+        texts = (
             argument for _, argument, _ in pickletools.genops(packed) if isinstance(argument, str)
-        ]
-        return json.loads(texts[0])
-    except (ValueError, zlib.error, IndexError) as error:
+        )
+        return json.loads(next(texts, ""))
+    except (ValueError, zlib.error, RecursionError, OverflowError, MemoryError) as error:
         raise InvalidInputError(
             f"{where}: neither JSON nor LiveCodeBench's packed tests: {error}"
         ) from error

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.sandbox import Limits
-from rlvr_fast.tasks.specs import TaskSpec
+from rlvr_fast.tasks.specs import CEILINGS, TaskSpec
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["DOMAIN", "CodeVerifier", "limits_of"]
@@ -17,10 +17,16 @@ DOMAIN = "code"
 # Options of every code task: `timeout` (processor seconds of one test) and `memory_mb`. They decide
 # verdicts and so are part of the task.
 LIMITS = {"timeout": 10.0, "memory_mb": 1024.0}
+MOST_SECONDS = 3600.0  # of all tests of one program
 
 
 class ProblemTests(Protocol):
     """The tests of one problem."""
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        ...
 
     def verdict(self, answer: str, limits: Limits) -> Verdict:
         """Runs the program `answer` against the tests, each run in a sandbox of its own."""
@@ -31,9 +37,7 @@ class CodeVerifier:
     """Runs a program once against the tests of its problem, each test in a sandbox of its own.
 
     The first test that the program does not pass decides: the verdict is `timeout` where the
-    program exceeds its time limit, `incorrect` where it fails in any other way. A program of
-    HumanEval shares its process with its tests, as in the original, so a program that is written
-    to deceive its tests can do so; ending the process early does not deceive them.
+    program exceeds its time limit, `incorrect` where it fails in any other way.
     """
 
     equivalence: Equivalence = "exact"
@@ -61,22 +65,39 @@ class CodeVerifier:
         Raises:
             InvalidInputError: the task has no such problem.
         """
-        if not 0 <= int(metadata["index"]) < len(self._tests):
-            raise InvalidInputError(f"problem {problem_id!r} is not one of its task's problems")
+        self._tests_of(problem_id, metadata)
 
     def limit_seconds(self, metadata: Mapping[str, Any], timeout: float) -> float:
-        """Wall seconds of all tests; the caller's limit does not apply to programs."""
-        return self._limits.wall_seconds * (int(metadata.get("tests", 1)) + 1)
+        """Wall seconds of all tests; the caller's limit does not apply to programs.
+
+        The number of tests is that of the task, as the metadata come with the run.
+        """
+        try:
+            count = self._tests_of("", metadata).count
+        except InvalidInputError:
+            count = 1  # `prepare` refuses the problem
+        return min(self._limits.wall_seconds * (count + 1), MOST_SECONDS)
 
     def verify(
         self, problem_id: str, gold: str | None, metadata: Mapping[str, Any], answer: str
     ) -> Verdict:
         """The verdict on the program `answer`; see `Verifier`."""
-        return self._tests[int(metadata["index"])].verdict(answer, self._limits)
+        return self._tests_of(problem_id, metadata).verdict(answer, self._limits)
+
+    def _tests_of(self, problem_id: str, metadata: Mapping[str, Any]) -> ProblemTests:
+        index = metadata.get("index")
+        if isinstance(index, int) and 0 <= index < len(self._tests):
+            return self._tests[index]
+        raise InvalidInputError(
+            f"problem {problem_id!r} is not one of its task's {len(self._tests)} problems: "
+            f"its metadata have index {index!r}"
+        )
 
 
 def limits_of(spec: TaskSpec, others: Sequence[str] = ()) -> Limits:
     """The limits of one run of a program, from the options of a task.
+
+    A limit above `CEILINGS` becomes that: the spec may come with a run that was made elsewhere.
 
     Args:
         spec: the task.
@@ -99,7 +120,8 @@ def limits_of(spec: TaskSpec, others: Sequence[str] = ()) -> Limits:
             values[key] = float(text)
         except ValueError:
             values[key] = -1.0
-        if not 0 < values[key] < 1e6:
+        if not 0 < values[key] < float("inf"):
             raise InvalidInputError(f"task {str(spec)!r}: {key}={text!r} is no positive number")
+        values[key] = min(values[key], CEILINGS[key])
     seconds = values["timeout"]
     return Limits(seconds, 2 * seconds + 2, int(values["memory_mb"]))

@@ -1,0 +1,199 @@
+"""Calls of a function that runs in a sandbox; only plain values cross."""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rlvr_fast.tasks.sandbox import Supervision
+
+__all__ = ["SERVER", "CallError", "Caller", "decoded", "encoded"]
+
+# Runs in the sandbox. Its words: the file of the answer, the name of the function. It answers each
+# request on standard input with one line on standard output; prints of the answer go to standard
+# error. The answer can write such lines too: they are values that it returns, no more. Values are
+# JSON, or an object of one kind and its content.
+SERVER = """
+def _serve():
+    import collections.abc, decimal, fractions, itertools, json, os, sys
+
+    most = 1_000_000
+    requests = os.fdopen(os.dup(0), "rb")
+    replies = os.fdopen(os.dup(1), "wb", 0)
+    null = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(null, 0)
+    os.dup2(2, 1)
+
+    def encoded(value):
+        if value is None or isinstance(value, bool):
+            return value
+        if isinstance(value, int):
+            return int(value)
+        if isinstance(value, float):
+            return float(value)
+        if isinstance(value, str):
+            return str(value)
+        if isinstance(value, list):
+            return [encoded(item) for item in value]
+        for kind, name in (tuple, "tuple"), (set, "set"), (frozenset, "set"), (range, "range"):
+            if isinstance(value, kind):
+                if kind is range:
+                    return {name: [value.start, value.stop, value.step]}
+                return {name: [encoded(item) for item in value]}
+        if isinstance(value, dict):
+            return {"dict": [[encoded(key), encoded(item)] for key, item in value.items()]}
+        if isinstance(value, (bytes, bytearray)):
+            return {"bytes": value.hex()}
+        if isinstance(value, complex):
+            return {"complex": [value.real, value.imag]}
+        if isinstance(value, fractions.Fraction):
+            return {"fraction": [value.numerator, value.denominator]}
+        if isinstance(value, decimal.Decimal):
+            return {"decimal": str(value)}
+        if isinstance(value, collections.abc.Iterable):
+            items = list(itertools.islice(value, most))
+            return {"iterator": [encoded(item) for item in items]}
+        raise TypeError(f"a {type(value).__name__} is no plain value")
+
+    def plain(value):
+        if isinstance(value, list):
+            return [plain(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        (kind, content), = value.items()
+        if kind == "dict":
+            return {plain(key): plain(item) for key, item in content}
+        if kind == "bytes":
+            return bytes.fromhex(content)
+        if kind == "complex":
+            return complex(*content)
+        items = [plain(item) for item in content]
+        return {"tuple": tuple, "set": set}[kind](items)
+
+    def serve(function):
+        for line in requests:
+            arguments = [plain(item) for item in json.loads(line)]
+            try:
+                reply = {"value": encoded(function(*arguments))}
+                text = json.dumps(reply)
+            except BaseException as error:
+                text = json.dumps({"raised": type(error).__name__})
+            replies.write(text.encode() + b"\\n")
+
+    return serve
+
+
+_serve = _serve()
+with open(__import__("sys").argv[1], encoding="utf-8") as _file:
+    _source = _file.read()
+exec(compile(_source, "answer.py", "exec"))
+_serve(globals()[__import__("sys").argv[2]])
+"""
+
+MOST_RANGE = 1_000_000
+MOST_DIGITS = 4000  # of a Decimal; the int type's own limit is 4300
+
+
+class CallError(Exception):
+    """The function raised, ended, or returned what is no plain value."""
+
+
+class Caller:
+    """The function, called like a local one."""
+
+    def __init__(self, running: Supervision) -> None:
+        """Takes the sandbox that runs `SERVER`."""
+        self._running = running
+
+    def __call__(self, *arguments: Any) -> Any:
+        """The value that the function returns.
+
+        Raises:
+            CallError: there is none.
+        """
+        self._running.write(json.dumps([encoded(item) for item in arguments]).encode() + b"\n")
+        line = self._running.line()
+        if line is None:
+            raise CallError("the program ended")
+        try:
+            reply = json.loads(line)
+            if not isinstance(reply, dict) or set(reply) != {"value"}:
+                raise CallError(f"the function raised {str(reply)[:200]}")
+            return decoded(reply["value"])
+        except (ValueError, TypeError, RecursionError, ArithmeticError) as error:
+            raise CallError(f"not a plain value: {error}") from error
+
+
+def encoded(value: Any) -> Any:
+    """JSON that `SERVER` reads: of the plain values that tests pass to a function.
+
+    Raises:
+        TypeError: another kind of value.
+    """
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list):
+        return [encoded(item) for item in value]
+    if isinstance(value, tuple):
+        return {"tuple": [encoded(item) for item in value]}
+    if isinstance(value, set | frozenset):
+        return {"set": [encoded(item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[encoded(key), encoded(item)] for key, item in value.items()]}
+    if isinstance(value, bytes):
+        return {"bytes": value.hex()}
+    if isinstance(value, complex):
+        return {"complex": [value.real, value.imag]}
+    raise TypeError(f"a test passes a {type(value).__name__}, which is no plain value")
+
+
+def decoded(value: Any) -> Any:
+    """The value of a reply: exact built-in types, so that no method of the answer's is called.
+
+    Raises:
+        ValueError, TypeError, ArithmeticError, RecursionError: not a reply of `SERVER`.
+    """
+    if isinstance(value, list):
+        return [decoded(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind not in _KINDS:
+        raise ValueError(f"unknown kind {kind!r}")
+    return _KINDS[kind](content)
+
+
+def _items(content: Any) -> list[Any]:
+    if not isinstance(content, list):
+        raise TypeError("expected a list")
+    return [decoded(item) for item in content]
+
+
+def _range(content: Any) -> range:
+    found = range(*_items(content))
+    if len(found) > MOST_RANGE:
+        raise ValueError("a range of too many numbers")
+    return found
+
+
+def _decimal(content: Any) -> decimal.Decimal:
+    found = decimal.Decimal(str(content))
+    if not found.is_finite() or abs(found.adjusted()) > MOST_DIGITS:
+        raise ValueError("no finite decimal")
+    return found
+
+
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "tuple": lambda content: tuple(_items(content)),
+    "set": lambda content: set(_items(content)),
+    "dict": lambda content: dict(_items(pair) for pair in content),
+    "iterator": lambda content: iter(_items(content)),
+    "range": _range,
+    "bytes": lambda content: bytes.fromhex(content),
+    "complex": lambda content: complex(*_items(content)),
+    "fraction": lambda content: fractions.Fraction(*_items(content)),
+    "decimal": _decimal,
+}
