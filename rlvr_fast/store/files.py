@@ -17,10 +17,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunLockedError, StorageError, file_error
+from rlvr_fast.safe_files import create_new, open_in_place, open_regular
 
 __all__ = [
     "RunLock",
     "is_temporary",
+    "open_parquet",
     "write_atomically",
     "write_json",
     "write_parquet",
@@ -79,7 +81,7 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
     try:
         with writing_to(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
+            with create_new(temporary) as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
@@ -97,6 +99,28 @@ def _sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def open_parquet(
+    path: Path, *, root: Path | None = None, **arguments: Any
+) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of a run for reading, whose page checksums are verified.
+
+    Args:
+        path: the file; see `rlvr_fast.safe_files.open_descriptor`.
+        root: the run directory: no component of the path below it may be a link.
+        **arguments: further arguments of `pyarrow.parquet.ParquetFile`.
+
+    Raises:
+        RunDirectoryError: not a regular file.
+        OSError, pyarrow.ArrowException: a file that is missing, unreadable or damaged.
+    """
+    with (
+        open_regular(path, root=root) as file,
+        pq.ParquetFile(file, page_checksum_verification=True, **arguments) as parquet,
+    ):
+        yield parquet
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -163,7 +187,7 @@ class RunLock:
     def _acquire(self) -> None:
         path = self._directory / ".lock"
         with writing_to(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = open_in_place(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
