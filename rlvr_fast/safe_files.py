@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
@@ -43,33 +44,50 @@ _KINDS = {
 }
 
 
-def check_tree(root: str | Path) -> None:
+def check_tree(root: str | Path, *, only: Iterable[str] | None = None) -> None:
     """Refuses a folder that holds anything but regular files and folders, at any depth.
 
     Reads folders only, and follows no link but `root` itself. A `root` that is missing or no folder
     holds nothing.
 
+    Args:
+        root: the folder.
+        only: the entries of `root` that are examined; by default all.
+
     Raises:
         RunDirectoryError: the message names the entry, and what it is.
         StorageError: a folder cannot be read.
     """
-    waiting = [os.fspath(root)]
-    while waiting:
-        folder = waiting.pop()
+    folders = [Path(root)]
+    if only is not None:
+        entries = [Path(root, name) for name in only]
+        for entry in entries:
+            if entry.is_symlink() or (entry.exists() and not (entry.is_file() or entry.is_dir())):
+                raise _refused(entry)
+        folders = entries
+    while folders:
+        folder = folders.pop()
         try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        waiting.append(entry.path)
-                    # Another process may delete its temporary file meanwhile.
-                    elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
-                        raise _refused(Path(entry.path))
+            folders += _folders_in(folder)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise file_error(
                 error, f"{folder}: cannot be read ({error.strerror or error})"
             ) from error
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    """The folders in a folder whose other entries are regular files."""
+    found = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                found.append(Path(entry.path))
+            # Another process may delete its temporary file meanwhile.
+            elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
+                raise _refused(Path(entry.path))
+    return found
 
 
 def open_regular(path: str | Path, *, root: str | Path | None = None) -> BinaryIO:
@@ -134,16 +152,20 @@ def read_bytes(path: str | Path, *, at_most: int, root: str | Path | None = None
     return data
 
 
-def open_in_place(path: str | Path) -> int:
+def open_in_place(path: str | Path, *, append: bool = False) -> int:
     """A descriptor for reading and writing a file where it lies; an empty file where it is missing.
 
     What is written goes to this name alone: a file with a second name (a hard link) is refused.
+
+    Args:
+        path: the file; a link is refused.
+        append: whether every write goes to the end of the file.
 
     Raises:
         RunDirectoryError: not a regular file, or one with a second name.
         OSError: as `open` raises it.
     """
-    handle = _regular(Path(path), os.O_RDWR | os.O_CREAT)
+    handle = _regular(Path(path), os.O_RDWR | os.O_CREAT | (os.O_APPEND if append else 0))
     if os.fstat(handle).st_nlink > 1:
         os.close(handle)
         raise RunDirectoryError(

@@ -13,6 +13,7 @@ from types import TracebackType
 
 from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.errors import RunDirectoryError, StorageError, file_error
+from rlvr_fast.safe_files import open_in_place, open_regular
 
 __all__ = ["VerdictJournal", "pair_key"]
 
@@ -53,7 +54,7 @@ class VerdictJournal:
         self._synced = time.monotonic()
         whole = self._load()
         with self._writing():
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._handle = open_in_place(path, append=True)
             os.ftruncate(self._handle, whole)
 
     @contextlib.contextmanager
@@ -78,7 +79,7 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break

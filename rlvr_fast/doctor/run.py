@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlvr_fast.doctor.findings import finding
 from rlvr_fast.doctor.repeats import dependent_draws, repeated_draws
+from rlvr_fast.safe_files import check_tree
 
 if TYPE_CHECKING:
     from rlvr_fast.store import Run
@@ -26,10 +27,12 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         Findings, each with a level ("error", "warning", "info"), a place, a message and a remedy.
 
     Raises:
-        RunDirectoryError: `path` is no run directory.
+        RunDirectoryError: `path` is no run directory, or holds anything but regular files and
+            folders.
     """
     from rlvr_fast import store
 
+    check_tree(path)
     if not (Path(path) / "run.json").exists():
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []

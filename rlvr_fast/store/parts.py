@@ -19,6 +19,7 @@ __all__ = [
     "part_number",
     "part_problem",
     "read_part",
+    "repair_remedy",
     "stage_folders",
     "stage_parts",
 ]
@@ -122,7 +123,12 @@ def _first_line(error: BaseException) -> str:
 
 def damage_message(file: Path, problem: str, run: Path) -> str:
     """The message of an error about a damaged file: the fault and the remedy."""
+    return f"{file}: {problem}. {repair_remedy(run)}."
+
+
+def repair_remedy(run: Path) -> str:
+    """How a damaged file of a run is moved aside."""
     return (
-        f"{file}: {problem}. `rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and "
-        "keeps the rest; the stage that wrote it then makes again exactly what is missing."
+        f"`rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and keeps the rest; the "
+        "stage that wrote it then makes again exactly what is missing"
     )

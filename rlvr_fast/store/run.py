@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,14 +13,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
-from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet, writing_to
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.safe_files import check_tree
+from rlvr_fast.store.files import (
+    RunLock,
+    is_temporary,
+    read_json,
+    write_json,
+    write_parquet,
+    writing_to,
+)
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
 from rlvr_fast.store.parts import (
     damage_message,
     part_number,
     part_problem,
     read_part,
+    repair_remedy,
     stage_folders,
     stage_parts,
 )
@@ -39,7 +47,8 @@ class Run:
 
     Reading needs no lock, because a part is whole or absent. Writing takes RUN/.lock, for one call
     or, with `writing()`, for a whole stage. Every method raises RunDirectoryError for a damaged
-    file, and StorageError where the file system refuses to read or write.
+    file, and StorageError where the file system refuses to read or write. A folder that holds
+    anything but regular files and folders is refused (`rlvr_fast.safe_files.check_tree`).
 
     Attributes:
         path: the folder.
@@ -103,6 +112,7 @@ class Run:
         )
         if path.exists() and not path.is_dir():
             raise RunDirectoryError(f"{path}: expected a folder, found a file")
+        check_tree(path)
         if not (path / "run.json").exists():
             if path.is_dir():
                 strange = [p.name for p in path.iterdir() if not p.name.startswith(".")]
@@ -140,15 +150,11 @@ class Run:
         path = Path(path)
         if not path.is_dir():
             raise RunDirectoryError(f"{path}: no such run directory")
+        check_tree(path)
         file = path / "run.json"
-        try:
-            value = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise RunDirectoryError(f"{path}: not a run directory: it has no run.json") from None
-        except OSError as error:
-            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:
-            raise RunDirectoryError(f"{file}: cannot be read as JSON ({error})") from None
+        if not file.exists():
+            raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
+        value = read_json(file, root=path, remedy="restore the file, or make the run anew")
         run = cls(path, RunInfo.from_json(value, str(file)))
         if check:
             run.problems()
@@ -233,12 +239,7 @@ class Run:
         file = self._inside(name)
         if not file.exists():
             return None
-        try:
-            return json.loads(file.read_bytes())
-        except OSError as error:
-            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:
-            raise RunDirectoryError(damage_message(file, f"not JSON: {error}", self.path)) from None
+        return read_json(file, root=self.path, remedy=repair_remedy(self.path))
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -247,6 +248,7 @@ class Run:
         """Holds RUN/.lock during a block; blocks may be nested.
 
         Raises:
+            RunDirectoryError: the folder holds something else than files and folders.
             RunLockedError: another process is writing; the message names the process.
         """
         with self._lock.held() as outermost:
@@ -311,7 +313,7 @@ class Run:
         """Deletes the file or folder RUN/`name`, where there is one."""
         file = self._inside(name)
         with self.writing(), writing_to(file):
-            if file.is_dir():
+            if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file)
             else:
                 file.unlink(missing_ok=True)

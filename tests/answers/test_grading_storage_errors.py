@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rlvr_fast import safe_files
 from rlvr_fast.answers import AnswerIndex
 from rlvr_fast.answers.journal import VerdictJournal
 from rlvr_fast.answers.pairs import Outcome
@@ -64,9 +67,14 @@ except StorageError as error:
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason=f"needs {UNREADABLE}")
-def test_unreadable_journal(tmp_path: Path) -> None:
+def test_unreadable_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "verdicts.jsonl"
-    path.symlink_to(UNREADABLE)
+    whole = os.open
+
+    def fail(file: str | Path, *arguments: Any, **keywords: Any) -> int:
+        return whole(UNREADABLE if file == path else file, *arguments, **keywords)
+
+    monkeypatch.setattr(safe_files.os, "open", fail)
     with pytest.raises(StorageError, match=r"verdicts\.jsonl: cannot be read"):
         VerdictJournal(path, **LIMITS)
 
