@@ -14,6 +14,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
+from rlvr_fast.store.recorded import recorded_name
 
 if TYPE_CHECKING:
     from rlvr_fast.scoring.results import SequenceScores
@@ -136,7 +137,7 @@ def _settings(
         except PackageNotFoundError:
             continue
     return {
-        "model": {"name": scorer.name, "revision": scorer.revision},
+        "model": {"name": recorded_name(scorer.name), "revision": scorer.revision},
         "temperature": temperature,
         "top_p": top_p,
         "per_token": per_token,
@@ -156,6 +157,7 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
         if name == "model" and isinstance(there, dict):
             # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
+            there = {**there, "name": recorded_name(str(there.get("name")))}
             if str(revision).startswith("sha256:") and there.get("revision") == revision:
                 continue
         if there != asked:

@@ -34,6 +34,13 @@ from rlvr_fast.store.parts import (
     stage_parts,
 )
 from rlvr_fast.store.problem_tables import check_unique, problem_differences
+from rlvr_fast.store.recorded import (
+    TASK_FILES,
+    keep_task_files,
+    kept_spec,
+    recorded_name,
+    recorded_spec,
+)
 from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
 from rlvr_fast.store.stage_keys import StageKeys
 
@@ -82,10 +89,11 @@ class Run:
         Args:
             path: the folder; new, empty, or this run's.
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
+                Of a path the last part is recorded.
             engine: {"name", "version", "notes"}.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
             prompt_template: {"name", "sha256"}.
-            tasks: [{"name", "spec"}].
+            tasks: [{"name", "spec"}]. Of a file its name is recorded; see `store.recorded`.
             problems: the columns of problems.parquet; problem_id must be unique.
             versions: package name to version.
 
@@ -101,11 +109,11 @@ class Run:
         check_unique(problems)
         wanted = RunInfo.from_json(
             RunInfo(
-                model=dict(model),
+                model={**model, "name": recorded_name(str(model["name"]))},
                 engine=dict(engine),
                 sampling=dict(sampling),
                 prompt_template=dict(prompt_template),
-                tasks=[dict(task) for task in tasks],
+                tasks=[{**task, "spec": recorded_spec(str(task["spec"]))} for task in tasks],
                 versions=dict(versions or {}),
             ).to_json(),
             "run.json",
@@ -116,7 +124,7 @@ class Run:
         if not (path / "run.json").exists():
             if path.is_dir():
                 strange = [p.name for p in path.iterdir() if not p.name.startswith(".")]
-                if [name for name in strange if name != "problems.parquet"]:
+                if [name for name in strange if name not in ("problems.parquet", TASK_FILES)]:
                     raise RunDirectoryError(
                         f"{path}: not a run directory (no run.json) and not empty "
                         f"({sorted(strange)[0]}, ...); name another folder"
@@ -127,6 +135,7 @@ class Run:
             with run.writing():
                 # run.json comes last: a folder that has the file holds a whole run.
                 if not (path / "run.json").exists():
+                    keep_task_files(path, tasks)
                     write_parquet(path / "problems.parquet", problems)
                     write_json(path / "run.json", wanted.to_json())
                     return run
@@ -188,6 +197,10 @@ class Run:
             RunDirectoryError: the folder holds a file that is no part; the message names the file.
         """
         return stage_parts(self.path, stage)
+
+    def task_specs(self) -> dict[str, str]:
+        """The name of each task to its spec, with a file that the run keeps named by its path."""
+        return {task["name"]: kept_spec(self.path, task["spec"]) for task in self.info.tasks}
 
     def problems(self) -> pa.Table:
         """The problems in the order given to `create`: the table of problems.parquet."""

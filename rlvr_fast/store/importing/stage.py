@@ -68,11 +68,7 @@ def import_rollouts(
         summary = stage.read(staged.add)
         if told is not None:
             told(summary)
-        staged.publish(
-            stage.info(),
-            stage.problem_table(),
-            {**summary.to_json(), "options": stage.recorded_options()},
-        )
+        staged.publish(stage.info(), stage.problem_table(), stage.about(), stage.tasks())
     return Run.open(path)
 
 
