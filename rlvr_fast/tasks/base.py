@@ -44,6 +44,9 @@ class Verifier(Protocol):
     """Decides one answer. Made from a spec alone, so that a worker process can make its own.
 
     A worker process calls `prepare`, then `verify`, for one answer after the other, in one thread.
+    Two attributes are optional: `evaluates`, true where `verify` evaluates text as code, so that
+    each answer is verified in a process of its own; and `reason`, a sentence of the verifier's own
+    about the last verdict, empty where it has none.
     """
 
     @property
@@ -123,6 +126,8 @@ class Scheme:
             (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.
         second_opinion: the spec whose verifier an audit asks about this verifier's verdicts. None:
             this verifier again, in a fresh process.
+        files: the local files without which the verifier of a spec cannot be made. A run that is
+            graded may come from a stranger: see `load_verifier`.
         posed_by_run: whether the run alone decides which problems were posed: questions and gold
             answers are stored there, and specs of two runs may name different files.
         packages: the packages whose versions a run records.
@@ -137,6 +142,7 @@ class Scheme:
     policy: Policy = "auto"
     runs_programs: bool = False
     second_opinion: str | None = None
+    files: Callable[[TaskSpec], tuple[str, ...]] | None = None
     posed_by_run: bool = False
     packages: tuple[str, ...] = ()
     extra: str | None = None

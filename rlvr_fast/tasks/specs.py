@@ -6,9 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import quote, unquote
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 
-__all__ = ["TaskSpec", "parse_spec"]
+__all__ = ["CEILINGS", "MAX_SPEC_LENGTH", "TaskSpec", "parse_spec"]
+
+MAX_SPEC_LENGTH = 64 << 10
+
+# The largest limits that a spec may give to the programs of its task. A larger one is refused where
+# the user names the task, and lowered to this where a run names it.
+CEILINGS: Mapping[str, float] = {"timeout": 120.0, "memory_mb": 8192.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +52,18 @@ def parse_spec(text: str) -> TaskSpec:
     """Splits a task spec into scheme, source and options.
 
     Raises:
-        InvalidInputError: the text has no scheme or no source; an option is not of the form
-            key=value or is given twice.
+        InvalidInputError: the text has no scheme or no source, or is too long; an option is not of
+            the form key=value or is given twice.
 
     Example:
         >>> parse_spec("reasoning_gym:countdown?seed=7&size=50").options
         {'seed': '7', 'size': '50'}
     """
+    if len(text) > MAX_SPEC_LENGTH:
+        raise InvalidInputError(
+            f"expected a task of at most {MAX_SPEC_LENGTH:,} characters, got {len(text):,}: "
+            f"{shown(text)}"
+        )
     scheme, colon, rest = text.partition(":")
     source, _, query = rest.rpartition("?") if "?" in rest else (rest, "", "")
     if not colon or not scheme.strip() or not source.strip():

