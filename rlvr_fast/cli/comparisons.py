@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -177,15 +178,18 @@ def dynamics(
 
 
 def _by_name(paths: list[Path]) -> dict[str, Path]:
-    """Paths by their last part, or by the whole path where two have one last part."""
+    """Paths by their last part, or from their common folder on where two have one last part."""
     from rlvr_fast.errors import InvalidInputError
 
     for path in paths:
         if paths.count(path) > 1:
             raise InvalidInputError(f"{path} is given twice: a run stands once in a table")
-    names = [path.name for path in paths]
-    keys = names if len(set(names)) == len(names) else [str(path) for path in paths]
-    return dict(zip(keys, paths, strict=True))
+    whole = [path.absolute() for path in paths]
+    names = [path.name for path in whole]
+    if len(set(names)) < len(names):
+        common = Path(os.path.commonpath(whole))
+        names = [str(path.relative_to(common)) for path in whole]
+    return dict(zip(names, paths, strict=True))
 
 
 def references(

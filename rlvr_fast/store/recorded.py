@@ -83,7 +83,9 @@ def keep_task_files(run: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
     for task in tasks:
         spec, files = _files_of(str(task["spec"]))
         goal = None if spec is None else _kept(run, spec)
-        for file in files if goal is not None and not goal.exists() else ():
+        if goal is None or goal.exists():
+            continue
+        for file in files:
             source = Path(file).expanduser()
             try:
                 goal.parent.mkdir(parents=True, exist_ok=True)
