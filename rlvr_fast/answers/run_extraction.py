@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
 from rlvr_fast.answers.graded_tasks import GradedTask
 from rlvr_fast.answers.imported import verdict_numbers
+from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import Policy
@@ -52,10 +54,18 @@ def extract_run(
     """
     done = 0
     columns = ["problem_id", "answer", "answer_id", "imported_verdict"]
-    for _, part in run.iter_parts("answers", columns):
+    for file, part in run.iter_parts("answers", columns):
         known = part["answer_id"].to_numpy()
-        distinct.add(part["problem_id"], part["answer"], known, _decisive(settings, part))
+        fault = None
+        if known.size and not -1 <= known.min() <= known.max() < total:
+            fault = f"holds an answer_id beyond -1..{total - 1}"
+        else:
+            ids = distinct.add(part["problem_id"], part["answer"], known, _decisive(settings, part))
+            if not np.array_equal(ids, known):
+                fault = "equal answers have several answer_ids"
+        _refuse(run, file, fault)
         done += len(part)
+    _refuse(run, run.path / "answers", distinct.unnumbered())
     if done == total:
         return
     tell("extract", done, total)
@@ -72,6 +82,13 @@ def extract_run(
     if waiting:
         done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
         tell("extract", done, total)
+
+
+def _refuse(run: Run, file: Path, fault: str | None) -> None:
+    if fault:
+        raise RunDirectoryError(
+            f"{file}: {fault}; extract and grade anew: rlvr-fast grade {run.path} --regrade"
+        )
 
 
 def _decisive(settings: dict[str, Any], rows: pa.Table) -> NDArray[np.int64] | None:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.check import Finding, repair, verify
     from rlvr_fast.store.completions import CompletionKeys, completion_keys
     from rlvr_fast.store.differences import Difference, differences
+    from rlvr_fast.store.digests import require_sealed_grades, require_sealed_scores, seal
     from rlvr_fast.store.importing import (
         ImportSummary,
         check_sources,
@@ -48,7 +49,10 @@ _HOME = {
     "import_rollouts": "importing",
     "preview_rollouts": "importing",
     "repair": "check",
+    "require_sealed_grades": "digests",
+    "require_sealed_scores": "digests",
     "same_completions": "repeats",
+    "seal": "digests",
     "stage_schema": "schemas",
     "unrecorded": "info",
     "verify": "check",
@@ -78,7 +82,10 @@ __all__ = [
     "import_rollouts",
     "preview_rollouts",
     "repair",
+    "require_sealed_grades",
+    "require_sealed_scores",
     "same_completions",
+    "seal",
     "stage_schema",
     "unrecorded",
     "verify",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
 from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet, writing_to
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.json_files import json_fault, parse_json
 from rlvr_fast.store.parts import (
     damage_message,
     part_number,
@@ -142,7 +142,7 @@ class Run:
             raise RunDirectoryError(f"{path}: no such run directory")
         file = path / "run.json"
         try:
-            value = json.loads(file.read_bytes())
+            value = parse_json(file.read_bytes())
         except FileNotFoundError:
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json") from None
         except OSError as error:
@@ -229,16 +229,22 @@ class Run:
         return read_part(file, _TABLES.get(name), None, self.path)
 
     def read_json(self, name: str) -> Any:
-        """The JSON value in the file RUN/`name`, None where there is no such file."""
+        """The JSON value in the file RUN/`name`, None where there is no such file.
+
+        The files that rlvr_fast writes hold what `json_fault` expects of them.
+        """
         file = self._inside(name)
         if not file.exists():
             return None
         try:
-            return json.loads(file.read_bytes())
+            value = parse_json(file.read_bytes())
         except OSError as error:
             raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
         except ValueError as error:
             raise RunDirectoryError(damage_message(file, f"not JSON: {error}", self.path)) from None
+        if fault := json_fault(file.relative_to(self.path).as_posix(), value):
+            raise RunDirectoryError(damage_message(file, fault, self.path))
+        return value
 
     # -- writing ---------------------------------------------------------------------------------
 

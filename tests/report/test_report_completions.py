@@ -56,7 +56,8 @@ def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> 
     base, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=16, seed=3)
     before, _ = build_report(compare_runs(base, rl)).measured(COMPLETIONS)
     assert before.outside > 0
-    rl.write_json("scores/base/scores.json", {"temperature": 1.0, "top_p": 0.95})
+    scores = rl.read_json("scores/base/scores.json")
+    rl.write_json("scores/base/scores.json", {**scores, "temperature": 1.0})
     report = build_report(compare_runs(base, rl))
     after, _ = report.measured(COMPLETIONS)
     assert math.isnan(after.outside)
