@@ -32,7 +32,12 @@ from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.store.digests import grades_made_from, grading_mismatches
+from rlvr_fast.store.digests import (
+    grades_made_from,
+    grading_mismatches,
+    journal_mark,
+    write_sealed,
+)
 from rlvr_fast.store.files import writing_to
 from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, VerdictSource
 
@@ -102,6 +107,7 @@ def grade_run(
             )
         tasks = graded_tasks(run, options.policy, verdicts)
         settings = _settings(tasks, options.policy, verdicts, because)
+        settings["run"] = run.info.to_json()  # from which doctor restores a damaged run.json
         problems = run.problems()
         owners = problems["task"].to_pylist()
         without_gold = [False] * len(owners)
@@ -120,7 +126,7 @@ def grade_run(
         # contradict each other.
         for key in _RESULTS:
             settings.pop(key, None)
-        run.write_json("grading.json", settings)
+        write_sealed(run, "grading.json", settings)
         run.write_table("grades.parquet", grades)
         settings |= {
             "limits": _limits(options, verdicts),
@@ -131,7 +137,7 @@ def grade_run(
             "unparsed": diagnose(run, tasks, _verifiable(grades)),
             "made_from": grades_made_from(run),
         }
-        run.write_json("grading.json", settings)
+        write_sealed(run, "grading.json", settings)
         run.remove(_BEFORE)
         if options.audit:
             audit_run(
@@ -223,7 +229,7 @@ def _begin(run: Run, settings: dict[str, Any], regrade: bool) -> None:
     settings["too_long"] = []
     if regrade:
         _set_aside(run)
-        run.write_json("grading.json", settings)
+        write_sealed(run, "grading.json", settings)
         return
     before = run.read_json("grading.json")
     if before is not None:
@@ -237,7 +243,10 @@ def _begin(run: Run, settings: dict[str, Any], regrade: bool) -> None:
     if before is not None:
         settings["too_long"] = list(before.get("too_long", []))
         settings |= {key: before[key] for key in _RESULTS if key in before}
-    run.write_json("grading.json", settings)
+        if "made_from" in settings and not (run.path / "verdicts.jsonl").exists():
+            # A journal that is gone is no loss: the verdicts are in the grades.
+            settings["made_from"] = {**settings["made_from"], "verdicts.jsonl": journal_mark(run)}
+    write_sealed(run, "grading.json", settings)
 
 
 def _cause_to_refuse(
@@ -260,7 +269,7 @@ def _cause_to_refuse(
     answers = before.get("made_from", {}).get("answers", {})
     for wrong in grading_mismatches(run):
         # Parts of answers that came later are of a grading that was killed; grades are made again.
-        if wrong.file.name == "grades.parquet":
+        if wrong.file.name in ("grades.parquet", "grading.json"):
             continue
         if wrong.file.parent != run.path / "answers" or wrong.file.name in answers:
             return f"{wrong.file}: {wrong.message}"

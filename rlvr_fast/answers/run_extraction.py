@@ -18,6 +18,7 @@ from rlvr_fast.answers.imported import verdict_numbers
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
+from rlvr_fast.store.digests import write_sealed
 from rlvr_fast.vocabulary import Policy
 
 if TYPE_CHECKING:
@@ -165,4 +166,4 @@ def _report_too_long(
             settings["too_long"].append(
                 {"problem_id": problem_id, "sample_index": sample_index, "bytes": size}
             )
-    run.write_json("grading.json", settings)
+    write_sealed(run, "grading.json", settings)

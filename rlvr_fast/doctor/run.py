@@ -30,7 +30,8 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     """
     from rlvr_fast import store
 
-    if not (Path(path) / "run.json").exists():
+    found = [(Path(path) / name).exists() for name in ("run.json", "grading.json")]
+    if not found[0] and not (repair and found[1]):
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:

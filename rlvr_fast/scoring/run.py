@@ -69,7 +69,7 @@ def score_run(
         >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
         20480
     """
-    from rlvr_fast.store.digests import scores_made_from
+    from rlvr_fast.store.digests import scores_made_from, write_sealed
 
     temperature, top_p = options.temperature, options.top_p
     if options.as_sampled:
@@ -89,7 +89,7 @@ def score_run(
         _refuse_other_scores(run, label, settings, exists=done > 0)
         prompts = _prompts(run, scorer)
         sealed = _unchanged(run, label)
-        run.write_json(f"{stage}/scores.json", settings | sealed)
+        write_sealed(run, f"{stage}/scores.json", settings | sealed)
         before = done
         for rows in _unscored(run, stage):
             ids = _completions(rows, scorer)
@@ -116,7 +116,7 @@ def score_run(
             done += len(rows)
             report(0, 0, done)
         made_from = scores_made_from(run, label)
-        run.write_json(f"{stage}/scores.json", settings | {"made_from": made_from})
+        write_sealed(run, f"{stage}/scores.json", settings | {"made_from": made_from})
     return done - before
 
 

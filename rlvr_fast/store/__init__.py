@@ -6,7 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlvr_fast.store.check import Finding, repair, verify
+    from rlvr_fast.store.check import Finding, verify
     from rlvr_fast.store.completions import CompletionKeys, completion_keys
     from rlvr_fast.store.differences import Difference, differences
     from rlvr_fast.store.digests import require_sealed_grades, require_sealed_scores, seal
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
+    from rlvr_fast.store.repair import repair
     from rlvr_fast.store.repeats import Repeats, find_repeats, same_completions
     from rlvr_fast.store.run import Run
     from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
@@ -48,7 +49,7 @@ _HOME = {
     "find_repeats": "repeats",
     "import_rollouts": "importing",
     "preview_rollouts": "importing",
-    "repair": "check",
+    "repair": "repair",
     "require_sealed_grades": "digests",
     "require_sealed_scores": "digests",
     "same_completions": "repeats",

@@ -19,12 +19,14 @@ __all__ = [
     "file_sha256",
     "grades_made_from",
     "grading_mismatches",
+    "journal_mark",
     "journal_prefix",
     "require_sealed_grades",
     "require_sealed_scores",
     "scores_made_from",
     "scores_mismatches",
     "seal",
+    "write_sealed",
 ]
 
 _BLOCK = 1 << 20
@@ -81,11 +83,17 @@ def grades_made_from(run: Run) -> dict[str, Any]:
     found["samples"] = _stage_digests(run, "samples")
     found["answers"] = _stage_digests(run, "answers")
     found["grades.parquet"] = file_sha256(run.path / "grades.parquet")
-    journal = run.path / "verdicts.jsonl"
-    if journal.exists():
-        size = journal.stat().st_size
-        found["verdicts.jsonl"] = {"bytes": size, "sha256": file_sha256(journal, size)}
+    found["verdicts.jsonl"] = journal_mark(run)
     return found
+
+
+def journal_mark(run: Run) -> dict[str, Any]:
+    """The number of bytes that the journal of verdicts has, and their SHA-256."""
+    journal = run.path / "verdicts.jsonl"
+    if not journal.exists():
+        return {"bytes": 0, "sha256": hashlib.sha256().hexdigest()}
+    size = journal.stat().st_size
+    return {"bytes": size, "sha256": file_sha256(journal, size)}
 
 
 def scores_made_from(run: Run, label: str) -> dict[str, Any]:
@@ -106,19 +114,38 @@ def seal(run: Run) -> None:
     with run.writing():
         if (run.path / "grades.parquet").exists():
             grading = run.read_json("grading.json") or {"policy": "auto"}
-            run.write_json("grading.json", {**grading, "made_from": grades_made_from(run)})
+            sealed = {**grading, "made_from": grades_made_from(run), "run": run.info.to_json()}
+            write_sealed(run, "grading.json", sealed)
         for stage in run.stages():
             if stage.startswith("scores/"):
                 name = f"{stage}/scores.json"
                 made_from = scores_made_from(run, stage.removeprefix("scores/"))
-                run.write_json(name, {**(run.read_json(name) or {}), "made_from": made_from})
+                write_sealed(run, name, {**(run.read_json(name) or {}), "made_from": made_from})
+
+
+def write_sealed(run: Run, name: str, value: Mapping[str, Any]) -> None:
+    """Writes grading.json or a scores.json; where it has "made_from", with its own digest there."""
+    if "made_from" in value:
+        rest = {key: one for key, one in value.items() if key != "made_from"}
+        value = {**rest, "made_from": {**value["made_from"], "itself": _value_sha256(rest)}}
+    run.write_json(name, value)
+
+
+def _value_sha256(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _itself(run: Run, name: str, value: Mapping[str, Any]) -> Iterator[Mismatch]:
+    rest = {key: one for key, one in value.items() if key != "made_from"}
+    if value["made_from"].get("itself") != _value_sha256(rest):
+        yield Mismatch(run.path / name, "was changed after it was written (another SHA-256)")
 
 
 def _identity(run: Run) -> str:
     """A digest of run.json without the number of samples asked for, which a top-up changes."""
     value = run.info.to_json()
     value.pop("requested_samples", None)
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return _value_sha256(value)
 
 
 def _table_digests(run: Run) -> dict[str, str]:
@@ -139,9 +166,11 @@ def grading_mismatches(run: Run) -> Iterator[Mismatch]:
     Parts of samples/ that came later are draws without a grade, and no mismatch; parts of answers/
     that came later belong to a grading that was not finished.
     """
-    made_from = (run.read_json("grading.json") or {}).get("made_from")
+    grading = run.read_json("grading.json") or {}
+    made_from = grading.get("made_from")
     if made_from is None:
         return
+    yield from _itself(run, "grading.json", grading)
     yield from _common(run, made_from, "grades.parquet")
     yield from _stage(run, made_from, "samples", "samples", "grades.parquet")
     yield from _stage(run, made_from, "answers", "answers", "grades.parquet")
@@ -149,7 +178,9 @@ def grading_mismatches(run: Run) -> Iterator[Mismatch]:
     for part in stage_parts(run.path, "answers"):
         if part.name not in known:
             yield Mismatch(part, "is of a grading that was not finished, or foreign")
-    yield from _file(run.path / "grades.parquet", made_from.get("grades.parquet"), "grading.json")
+    grades = run.path / "grades.parquet"
+    if grades.exists() or "grades.parquet" in made_from:
+        yield from _file(grades, made_from.get("grades.parquet"), "grading.json")
     journal = run.path / "verdicts.jsonl"
     if journal.exists() and not journal_prefix(journal, made_from.get("verdicts.jsonl")):
         yield Mismatch(journal, "is not the journal that grading.json records")
@@ -157,10 +188,12 @@ def grading_mismatches(run: Run) -> Iterator[Mismatch]:
 
 def scores_mismatches(run: Run, label: str) -> Iterator[Mismatch]:
     """The files that are not those that the scores of a label were made from."""
-    made_from = (run.read_json(f"scores/{label}/scores.json") or {}).get("made_from")
+    what = f"scores/{label}"
+    about = run.read_json(f"{what}/scores.json") or {}
+    made_from = about.get("made_from")
     if made_from is None:
         return
-    what = f"scores/{label}"
+    yield from _itself(run, f"{what}/scores.json", about)
     yield from _common(run, made_from, what)
     yield from _stage(run, made_from, "samples", "samples", what)
     yield from _stage(run, made_from, "scores", what, f"{what}/scores.json")

@@ -154,6 +154,7 @@ _DIGEST = _kind(
 _MADE_FROM = _record(
     {},
     {
+        "itself": _DIGEST,
         "run.json": _DIGEST,
         "import.json": _DIGEST,
         "problems.parquet": _DIGEST,

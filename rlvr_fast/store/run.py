@@ -120,6 +120,12 @@ class Run:
                     write_parquet(path / "problems.parquet", problems)
                     write_json(path / "run.json", wanted.to_json())
                     return run
+        run = cls.open(path, check=False)
+        if not (path / "problems.parquet").exists():
+            # `doctor --repair` moves a damaged one aside; a comparison holds digests against it.
+            run._refuse_another(wanted, None)
+            with run.writing():
+                write_parquet(path / "problems.parquet", problems)
         run = cls.open(path)
         run._refuse_another(wanted, problems)
         return run
@@ -159,9 +165,10 @@ class Run:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
 
-    def _refuse_another(self, wanted: RunInfo, problems: pa.Table) -> None:
+    def _refuse_another(self, wanted: RunInfo, problems: pa.Table | None) -> None:
         differences = [text for _, text in info_differences(self.info, wanted, same_run=True)]
-        differences += problem_differences(self.problems(), problems)
+        if problems is not None:
+            differences += problem_differences(self.problems(), problems)
         if differences:
             raise RunDirectoryError(
                 f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "

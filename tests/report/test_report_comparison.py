@@ -120,6 +120,7 @@ def test_other_grading_is_refused(
 ) -> None:
     _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
     rl.write_json("grading.json", {**rl.read_json("grading.json"), key: value})
+    seal(rl)
     with pytest.raises(InvalidInputError, match=f"--allow {kind}"):
         compare_runs(pair[0], rl)
     assert kind in compare_runs(pair[0], rl, CompareOptions(allow=(kind,))).allowed

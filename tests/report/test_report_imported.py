@@ -387,6 +387,7 @@ def test_a_run_graded_by_an_earlier_version_is_warned_about(tmp_path):
     grading = run.read_json("grading.json")
     del grading["unparsed"]
     run.write_json("grading.json", grading)
+    seal(run)
     assert "base: 18 of 24 completions have no answer" in compare_runs(run, run).warnings[0]
 
 

@@ -146,6 +146,7 @@ def test_plain_scores_compare_at_one_temperature_only(tmp_path: Path) -> None:
     assert [r["entropy_difference"] for r in found.table.rows] == pytest.approx([-0.1, -0.05])
     scores = other.read_json("scores/rl/scores.json")
     other.write_json("scores/rl/scores.json", {**scores, "temperature": 0.7})
+    seal(other)
     found = matched_support({"base": base}, {"rl": rl, "other": other})
     assert any("scored at different temperatures (0.7, 1.0)" in note for note in found.notes)
     assert all(math.isnan(r["token_entropy"]) for r in found.table.rows)
