@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,11 +18,17 @@ from rlvr_fast.answers.graded_tasks import (
     choose_verdicts,
     graded_tasks,
 )
-from rlvr_fast.answers.imported import WITHOUT_VERDICT, agreement, imported_grader
+from rlvr_fast.answers.imported import agreement, imported_grader
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
 from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.answers.options import GradeOptions
-from rlvr_fast.answers.outcomes import by_canonical_form, by_import, grades_table, journal_gold
+from rlvr_fast.answers.outcomes import (
+    by_canonical_form,
+    by_import,
+    grades_table,
+    journal_gold,
+    tally,
+)
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import extract_run
 from rlvr_fast.answers.unparsed import diagnose
@@ -39,7 +43,7 @@ from rlvr_fast.store.digests import (
     write_sealed,
 )
 from rlvr_fast.store.files import writing_to
-from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, VerdictSource
+from rlvr_fast.vocabulary import NO_GOLD, VerdictSource
 
 __all__ = ["grade_run"]
 
@@ -130,7 +134,7 @@ def grade_run(
         run.write_table("grades.parquet", grades)
         settings |= {
             "limits": _limits(options, verdicts),
-            "graded": _tally(distinct, outcomes, grades, total),
+            "graded": tally(distinct, outcomes, grades, total),
             "imported_agreement": (
                 agreement(run, _verifiable(grades)) if verdicts == "ours" else None
             ),
@@ -163,33 +167,6 @@ def _limits(options: GradeOptions, verdicts: VerdictSource) -> dict[str, Any] | 
         "timeout": options.timeout,
         "memory_mb": options.memory_mb,
         "max_answer_bytes": MAX_ANSWER_BYTES,
-    }
-
-
-def _tally(
-    distinct: DistinctAnswers, outcomes: Sequence[Outcome], grades: pa.Table, total: int
-) -> dict[str, Any]:
-    """The numbers of grading.json."""
-    verdicts = Counter[str]()
-    for verdict, count in zip(
-        grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
-    ):
-        verdicts[verdict] += count
-    given = np.array([text is not None for text in distinct.text], bool)
-    without_verdict = np.array([o.grader == WITHOUT_VERDICT for o in outcomes], bool)
-    graders = Counter(outcome.grader for outcome in outcomes)
-    ungraded = grades.filter(pc.equal(grades["grader"], NO_GOLD))
-    return {
-        "completions": total,
-        "with_answer": int(distinct.counts[given].sum()),
-        "distinct_answers": int(given.sum()),
-        "decided_by_canonical_form": graders[CANONICAL_GRADER],
-        "without_verdict": int(distinct.counts[without_verdict].sum()),
-        "without_gold": {
-            "problems": len(pc.unique(ungraded["problem_id"])),
-            "completions": pc.sum(ungraded["count"]).as_py() or 0,
-        },
-        "verdicts": {name: verdicts[name] for name in VERDICTS},
     }
 
 

@@ -19,7 +19,7 @@ from rlvr_fast.safe_files import open_in_place, open_regular
 from rlvr_fast.store.json_files import parse_json
 from rlvr_fast.vocabulary import VERDICTS
 
-__all__ = ["VerdictJournal", "journal_outcomes", "pair_key"]
+__all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
 
 SYNC_SECONDS = 1.0
 # Verdicts that hold for the limits that they were made with, and say so.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.imported import WITHOUT_VERDICT
@@ -18,9 +20,9 @@ from rlvr_fast.answers.normalization import (
 )
 from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.tasks.golds import accepted_golds
-from rlvr_fast.vocabulary import DECIDED, NO_GOLD
+from rlvr_fast.vocabulary import DECIDED, NO_GOLD, VERDICTS
 
-__all__ = ["by_canonical_form", "by_import", "grades_table", "journal_gold"]
+__all__ = ["by_canonical_form", "by_import", "grades_table", "journal_gold", "tally"]
 
 
 def journal_gold(gold: str | None, metadata: Mapping[str, Any]) -> str | None:
@@ -137,3 +139,37 @@ def grades_table(
         }
     )
     return table.take(order)
+
+
+def tally(
+    distinct: DistinctAnswers, outcomes: Sequence[Outcome], grades: pa.Table, total: int
+) -> dict[str, Any]:
+    """The numbers of grading.json, its object "graded".
+
+    Args:
+        distinct: the distinct answers.
+        outcomes: the outcome of each.
+        grades: the table of grades.parquet.
+        total: number of completions.
+    """
+    verdicts = Counter[str]()
+    for verdict, count in zip(
+        grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
+    ):
+        verdicts[verdict] += count
+    given = np.array([text is not None for text in distinct.text], bool)
+    without_verdict = np.array([o.grader == WITHOUT_VERDICT for o in outcomes], bool)
+    graders = Counter(outcome.grader for outcome in outcomes)
+    ungraded = grades.filter(pc.equal(grades["grader"], NO_GOLD))
+    return {
+        "completions": total,
+        "with_answer": int(distinct.counts[given].sum()),
+        "distinct_answers": int(given.sum()),
+        "decided_by_canonical_form": graders[CANONICAL_GRADER],
+        "without_verdict": int(distinct.counts[without_verdict].sum()),
+        "without_gold": {
+            "problems": len(pc.unique(ungraded["problem_id"])),
+            "completions": pc.sum(ungraded["count"]).as_py() or 0,
+        },
+        "verdicts": {name: verdicts[name] for name in VERDICTS},
+    }

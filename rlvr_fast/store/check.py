@@ -69,7 +69,7 @@ def verify(path: str | Path) -> list[Finding]:
     except StorageError as error:
         return [Finding("error", path, str(error), _READABLE)]
     found: list[Finding] = []
-    indexes: dict[str, KeyIndex] = {}
+    indexes: dict[str, KeyIndex] = {"samples": new_index(run)}
     for stage in run.stages():
         try:
             stage_schema(stage)
@@ -82,7 +82,7 @@ def verify(path: str | Path) -> list[Finding]:
                 found.append(Finding("error", file, str(unreadable), _READABLE))
             if problem is not None:
                 found.append(Finding("error", file, problem, _REPAIR))
-            if keys is not None and stage != "samples" and "samples" in indexes:
+            if keys is not None and stage != "samples":
                 orphans = int((~indexes["samples"].contains(keys)).sum())
                 if orphans:
                     text = f"{orphans} row(s) of draws that are not in samples"

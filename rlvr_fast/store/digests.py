@@ -19,6 +19,7 @@ __all__ = [
     "file_sha256",
     "grades_made_from",
     "grading_mismatches",
+    "grading_options",
     "journal_mark",
     "journal_prefix",
     "require_sealed_grades",
@@ -209,7 +210,7 @@ def require_sealed_grades(run: Run) -> None:
     Raises:
         RunDirectoryError: one is not, or nothing is recorded; the message names file and remedy.
     """
-    remedy = f"grade the run anew: rlvr-fast grade {run.path}{_policy(run)} --regrade"
+    remedy = f"grade the run anew: rlvr-fast grade {run.path}{grading_options(run)} --regrade"
     file = run.path / "grading.json"
     grading = run.read_json("grading.json")
     if grading is None:
@@ -249,8 +250,8 @@ def require_sealed_scores(run: Run, label: str) -> None:
         )
 
 
-def _policy(run: Run) -> str:
-    """The options that a run was graded with, where they are not the defaults."""
+def grading_options(run: Run) -> str:
+    """The options that a run was graded with, where they are not the defaults: " --policy P"."""
     try:
         grading = run.read_json("grading.json") or {}
     except RunDirectoryError:

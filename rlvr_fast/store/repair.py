@@ -20,7 +20,6 @@ from rlvr_fast.store.digests import (
     write_sealed,
 )
 from rlvr_fast.store.files import write_json, writing_to
-from rlvr_fast.store.index import KeyIndex
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.json_files import parse_json
 from rlvr_fast.store.parts import read_part
@@ -98,7 +97,7 @@ def _opened(path: Path) -> tuple[Run, list[Path]]:
 def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
     """Moves what is wrong in the folders of the stages; grades.parquet is looked at later."""
     moved: list[Path] = []
-    samples: KeyIndex | None = None
+    samples = new_index(run)  # of a run without samples/, all draws are gone
     labels = [stage for stage in run.stages() if stage.startswith("scores/")]
     recorded = [made_from or {}, *(_scores_made_from(run, stage) for stage in labels)]
     drawn = {name: digest for one in recorded for name, digest in one.get("samples", {}).items()}
@@ -122,7 +121,7 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
             if unreadable is not None:
                 raise unreadable
             good = None if keys is None else np.ones(len(keys), np.bool_)
-            if keys is not None and samples is not None:
+            if keys is not None and stage != "samples":
                 good = samples.contains(keys)
             other = file.name in known and file_sha256(file) != known[file.name]
             if problem or other or (good is not None and not good.all()):

@@ -228,6 +228,10 @@ class Run:
         for part in self.parts(stage):
             yield part, read_part(part, schema, columns, self.path)
 
+    def read_part(self, stage: str, part: Path, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of one of the `parts` of `stage`."""
+        return read_part(part, stage_schema(stage), columns, self.path)
+
     def read_table(self, name: str) -> pa.Table | None:
         """The table in the file RUN/`name`, None where there is no such file."""
         file = self._inside(name)

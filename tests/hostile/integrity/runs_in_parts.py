@@ -1,4 +1,4 @@
-"""Runs of three parts a stage, whose draws are a function of problem and index, as a model's are."""
+"""Runs of three parts a stage, whose draws are a function of problem and index."""
 
 from __future__ import annotations
 
