@@ -57,13 +57,39 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     return findings
 
 
+def _unsealed(run: Run) -> list[dict[str, str]]:
+    """Grades and scores that do not say what they were made from."""
+    from rlvr_fast.store.digests import grading_options
+
+    text = (
+        "does not say what {} were made from (made_from): {} was not finished, or was made by an "
+        "earlier version; a comparison refuses it"
+    )
+    found = []
+    names = {"grading.json": ("the grades", "the grading")} if _graded(run) else {}
+    for stage in run.stages():
+        if stage.startswith("scores/") and run.parts(stage):
+            names[f"{stage}/scores.json"] = ("the scores", "the scoring")
+    for name, words in names.items():
+        if (run.read_json(name) or {}).get("made_from") is None:
+            remedy = "give the command that scored the run again: it scores what is missing"
+            if name == "grading.json":
+                remedy = f"rlvr-fast grade {run.path}{grading_options(run)} --regrade"
+            found.append(finding("warning", run.path / name, text.format(*words), remedy))
+    return found
+
+
+def _graded(run: Run) -> bool:
+    return (run.path / "grades.parquet").exists()
+
+
 def _missing(run: Run) -> list[dict[str, str]]:
     """Stages that were begun and lack rows, with the commands that add them."""
     from rlvr_fast.store.digests import grading_options
 
-    found = []
+    found = _unsealed(run)
     begun = run.path / "grading.json", run.path / "answers", run.path / "verdicts.jsonl"
-    if any(file.exists() for file in begun) and not (run.path / "grades.parquet").exists():
+    if any(file.exists() for file in begun) and not _graded(run):
         command = f"rlvr-fast grade {run.path}{grading_options(run)}"
         found.append(finding("warning", run.path / "grades.parquet", "not graded yet", command))
     total = int(run.num_samples().sum())

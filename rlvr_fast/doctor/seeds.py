@@ -46,8 +46,8 @@ def foreign_draws(run: Run) -> list[dict[str, str]]:
     if not wrong:
         return []
     text = (
-        f"{wrong} of {len(seed)} draws have a seed that run.json does not give them: they were "
-        "drawn from another model, or with other sampling parameters"
+        f"{wrong} of {len(seed)} draws are not of this run.json: by the random numbers stored with "
+        "them, they were drawn from another model or with other sampling parameters"
     )
     remedy = "restore the run.json or the samples of this run, or sample into a new run directory"
     return [finding("error", run.path / "samples", text, remedy)]

@@ -134,29 +134,12 @@ def _mismatches(run: Run) -> Iterator[Finding]:
             label = stage.removeprefix("scores/")
             one = functools.partial(scores_mismatches, run, label)
             tables.append((f"{stage}/scores.json", one))
-    for name, mismatches in tables:
+    for _, mismatches in tables:
         try:
-            if (run.read_json(name) or {}).get("made_from") is None:
-                yield from _unsealed(run, name)
-                continue
             for wrong in mismatches():
                 yield Finding("error", wrong.file, wrong.message, _REPAIR)
         except (RunDirectoryError, StorageError):
             continue  # a finding by itself
-
-
-def _unsealed(run: Run, name: str) -> Iterator[Finding]:
-    text = (
-        "does not say what {} were made from (made_from): {} was not finished, or was made by an "
-    )
-    text += "earlier version, and a comparison refuses it"
-    if name == "grading.json":
-        if (run.path / "grades.parquet").exists():
-            remedy = f"rlvr-fast grade {run.path} --regrade"
-            yield Finding("warning", run.path / name, text.format("grades", "the grading"), remedy)
-    elif run.parts(name.removesuffix("/scores.json")):
-        remedy = "give the score command of these scores again: it scores what is missing"
-        yield Finding("warning", run.path / name, text.format("scores", "the scoring"), remedy)
 
 
 def new_index(run: Run) -> KeyIndex:
