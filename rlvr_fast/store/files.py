@@ -26,6 +26,7 @@ from rlvr_fast.safe_files import (
     open_regular,
     read_bytes,
 )
+from rlvr_fast.store.json_files import parse_json
 
 __all__ = [
     "RunLock",
@@ -189,12 +190,12 @@ def read_json(path: Path, *, root: Path, remedy: str) -> Any:
         StorageError: the file cannot be read.
     """
     try:
-        return json.loads(read_bytes(path, at_most=JSON_BYTES, root=root))
+        return parse_json(read_bytes(path, at_most=JSON_BYTES, root=root))
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror or error})") from error
     except RunDirectoryError:
         raise
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise RunDirectoryError(f"{path}: cannot be read as JSON ({error}); {remedy}") from None
 
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunDirectoryError, StorageError
-from rlvr_fast.store.schemas import schema_mismatch, stage_schema
+from rlvr_fast.store.schemas import schema_mismatch, stage_schema, value_fault
 
 __all__ = [
     "PART",
@@ -104,7 +104,10 @@ def read_part(
             if problem is None:
                 if columns is not None:
                     columns = [name for name in columns if name in found.names]
-                return parquet.read(columns=columns)
+                table = parquet.read(columns=columns)
+                problem = None if schema is None else value_fault(table, schema)
+                if problem is None:
+                    return table
     except (OSError, pa.ArrowException) as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"

@@ -24,6 +24,7 @@ from rlvr_fast.store.files import (
     writing_to,
 )
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.json_files import json_fault
 from rlvr_fast.store.parts import (
     damage_message,
     part_number,
@@ -139,6 +140,12 @@ class Run:
                     write_parquet(path / "problems.parquet", problems)
                     write_json(path / "run.json", wanted.to_json())
                     return run
+        run = cls.open(path, check=False)
+        if not (path / "problems.parquet").exists():
+            # `doctor --repair` moves a damaged one aside; a comparison holds digests against it.
+            run._refuse_another(wanted, None)
+            with run.writing():
+                write_parquet(path / "problems.parquet", problems)
         run = cls.open(path)
         run._refuse_another(wanted, problems)
         return run
@@ -174,9 +181,10 @@ class Run:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
 
-    def _refuse_another(self, wanted: RunInfo, problems: pa.Table) -> None:
+    def _refuse_another(self, wanted: RunInfo, problems: pa.Table | None) -> None:
         differences = [text for _, text in info_differences(self.info, wanted, same_run=True)]
-        differences += problem_differences(self.problems(), problems)
+        if problems is not None:
+            differences += problem_differences(self.problems(), problems)
         if differences:
             raise RunDirectoryError(
                 f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
@@ -240,6 +248,10 @@ class Run:
         for part in self.parts(stage):
             yield part, read_part(part, schema, columns, self.path)
 
+    def read_part(self, stage: str, part: Path, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of one of the `parts` of `stage`."""
+        return read_part(part, stage_schema(stage), columns, self.path)
+
     def read_table(self, name: str) -> pa.Table | None:
         """The table in the file RUN/`name`, None where there is no such file."""
         file = self._inside(name)
@@ -248,11 +260,17 @@ class Run:
         return read_part(file, _TABLES.get(name), None, self.path)
 
     def read_json(self, name: str) -> Any:
-        """The JSON value in the file RUN/`name`, None where there is no such file."""
+        """The JSON value in the file RUN/`name`, None where there is no such file.
+
+        The files that rlvr_fast writes hold what `json_fault` expects of them.
+        """
         file = self._inside(name)
         if not file.exists():
             return None
-        return read_json(file, root=self.path, remedy=repair_remedy(self.path))
+        value = read_json(file, root=self.path, remedy=repair_remedy(self.path))
+        if fault := json_fault(file.relative_to(self.path).as_posix(), value):
+            raise RunDirectoryError(damage_message(file, fault, self.path))
+        return value
 
     # -- writing ---------------------------------------------------------------------------------
 
