@@ -6,11 +6,13 @@ adds one table to it, and each is resumable, so running a study again finishes w
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from rlvr_fast.safe_files import check_tree
 from rlvr_fast.study_config import StudyConfig, demo_config
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.options import ImportOptions
 
 __all__ = [
+    "STUDY_FOLDERS",
     "StudyConfig",
     "StudyResult",
     "check_source",
@@ -30,6 +33,10 @@ __all__ = [
     "run_of",
     "run_study",
 ]
+
+
+# What a study makes in its folder, and a comparison of rollouts in the folder of its runs.
+STUDY_FOLDERS = ("base", "rl", "arms", "report")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +69,8 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
     Raises:
         InvalidInputError: no such model, task or engine; runs that are not comparable.
         MissingDependencyError: an optional package is not installed.
-        RunDirectoryError: a run directory of another study.
+        RunDirectoryError: a run directory of another study, or a folder that holds anything but
+            regular files and folders.
         StorageError: the file system refused to write a file, or another process is writing to a
             run.
     """
@@ -72,6 +80,7 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
 
     check_names(config.arms)
     out = Path(config.out)
+    check_tree(out, only=STUDY_FOLDERS)
     models = {
         "base": (config.base, config.base_revision),
         "rl": (config.rl, config.rl_revision),
@@ -142,7 +151,7 @@ def check_source(source: str | Path, importing: ImportOptions) -> None:
     from rlvr_fast.report.grades import require_graded
     from rlvr_fast.store import Run, check_sources
 
-    if (Path(source) / "run.json").exists():
+    if _is_run(source):
         require_graded(Run.open(source))
     else:
         check_sources(source, importing)
@@ -177,7 +186,7 @@ def run_of(
     from rlvr_fast.answers.grading import grade_run
     from rlvr_fast.store import Run, import_rollouts
 
-    if (Path(source) / "run.json").exists():
+    if _is_run(source):
         return Run.open(source)
     named = _named(progress, out.name)
 
@@ -192,6 +201,11 @@ def run_of(
     if graded is not None:
         graded(run)
     return run
+
+
+def _is_run(source: str | Path) -> bool:
+    """Whether a source is a run directory, even one whose run.json is a link to nowhere."""
+    return os.path.lexists(Path(source) / "run.json")
 
 
 def _require_verdicts(source: str | Path, summary: ImportSummary, grading: GradeOptions) -> None:

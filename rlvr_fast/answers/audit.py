@@ -63,7 +63,7 @@ def audit_run(
     chosen = _sample(grades.to_pylist(), count, seed)
     texts = _texts(run, {row["answer_id"] for row in chosen})
     problems = {row["problem_id"]: row for row in run.problems().to_pylist()}
-    specs = {task["name"]: task["spec"] for task in run.info.tasks}
+    specs = run.task_specs()
     pairs = []
     for row in chosen:
         problem = problems[row["problem_id"]]

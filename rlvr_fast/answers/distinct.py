@@ -130,6 +130,17 @@ class DistinctAnswers:
             grown[: len(self._counts)] = self._counts
             self._counts = grown
 
+    def unnumbered(self) -> str | None:
+        """What is wrong with ids that were given with `known`; None where they number the answers.
+
+        Each id from 0 on has to stand for one distinct answer, and each distinct answer has one.
+        """
+        if -1 in self.problem:
+            return f"no answer has the answer_id {self.problem.index(-1)}"
+        if len(self._ids) > len(self):
+            return f"{len(self._ids)} distinct answers have {len(self)} answer_ids"
+        return None
+
     def shown(self, number: int) -> str | None:
         """The answer in tables: its canonical form where resolved, else its text, None without."""
         form = self.canonical[number]

@@ -79,7 +79,7 @@ def _all_golds_missing(run: Run) -> bool:
     if pc.any(pc.greater(lengths, 0)).as_py():
         return False
     present = set(pc.unique(problems["task"]).to_pylist())
-    return any(_needs_golds(task["spec"]) for task in run.info.tasks if task["name"] in present)
+    return any(_needs_golds(spec) for name, spec in run.task_specs().items() if name in present)
 
 
 def _needs_golds(spec: str) -> bool:
@@ -102,7 +102,7 @@ def graded_tasks(run: Run, policy: Policy, verdicts: VerdictSource) -> dict[str,
         InvalidInputError: an unknown kind of task, or one whose file has changed.
         MissingDependencyError: a package or program that a verifier needs is missing.
     """
-    specs = {task["name"]: task["spec"] for task in run.info.tasks}
+    specs = run.task_specs()
     tasks: dict[str, GradedTask] = {}
     for name in pc.unique(run.problems()["task"]).to_pylist():
         if name not in specs:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,14 +18,17 @@ from rlvr_fast.answers.graded_tasks import (
     choose_verdicts,
     graded_tasks,
 )
-from rlvr_fast.answers.imported import WITHOUT_VERDICT, agreement, imported_grader
+from rlvr_fast.answers.imported import agreement, imported_grader
 from rlvr_fast.answers.journal import VerdictJournal, pair_key
-from rlvr_fast.answers.normalization import (
-    CANONICAL_GRADER,
-    compare_canonical,
-    normalize_answers,
-)
+from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.answers.options import GradeOptions
+from rlvr_fast.answers.outcomes import (
+    by_canonical_form,
+    by_import,
+    grades_table,
+    journal_gold,
+    tally,
+)
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.run_extraction import extract_run
 from rlvr_fast.answers.unparsed import diagnose
@@ -35,10 +36,24 @@ from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
-from rlvr_fast.tasks.golds import accepted_golds
-from rlvr_fast.vocabulary import DECIDED, NO_GOLD, VERDICTS, VerdictSource
+from rlvr_fast.store.digests import (
+    grades_made_from,
+    grading_mismatches,
+    journal_mark,
+    write_sealed,
+)
+from rlvr_fast.store.files import writing_to
+from rlvr_fast.vocabulary import NO_GOLD, VerdictSource
 
 __all__ = ["grade_run"]
+
+# The files of a grading, in the order in which they are set aside: where the first is gone, the
+# others count as those of an unknown policy, which `--regrade` sets aside too.
+_GRADING = ("grading.json", "grades.parquet", "audit.json", "verdicts.jsonl", "answers")
+# The folder that keeps an earlier grading until a new one is complete.
+_BEFORE = ".graded-before"
+# What grading.json says of grades that are there.
+_RESULTS = ("limits", "graded", "imported_agreement", "unparsed", "made_from")
 
 
 def grade_run(
@@ -60,8 +75,9 @@ def grade_run(
     Args:
         run: a run with samples.
         options: extraction policy, limits and processes; see `GradeOptions`. Answers of another
-            policy or version are refused, unless `options.regrade` has them graded anew; with
-            `options.audit` audit.json is written as well.
+            policy or version are refused. `options.regrade` grades everything anew, and keeps the
+            earlier grading in a hidden folder until the new one is complete; where it is killed,
+            a call without it goes on. With `options.audit` audit.json is written as well.
         progress: called with the stages "extract" (completions) and "verify" (distinct answers).
 
     Returns:
@@ -74,7 +90,8 @@ def grade_run(
         InvalidInputError: a problem of a sampled run, or all of an imported run, without the gold
             answer that its verifier needs; imported verdicts that did not come along; a task whose
             file or package has changed.
-        RunDirectoryError: no samples; graded otherwise before (see `GradeOptions`).
+        RunDirectoryError: no samples; graded otherwise before, or files that have changed since
+            (see `GradeOptions`).
         RunLockedError: another process is writing to the run.
         StorageError: the disk is full, read-only or failed; the same call resumes.
         MissingDependencyError: the run has code tasks and bubblewrap is missing.
@@ -94,31 +111,38 @@ def grade_run(
             )
         tasks = graded_tasks(run, options.policy, verdicts)
         settings = _settings(tasks, options.policy, verdicts, because)
-        settings["too_long"] = _check_settings(run, settings, options.regrade)
-        run.write_json("grading.json", settings)
+        settings["run"] = run.info.to_json()  # from which doctor restores a damaged run.json
         problems = run.problems()
         owners = problems["task"].to_pylist()
         without_gold = [False] * len(owners)
         if verdicts == "ours":
             without_gold = check_golds(run, tasks, problems)
+        _begin(run, settings, options.regrade)
         exact = [tasks[name].equivalence == "exact" for name in owners]
         distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
         if verdicts == "imported":
-            outcomes = _by_import(distinct, imported_grader(run))
+            outcomes = by_import(distinct, imported_grader(run))
         else:
             outcomes = _decide(run, tasks, problems, without_gold, distinct, options, tell)
-        grades = _grades(distinct, outcomes, without_gold, settings["tasks"], owners)
+        grades = grades_table(distinct, outcomes, without_gold, settings["tasks"], owners)
+        # A process that dies between the two files leaves a grading that goes on, not two that
+        # contradict each other.
+        for key in _RESULTS:
+            settings.pop(key, None)
+        write_sealed(run, "grading.json", settings)
         run.write_table("grades.parquet", grades)
         settings |= {
             "limits": _limits(options, verdicts),
-            "graded": _tally(distinct, outcomes, grades, total),
+            "graded": tally(distinct, outcomes, grades, total),
             "imported_agreement": (
                 agreement(run, _verifiable(grades)) if verdicts == "ours" else None
             ),
             "unparsed": diagnose(run, tasks, _verifiable(grades)),
+            "made_from": grades_made_from(run),
         }
-        run.write_json("grading.json", settings)
+        write_sealed(run, "grading.json", settings)
+        run.remove(_BEFORE)
         if options.audit:
             audit_run(
                 run,
@@ -146,33 +170,6 @@ def _limits(options: GradeOptions, verdicts: VerdictSource) -> dict[str, Any] | 
     }
 
 
-def _tally(
-    distinct: DistinctAnswers, outcomes: Sequence[Outcome], grades: pa.Table, total: int
-) -> dict[str, Any]:
-    """The numbers of grading.json."""
-    verdicts = Counter[str]()
-    for verdict, count in zip(
-        grades["verdict"].to_pylist(), grades["count"].to_pylist(), strict=True
-    ):
-        verdicts[verdict] += count
-    given = np.array([text is not None for text in distinct.text], bool)
-    without_verdict = np.array([o.grader == WITHOUT_VERDICT for o in outcomes], bool)
-    graders = Counter(outcome.grader for outcome in outcomes)
-    ungraded = grades.filter(pc.equal(grades["grader"], NO_GOLD))
-    return {
-        "completions": total,
-        "with_answer": int(distinct.counts[given].sum()),
-        "distinct_answers": int(given.sum()),
-        "decided_by_canonical_form": graders[CANONICAL_GRADER],
-        "without_verdict": int(distinct.counts[without_verdict].sum()),
-        "without_gold": {
-            "problems": len(pc.unique(ungraded["problem_id"])),
-            "completions": pc.sum(ungraded["count"]).as_py() or 0,
-        },
-        "verdicts": {name: verdicts[name] for name in VERDICTS},
-    }
-
-
 def _settings(
     tasks: dict[str, GradedTask], policy: str, verdicts: VerdictSource, because: str
 ) -> dict[str, Any]:
@@ -193,33 +190,83 @@ def _settings(
     }
 
 
-def _check_settings(run: Run, settings: dict[str, Any], regrade: bool) -> list[dict[str, Any]]:
-    """Refuses to mix answers of two policies, or canonical forms of two versions, in one run.
+def _begin(run: Run, settings: dict[str, Any], regrade: bool) -> None:
+    """Prepares the run for a grading: goes on with an earlier one, or sets it aside.
 
-    Returns:
-        The answers over the length limit that an earlier grading found.
+    Args:
+        run: the run; receives grading.json.
+        settings: the settings of this grading; receives what goes on: the answers over the length
+            limit and, until the new grades are there, the results of the earlier grading.
+        regrade: whether to grade anew.
+
+    Raises:
+        RunDirectoryError: an earlier grading by another policy, version or source of verdicts, one
+            whose files have changed since, or one that does not say what it was made from.
     """
+    settings["too_long"] = []
+    if regrade:
+        _set_aside(run)
+        write_sealed(run, "grading.json", settings)
+        return
     before = run.read_json("grading.json")
+    if before is not None:
+        before = {"verdicts": "ours", **before}  # what earlier versions did and did not say
+    cause = _cause_to_refuse(run, before, settings)
+    if cause:
+        raise RunDirectoryError(
+            f"{cause}. Grade it as before, or with regrade=True (rlvr-fast grade {run.path} "
+            "--regrade), which grades it anew and keeps its samples"
+        )
+    if before is not None:
+        settings["too_long"] = list(before.get("too_long", []))
+        settings |= {key: before[key] for key in _RESULTS if key in before}
+        if "made_from" in settings and not (run.path / "verdicts.jsonl").exists():
+            # A journal that is gone is no loss: the verdicts are in the grades.
+            settings["made_from"] = {**settings["made_from"], "verdicts.jsonl": journal_mark(run)}
+    write_sealed(run, "grading.json", settings)
+
+
+def _cause_to_refuse(
+    run: Run, before: dict[str, Any] | None, settings: dict[str, Any]
+) -> str | None:
+    """Why a grading cannot go on from what the run holds; None where it can."""
+    file = run.path / "grading.json"
     if before is None:
         if not run.parts("answers"):
-            return []
-        cause = "its answers/ were extracted by an unknown policy (grading.json is missing)"
-    else:
-        before = {"verdicts": "ours", **before}  # what earlier versions did and did not say
-        keys = ("policy", "canonical", "verdicts")
-        differing = [key for key in keys if before.get(key) != settings[key]]
-        if not differing:
-            return list(before.get("too_long", []))
-        key = differing[0]
-        cause = f"it was graded with {key} {before.get(key)!r}, now {settings[key]!r} is asked for"
-    if not regrade:
-        raise RunDirectoryError(
-            f"{run.path}: {cause}. Grade it as before, or with regrade=True (rlvr-fast grade "
-            "--regrade), which deletes its answers and grades and keeps its samples"
-        )
-    for name in ("grades.parquet", "audit.json", "answers"):
+            return None
+        return f"{file}: missing, so its answers/ were extracted by an unknown policy"
+    for key in ("policy", "canonical", "verdicts"):
+        if before.get(key) != settings[key]:
+            return (
+                f"{run.path}: it was graded with {key} {before.get(key)!r}, now "
+                f"{settings[key]!r} is asked for"
+            )
+    if "graded" in before and "made_from" not in before:
+        return f"{file}: does not say what the grades were made from; an earlier version graded"
+    answers = before.get("made_from", {}).get("answers", {})
+    for wrong in grading_mismatches(run):
+        # Parts of answers that came later are of a grading that was killed; grades are made again.
+        if wrong.file.name in ("grades.parquet", "grading.json"):
+            continue
+        if wrong.file.parent != run.path / "answers" or wrong.file.name in answers:
+            return f"{wrong.file}: {wrong.message}"
+    return None
+
+
+def _set_aside(run: Run) -> None:
+    """Moves an earlier grading into a hidden folder, which goes when the new grades are there.
+
+    A file that lies there already is of the last grading that was finished: the file in the run
+    is deleted.
+    """
+    aside = run.path / _BEFORE
+    for name in _GRADING:
+        file = run.path / name
+        if file.exists() and not (aside / name).exists():
+            with writing_to(aside):
+                aside.mkdir(exist_ok=True)
+                file.rename(aside / name)
         run.remove(name)
-    return []
 
 
 def _decide(
@@ -236,7 +283,7 @@ def _decide(
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
     metadata = [json.loads(text) for text in problems["metadata"].to_pylist()]
-    outcomes: list[Outcome | None] = _by_canonical_form(distinct, golds, metadata)
+    outcomes: list[Outcome | None] = by_canonical_form(distinct, golds, metadata)
     for number, owner in enumerate(distinct.problem):
         if without_gold[owner]:
             outcomes[number] = Outcome("error", NO_GOLD)
@@ -251,9 +298,10 @@ def _decide(
             text = distinct.text[number]
             assert text is not None  # without an answer only where imported verdicts decide
             key = pair_key(
-                task.grader, names[owner], _journal_gold(golds[owner], metadata[owner]), text
+                task.grader, names[owner], journal_gold(golds[owner], metadata[owner]), text
             )
-            outcomes[number] = journal.get(key)
+            known = journal.get(key)
+            outcomes[number] = known if known and known.grader == task.grader else None
             if outcomes[number] is None:
                 pair = Pair(task.spec, names[owner], golds[owner], metadata[owner], text)
                 waiting.append((number, key, pair))
@@ -277,94 +325,3 @@ def _decide(
             memory_mb=options.memory_mb,
         )
     return [outcome for outcome in outcomes if outcome is not None]
-
-
-def _journal_gold(gold: str | None, metadata: Mapping[str, Any]) -> str | None:
-    """What identifies the gold answer and its alternatives in the journal."""
-    if gold is None:
-        return None
-    accepted = accepted_golds(gold, metadata)
-    return gold if len(accepted) == 1 else json.dumps(accepted)
-
-
-def _by_import(distinct: DistinctAnswers, grader: str) -> list[Outcome]:
-    """The outcomes by imported verdicts: correct, incorrect, or `error` where none was given."""
-    decided = [Outcome(verdict, grader) for verdict in DECIDED]
-    decided.append(Outcome("error", WITHOUT_VERDICT))
-    return [decided[number] for number in distinct.verdict]
-
-
-def _by_canonical_form(
-    distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
-) -> list[Outcome | None]:
-    """The outcomes that canonical forms decide; None for each answer left to its verifier."""
-    accepted = [
-        () if gold is None else accepted_golds(gold, about)
-        for gold, about in zip(golds, metadata, strict=True)
-    ]
-    ends = np.cumsum([0, *map(len, accepted)]).tolist()
-    flat = [text for texts in accepted for text in texts]
-    gold_forms = normalize_answers(pa.array(flat, pa.large_string())).to_pylist()
-    outcomes: list[Outcome | None] = [None] * len(distinct)
-    places: list[int] = []
-    wanted: list[str | None] = []
-    for place, form in enumerate(distinct.canonical):
-        if form is not None:
-            owner = distinct.problem[place]
-            forms = gold_forms[ends[owner] : ends[owner + 1]]
-            places += [place] * len(forms)
-            wanted += forms
-    compared = compare_canonical(
-        pa.array(wanted, pa.large_string()),
-        pa.array([distinct.canonical[place] for place in places], pa.large_string()),
-    )
-    found: dict[int, set[str]] = {}
-    for place, comparison in zip(places, compared, strict=True):
-        found.setdefault(place, set()).add(comparison)
-    same = Outcome("correct", CANONICAL_GRADER)
-    other = Outcome("incorrect", CANONICAL_GRADER)
-    for place, comparisons in found.items():
-        about = metadata[distinct.problem[place]]
-        if "equal" in comparisons:
-            outcomes[place] = same
-        elif comparisons == {"different"} and not (
-            # Correct may be a value within a tolerance, or a list in another notation.
-            about.get("tolerance") or about.get("multiple_answers")
-        ):
-            outcomes[place] = other
-    return outcomes
-
-
-def _grades(
-    distinct: DistinctAnswers,
-    outcomes: Sequence[Outcome],
-    without_gold: Sequence[bool],
-    settings: dict[str, Any],
-    owners: Sequence[str],
-) -> pa.Table:
-    without = np.flatnonzero(distinct.without_answer)
-    problem = np.concatenate([without, np.asarray(distinct.problem, np.int64)])
-    answer_id = np.concatenate([np.full(len(without), -1), np.arange(len(distinct))])
-    counts = np.concatenate([distinct.without_answer[without], distinct.counts])
-    shown = [None] * len(without) + [distinct.shown(number) for number in range(len(distinct))]
-    of_none = [
-        Outcome("error", NO_GOLD)
-        if without_gold[place]
-        else Outcome("unparsed", f"extraction {settings[owners[place]]['policy']}")
-        for place in without.tolist()
-    ]
-    verdicts = [outcome.verdict for outcome in (*of_none, *outcomes)]
-    graders = [outcome.grader for outcome in (*of_none, *outcomes)]
-    order = pa.array(np.lexsort((answer_id, problem)))
-    names = pa.array(distinct.problems, pa.string()).take(pa.array(problem))
-    table = pa.table(
-        {
-            "problem_id": names,
-            "answer_id": pa.array(answer_id, pa.int32()),
-            "canonical": pa.array(shown, pa.large_string()),
-            "count": pa.array(counts, pa.int64()),
-            "verdict": pa.array(verdicts, pa.string()),
-            "grader": pa.array(graders, pa.string()),
-        }
-    )
-    return table.take(order)

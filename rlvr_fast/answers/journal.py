@@ -6,17 +6,26 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from rlvr_fast.answers.pairs import Outcome
-from rlvr_fast.errors import RunDirectoryError, StorageError, file_error
+from rlvr_fast.errors import RunDirectoryError, StorageError, file_error, shown
+from rlvr_fast.safe_files import open_in_place, open_regular
+from rlvr_fast.store.json_files import parse_json
+from rlvr_fast.vocabulary import VERDICTS
 
-__all__ = ["VerdictJournal", "pair_key"]
+__all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
 
 SYNC_SECONDS = 1.0
+# Verdicts that hold for the limits that they were made with, and say so.
+LIMITED = ("timeout", "error")
+_KEY = re.compile(r"[0-9a-f]{32}")
+_KEYS = ("key", "verdict", "grader", "detail", "limits")
 
 
 def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str:
@@ -27,6 +36,48 @@ def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str
         data = word.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "little") + data)
     return digest.hexdigest()
+
+
+def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome]]:
+    """(key, outcome) of each whole line of a journal, in the order in which they were decided.
+
+    Raises:
+        ValueError: a line is no verdict; the message names the line.
+        OSError: the file cannot be read.
+    """
+    with open_regular(path) as file:
+        for number, line in enumerate(file, start=1):
+            if line.endswith(b"\n"):
+                try:
+                    key, outcome, _ = _parsed(line)
+                except ValueError as error:
+                    raise ValueError(f"row {number}: not a verdict ({error})") from error
+                yield key, outcome
+
+
+def _parsed(line: bytes) -> tuple[str, Outcome, Any]:
+    """The key, outcome and limits of a line.
+
+    Raises:
+        ValueError: it is no verdict.
+    """
+    row = parse_json(line)
+    if not isinstance(row, dict):
+        raise ValueError(f"expected an object, got {shown(row)}")
+    unknown = [name for name in row if name not in _KEYS]
+    if unknown:
+        raise ValueError(f"unknown key {shown(unknown[0])}")
+    key, verdict, grader = (row.get(name) for name in ("key", "verdict", "grader"))
+    detail, limits = row.get("detail", ""), row.get("limits")
+    if not (isinstance(key, str) and _KEY.fullmatch(key)):
+        raise ValueError(f"expected a key of 32 hexadecimal digits, got {shown(key)}")
+    if verdict not in VERDICTS:
+        raise ValueError(f"expected a verdict of {', '.join(VERDICTS)}, got {shown(verdict)}")
+    if not isinstance(grader, str) or not isinstance(detail, str):
+        raise ValueError("expected a text as grader, and as detail")
+    if (limits is not None) != (verdict in LIMITED):
+        raise ValueError(f"limits stand with {' and '.join(LIMITED)}, and with these alone")
+    return key, Outcome(verdict, grader, detail), limits
 
 
 class VerdictJournal:
@@ -53,7 +104,7 @@ class VerdictJournal:
         self._synced = time.monotonic()
         whole = self._load()
         with self._writing():
-            self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+            self._handle = open_in_place(path, append=True)
             os.ftruncate(self._handle, whole)
 
     @contextlib.contextmanager
@@ -78,18 +129,17 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
-        with self._path.open("rb") as file:
+        with open_regular(self._path) as file:
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    row = json.loads(line)
-                    outcome = Outcome(row["verdict"], row["grader"], row.get("detail", ""))
-                    key, limits = row["key"], row.get("limits")
-                except (ValueError, KeyError, TypeError) as error:
+                    key, outcome, limits = _parsed(line)
+                except ValueError as error:
                     raise RunDirectoryError(
-                        f"{self._path}, row {number}: not a verdict ({error}); move the file "
-                        "away and grade again"
+                        f"{self._path}, row {number}: not a verdict ({error}). Nothing of this "
+                        f"journal can be relied on: rlvr-fast grade {self._path.parent} --regrade "
+                        "verifies anew"
                     ) from error
                 whole += len(line)
                 if limits is None or limits == self._limits:
@@ -115,7 +165,7 @@ class VerdictJournal:
         }
         if outcome.detail:
             row["detail"] = outcome.detail
-        if outcome.verdict in ("timeout", "error"):
+        if outcome.verdict in LIMITED:
             row["limits"] = self._limits
         data = json.dumps(row).encode() + b"\n"
         with self._writing():

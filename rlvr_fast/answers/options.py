@@ -26,8 +26,7 @@ class GradeOptions(Options):
         verdicts: "ours" verifies the answers; "imported" takes the verdicts that came with the
             rollouts, without gold answers and verifiers; "auto" takes ours, except where the
             verifiers need gold answers, no problem has one, and verdicts came along.
-        regrade: where a run was graded with another policy, version or source of verdicts, delete
-            its answers and grades and grade anew, instead of refusing.
+        regrade: grade anew, whatever was graded before: answers, verdicts and their journal.
 
     Raises:
         InvalidInputError: a value of another type or out of range.
@@ -50,5 +49,5 @@ class GradeOptions(Options):
     )
     regrade: bool = option(
         False,
-        help="Grade anew where the run was graded with another policy, version or verdicts.",
+        help="Grade anew, whatever was graded before: by the same policy, or another.",
     )

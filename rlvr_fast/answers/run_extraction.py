@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,14 +15,16 @@ from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
 from rlvr_fast.answers.graded_tasks import GradedTask
 from rlvr_fast.answers.imported import verdict_numbers
+from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
+from rlvr_fast.store.digests import write_sealed
 from rlvr_fast.vocabulary import Policy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["extract_run"]
+__all__ = ["extract_rows", "extract_run", "load_answers"]
 
 # Text of the completions extracted at once; memory is limited to it and one part of samples/.
 BATCH_BYTES = 64 << 20
@@ -50,12 +53,7 @@ def extract_run(
         total: number of samples.
         tell: called as tell("extract", samples done, total).
     """
-    done = 0
-    columns = ["problem_id", "answer", "answer_id", "imported_verdict"]
-    for _, part in run.iter_parts("answers", columns):
-        known = part["answer_id"].to_numpy()
-        distinct.add(part["problem_id"], part["answer"], known, _decisive(settings, part))
-        done += len(part)
+    done = load_answers(run, distinct, settings, total)
     if done == total:
         return
     tell("extract", done, total)
@@ -72,6 +70,45 @@ def extract_run(
     if waiting:
         done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
         tell("extract", done, total)
+
+
+def load_answers(run: Run, distinct: DistinctAnswers, settings: dict[str, Any], total: int) -> int:
+    """Adds the answers of answers/ to `distinct`, under the ids that they have, and counts them.
+
+    Args:
+        run: the run.
+        distinct: receives the answers.
+        settings: the contents of grading.json.
+        total: number of samples.
+
+    Raises:
+        RunDirectoryError: ids that do not number the distinct answers from 0 on.
+    """
+    done = 0
+    run.num_samples("answers")  # refuses problems of another run
+    columns = ["problem_id", "sample_index", "answer", "answer_id", "imported_verdict"]
+    for file, part in run.iter_parts("answers", columns):
+        known = part["answer_id"].to_numpy()
+        fault = None
+        if not run.has_rows("samples", part).all():
+            fault = "holds answers of draws that are not in samples/"
+        elif known.size and not -1 <= known.min() <= known.max() < total:
+            fault = f"holds an answer_id beyond -1..{total - 1}"
+        else:
+            ids = distinct.add(part["problem_id"], part["answer"], known, _decisive(settings, part))
+            if not np.array_equal(ids, known):
+                fault = "equal answers have several answer_ids"
+        _refuse(run, file, fault)
+        done += len(part)
+    _refuse(run, run.path / "answers", distinct.unnumbered())
+    return done
+
+
+def _refuse(run: Run, file: Path, fault: str | None) -> None:
+    if fault:
+        raise RunDirectoryError(
+            f"{file}: {fault}; extract and grade anew: rlvr-fast grade {run.path} --regrade"
+        )
 
 
 def _decisive(settings: dict[str, Any], rows: pa.Table) -> NDArray[np.int64] | None:
@@ -105,10 +142,7 @@ def _extract_batch(
             chosen = rows
         if not len(chosen):
             continue
-        if policy == "code_block" and has_bare_code(run):
-            at = chosen.column_names.index("text")
-            chosen = chosen.set_column(at, "text", fence_code(chosen["text"]))
-        answers, statuses = extract_answers(chosen["text"], policy=policy)
+        chosen, answers, statuses = extract_rows(run, chosen, policy)
         _report_too_long(run, settings, chosen, statuses, policy)
         found = {
             "problem_id": chosen["problem_id"],
@@ -122,6 +156,19 @@ def _extract_batch(
         numbers = distinct.add(table["problem_id"], answers, verdicts=_decisive(settings, table))
         run.append("answers", table.append_column("answer_id", pa.array(numbers, pa.int32())))
     return len(rows)
+
+
+def extract_rows(run: Run, rows: pa.Table, policy: Policy) -> tuple[pa.Table, pa.Array, pa.Array]:
+    """Extracts the answers of some samples by one policy.
+
+    Returns:
+        The rows with their texts as they were read, the answers, and the status of each.
+    """
+    if policy == "code_block" and has_bare_code(run):
+        at = rows.column_names.index("text")
+        rows = rows.set_column(at, "text", fence_code(rows["text"]))
+    answers, statuses = extract_answers(rows["text"], policy=policy)
+    return rows, answers, statuses
 
 
 def _report_too_long(
@@ -148,4 +195,4 @@ def _report_too_long(
             settings["too_long"].append(
                 {"problem_id": problem_id, "sample_index": sample_index, "bytes": size}
             )
-    run.write_json("grading.json", settings)
+    write_sealed(run, "grading.json", settings)

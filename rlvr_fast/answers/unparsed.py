@@ -88,7 +88,7 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
         reason = f"the verifier cannot read {unreadable:,} of the answers, such as {example!r}"
         remedy = (
             "if these are not the answers, grade by another policy (rlvr-fast grade "
-            f"{run.path} --policy NAME --regrade)"
+            f"{run.path.name} --policy NAME --regrade)"
         )
     else:
         reason, remedy = _explain(run, facts, sorted(used), affected)
@@ -204,10 +204,10 @@ def _explain(
     found = facts["found_by_policy"].get(best, 0) if best else 0
     if found:
         reasons.append(f"the policy {best} finds an answer in {found:,} of the first {looked:,}")
-        command = f"rlvr-fast grade {run.path} --policy {best} --regrade"
+        command = f"rlvr-fast grade {run.path.name} --policy {best} --regrade"
         remedies.append(f"if these are the answers: {command}")
     if has_verdicts(run):
-        command = f"rlvr-fast grade {run.path} --verdicts imported --regrade"
+        command = f"rlvr-fast grade {run.path.name} --verdicts imported --regrade"
         remedies.append(f"to take the verdicts that came with the rollouts: {command}")
     if not reasons:
         if used == ["code_block"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -62,8 +63,13 @@ def compare(
     """
     from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.report.arms import arm_folder, parse_arms
-    from rlvr_fast.study import check_source, report_runs, run_of
+    from rlvr_fast.report.folder import check_folder
+    from rlvr_fast.safe_files import check_tree
+    from rlvr_fast.study import STUDY_FOLDERS, check_source, report_runs, run_of
 
+    check_folder(out)
+    if runs is not None:
+        check_tree(runs, only=STUDY_FOLDERS)
     arms = parse_arms(arm or ())
     # The RL run among the arms has its name there, and is imported once.
     named_rl = [
@@ -142,6 +148,7 @@ def dynamics(
     """Follow a training: several checkpoints against one base run."""
     from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.report.dynamics import training_dynamics, write_dynamics
+    from rlvr_fast.report.folder import check_folder
     from rlvr_fast.report.matching import matched_support, write_matched
     from rlvr_fast.store import Run
 
@@ -149,6 +156,7 @@ def dynamics(
         raise InvalidInputError(
             "--base-at gives base runs at other temperatures: it needs --by temperature"
         )
+    check_folder(out)
     runs = {key: Run.open(path) for key, path in _by_name(checkpoints).items()}
     bases = {key: Run.open(path) for key, path in _by_name([base, *(base_at or ())]).items()}
     first = next(iter(bases.values()))
@@ -170,15 +178,18 @@ def dynamics(
 
 
 def _by_name(paths: list[Path]) -> dict[str, Path]:
-    """Paths by their last part, or by the whole path where two have one last part."""
+    """Paths by their last part, or from their common folder on where two have one last part."""
     from rlvr_fast.errors import InvalidInputError
 
     for path in paths:
         if paths.count(path) > 1:
             raise InvalidInputError(f"{path} is given twice: a run stands once in a table")
-    names = [path.name for path in paths]
-    keys = names if len(set(names)) == len(names) else [str(path) for path in paths]
-    return dict(zip(keys, paths, strict=True))
+    whole = [path.absolute() for path in paths]
+    names = [path.name for path in whole]
+    if len(set(names)) < len(names):
+        common = Path(os.path.commonpath(whole))
+        names = [str(path.relative_to(common)) for path in whole]
+    return dict(zip(names, paths, strict=True))
 
 
 def references(
@@ -197,9 +208,12 @@ def references(
     """Show the perplexity of given traces, by region of support."""
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.dynamics import reference_perplexity
+    from rlvr_fast.report.folder import check_folder
     from rlvr_fast.report.table import write_tables
     from rlvr_fast.store import Run
 
+    if out is not None:
+        check_folder(out)
     opened = Run.open(traces)
     with console.progress_bars(quiet=quiet or json) as progress:
         comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rlvr_fast.doctor.findings import finding
 from rlvr_fast.doctor.repeats import dependent_draws, repeated_draws
+from rlvr_fast.safe_files import check_tree
 
 if TYPE_CHECKING:
     from rlvr_fast.store import Run
@@ -15,7 +16,11 @@ __all__ = ["examine_run"]
 
 
 def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str]]:
-    """Finds damage, gaps, repeated seeds and repeated completions in a run directory.
+    """Finds damage, forgery, gaps, repeated seeds and repeated completions in a run directory.
+
+    Digests say whether files are those that grades and scores were made from. What follows from
+    the samples is counted again: seeds, answers, canonical forms, counts and the verdicts that
+    canonical forms decide. Verdicts that need a verifier are not made again.
 
     Args:
         path: the run directory.
@@ -26,28 +31,82 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         Findings, each with a level ("error", "warning", "info"), a place, a message and a remedy.
 
     Raises:
-        RunDirectoryError: `path` is no run directory.
+        RunDirectoryError: `path` is no run directory, or holds anything but regular files and
+            folders.
     """
     from rlvr_fast import store
+    from rlvr_fast.doctor.recount import recount
+    from rlvr_fast.doctor.seeds import foreign_draws
 
-    if not (Path(path) / "run.json").exists():
+    check_tree(path)
+    copied = repair and (Path(path) / "grading.json").exists()
+    if not (Path(path) / "run.json").exists() and not copied:
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:
-        findings += [
-            finding("info", moved, "moved aside", "run the stage that wrote it again")
-            for moved in store.repair(path)
-        ]
+        findings += [finding("info", moved, "moved aside", "") for moved in store.repair(path)]
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
         run = store.Run.open(path)
+        findings += _missing(run)
+        findings += foreign_draws(run)
+        findings += recount(run)
         findings += _grading(run)
         repeated = repeated_draws(run)
         findings += repeated
         if all(f["level"] == "info" for f in repeated):
             findings += dependent_draws(run)
     return findings
+
+
+def _unsealed(run: Run) -> list[dict[str, str]]:
+    """Grades and scores that do not say what they were made from."""
+    from rlvr_fast.store.digests import grading_options
+
+    text = (
+        "does not say what {} were made from (made_from): {} was not finished, or was made by an "
+        "earlier version; a comparison refuses it"
+    )
+    found = []
+    names = {"grading.json": ("the grades", "the grading")} if _graded(run) else {}
+    for stage in run.stages():
+        if stage.startswith("scores/") and run.parts(stage):
+            names[f"{stage}/scores.json"] = ("the scores", "the scoring")
+    for name, words in names.items():
+        if (run.read_json(name) or {}).get("made_from") is None:
+            remedy = "give the command that scored the run again: it scores what is missing"
+            if name == "grading.json":
+                remedy = f"rlvr-fast grade {run.path}{grading_options(run)} --regrade"
+            found.append(finding("warning", run.path / name, text.format(*words), remedy))
+    return found
+
+
+def _graded(run: Run) -> bool:
+    return (run.path / "grades.parquet").exists()
+
+
+def _missing(run: Run) -> list[dict[str, str]]:
+    """Stages that were begun and lack rows, with the commands that add them."""
+    from rlvr_fast.store.digests import grading_options
+
+    found = _unsealed(run)
+    begun = run.path / "grading.json", run.path / "answers", run.path / "verdicts.jsonl"
+    if any(file.exists() for file in begun) and not _graded(run):
+        command = f"rlvr-fast grade {run.path}{grading_options(run)}"
+        found.append(finding("warning", run.path / "grades.parquet", "not graded yet", command))
+    total = int(run.num_samples().sum())
+    for stage in run.stages():
+        if not stage.startswith("scores/"):
+            continue
+        lacking = total - int(run.num_samples(stage).sum())
+        if lacking:
+            model = ((run.read_json(f"{stage}/scores.json") or {}).get("model") or {}).get("name")
+            label = stage.removeprefix("scores/").removesuffix("-sampling")
+            command = f"rlvr-fast score {run.path} --model {model or 'MODEL'} --label {label}"
+            text = f"{lacking} of {total} draws have no scores"
+            found.append(finding("warning", run.path / stage, text, command))
+    return found
 
 
 def _grading(run: Run) -> list[dict[str, str]]:

@@ -72,7 +72,7 @@ def draw_notes(base: Side, rl: Side) -> list[str]:
         if ungraded:
             notes.append(
                 f"{count_of(ungraded, 'draw')} of the {side.title} run are not graded yet and are "
-                f"left out; `rlvr-fast grade {side.run.path}` adds them."
+                f"left out; `rlvr-fast grade {side.run.path.name}` adds them."
             )
         drawn = side.num_samples[side.num_samples > 0]
         if drawn.size and drawn.min() != drawn.max():

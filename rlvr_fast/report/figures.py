@@ -9,6 +9,7 @@ from typing import Any
 from rlvr_fast.report.comparison import Group
 from rlvr_fast.report.palette import COLOURS
 from rlvr_fast.report.problems import IntArray
+from rlvr_fast.store.files import replacing
 
 __all__ = [
     "COLOURS",
@@ -78,7 +79,8 @@ def save_figure(figure: Any, stem: Path) -> list[Path]:
         path = stem.with_suffix(f".{suffix}")
         # Without a date two reports of the same runs are the same bytes.
         metadata = {"svg": {"Date": None}, "pdf": {"CreationDate": None}, "png": {}}[suffix]
-        figure.savefig(path, dpi=200, metadata=metadata)
+        with replacing(path) as file:
+            figure.savefig(file, format=suffix, dpi=200, metadata=metadata)
         written.append(path)
     return written
 

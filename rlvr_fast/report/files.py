@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from rlvr_fast.errors import file_error
 from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.figures import write_figures
+from rlvr_fast.report.folder import check_folder, write_file
 from rlvr_fast.report.page import render_page
 from rlvr_fast.report.report import Report, measure
 from rlvr_fast.report.sections import load_sections
@@ -36,22 +34,24 @@ def write_report(
 
     Raises:
         InvalidInputError: `out` cannot be a folder, as a file lies there for example.
+        RunDirectoryError: `out` is a run directory, or holds links, pipes or devices.
         StorageError: the file system refused to write a file.
     """
     folder = Path(out)
+    check_folder(folder)
     sections = load_sections()
     step = steps(progress, "report", len(sections) + 3)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         report = measure(comparison, sections, step)
         text = json.dumps(report.summary(), indent=2, allow_nan=False)
-        _write_whole(folder / "summary.json", text + "\n")
+        write_file(folder / "summary.json", text + "\n")
         write_tables(report.tables.values(), folder / "tables")
         step()
         write_figures(report.figures, folder / "figures")
         step()
         page = folder / "index.html"
-        _write_whole(page, render_page(report))
+        write_file(page, render_page(report))
         step()
     except OSError as error:
         reason = error.strerror or str(error)
@@ -63,16 +63,3 @@ def write_report(
             "name a folder with room that may be written to",
         ) from error
     return replace(report, page=page)
-
-
-def _write_whole(path: Path, text: str) -> None:
-    """Writes a file whole or not at all, and in place of a link or a pipe of that name."""
-    if path.is_dir():  # the error of the rename would name the temporary file
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    temporary = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

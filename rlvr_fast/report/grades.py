@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.report.problems import IntArray, codes_of
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, require_sealed_grades
 from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, Verdict
 
 __all__ = [
@@ -107,12 +107,17 @@ class VerdictLookup:
 
 
 def require_graded(run: Run) -> None:
-    """RunDirectoryError where a run has no verdicts."""
+    """Checks that a run has verdicts, made from the files that lie there.
+
+    Raises:
+        RunDirectoryError: it has none, or of other files (see `store.require_sealed_grades`).
+    """
     if not (run.path / "grades.parquet").exists():
         raise RunDirectoryError(
             f"{run.path}: grades.parquet is missing, so there are no verdicts to compare; "
             f"run `rlvr-fast grade {run.path}` first"
         )
+    require_sealed_grades(run)
 
 
 def without_gold(run: Run) -> frozenset[str]:

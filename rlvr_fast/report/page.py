@@ -35,6 +35,7 @@ from rlvr_fast.report.sentences import (
 from rlvr_fast.report.table import cell_text
 from rlvr_fast.report.threshold import epsilon_sentence
 from rlvr_fast.report.untrusted import script_json, visible
+from rlvr_fast.store.recorded import recorded_spec
 from rlvr_fast.vocabulary import LABELS, RULES
 
 if TYPE_CHECKING:
@@ -111,7 +112,9 @@ def _view(report: Report) -> dict[str, Any]:
         "sampling": _sampling(c),
         "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
         "template": dict(c.base.run.info.prompt_template),
-        "task_specs": [dict(task) for task in c.base.run.info.tasks],
+        "task_specs": [
+            {**task, "spec": recorded_spec(str(task.get("spec")))} for task in c.base.run.info.tasks
+        ],
     }
 
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.report.grades import Codes, verdict_code
 from rlvr_fast.report.problems import FloatArray, codes_of
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, require_sealed_scores
 
 __all__ = ["CompletionScores", "read_label", "read_scores", "row_for_row", "score_labels"]
 
@@ -77,7 +77,13 @@ def read_scores(run: Run, problem_ids: Sequence[str]) -> dict[str, CompletionSco
 
 
 def read_label(run: Run, label: str, ids: pa.Array, verdicts: Codes) -> CompletionScores | None:
-    """The scores under one label of the draws that `verdicts` covers (see `draw_verdicts`)."""
+    """The scores under one label of the draws that `verdicts` covers (see `draw_verdicts`).
+
+    Raises:
+        RunDirectoryError: the scores are not those of the samples of this run.
+    """
+    if run.parts(f"scores/{label}"):
+        require_sealed_scores(run, label)
     columns: dict[str, list[npt.NDArray[Any]]] = {}
     width = verdicts.shape[1]
     for _, part in run.iter_parts(f"scores/{label}"):

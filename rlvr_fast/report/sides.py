@@ -20,6 +20,7 @@ from rlvr_fast.report.grades import AnswerCounts, Codes, draw_verdicts, read_gra
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
+from rlvr_fast.store.recorded import recorded_name
 
 __all__ = ["Side", "curve_depth", "depth_of", "read_side", "sample_ks"]
 
@@ -176,7 +177,7 @@ def read_side(run: Run, name: str, problem_ids: tuple[str, ...]) -> Side:
         name=name,
         run=run,
         ids=problem_ids,
-        model=str(run.info.model.get("name") or "?"),
+        model=recorded_name(str(run.info.model.get("name") or "?")),
         revision=_text(run.info.model.get("revision")),
         num_samples=num_samples,
         num_correct=count_of[:, verdict_code("correct")],

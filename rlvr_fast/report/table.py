@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import math
 import re
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from rlvr_fast.report.folder import check_folder, write_file
 
 __all__ = [
     "Column",
@@ -120,24 +123,26 @@ def finite(value: Any) -> Any:
 
 
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
-    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths."""
+    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths.
+
+    Raises:
+        RunDirectoryError: `folder` is a run directory, or holds links, pipes or devices.
+        OSError: as the file system raises it.
+    """
+    check_folder(folder)
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for table in tables:
         stem = folder / table.name
         rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
-        with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow([c.key for c in table.columns])
-            writer.writerows(
-                [_csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows
-            )
-        stem.with_suffix(".json").write_text(
-            json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
-            + "\n",
-            encoding="utf-8",
-        )
-        stem.with_suffix(".tex").write_text(latex(table), encoding="utf-8")
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow([c.key for c in table.columns])
+        writer.writerows([_csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows)
+        write_file(stem.with_suffix(".csv"), text.getvalue())
+        data = json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
+        write_file(stem.with_suffix(".json"), data + "\n")
+        write_file(stem.with_suffix(".tex"), latex(table))
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
     return written
 

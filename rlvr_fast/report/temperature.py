@@ -92,7 +92,7 @@ def token_entropies(
         side, label = sides[name]
         said.append(
             f"{name}: no token entropy, as its completions were not scored by their own model. To "
-            f"score them: rlvr-fast score {side.run.path} --model {side.model} --label {label}"
+            f"score them: rlvr-fast score {side.run.path.name} --model {side.model} --label {label}"
             f"{' --as-sampled' if suffix or not any(known.values()) else ''}"
         )
     return values, words, said

@@ -18,13 +18,11 @@ import numpy as np
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import Problems
 from rlvr_fast.report.sides import Side, curve_depth
+from rlvr_fast.safe_files import JSON_BYTES, read_bytes
 
 __all__ = ["EpsilonOrigin", "Threshold", "epsilon_sentence", "threshold_of"]
 
 EpsilonOrigin = Literal["option", "kept", "draws"]
-
-# A summary.json of ours is a few hundred kilobytes at most.
-_LARGEST = 64 << 20
 
 
 class Threshold(NamedTuple):
@@ -127,10 +125,7 @@ def _recorded(folder: Path, study: str) -> float | None:
     """The threshold in summary.json of a folder; None where there is none of this study."""
     file = folder / "summary.json"
     try:
-        # is_file: a pipe or a device would block or never end
-        if not file.is_file() or file.stat().st_size > _LARGEST:
-            return None
-        found = json.loads(file.read_bytes())
+        found = json.loads(read_bytes(file, at_most=JSON_BYTES))
     except (OSError, ValueError, RecursionError):
         return None
     recorded = found.get("epsilon") if isinstance(found, dict) else None

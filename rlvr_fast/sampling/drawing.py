@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rlvr_fast.progress import Progress
+from rlvr_fast.safe_files import check_tree
 from rlvr_fast.sampling.engines import load_engine
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
@@ -41,6 +42,7 @@ def draw_run(
         StorageError: the file system refused to write the run, or another process is writing to
             the run.
     """
+    check_tree(out)
     tasks = load_tasks(options.tasks)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
     run = prepare_run(out, engine, tasks, options.sampling, template=options.template)

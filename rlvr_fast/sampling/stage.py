@@ -20,6 +20,7 @@ from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
+from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
@@ -184,7 +185,7 @@ def sample_run(
 def _check_engine(run: Run, engine: Engine) -> None:
     model, revision = run.info.model["name"], run.info.model["revision"]
     digest = isinstance(revision, str) and revision.startswith("sha256:")
-    if revision != engine.revision or (not digest and model != engine.model):
+    if revision != engine.revision or (not digest and model != recorded_name(engine.model)):
         raise RunDirectoryError(
             f"{run.path}: made with model {model} at {revision or 'no revision'}, "
             f"not {engine.model} at {engine.revision or 'no revision'}; name another folder"

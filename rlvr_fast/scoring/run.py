@@ -14,6 +14,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
+from rlvr_fast.store.recorded import recorded_name
 
 if TYPE_CHECKING:
     from rlvr_fast.scoring.results import SequenceScores
@@ -69,6 +70,8 @@ def score_run(
         >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
         20480
     """
+    from rlvr_fast.store.digests import scores_made_from, write_sealed
+
     temperature, top_p = options.temperature, options.top_p
     if options.as_sampled:
         label = f"{label}-sampling"
@@ -86,7 +89,8 @@ def score_run(
         settings = _settings(scorer, temperature, top_p, options.per_token)
         _refuse_other_scores(run, label, settings, exists=done > 0)
         prompts = _prompts(run, scorer)
-        run.write_json(f"{stage}/scores.json", settings)
+        sealed = _unchanged(run, label)
+        write_sealed(run, f"{stage}/scores.json", settings | sealed)
         before = done
         for rows in _unscored(run, stage):
             ids = _completions(rows, scorer)
@@ -112,7 +116,31 @@ def score_run(
             run.append(stage, _table(rows, scores))
             done += len(rows)
             report(0, 0, done)
+        made_from = scores_made_from(run, label)
+        write_sealed(run, f"{stage}/scores.json", settings | {"made_from": made_from})
     return done - before
+
+
+def _unchanged(run: Run, label: str) -> dict[str, Any]:
+    """What earlier scores of a label were made from, as the key "made_from" of scores.json.
+
+    Raises:
+        RunDirectoryError: files have changed since then.
+    """
+    from rlvr_fast.store.digests import scores_mismatches
+
+    folder = run.path / "scores" / label
+    made_from = (run.read_json(f"scores/{label}/scores.json") or {}).get("made_from")
+    if made_from is None:
+        return {}
+    for wrong in scores_mismatches(run, label):
+        # Parts of scores that came later are of a scoring that was killed.
+        if wrong.file.parent != folder or wrong.file.name in made_from.get("scores", {}):
+            raise RunDirectoryError(
+                f"{wrong.file}: {wrong.message}. Restore the file, or remove {folder} and score "
+                "the run again"
+            )
+    return {"made_from": made_from}
 
 
 def _as_sampled(run: Run) -> tuple[float, float]:
@@ -136,7 +164,7 @@ def _settings(
         except PackageNotFoundError:
             continue
     return {
-        "model": {"name": scorer.name, "revision": scorer.revision},
+        "model": {"name": recorded_name(scorer.name), "revision": scorer.revision},
         "temperature": temperature,
         "top_p": top_p,
         "per_token": per_token,
@@ -156,6 +184,7 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
         if name == "model" and isinstance(there, dict):
             # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
+            there = {**there, "name": recorded_name(str(there.get("name")))}
             if str(revision).startswith("sha256:") and there.get("revision") == revision:
                 continue
         if there != asked:

@@ -6,9 +6,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from rlvr_fast.store.check import Finding, repair, verify
+    from rlvr_fast.store.check import Finding, verify
     from rlvr_fast.store.completions import CompletionKeys, completion_keys
     from rlvr_fast.store.differences import Difference, differences
+    from rlvr_fast.store.digests import require_sealed_grades, require_sealed_scores, seal
     from rlvr_fast.store.importing import (
         ImportSummary,
         check_sources,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
+    from rlvr_fast.store.repair import repair
     from rlvr_fast.store.repeats import Repeats, find_repeats, same_completions
     from rlvr_fast.store.run import Run
     from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
@@ -47,8 +49,11 @@ _HOME = {
     "find_repeats": "repeats",
     "import_rollouts": "importing",
     "preview_rollouts": "importing",
-    "repair": "check",
+    "repair": "repair",
+    "require_sealed_grades": "digests",
+    "require_sealed_scores": "digests",
     "same_completions": "repeats",
+    "seal": "digests",
     "stage_schema": "schemas",
     "unrecorded": "info",
     "verify": "check",
@@ -78,7 +83,10 @@ __all__ = [
     "import_rollouts",
     "preview_rollouts",
     "repair",
+    "require_sealed_grades",
+    "require_sealed_scores",
     "same_completions",
+    "seal",
     "stage_schema",
     "unrecorded",
     "verify",

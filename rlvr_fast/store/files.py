@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import os
-import socket
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,11 +17,23 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlvr_fast.errors import RunLockedError, StorageError, file_error
+from rlvr_fast.errors import RunDirectoryError, RunLockedError, StorageError, file_error
+from rlvr_fast.safe_files import (
+    JSON_BYTES,
+    check_tree,
+    create_new,
+    open_in_place,
+    open_regular,
+    read_bytes,
+)
+from rlvr_fast.store.json_files import parse_json
 
 __all__ = [
     "RunLock",
     "is_temporary",
+    "open_parquet",
+    "read_json",
+    "replacing",
     "write_atomically",
     "write_json",
     "write_parquet",
@@ -75,16 +88,34 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
         StorageError: the file system has no room or refuses the write. The temporary file is
             removed, and what `path` held before stays.
     """
+    with writing_to(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A new file that takes the place of `path` at the end of the block.
+
+    What is written goes into a temporary file beside `path`, so that a reader sees the old file or
+    the whole new one. A link of that name is replaced, and what it names stays as it is. A block
+    that raises leaves `path` alone. Nothing is flushed to the disk; `write_atomically` does so.
+
+    Raises:
+        OSError: as the file system raises it.
+    """
     temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
     try:
-        with writing_to(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                write(file)
-                file.flush()
-                os.fsync(file.fileno())
+        with create_new(temporary) as file:
+            yield file
+        try:
             temporary.replace(path)
-            _sync_directory(path.parent)
+        except IsADirectoryError as error:  # which names the temporary file
+            raise IsADirectoryError(error.errno, error.strerror, str(path)) from None
     except BaseException:  # Ctrl-C as well
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -97,6 +128,28 @@ def _sync_directory(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+@contextlib.contextmanager
+def open_parquet(
+    path: Path, *, root: Path | None = None, **arguments: Any
+) -> Iterator[pq.ParquetFile]:
+    """A Parquet file of a run for reading, whose page checksums are verified.
+
+    Args:
+        path: the file; see `rlvr_fast.safe_files.open_descriptor`.
+        root: the run directory: no component of the path below it may be a link.
+        **arguments: further arguments of `pyarrow.parquet.ParquetFile`.
+
+    Raises:
+        RunDirectoryError: not a regular file.
+        OSError, pyarrow.ArrowException: a file that is missing, unreadable or damaged.
+    """
+    with (
+        open_regular(path, root=root) as file,
+        pq.ParquetFile(file, page_checksum_verification=True, **arguments) as parquet,
+    ):
+        yield parquet
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -124,6 +177,28 @@ def write_json(path: Path, value: Any) -> None:
     write_atomically(path, write)
 
 
+def read_json(path: Path, *, root: Path, remedy: str) -> Any:
+    """The JSON value in a file of a run or a report.
+
+    Args:
+        path: the file.
+        root: the folder of the run or report: no component of the path below it may be a link.
+        remedy: what the user can do about a file that is no JSON, for the end of the message.
+
+    Raises:
+        RunDirectoryError: no JSON, not a regular file, or more than `JSON_BYTES`.
+        StorageError: the file cannot be read.
+    """
+    try:
+        return parse_json(read_bytes(path, at_most=JSON_BYTES, root=root))
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror or error})") from error
+    except RunDirectoryError:
+        raise
+    except ValueError as error:
+        raise RunDirectoryError(f"{path}: cannot be read as JSON ({error}); {remedy}") from None
+
+
 class RunLock:
     """RUN/.lock, held with flock during writes; its holder may acquire it again.
 
@@ -145,11 +220,13 @@ class RunLock:
             True to the outermost block that holds the lock, False to the blocks inside.
 
         Raises:
+            RunDirectoryError: the folder holds something else than regular files and folders.
             RunLockedError: another process holds the lock; the message names the process.
             StorageError: the lock file cannot be written.
         """
         with self._thread_lock:
             if self._depth == 0:
+                check_tree(self._directory)
                 self._acquire()
             self._depth += 1
             try:
@@ -163,11 +240,11 @@ class RunLock:
     def _acquire(self) -> None:
         path = self._directory / ".lock"
         with writing_to(path):
-            handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            handle = open_in_place(path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
-            holder = os.pread(handle, 200, 0).decode(errors="replace").strip() or "another process"
+            holder = _holder(os.pread(handle, 200, 0))
             os.close(handle)
             if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 raise RunLockedError(
@@ -176,9 +253,27 @@ class RunLock:
                     "lost."
                 ) from None
             raise file_error(error, _explain(path, error)) from error
-        # The name of the holder helps the next process; a full disk that cannot take it is no
+        # The number of the holder helps the next process; a full disk that cannot take it is no
         # reason to fail here.
         with contextlib.suppress(OSError):
             os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            os.pwrite(handle, f"process {os.getpid()} of {_machine()}".encode(), 0)
         self._handle = handle
+
+
+def _machine() -> str:
+    """A name of this machine that says nothing of it: a digest of a number drawn at its start."""
+    try:
+        start = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+    except OSError:
+        return "unknown"
+    return hashlib.blake2b(start, digest_size=6).hexdigest()
+
+
+def _holder(lock: bytes) -> str:
+    """The process that a lock file names, in words."""
+    named = re.match(rb"process (\d{1,10}) of (\w+)", lock)
+    if named is None:
+        return "another process"
+    process = f"process {named[1].decode()}"
+    return process if named[2].decode() == _machine() else f"{process} of another machine"

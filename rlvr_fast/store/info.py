@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from rlvr_fast.errors import RlvrError, RunDirectoryError
+from rlvr_fast.errors import RlvrError, RunDirectoryError, shown
+from rlvr_fast.store.json_files import run_fault
 from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences", "unrecorded"]
@@ -86,22 +87,14 @@ class RunInfo:
             raise RunDirectoryError(f"{where}: expected a JSON object, got {type(value).__name__}")
         if value.get("format") != FORMAT:
             raise RunDirectoryError(
-                f"{where}: expected format {FORMAT}, got {value.get('format')!r}; "
+                f"{where}: expected format {FORMAT}, got {shown(value.get('format'))}; "
                 "this run was written by another version of rlvr_fast"
             )
-        kinds: dict[str, type] = {
-            "model": dict,
-            "engine": dict,
-            "sampling": dict,
-            "prompt_template": dict,
-            "tasks": list,
-            "versions": dict,
-        }
-        for key, kind in kinds.items():
-            if not isinstance(value.get(key), kind):
-                raise RunDirectoryError(f"{where}: {key!r} is missing or not a {kind.__name__}")
+        if fault := run_fault(value):
+            raise RunDirectoryError(f"{where}: {fault}; restore the file")
+        keys = ("model", "engine", "sampling", "prompt_template", "tasks", "versions")
         return cls(
-            **{key: value[key] for key in kinds}, requested_samples=value.get("requested_samples")
+            **{key: value[key] for key in keys}, requested_samples=value.get("requested_samples")
         )
 
 

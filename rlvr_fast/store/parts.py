@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunDirectoryError, StorageError
-from rlvr_fast.store.schemas import schema_mismatch, stage_schema
+from rlvr_fast.store.schemas import schema_mismatch, stage_schema, value_fault
 
 __all__ = [
     "PART",
@@ -19,6 +19,7 @@ __all__ = [
     "part_number",
     "part_problem",
     "read_part",
+    "repair_remedy",
     "stage_folders",
     "stage_parts",
 ]
@@ -103,7 +104,10 @@ def read_part(
             if problem is None:
                 if columns is not None:
                     columns = [name for name in columns if name in found.names]
-                return parquet.read(columns=columns)
+                table = parquet.read(columns=columns)
+                problem = None if schema is None else value_fault(table, schema)
+                if problem is None:
+                    return table
     except (OSError, pa.ArrowException) as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"
@@ -122,7 +126,12 @@ def _first_line(error: BaseException) -> str:
 
 def damage_message(file: Path, problem: str, run: Path) -> str:
     """The message of an error about a damaged file: the fault and the remedy."""
+    return f"{file}: {problem}. {repair_remedy(run)}."
+
+
+def repair_remedy(run: Path) -> str:
+    """How a damaged file of a run is moved aside."""
     return (
-        f"{file}: {problem}. `rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and "
-        "keeps the rest; the stage that wrote it then makes again exactly what is missing."
+        f"`rlvr-fast doctor {run} --repair` moves it to {run}/quarantine and keeps the rest; the "
+        "stage that wrote it then makes again exactly what is missing"
     )

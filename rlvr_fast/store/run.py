@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,18 +13,35 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
-from rlvr_fast.store.files import RunLock, is_temporary, write_json, write_parquet, writing_to
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.safe_files import check_tree
+from rlvr_fast.store.files import (
+    RunLock,
+    is_temporary,
+    read_json,
+    write_json,
+    write_parquet,
+    writing_to,
+)
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.json_files import json_fault
 from rlvr_fast.store.parts import (
     damage_message,
     part_number,
     part_problem,
     read_part,
+    repair_remedy,
     stage_folders,
     stage_parts,
 )
 from rlvr_fast.store.problem_tables import check_unique, problem_differences
+from rlvr_fast.store.recorded import (
+    TASK_FILES,
+    keep_task_files,
+    kept_spec,
+    recorded_name,
+    recorded_spec,
+)
 from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
 from rlvr_fast.store.stage_keys import StageKeys
 
@@ -39,7 +55,8 @@ class Run:
 
     Reading needs no lock, because a part is whole or absent. Writing takes RUN/.lock, for one call
     or, with `writing()`, for a whole stage. Every method raises RunDirectoryError for a damaged
-    file, and StorageError where the file system refuses to read or write.
+    file, and StorageError where the file system refuses to read or write. A folder that holds
+    anything but regular files and folders is refused (`rlvr_fast.safe_files.check_tree`).
 
     Attributes:
         path: the folder.
@@ -73,10 +90,11 @@ class Run:
         Args:
             path: the folder; new, empty, or this run's.
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
+                Of a path the last part is recorded.
             engine: {"name", "version", "notes"}.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
             prompt_template: {"name", "sha256"}.
-            tasks: [{"name", "spec"}].
+            tasks: [{"name", "spec"}]. Of a file its name is recorded; see `store.recorded`.
             problems: the columns of problems.parquet; problem_id must be unique.
             versions: package name to version.
 
@@ -92,21 +110,22 @@ class Run:
         check_unique(problems)
         wanted = RunInfo.from_json(
             RunInfo(
-                model=dict(model),
+                model={**model, "name": recorded_name(str(model["name"]))},
                 engine=dict(engine),
                 sampling=dict(sampling),
                 prompt_template=dict(prompt_template),
-                tasks=[dict(task) for task in tasks],
+                tasks=[{**task, "spec": recorded_spec(str(task["spec"]))} for task in tasks],
                 versions=dict(versions or {}),
             ).to_json(),
             "run.json",
         )
         if path.exists() and not path.is_dir():
             raise RunDirectoryError(f"{path}: expected a folder, found a file")
+        check_tree(path)
         if not (path / "run.json").exists():
             if path.is_dir():
                 strange = [p.name for p in path.iterdir() if not p.name.startswith(".")]
-                if [name for name in strange if name != "problems.parquet"]:
+                if [name for name in strange if name not in ("problems.parquet", TASK_FILES)]:
                     raise RunDirectoryError(
                         f"{path}: not a run directory (no run.json) and not empty "
                         f"({sorted(strange)[0]}, ...); name another folder"
@@ -117,9 +136,16 @@ class Run:
             with run.writing():
                 # run.json comes last: a folder that has the file holds a whole run.
                 if not (path / "run.json").exists():
+                    keep_task_files(path, tasks)
                     write_parquet(path / "problems.parquet", problems)
                     write_json(path / "run.json", wanted.to_json())
                     return run
+        run = cls.open(path, check=False)
+        if not (path / "problems.parquet").exists():
+            # `doctor --repair` moves a damaged one aside; a comparison holds digests against it.
+            run._refuse_another(wanted, None)
+            with run.writing():
+                write_parquet(path / "problems.parquet", problems)
         run = cls.open(path)
         run._refuse_another(wanted, problems)
         return run
@@ -140,15 +166,11 @@ class Run:
         path = Path(path)
         if not path.is_dir():
             raise RunDirectoryError(f"{path}: no such run directory")
+        check_tree(path)
         file = path / "run.json"
-        try:
-            value = json.loads(file.read_bytes())
-        except FileNotFoundError:
-            raise RunDirectoryError(f"{path}: not a run directory: it has no run.json") from None
-        except OSError as error:
-            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:
-            raise RunDirectoryError(f"{file}: cannot be read as JSON ({error})") from None
+        if not file.exists():
+            raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
+        value = read_json(file, root=path, remedy="restore the file, or make the run anew")
         run = cls(path, RunInfo.from_json(value, str(file)))
         if check:
             run.problems()
@@ -159,9 +181,10 @@ class Run:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
 
-    def _refuse_another(self, wanted: RunInfo, problems: pa.Table) -> None:
+    def _refuse_another(self, wanted: RunInfo, problems: pa.Table | None) -> None:
         differences = [text for _, text in info_differences(self.info, wanted, same_run=True)]
-        differences += problem_differences(self.problems(), problems)
+        if problems is not None:
+            differences += problem_differences(self.problems(), problems)
         if differences:
             raise RunDirectoryError(
                 f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
@@ -182,6 +205,10 @@ class Run:
             RunDirectoryError: the folder holds a file that is no part; the message names the file.
         """
         return stage_parts(self.path, stage)
+
+    def task_specs(self) -> dict[str, str]:
+        """The name of each task to its spec, with a file that the run keeps named by its path."""
+        return {task["name"]: kept_spec(self.path, task["spec"]) for task in self.info.tasks}
 
     def problems(self) -> pa.Table:
         """The problems in the order given to `create`: the table of problems.parquet."""
@@ -221,6 +248,10 @@ class Run:
         for part in self.parts(stage):
             yield part, read_part(part, schema, columns, self.path)
 
+    def read_part(self, stage: str, part: Path, columns: Sequence[str] | None = None) -> pa.Table:
+        """The rows of one of the `parts` of `stage`."""
+        return read_part(part, stage_schema(stage), columns, self.path)
+
     def read_table(self, name: str) -> pa.Table | None:
         """The table in the file RUN/`name`, None where there is no such file."""
         file = self._inside(name)
@@ -229,16 +260,17 @@ class Run:
         return read_part(file, _TABLES.get(name), None, self.path)
 
     def read_json(self, name: str) -> Any:
-        """The JSON value in the file RUN/`name`, None where there is no such file."""
+        """The JSON value in the file RUN/`name`, None where there is no such file.
+
+        The files that rlvr_fast writes hold what `json_fault` expects of them.
+        """
         file = self._inside(name)
         if not file.exists():
             return None
-        try:
-            return json.loads(file.read_bytes())
-        except OSError as error:
-            raise StorageError(f"{file}: cannot be read ({error.strerror or error})") from error
-        except ValueError as error:
-            raise RunDirectoryError(damage_message(file, f"not JSON: {error}", self.path)) from None
+        value = read_json(file, root=self.path, remedy=repair_remedy(self.path))
+        if fault := json_fault(file.relative_to(self.path).as_posix(), value):
+            raise RunDirectoryError(damage_message(file, fault, self.path))
+        return value
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -247,6 +279,7 @@ class Run:
         """Holds RUN/.lock during a block; blocks may be nested.
 
         Raises:
+            RunDirectoryError: the folder holds something else than files and folders.
             RunLockedError: another process is writing; the message names the process.
         """
         with self._lock.held() as outermost:
@@ -311,7 +344,7 @@ class Run:
         """Deletes the file or folder RUN/`name`, where there is one."""
         file = self._inside(name)
         with self.writing(), writing_to(file):
-            if file.is_dir():
+            if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file)
             else:
                 file.unlink(missing_ok=True)

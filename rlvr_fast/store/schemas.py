@@ -7,7 +7,7 @@ import re
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.vocabulary import FINISH_REASONS, STATUSES, VERDICTS
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "conform",
     "schema_mismatch",
     "stage_schema",
+    "value_fault",
 ]
 
 
@@ -95,6 +96,8 @@ _VALUES = {
     "imported_verdict": VERDICTS,
 }
 
+_LEAST = {"count": 1, "answer_id": -1, "num_tokens": 0, "num_outside_nucleus": 0}
+
 # A label becomes the name of a folder, and must not name a folder outside the run directory.
 _SCORES_STAGE = re.compile(r"scores/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -132,6 +135,33 @@ def schema_mismatch(found: pa.Schema, schema: pa.Schema) -> str | None:
             return f"column {field.name!r} is {found.field(at).type}, expected {field.type}"
     extra = [name for name in found.names if schema.get_field_index(name) < 0]
     return f"unexpected column(s) {', '.join(map(repr, extra))}" if extra else None
+
+
+def value_fault(table: pa.Table, schema: pa.Schema) -> str | None:
+    """The first fault of the values of a stored table, None where there is none.
+
+    A null where none is allowed, text that is no UTF-8, a word that is not in the vocabulary of the
+    column, or a negative count.
+    """
+    for name in table.column_names:
+        field, column = schema.field(name), table[name]
+        if column.null_count and not field.nullable:
+            return f"column {name!r} holds a null"
+        if pa.types.is_list(column.type) and any(c.values.null_count for c in column.chunks):
+            return f"column {name!r} holds a null inside a list"
+        try:
+            column.validate(full=True)
+        except pa.ArrowException as error:
+            return f"column {name!r} is damaged ({str(error).splitlines()[0]})"
+        words = _VALUES.get(name, ())
+        given = pc.unique(column).to_pylist() if words else ()
+        odd = [word for word in given if word is not None and word not in words]
+        if odd:
+            return f"column {name!r} holds {shown(odd[0])}, expected one of {', '.join(words)}"
+        least = _LEAST.get(name)
+        if least is not None and len(column) and (pc.min(column).as_py() or 0) < least:
+            return f"column {name!r} holds {pc.min(column).as_py()}, expected {least} or more"
+    return None
 
 
 def conform(table: pa.Table, schema: pa.Schema, what: str) -> pa.Table:

@@ -46,7 +46,7 @@ added = 0
 try:
     with VerdictJournal(Path(sys.argv[1]), timeout=5.0, memory_mb=2048) as journal:
         while added < 1000:
-            journal.add(f"key {added}", Outcome("correct", "a grader"))
+            journal.add(f"{added:032x}", Outcome("correct", "a grader"))
             added += 1
 except StorageError as error:
     print(added, error)
@@ -56,19 +56,18 @@ except StorageError as error:
     assert "verdicts.jsonl: cannot be written" in message
     with VerdictJournal(path, **LIMITS) as journal:
         for number in range(int(added)):
-            assert journal.get(f"key {number}") == Outcome("correct", "a grader")
-        assert journal.get(f"key {added}") is None
-        journal.add(f"key {added}", Outcome("incorrect", "a grader"))
+            assert journal.get(f"{number:032x}") == Outcome("correct", "a grader")
+        last = f"{int(added):032x}"
+        assert journal.get(last) is None
+        journal.add(last, Outcome("incorrect", "a grader"))
     with VerdictJournal(path, **LIMITS) as journal:
-        assert journal.get(f"key {added}") == Outcome("incorrect", "a grader")
+        assert journal.get(last) == Outcome("incorrect", "a grader")
 
 
 @pytest.mark.skipif(not UNREADABLE.exists(), reason=f"needs {UNREADABLE}")
-def test_unreadable_journal(tmp_path: Path) -> None:
-    path = tmp_path / "verdicts.jsonl"
-    path.symlink_to(UNREADABLE)
-    with pytest.raises(StorageError, match=r"verdicts\.jsonl: cannot be read"):
-        VerdictJournal(path, **LIMITS)
+def test_unreadable_journal() -> None:
+    with pytest.raises(StorageError, match=f"{UNREADABLE}: cannot be read"):
+        VerdictJournal(UNREADABLE, **LIMITS)
 
 
 def test_index_on_a_full_disk_keeps_the_existing_file(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 __all__ = ["graded_counts"]
 
@@ -121,4 +121,5 @@ def graded_counts(
                 "limits": {"timeout": 5.0},
             },
         )
+        seal(run)
     return run

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 SAMPLING = {"temperature": 1.0, "top_p": 1.0, "max_tokens": 64, "seed": 0, "stop": []}
 
@@ -101,3 +101,4 @@ def fill(run: Run, rows: Sequence[tuple[int, int, int]], *, seed: int) -> None:
             "grading.json",
             {"policy": "auto", "tasks": {"sums": {"verifier": "counted 1"}}, "limits": {}},
         )
+        seal(run)

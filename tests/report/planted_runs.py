@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 # Task to its number of right answers.
 TASKS = {"puzzle": 8, "logic": 1, "poly": 3}
@@ -189,6 +189,7 @@ def _fill(
                 f"scores/{label}/scores.json",
                 {"model": {"name": f"planted/{label}"}, "temperature": 0.6, "top_p": 0.95},
             )
+    seal(run)
 
 
 def _append_parts(

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from planted_runs import answer_distributions, write_pair
 
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 TASKS = {"puzzle": 8, "logic": 1}
 SEED = 5
@@ -86,6 +86,7 @@ def rescore(
         with run.writing():
             run.append(f"scores/{label}", pa.table(columns))
         run.write_json(f"scores/{label}/scores.json", {"model": {"name": model}, **info})
+    seal(run)
 
 
 def planted(folder: Path, *, tasks: dict[str, int] = TASKS, **options: object) -> tuple[Run, Run]:

@@ -21,7 +21,7 @@ from rlvr_fast.report import CompareOptions, Report, build_report, compare_runs,
 from rlvr_fast.report.arms import arm_folder, parse_arms, recipe_of
 from rlvr_fast.report.page import render_page
 from rlvr_fast.report.sections.arms import SECTION
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 TASKS = {"puzzle": 8, "logic": 1}
 PROBLEMS = 24
@@ -172,6 +172,7 @@ def test_an_arm_without_draws_of_any_problem(runs: dict[str, Run], tmp_path: Pat
     _, empty = write(tmp_path, 4)
     grades = empty.read_table("grades.parquet")
     empty.write_table("grades.parquet", grades.slice(0, 0))
+    seal(empty)
     arms = {"empty": Run.open(empty.path)}
     report = build_report(compare_runs(runs["base"], runs["rl"], arms=arms))
     assert report.measured(SECTION) is None

@@ -16,7 +16,7 @@ from recount import naive, rows_of
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.report import CompareOptions, Report, build_report, compare_runs, write_report
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 
 def test_counts_match_the_draws(pair: tuple[Run, Run], built: Report) -> None:
@@ -78,6 +78,7 @@ def test_every_problem_keeps_its_number_of_samples(tmp_path: Path, pair: tuple[R
     rl.write_table(
         "grades.parquet", grades.filter(pa.compute.not_equal(grades["problem_id"], ids[0]))
     )
+    seal(rl)
     comparison = compare_runs(pair[0], Run.open(rl.path))
     assert comparison.rl.num_samples[0] == 0
     assert set(comparison.rl.num_samples[1:]) == {20}
@@ -96,6 +97,7 @@ def test_other_sampling_is_refused_unless_allowed(tmp_path: Path, pair: tuple[Ru
     info = json.loads((rl.path / "run.json").read_text())
     info["sampling"]["temperature"] = 1.0
     (rl.path / "run.json").write_text(json.dumps(info))
+    seal(Run.open(rl.path))
     with pytest.raises(
         InvalidInputError, match=r"(?s)sampling.*temperature.*0\.6.*1\.0.*--allow sampling"
     ):
@@ -118,6 +120,7 @@ def test_other_grading_is_refused(
 ) -> None:
     _, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
     rl.write_json("grading.json", {**rl.read_json("grading.json"), key: value})
+    seal(rl)
     with pytest.raises(InvalidInputError, match=f"--allow {kind}"):
         compare_runs(pair[0], rl)
     assert kind in compare_runs(pair[0], rl, CompareOptions(allow=(kind,))).allowed
@@ -144,6 +147,7 @@ def test_other_problems_are_refused(tmp_path: Path, pair: tuple[Run, Run]) -> No
 def test_ungraded_run_is_named(tmp_path: Path) -> None:
     base, rl = write_pair(tmp_path, tasks=TASKS, samples=4, seed=3, scores=False)
     base.write_json("grading.json", {"limits": {"timeout": 5.0}})
+    seal(base)
     (rl.path / "grades.parquet").unlink()
     # and not that its verifiers' limits differ
     with pytest.raises(RunDirectoryError, match=r"rl: grades\.parquet is missing.*rlvr-fast grade"):

@@ -18,7 +18,7 @@ from rlvr_fast.report.facts import percent
 from rlvr_fast.report.page import render_page
 from rlvr_fast.report.sections.completions import SECTION as COMPLETIONS
 from rlvr_fast.report.sections.completions import completion_sentence
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 
 def test_perplexity_and_completions_match_the_scores(pair: tuple[Run, Run], built: Report) -> None:
@@ -56,7 +56,9 @@ def test_no_nucleus_claim_from_scores_at_another_temperature(tmp_path: Path) -> 
     base, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=16, seed=3)
     before, _ = build_report(compare_runs(base, rl)).measured(COMPLETIONS)
     assert before.outside > 0
-    rl.write_json("scores/base/scores.json", {"temperature": 1.0, "top_p": 0.95})
+    scores = rl.read_json("scores/base/scores.json")
+    rl.write_json("scores/base/scores.json", {**scores, "temperature": 1.0})
+    seal(rl)
     report = build_report(compare_runs(base, rl))
     after, _ = report.measured(COMPLETIONS)
     assert math.isnan(after.outside)

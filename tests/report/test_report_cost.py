@@ -20,7 +20,7 @@ from rlvr_fast.metrics import pass_at_k
 from rlvr_fast.report import build_report, compare_runs, write_report
 from rlvr_fast.report.page import render_page
 from rlvr_fast.report.sections.cost import SECTION, cost_sentences
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 
 def lengthened(run: Run, times: int) -> Run:
@@ -33,7 +33,9 @@ def lengthened(run: Run, times: int) -> Run:
         at = table.column_names.index("token_ids")
         field = table.schema.field("token_ids")
         pq.write_table(table.set_column(at, field, ids).cast(table.schema), part)
-    return Run.open(run.path)
+    again = Run.open(run.path)
+    seal(again)
+    return again
 
 
 def test_the_table_follows_from_lengths_and_counts(tmp_path: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 
 import pytest
@@ -20,20 +18,6 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Comparison:
     folder = tmp_path_factory.mktemp("pair")
     base = counted_run(folder / "base", [8, 8], [3, 0], seed=1)
     return compare_runs(base, counted_run(folder / "rl", [8, 8], [5, 1], seed=2))
-
-
-def test_pipes_and_links_are_replaced(comparison: Comparison, tmp_path: Path) -> None:
-    out = tmp_path / "report"
-    out.mkdir()
-    other = tmp_path / "other.html"
-    other.write_text("mine", encoding="utf-8")
-    os.mkfifo(out / "summary.json")
-    (out / "index.html").symlink_to(other)
-    write_report(comparison, out)
-    assert json.loads((out / "summary.json").read_text(encoding="utf-8"))["rule"] == "seen"
-    assert other.read_text(encoding="utf-8") == "mine"
-    assert not (out / "index.html").is_symlink()
-    assert not list(out.glob(".tmp-*"))
 
 
 def test_a_folder_in_the_place_of_a_file_is_named(comparison: Comparison, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from planted_scores import BAD, TASKS, outside_base, planted, planted_truth, res
 
 from rlvr_fast.report import CompareOptions, build_report, compare_runs
 from rlvr_fast.report.page import render_page
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 
 def _mass(truth: tuple[int, np.ndarray, np.ndarray], *, cut: bool = False) -> float:
@@ -68,6 +68,7 @@ def test_scores_that_contradict_the_draws_are_named(tmp_path: Path) -> None:
         at = table.column_names.index("logprob")
         raised = pa.array(table["logprob"].to_numpy() + 2.0)
         pq.write_table(table.set_column(at, table.schema.field(at), raised), part)
+    seal(rl)
     report = build_report(compare_runs(base, Run.open(rl.path)))
     said = report.summary()["importance"]
     assert said["contradictions"] >= 3
@@ -125,6 +126,7 @@ def test_the_page_reports_completions_that_base_cannot_draw(tmp_path: Path) -> N
         at = table.column_names.index("num_outside_nucleus")
         outside = pa.array(np.ones(len(table), np.int32))
         pq.write_table(table.set_column(at, table.schema.field(at), outside), part)
+    seal(rl)
     comparison = compare_runs(base, Run.open(rl.path))
     solved = np.count_nonzero(comparison.rl.num_correct)
     assert solved

@@ -27,7 +27,7 @@ from rlvr_fast.report import (
     write_report,
 )
 from rlvr_fast.report.page import render_page
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 GOLDS = {f"p{i}": str(i) for i in range(6)}
 
@@ -249,6 +249,7 @@ def test_log_probs_that_came_along_are_no_scores_of_the_models(tmp_path):
             scores = {"num_tokens": 3, "logprob": -1.5, "mean_entropy": math.nan}
             rows = [{**draw, **scores} for draw in draws.to_pylist()]
             run.append(f"scores/{label}", pa.Table.from_pylist(rows))
+        seal(run)
         runs.append(run)
     report = build_report(compare_runs(*runs))
     page = render_page(report)
@@ -386,6 +387,7 @@ def test_a_run_graded_by_an_earlier_version_is_warned_about(tmp_path):
     grading = run.read_json("grading.json")
     del grading["unparsed"]
     run.write_json("grading.json", grading)
+    seal(run)
     assert "base: 18 of 24 completions have no answer" in compare_runs(run, run).warnings[0]
 
 

@@ -18,7 +18,7 @@ from rlvr_fast.metrics import pass_at_k
 from rlvr_fast.report import CompareOptions, training_dynamics
 from rlvr_fast.report.matching import MatchedSupport, matched_support, write_matched
 from rlvr_fast.report.sides import read_side
-from rlvr_fast.store import Run
+from rlvr_fast.store import Run, seal
 
 TASKS = {"puzzle": 8, "logic": 1}
 SAMPLES = 16
@@ -39,6 +39,7 @@ def give_entropy(run: Run, label: str, entropy: float, **info: object) -> None:
     with run.writing():
         run.append(f"scores/{label}", pa.table(columns))
     run.write_json(f"scores/{label}/scores.json", {"model": {"name": "planted"}, **info})
+    seal(run)
 
 
 def write_runs(folder: Path) -> dict[float, tuple[Run, Run]]:
@@ -143,7 +144,9 @@ def test_plain_scores_compare_at_one_temperature_only(tmp_path: Path) -> None:
     found = matched_support({"base": base}, {"rl": rl, "other": other})
     assert "at temperature 1.0, whatever" in found.table.caption
     assert [r["entropy_difference"] for r in found.table.rows] == pytest.approx([-0.1, -0.05])
-    other.write_json("scores/rl/scores.json", {"model": {"name": "x"}, "temperature": 0.7})
+    scores = other.read_json("scores/rl/scores.json")
+    other.write_json("scores/rl/scores.json", {**scores, "temperature": 0.7})
+    seal(other)
     found = matched_support({"base": base}, {"rl": rl, "other": other})
     assert any("scored at different temperatures (0.7, 1.0)" in note for note in found.notes)
     assert all(math.isnan(r["token_entropy"]) for r in found.table.rows)

@@ -329,7 +329,7 @@ def test_completions_of_a_file_of_problems_take_its_golds(tmp_path):
         {"problem_id": f"sums/{row['id']}", "gold": row["answer"]} for row in SUMS[::-1]
     ]
     (task,) = run.info.tasks
-    assert (task["name"], task["spec"].partition("?")[0]) == ("sums", spec)
+    assert (task["name"], task["spec"].partition("?")[0]) == ("sums", "math:sums.jsonl")
 
 
 def test_two_ids_of_one_problem_are_one_problem_of_the_run(tmp_path):

@@ -216,7 +216,7 @@ def test_one_writer_at_a_time(tmp_path):
         stdout=subprocess.PIPE,
     ) as holder:
         assert holder.stdout.readline() == b"held\n"
-        with pytest.raises(RunLockedError, match=f"process {holder.pid} on .* is writing"):
+        with pytest.raises(RunLockedError, match=f"process {holder.pid} is writing"):
             run.append("samples", samples([("t/0", 0)]))
         assert Run.open(run.path).read("samples").num_rows == 0  # reading needs no lock
         holder.kill()

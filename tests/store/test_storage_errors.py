@@ -9,10 +9,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
 
+from rlvr_fast import safe_files
 from rlvr_fast.errors import (
     InvalidInputError,
     RlvrError,
@@ -123,7 +125,7 @@ def test_command_on_a_locked_run_exits_with_1_and_the_run_stays_whole(tmp_path: 
         refused = command("grade", run.path)
         holder.kill()
     assert refused.returncode == 1, refused.stderr
-    assert f"process {holder.pid} on" in refused.stderr
+    assert f"process {holder.pid} is writing" in refused.stderr
     assert "Traceback" not in refused.stderr
     assert not [f for f in verify(run.path) if f.level != "info"]
     graded = command("grade", run.path)
@@ -202,10 +204,15 @@ def test_a_file_in_place_of_a_folder_is_bad_input(tmp_path: Path) -> None:
 
 @needs_proc
 @pytest.mark.parametrize("name", ["run.json", "grading.json"])
-def test_unreadable_json(tmp_path: Path, name: str) -> None:
+def test_unreadable_json(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     run = make_run(tmp_path / "run", tmp_path / "in.jsonl")
-    (run.path / name).unlink(missing_ok=True)
-    (run.path / name).symlink_to(UNREADABLE)
+    (run.path / name).touch()
+    whole = os.open
+
+    def fail(file: str, *arguments: Any, **keywords: Any) -> int:
+        return whole(UNREADABLE if file == name else file, *arguments, **keywords)
+
+    monkeypatch.setattr(safe_files.os, "open", fail)
     with pytest.raises(StorageError, match=rf"{name}: cannot be read \(Input/output error\)"):
         Run.open(run.path).read_json(name)
 

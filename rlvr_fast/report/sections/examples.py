@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
 from rlvr_fast.report.sections.answers import AnswerSupport
 from rlvr_fast.report.sides import Side
+from rlvr_fast.store.files import open_parquet
 from rlvr_fast.vocabulary import REGIONS
 
 __all__ = ["SECTION", "Example", "collect_examples"]
@@ -146,7 +146,7 @@ def _texts(side: Side, draws: dict[str, int]) -> dict[str, str]:
     for path in side.run.parts("samples"):
         if len(texts) == len(draws) or read > _BUDGET:
             break
-        with pq.ParquetFile(path) as file:
+        with open_parquet(path, root=side.run.path) as file:
             for batch in file.iter_batches(16384, columns=["problem_id", "sample_index", "text"]):
                 read += batch.nbytes
                 left = [pid for pid in draws if pid not in texts]

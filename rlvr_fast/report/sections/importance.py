@@ -166,7 +166,7 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
             return None, (
                 f"the RL run’s completions have no scores under the {model} model as they were "
                 f"sampled (temperature {drawn.temperature:g}, top-p {drawn.top_p:g}); "
-                f"`rlvr-fast score {rl.run.path} --model MODEL --label {model} --as-sampled` "
+                f"`rlvr-fast score {rl.run.path.name} --model MODEL --label {model} --as-sampled` "
                 "makes them"
             )
     base, own = found["base"], found["rl"]

@@ -32,12 +32,14 @@ from rlvr_fast.store.joining import Joiner
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.readers.discovery import Source, as_sources, find_files
 from rlvr_fast.store.readers.reader import SourceFile
+from rlvr_fast.store.recorded import recorded_name, recorded_spec, without_folders
 from rlvr_fast.store.rollouts.completions import completion_texts
 from rlvr_fast.store.rollouts.endings import cut_prompt, cut_special_tokens
 from rlvr_fast.store.rollouts.finish_reasons import read_finish_reasons
 from rlvr_fast.store.rollouts.values import read_indices, read_logprobs, read_token_ids
 from rlvr_fast.store.rollouts.verdicts import VerdictRule
 from rlvr_fast.tasks.schemes import GOLD_ANSWERS
+from rlvr_fast.tasks.specs import parse_spec
 
 __all__ = ["ImportPass", "Tokenize", "recognised_files"]
 
@@ -93,8 +95,12 @@ class ImportPass:
         self._options = options
         self._tokenize = tokenize
         self._progress = progress
-        self._files, skipped = recognised_files(list(as_sources(sources)), options)
-        self._given_model = model, revision
+        listed = list(as_sources(sources))
+        self._files, skipped = recognised_files(listed, options)
+        self._named = [str(each) for each in listed if isinstance(each, str | Path)]
+        self._named += [parse_spec(spec).source for spec in options.problems]
+        self._named += [str(file) for file in options.requests]
+        self._given_model = None if model is None else recorded_name(model), revision
         self.summary = ImportSummary(skipped=skipped)
         self._joiner = Joiner(options.problems) if options.problems else None
         self._problems = ProblemTable(options.task, self._joiner)
@@ -112,11 +118,11 @@ class ImportPass:
     def recorded_options(self) -> dict[str, Any]:
         """The options that change what is imported, as import.json records them."""
         o = self._options
-        return {
+        options = {
             "format": o.format,
             "fields": dict(o.fields),
             "verdict": o.verdict,
-            "problems": list(o.problems),
+            "problems": [recorded_spec(spec) for spec in o.problems],
             "filter": o.filter,
             "task": o.task,
             "requests": list(o.requests),
@@ -126,17 +132,27 @@ class ImportPass:
             "model": self._given_model[0],
             "revision": self._given_model[1],
         }
+        recorded: dict[str, Any] = without_folders(options, self._named)
+        return recorded
+
+    def about(self) -> dict[str, Any]:
+        """The contents of import.json."""
+        recorded: dict[str, Any] = without_folders(self.summary.to_json(), self._named)
+        return {**recorded, "options": self.recorded_options()}
 
     def digests(self) -> list[tuple[str, str]]:
         """(name, SHA-256) of each source."""
         return [(known.file.name, digest_of(known.file)[0]) for known in self._files]
 
-    def info(self) -> RunInfo:
-        """The contents of run.json."""
+    def tasks(self) -> list[dict[str, Any]]:
+        """The tasks of the problems, with the specs that the user or the rows gave."""
         tasks: list[dict[str, Any]] = list(self._problems.tasks())
         posed = {task["name"] for task in tasks}
         others = sorted({p.task for p in self._problems.problems} - posed)
-        tasks += [{"name": name, "spec": GOLD_ANSWERS} for name in others]
+        return tasks + [{"name": name, "spec": GOLD_ANSWERS} for name in others]
+
+    def info(self) -> RunInfo:
+        """The contents of run.json."""
         names = [known.file.name for known in self._files]
         shown = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more files"
         return RunInfo(
@@ -144,11 +160,13 @@ class ImportPass:
             engine={
                 "name": "imported",
                 "version": None,
-                "notes": [f"imported from {shown}, layout {self.summary.reader}"],
+                "notes": without_folders(
+                    [f"imported from {shown}, layout {self.summary.reader}"], self._named
+                ),
             },
             sampling=self.summary.sampling,
             prompt_template=_TEMPLATE,
-            tasks=tasks,
+            tasks=[{**task, "spec": recorded_spec(task["spec"])} for task in self.tasks()],
         )
 
     def problem_table(self) -> pa.Table:

@@ -10,6 +10,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.store.rollouts.columns import distinct_values
 
 __all__ = ["ModelAndSampling"]
@@ -124,7 +125,7 @@ class ModelAndSampling:
                 )
         if isinstance(sampling["stop"], str):
             sampling["stop"] = [sampling["stop"]]
-        return {"name": model, "revision": revision}, sampling, notes
+        return {"name": recorded_name(model), "revision": revision}, sampling, notes
 
     def _name(self) -> str:
         """A name for a model that no file names: that of the first source."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.progress import Progress
+from rlvr_fast.store.digests import seal
 from rlvr_fast.store.importing.import_pass import ImportPass, Tokenize, recognised_files
 from rlvr_fast.store.importing.staging import StagedRun
 from rlvr_fast.store.importing.summary import ImportSummary
@@ -68,12 +69,10 @@ def import_rollouts(
         summary = stage.read(staged.add)
         if told is not None:
             told(summary)
-        staged.publish(
-            stage.info(),
-            stage.problem_table(),
-            {**summary.to_json(), "options": stage.recorded_options()},
-        )
-    return Run.open(path)
+        staged.publish(stage.info(), stage.problem_table(), stage.about(), stage.tasks())
+    run = Run.open(path)
+    seal(run)
+    return run
 
 
 def preview_rollouts(
@@ -120,7 +119,10 @@ def _same_import(path: Path, stage: ImportPass) -> Run:
     about = run.read_json("import.json")
     if about is None:
         raise RunDirectoryError(f"{path}: holds a run that was not imported; name another folder")
-    then = [(s["name"], s["sha256"]) for s in about["sources"]]
+    for key in ("sources", "options"):
+        if key not in about:
+            raise RunDirectoryError(f"{path}/import.json: the key {key!r} is missing")
+    then = [(s["name"], s.get("sha256")) for s in about["sources"]]
     now = stage.digests()
     if not all(sha for _, sha in now):
         raise RunDirectoryError(

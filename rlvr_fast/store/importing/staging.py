@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +16,7 @@ from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.store.files import RunLock, write_json, write_parquet, writing_to
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.problem_tables import check_unique
+from rlvr_fast.store.recorded import TASK_FILES, keep_task_files
 from rlvr_fast.store.schemas import PROBLEMS, conform, stage_schema
 
 __all__ = ["StagedRun"]
@@ -23,7 +24,7 @@ __all__ = ["StagedRun"]
 # Names that begin with a point may lie in a run directory.
 _STAGING = ".importing"
 # What `publish` moves out of the hidden folder before run.json is written.
-_OWN = ("import.json", "problems.parquet", "samples", "scores")
+_OWN = ("import.json", "problems.parquet", "samples", "scores", TASK_FILES)
 # A part is written when so many bytes of rows wait. Parts of this size are read part by part by
 # the later stages within a limited memory.
 _PART_BYTES = 32 << 20
@@ -128,13 +129,20 @@ class StagedRun:
         if pending is not None:
             pending.result()
 
-    def publish(self, info: RunInfo, problems: pa.Table, about: Mapping[str, Any]) -> None:
+    def publish(
+        self,
+        info: RunInfo,
+        problems: pa.Table,
+        about: Mapping[str, Any],
+        tasks: Sequence[Mapping[str, Any]],
+    ) -> None:
         """Writes what waits, and makes the folder a run directory.
 
         Args:
             info: the contents of run.json.
             problems: the columns of problems.parquet.
             about: the contents of import.json.
+            tasks: [{"name", "spec"}] as the user gave them.
         """
         for stage in list(self._waiting):
             self._write(stage)
@@ -145,6 +153,7 @@ class StagedRun:
             write_json(self._staging / label / "scores.json", {"model": dict(info.model)})
         write_parquet(self._staging / "problems.parquet", problems)
         write_json(self._staging / "import.json", about)
+        keep_task_files(self._staging, tasks)
         with writing_to(self.path):
             for item in sorted(self._staging.iterdir()):
                 item.rename(self.path / item.name)
