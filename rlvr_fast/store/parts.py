@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunDirectoryError, StorageError
-from rlvr_fast.store.schemas import schema_mismatch, stage_schema, value_fault
+from rlvr_fast.store.schemas import DAMAGE, schema_mismatch, stage_schema, value_fault
 
 __all__ = [
     "PART",
@@ -76,7 +76,9 @@ def part_problem(file: Path, schema: pa.Schema | None) -> str | None:
     """
     try:
         found = pq.read_schema(file)
-    except (OSError, pa.ArrowException) as error:
+    except RunDirectoryError:
+        raise
+    except DAMAGE as error:
         _raise_unreadable(file, error)
         return f"truncated or no Parquet file ({_first_line(error)})"
     return None if schema is None else schema_mismatch(found, schema)
@@ -108,7 +110,9 @@ def read_part(
                 problem = None if schema is None else value_fault(table, schema)
                 if problem is None:
                     return table
-    except (OSError, pa.ArrowException) as error:
+    except RunDirectoryError:
+        raise
+    except DAMAGE as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"
     raise RunDirectoryError(damage_message(file, problem, run))

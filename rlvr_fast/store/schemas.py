@@ -12,6 +12,7 @@ from rlvr_fast.vocabulary import FINISH_REASONS, STATUSES, VERDICTS
 
 __all__ = [
     "ANSWERS",
+    "DAMAGE",
     "GRADES",
     "PROBLEMS",
     "SAMPLES",
@@ -21,6 +22,11 @@ __all__ = [
     "stage_schema",
     "value_fault",
 ]
+
+
+# What Arrow raises for damaged files: a footer of flipped bytes gives names that are no UTF-8,
+# numbers that do not fit, columns that are not there, and sizes that no memory has.
+DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, OverflowError, MemoryError)
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
