@@ -123,7 +123,7 @@ def _root(
 
 def main() -> None:
     """Entry point of `rlvr-fast`."""
-    console.replace_unencodable()
+    console.guard_streams()
     try:
         try:
             app(prog_name="rlvr-fast")
