@@ -197,7 +197,8 @@ def _proven(comparison: Comparison, count: int, noun: str, rows: IntArray) -> st
     gap = comparison.base.accuracy[rows] - comparison.rl.accuracy[rows]
     first = rows[(-abs(gap)).argsort(kind="stable")][:_NAMED]
     named = ", ".join(
-        f"{visible(comparison.problems.ids[row], 60, lines=False)} ({_counts(comparison, int(row))})"
+        f"{visible(comparison.problems.ids[row], 60, lines=False)} "
+        f"({_counts(comparison, int(row))})"
         for row in first
     )
     more = " and others" if rows.size > first.size else ""

@@ -21,7 +21,6 @@ __all__ = [
     "cell_text",
     "finite",
     "latex",
-    "latex_escape",
     "write_tables",
 ]
 
