@@ -15,7 +15,7 @@ import torch
 import transformers
 from transformers.cache_utils import DynamicCache
 
-from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
+from rlvr_fast.errors import InvalidInputError, UnsupportedModelError, shown
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request
@@ -74,6 +74,11 @@ class TransformersEngine(TokenizerPrompts):
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
         self.context_length: int | None = getattr(config, "max_position_embeddings", None)
+        if self.context_length is not None and type(self.context_length) is not int:
+            raise InvalidInputError(
+                f"{model}: max_position_embeddings of its config.json is "
+                f"{shown(self.context_length)}, expected a whole number"
+            )
         dtype_name = str(self._model.dtype).removeprefix("torch.")
         self.notes = (f"{dtype_name} on {self.device.type}",)
         self._parameters = sum(parameter.numel() for parameter in self._model.parameters())
@@ -85,8 +90,14 @@ class TransformersEngine(TokenizerPrompts):
         ids: set[int] = set()
         for owner in (self._model.generation_config, self._model.config, self._tokenizer):
             value = getattr(owner, "eos_token_id", None)
-            if value is not None:
-                ids |= {value} if isinstance(value, int) else set(value)
+            if value is None:
+                continue
+            several = list(value) if isinstance(value, list | tuple) else [value]
+            if any(type(each) is not int for each in several):
+                raise InvalidInputError(
+                    f"{self.model}: eos_token_id is {shown(value)}, expected a token id or a list"
+                )
+            ids |= set(several)
         return torch.tensor(sorted(ids), dtype=torch.int64, device=self.device)
 
     # -- drawing ---------------------------------------------------------------------------------
