@@ -22,6 +22,7 @@ _JSON = (
     "pytorch_model.bin.index.json", "adapter_config.json", "processor_config.json",
 )  # fmt: skip
 _MOST_JSON = 512 << 20
+_MOST_TEMPLATE = 1 << 20
 _MOST_HEADER = 100_000_000  # the bound of the safetensors format
 # More of them than any model has: a library would build layers until the memory is full.
 _MOST = {"layers": 4_000, "experts": 20_000}
@@ -33,13 +34,17 @@ def check_model_files(folder: Path) -> None:
     """Refuses a folder of a model with a damaged file.
 
     Raises:
-        InvalidInputError: a file of JSON that is not an object, a file of weights whose header does
-            not fit it, an index that names a file outside the folder, a config.json as
-            `check_config` refuses; the message names the file.
+        InvalidInputError: a pipe or a device, a file of JSON that is not an object, a file of
+            weights whose header does not fit it, an index that names a file outside the folder, a
+            config.json as `check_config` refuses; the message names the file.
     """
+    for path in sorted(folder.iterdir()):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise InvalidInputError(f"{path}: a pipe or a device, expected a file of the model")
     found = {name: _read(folder / name) for name in _JSON if (folder / name).exists()}
     if (config := found.get("config.json")) is not None:
         check_config(str(folder / "config.json"), config)
+    _check_template(folder / "chat_template.jinja")
     for name in _weights(folder, found.get("model.safetensors.index.json")):
         _check_safetensors(folder / name)
 
@@ -80,8 +85,6 @@ def _entries(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        if not path.is_file():
-            raise InvalidInputError(f"{path}: expected a file")
         size = path.stat().st_size
         if size > _MOST_JSON:
             raise InvalidInputError(f"{path}: {size:,} bytes, expected at most {_MOST_JSON:,}")
@@ -95,6 +98,14 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidInputError(f"{path}: expected an object of JSON, got {shown(value)}")
     return value
+
+
+def _check_template(path: Path) -> None:
+    try:
+        if path.exists() and len(path.read_bytes().decode()) > _MOST_TEMPLATE:
+            raise ValueError(f"more than {_MOST_TEMPLATE:,} characters")
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(f"{path}: not a readable chat template ({error})") from None
 
 
 def _weights(folder: Path, index: Mapping[str, Any] | None) -> list[str]:

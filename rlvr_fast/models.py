@@ -109,15 +109,19 @@ def load_causal_lm(
     logging.disable_progress_bar()  # loading is short beside the work with progress bars
     # Asked about code of the model, transformers would put the question on the terminal.
     options["trust_remote_code"] = False
+    part = "config.json"
     try:
         config = AutoConfig.from_pretrained(source, **options)
         check_config(str(model), config.to_dict())
+        part = "files of the tokenizer"
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        part = "files of weights"
         loaded, found = AutoModelForCausalLM.from_pretrained(
             source,
             dtype=dtype,
             weights_only=True,  # of a .bin file: a pickle runs code
             output_loading_info=True,
+            ignore_mismatched_sizes=True,  # _check_weights names them
             **_quantization(path),
             **options,
         )
@@ -126,23 +130,23 @@ def load_causal_lm(
     except RlvrError:
         raise
     except Exception as error:  # every kind of damage has an exception of its own
-        raise _not_loaded(str(model), error) from error
+        raise _not_loaded(str(model), part, error) from error
     finally:
         if bars:
             logging.enable_progress_bar()
     return loaded, tokenizer
 
 
-def _not_loaded(model: str, error: Exception) -> InvalidInputError:
+def _not_loaded(model: str, part: str, error: Exception) -> InvalidInputError:
     if "trust_remote_code" in str(error):
         return InvalidInputError(
             f"{model}: its files ask to run Python code that came with the model (auto_map of "
             "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of "
             "an architecture that transformers has, without auto_map"
         )
-    why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return InvalidInputError(
-        f"{model}: cannot be loaded as a causal language model ({type(error).__name__}: "
+        f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "
         f"{terminal(why, 300, lines=False)}); its files are damaged, or of a kind that "
         "transformers does not know"
     )
@@ -151,7 +155,7 @@ def _not_loaded(model: str, error: Exception) -> InvalidInputError:
 def _check_weights(model: str, found: Mapping[str, Any]) -> None:
     """Refuses a model whose files lack weights: transformers would take random ones."""
     for key, what in (("missing_keys", "lack"), ("mismatched_keys", "have of another shape")):
-        names = sorted(str(name) for name in found.get(key) or ())
+        names = sorted(str(n[0] if isinstance(n, tuple) else n) for n in found.get(key) or ())
         if names:
             more = f" and {len(names) - 3} others" if len(names) > 3 else ""
             raise InvalidInputError(

@@ -66,8 +66,8 @@ class TransformersEngine(TokenizerPrompts):
             )
         self.version = transformers.__version__
         self.model = str(model)
-        self.revision = revision or local_revision(model)
         self._model, self._tokenizer = load_causal_lm(model, revision, device, dtype)
+        self.revision = revision or local_revision(model)
         self.device: torch.device = self._model.device
         self._batch_size = batch_size
         self._sharers = 1  # batches that share the memory
@@ -93,7 +93,7 @@ class TransformersEngine(TokenizerPrompts):
             if value is None:
                 continue
             several = list(value) if isinstance(value, list | tuple) else [value]
-            if any(type(each) is not int for each in several):
+            if any(type(each) is not int or abs(each) >= 1 << 31 for each in several):
                 raise InvalidInputError(
                     f"{self.model}: eos_token_id is {shown(value)}, expected a token id or a list"
                 )
@@ -254,6 +254,11 @@ class TransformersEngine(TokenizerPrompts):
                 )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UnsupportedModelError(self._unsupported(str(error))) from error
+        if not want.isfinite().all():
+            raise InvalidInputError(
+                f"{self.model}: the logits of a short prompt are not numbers: its weights are "
+                f"damaged, or too large for {str(self._model.dtype).removeprefix('torch.')}"
+            )
         scale = float(want.float().abs().max())
         off = float((got.float() - want.float()).abs().max())
         tolerance = 1e-3 if self._model.dtype == torch.float32 else 0.1
