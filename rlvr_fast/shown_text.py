@@ -68,7 +68,7 @@ def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -
         return "none"
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isprintable():  # the usual case, and quick
+    if text.isascii() and text.isprintable():  # the usual case, and quick
         return text
     marked = _MARKED if lines else _MARKED_LINE
     return marked.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
@@ -85,7 +85,7 @@ def terminal(text: str, limit: int | None = None, *, lines: bool = True) -> str:
     left_out = 0 if limit is None else len(text) - limit
     if left_out > 0:
         text = text[:limit]
-    if not text.isprintable():
+    if not (text.isascii() and text.isprintable()):
         text = (_MARKED if lines else _MARKED_LINE).sub(_escaped, text)
     return f"{text}... ({left_out:,} more characters)" if left_out > 0 else text
 

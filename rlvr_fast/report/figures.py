@@ -51,7 +51,7 @@ STYLE = {
 }
 _MAX_PANELS = 12
 # A longer name leaves no room for what it names.
-_NAME_CHARACTERS = 120
+_NAME_CHARACTERS = 60
 
 
 def write_figures(drawings: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import json
 import os
 import socket
 import threading
@@ -17,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunLockedError, StorageError, file_error
+from rlvr_fast.shown_text import json_text
 
 __all__ = [
     "RunLock",
@@ -115,8 +115,8 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON (UTF-8, no nan or infinity); see `write_atomically`."""
-    data = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """Writes `value` as indented JSON (UTF-8, null for nan, infinity); see `write_atomically`."""
+    data = json_text(value, indent=2).encode() + b"\n"
 
     def write(file: BinaryIO) -> None:
         file.write(data)
