@@ -68,6 +68,14 @@ class _Shown(io.TextIOBase):
     def writable(self) -> bool:
         return True
 
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return str(self.stream.encoding)  # without one, others write to the stream below
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return "replace"
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 

@@ -204,7 +204,7 @@ def file_name(text: str, *, default: str = "unnamed", most: int = 100) -> str:
         most: the most bytes of the name.
     """
     plain = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
-    name = re.sub(r"[^\w.-]+", "-", plain.strip()).strip(".-") or default
+    name = re.sub(r"[^\w.-]+", "-", _MARKED.sub("-", plain.strip())).strip(".-") or default
     if _RESERVED.fullmatch(name):
         name = f"_{name}"
     if len(name.encode()) <= most:

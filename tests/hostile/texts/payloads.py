@@ -88,8 +88,8 @@ def hidden_in(text: str, *, lines: str = "\n\t") -> set[str]:
         if character in lines or (character == "\u200d" and ord(text[at - 1]) > 0x300):
             continue
         fillers = "\u034f\u115f\u1160\u3164\uffa0"
-        if unicodedata.category(character) in ("Cc", "Cf", "Cs", "Zl", "Zp"):
-            bad.add(character)
-        elif character in fillers or (ord(character) & 0xFFFE) == 0xFFFE:
+        category = unicodedata.category(character)
+        noncharacter = (ord(character) & 0xFFFE) == 0xFFFE
+        if category in ("Cc", "Cf", "Cs", "Zl", "Zp") or noncharacter or character in fillers:
             bad.add(character)
     return bad
