@@ -38,6 +38,7 @@ PAYLOADS = {
     "tags": "a\U000e0041\U000e0042\U000e007f",
     "annotation": "a\ufff9b\ufffac\ufffb",
     "noncharacters": "a\ufffeb\uffffc\U0001ffffd",
+    "halves of pairs": "a\ud800b\udcff\udfffc",
     "fillers": "a\u3164b\u115fc\uffa0d",
     # pages
     "script": "<script>window.PWNED=1</script>",

@@ -75,6 +75,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.yaml").write_text('a: "\\e[31m\na: [\x7f')
     (folder / "evil.jinja").write_text("no question")
     shutil.copy(folder / "base.jsonl", folder / NOT_UTF8)
+    for side in ("base", "rl"):
+        shutil.copytree(folder / side, folder / f"{side}{NOT_UTF8}")
     return folder
 
 
@@ -106,6 +108,10 @@ COMMANDS = {
     "model": ["sample", "./m\x1b[31m\u202e", "--out", "o", "--task", "reasoning_gym:chain_sum"],
     "arms": ["compare", "base", "rl", "--arm", "a\x1b[31m\u202e=no\x9b", "-q"],
     "references": ["references", "base", "rl", "rl", "-q"],
+    "grade of a name": ["grade", f"base{NOT_UTF8}", "--verdicts", "imported", "-q"],
+    "doctor of a name": ["doctor", f"base{NOT_UTF8}"],
+    "plan of a name": ["plan", f"base{NOT_UTF8}", f"rl{NOT_UTF8}", "-q"],
+    "import to a name": ["import", "base.jsonl", "--out", f"new{NOT_UTF8}", "-q"],
     "dynamics": ["dynamics", "base", "rl", "--out", "dynamics", "-q"],
     "dynamics as JSON": ["dynamics", "base", "rl", "--out", "dynamics",
                          "--json"],

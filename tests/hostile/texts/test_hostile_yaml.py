@@ -64,6 +64,13 @@ def test_values_on_the_command_line_are_read_alike(text: str) -> None:
         flag_values(SampleOptions, engine_args=[f"x={text}"])
 
 
+@pytest.mark.parametrize("name", ["model", "name", "revision"])
+def test_an_engine_argument_replaces_no_argument_of_ours(name: str) -> None:
+    """`load_engine` would get two values for one argument."""
+    with pytest.raises(InvalidInputError, match=f"{name} is no argument of an engine"):
+        SampleOptions(tasks=("reasoning_gym:chain_sum",), samples=1, engine_args={name: "x"})
+
+
 def test_aliases_of_people_stay() -> None:
     text = "a: &a {x: 1, y: [1, 2]}\nb: {<<: *a, x: 2}\nc: [*a, *a]\n"
     assert parse_yaml(text, "here")["b"] == {"x": 2, "y": [1, 2]}

@@ -30,6 +30,8 @@ __all__ = ["TransformersEngine"]
 # From this many parameters on, one batch with all threads is faster than one batch a thread: the
 # weights no longer fit the processor's caches.
 _LARGE_MODEL = 500_000_000
+# More rows than any memory holds.
+_MOST_ROWS = 65_536
 
 
 class TransformersEngine(TokenizerPrompts):
@@ -60,9 +62,12 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: `model` cannot be loaded.
             UnsupportedModelError: its attention cannot run on rows of different lengths.
         """
-        if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        if batch_size is not None and (
+            type(batch_size) is not int or not 1 <= batch_size <= _MOST_ROWS
+        ):
             raise InvalidInputError(
-                f"batch_size is {batch_size!r}, expected a whole number, at least 1"
+                f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
+                f"most {_MOST_ROWS:,}"
             )
         self.version = transformers.__version__
         self.model = str(model)
