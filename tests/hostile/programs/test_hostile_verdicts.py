@@ -177,11 +177,12 @@ def test_the_second_opinion_never_raises_and_never_accepts_infinity(gold, answer
 
 
 def test_limits_of_a_spec_have_a_ceiling():
-    from rlvr_fast.tasks.schemes.code.verifier import MOST, limits_of
+    from rlvr_fast.tasks.schemes.code.verifier import limits_of
+    from rlvr_fast.tasks.specs import CEILINGS
 
     asked = limits_of(parse_spec("code:humaneval?timeout=999999&memory_mb=999999"))
-    assert asked.cpu_seconds == MOST["timeout"]
-    assert asked.memory_mb == MOST["memory_mb"]
+    assert asked.cpu_seconds == CEILINGS["timeout"]
+    assert asked.memory_mb == CEILINGS["memory_mb"]
     for value in ("inf", "nan", "-1", "0", "1e999", "x"):
         with pytest.raises(InvalidInputError, match="no positive number"):
             limits_of(parse_spec(f"code:humaneval?timeout={value}"))
