@@ -172,7 +172,7 @@ def _inspect(run: Run, stage: str, index: KeyIndex) -> Iterator[_Inspected]:
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
     parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
     for file in files:
-        if file not in parts and not may_lie_beside_parts(file):
+        if not PART.fullmatch(file.name) and not may_lie_beside_parts(file):
             yield _Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")
     for file in parts:
         try:
