@@ -14,7 +14,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
 from rlvr_fast.store.files import writing_to
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part
+from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part, read_pieces
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
@@ -176,7 +176,8 @@ def _inspect(run: Run, stage: str, index: KeyIndex) -> Iterator[_Inspected]:
             yield _Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")
     for file in parts:
         try:
-            keys = read_part(file, schema, None, run.path).select(["problem_id", "sample_index"])
+            pieces = read_pieces(file, schema, None, run.path)
+            keys = pa.concat_tables(p.select(["problem_id", "sample_index"]) for p in pieces)
             new = index.is_new(keys)
         except InvalidInputError as error:
             yield _Inspected(file, None, str(error))

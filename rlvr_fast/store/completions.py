@@ -46,25 +46,34 @@ def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
 
     Texts are read only where completions have no token ids.
     """
-    parts = []
-    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "token_ids", "seed"]):
+    parts, hashed = [], []
+    columns = ["problem_id", "sample_index", "token_ids", "seed"]
+    first = next((part for _, part in run.iter_parts("samples", ["token_ids"])), None)
+    some = first is not None and pc.any(pc.equal(pc.list_value_length(first[0]), 0)).as_py()
+    if some:  # texts are needed, and read in the same pass
+        columns.append("text")
+    for _, part in run.iter_parts("samples", columns):
         found = part.column("problem_id").combine_chunks()
         code = pc.fill_null(pc.index_in(found.cast(ids.type), value_set=ids), -1).to_numpy()
         key, length = _hashes(part.column("token_ids"), width=4)
         seed = pc.fill_null(part.column("seed"), -1).to_numpy()
         index = part.column("sample_index").to_numpy()
+        if some:
+            hashed.append(_hashes(part["text"], width=1))
         parts.append([np.asarray(c, np.int64) for c in (code, index, key, length, seed)])
     joined = [np.concatenate(c) for c in zip(*parts, strict=True)] or [np.zeros(0, np.int64)] * 5
     code, index, key, length, seed = joined
     texts = bool((length == 0).any())
     if texts:
-        hashed = [_hashes(part["text"], width=1) for _, part in run.iter_parts("samples", ["text"])]
+        if not some:
+            pieces = run.iter_parts("samples", ["text"])
+            hashed = [_hashes(part["text"], width=1) for _, part in pieces]
         of_text, size = (np.concatenate(c) for c in zip(*hashed, strict=True))
         key = np.where(length == 0, of_text, key)
         length = np.where(length == 0, size // _BYTES_PER_TOKEN, length)
     order = np.lexsort((index, code))
     order = order[code[order] >= 0]
-    return CompletionKeys(*(c[order] for c in (code, index, key, length, seed)), texts=texts)
+    return CompletionKeys(code[order], index[order], key[order], length[order], seed[order], texts)
 
 
 def _hashes(column: pa.ChunkedArray, *, width: int) -> tuple[Ints, Ints]:

@@ -1,14 +1,14 @@
 """How many bytes a Parquet file holds when it is decoded, told before a value is decoded.
 
-The footer of a Parquet file states sizes, and nobody has to believe them: some hundred bytes stand for
-gigabytes where one text of a dictionary is repeated, where a page is compressed, or where a level is
-run-length encoded. What decoding gives follows from the headers of the pages, which are read here,
-and, for values that stand in a dictionary, from their places in it.
+The footer of a Parquet file states sizes, which need not be true. Some hundred bytes stand for
+gigabytes where one text of a dictionary is repeated, where a page is compressed, or where a number
+is run-length encoded. What decoding gives follows from the headers of the pages, which are read
+here, and, for texts that stand in a dictionary, from their places in it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,19 +20,19 @@ __all__ = [
     "FREE_BYTES",
     "FREE_VALUE_BYTES",
     "MAX_RATIO",
-    "Extent",
     "ExpansionError",
+    "Extent",
     "allowed_bytes",
     "allowed_value_bytes",
     "parquet_extents",
     "window_rows",
 ]
 
-# So many bytes may come of any file, and so many of one value or page: one text repeated a thousand
-# times is what a model at temperature 0 draws.
+# So many bytes may come of any file, and so many of one value or page: a model at temperature 0
+# draws one text a thousand times.
 FREE_BYTES = 1 << 30
 FREE_VALUE_BYTES = 64 << 20
-# Beyond these: text of rollouts compresses 3 to 30 times, repeated prompts up to some hundred times.
+# Beyond these: text of rollouts compresses 3 to 30 times, repeated prompts some hundred times.
 MAX_RATIO = 500
 
 # A bound of repeated values up to here is not worth a closer look.
@@ -90,7 +90,6 @@ def parquet_extents(
     parquet: pq.ParquetFile,
     read_at: ReadAt,
     size: int,
-    columns: Sequence[str] | None = None,
     reopen: Callable[..., Any] | None = None,
 ) -> list[Extent]:
     """The extent of each row group of an opened Parquet file.
@@ -99,28 +98,22 @@ def parquet_extents(
         parquet: the file.
         read_at: (position, number) to bytes of the file; fewer at the end.
         size: of the file in bytes.
-        columns: the columns that will be read; None for all.
         reopen: opens the file once more with further arguments of `pyarrow.parquet.ParquetFile`, to
             look at dictionaries; None: repeated values count as if all were the largest one.
 
     Raises:
-        ExpansionError: the columns decode to more than `allowed_bytes`, or a page to more than
+        ExpansionError: the file decodes to more than `allowed_bytes`, or a page to more than
             `allowed_value_bytes`.
         pyarrow.ArrowInvalid: a page header that cannot be read.
     """
     metadata = parquet.metadata
-    chosen = [
-        place
-        for place in range(metadata.num_columns)
-        if columns is None or _top(metadata, place) in columns
-    ]
     allowed, total = allowed_bytes(size), 0
     found = []
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
         rows = max(group.num_rows, 0)
         held = largest = 0
-        for place in chosen:
+        for place in range(metadata.num_columns):
             chunk = _chunk(group.column(place), metadata.schema.column(place), read_at, size)
             _check(total + held + chunk.known, allowed, size)
             if chunk.open > max(_NEAR, chunk.known):
@@ -133,11 +126,6 @@ def parquet_extents(
         total += held
         found.append(Extent(rows, held, largest))
     return found
-
-
-def _top(metadata: pq.FileMetaData, place: int) -> str:
-    path: str = metadata.schema.column(place).path
-    return path.partition(".")[0]
 
 
 def _check(expanded: int, allowed: int, size: int) -> None:
@@ -172,9 +160,7 @@ class _Chunk:
         mean = -(-(self.known + self.open) // max(rows, 1))
         return max(mean, self.most) if self.flat else mean
 
-    def look(
-        self, reopen: Callable[..., Any], group: int, path: str, rows: int, left: int
-    ) -> None:
+    def look(self, reopen: Callable[..., Any], group: int, path: str, rows: int, left: int) -> None:
         """Replaces the bound of repeated values by their bytes; stops where that is too much."""
         # Values with a common prefix cannot be read as a dictionary: some are decoded at a time.
         most = _LOOK if self.prefixed == 0 else max(1, _WINDOW // self.prefixed)
@@ -283,75 +269,88 @@ def _page(read_at: ReadAt, at: int, base: int, data: bytes) -> tuple[_Page, int,
 
 
 # Types of Thrift's compact protocol.
-_TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
-_INTEGERS = (4, 5, 6)
+_BINARY, _STRUCT = 8, 12
+_SIZES = {3: 1, 7: 8}  # a byte, a double
+_BOOLEANS, _INTEGERS = (1, 2), (4, 5, 6)
+_HEADERS = {5: 2, 7: 2, 8: 4}  # DataPageHeader, DictionaryPageHeader, DataPageHeaderV2: encoding
 
 
 def _parse(data: bytes, start: int) -> _Page:
     """A page header in Thrift's compact protocol (parquet.thrift, PageHeader)."""
-    fields, at = _struct(data, start, 0)
-    about = fields.get(5) or fields.get(8) or fields.get(7) or {}
-    encoding = about.get(4 if 8 in fields and 5 not in fields else 2, 0)
-    return _Page(
-        kind=fields.get(1, -1),
-        uncompressed=fields.get(2, -1),
-        compressed=fields.get(3, -1),
-        values=about.get(1, 0),
-        encoding=encoding,
-        header=at - start,
-    )
+    numbers = {1: -1, 2: -1, 3: -1}
+    values = encoding = name = 0
+    at = start
+    while byte := data[at]:
+        kind, name, at = byte & 15, name + (byte >> 4), at + 1
+        if byte < 16:
+            name, at = _integer(data, at)
+        if kind in _INTEGERS:
+            numbers[name], at = _integer(data, at)
+        elif kind == _STRUCT and name in _HEADERS:
+            about, at = _integers(data, at)
+            values, encoding = about.get(1, 0), about.get(_HEADERS[name], 0)
+        elif kind not in _BOOLEANS:
+            at = _behind(data, at, kind)
+    at += 1
+    return _Page(numbers[1], numbers[2], numbers[3], values, encoding, at - start)
+
+
+def _integers(data: bytes, at: int) -> tuple[dict[int, int], int]:
+    """The fields of a struct that are integers, and the position behind the struct."""
+    found: dict[int, int] = {}
+    name = 0
+    while byte := data[at]:
+        kind, name, at = byte & 15, name + (byte >> 4), at + 1
+        if byte < 16:
+            name, at = _integer(data, at)
+        if kind in _INTEGERS:
+            found[name], at = _integer(data, at)
+        elif kind not in _BOOLEANS:
+            at = _behind(data, at, kind)
+    return found, at + 1
+
+
+def _integer(data: bytes, at: int) -> tuple[int, int]:
+    number, at = _varint(data, at)
+    return (number >> 1) ^ -(number & 1), at
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
+    value = data[at]
+    at += 1
+    if value < 0x80:
+        return value, at
+    value, shift = value & 0x7F, 7
+    while shift < 64:
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << shift
         if byte < 0x80:
             return value, at
         shift += 7
-        if shift > 63:
-            raise pa.ArrowInvalid("a page header holds a number of more than 64 bits")
+    raise pa.ArrowInvalid("a page header holds a number of more than 64 bits")
 
 
-def _struct(data: bytes, at: int, depth: int) -> tuple[dict[int, Any], int]:
-    if depth > 8:
-        raise pa.ArrowInvalid("a page header is nested too deep")
-    fields: dict[int, Any] = {}
-    name = 0
+def _behind(data: bytes, at: int, kind: int) -> int:
+    """The position behind a value that is not needed; structs may hold structs."""
+    depth = 0
     while True:
-        byte = data[at]
-        at += 1
-        if byte == 0:
-            return fields, at
+        if kind == _STRUCT:
+            depth += 1
+        elif kind in _INTEGERS:
+            _, at = _varint(data, at)
+        elif kind == _BINARY:
+            length, at = _varint(data, at)
+            at += length
+        elif kind in _SIZES:
+            at += _SIZES[kind]
+        elif kind not in _BOOLEANS:  # PageHeader has no lists, sets or maps
+            raise pa.ArrowInvalid(f"a page header holds a field of type {kind}")
+        while depth and not data[at]:
+            depth, at = depth - 1, at + 1
+        if not depth:
+            return at
+        byte, at = data[at], at + 1
         kind = byte & 15
-        if byte >> 4:
-            name += byte >> 4
-        else:
-            number, at = _varint(data, at)
-            name = (number >> 1) ^ -(number & 1)
-        if kind in (_TRUE, _FALSE):
-            continue
-        value, at = _value(data, at, kind, depth)
-        fields[name] = value
-
-
-def _value(data: bytes, at: int, kind: int, depth: int) -> tuple[Any, int]:
-    if kind in _INTEGERS:
-        number, at = _varint(data, at)
-        return (number >> 1) ^ -(number & 1), at
-    if kind == _STRUCT:
-        return _struct(data, at, depth + 1)
-    if kind == _BINARY:
-        length, at = _varint(data, at)
-        at += length
-        if at > len(data):
-            raise IndexError
-        return None, at
-    if kind in (_TRUE, _FALSE, _BYTE):
-        return None, at + 1
-    if kind == _DOUBLE:
-        return None, at + 8
-    # PageHeader has no lists, sets or maps.
-    raise pa.ArrowInvalid(f"a page header holds a field of type {kind}")
+        if byte < 16:
+            _, at = _varint(data, at)

@@ -41,6 +41,9 @@ PIECE_BYTES = 32 << 20
 _SMALL = 1 << 20
 _TOGETHER = 1000
 _BUFFER = 1 << 20
+# Hashes of (device, inode, time, size) of small files that hold little: a command reads each part
+# several times.
+_seen: set[int] = set()
 
 
 def part_number(part: Path) -> int:
@@ -74,9 +77,8 @@ def stage_parts(run: Path, stage: str) -> list[Path]:
     if not folder.is_dir():
         return []
     found = []
-    for name in sorted(os.listdir(folder)):
-        file = folder / name
-        if PART.fullmatch(name):
+    for file in folder.iterdir():
+        if PART.fullmatch(file.name):
             found.append(file)
         elif not may_lie_beside_parts(file):
             raise RunDirectoryError(
@@ -135,7 +137,8 @@ def read_pieces(
     try:
         with contextlib.ExitStack() as stack:
             handle = stack.enter_context(open_regular(file, root=run))
-            size = os.fstat(handle.fileno()).st_size
+            status = os.fstat(handle.fileno())
+            size = status.st_size
             source: Any = handle
             read_at = functools.partial(_read_at, handle)
             if size <= _SMALL:  # most parts of a run of many: one read for all
@@ -154,9 +157,14 @@ def read_pieces(
             if problem is None:
                 if columns is not None:
                     columns = [name for name in columns if name in found.names]
-                extents = parquet_extents(
-                    parquet, read_at, size, columns, lambda **k: open_parquet(file, root=run, **k)
-                )
+                mark = hash((status.st_dev, status.st_ino, status.st_mtime_ns, size))
+                extents = []
+                if mark not in _seen:
+                    extents = parquet_extents(
+                        parquet, read_at, size, lambda **k: open_parquet(file, root=run, **k)
+                    )
+                    if size <= _SMALL and sum(extent.bytes for extent in extents) <= _SMALL:
+                        _seen.add(mark)
                 if limit is None or sum(extent.bytes for extent in extents) <= limit:
                     yield parquet.read(columns=columns, use_threads=size > _SMALL)
                     return
