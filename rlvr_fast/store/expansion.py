@@ -8,10 +8,12 @@ here, and, for texts that stand in a dictionary, from their places in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -42,6 +44,8 @@ _LONGEST_HEADER = 16 << 20
 # Indices of a dictionary that are looked at together.
 _LOOK = 1 << 20
 _WINDOW = 32 << 20
+# Rows whose mean tells the size of a window: one long text among them does not count alone.
+_BLOCK = 64
 
 _DICTIONARY_PAGE, _DATA_PAGES = 2, (0, 3)
 _DICTIONARY_CODED = (2, 8)
@@ -116,11 +120,10 @@ def parquet_extents(
         for place in range(metadata.num_columns):
             chunk = _chunk(group.column(place), metadata.schema.column(place), read_at, size)
             _check(total + held + chunk.known, allowed, size)
-            if chunk.open > max(_NEAR, chunk.known):
-                if reopen is not None:
-                    path = group.column(place).path_in_schema
-                    chunk.look(reopen, number, path, rows, allowed - total - held)
-                _check(total + held + chunk.known + chunk.open, allowed, size)
+            if chunk.open > max(_NEAR, chunk.known) and reopen is not None:
+                path = group.column(place).path_in_schema
+                chunk.look(reopen, number, path, rows, allowed - total - held)
+            _check(total + held + chunk.known + chunk.open, allowed, size)
             held += chunk.known + chunk.open
             largest += chunk.row_bytes(rows)
         total += held
@@ -165,36 +168,64 @@ class _Chunk:
         # Values with a common prefix cannot be read as a dictionary: some are decoded at a time.
         most = _LOOK if self.prefixed == 0 else max(1, _WINDOW // self.prefixed)
         step = max(1, most * max(rows, 1) // max(self.values, 1))
-        held = 0
+        held = self.most = 0
         with reopen(**({} if self.prefixed else {"read_dictionary": [path]})) as parquet:
             for batch in parquet.iter_batches(
                 min(step, most), row_groups=[group], columns=[path], use_threads=False
             ):
-                for column in batch.columns:
-                    for bytes_, longest in _texts(column):
-                        held += bytes_
-                        self.most = max(self.most, longest)
+                for lengths in _lengths(batch.column(0)):
+                    held += int(lengths.sum())
+                    if self.flat and len(lengths):
+                        blocks = np.arange(0, len(lengths), _BLOCK)
+                        self.most = max(
+                            self.most, int(np.add.reduceat(lengths, blocks).max()) // _BLOCK
+                        )
                 if held > left:
                     break
         self.open = max(0, held - self.known)
 
 
-def _texts(array: pa.Array) -> list[tuple[int, int]]:
-    """(bytes, bytes of the longest) of the texts in an array, dictionaries not decoded."""
+def _lengths(array: pa.Array) -> Iterator[npt.NDArray[np.int64]]:
+    """The bytes of each text in an array, 0 for null; dictionaries are not decoded."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind = array.type
     if pa.types.is_dictionary(kind):
-        lengths = pc.cast(pc.binary_length(array.dictionary), pa.int64()).take(array.indices)
+        of_dictionary = _bytes_of(array.dictionary)
+        found = np.asarray(pc.fill_null(array.indices.cast(pa.int64()), len(of_dictionary)))
+        yield np.append(of_dictionary, 0)[found]
     elif pa.types.is_struct(kind):
-        return [found for field in array.flatten() for found in _texts(field)]
-    elif hasattr(array, "flatten") and hasattr(array, "values"):
-        return _texts(array.flatten())
-    elif pa.types.is_fixed_size_binary(kind):
-        return [(len(array) * kind.byte_width, kind.byte_width)]
+        for field in array.flatten():
+            yield from _lengths(field)
+    elif pa.types.is_nested(kind):
+        yield from _lengths(array.flatten() if not pa.types.is_map(kind) else array.items)
     else:
-        lengths = pc.cast(pc.binary_length(array), pa.int64())
-    return [(pc.sum(lengths).as_py() or 0, pc.max(lengths).as_py() or 0)]
+        yield _bytes_of(array)
+
+
+def _bytes_of(array: pa.Array) -> npt.NDArray[np.int64]:
+    if pa.types.is_dictionary(array.type):
+        return next(_lengths(array))
+    if pa.types.is_fixed_size_binary(array.type):
+        return np.full(len(array), array.type.byte_width, np.int64)
+    return np.asarray(pc.fill_null(pc.binary_length(array), 0), np.int64)
+
+
+def _longest(data: bytes, codec: str, size: int) -> int:
+    """The bytes of the longest text of a dictionary page; `size` where that is unknown."""
+    try:
+        if codec not in ("UNCOMPRESSED", "SNAPPY", "ZSTD", "GZIP", "BROTLI"):
+            return size
+        if codec != "UNCOMPRESSED":
+            data = pa.Codec(codec.lower()).decompress(data, decompressed_size=size, asbytes=True)
+    except (OSError, ValueError, pa.ArrowException):  # Arrow says so when it reads the page
+        return size
+    at = longest = 0
+    while at + 4 <= len(data):
+        length = int.from_bytes(data[at : at + 4], "little")
+        longest = max(longest, length)
+        at += 4 + length
+    return min(longest, size)
 
 
 def _chunk(column: Any, schema: Any, read_at: ReadAt, size: int) -> _Chunk:
@@ -206,7 +237,8 @@ def _chunk(column: Any, schema: Any, read_at: ReadAt, size: int) -> _Chunk:
     kind = column.physical_type
     width = schema.length if kind == "FIXED_LEN_BYTE_ARRAY" else _WIDTHS.get(kind)
     found = _Chunk(flat=schema.max_repetition_level == 0)
-    largest = dictionary = 0
+    largest = dictionary = coded = 0
+    behind = 0, 0
     wanted, seen = column.num_values, 0
     at, base, data = start, start, b""
     allowed = allowed_value_bytes(size)
@@ -222,6 +254,7 @@ def _chunk(column: Any, schema: Any, read_at: ReadAt, size: int) -> _Chunk:
         at += page.header + page.compressed
         if page.kind == _DICTIONARY_PAGE:
             dictionary = page.uncompressed
+            behind = at - page.compressed, page.compressed
             found.known += dictionary
             continue
         if page.kind not in _DATA_PAGES:
@@ -232,7 +265,7 @@ def _chunk(column: Any, schema: Any, read_at: ReadAt, size: int) -> _Chunk:
             found.known += page.values * width
             largest = max(largest, width)
         elif page.encoding in _DICTIONARY_CODED:
-            found.open += page.values * dictionary
+            coded += page.values
         elif page.encoding == _PREFIX_CODED:
             found.open += page.values * page.uncompressed
             found.prefixed = max(found.prefixed, page.uncompressed)
@@ -240,6 +273,10 @@ def _chunk(column: Any, schema: Any, read_at: ReadAt, size: int) -> _Chunk:
             found.known += page.uncompressed
             if page.values:
                 largest = max(largest, -(-page.uncompressed // page.values))
+    if coded * dictionary > _NEAR:
+        dictionary = _longest(read_at(*behind), column.compression, dictionary)
+        largest = max(largest, dictionary)
+    found.open += coded * dictionary
     found.known += found.values * _PLACE
     found.most = largest + _PLACE
     return found

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
+import itertools
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.expansion import ExpansionError, parquet_extents, window_rows
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
@@ -16,46 +19,51 @@ from rlvr_fast.store.readers.streams import open_bytes
 
 __all__ = ["ipc_batches", "parquet_batches", "table_batches"]
 
-# Rows that are decoded to learn how many bytes a row takes: the statistics of a Parquet file count
-# a text that is repeated only once.
-_PROBE_ROWS = 16
 _BUFFER = 1 << 20
+_REWRITE = "Write the rows as JSON lines, or in several files, if you trust the file"
 
 
-def parquet_batches(file: SourceFile, source: Path | BinaryIO, limits: Limits) -> Batches:
+def parquet_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batches:
     """The rows of a Parquet file.
 
     Args:
         file: names the file.
-        source: the file, or its bytes; can seek.
+        source: its bytes; can seek.
         limits: the size of a batch.
 
     Raises:
-        InvalidInputError: the file is damaged or not Parquet.
+        InvalidInputError: the file is damaged or not Parquet, or expands beyond what its size
+            allows.
         StorageError: the file system refuses to read.
     """
     with reading(file.name, "Parquet file"):
         # Without these arguments whole row groups are read before the first row comes.
         arguments: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER}
         with pq.ParquetFile(source, **arguments) as parquet:
-            rows = _rows_per_batch(parquet, limits)
-            parts = parquet.iter_batches(rows, use_threads=False)
+            size = source.seek(0, io.SEEK_END)
+            try:
+                extents = parquet_extents(
+                    parquet,
+                    lambda at, size: _read_at(source, at, size),
+                    source.tell() if size is None else size,
+                    lambda **named: pq.ParquetFile(source, **arguments, **named),
+                )
+            except ExpansionError as error:
+                raise InvalidInputError(f"{file.name}: refused: {error}. {_REWRITE}") from None
+            parts = itertools.chain.from_iterable(
+                parquet.iter_batches(
+                    min(limits.rows, window_rows(extent, limits.bytes)),
+                    row_groups=[group],
+                    use_threads=False,
+                )
+                for group, extent in enumerate(extents)
+            )
             yield from _batches(file, parts, limits, checked=False)
 
 
-def _rows_per_batch(parquet: pq.ParquetFile, limits: Limits) -> int:
-    metadata = parquet.metadata
-    size = 1
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        if group.num_rows:
-            size = max(size, group.total_byte_size // group.num_rows)
-    probe = min(_PROBE_ROWS, max(1, limits.bytes // size), limits.rows)
-    for batch in parquet.iter_batches(probe, use_threads=False):
-        if batch.num_rows:
-            size = max(size, batch.nbytes // batch.num_rows)
-        break
-    return max(1, min(limits.rows, limits.bytes // size))
+def _read_at(source: BinaryIO, at: int, size: int) -> bytes:
+    source.seek(max(at, 0))
+    return source.read(size)
 
 
 def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Batches:
