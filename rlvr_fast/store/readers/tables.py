@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import io
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.expansion import ExpansionError, parquet_extents, window_rows
+from rlvr_fast.store.expansion import (
+    FREE_BYTES,
+    ExpansionError,
+    parquet_extents,
+    window_rows,
+)
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.ipc_sizes import check_ipc_file, check_ipc_stream
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import open_bytes
+from rlvr_fast.store.readers.streams import Spool, open_bytes
 
 __all__ = ["ipc_batches", "parquet_batches", "table_batches"]
 
@@ -36,20 +46,16 @@ def parquet_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batch
             allows.
         StorageError: the file system refuses to read.
     """
-    with reading(file.name, "Parquet file"):
+    with reading(file.name, "Parquet file"), _refusing(file):
         # Without these arguments whole row groups are read before the first row comes.
         arguments: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER}
         with pq.ParquetFile(source, **arguments) as parquet:
-            size = source.seek(0, io.SEEK_END)
-            try:
-                extents = parquet_extents(
-                    parquet,
-                    lambda at, size: _read_at(source, at, size),
-                    source.tell() if size is None else size,
-                    lambda **named: pq.ParquetFile(source, **arguments, **named),
-                )
-            except ExpansionError as error:
-                raise InvalidInputError(f"{file.name}: refused: {error}. {_REWRITE}") from None
+            extents = parquet_extents(
+                parquet,
+                functools.partial(_read_at, source),
+                _size(source),
+                lambda **named: pq.ParquetFile(source, **arguments, **named),
+            )
             parts = itertools.chain.from_iterable(
                 parquet.iter_batches(
                     min(limits.rows, window_rows(extent, limits.bytes)),
@@ -78,14 +84,41 @@ def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Ba
         InvalidInputError: the file is damaged or not Arrow.
         StorageError: the file system refuses to read.
     """
-    with reading(file.name, "file of Arrow"):
+    with reading(file.name, "file of Arrow"), _refusing(file):
         if source is None:
-            with open_bytes(file) as stream, pa.ipc.open_stream(stream) as arrow:
-                yield from _batches(file, arrow, limits)
+            # Its sizes stand between its batches: what cannot seek lies in a temporary file.
+            with contextlib.closing(_seekable(file)) as stream:
+                check_ipc_stream(functools.partial(_read_at, stream), stream.seek(0, io.SEEK_END))
+                stream.seek(0)
+                with pa.ipc.open_stream(stream) as arrow:
+                    yield from _batches(file, arrow, limits)
         else:
+            check_ipc_file(functools.partial(_read_at, source), _size(source))
             with pa.ipc.open_file(source) as arrow:
                 parts = (arrow.get_batch(i) for i in range(arrow.num_record_batches))
                 yield from _batches(file, parts, limits)
+
+
+def _seekable(file: SourceFile) -> io.BufferedReader:
+    stream = open_bytes(file)
+    if stream.seekable():
+        return stream
+    with stream:
+        return Spool(stream, file.name).open()
+
+
+def _size(source: BinaryIO) -> int:
+    source.seek(0, io.SEEK_END)
+    return source.tell()
+
+
+@contextlib.contextmanager
+def _refusing(file: SourceFile) -> Iterator[None]:
+    """Turns a file that expands into an error that names the file."""
+    try:
+        yield
+    except ExpansionError as error:
+        raise InvalidInputError(f"{file.name}: refused: {error}. {_REWRITE}") from None
 
 
 def table_batches(file: SourceFile, table: pa.Table, limits: Limits) -> Batches:
@@ -118,13 +151,58 @@ def _batches(
             table.validate(full=True)
         if not table.num_rows:
             continue
-        size = max(1, table.nbytes // table.num_rows)
+        size = max(1, _decoded_bytes(file, table) // table.num_rows)
         step = max(1, min(limits.rows, limits.bytes // size))
         for start in range(0, table.num_rows, step):
             part = _with_text(table.slice(start, step))
             numbers = range(number + 1, number + 1 + part.num_rows)
             yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
+
+
+def _decoded_bytes(file: SourceFile, table: pa.RecordBatch) -> int:
+    """The bytes of a batch whose dictionaries and views are decoded.
+
+    Raises:
+        ExpansionError: values that repeat others are more than any batch may hold.
+    """
+    total = table.nbytes
+    repeated = sum(_repeated_bytes(column) for column in table.columns)
+    if repeated > FREE_BYTES:
+        raise ExpansionError(
+            f"a batch of {total:,} bytes repeats its values: it expands to {repeated:,}, of which "
+            f"at most {FREE_BYTES:,} are read"
+        )
+    return max(total, repeated)
+
+
+def _repeated_bytes(array: pa.Array) -> int:
+    """The bytes of values that stand in a dictionary or in a view; 0 for others."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    kind = array.type
+    if pa.types.is_dictionary(kind):
+        values = array.dictionary
+        mean = -(-values.nbytes // max(len(values), 1))
+        if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
+            return int(
+                pc.sum(pc.binary_length(values).take(array.indices).cast("int64")).as_py() or 0
+            )
+        return mean * len(array)
+    if kind in (pa.string_view(), pa.binary_view()):
+        views = np.frombuffer(array.buffers()[1], np.int32)[4 * array.offset :: 4]
+        return int(views[: len(array)].astype(np.int64).sum())
+    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        values = array.values
+        mean = -(-values.nbytes // max(len(values), 1))
+        return int(pc.sum(pc.list_value_length(array)).as_py() or 0) * mean
+    if pa.types.is_run_end_encoded(kind):
+        return len(array) * max(array.values.nbytes, 1)
+    if pa.types.is_struct(kind):
+        return sum(_repeated_bytes(field) for field in array.flatten())
+    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
+        return _repeated_bytes(array.flatten())
+    return 0
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:
