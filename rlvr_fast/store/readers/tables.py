@@ -99,7 +99,7 @@ def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Ba
                 yield from _batches(file, parts, limits)
 
 
-def _seekable(file: SourceFile) -> io.BufferedReader:
+def _seekable(file: SourceFile) -> BinaryIO:
     stream = open_bytes(file)
     if stream.seekable():
         return stream
@@ -151,7 +151,7 @@ def _batches(
             table.validate(full=True)
         if not table.num_rows:
             continue
-        size = max(1, _decoded_bytes(file, table) // table.num_rows)
+        size = max(1, _decoded_bytes(table) // table.num_rows)
         step = max(1, min(limits.rows, limits.bytes // size))
         for start in range(0, table.num_rows, step):
             part = _with_text(table.slice(start, step))
@@ -160,13 +160,13 @@ def _batches(
             number += part.num_rows
 
 
-def _decoded_bytes(file: SourceFile, table: pa.RecordBatch) -> int:
+def _decoded_bytes(table: pa.RecordBatch) -> int:
     """The bytes of a batch whose dictionaries and views are decoded.
 
     Raises:
         ExpansionError: values that repeat others are more than any batch may hold.
     """
-    total = table.nbytes
+    total: int = table.nbytes
     repeated = sum(_repeated_bytes(column) for column in table.columns)
     if repeated > FREE_BYTES:
         raise ExpansionError(
@@ -180,29 +180,32 @@ def _repeated_bytes(array: pa.Array) -> int:
     """The bytes of values that stand in a dictionary or in a view; 0 for others."""
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
-    kind = array.type
+    kind, found = array.type, 0
     if pa.types.is_dictionary(kind):
         values = array.dictionary
-        mean = -(-values.nbytes // max(len(values), 1))
         if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
-            return int(
-                pc.sum(pc.binary_length(values).take(array.indices).cast("int64")).as_py() or 0
-            )
-        return mean * len(array)
-    if kind in (pa.string_view(), pa.binary_view()):
+            lengths = pc.cast(pc.binary_length(values), pa.int64())
+            found = pc.sum(lengths.take(array.indices)).as_py() or 0
+        else:
+            found = _mean(values) * len(array)
+    elif kind in (pa.string_view(), pa.binary_view()):
+        # The first number of a view is the length of its text.
         views = np.frombuffer(array.buffers()[1], np.int32)[4 * array.offset :: 4]
-        return int(views[: len(array)].astype(np.int64).sum())
-    if pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        values = array.values
-        mean = -(-values.nbytes // max(len(values), 1))
-        return int(pc.sum(pc.list_value_length(array)).as_py() or 0) * mean
-    if pa.types.is_run_end_encoded(kind):
-        return len(array) * max(array.values.nbytes, 1)
-    if pa.types.is_struct(kind):
-        return sum(_repeated_bytes(field) for field in array.flatten())
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind):
-        return _repeated_bytes(array.flatten())
-    return 0
+        found = int(views[: len(array)].astype(np.int64).sum())
+    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        found = (pc.sum(pc.list_value_length(array)).as_py() or 0) * _mean(array.values)
+    elif pa.types.is_run_end_encoded(kind):
+        found = len(array) * array.values.nbytes
+    elif pa.types.is_struct(kind):
+        found = sum(_repeated_bytes(field) for field in array.flatten())
+    elif hasattr(array, "values"):
+        found = _repeated_bytes(array.flatten())
+    return found
+
+
+def _mean(values: pa.Array) -> int:
+    """The bytes of a value."""
+    return -(-int(values.nbytes) // max(len(values), 1))
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:
