@@ -170,7 +170,7 @@ def _add_last(rows: _Rows, number: int, data: bytes) -> None:
 
 
 def _lines(
-    stream: io.BufferedReader, size: int, most: int
+    stream: io.BufferedReader, size: int, most: int = MAX_IN_MEMORY
 ) -> Iterator[tuple[list[bytes | None], bool]]:
     """(lines, whether they end in a line break); None for a line beyond the limit."""
     pieces: list[bytes] = []
