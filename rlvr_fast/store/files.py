@@ -41,6 +41,7 @@ __all__ = [
 ]
 
 _TEMPORARY = ".tmp-"
+_PAGE_BYTES = 1 << 20
 
 # Columns with few distinct values; for completions and token ids a dictionary would only cost time.
 _DICTIONARY = {"problem_id", "task", "finish_reason", "status", "verdict", "grader"}
@@ -152,6 +153,15 @@ def open_parquet(
         yield parquet
 
 
+def _rows_of_page(table: pa.Table) -> int:
+    """Rows after which a page may end: by default after 1024, which may be 100 MB of completions.
+
+    A reader has a page in memory as a whole, and takes one that is very large for a bomb.
+    """
+    size: int = table.nbytes
+    return max(1, min(1024, _PAGE_BYTES * len(table) // max(size, 1)))
+
+
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Writes `table` as zstd Parquet with page checksums; see `write_atomically`."""
 
@@ -162,6 +172,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
             compression="zstd",
             use_dictionary=[name for name in table.column_names if name in _DICTIONARY],
             write_page_checksum=True,
+            write_batch_size=_rows_of_page(table),
         )
 
     write_atomically(path, write)

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.expansion import FREE_VALUE_BYTES
 from rlvr_fast.store.importing.columns import to_list
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.importing.summary import ImportSummary
@@ -24,6 +25,10 @@ Codes = npt.NDArray[np.int64]
 _PARTICULAR = re.compile(
     r"(not JSON|not UTF-8|cut off at the end of the file)(?:: | \()(.*?)\)?", re.DOTALL
 )
+
+
+# The longest completion that is imported, in bytes of UTF-8.
+LONGEST_COMPLETION = FREE_VALUE_BYTES // 2
 
 
 class Selection:
@@ -121,6 +126,9 @@ class Selection:
             lengths = pc.fill_null(pc.list_value_length(token_ids), 0).to_numpy()
             empty = empty & (lengths == 0)
         drop(empty, "no completion")
+        # A larger value might compress so well that the part is refused when it is read.
+        size = pc.fill_null(pc.binary_length(texts), 0).to_numpy(zero_copy_only=False)
+        drop(size > LONGEST_COMPLETION, f"longer than {LONGEST_COMPLETION:,} bytes")
         drop(np.asarray(not_finished, np.bool_), "the draw was aborted (its finish reason)")
         return keep
 
