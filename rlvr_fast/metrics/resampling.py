@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
+from rlvr_fast.metrics.distinct import FEW_ROWS, distinct_rows
 
 __all__ = [
     "as_replicates",
@@ -22,8 +23,6 @@ __all__ = [
 
 # Weights are drawn and used in blocks of this many bytes, whatever the number of replicates.
 _BLOCK_BYTES = 32 << 20
-# Rows that each have a weight of their own, whatever they hold.
-_FEW_ROWS = 4096
 
 
 def weight_blocks(
@@ -70,23 +69,13 @@ def gathered(values: Floats) -> tuple[Floats, Counts | None]:
         (the distinct rows, how often each occurs) where there are more than 4096 rows and most are
         repeated; else (values, None).
     """
-    if len(values) <= _FEW_ROWS:
+    if len(values) <= FEW_ROWS:
         return values, None
-    # equal rows have equal keys; rows of equal keys are compared below
-    key = np.zeros(len(values), dtype=np.uint64)
-    for column in values.T:
-        bits = np.ascontiguousarray(column + 0.0).view(np.uint64)
-        key = (key ^ bits) * np.uint64(0x9E3779B97F4A7C15)
-        key ^= key >> np.uint64(29)
-    _, first, inverse, copies = np.unique(
-        key, return_index=True, return_inverse=True, return_counts=True
-    )
-    if 4 * len(first) > len(values):
+    found = distinct_rows(list(values.T))
+    if found is None:
         return values, None
-    rows = values[first]
-    if not np.array_equal(rows[inverse], values, equal_nan=True):
-        return values, None
-    return rows, copies.astype(np.int64)
+    first, _, copies = found
+    return values[first], copies.astype(np.int64)
 
 
 def as_replicates(replicates: int) -> int:

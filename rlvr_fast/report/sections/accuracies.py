@@ -102,7 +102,7 @@ def _histogram_figure(comparison: Comparison, histograms: Sequence[Histograms]) 
 def _taxonomy_figure(comparison: Comparison) -> Any:
     figure = new_figure(4.6, 4.6)
     axis = figure.subplots()
-    labels = np.array(comparison.labels("seen"))
+    labels = comparison.label_array("seen")
     floor = 1.0 / max(_depth(comparison), 2)
     zero = floor / 3
     rng = np.random.default_rng(0)

@@ -22,7 +22,7 @@ from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group, count_of
 from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
 from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
-from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.problems import FloatArray, IntArray, task_codes
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import curve_depth, sample_ks
 from rlvr_fast.report.table import Column, Table
@@ -97,7 +97,8 @@ class GroupCurves:
 
 def _measure(context: Context) -> Findings[tuple[GroupCurves, ...]]:
     comparison = context.comparison
-    curves = tuple(_of_group(comparison, group) for group in comparison.groups)
+    codes = task_codes(comparison.problems)
+    curves = tuple(_of_group(comparison, group, codes) for group in comparison.groups)
     overall = curves[0]
     powers = [(i, int(k)) for i, k in enumerate(overall.drawn.ks) if k & (k - 1) == 0]
     return Findings(
@@ -161,15 +162,14 @@ def _deep(comparison: Comparison, group: Group, depth: int) -> IntArray:
     return rows[fewest >= depth] if depth else rows[:0]
 
 
-def _of_group(comparison: Comparison, group: Group) -> GroupCurves:
+def _of_group(comparison: Comparison, group: Group, codes: IntArray) -> GroupCurves:
     ks = sorted({*comparison.ks, *sample_ks(*comparison.sides, group.members)}) or [1]
     asked = pass_curves(comparison, group, ks)
     rows = _deep(comparison, group, asked.depth)
     base, rl = (side.draws[rows] for side in comparison.sides)
     # at k past the depth there is no interval either
     at = [k for k in ks if k <= asked.depth]
-    names = comparison.problems.tasks
-    tasks, task = np.unique([names[row] for row in rows], return_inverse=True)
+    tasks, task = np.unique(codes[rows], return_inverse=True)
 
     def curve(measure: Callable[..., CurveInterval], *counts: Any, **more: Any) -> CurveInterval:
         """The intervals at every k asked; nan past the depth, or where draws repeat each other."""

@@ -54,7 +54,7 @@ def _measure(context: Context) -> Findings[None]:
 
 
 def _view(comparison: Comparison, answers: AnswerSupport) -> dict[str, Any]:
-    labels = np.array(comparison.labels("seen"))
+    labels = comparison.label_array("seen")
     ids = comparison.problems.ids
     return {
         "examples": {
@@ -89,7 +89,7 @@ def collect_examples(
     Problems with the most correct draws first: these are the clearest.
     """
     side = comparison.base if region == "shrunk" else comparison.rl
-    rows = np.flatnonzero(np.array(comparison.labels()) == region)
+    rows = np.flatnonzero(comparison.label_array() == region)
     rows = rows[np.argsort(-side.num_correct[rows], kind="stable")][:limit]
     wanted: dict[str, tuple[int, str | None, int]] = {}
     for row in rows:

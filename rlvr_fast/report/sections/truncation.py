@@ -181,7 +181,7 @@ def _sentences(
             f"Problems on which more than half of the draws were cut off: {numbers}, of "
             f"{rows.size:,}."
         )
-    labels = np.array(comparison.labels("seen"))[rows]
+    labels = comparison.label_array("seen")[rows]
     for label, word, side in (("shrunk", "lost", rl), ("expanded", "found", base)):
         mine = labels == label
         cut = int((mine & mostly[side.name]).sum())
