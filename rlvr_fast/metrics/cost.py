@@ -148,6 +148,7 @@ def token_crossover(
     level: float = 0.95,
     replicates: int = 400,
     seed: int = 0,
+    resample: bool = True,
 ) -> TokenCrossover:
     """The budget of tokens a problem from which one model stays ahead, with an interval.
 
@@ -167,6 +168,7 @@ def token_crossover(
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
+        resample: false leaves the limits and the share of replicates out, as nan.
 
     Raises:
         InvalidInputError: counts as `Draws` refuses, different problems, lengths of another shape
@@ -215,6 +217,11 @@ def token_crossover(
         return found("tied")
     leader = float(np.sign(lead[0, -1]))
     crossing = float(_last_changes(lead, budgets, leader)[0])
+    after: Literal["base", "rl"] = "rl" if leader > 0 else "base"
+    if not resample:
+        if crossing == 0:
+            return found("rl ahead" if leader > 0 else "base ahead", share=np.nan)
+        return found("crosses", crossing, after=after, share=np.nan)
     drawn = np.empty((2, as_replicates(replicates)))
     share = 0.0
     rng = np.random.default_rng(seed)
@@ -238,7 +245,6 @@ def token_crossover(
     low = float(np.quantile(drawn[0], tail, method="inverted_cdf"))
     high = float(np.quantile(drawn[1], 1 - tail, method="inverted_cdf"))
     share /= replicates
-    after: Literal["base", "rl"] = "rl" if leader > 0 else "base"
     if crossing == 0:
         return found("rl ahead" if leader > 0 else "base ahead", None, (low, high), "", share)
     return found("crosses", crossing, (min(low, crossing), max(high, crossing)), after, share)

@@ -72,7 +72,8 @@ def poisson_binomial_tail(probabilities: Floats, at_least: int) -> float:
 
 def _gathered(probabilities: Floats) -> tuple[int, Floats]:
     """(number of successes of the first entry, probability of it and of the numbers after it)."""
-    values, copies = np.unique(probabilities, return_counts=True)
+    # rounding may have left a probability just above 1
+    values, copies = np.unique(np.minimum(probabilities, 1.0), return_counts=True)
     laws = [_binomial(float(p), int(n)) for p, n in zip(values, copies, strict=True)]
     heap = [(len(law), i, first, law) for i, (first, law) in enumerate(laws)]
     heapq.heapify(heap)

@@ -6,13 +6,15 @@ import csv
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+
+from rlvr_fast.report.table_files import SUFFIXES, is_large, suffixes, write_large
 
 __all__ = [
     "Column",
@@ -62,7 +64,7 @@ class Table:
     name: str
     caption: str
     columns: tuple[Column, ...]
-    rows: list[dict[str, Any]]
+    rows: Sequence[dict[str, Any]]
 
     def cells(self) -> list[list[str]]:
         """The rows as they are printed."""
@@ -120,11 +122,20 @@ def finite(value: Any) -> Any:
 
 
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
-    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths."""
+    """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths.
+
+    A table of very many rows has the one file NAME.csv.gz, see `table_files`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     written = []
     for table in tables:
         stem = folder / table.name
+        for other in {*SUFFIXES} - {*suffixes(table)}:  # of an earlier report of another size
+            stem.with_suffix(other).unlink(missing_ok=True)
+        if is_large(table):
+            written.append(stem.with_suffix(".csv.gz"))
+            write_large(table, written[-1], _csv_cell)
+            continue
         rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
         with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)

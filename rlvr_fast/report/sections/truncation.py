@@ -102,7 +102,7 @@ def _measure(context: Context) -> Findings[tuple[GroupTruncation, ...]]:
             "cut": cut,
             "unknown": " and ".join(unknown),
             "partly": _partly_unknown(comparison),
-            "said": list(zip(comparison.groups, groups, strict=True)),
+            "said": [(group, groups[group.index]) for group in context.page.groups],
         },
     )
 
