@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
-from rlvr_fast.metrics.distinct import FEW_ROWS, distinct_rows
+from rlvr_fast.metrics.distinct import distinct_rows
 
 __all__ = [
     "as_replicates",
@@ -23,6 +23,8 @@ __all__ = [
 
 # Weights are drawn and used in blocks of this many bytes, whatever the number of replicates.
 _BLOCK_BYTES = 32 << 20
+# Up to so many rows each has a weight of its own, whatever the rows hold.
+_FEW_ROWS = 1 << 14
 
 
 def weight_blocks(
@@ -66,10 +68,10 @@ def gathered(values: Floats) -> tuple[Floats, Counts | None]:
         values: shape [rows, columns].
 
     Returns:
-        (the distinct rows, how often each occurs) where there are more than 4096 rows and most are
+        (the distinct rows, how often each occurs) where there are more than 16,384 rows and most are
         repeated; else (values, None).
     """
-    if len(values) <= FEW_ROWS:
+    if len(values) <= _FEW_ROWS:
         return values, None
     found = distinct_rows(list(values.T))
     if found is None:

@@ -20,7 +20,7 @@ from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.contents import contents
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
-from rlvr_fast.report.page_choice import PageChoice, choose
+from rlvr_fast.report.page_choice import PageChoice
 from rlvr_fast.report.page_tables import MANY_COLUMNS, ems, runs
 from rlvr_fast.report.page_tables import shown as shown_columns
 from rlvr_fast.report.palette import css_variables
@@ -49,7 +49,7 @@ _HERE = Path(__file__).parent
 
 def render_page(report: Report) -> str:
     """The page as one string of HTML."""
-    choice = choose(report.comparison, report.measured(EVIDENCE))
+    choice = report.page_choice
     environment = _environment()
     # For the macros too, which see no name of a template.
     files = {table.name: table_file(table) for table in report.tables.values()}

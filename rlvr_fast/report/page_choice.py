@@ -84,7 +84,7 @@ class PageChoice:
         if not parts:
             return ""
         return (
-            f"This page shows {' and '.join(parts)}: first those with a claim, then those with the "
+            f"Shown are {' and '.join(parts)}: first those with a claim, then those with the "
             "most problems lost or found. Every number and test is over all of them, and the files "
             "in tables/ hold them all."
         )
