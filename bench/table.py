@@ -46,8 +46,8 @@ SECTIONS = {
     "report": ("Report", "2000 problems x 2 models x 1024 samples (`bench_report.py`)."),
     "large_report": (
         "Reports of very many problems and tasks",
-        "`rlvr-fast compare` and `plan` in a process of their own (`bench_large_report.py`). Memory "
-        "is the largest resident set of the whole process.",
+        "`rlvr-fast compare` and `plan` in a process of their own (`bench_large_report.py`). "
+        "Memory is the largest resident set of the whole process.",
     ),
     "coverage": (
         "Coverage of the intervals",

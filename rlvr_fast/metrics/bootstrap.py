@@ -459,7 +459,9 @@ def support_interval(
 
     alone = limits(None)
     unit = unit_index(groups, usable)
-    return alone if unit is None else _wider(limits(unit), alone)
+    if unit is None or np.array_equal(unit, np.arange(unit.size)):  # a row is a unit
+        return alone
+    return _wider(limits(unit), alone)
 
 
 def _wider(new_units: SupportInterval, same_units: SupportInterval) -> SupportInterval:

@@ -68,8 +68,8 @@ def gathered(values: Floats) -> tuple[Floats, Counts | None]:
         values: shape [rows, columns].
 
     Returns:
-        (the distinct rows, how often each occurs) where there are more than 16,384 rows and most are
-        repeated; else (values, None).
+        (the distinct rows, how often each occurs) where there are more than 16,384 rows and most
+        are repeated; else (values, None).
     """
     if len(values) <= _FEW_ROWS:
         return values, None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rlvr_fast.report.table_files import SUFFIXES, is_large, suffixes, write_large
+from rlvr_fast.report.table_files import SUFFIXES, is_large, json_text, suffixes, write_large
 
 __all__ = [
     "Column",
@@ -144,9 +143,7 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
                 [_csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows
             )
         stem.with_suffix(".json").write_text(
-            json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
-            + "\n",
-            encoding="utf-8",
+            json_text(table.caption, rows) + "\n", encoding="utf-8"
         )
         stem.with_suffix(".tex").write_text(latex(table), encoding="utf-8")
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
