@@ -27,6 +27,7 @@ from typing import Any
 
 __all__ = [
     "csv_cell",
+    "escaped_json",
     "file_name",
     "finite",
     "json_text",
@@ -121,8 +122,13 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
         ascii_only: for an output that is not UTF-8.
     """
     text = json.dumps(finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    return text if ascii_only else escaped_json(text)
+
+
+def escaped_json(document: str) -> str:
+    r"""A JSON document with `\u` escapes in place of hidden and control characters."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return text if ascii_only else _MARKED.sub(_json_escape, text)
+    return _MARKED.sub(_json_escape, document)
 
 
 def _json_escape(match: re.Match[str]) -> str:
