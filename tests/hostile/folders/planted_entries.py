@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -23,6 +24,15 @@ KINDS = {
 }
 
 Snapshot = dict[str, tuple[int, int, bytes]]
+
+
+class Place(NamedTuple):
+    """A copy of the pair, and a folder of the user that no command may change."""
+
+    base: Path
+    rl: Path
+    victim: Path
+    report: Path
 
 
 def make_victim(folder: Path) -> Path:
