@@ -53,7 +53,7 @@ def render_page(report: Report) -> str:
     choice = report.page_choice
     environment = _environment()
     # For the macros too, which see no name of a template.
-    files = {table.name: table_file(table) for table in report.tables.values()}
+    files = {table.name: table_file(table.name, table.rows) for table in report.tables.values()}
     environment.globals |= {"page": choice, "table_file": files.__getitem__}
     shared: dict[str, Any] = {"c": report.comparison, "rules": RULES}
     body = []

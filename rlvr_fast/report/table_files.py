@@ -13,7 +13,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
@@ -21,9 +21,6 @@ from pyarrow import csv as arrow_csv
 
 from rlvr_fast.shown_text import csv_cell, escaped_json
 from rlvr_fast.store.files import replacing
-
-if TYPE_CHECKING:
-    from rlvr_fast.report.table import Table
 
 __all__ = [
     "MOST_ROWS",
@@ -90,19 +87,19 @@ def _rows(columns: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(zip(columns, values, strict=True))
 
 
-def is_large(table: Table) -> bool:
+def is_large(rows: Sequence[Any]) -> bool:
     """Whether a table has more than `MOST_ROWS` rows."""
-    return len(table.rows) > MOST_ROWS
+    return len(rows) > MOST_ROWS
 
 
-def suffixes(table: Table) -> tuple[str, ...]:
+def suffixes(rows: Sequence[Any]) -> tuple[str, ...]:
     """The endings of a table's files."""
-    return _LARGE if is_large(table) else _FILES
+    return _LARGE if is_large(rows) else _FILES
 
 
-def table_file(table: Table) -> str:
+def table_file(name: str, rows: Sequence[Any]) -> str:
     """The file of a table that a reader opens first, as the page names it."""
-    return f"tables/{table.name}{suffixes(table)[0]}"
+    return f"tables/{name}{suffixes(rows)[0]}"
 
 
 def table_json(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -127,21 +124,21 @@ def table_json(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f'{{\n "caption": {encode(caption)},\n "rows": {listed}\n}}'
 
 
-def write_large(table: Table, file: Path) -> None:
+def write_large(keys: Sequence[str], rows: Sequence[dict[str, Any]], file: Path) -> None:
     """Writes a table as compressed CSV.
 
     Args:
-        table: the table.
+        keys: of the columns, in order.
+        rows: of the table; what they lack of a column is an empty cell.
         file: its name.
     """
-    keys = [column.key for column in table.columns]
     with replacing(file) as raw, gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed:
         head = io.StringIO(newline="")
         csv.writer(head).writerow([csv_cell(key) for key in keys])
         packed.write(head.getvalue().encode("utf-8"))
-        for start in range(0, len(table.rows), MOST_ROWS):
+        for start in range(0, len(rows), MOST_ROWS):
             some = slice(start, start + MOST_ROWS)
-            block = pa.table({key: _column(table.rows, key, some) for key in keys})
+            block = pa.table({key: _column(rows, key, some) for key in keys})
             arrow_csv.write_csv(
                 block,
                 packed,
