@@ -98,7 +98,7 @@ def load_verifier(spec: str) -> Verifier:
     if not files:
         return load_task(str(parsed)).verifier()
     for file in files:
-        _check_pinned(spec, Path(file).expanduser(), parsed.options.get("sha256", ""))
+        _check_pinned(spec, file, parsed.options.get("sha256", ""))
     try:
         return load_task(str(parsed)).verifier()
     except InvalidInputError:
@@ -124,34 +124,32 @@ def _above_ceilings(scheme: Scheme, spec: TaskSpec) -> list[tuple[str, float, st
     return above
 
 
-def _check_pinned(spec: str, path: Path, digest: str) -> None:
+def _check_pinned(spec: str, file: str, digest: str) -> None:
     """Checks that a file that a run names is the one that its task was made from.
 
     The message is the same for every file that is not: a run learns nothing of the files of the
     machine on which it is graded.
     """
-    remedy = (
-        "Restore the file where the task names it, or take the verdicts that came with the "
-        "rollouts (--verdicts imported)"
-    )
     if not digest:
         raise InvalidInputError(
             f"task {spec!r} names a file without its SHA-256 (sha256=...). Tasks of a run that is "
-            f"graded may come from others, so {path} was not read. Put its digest into the task"
+            f"graded may come from others, so {file} was not read. Put its digest into the task"
         )
     try:
+        path = Path(file).expanduser()
         # A FIFO would wait for a writer, and a device may never end.
         if not path.is_file():
             raise FileNotFoundError(path)
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        with open(descriptor, "rb") as file:  # noqa: PTH123  (a descriptor)
+        with open(descriptor, "rb") as opened:  # noqa: PTH123  (a descriptor)
             status = os.fstat(descriptor)
             regular = stat.S_ISREG(status.st_mode) and status.st_size <= MAX_FILE_BYTES
-            same = regular and hashlib.file_digest(file, "sha256").hexdigest() == digest
-    except (OSError, ValueError):
+            same = regular and hashlib.file_digest(opened, "sha256").hexdigest() == digest
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: ~NAME of nobody
         same = False
     if not same:
         raise InvalidInputError(
-            f"task {spec!r}: {path} is missing or is not the file that the task was made from "
-            f"(SHA-256 {digest[:64]}). {remedy}"
+            f"task {spec!r}: {file} is missing or is not the file that the task was made from "
+            f"(SHA-256 {digest[:64]}). Restore the file where the task names it, or take the "
+            "verdicts that came with the rollouts (--verdicts imported)"
         )

@@ -70,7 +70,11 @@ def open_source(source: str, options: Mapping[str, str]) -> RowSource:
 
         name, pins, read = hub_rows(source.removeprefix(HUB), options)
         return RowSource(source, name, read, pins)
-    return _files_source(Path(source).expanduser(), options)
+    try:
+        path = Path(source).expanduser()
+    except RuntimeError as error:
+        raise InvalidInputError(f"{source}: no such folder: {error}") from error
+    return _files_source(path, options)
 
 
 def _files_source(path: Path, options: Mapping[str, str]) -> RowSource:

@@ -84,6 +84,7 @@ FILE_SPECS = (
     "code:{rows}?sha256={rows_digest}",
     "code:~/token.txt",
     "code:../home/token.txt",
+    "code:~nobody-of-this-name/token.txt?sha256={digest}",
     "code:{fifo}",
     "code:{fifo}?sha256={digest}",
     "code:{folder}?sha256={digest}",
