@@ -162,7 +162,8 @@ ATTACKS = {
     "memory behind a first thread that has ended": Attack(
         SPAWN + TOUCH + "import ctypes, threading\n"
         "def hold():\n"
-        "    while b') Z' not in open(f'/proc/{os.getpid()}/stat', 'rb').read(): time.sleep(0.001)\n"
+        "    path = f'/proc/{os.getpid()}/stat'\n"
+        "    while b') Z' not in open(path, 'rb').read(): time.sleep(0.001)\n"
         "    x = touch(150); time.sleep(60)\n"
         "def work():\n"
         "    threading.Thread(target=hold).start()\n"
