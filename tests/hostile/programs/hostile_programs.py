@@ -161,8 +161,12 @@ ATTACKS = {
     ),
     "memory behind a first thread that has ended": Attack(
         SPAWN + TOUCH + "import ctypes, threading\n"
+        "def hold():\n"
+        "    path = f'/proc/{os.getpid()}/stat'\n"
+        "    while b') Z' not in open(path, 'rb').read(): time.sleep(0.001)\n"
+        "    x = touch(150); time.sleep(60)\n"
         "def work():\n"
-        "    threading.Thread(target=lambda: (touch(150), time.sleep(60))).start()\n"
+        "    threading.Thread(target=hold).start()\n"
         "    ctypes.CDLL(None).syscall(60 if os.uname().machine == 'x86_64' else 93, 0)\n"
         "spawn(work, 4); time.sleep(60)",
         _ends_by("memory"),
