@@ -23,7 +23,11 @@ from rlvr_fast.store import ImportOptions, Run, import_rollouts
 pytestmark = pytest.mark.slow  # commands and a whole report
 
 TEXTS = list(PAYLOADS.values())
-TASKS = 3
+TASKS = [
+    PAYLOADS["row argument"] + PAYLOADS["colour"] + PAYLOADS["line feed"] + PAYLOADS["override"],
+    PAYLOADS["formula"] + PAYLOADS["odd mathematics"] + PAYLOADS["clipboard"] + PAYLOADS["C1 CSI"],
+    PAYLOADS["script"] + PAYLOADS["carets"] + PAYLOADS["noncharacters"] + PAYLOADS["markup"],
+]
 NOT_UTF8 = os.fsdecode(b"name\xff\x9b31m")
 
 
@@ -36,7 +40,7 @@ def write_rollouts(path: Path, side: str) -> None:
                 reached = i % 4 == 0 or i % 4 == (1 if side == "base" else 2)
                 row = {
                     "problem_id": f"{text} {i}",
-                    "task": " ".join(TEXTS[i % TASKS :: TASKS])[:1000],
+                    "task": TASKS[i % len(TASKS)],
                     "prompt": f"Question {i}: {text}",
                     "answer": text,
                     "response": f"Of {side}, draw {draw}, by {other}: \\boxed{{{other}}}",
@@ -191,7 +195,7 @@ def test_the_tables_are_data(report: tuple[Path, str]) -> None:
         with file.open(newline="", encoding="utf-8") as opened:
             assert len({len(row) for row in csv.reader(opened)}) <= 1, file.name
         for line in re.split(r"[\n;]", file.read_text("utf-8")):
-            assert not line.lstrip(" \"'\t").startswith(("=", "@")) or line.startswith("'"), line
+            assert not re.match(r'[\s"]*[=@]', line), line
 
 
 @pytest.fixture(scope="module")
