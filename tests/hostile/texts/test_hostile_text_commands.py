@@ -56,8 +56,9 @@ def graded(folder: Path, side: str) -> Run:
     run = import_rollouts([str(folder / f"{side}.jsonl")], folder / side, ImportOptions())
     # What an import does not set: a stranger writes run.json.
     about = json.loads((folder / side / "run.json").read_text())
-    about["model"] = {"name": " ".join(TEXTS)[:2000], "revision": TEXTS[0] + TEXTS[9]}
-    about["engine"] = {"name": TEXTS[2], "version": TEXTS[5], "notes": TEXTS[:40]}
+    whole = [text for text in TEXTS if text.isascii() or "\ud800" not in text]
+    about["model"] = {"name": " ".join(whole)[:2000], "revision": TEXTS[0] + TEXTS[9]}
+    about["engine"] = {"name": TEXTS[2], "version": TEXTS[5], "notes": whole[:40]}
     about["sampling"]["stop"] = TEXTS[:5]
     about["prompt_template"]["name"] = TEXTS[18]
     about["versions"] = dict.fromkeys(TEXTS[:20], TEXTS[4])
