@@ -123,8 +123,8 @@ def json_text(
         value: what JSON can hold; nan and infinities become null, numpy's scalars Python's.
         indent: as for `json.dumps`.
         ascii_only: for an output that is not UTF-8.
-        stored: for a file that is read again: a half of a surrogate pair, which stands for a byte of
-            a file name that is not UTF-8, is U+FFFD.
+        stored: for a file that is read again: a half of a surrogate pair, which stands for a byte
+            of a file name that is not UTF-8, is U+FFFD.
     """
     if stored:
         text = json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
