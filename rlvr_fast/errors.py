@@ -132,5 +132,10 @@ def shown(value: object, most: int = 80) -> str:
         >>> shown("a long text", most=10)
         "'a long..."
     """
-    text = repr(value)
+    if isinstance(value, str | bytes):
+        value = value[: most + 1]  # of a text of a gigabyte nobody needs the whole repr
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, a list in itself
+        text = f"a {type(value).__name__} too large to show"
     return text if len(text) <= most else text[: most - 3] + "..."

@@ -27,9 +27,9 @@ from typing import Any
 
 __all__ = [
     "csv_cell",
-    "escaped_json",
     "file_name",
     "finite",
+    "json_escaped",
     "json_text",
     "latex",
     "script_json",
@@ -54,6 +54,7 @@ _HIDDEN = (
 _JOINED = "[\\u0300-\\u1fff\\u2190-\\u2bff\\u3000-\\ud7ff\\ufe0e\\ufe0f\\U00010000-\\U0001ffff]"
 _JOINER = f"(?<!{_JOINED})[\\u200c\\u200d]|[\\u200c\\u200d](?!{_JOINED})"
 _MARKED = re.compile(f"[{_HIDDEN}]|{_JOINER}")
+_HALVES = re.compile("[\\ud800-\\udfff]")
 _MARKED_LINE = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
 
 
@@ -113,22 +114,29 @@ def finite(value: Any) -> Any:
     return value
 
 
-def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+def json_text(
+    value: Any, *, indent: int | None = None, ascii_only: bool = False, stored: bool = False
+) -> str:
     r"""A JSON document in which hidden and control characters, also of keys, are `\u` escapes.
 
     Args:
         value: what JSON can hold; nan and infinities become null, numpy's scalars Python's.
         indent: as for `json.dumps`.
         ascii_only: for an output that is not UTF-8.
+        stored: for a file that is read again: a half of a surrogate pair, which stands for a byte
+            of a file name that is not UTF-8, is U+FFFD.
     """
+    if stored:
+        text = json.dumps(finite(value), indent=indent, ensure_ascii=False, allow_nan=False)
+        return json_escaped(_HALVES.sub("\ufffd", text))
     text = json.dumps(finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
-    return text if ascii_only else escaped_json(text)
+    return text if ascii_only else json_escaped(text)
 
 
-def escaped_json(document: str) -> str:
-    r"""A JSON document with `\u` escapes in place of hidden and control characters."""
+def json_escaped(text: str) -> str:
+    r"""A JSON document whose hidden and control characters are `\u` escapes."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return _MARKED.sub(_json_escape, document)
+    return _MARKED.sub(_json_escape, text)
 
 
 def _json_escape(match: re.Match[str]) -> str:

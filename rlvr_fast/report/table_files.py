@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
 
-from rlvr_fast.shown_text import csv_cell, escaped_json
+from rlvr_fast.shown_text import csv_cell, json_escaped
 from rlvr_fast.store.files import replacing
 
 __all__ = [
@@ -117,7 +117,7 @@ def table_json(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
     ).encode
 
     def encode(value: Any) -> str:
-        return escaped_json(plain(value))
+        return json_escaped(plain(value))
 
     lines = [f"{{\n   {encode(row)[1:-1]}\n  }}" if row else "{}" for row in rows]
     listed = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"

@@ -43,7 +43,10 @@ class ChatTemplate:
         """
         self.model = model
         self.source = source
-        self._names = {name: str(value) for name, value in names.items()}
+        self._names = {
+            name: [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
+            for name, value in names.items()
+        }
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
 

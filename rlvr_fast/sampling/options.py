@@ -32,7 +32,7 @@ class SampleOptions(Options):
 
     Raises:
         InvalidInputError: a value of another type or out of range; device or dtype given twice; a
-            model, revision or name of the engine among its arguments.
+            model or revision among the arguments of the engine.
     """
 
     tasks: tuple[str, ...] = option(
@@ -67,11 +67,11 @@ class SampleOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
-        for name in ("name", "model", "revision"):
+        for name in ("model", "revision"):
             if name in self.engine_args:
                 raise InvalidInputError(
-                    f"{name} is no argument of an engine: the model, its revision and the engine "
-                    "have options of their own"
+                    f"{name} is no argument of an engine: the model and its revision have "
+                    "arguments of their own"
                 )
         for name, value in (("device", self.device), ("dtype", self.dtype)):
             if value != "auto" and name in self.engine_args:

@@ -180,7 +180,7 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Writes `value` as indented JSON (UTF-8, null for nan, infinity); see `write_atomically`."""
-    data = json_text(value, indent=2).encode() + b"\n"
+    data = json_text(value, indent=2, stored=True).encode() + b"\n"
 
     def write(file: BinaryIO) -> None:
         file.write(data)

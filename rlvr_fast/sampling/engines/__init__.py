@@ -77,7 +77,9 @@ def engine_plugins(*, load: bool = False) -> tuple[Plugin, ...]:
     return _REGISTRY.plugins(load=load)
 
 
-def load_engine(name: str, model: str, *, revision: str | None = None, **arguments: Any) -> Engine:
+def load_engine(
+    name: str, /, model: str, *, revision: str | None = None, **arguments: Any
+) -> Engine:
     """Loads `model` into the engine `name`.
 
     Args:

@@ -23,7 +23,11 @@ from rlvr_fast.store import ImportOptions, Run, import_rollouts
 pytestmark = pytest.mark.slow  # commands and a whole report
 
 TEXTS = list(PAYLOADS.values())
-TASKS = 3
+TASKS = [
+    PAYLOADS["row argument"] + PAYLOADS["colour"] + PAYLOADS["line feed"] + PAYLOADS["override"],
+    PAYLOADS["formula"] + PAYLOADS["odd mathematics"] + PAYLOADS["clipboard"] + PAYLOADS["C1 CSI"],
+    PAYLOADS["script"] + PAYLOADS["carets"] + PAYLOADS["noncharacters"] + PAYLOADS["markup"],
+]
 NOT_UTF8 = os.fsdecode(b"name\xff\x9b31m")
 
 
@@ -36,7 +40,7 @@ def write_rollouts(path: Path, side: str) -> None:
                 reached = i % 4 == 0 or i % 4 == (1 if side == "base" else 2)
                 row = {
                     "problem_id": f"{text} {i}",
-                    "task": " ".join(TEXTS[i % TASKS :: TASKS])[:1000],
+                    "task": TASKS[i % len(TASKS)],
                     "prompt": f"Question {i}: {text}",
                     "answer": text,
                     "response": f"Of {side}, draw {draw}, by {other}: \\boxed{{{other}}}",
@@ -52,8 +56,9 @@ def graded(folder: Path, side: str) -> Run:
     run = import_rollouts([str(folder / f"{side}.jsonl")], folder / side, ImportOptions())
     # What an import does not set: a stranger writes run.json.
     about = json.loads((folder / side / "run.json").read_text())
-    about["model"] = {"name": " ".join(TEXTS)[:2000], "revision": TEXTS[0] + TEXTS[9]}
-    about["engine"] = {"name": TEXTS[2], "version": TEXTS[5], "notes": TEXTS[:40]}
+    whole = [text for text in TEXTS if text.isascii() or "\ud800" not in text]
+    about["model"] = {"name": " ".join(whole)[:2000], "revision": TEXTS[0] + TEXTS[9]}
+    about["engine"] = {"name": TEXTS[2], "version": TEXTS[5], "notes": whole[:40]}
     about["sampling"]["stop"] = TEXTS[:5]
     about["prompt_template"]["name"] = TEXTS[18]
     about["versions"] = dict.fromkeys(TEXTS[:20], TEXTS[4])
@@ -191,7 +196,7 @@ def test_the_tables_are_data(report: tuple[Path, str]) -> None:
         with file.open(newline="", encoding="utf-8") as opened:
             assert len({len(row) for row in csv.reader(opened)}) <= 1, file.name
         for line in re.split(r"[\n;]", file.read_text("utf-8")):
-            assert not line.lstrip(" \"'\t").startswith(("=", "@")) or line.startswith("'"), line
+            assert not re.match(r'[\s"]*[=@]', line), line
 
 
 @pytest.fixture(scope="module")

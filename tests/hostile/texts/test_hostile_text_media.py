@@ -173,6 +173,13 @@ def test_honest_text_stays(text: str) -> None:
     assert shown_text.csv_cell(text) == text
 
 
+def test_stored_json_is_text() -> None:
+    """A reader refuses halves of surrogate pairs; the names of files may hold them."""
+    text = shown_text.json_text({"name\udcff": "a\ud800\U000e0041\x9b"}, stored=True)
+    assert json.loads(text) == {"name\ufffd": "a\ufffd\U000e0041\x9b"}
+    assert not hidden_in(text)
+
+
 def test_numbers_stay_numbers() -> None:
     assert [shown_text.csv_cell(value) for value in (-1, -0.5, True, None)] == [
         -1,

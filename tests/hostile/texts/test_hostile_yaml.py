@@ -64,7 +64,7 @@ def test_values_on_the_command_line_are_read_alike(text: str) -> None:
         flag_values(SampleOptions, engine_args=[f"x={text}"])
 
 
-@pytest.mark.parametrize("name", ["model", "name", "revision"])
+@pytest.mark.parametrize("name", ["model", "revision"])
 def test_an_engine_argument_replaces_no_argument_of_ours(name: str) -> None:
     """`load_engine` would get two values for one argument."""
     with pytest.raises(InvalidInputError, match=f"{name} is no argument of an engine"):
