@@ -41,7 +41,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
-        run = store.Run.open(path)
+        run = store.Run.open(path, check=False)  # `verify` has read all of it
         findings += _grading(run)
         findings += repeated_draws(run)
     return findings
