@@ -39,6 +39,12 @@ SECTIONS = {
         "they mean (`bench_import.py`). MB/s counts the bytes of the completions. Memory is the "
         "largest resident set of the whole process, Python and its libraries included.",
     ),
+    "large_store": (
+        "Long completions and many parts",
+        "Import, grading and `doctor` of long completions and of runs of many parts "
+        "(`bench_large_store.py`). Memory is the largest resident set of the whole process, Python "
+        "and its libraries included.",
+    ),
     "pass_at_k": (
         "pass@k and intervals",
         "3400 problems, 8192 samples, 14 values of k, 1000 replicates (`bench_pass_at_k.py`).",

@@ -96,6 +96,8 @@ def _long_repeats(run: Run, draws: CompletionKeys, ids: pa.Array) -> list[dict[s
 
 def _dependent_draws(run: Run, draws: CompletionKeys, problems: int) -> list[dict[str, str]]:
     """Draws that the report refuses to count one by one: short completions that are copies, too."""
+    import numpy as np
+
     from rlvr_fast import store
 
     repeats = store.find_repeats(
@@ -104,7 +106,8 @@ def _dependent_draws(run: Run, draws: CompletionKeys, problems: int) -> list[dic
         temperature=run.info.sampling.get("temperature"),
         imported=run.info.imported,
     )
-    sentence = repeats.sentence("the run", run.num_samples("samples"))
+    number = np.bincount(draws.problem, minlength=problems)
+    sentence = repeats.sentence("the run", number)
     if not sentence:
         return []
     remedy = "remove the repeated completions, or sample into a new run directory"

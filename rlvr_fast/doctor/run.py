@@ -48,7 +48,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
-        run = store.Run.open(path)
+        run = store.Run.open(path, check=False)  # `verify` has read all of it
         findings += _missing(run)
         findings += foreign_draws(run)
         findings += recount(run)
