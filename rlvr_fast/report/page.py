@@ -52,7 +52,7 @@ def render_page(report: Report) -> str:
     choice = report.page_choice
     environment = _environment()
     # For the macros too, which see no name of a template.
-    files = {table.name: table_file(table) for table in report.tables.values()}
+    files = {name: table_file(name, len(one.rows)) for name, one in report.tables.items()}
     environment.globals |= {"page": choice, "table_file": files.__getitem__}
     shared: dict[str, Any] = {"c": report.comparison, "rules": RULES}
     body = []

@@ -129,11 +129,13 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
     written = []
     for table in tables:
         stem = folder / table.name
-        for other in {*SUFFIXES} - {*suffixes(table)}:  # of an earlier report of another size
+        for other in {*SUFFIXES} - {
+            *suffixes(len(table.rows))
+        }:  # of an earlier report of another size
             stem.with_suffix(other).unlink(missing_ok=True)
-        if is_large(table):
+        if is_large(len(table.rows)):
             written.append(stem.with_suffix(".csv.gz"))
-            write_large(table, written[-1], _csv_cell)
+            write_large([c.key for c in table.columns], table.rows, written[-1], _csv_cell)
             continue
         rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
         with stem.with_suffix(".csv").open("w", newline="", encoding="utf-8") as file:

@@ -13,14 +13,11 @@ import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv as arrow_csv
-
-if TYPE_CHECKING:
-    from rlvr_fast.report.table import Table
 
 __all__ = [
     "MOST_ROWS",
@@ -87,19 +84,24 @@ def _rows(columns: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         yield dict(zip(columns, values, strict=True))
 
 
-def is_large(table: Table) -> bool:
-    """Whether a table has more than `MOST_ROWS` rows."""
-    return len(table.rows) > MOST_ROWS
+def is_large(number: int) -> bool:
+    """Whether a table of so many rows has the one file NAME.csv.gz."""
+    return number > MOST_ROWS
 
 
-def suffixes(table: Table) -> tuple[str, ...]:
-    """The endings of a table's files."""
-    return _LARGE if is_large(table) else _FILES
+def suffixes(number: int) -> tuple[str, ...]:
+    """The endings of the files of a table of so many rows."""
+    return _LARGE if is_large(number) else _FILES
 
 
-def table_file(table: Table) -> str:
-    """The file of a table that a reader opens first, as the page names it."""
-    return f"tables/{table.name}{suffixes(table)[0]}"
+def table_file(name: str, number: int) -> str:
+    """The file of a table that a reader opens first, as the page names it.
+
+    Args:
+        name: of the table.
+        number: of its rows.
+    """
+    return f"tables/{name}{suffixes(number)[0]}"
 
 
 def json_text(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -120,22 +122,27 @@ def json_text(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return f'{{\n "caption": {encode(caption)},\n "rows": {listed}\n}}'
 
 
-def write_large(table: Table, file: Path, cell: Callable[[Any], Any]) -> None:
+def write_large(
+    keys: Sequence[str],
+    rows: Sequence[dict[str, Any]],
+    file: Path,
+    cell: Callable[[Any], Any],
+) -> None:
     """Writes a table as compressed CSV.
 
     Args:
-        table: the table.
+        keys: of the columns, in order.
+        rows: of the table.
         file: its name.
         cell: a text as a cell of CSV holds it.
     """
-    keys = [column.key for column in table.columns]
     with file.open("wb") as raw, gzip.GzipFile("", "wb", _LEVEL, raw, mtime=0) as packed:
         head = io.StringIO(newline="")
         csv.writer(head).writerow([cell(key) for key in keys])
         packed.write(head.getvalue().encode("utf-8"))
-        for start in range(0, len(table.rows), MOST_ROWS):
+        for start in range(0, len(rows), MOST_ROWS):
             some = slice(start, start + MOST_ROWS)
-            block = pa.table({key: _column(table.rows, key, some, cell) for key in keys})
+            block = pa.table({key: _column(rows, key, some, cell) for key in keys})
             arrow_csv.write_csv(
                 block,
                 packed,
