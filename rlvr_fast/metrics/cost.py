@@ -291,7 +291,7 @@ def _interpolated(x: Floats, ks: Counts, curves: Floats) -> Floats:
     """`np.interp` of each row of x in the same row of the curves."""
     rows = np.arange(len(x))[:, np.newaxis]
     at = np.clip(np.searchsorted(ks, x, side="right") - 1, 0, len(ks) - 1)
-    here = curves[rows, at]
+    here: Floats = curves[rows, at]
     if len(ks) == 1:
         return here
     slopes = np.diff(curves, axis=1) / np.diff(ks)

@@ -81,7 +81,9 @@ def _gathered(probabilities: Floats) -> tuple[int, Floats]:
     while len(heap) > 1:
         _, _, first, law = heapq.heappop(heap)
         _, _, second, other = heapq.heappop(heap)
-        begin, joined = _trimmed(first + second, np.convolve(law, other))
+        begin, joined = _trimmed(
+            first + second, np.asarray(np.convolve(law, other), dtype=np.float64)
+        )
         heapq.heappush(heap, (len(joined), at, begin, joined))
         at += 1
     _, _, first, law = heap[0]

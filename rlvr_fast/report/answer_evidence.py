@@ -70,7 +70,9 @@ def answer_evidence(
         masks: the answers of each group, everything first: a mask, or their rows, rising.
         independent: whether the draws are independent. Where they are not, no test is valid.
     """
-    groups = [np.flatnonzero(one) if one.dtype == np.bool_ else one for one in masks]
+    groups: list[IntArray] = [
+        np.asarray(np.flatnonzero(one) if one.dtype == np.bool_ else one, np.int64) for one in masks
+    ]
     shifts = [support_shift(base[rows], rl[rows]) for rows in groups]
     nulls = [exchange_null(base[rows], rl[rows]) for rows in groups]
     ways = [(base, rl), *([decided] if decided else [])]

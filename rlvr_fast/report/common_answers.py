@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.report.grades import AnswerCounts
-from rlvr_fast.report.problems import IntArray
+from rlvr_fast.report.problems import BoolArray, IntArray
 from rlvr_fast.report.sides import Side
 from rlvr_fast.vocabulary import VERDICTS, Verdict
 
@@ -147,7 +147,7 @@ def answer_rows(base: Side, rl: Side, *, most: int) -> AnswerRows:
         order = np.lexsort((place, problem[given]))
         given = given[order]
         rank[i, given] = _within(problem[given])
-    wanted = (rank < most).any(axis=0)
+    wanted: BoolArray = np.asarray((rank < most).any(axis=0))
     share = sum(
         count / np.maximum(side.num_samples, 1)[problem]
         for count, side in zip(counts, (base, rl), strict=True)

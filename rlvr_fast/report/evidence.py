@@ -124,7 +124,8 @@ def gather(comparison: Comparison) -> Evidence:
     ]
     states = [
         np.asarray(
-            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon)
+            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon),
+            np.int64,
         )
         for draws in (base, rl)
     ]
