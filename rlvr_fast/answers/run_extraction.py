@@ -58,15 +58,17 @@ def extract_run(
         return
     tell("extract", done, total)
     waiting: list[pa.Table] = []
+    size = 0
     columns = ["problem_id", "sample_index", "text", "verdict"]
     for _, part in run.iter_parts("samples", columns):
         new = ~run.has_rows("answers", part.select(["problem_id", "sample_index"]))
         if new.any():
             waiting.append(part if new.all() else part.filter(pa.array(new)))
-        if sum(table.nbytes for table in waiting) > BATCH_BYTES:
+            size += waiting[-1].nbytes
+        if size > BATCH_BYTES:
             done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
             tell("extract", done, total)
-            waiting = []
+            waiting, size = [], 0
     if waiting:
         done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
         tell("extract", done, total)

@@ -9,56 +9,76 @@ from rlvr_fast.doctor.findings import finding
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from rlvr_fast.store import Run
+    from rlvr_fast.store import CompletionKeys, Run
 
-__all__ = ["dependent_draws", "repeated_draws"]
+__all__ = ["repeated_draws"]
 
 # Two draws of so many tokens are equal by chance only where sampling is nearly greedy.
 _LONG = 64
 # Completions that share this part of their 5-grams nearly repeat each other. This part of all
-# completions is worth a warning. So many bytes of token ids are searched, in a few seconds.
+# completions is worth a warning. So many bytes of token ids or text are searched, in a few seconds.
 _NEAR = 0.9
 _MANY_NEAR = 0.1
-_NEAR_BYTES = 256 << 20
+_NEAR_BYTES = 128 << 20
+_BYTES_PER_TOKEN = 4
 
 
 def repeated_draws(run: Run) -> list[dict[str, str]]:
-    """Seeds that two draws share, and long completions that repeat another of their problem."""
-    import pyarrow.compute as pc
+    """Draws that are not independent.
 
-    found = []
-    samples = run.read("samples", ["problem_id", "token_ids", "seed"])
-    seeds = pc.drop_null(samples["seed"])
-    repeats = len(seeds) - len(pc.unique(seeds))
-    if repeats:
-        found.append(
-            finding(
-                "error",
-                run.path / "samples",
-                f"{repeats} draws share a seed with another: they are not independent",
-                "sample into a new run directory with another --seed",
-            )
+    Seeds that two draws share, long completions that repeat another of their problem or nearly do,
+    and, where none of these is worth a warning, the draws that a report refuses to count one by
+    one. Completions are told apart by hashes; token ids and texts are read in pieces.
+    """
+    from rlvr_fast import store
+
+    ids = run.problems()["problem_id"].combine_chunks()
+    draws = store.completion_keys(run, ids)
+    found = _shared_seeds(run, draws) + _long_repeats(run, draws, ids)
+    if all(item["level"] == "info" for item in found):
+        found += _dependent_draws(run, draws, len(ids))
+    return found
+
+
+def _shared_seeds(run: Run, draws: CompletionKeys) -> list[dict[str, str]]:
+    import numpy as np
+
+    seeds = draws.seed[draws.seed >= 0]
+    repeats = len(seeds) - len(np.unique(seeds))
+    if not repeats:
+        return []
+    return [
+        finding(
+            "error",
+            run.path / "samples",
+            f"{repeats} draws share a seed with another: they are not independent",
+            "sample into a new run directory with another --seed",
         )
-    long = samples.filter(pc.greater_equal(pc.list_value_length(samples["token_ids"]), _LONG))
-    column, what = "token_ids", "token for token"
-    if not len(long) and run.num_samples("samples").sum():  # imported: texts without token ids
-        samples = run.read("samples", ["problem_id", "text"])
-        long = samples.filter(pc.greater_equal(pc.binary_length(samples["text"]), 4 * _LONG))
-        column, what = "text", "to the letter"
-    if not len(long):
-        return found
-    repeated = _repeats(long, column, None)
+    ]
+
+
+def _long_repeats(run: Run, draws: CompletionKeys, ids: pa.Array) -> list[dict[str, str]]:
+    import numpy as np
+
+    rows = np.flatnonzero(draws.tokens >= _LONG)
+    if not len(rows):
+        return []
+    found = []
+    pairs = np.stack([draws.problem[rows], draws.key[rows]])
+    repeated = len(rows) - np.unique(pairs, axis=1).shape[1]
     if repeated:
+        what = "to the letter" if draws.texts else "token for token"
         found.append(
             finding(
                 "warning",
                 run.path / "samples",
-                f"{repeated} of {len(long)} completions of at least {_LONG} tokens repeat another "
+                f"{repeated} of {len(rows)} completions of at least {_LONG} tokens repeat another "
                 f"of the same problem {what}",
                 "check temperature and seed: draws that repeat are not independent evidence",
             )
         )
-    looked_at = _first_problems(long, column)
+    column = "text" if draws.texts else "token_ids"
+    looked_at = _first_problems(run, draws, ids, column)
     near = _repeats(looked_at, column, _NEAR) - _repeats(looked_at, column, None)
     if near:
         found.append(
@@ -74,15 +94,13 @@ def repeated_draws(run: Run) -> list[dict[str, str]]:
     return found
 
 
-def dependent_draws(run: Run) -> list[dict[str, str]]:
+def _dependent_draws(run: Run, draws: CompletionKeys, problems: int) -> list[dict[str, str]]:
     """Draws that the report refuses to count one by one: short completions that are copies, too."""
     from rlvr_fast import store
 
-    ids = run.problems()["problem_id"].combine_chunks()
-    draws = store.completion_keys(run, ids)
     repeats = store.find_repeats(
         draws,
-        len(ids),
+        problems,
         temperature=run.info.sampling.get("temperature"),
         imported=run.info.imported,
     )
@@ -105,15 +123,30 @@ def _repeats(rows: pa.Table, column: str, threshold: float | None) -> int:
     return len(rows) - len(pairs.group_by(["problem", "group"]).aggregate([]))
 
 
-def _first_problems(rows: pa.Table, column: str) -> pa.Table:
-    """The completions of the first problems, up to `_NEAR_BYTES`."""
+def _first_problems(run: Run, draws: CompletionKeys, ids: pa.Array, column: str) -> pa.Table:
+    """The long completions of the first problems, up to `_NEAR_BYTES`; some of the first one."""
     import numpy as np
+    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if rows[column].nbytes <= _NEAR_BYTES:
-        return rows
-    ids = rows["problem_id"].combine_chunks().dictionary_encode()
-    codes = ids.indices.to_numpy()
-    share = np.cumsum(np.bincount(codes)) <= len(rows) * _NEAR_BYTES / rows[column].nbytes
-    share[0] = True
-    return rows.filter(pc.is_in(rows["problem_id"], ids.dictionary.filter(share)))
+    rows = np.flatnonzero(draws.tokens >= _LONG)
+    ends = np.cumsum(draws.tokens[rows]) * _BYTES_PER_TOKEN
+    problem = draws.problem[rows]
+    fitting = int(np.searchsorted(ends, _NEAR_BYTES, side="right"))
+    stop = len(rows) if fitting == len(rows) else int(np.searchsorted(problem, problem[fitting]))
+    chosen = rows[: stop or max(fitting, 1)]
+    names = ids.take(pa.array(np.unique(draws.problem[chosen])))
+    top = int(draws.index[chosen].max())
+    size = pc.binary_length if column == "text" else pc.list_value_length
+    least = _LONG * _BYTES_PER_TOKEN if column == "text" else _LONG
+    tables = []
+    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", column]):
+        mine = pc.and_(
+            pc.is_in(part["problem_id"], value_set=names),
+            pc.and_(
+                pc.less_equal(part["sample_index"], top),
+                pc.greater_equal(size(part[column]), least),
+            ),
+        )
+        tables.append(part.filter(mine))
+    return pa.concat_tables(tables)

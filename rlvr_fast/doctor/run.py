@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlvr_fast.doctor.findings import finding
-from rlvr_fast.doctor.repeats import dependent_draws, repeated_draws
+from rlvr_fast.doctor.repeats import repeated_draws
 from rlvr_fast.safe_files import check_tree
 
 if TYPE_CHECKING:
@@ -53,10 +53,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         findings += foreign_draws(run)
         findings += recount(run)
         findings += _grading(run)
-        repeated = repeated_draws(run)
-        findings += repeated
-        if all(f["level"] == "info" for f in repeated):
-            findings += dependent_draws(run)
+        findings += repeated_draws(run)
     return findings
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
 from rlvr_fast.store.digests import Mismatch, grading_mismatches, scores_mismatches
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part
+from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part, read_pieces
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
@@ -169,11 +169,12 @@ def inspect_stage(run: Run, stage: str, index: KeyIndex) -> Iterator[Inspected]:
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
     parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
     for file in files:
-        if file not in parts and not may_lie_beside_parts(file):
+        if not PART.fullmatch(file.name) and not may_lie_beside_parts(file):
             yield Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")
     for file in parts:
         try:
-            keys = read_part(file, schema, None, run.path).select(["problem_id", "sample_index"])
+            pieces = read_pieces(file, schema, None, run.path)
+            keys = pa.concat_tables(p.select(["problem_id", "sample_index"]) for p in pieces)
             new = index.is_new(keys)
         except InvalidInputError as error:
             yield Inspected(file, None, str(error))

@@ -10,9 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.store.parts import read_part
 from rlvr_fast.store.run import Run
-from rlvr_fast.store.schemas import SAMPLES
 
 __all__ = ["CompletionKeys", "completion_keys"]
 
@@ -32,6 +30,7 @@ class CompletionKeys:
             this process: keys are compared with each other and never stored.
         tokens: number of tokens; a quarter of the bytes of a text without token ids.
         seed: the recorded seed, -1 where there is none.
+        texts: whether some keys are of texts.
     """
 
     problem: Ints
@@ -39,32 +38,42 @@ class CompletionKeys:
     key: Ints
     tokens: Ints
     seed: Ints
+    texts: bool = False
 
 
 def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
-    """The keys of all draws of the problems `ids`, read part by part.
+    """The keys of all draws of the problems `ids`, read in pieces.
 
-    Texts are read only of parts with completions that have no token ids.
+    Texts are read only where completions have no token ids.
     """
+    parts, hashed = [], []
     columns = ["problem_id", "sample_index", "token_ids", "seed"]
-    parts = []
-    for file, part in run.iter_parts("samples", columns):
+    first = next((part for _, part in run.iter_parts("samples", ["token_ids"])), None)
+    some = first is not None and pc.any(pc.equal(pc.list_value_length(first[0]), 0)).as_py()
+    if some:  # texts are needed, and read in the same pass
+        columns.append("text")
+    for _, part in run.iter_parts("samples", columns):
         found = part.column("problem_id").combine_chunks()
         code = pc.fill_null(pc.index_in(found.cast(ids.type), value_set=ids), -1).to_numpy()
         key, length = _hashes(part.column("token_ids"), width=4)
-        empty = length == 0
-        if empty.any():
-            texts = read_part(file, SAMPLES, ["text"], run.path).column("text")
-            of_text, size = _hashes(texts, width=1)
-            key = np.where(empty, of_text, key)
-            length = np.where(empty, size // _BYTES_PER_TOKEN, length)
         seed = pc.fill_null(part.column("seed"), -1).to_numpy()
         index = part.column("sample_index").to_numpy()
-        rows = [np.asarray(c, np.int64)[code >= 0] for c in (code, index, key, length, seed)]
-        parts.append(rows)
+        if some:
+            hashed.append(_hashes(part["text"], width=1))
+        parts.append([np.asarray(c, np.int64) for c in (code, index, key, length, seed)])
     joined = [np.concatenate(c) for c in zip(*parts, strict=True)] or [np.zeros(0, np.int64)] * 5
-    order = np.lexsort((joined[1], joined[0]))
-    return CompletionKeys(*(column[order] for column in joined))
+    code, index, key, length, seed = joined
+    texts = bool((length == 0).any())
+    if texts:
+        if not some:
+            pieces = run.iter_parts("samples", ["text"])
+            hashed = [_hashes(part["text"], width=1) for _, part in pieces]
+        of_text, size = (np.concatenate(c) for c in zip(*hashed, strict=True))
+        key = np.where(length == 0, of_text, key)
+        length = np.where(length == 0, size // _BYTES_PER_TOKEN, length)
+    order = np.lexsort((index, code))
+    order = order[code[order] >= 0]
+    return CompletionKeys(code[order], index[order], key[order], length[order], seed[order], texts)
 
 
 def _hashes(column: pa.ChunkedArray, *, width: int) -> tuple[Ints, Ints]:

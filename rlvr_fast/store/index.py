@@ -13,6 +13,7 @@ __all__ = ["MAX_SAMPLE_INDEX", "KeyIndex"]
 
 # Limits the bitmap of a problem with one absurdly large sample_index to 16 MiB.
 MAX_SAMPLE_INDEX = 2**24 - 1
+_FEW = 1000
 
 
 class KeyIndex:
@@ -25,6 +26,7 @@ class KeyIndex:
     def __init__(self, problem_ids: pa.Array) -> None:
         self._problem_ids = problem_ids
         self._seen: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)] * len(problem_ids)
+        self._number: dict[str, int] | None = None
         self.rows = 0
 
     def rows_of(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -33,10 +35,11 @@ class KeyIndex:
         Raises:
             InvalidInputError: a problem that is not of this run, or an index out of range.
         """
-        ids = table.column("problem_id").combine_chunks()
-        problem = pc.index_in(ids, value_set=self._problem_ids)
-        if problem.null_count:
-            at = int(np.flatnonzero(problem.is_null().to_numpy(zero_copy_only=False))[0])
+        ids = table.column("problem_id")
+        problem = self._places(ids)
+        unknown = np.flatnonzero(problem < 0)
+        if unknown.size:
+            at = int(unknown[0])
             raise InvalidInputError(
                 f"problem {ids[at].as_py()!r} (row {at}) is not in problems.parquet"
             )
@@ -47,7 +50,18 @@ class KeyIndex:
                 f"problem {ids[int(bad[0])].as_py()!r} (row {int(bad[0])}): expected a "
                 f"sample_index in 0..{MAX_SAMPLE_INDEX}, got {int(index[bad[0]])}"
             )
-        return problem.to_numpy().astype(np.int64), index
+        return problem, index
+
+    def _places(self, ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+        """The row number of each problem, -1 for one that is not of this run."""
+        if len(ids) < _FEW:  # Arrow would hash all problems of the run for two rows
+            if self._number is None:
+                names = self._problem_ids.to_pylist()
+                self._number = dict(zip(names, range(len(names)), strict=True))
+            number = self._number
+            return np.array([number.get(name, -1) for name in ids.to_pylist()], np.int64)
+        found = pc.index_in(ids.combine_chunks(), value_set=self._problem_ids)
+        return np.asarray(pc.fill_null(found, -1), np.int64)
 
     def is_new(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """For each row of `table`, whether neither the stage nor an earlier row has its key."""
@@ -76,11 +90,10 @@ class KeyIndex:
 
     def contains(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """For each row of `table`, whether the stage has its key; an unknown problem has none."""
-        ids = table.column("problem_id").combine_chunks()
-        problem = pc.fill_null(pc.index_in(ids, value_set=self._problem_ids), -1).to_numpy()
+        problem = self._places(table.column("problem_id"))
         index = table.column("sample_index").to_numpy()
         held = np.zeros(len(index), np.bool_)
-        for number, rows in _by_problem(problem.astype(np.int64)):
+        for number, rows in _by_problem(problem):
             if number < 0:
                 continue
             seen = self._seen[number]

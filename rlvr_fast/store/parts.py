@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunDirectoryError, StorageError
+from rlvr_fast.safe_files import open_regular
+from rlvr_fast.store.expansion import ExpansionError, parquet_extents, window_rows
+from rlvr_fast.store.files import open_parquet
 from rlvr_fast.store.schemas import schema_mismatch, stage_schema, value_fault
 
 __all__ = [
     "PART",
+    "PIECE_BYTES",
     "damage_message",
+    "joined_pieces",
     "may_lie_beside_parts",
     "part_number",
     "part_problem",
     "read_part",
+    "read_pieces",
     "repair_remedy",
     "stage_folders",
     "stage_parts",
 ]
 
 PART = re.compile(r"part-\d{6,}\.parquet")
+# About the most bytes of a run that a stage has in memory at a time.
+PIECE_BYTES = 32 << 20
+# A file of at most so many bytes is read at once; so many files are joined at most, since a table
+# takes kilobytes of its own.
+_SMALL = 1 << 20
+_TOGETHER = 1000
+_BUFFER = 1 << 20
+# Hashes of (device, inode, time, size) of small files that hold little: a command reads each part
+# several times.
+_seen: set[int] = set()
 
 
 def part_number(part: Path) -> int:
@@ -68,14 +88,16 @@ def stage_parts(run: Path, stage: str) -> list[Path]:
     return sorted(found, key=part_number)
 
 
-def part_problem(file: Path, schema: pa.Schema | None) -> str | None:
+def part_problem(file: Path, schema: pa.Schema | None, run: Path) -> str | None:
     """The fault of a Parquet file that its footer shows, None where the footer shows none.
 
     Raises:
+        RunDirectoryError: not a regular file.
         StorageError: the file system refuses to read the file.
     """
     try:
-        found = pq.read_schema(file)
+        with open_parquet(file, root=run) as parquet:
+            found = parquet.schema_arrow
     except (OSError, pa.ArrowException) as error:
         _raise_unreadable(file, error)
         return f"truncated or no Parquet file ({_first_line(error)})"
@@ -85,33 +107,137 @@ def part_problem(file: Path, schema: pa.Schema | None) -> str | None:
 def read_part(
     file: Path, schema: pa.Schema | None, columns: Sequence[str] | None, run: Path
 ) -> pa.Table:
-    """Reads a Parquet file of a run and checks its schema and page checksums.
+    """Reads a Parquet file of a run as a whole; see `read_pieces`."""
+    pieces = list(read_pieces(file, schema, columns, run, limit=None))
+    return pieces[0] if len(pieces) == 1 else pa.concat_tables(pieces)
+
+
+def read_pieces(
+    file: Path,
+    schema: pa.Schema | None,
+    columns: Sequence[str] | None,
+    run: Path,
+    *,
+    limit: int | None = PIECE_BYTES,
+) -> Iterator[pa.Table]:
+    """Reads a Parquet file of a run, and checks its schema, page checksums and sizes.
 
     Args:
         file: the file.
         schema: the schema that the file has to have; None accepts any.
         columns: the columns to read, where the file has them; None reads all.
         run: the run directory, for the message of an error.
+        limit: about the most bytes of a piece; None gives the whole file as one. A file without
+            rows is one piece.
 
     Raises:
-        RunDirectoryError: the file is damaged or has another schema.
+        RunDirectoryError: the file is damaged, has another schema, expands beyond what its size
+            allows, or is no regular file.
         StorageError: the file system refuses to read the file.
     """
     try:
-        with pq.ParquetFile(file, page_checksum_verification=True) as parquet:
+        with contextlib.ExitStack() as stack:
+            handle = stack.enter_context(open_regular(file, root=run))
+            status = os.fstat(handle.fileno())
+            size = status.st_size
+            source: Any = handle
+            read_at = functools.partial(_read_at, handle)
+            if size <= _SMALL:  # most parts of a run of many: one read for all
+                data = handle.read()
+                source, read_at = pa.BufferReader(data), functools.partial(_slice, data)
+            parquet = stack.enter_context(
+                pq.ParquetFile(
+                    source,
+                    page_checksum_verification=True,
+                    pre_buffer=False,
+                    buffer_size=0 if size <= _SMALL else _BUFFER,
+                )
+            )
             found = parquet.schema_arrow
             problem = None if schema is None else schema_mismatch(found, schema)
             if problem is None:
                 if columns is not None:
                     columns = [name for name in columns if name in found.names]
-                table = parquet.read(columns=columns)
-                problem = None if schema is None else value_fault(table, schema)
-                if problem is None:
-                    return table
+                mark = hash((status.st_dev, status.st_ino, status.st_mtime_ns, size))
+                extents = []
+                if mark not in _seen:
+                    extents = parquet_extents(
+                        parquet, read_at, size, lambda **k: open_parquet(file, root=run, **k)
+                    )
+                    if size <= _SMALL and sum(extent.bytes for extent in extents) <= _SMALL:
+                        _seen.add(mark)
+                if limit is None or sum(extent.bytes for extent in extents) <= limit:
+                    table = parquet.read(columns=columns, use_threads=size > _SMALL)
+                    yield _sound(table, schema, file, run)
+                    return
+                for group, extent in enumerate(extents):
+                    for batch in parquet.iter_batches(
+                        window_rows(extent, limit), row_groups=[group], columns=columns
+                    ):
+                        yield _sound(pa.Table.from_batches([batch]), schema, file, run)
+                return
+    except ExpansionError as error:
+        problem = f"refused, since its {error}"
     except (OSError, pa.ArrowException) as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"
     raise RunDirectoryError(damage_message(file, problem, run))
+
+
+def _sound(table: pa.Table, schema: pa.Schema | None, file: Path, run: Path) -> pa.Table:
+    """The table, whose values are checked.
+
+    Raises:
+        RunDirectoryError: a value that its column may not hold.
+    """
+    problem = None if schema is None else value_fault(table, schema)
+    if problem is not None:
+        raise RunDirectoryError(damage_message(file, problem, run))
+    return table
+
+
+def _read_at(handle: BinaryIO, at: int, size: int) -> bytes:
+    return os.pread(handle.fileno(), size, max(at, 0))
+
+
+def _slice(data: bytes, at: int, size: int) -> bytes:
+    return data[max(at, 0) : max(at, 0) + size]
+
+
+def joined_pieces(
+    files: Iterable[Path], schema: pa.Schema | None, columns: Sequence[str] | None, run: Path
+) -> Iterator[tuple[Path, pa.Table]]:
+    """(file, rows) of some files: large files in pieces, small files together.
+
+    What is done for each table costs as much for two rows as for thousands.
+
+    Args:
+        files: the files, in the order of their rows.
+        schema: as for `read_pieces`.
+        columns: as for `read_pieces`.
+        run: as for `read_pieces`.
+
+    Yields:
+        The file of the first row, and rows of about `PIECE_BYTES` at most.
+    """
+    waiting: list[pa.Table] = []
+    first, size = Path(), 0
+    for file in files:
+        for piece in read_pieces(file, schema, columns, run):
+            if waiting and (size + piece.nbytes > PIECE_BYTES or len(waiting) >= _TOGETHER):
+                yield first, _joined(waiting)
+                waiting, size = [], 0
+            first = first if waiting else file
+            waiting.append(piece)
+            size += piece.nbytes
+    if waiting:
+        yield first, _joined(waiting)
+
+
+def _joined(tables: list[pa.Table]) -> pa.Table:
+    if len(tables) == 1:
+        return tables[0]
+    return pa.concat_tables(tables, promote_options="default").combine_chunks()
 
 
 def _raise_unreadable(file: Path, error: BaseException) -> None:

@@ -27,7 +27,7 @@ from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
 from rlvr_fast.store.json_files import json_fault
 from rlvr_fast.store.parts import (
     damage_message,
-    part_number,
+    joined_pieces,
     part_problem,
     read_part,
     repair_remedy,
@@ -176,7 +176,7 @@ class Run:
             run.problems()
             for stage in run.stages():
                 for part in run.parts(stage):
-                    problem = part_problem(part, stage_schema(stage))
+                    problem = part_problem(part, stage_schema(stage), path)
                     if problem:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
@@ -238,15 +238,18 @@ class Run:
     def iter_parts(
         self, stage: str, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[Path, pa.Table]]:
-        """(file, rows) of each part of `stage`, in the order in which the parts were written."""
+        """(file, rows) of `stage`, in the order in which its parts were written.
+
+        Large parts come in pieces and small ones together, so that memory is limited and many
+        parts cost no more than few: the file is that of the first row.
+        """
         schema = stage_schema(stage)
         unknown = [name for name in columns or () if schema.get_field_index(name) < 0]
         if unknown:
             raise InvalidInputError(
                 f"{stage} has no column {unknown[0]!r}; it has {', '.join(schema.names)}"
             )
-        for part in self.parts(stage):
-            yield part, read_part(part, schema, columns, self.path)
+        yield from joined_pieces(self.parts(stage), schema, columns, self.path)
 
     def read_part(self, stage: str, part: Path, columns: Sequence[str] | None = None) -> pa.Table:
         """The rows of one of the `parts` of `stage`."""
@@ -282,9 +285,10 @@ class Run:
             RunDirectoryError: the folder holds something else than files and folders.
             RunLockedError: another process is writing; the message names the process.
         """
-        with self._lock.held() as outermost:
+        with self._lock.held() as outermost, contextlib.ExitStack() as stack:
             if outermost:
                 self._sweep()
+                stack.enter_context(self._keys.alone())
             yield
 
     def _sweep(self) -> None:
@@ -321,9 +325,7 @@ class Run:
                     f"{table['sample_index'][at].as_py()} is stored already or given twice; "
                     "nothing was appended"
                 )
-            parts = self.parts(stage)
-            number = part_number(parts[-1]) + 1 if parts else 0
-            file = self.path / stage / f"part-{number:06d}.parquet"
+            file = self._keys.next_part(stage)
             write_parquet(file, table)
             self._keys.add(stage, file, table)
         return file
@@ -348,6 +350,7 @@ class Run:
                 shutil.rmtree(file)
             else:
                 file.unlink(missing_ok=True)
+            self._keys.forget()
 
     def _inside(self, name: str) -> Path:
         file = Path(name)

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import damage_message, read_part, stage_parts
+from rlvr_fast.store.parts import damage_message, part_number, read_part, stage_parts
 from rlvr_fast.store.schemas import stage_schema
 
 __all__ = ["StageKeys"]
 
 # Modification time (ns) and size of a part: tells a changed part from the one that was indexed.
 _Signature = tuple[int, int]
+_TOGETHER = 1000
 
 
 class StageKeys:
@@ -26,6 +29,18 @@ class StageKeys:
         self._run = run
         self._problem_ids = problem_ids
         self._known: dict[str, tuple[dict[str, _Signature], KeyIndex]] = {}
+        self._next: dict[str, int] = {}
+        # While this process is the only writer: the stages that were compared with the folder.
+        self._fresh: set[str] | None = None
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[None]:
+        """A block in which nobody else writes: the parts of a stage are listed once."""
+        self._fresh = set()
+        try:
+            yield
+        finally:
+            self._fresh = None
 
     def index(self, stage: str) -> KeyIndex:
         """The keys of `stage`, brought up to date.
@@ -34,37 +49,64 @@ class StageKeys:
             RunDirectoryError: a part is damaged, or holds a key that an earlier part holds.
             StorageError: a part cannot be read.
         """
+        if self._fresh is not None and stage in self._fresh:
+            return self._known[stage][1]
         parts = stage_parts(self._run, stage)
         now = {part.name: _signature(part) for part in parts}
         known, index = self._known.get(stage, ({}, None))
         if index is None or any(now.get(name) != mark for name, mark in known.items()):
             known, index = {}, KeyIndex(self._problem_ids())
-        for part in parts:
-            if part.name in known:
-                continue
-            keys = read_part(part, stage_schema(stage), ["problem_id", "sample_index"], self._run)
-            try:
-                new = index.is_new(keys)
-            except InvalidInputError as error:
-                raise RunDirectoryError(damage_message(part, str(error), self._run)) from None
-            if not new.all():
-                at = int(np.flatnonzero(~new)[0])
-                key = f"{keys['problem_id'][at].as_py()!r}, {keys['sample_index'][at].as_py()}"
-                raise RunDirectoryError(damage_message(part, f"holds ({key}) once more", self._run))
-            index.add(keys)
-            known[part.name] = now[part.name]
+        waiting = [part for part in parts if part.name not in known]
+        for start in range(0, len(waiting), _TOGETHER):
+            group = waiting[start : start + _TOGETHER]
+            self._read(index, stage, group)
+            known |= {part.name: now[part.name] for part in group}
         self._known[stage] = (known, index)
+        self._next[stage] = part_number(parts[-1]) + 1 if parts else 0
+        if self._fresh is not None:
+            self._fresh.add(stage)
         return index
+
+    def _read(self, index: KeyIndex, stage: str, parts: Sequence[Path]) -> None:
+        """Adds the keys of some parts; looked up together, for one part costs as much as many."""
+        schema, columns = stage_schema(stage), ["problem_id", "sample_index"]
+        tables = [read_part(part, schema, columns, self._run) for part in parts]
+        keys = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
+        try:
+            new = index.is_new(keys)
+            fault = None if new.all() else self._repeated(keys, new)
+        except InvalidInputError as error:
+            fault = str(error)
+        if fault is None:
+            index.add(keys)
+        elif len(parts) == 1:
+            raise RunDirectoryError(damage_message(parts[0], fault, self._run)) from None
+        else:  # which of them
+            for part in parts:
+                self._read(index, stage, [part])
+
+    @staticmethod
+    def _repeated(keys: pa.Table, new: npt.NDArray[np.bool_]) -> str:
+        at = int(np.flatnonzero(~new)[0])
+        key = f"{keys['problem_id'][at].as_py()!r}, {keys['sample_index'][at].as_py()}"
+        return f"holds ({key}) once more"
+
+    def next_part(self, stage: str) -> Path:
+        """The file of the next part of a stage whose index is up to date."""
+        return self._run / stage / f"part-{self._next[stage]:06d}.parquet"
 
     def add(self, stage: str, part: Path, table: pa.Table) -> None:
         """Adds the keys of a part that was just written, without reading the part."""
         known, index = self._known[stage]
         index.add(table)
         known[part.name] = _signature(part)
+        self._next[stage] = part_number(part) + 1
 
     def forget(self) -> None:
         """Drops the indexes; they are read again when needed."""
         self._known.clear()
+        if self._fresh is not None:
+            self._fresh.clear()
 
 
 def _signature(part: Path) -> _Signature:

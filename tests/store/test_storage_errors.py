@@ -230,14 +230,14 @@ def test_unreadable_part_is_reported_and_not_moved_away(
 ) -> None:
     run = make_run(tmp_path / "run", tmp_path / "in.jsonl")
     part = run.parts("samples")[0]
-    whole = parts.pq.ParquetFile
+    whole = parts.open_regular
 
-    def fail(file: Path, **options: object) -> object:
+    def fail(file: Path, *, root: Path) -> object:
         if file == part:
             raise OSError(errno.EIO, "Input/output error")
-        return whole(file, **options)
+        return whole(file, root=root)
 
-    monkeypatch.setattr(parts.pq, "ParquetFile", fail)
+    monkeypatch.setattr(parts, "open_regular", fail)
     with pytest.raises(StorageError, match=r"part-000000\.parquet: cannot be read"):
         run.read("samples")
     (finding,) = [f for f in verify(run.path) if f.level == "error"]

@@ -17,18 +17,18 @@ import orjson
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import open_text
+from rlvr_fast.store.readers.streams import longest_value, open_text
 
 __all__ = ["array_batches", "json_value", "line_batches", "split_values", "value_batches"]
 
 _BLOCK = 1 << 22
+_WIDE = 3
 _BLANK = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _EXACT = float(1 << 53)
 # Where a gold may stand: log-probabilities and token ids are longer lists.
 _GOLD_ITEMS, _GOLD_DEPTH = 64, 20
-_TOO_LONG = f"longer than {MAX_IN_MEMORY >> 30} GiB"
 
 
 def json_value(data: bytes) -> Any:
@@ -91,6 +91,10 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
+def _too_long(most: int) -> str:
+    return f"longer than {most:,} bytes"
+
+
 class _Rows:
     """The batch that is being filled."""
 
@@ -111,7 +115,9 @@ class _Rows:
             self._numbers.append(number)
         except ValueError as error:
             self._faults.append((number, str(error)))
-        self._size += len(data)
+        # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
+        plain = data.isascii() and b"\\u" not in data
+        self._size += len(data) if plain else _WIDE * len(data)
         return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
 
     def fault(self, number: int, why: str) -> None:
@@ -135,13 +141,14 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
     with reading(file.name), open_text(file) as stream:
         rows = _Rows(file, limits)
         number = 0
-        for lines, finished in _lines(stream, min(_BLOCK, limits.bytes)):
+        most = longest_value(file)
+        for lines, finished in _lines(stream, min(_BLOCK, limits.bytes), most):
             lines.reverse()
             while lines:
                 line = lines.pop()
                 number += 1
                 if line is None:
-                    rows.fault(number, _TOO_LONG)
+                    rows.fault(number, _too_long(most))
                 elif line and not line.isspace():
                     if not finished:
                         _add_last(rows, number, line)
@@ -162,7 +169,9 @@ def _add_last(rows: _Rows, number: int, data: bytes) -> None:
         rows.add(number, data)
 
 
-def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | None], bool]]:
+def _lines(
+    stream: io.BufferedReader, size: int, most: int
+) -> Iterator[tuple[list[bytes | None], bool]]:
     """(lines, whether they end in a line break); None for a line beyond the limit."""
     pieces: list[bytes] = []
     pending, too_long = 0, False
@@ -171,7 +180,7 @@ def _lines(stream: io.BufferedReader, size: int) -> Iterator[tuple[list[bytes | 
         if cut < 0:
             pending += len(block)
             pieces.append(block)
-            if pending > MAX_IN_MEMORY:
+            if pending > most:
                 pieces, too_long = [], True
             continue
         lines: list[bytes | None]
@@ -219,7 +228,10 @@ def _split_batches(file: SourceFile, limits: Limits, *, array: bool) -> Batches:
     with reading(file.name), open_text(file) as stream:
         rows = _Rows(file, limits)
         for number, (data, why) in enumerate(
-            split_values(stream, array=array, block=min(_BLOCK, limits.bytes)), 1
+            split_values(
+                stream, array=array, block=min(_BLOCK, limits.bytes), most=longest_value(file)
+            ),
+            1,
         ):
             if why is not None:
                 rows.fault(number, why)
@@ -235,7 +247,7 @@ _OPENING = frozenset(b"[{")
 
 
 def split_values(
-    stream: Any, *, array: bool, block: int = _BLOCK
+    stream: Any, *, array: bool, block: int = _BLOCK, most: int = MAX_IN_MEMORY
 ) -> Iterator[tuple[bytes, str | None]]:
     """Splits a JSON text into values by its brackets and strings.
 
@@ -244,6 +256,7 @@ def split_values(
         array: whether the text is one array, whose elements are yielded; else values that follow
             one another.
         block: bytes to read at a time.
+        most: the most bytes of a value.
 
     Yields:
         (the text of a value, None), or (b"", why the value cannot be had). The texts are not
@@ -308,7 +321,7 @@ def split_values(
             value = bytes(memoryview(buffer)[start:end])
             start = position
             if too_long:
-                yield b"", _TOO_LONG
+                yield b"", _too_long(most)
             elif not array:
                 yield value.lstrip(b"," + _BLANK), None
             elif not (closed and not value.strip(_BLANK)):
@@ -319,7 +332,7 @@ def split_values(
                     yield b"", "text after the end of the array"
                     return
                 break
-        if position - start > MAX_IN_MEMORY:
+        if position - start > most:
             too_long = True
             # Backslashes at the end say whether a quote behind them ends the string.
             keep = len(buffer) - len(buffer.rstrip(b"\\")) if in_string else 0

@@ -13,8 +13,10 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.expansion import allowed_value_bytes
 from rlvr_fast.store.readers.archives import (
     FREE_BYTES,
+    MAX_IN_MEMORY,
     MAX_RATIO,
     allowed_bytes,
     member_size,
@@ -23,7 +25,16 @@ from rlvr_fast.store.readers.archives import (
 )
 from rlvr_fast.store.readers.reader import SourceFile
 
-__all__ = ["Digest", "Spool", "compression_of", "open_bytes", "open_text", "source_digest", "spool"]
+__all__ = [
+    "Digest",
+    "Spool",
+    "compression_of",
+    "longest_value",
+    "open_bytes",
+    "open_text",
+    "source_digest",
+    "spool",
+]
 
 _CHUNK = 1 << 20
 
@@ -160,6 +171,19 @@ class _Decompressed(io.RawIOBase):
             self._stream.close()
             self._below.close()
         super().close()
+
+
+def longest_value(file: SourceFile) -> int:
+    """How many bytes one value of a source may have: a row, a field, an element.
+
+    A value has to be in memory as a whole, with copies of it; of a small compressed file it is a
+    small one.
+    """
+    stored = file.data.size if isinstance(file.data, Spool) else MAX_IN_MEMORY
+    if file.path is not None:
+        with reading(file.name):
+            stored = file.path.stat().st_size
+    return min(MAX_IN_MEMORY, allowed_value_bytes(stored))
 
 
 _MARKS = (

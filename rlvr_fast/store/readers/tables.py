@@ -2,60 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from pathlib import Path
+import contextlib
+import functools
+import io
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.expansion import (
+    FREE_BYTES,
+    ExpansionError,
+    parquet_extents,
+    window_rows,
+)
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.ipc_sizes import check_ipc_file, check_ipc_stream
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import open_bytes
+from rlvr_fast.store.readers.streams import Spool, open_bytes
 
 __all__ = ["ipc_batches", "parquet_batches", "table_batches"]
 
-# Rows that are decoded to learn how many bytes a row takes: the statistics of a Parquet file count
-# a text that is repeated only once.
-_PROBE_ROWS = 16
 _BUFFER = 1 << 20
+_REWRITE = "Write the rows as JSON lines, or in several files, if you trust the file"
 
 
-def parquet_batches(file: SourceFile, source: Path | BinaryIO, limits: Limits) -> Batches:
+def parquet_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batches:
     """The rows of a Parquet file.
 
     Args:
         file: names the file.
-        source: the file, or its bytes; can seek.
+        source: its bytes; can seek.
         limits: the size of a batch.
 
     Raises:
-        InvalidInputError: the file is damaged or not Parquet.
+        InvalidInputError: the file is damaged or not Parquet, or expands beyond what its size
+            allows.
         StorageError: the file system refuses to read.
     """
-    with reading(file.name, "Parquet file"):
+    with reading(file.name, "Parquet file"), _refusing(file):
         # Without these arguments whole row groups are read before the first row comes.
         arguments: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER}
         with pq.ParquetFile(source, **arguments) as parquet:
-            rows = _rows_per_batch(parquet, limits)
-            parts = parquet.iter_batches(rows, use_threads=False)
+            extents = parquet_extents(
+                parquet,
+                functools.partial(_read_at, source),
+                _size(source),
+                lambda **named: pq.ParquetFile(source, **arguments, **named),
+            )
+            parts = itertools.chain.from_iterable(
+                parquet.iter_batches(
+                    min(limits.rows, window_rows(extent, limits.bytes)),
+                    row_groups=[group],
+                    use_threads=False,
+                )
+                for group, extent in enumerate(extents)
+            )
             yield from _batches(file, parts, limits, checked=False)
 
 
-def _rows_per_batch(parquet: pq.ParquetFile, limits: Limits) -> int:
-    metadata = parquet.metadata
-    size = 1
-    for index in range(metadata.num_row_groups):
-        group = metadata.row_group(index)
-        if group.num_rows:
-            size = max(size, group.total_byte_size // group.num_rows)
-    probe = min(_PROBE_ROWS, max(1, limits.bytes // size), limits.rows)
-    for batch in parquet.iter_batches(probe, use_threads=False):
-        if batch.num_rows:
-            size = max(size, batch.nbytes // batch.num_rows)
-        break
-    return max(1, min(limits.rows, limits.bytes // size))
+def _read_at(source: BinaryIO, at: int, size: int) -> bytes:
+    source.seek(max(at, 0))
+    return source.read(size)
 
 
 def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Batches:
@@ -70,14 +84,41 @@ def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Ba
         InvalidInputError: the file is damaged or not Arrow.
         StorageError: the file system refuses to read.
     """
-    with reading(file.name, "file of Arrow"):
+    with reading(file.name, "file of Arrow"), _refusing(file):
         if source is None:
-            with open_bytes(file) as stream, pa.ipc.open_stream(stream) as arrow:
-                yield from _batches(file, arrow, limits)
+            # Its sizes stand between its batches: what cannot seek lies in a temporary file.
+            with contextlib.closing(_seekable(file)) as stream:
+                check_ipc_stream(functools.partial(_read_at, stream), stream.seek(0, io.SEEK_END))
+                stream.seek(0)
+                with pa.ipc.open_stream(stream) as arrow:
+                    yield from _batches(file, arrow, limits)
         else:
+            check_ipc_file(functools.partial(_read_at, source), _size(source))
             with pa.ipc.open_file(source) as arrow:
                 parts = (arrow.get_batch(i) for i in range(arrow.num_record_batches))
                 yield from _batches(file, parts, limits)
+
+
+def _seekable(file: SourceFile) -> BinaryIO:
+    stream = open_bytes(file)
+    if stream.seekable():
+        return stream
+    with stream:
+        return Spool(stream, file.name).open()
+
+
+def _size(source: BinaryIO) -> int:
+    source.seek(0, io.SEEK_END)
+    return source.tell()
+
+
+@contextlib.contextmanager
+def _refusing(file: SourceFile) -> Iterator[None]:
+    """Turns a file that expands into an error that names the file."""
+    try:
+        yield
+    except ExpansionError as error:
+        raise InvalidInputError(f"{file.name}: refused: {error}. {_REWRITE}") from None
 
 
 def table_batches(file: SourceFile, table: pa.Table, limits: Limits) -> Batches:
@@ -110,13 +151,61 @@ def _batches(
             table.validate(full=True)
         if not table.num_rows:
             continue
-        size = max(1, table.nbytes // table.num_rows)
+        size = max(1, _decoded_bytes(table) // table.num_rows)
         step = max(1, min(limits.rows, limits.bytes // size))
         for start in range(0, table.num_rows, step):
             part = _with_text(table.slice(start, step))
             numbers = range(number + 1, number + 1 + part.num_rows)
             yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
+
+
+def _decoded_bytes(table: pa.RecordBatch) -> int:
+    """The bytes of a batch whose dictionaries and views are decoded.
+
+    Raises:
+        ExpansionError: values that repeat others are more than any batch may hold.
+    """
+    total: int = table.nbytes
+    repeated = sum(_repeated_bytes(column) for column in table.columns)
+    if repeated > FREE_BYTES:
+        raise ExpansionError(
+            f"a batch of {total:,} bytes repeats its values: it expands to {repeated:,}, of which "
+            f"at most {FREE_BYTES:,} are read"
+        )
+    return max(total, repeated)
+
+
+def _repeated_bytes(array: pa.Array) -> int:
+    """The bytes of values that stand in a dictionary or in a view; 0 for others."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    kind, found = array.type, 0
+    if pa.types.is_dictionary(kind):
+        values = array.dictionary
+        if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
+            lengths = pc.cast(pc.binary_length(values), pa.int64())
+            found = pc.sum(lengths.take(array.indices)).as_py() or 0
+        else:
+            found = _mean(values) * len(array)
+    elif kind in (pa.string_view(), pa.binary_view()):
+        # The first number of a view is the length of its text.
+        views = np.frombuffer(array.buffers()[1], np.int32)[4 * array.offset :: 4]
+        found = int(views[: len(array)].astype(np.int64).sum())
+    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        found = (pc.sum(pc.list_value_length(array)).as_py() or 0) * _mean(array.values)
+    elif pa.types.is_run_end_encoded(kind):
+        found = len(array) * array.values.nbytes
+    elif pa.types.is_struct(kind):
+        found = sum(_repeated_bytes(field) for field in array.flatten())
+    elif hasattr(array, "values"):
+        found = _repeated_bytes(array.flatten())
+    return found
+
+
+def _mean(values: pa.Array) -> int:
+    """The bytes of a value."""
+    return -(-int(values.nbytes) // max(len(values), 1))
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:

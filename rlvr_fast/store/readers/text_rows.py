@@ -16,12 +16,13 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import open_text
+from rlvr_fast.store.readers.streams import longest_value, open_text
 
 __all__ = ["checked_value", "csv_batches", "csv_delimiter", "yaml_batches"]
 
 _DELIMITERS = ",\t;|"
 _MAX_COLUMNS = 10_000
+_WIDE = 4
 # A value of more lists or deeper than this is no rollout. Aliases of YAML and references of a
 # pickle count as often as they are used: some hundred bytes can stand for billions of values.
 _MAX_LISTS = 1_000_000
@@ -58,8 +59,11 @@ def csv_delimiter(head: str, *, whole: bool) -> str | None:
 class _FieldLimit:
     """The longest field of a CSV file is a setting of the whole process."""
 
+    def __init__(self, most: int = MAX_IN_MEMORY) -> None:
+        self._most = most
+
     def __enter__(self) -> None:
-        self._before = csv.field_size_limit(MAX_IN_MEMORY)
+        self._before = csv.field_size_limit(self._most)
 
     def __exit__(self, *_: object) -> None:
         csv.field_size_limit(self._before)
@@ -76,7 +80,8 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
         # Bytes that are not UTF-8 become surrogates, so that the row can be named.
         text = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="")
         reader = csv.reader(text, delimiter=delimiter)
-        header = _next(reader, file)
+        most = longest_value(file)
+        header = _next(reader, file, most)
         if not header:
             raise InvalidInputError(f"{file.name}: expected a CSV file with a header; no row found")
         twice = {name for name in header if header.count(name) > 1} if len(header) < 1000 else set()
@@ -91,14 +96,15 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
             faults: list[tuple[int, str]] = []
             size = 0
             while len(rows) < limits.rows and size < limits.bytes:
-                row = _next(reader, file)
+                row = _next(reader, file, most)
                 if row is None:
                     finished = True
                     break
                 if not row:
                     continue
                 number += 1
-                size += sum(map(len, row))
+                # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
+                size += sum(len(field) if field.isascii() else _WIDE * len(field) for field in row)
                 if len(row) != len(header):
                     faults.append((number, f"expected {len(header)} fields, got {len(row)}"))
                 elif not _is_unicode(row):
@@ -167,9 +173,9 @@ def _list_array(column: Sequence[str]) -> pa.Array:
         return pa.array(texts, pa.list_(pa.large_string()))
 
 
-def _next(reader: Any, file: SourceFile) -> list[str] | None:
+def _next(reader: Any, file: SourceFile, most: int) -> list[str] | None:
     try:
-        with _FieldLimit():
+        with _FieldLimit(most):
             row: list[str] | None = next(reader, None)
             return row
     except csv.Error as error:

@@ -19,6 +19,7 @@ import pytest
 from conftest import Place
 from planted_entries import KINDS, plant, run_command, snapshot
 
+from rlvr_fast.answers.journal import VerdictJournal
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.safe_files import JSON_BYTES, check_tree
 from rlvr_fast.store import Run, repair
@@ -111,22 +112,25 @@ def test_every_command(
     refused(command, entry, KINDS[kind], place, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("entry", [".lock", "verdicts.jsonl"])
-def test_a_second_name_of_a_file_that_is_written_in_place(
-    entry: str,
-    place: Place,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_second_name_of_the_lock(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(place.victim / "token", place.base.parent / "token")
-    (place.victim / "token").write_text("")  # an empty journal, that grading would append to
-    plant("hard link", place.base / entry, place.victim)
+    plant("hard link", place.base / ".lock", place.victim)
+    refused("grade", ".lock", "a file with a second name", place, monkeypatch, capsys)
+
+
+def test_a_second_name_of_the_journal(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verdicts are appended to a file with one name; a new grading replaces the file."""
+    (place.victim / "token").write_text("")  # an empty journal
+    plant("hard link", place.base / "verdicts.jsonl", place.victim)
     outside = snapshot(place.victim)
+    with pytest.raises(RunDirectoryError, match=r"verdicts\.jsonl: a file with a second name"):
+        VerdictJournal(place.base / "verdicts.jsonl", timeout=5.0, memory_mb=2048)
     arguments = ["grade", str(place.base), "--regrade", "--verdicts", "ours", "--workers", "1"]
-    status, message = run_command(arguments, monkeypatch, capsys)
+    run_command(arguments, monkeypatch, capsys)
     assert snapshot(place.victim) == outside
-    assert status == 2, message
-    assert f"{place.base / entry}: a file with a second name" in message
 
 
 @pytest.mark.parametrize("entry", ["run.json", "grades.parquet", "answers/part-000000.parquet"])
