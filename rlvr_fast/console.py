@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,17 +15,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from rlvr_fast.shown_text import json_text, terminal
+
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
 
 __all__ = [
     "error",
     "flush",
+    "guard_streams",
     "note",
     "print_json",
     "print_table",
     "progress_bars",
-    "replace_unencodable",
     "result",
 ]
 
@@ -40,11 +41,56 @@ _err = Console(stderr=True, highlight=False)
 _ASCII = str.maketrans({"−": "-", "–": "-", "’": "'", "“": '"', "”": '"', "∞": "inf", "≈": "~"})
 
 
-def replace_unencodable() -> None:
-    """Has standard output and error write a question mark for a character they cannot encode."""
-    for stream in (sys.stdout, sys.stderr):
+class _Shown(io.TextIOBase):
+    """A stream on which all text is made safe for a terminal, whoever writes it.
+
+    Warnings, tracebacks and messages of other packages quote the files that they read.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
+
+    def write(self, text: str, /) -> int:
+        # A bar of another package begins with the carriage return that goes back to its line.
+        start = "\r" if text.startswith("\r") else ""
+        self.stream.write(start + terminal(text.removeprefix("\r").replace("\r\n", "\n")))
+        return len(text)
+
+    def flush(self) -> None:
+        self.stream.flush()
+
+    def fileno(self) -> int:
+        return int(self.stream.fileno())
+
+    def isatty(self) -> bool:
+        return bool(self.stream.isatty())
+
+    def writable(self) -> bool:
+        return True
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return str(self.stream.encoding)  # without one, others write to the stream below
+
+    @property
+    def errors(self) -> str | None:  # type: ignore[override]
+        return "replace"
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def guard_streams() -> None:
+    """Has everything that is printed pass `shown_text.terminal`, the styles of rich excepted.
+
+    Characters that the encoding of a stream does not have are question marks.
+    """
+    for name, console in (("stdout", _out), ("stderr", _err)):
+        stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+            console.file = stream
+            setattr(sys, name, _Shown(stream))
 
 
 def flush() -> None:
@@ -59,49 +105,41 @@ def flush() -> None:
         raise
 
 
-# Control characters of a file would act on the terminal: they are shown as their escapes. So are
-# the marks that reverse the direction of a line.
-_CONTROLS = {
-    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-    for code in (*range(9), *range(11, 32), *range(127, 160), *range(0x202A, 0x202F))
-} | {code: f"\\u{code:04x}" for code in range(0x2066, 0x206A)}
+# A message may quote a file; nobody reads more of it than this.
+_MESSAGE_CHARACTERS, _CELL_CHARACTERS = 20_000, 400
 
 
-def _shown(text: str, console: Console) -> Text:
-    text = text.translate(_CONTROLS)
+def _shown(
+    text: str, console: Console, limit: int | None = _MESSAGE_CHARACTERS, *, lines: bool = True
+) -> Text:
+    text = terminal(text, limit, lines=lines)
     # Text, not markup: the name of a task or problem may look like markup.
     return Text(text.translate(_ASCII) if console.options.ascii_only else text)
 
 
+def _message(text: str, console: Console) -> Text:
+    """A message whose further lines are indented: none of them looks like a message of its own."""
+    return _shown(text.rstrip("\n").replace("\n", "\n  "), console)
+
+
 def note(message: str) -> None:
     """Prints a line for the person at the terminal, on standard error."""
-    _err.print(_shown(message, _err), soft_wrap=True)
+    _err.print(_message(message, _err), soft_wrap=True)
 
 
 def result(message: str) -> None:
     """Prints a line of the result."""
-    _out.print(_shown(message, _out), soft_wrap=True)
+    _out.print(_message(message, _out), soft_wrap=True)
 
 
 def error(message: str) -> None:
     """Prints the last line before a non-zero exit."""
-    _err.print(Text("error: ", style="bold red") + _shown(message, _err), soft_wrap=True)
+    _err.print(Text("error: ", style="bold red") + _message(message, _err), soft_wrap=True)
 
 
 def print_json(value: Any) -> None:
     """Prints one JSON document; nan and infinities become null."""
-    ascii_only = _out.options.ascii_only
-    print(json.dumps(_finite(value), indent=2, ensure_ascii=ascii_only, allow_nan=False))
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, Mapping):
-        return {str(k): _finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_finite(v) for v in value]
-    return value
+    print(json_text(value, indent=2, ascii_only=_out.options.ascii_only))
 
 
 def print_table(
@@ -113,6 +151,7 @@ def print_table(
     first `heads` columns stand in each table.
     """
     cells = [[_cell(value) for value in row] for row in rows]
+    columns = [_cell(column) for column in columns]
     for i, chosen in enumerate(_columns_that_fit(columns, cells, _out.width, heads)):
         table = Table(
             title=None if i else _shown(title, _out), title_justify="left", header_style="bold"
@@ -149,7 +188,7 @@ def _columns_that_fit(
 def _cell(value: Any) -> str:
     if isinstance(value, float):
         return "–" if math.isnan(value) else f"{value:.3f}"
-    return "–" if value is None else str(value)
+    return "–" if value is None else terminal(str(value), _CELL_CHARACTERS, lines=False)
 
 
 @contextmanager
@@ -158,6 +197,7 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
     if quiet:
         yield None
         return
+    from rich.file_proxy import FileProxy
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -192,8 +232,15 @@ def progress_bars(*, quiet: bool = False) -> Iterator[Progress | None]:
     def report(stage: str, done: int, total: int) -> None:
         if not known:
             bars.start()  # not before: a command that fails at once shows no empty bars
+            for name in ("stdout", "stderr"):
+                # Rich prints the lines of others above its bars, and would obey their escapes.
+                # Where the bars stop, it puts the streams back.
+                if isinstance(stream := getattr(sys, name), FileProxy):
+                    setattr(sys, name, _Shown(stream))
         if stage not in known:
-            known[stage] = bars.add_task(stage, total=total or None)
+            known[stage] = bars.add_task(
+                terminal(stage, _CELL_CHARACTERS, lines=False), total=total or None
+            )
         bars.update(known[stage], completed=done, total=total or None)
 
     try:

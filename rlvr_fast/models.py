@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, install_hint
+from rlvr_fast.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    RlvrError,
+    install_hint,
+)
+from rlvr_fast.model_files import check_config, check_model_files
+from rlvr_fast.shown_text import terminal
 
 if TYPE_CHECKING:
     import torch
@@ -67,7 +75,7 @@ def load_causal_lm(
         MissingDependencyError: a .gguf file without the `gguf` package.
     """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     place = torch_device(device)
     if dtype is None:
@@ -93,24 +101,67 @@ def load_causal_lm(
         raise InvalidInputError(
             f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
         )
+    if path.is_dir():
+        check_model_files(path)
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # loading is short beside the work with progress bars
+    # Asked about code of the model, transformers would put the question on the terminal.
+    options["trust_remote_code"] = False
+    part = "config.json"
     try:
+        config = AutoConfig.from_pretrained(source, **options)
+        check_config(str(model), config.to_dict())
+        part = "files of the tokenizer"
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        loaded = AutoModelForCausalLM.from_pretrained(
-            source, dtype=dtype, **_quantization(path), **options
+        part = "files of weights"
+        loaded, found = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=dtype,
+            weights_only=True,  # of a .bin file: a pickle runs code
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,  # _check_weights names them
+            **_quantization(path),
+            **options,
         )
-    except (OSError, ValueError, KeyError) as error:
-        raise InvalidInputError(
-            f"{model}: cannot be loaded as a causal language model "
-            f"({(str(error).splitlines() or [type(error).__name__])[0]})"
-        ) from error
+        _check_weights(str(model), found)
+        loaded = loaded.to(place).eval()
+    except RlvrError:
+        raise
+    except Exception as error:  # every kind of damage has an exception of its own
+        raise _not_loaded(str(model), part, error) from error
     finally:
         if bars:
             logging.enable_progress_bar()
-    return loaded.to(place).eval(), tokenizer
+    return loaded, tokenizer
+
+
+def _not_loaded(model: str, part: str, error: Exception) -> InvalidInputError:
+    if "trust_remote_code" in str(error):
+        return InvalidInputError(
+            f"{model}: its files ask to run Python code that came with the model (auto_map of "
+            "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of "
+            "an architecture that transformers has, without auto_map"
+        )
+    why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
+    return InvalidInputError(
+        f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "
+        f"{terminal(why, 300, lines=False)}); its files are damaged, or of a kind that "
+        "transformers does not know"
+    )
+
+
+def _check_weights(model: str, found: Mapping[str, Any]) -> None:
+    """Refuses a model whose files lack weights: transformers would take random ones."""
+    for key, what in (("missing_keys", "lack"), ("mismatched_keys", "have of another shape")):
+        names = sorted(str(n[0] if isinstance(n, tuple) else n) for n in found.get(key) or ())
+        if names:
+            more = f" and {len(names) - 3} others" if len(names) > 3 else ""
+            raise InvalidInputError(
+                f"{model}: its files {what} the weights {', '.join(names[:3])}{more}, which its "
+                "config.json asks for; copy the model anew"
+            )
 
 
 def _quantization(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from rlvr_fast.options import Option, Options, option, options_of, refuse_unknow
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
-from rlvr_fast.yaml_text import parse_yaml
+from rlvr_fast.yaml_text import MOST_CHARACTERS, parse_yaml
 
 __all__ = ["StudyConfig", "demo_config", "study_keys"]
 
@@ -137,7 +137,8 @@ class StudyConfig(Options):
         """Reads a study file (YAML); see `from_mapping`."""
         path = Path(path)
         try:
-            text = path.read_text("utf-8")
+            with path.open("rb") as file:
+                text = file.read(4 * MOST_CHARACTERS + 1).decode("utf-8")
         except FileNotFoundError:
             raise InvalidInputError(f"{path}: no such study file") from None
         except UnicodeDecodeError as error:

@@ -26,7 +26,8 @@ ALLOWED = {
     "registry": {"errors"},
     "progress": set(),
     "yaml_text": {"errors"},
-    "models": FLOOR,
+    "model_files": FLOOR,
+    "models": FLOOR | {"model_files"},
     "onednn": set(),
     "paths": set(),
     "tasks": FLOOR | {"vocabulary", "registry", "paths"},
@@ -36,8 +37,8 @@ ALLOWED = {
     },
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
-        "vocabulary", "options", "registry", "progress", "models", "onednn", "tasks",
-        "store",
+        "vocabulary", "options", "registry", "progress", "models", "model_files", "onednn",
+        "tasks", "store",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
@@ -66,6 +67,7 @@ ONLY_IN = {
     "vllm": ("sampling/engines/vllm.py",),
     "transformers": (
         "models.py", "scoring/scorer.py", "scoring/heads.py", "sampling/engines/transformers/",
+        "sampling/template_process.py",
     ),
     "matplotlib": ("report/",),
     "jinja2": ("report/",),

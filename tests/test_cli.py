@@ -389,7 +389,7 @@ def test_characters_that_an_output_cannot_encode_are_replaced() -> None:
     """The result of a long job is printed under any encoding of the terminal."""
     code = (
         "from rlvr_fast import console\n"
-        "console.replace_unencodable()\n"
+        "console.guard_streams()\n"
         "console.print_table('Δ of “a”', ('group', 'NSCR'), [('题', '−0.476')])\n"
         "console.result('k ≈ 2')\n"
         "console.print_json({'题': 1.0})\n"

@@ -123,7 +123,7 @@ def _root(
 
 def main() -> None:
     """Entry point of `rlvr-fast`."""
-    console.replace_unencodable()
+    console.guard_streams()
     try:
         try:
             app(prog_name="rlvr-fast")
@@ -135,6 +135,13 @@ def main() -> None:
     except RlvrError as problem:
         console.error(str(problem))
         sys.exit(1)
+    except UnicodeEncodeError as problem:
+        # pyarrow and other libraries take names in UTF-8 only.
+        console.error(
+            f"{problem.object[:500]}: a name or a text that is not UTF-8, shown with \\udcXX for "
+            "its other bytes; rename the file or folder"
+        )
+        sys.exit(2)
     except BrokenPipeError:  # the reader, `head` for example, has closed the pipe
         sys.exit(1)
     except OSError as problem:

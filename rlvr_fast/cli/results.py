@@ -51,7 +51,8 @@ def print_report(report: Report, *, json: bool) -> None:
     if json:
         console.print_json({**report.summary(), "report": str(report.page)})
         return
-    console.result(report.headline())
+    for line in report.headline().split("\n"):
+        console.result(line)
     if not report.comparison.unread():
         columns, rows = report.headline_table()
         title = f"Problems kept, lost and found (rule: {report.comparison.rule})"

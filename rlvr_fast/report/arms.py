@@ -14,6 +14,7 @@ from rlvr_fast.report.comparable import check_comparable
 from rlvr_fast.report.imported import gradable_problems
 from rlvr_fast.report.problems import IntArray, Problems, common_problems
 from rlvr_fast.report.sides import Side, read_side
+from rlvr_fast.shown_text import file_name
 from rlvr_fast.store import Run, same_completions
 
 __all__ = [
@@ -128,7 +129,7 @@ def check_names(names: Sequence[str] | Mapping[str, object]) -> None:
 
 def arm_folder(name: str) -> str:
     """The name of the folder for the run of an arm, made from the arm's name."""
-    return re.sub(r"[^\w.-]+", "-", name.strip()).strip(".-") or "arm"
+    return file_name(name, default="arm")
 
 
 def check_arms(

@@ -11,10 +11,11 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from rlvr_fast.metrics import AccuracyHistogram
 from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.shown_text import svg
 from rlvr_fast.vocabulary import REGION_KEYS, REGIONS
 
 __all__ = [
@@ -33,17 +34,15 @@ WORD = {region.key: region.word for region in REGIONS}
 
 
 def _svg(body: Sequence[str], label: str, *, height: int = HEIGHT, kind: str = "") -> Markup:
-    # Every piece of `body` is built from numbers and from text passed through escape().
+    # Every piece of `body` is built from numbers and from text passed through `shown_text.svg`.
     return Markup(
         f'<svg class="chart {kind}" viewBox="0 0 {WIDTH} {height}" role="img" '
-        f'aria-label="{escape(label)}">{"".join(body)}</svg>'
+        f'aria-label="{svg(label)}">{"".join(body)}</svg>'
     )
 
 
 def _text(x: float, y: float, text: str, cls: str = "tick", anchor: str = "middle") -> str:
-    return (
-        f'<text x="{x:.1f}" y="{y:.1f}" class="{cls}" text-anchor="{anchor}">{escape(text)}</text>'
-    )
+    return f'<text x="{x:.1f}" y="{y:.1f}" class="{cls}" text-anchor="{anchor}">{svg(text)}</text>'
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, cls: str) -> str:
@@ -91,7 +90,7 @@ def _y_grid(top: float, label: str, y: Callable[[float], float], step: float = 0
     middle = (TOP + HEIGHT - BOTTOM) / 2
     out.append(
         f'<text x="11" y="{middle:.1f}" class="axis" text-anchor="middle" '
-        f'transform="rotate(-90 11 {middle:.1f})">{escape(label)}</text>'
+        f'transform="rotate(-90 11 {middle:.1f})">{svg(label)}</text>'
     )
     return out
 
@@ -301,7 +300,7 @@ def histogram_chart(base: AccuracyHistogram, rl: AccuracyHistogram, *, name: str
             body.append(
                 f'<rect x="{x0 + slot * (0.1 + 0.41 * j):.1f}" y="{at:.1f}" '
                 f'width="{slot * 0.39:.1f}" height="{HEIGHT - BOTTOM - at:.1f}" '
-                f'class="column {side}"><title>{escape(side)}, accuracy {escape(base.bins[i])}: '
+                f'class="column {side}"><title>{svg(side)}, accuracy {svg(base.bins[i])}: '
                 f"{int(counts[i])} problems</title></rect>"
             )
         text = {0: "0", bins - 1: "1"}.get(i, f"≤.{i}" if 0 < i < 10 else "<1")
@@ -388,7 +387,7 @@ def taxonomy_chart(
         py = y0 - place(r) + (jitter[i, 1] if r <= 0 else 0)
         points.append(
             f'<use href="#m-{labels[i]}" x="{px:.1f}" y="{py:.1f}" class="pt {labels[i]}" '
-            f'data-t="{tasks[i]}"><title>{escape(names[i])}: base {b:.3g}, RL {r:.3g}</title></use>'
+            f'data-t="{tasks[i]}"><title>{svg(names[i])}: base {b:.3g}, RL {r:.3g}</title></use>'
         )
     body.append("<g>" + "".join(points) + "</g>")
     counts = ", ".join(f"{list(labels).count(key)} {word}" for key, word in WORD.items())

@@ -9,6 +9,7 @@ from typing import Any
 from rlvr_fast.report.comparison import Group
 from rlvr_fast.report.palette import COLOURS
 from rlvr_fast.report.problems import IntArray
+from rlvr_fast.shown_text import visible
 from rlvr_fast.store.files import replacing
 
 __all__ = [
@@ -47,8 +48,11 @@ STYLE = {
     "svg.hashsalt": "rlvr_fast",
     "pdf.fonttype": 42,
     "hatch.linewidth": 0.5,
+    "text.usetex": False,  # a user's own settings may ask for it: LaTeX would run the names
 }
 _MAX_PANELS = 12
+# A longer name leaves no room for what it names.
+_NAME_CHARACTERS = 60
 
 
 def write_figures(drawings: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
@@ -115,7 +119,7 @@ def panel_grid(groups: Sequence[Group], height: float = 2.3) -> tuple[Any, list[
 
 def plain_name(text: str) -> str:
     """A name as matplotlib prints it; a dollar sign would start matplotlib's own mathematics."""
-    return text.replace("$", r"\$")
+    return visible(text, _NAME_CHARACTERS, lines=False).replace("$", r"\$")
 
 
 def log2_ticks(axis: Any, ks: IntArray) -> None:

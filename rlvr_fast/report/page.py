@@ -1,6 +1,6 @@
 """The page of a report: one file of HTML that opens offline.
 
-Everything that comes from a model or a data set is untrusted text: see `untrusted`. The page's
+Everything that comes from a model or a data set is untrusted text: see `shown_text`. The page's
 policy forbids every script but its own, whose hash it names, and every request.
 """
 
@@ -34,7 +34,7 @@ from rlvr_fast.report.sentences import (
 )
 from rlvr_fast.report.table import cell_text
 from rlvr_fast.report.threshold import epsilon_sentence
-from rlvr_fast.report.untrusted import script_json, visible
+from rlvr_fast.shown_text import script_json, visible
 from rlvr_fast.store.recorded import recorded_spec
 from rlvr_fast.vocabulary import LABELS, RULES
 
@@ -71,7 +71,7 @@ def render_page(report: Report) -> str:
         style=Markup(style),
         script=Markup(script),
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        data=script_json(data),
+        data=Markup(script_json(data)),
     )
 
 
@@ -84,6 +84,7 @@ def _environment() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_finalized,
     )
     environment.filters["visible"] = visible
     environment.filters["model"] = _model_name
@@ -93,6 +94,11 @@ def _environment() -> jinja2.Environment:
     environment.globals["LABELS"] = LABELS
     environment.globals["MANY_COLUMNS"] = MANY_COLUMNS
     return environment
+
+
+def _finalized(value: Any) -> Any:
+    """What an expression of a template prints: text that is not HTML of ours is made visible."""
+    return visible(value) if type(value) is str else value
 
 
 def _model_name(name: str) -> str:

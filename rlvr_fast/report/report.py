@@ -14,6 +14,7 @@ from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import load_sections
 from rlvr_fast.report.table import Table, cell_text, finite
+from rlvr_fast.shown_text import visible
 
 __all__ = ["Report", "build_report", "measure"]
 
@@ -61,11 +62,12 @@ class Report:
         answer was found in the completions of a model, there are no findings.
         """
         c = self.comparison
+        warnings = (visible(warning, lines=False) for warning in c.warnings)
         if c.unread():
             said = unread_sentence(c.unread(), len(c.problems)), unread_remedy(c.unread())
-            return "\n".join((*c.warnings, " ".join(filter(None, said))))
+            return "\n".join((*warnings, " ".join(filter(None, said))))
         found = "\n".join(found.headline for found in self.findings.values() if found.headline)
-        return "\n".join((*c.warnings, found))
+        return "\n".join((*warnings, found))
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         """(columns, rows) for a terminal 80 columns wide: support of problems, by group."""

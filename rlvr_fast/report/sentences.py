@@ -14,7 +14,7 @@ from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.evidence import GroupEvidence
 from rlvr_fast.report.facts import percent
 from rlvr_fast.report.problems import IntArray
-from rlvr_fast.report.untrusted import visible
+from rlvr_fast.shown_text import visible
 
 __all__ = [
     "DEPENDENT",
@@ -197,7 +197,8 @@ def _proven(comparison: Comparison, count: int, noun: str, rows: IntArray) -> st
     gap = comparison.base.accuracy[rows] - comparison.rl.accuracy[rows]
     first = rows[(-abs(gap)).argsort(kind="stable")][:_NAMED]
     named = ", ".join(
-        f"{visible(comparison.problems.ids[row], 60)} ({_counts(comparison, int(row))})"
+        f"{visible(comparison.problems.ids[row], 60, lines=False)} "
+        f"({_counts(comparison, int(row))})"
         for row in first
     )
     more = " and others" if rows.size > first.size else ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import math
 import re
 from collections.abc import Iterable
@@ -13,9 +12,9 @@ from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from rlvr_fast.report.folder import check_folder, write_file
+from rlvr_fast.shown_text import csv_cell, finite, json_text
+from rlvr_fast.shown_text import latex as latex_escape
 
 __all__ = [
     "Column",
@@ -24,7 +23,6 @@ __all__ = [
     "cell_text",
     "finite",
     "latex",
-    "latex_escape",
     "write_tables",
 ]
 
@@ -109,19 +107,6 @@ def _rounded_down(value: float) -> float:
     return float(Decimal(value).quantize(Decimal(1).scaleb(-min(digits, 300)), ROUND_FLOOR))
 
 
-def finite(value: Any) -> Any:
-    """The value as strict JSON: None in place of nan and infinities."""
-    if isinstance(value, dict):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [finite(v) for v in value]
-    if isinstance(value, (float, np.floating)):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, np.integer):
-        return int(value)
-    return value
-
-
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
     """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths.
 
@@ -134,47 +119,21 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
     written = []
     for table in tables:
         stem = folder / table.name
-        rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
+        rows = [{c.key: row.get(c.key) for c in table.columns} for row in table.rows]
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow([c.key for c in table.columns])
-        writer.writerows([_csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows)
+        writer.writerow([csv_cell(c.key) for c in table.columns])
+        writer.writerows([csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows)
         write_file(stem.with_suffix(".csv"), text.getvalue())
-        data = json.dumps({"caption": table.caption, "rows": rows}, ensure_ascii=False, indent=1)
+        data = json_text({"caption": table.caption, "rows": rows}, indent=1)
         write_file(stem.with_suffix(".json"), data + "\n")
         write_file(stem.with_suffix(".tex"), latex(table))
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
     return written
 
 
-def _csv_cell(value: Any) -> Any:
-    if isinstance(value, float):
-        return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
-    # A spreadsheet runs a cell that starts like a formula; ids and task names are not ours.
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return "'" + value
-    return value
-
-
-_LATEX = str.maketrans({
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
-    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
-    "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
-    "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
-    "≥": r"$\geq$", "≤": r"$\leq$",
-})  # fmt: skip
-# Characters that control or redirect text.
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 # Characters that pdfLaTeX prints without a macro.
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
-
-
-def latex_escape(text: str) -> str:
-    """Text that LaTeX prints unchanged; blanks in place of control and redirecting characters.
-
-    Names in other scripts than Latin stay unchanged, for XeLaTeX or LuaLaTeX.
-    """
-    return _CONTROL.sub(" ", text).translate(_LATEX)
 
 
 def latex(table: Table) -> str:

@@ -31,7 +31,8 @@ class SampleOptions(Options):
         sampling: temperature, top_p, max_tokens, seed and stop.
 
     Raises:
-        InvalidInputError: a value of another type or out of range; device or dtype given twice.
+        InvalidInputError: a value of another type or out of range; device or dtype given twice; a
+            model, revision or name of the engine among its arguments.
     """
 
     tasks: tuple[str, ...] = option(
@@ -66,6 +67,12 @@ class SampleOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
+        for name in ("name", "model", "revision"):
+            if name in self.engine_args:
+                raise InvalidInputError(
+                    f"{name} is no argument of an engine: the model, its revision and the engine "
+                    "have options of their own"
+                )
         for name, value in (("device", self.device), ("dtype", self.dtype)):
             if value != "auto" and name in self.engine_args:
                 raise InvalidInputError(f"{name} is given twice, also as an engine argument")

@@ -18,7 +18,7 @@ from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Completion, Engine, Request
 from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.parameters import SamplingParameters
-from rlvr_fast.sampling.prompts import load_template
+from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import SAMPLES, Run
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
@@ -58,6 +58,7 @@ def prepare_run(
     form = load_template(template, engine)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
     prompts = [form.render(problem.question, engine) for problem in problems]
+    _check_distinct(problems, prompts, form, engine)
     # A chat template writes the special tokens itself.
     encoded = engine.encode(prompts, special_tokens=form.name != "chat")
     for problem, ids in zip(problems, encoded, strict=True):
@@ -85,6 +86,31 @@ def prepare_run(
         problems=table,
         versions=_versions(),
     )
+
+
+# Questions that no template can take for one.
+_PROBES = ("Is 91 a prime number?", "Name a river of Africa.")
+
+
+def _check_distinct(
+    problems: Sequence[Problem], prompts: Sequence[str], form: Template, engine: Engine
+) -> None:
+    """Refuses a template that does not show the model which question is asked."""
+    said = f"the {form.name!r} template of {engine.model}"
+    if form.name == "chat" and len({form.render(probe, engine) for probe in _PROBES}) == 1:
+        raise InvalidInputError(
+            f"{said} gives every question the same prompt: it does not hold the question; use "
+            "--template plain, or a text file that holds {question}"
+        )
+    first: dict[str, Problem] = {}
+    for problem, prompt in zip(problems, prompts, strict=True):
+        other = first.setdefault(prompt, problem)
+        if other is not problem and other.question.split() != problem.question.split():
+            raise InvalidInputError(
+                f"{said} gives the problems {other.problem_id!r} and {problem.problem_id!r}, whose "
+                "questions differ, the same prompt; use --template plain, or a text file that "
+                "holds {question}"
+            )
 
 
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:

@@ -71,8 +71,8 @@ class Scorer:
         self.tokenizer: Any = None
         if isinstance(model, (str, Path)):
             self.name = str(model)
-            self.revision = revision or local_revision(model)
             self.model, self.tokenizer = load_causal_lm(model, revision, device, dtype)
+            self.revision = revision or local_revision(model)
         else:
             self.name = str(getattr(model, "name_or_path", "") or type(model).__name__)
             self.revision = revision

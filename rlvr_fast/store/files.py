@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import re
 import threading
@@ -26,6 +25,7 @@ from rlvr_fast.safe_files import (
     open_regular,
     read_bytes,
 )
+from rlvr_fast.shown_text import json_text
 from rlvr_fast.store.json_files import parse_json
 
 __all__ = [
@@ -168,8 +168,8 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as indented JSON (UTF-8, no nan or infinity); see `write_atomically`."""
-    data = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+    """Writes `value` as indented JSON (UTF-8, null for nan, infinity); see `write_atomically`."""
+    data = json_text(value, indent=2).encode() + b"\n"
 
     def write(file: BinaryIO) -> None:
         file.write(data)

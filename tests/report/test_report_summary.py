@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from planted_runs import TASKS, write_pair
 
+from rlvr_fast import shown_text
 from rlvr_fast.report import (
     CompareOptions,
     Report,
@@ -66,10 +67,10 @@ def test_tables_are_written_three_ways(built: Report, tmp_path: Path) -> None:
 
 
 def test_text_cannot_act_in_latex_or_a_spreadsheet() -> None:
-    assert table.latex_escape("a_b & 50% \\input{x} $^~\n#") == (
+    assert shown_text.latex("a_b & 50% \\input{x} $^~\n#") == (
         r"a\_b \& 50\% \textbackslash{}input\{x\} \$\textasciicircum{}\textasciitilde{} \#"
     )
-    assert table._csv_cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
+    assert shown_text.csv_cell("=cmd|' /C calc'!A0") == "'=cmd|' /C calc'!A0"
     assert table.cell_text(float("nan"), "share") == "–"
 
 

@@ -6,9 +6,11 @@ import hashlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, install_hint
+from rlvr_fast.model_files import check_model_files
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -63,6 +65,13 @@ class VllmEngine(TokenizerPrompts):
             MissingDependencyError: vllm is not installed, or broken.
             InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
         """
+        if options.pop("trust_remote_code", False):
+            raise InvalidInputError(
+                f"{model}: trust_remote_code would run Python code that came with the model; "
+                "rlvr-fast runs no such code: leave it out"
+            )
+        if Path(model).is_dir():
+            check_model_files(Path(model))
         vllm = _import_vllm()
         self._on_cpu: bool = vllm.platforms.current_platform.is_cpu()
         if self._on_cpu:
@@ -74,9 +83,12 @@ class VllmEngine(TokenizerPrompts):
         options.setdefault("enable_prefix_caching", True)
         options.setdefault("seed", 0)
         try:
-            self._llm = vllm.LLM(model=str(model), revision=revision, **options)
-        except (OSError, ValueError, TypeError) as error:
-            raise InvalidInputError(f"{model}: vLLM cannot load it ({error})") from error
+            self._llm = vllm.LLM(
+                model=str(model), revision=revision, trust_remote_code=False, **options
+            )
+        except Exception as error:  # every kind of damage has an exception of its own
+            why = str(error).strip()[:2000] or type(error).__name__
+            raise InvalidInputError(f"{model}: vLLM cannot load it ({why})") from error
         self._vllm = vllm
         self.version: str = vllm.__version__
         self.model = str(model)

@@ -15,7 +15,7 @@ import torch
 import transformers
 from transformers.cache_utils import DynamicCache
 
-from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
+from rlvr_fast.errors import InvalidInputError, UnsupportedModelError, shown
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request
@@ -30,6 +30,8 @@ __all__ = ["TransformersEngine"]
 # From this many parameters on, one batch with all threads is faster than one batch a thread: the
 # weights no longer fit the processor's caches.
 _LARGE_MODEL = 500_000_000
+# More rows than any memory holds.
+_MOST_ROWS = 65_536
 
 
 class TransformersEngine(TokenizerPrompts):
@@ -60,20 +62,28 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: `model` cannot be loaded.
             UnsupportedModelError: its attention cannot run on rows of different lengths.
         """
-        if batch_size is not None and (type(batch_size) is not int or batch_size < 1):
+        if batch_size is not None and (
+            type(batch_size) is not int or not 1 <= batch_size <= _MOST_ROWS
+        ):
             raise InvalidInputError(
-                f"batch_size is {batch_size!r}, expected a whole number, at least 1"
+                f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
+                f"most {_MOST_ROWS:,}"
             )
         self.version = transformers.__version__
         self.model = str(model)
-        self.revision = revision or local_revision(model)
         self._model, self._tokenizer = load_causal_lm(model, revision, device, dtype)
+        self.revision = revision or local_revision(model)
         self.device: torch.device = self._model.device
         self._batch_size = batch_size
         self._sharers = 1  # batches that share the memory
         config = self._model.config.get_text_config()
         self.vocab_size: int = self._model.get_input_embeddings().weight.shape[0]
         self.context_length: int | None = getattr(config, "max_position_embeddings", None)
+        if self.context_length is not None and type(self.context_length) is not int:
+            raise InvalidInputError(
+                f"{model}: max_position_embeddings of its config.json is "
+                f"{shown(self.context_length)}, expected a whole number"
+            )
         dtype_name = str(self._model.dtype).removeprefix("torch.")
         self.notes = (f"{dtype_name} on {self.device.type}",)
         self._parameters = sum(parameter.numel() for parameter in self._model.parameters())
@@ -85,8 +95,14 @@ class TransformersEngine(TokenizerPrompts):
         ids: set[int] = set()
         for owner in (self._model.generation_config, self._model.config, self._tokenizer):
             value = getattr(owner, "eos_token_id", None)
-            if value is not None:
-                ids |= {value} if isinstance(value, int) else set(value)
+            if value is None:
+                continue
+            several = list(value) if isinstance(value, list | tuple) else [value]
+            if any(type(each) is not int or abs(each) >= 1 << 31 for each in several):
+                raise InvalidInputError(
+                    f"{self.model}: eos_token_id is {shown(value)}, expected a token id or a list"
+                )
+            ids |= set(several)
         return torch.tensor(sorted(ids), dtype=torch.int64, device=self.device)
 
     # -- drawing ---------------------------------------------------------------------------------
@@ -243,6 +259,11 @@ class TransformersEngine(TokenizerPrompts):
                 )
         except (AttributeError, IndexError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise UnsupportedModelError(self._unsupported(str(error))) from error
+        if not want.isfinite().all():
+            raise InvalidInputError(
+                f"{self.model}: the logits of a short prompt are not numbers: its weights are "
+                f"damaged, or too large for {str(self._model.dtype).removeprefix('torch.')}"
+            )
         scale = float(want.float().abs().max())
         off = float((got.float() - want.float()).abs().max())
         tolerance = 1e-3 if self._model.dtype == torch.float32 else 0.1

@@ -1,0 +1,146 @@
+"""Chat templates of models, rendered in a process of their own under a clock.
+
+The template of a tokenizer is a program in Jinja that came with the model.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rlvr_fast.errors import InvalidInputError, RlvrError
+
+__all__ = ["ChatTemplate"]
+
+# A rendering takes milliseconds; the process has to import transformers first.
+_SECONDS, _START_SECONDS = 10.0, 120.0
+_MEMORY = 2 << 30
+# More than the longest context holds.
+_CHARACTERS = 4_000_000
+_CODE = Path(__file__).with_name("template_process.py")
+
+
+class ChatTemplate:
+    """The chat template of one model; its process starts with the first rendering."""
+
+    def __init__(self, model: str, source: str, names: Mapping[str, Any]) -> None:
+        """A template that nothing has read yet.
+
+        Args:
+            model: what messages call the model.
+            source: the template, in Jinja.
+            names: further names that the template knows: the special tokens.
+        """
+        self.model = model
+        self.source = source
+        self._names = {name: str(value) for name, value in names.items()}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+
+    def render(self, question: str) -> str:
+        """The user's turn with `question`, and the start of the assistant's turn.
+
+        Raises:
+            InvalidInputError: the template fails, takes too long, needs too much memory, or makes
+                a prompt that is too long.
+        """
+        with self._lock:
+            process = self._process
+            if process is None:
+                process = self._process = self._started()
+            try:
+                reply = json.loads(_exchange(process, question, _SECONDS))
+                text, why = reply.get("text"), reply.get("error")
+            except (OSError, ValueError, AttributeError) as error:
+                _end(process)
+                self._process = None
+                text, why = None, str(error) if isinstance(error, OSError) else "no text came"
+        if isinstance(text, str):
+            return text
+        raise InvalidInputError(
+            f"{self.model}: its chat template cannot be rendered: {why}; use --template plain, or "
+            "a text file that holds {question}"
+        )
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
+        process = subprocess.Popen(
+            [sys.executable, "-I", str(_CODE)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd="/",
+            env={"PATH": os.defpath, "HOME": "/nonexistent", "HF_HUB_OFFLINE": "1", **kept},
+            start_new_session=True,  # Ctrl-C is for this process, which ends the other
+        )
+        weakref.finalize(self, _end, process)
+        first = {
+            "template": self.source,
+            "names": self._names,
+            "path": [path for path in sys.path if path.endswith("-packages")],
+            "seconds": _SECONDS,
+            "memory": _MEMORY,
+            "most": _CHARACTERS,
+        }
+        try:
+            _exchange(process, first, _START_SECONDS)
+        except OSError as error:
+            _end(process)
+            raise RlvrError(
+                f"the process for chat templates does not start ({error}); see `rlvr-fast doctor`"
+            ) from None
+        return process
+
+
+def _exchange(process: subprocess.Popen[bytes], request: object, seconds: float) -> bytes:
+    """Sends one line and gives the line that comes back.
+
+    Raises:
+        OSError: none came in time, it was too long, or the process ended; the message says which.
+    """
+    assert process.stdin is not None
+    assert process.stdout is not None
+    into, out_of = process.stdin.fileno(), process.stdout.fileno()
+    os.set_blocking(into, False)
+    waiting = memoryview(json.dumps(request).encode() + b"\n")
+    reply = bytearray()
+    watch = select.poll()
+    watch.register(out_of, select.POLLIN)
+    watch.register(into, select.POLLOUT)
+    end = time.monotonic() + seconds
+    while not reply.endswith(b"\n"):
+        left = end - time.monotonic()
+        ready = watch.poll(1000 * left) if left > 0 else []
+        if not ready:
+            raise OSError(f"it takes more than {seconds:g} s")
+        for file, _ in ready:
+            if file == into:
+                waiting = waiting[os.write(into, waiting[:65536]) :]
+                if not waiting:
+                    watch.unregister(into)
+            else:
+                reply += (came := os.read(out_of, 1 << 20))
+                if not came:
+                    raise OSError("its process ended: too much time or memory")
+                if len(reply) > 12 * _CHARACTERS:  # as JSON writes them
+                    raise OSError(f"a prompt of more than {_CHARACTERS:,} characters")
+    return bytes(reply)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        with contextlib.suppress(OSError):
+            if pipe is not None:
+                pipe.close()

@@ -1,0 +1,75 @@
+"""The process that renders the chat template of one model, started by `chat_templates`.
+
+A template is a program of a stranger: it may loop for ever, fill the memory, or break out of
+Jinja's sandbox. So this process has limits of time and memory, no file or process of its own, and
+nothing of its parent's environment.
+
+Lines of JSON come in: first the template and the limits, then a question a line. A line goes out
+for each: {"text": ...} or {"error": ...}.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import signal
+import sys
+from typing import Any
+
+__all__: list[str] = []
+
+
+def _rendered(first: dict[str, Any], question: str) -> dict[str, str]:
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    try:
+        found = render_jinja_template(
+            [[{"role": "user", "content": question}]],
+            chat_template=first["template"],
+            add_generation_prompt=True,
+            **first["names"],
+        )
+        text = str((found[0] if isinstance(found, tuple) else found)[0])
+    except MemoryError:
+        return {"error": "it needs too much memory"}
+    except RecursionError:
+        return {"error": "it calls itself without end"}
+    except Exception as error:  # a template can raise whatever Python can
+        return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
+    if len(text) > first["most"]:
+        return {
+            "error": f"a prompt of {len(text):,} characters, at most {first['most']:,} are taken"
+        }
+    return {"text": text}
+
+
+def _main() -> None:
+    questions = sys.stdin.buffer
+    # What an imported package prints is no reply.
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    first = json.loads(questions.readline())
+    sys.path += [path for path in first["path"] if path not in sys.path]
+    _rendered({"template": "", "names": {}, "most": 0}, "")  # imports all, before the limits
+    for kind, limit in (
+        (resource.RLIMIT_AS, first["memory"]),
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NPROC, 0),
+    ):
+        resource.setrlimit(kind, (limit, limit))
+    replies.write(b'{"text": ""}\n')
+    replies.flush()
+    for line in questions:
+        question = json.loads(line)
+        # The parent ends a rendering that takes too long; should it be gone, the alarm does.
+        signal.setitimer(signal.ITIMER_REAL, 2 * first["seconds"])
+        reply = json.dumps(_rendered(first, question))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        replies.write(reply.encode() + b"\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    _main()

@@ -1,0 +1,213 @@
+"""Text of strangers made safe to show: one function a medium.
+
+Task names, problem ids, questions, answers, completions, names of models, files and folders, keys
+and values of JSON, messages of other packages: all of it may hold characters that act on what shows
+them (terminal escapes, line breaks, marks that reverse or hide text, formulas, macros). Each medium
+has one function here that leaves plain text as it is and shows the rest:
+
+    terminal     a terminal, or a log that one reads on a terminal
+    json_text    a JSON document that is printed or stored
+    visible      a page, a figure, a sentence: marks in place of what hides, not yet escaped
+    svg          character data and attributes of an SVG or a page
+    script_json  JSON inside a script element of a page
+    latex        LaTeX
+    csv_cell     a cell of a CSV file
+    file_name    the name of a file or a folder
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+__all__ = [
+    "csv_cell",
+    "file_name",
+    "finite",
+    "json_text",
+    "latex",
+    "script_json",
+    "svg",
+    "terminal",
+    "visible",
+]
+
+# Controls (C0 without tab and line feed, DEL, C1); marks that hide or reverse text: soft hyphen,
+# letter marks, zero-width characters, embeddings, isolates, invisible operators, deprecated format
+# characters, the byte order mark, interlinear annotations; line and paragraph separators; fillers
+# that look like nothing; halves of surrogate pairs, which no encoding takes; noncharacters, which
+# XML forbids; tags and further variation selectors, which carry hidden text.
+_HIDDEN = (
+    "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
+    "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb"
+    "\\ufffe\\uffff\\ud800-\\udfff\\ufdd0-\\ufdef"
+    "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
+    + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(1, 17))
+)
+# Joiners belong to words of many scripts and to emoji; elsewhere they hide.
+_JOINED = "[\\u0300-\\u1fff\\u2190-\\u2bff\\u3000-\\ud7ff\\ufe0e\\ufe0f\\U00010000-\\U0001ffff]"
+_JOINER = f"(?<!{_JOINED})[\\u200c\\u200d]|[\\u200c\\u200d](?!{_JOINED})"
+_MARKED = re.compile(f"[{_HIDDEN}]|{_JOINER}")
+_MARKED_LINE = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
+
+
+def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -> str:
+    """Text whose control, direction-changing and hidden characters can be seen as ⟨U+001B⟩.
+
+    Args:
+        text: any text; None is "none".
+        limit: the most characters of the text that are kept; a longer one ends in an ellipsis.
+        lines: whether tabs and line feeds stay; a name has none.
+    """
+    if text is None:
+        return "none"
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    if text.isascii() and text.isprintable():  # the usual case, and quick
+        return text
+    marked = _MARKED if lines else _MARKED_LINE
+    return marked.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+
+
+def terminal(text: str, limit: int | None = None, *, lines: bool = True) -> str:
+    r"""Text for a terminal: what would act on it, hide or reverse text is its escape, as `\x1b`.
+
+    Args:
+        text: any text.
+        limit: the most characters of the text that are kept; the number of the others is told.
+        lines: whether tabs and line feeds stay.
+    """
+    left_out = 0 if limit is None else len(text) - limit
+    if left_out > 0:
+        text = text[:limit]
+    if not (text.isascii() and text.isprintable()):
+        text = (_MARKED if lines else _MARKED_LINE).sub(_escaped, text)
+    return f"{text}... ({left_out:,} more characters)" if left_out > 0 else text
+
+
+def _escaped(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code in (9, 10):
+        return "\\t" if code == 9 else "\\n"
+    return (
+        f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" if code < 65536 else f"\\U{code:08x}"
+    )
+
+
+def finite(value: Any) -> Any:
+    """The value as strict JSON: None in place of nan and infinities, keys as text."""
+    if isinstance(value, Mapping):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(v) for v in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if not isinstance(value, (str, int)) and hasattr(value, "item"):  # a scalar of numpy
+        return finite(value.item())
+    return value
+
+
+def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:
+    r"""A JSON document in which hidden and control characters, also of keys, are `\u` escapes.
+
+    Args:
+        value: what JSON can hold; nan and infinities become null, numpy's scalars Python's.
+        indent: as for `json.dumps`.
+        ascii_only: for an output that is not UTF-8.
+    """
+    text = json.dumps(finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    # Outside its strings a document holds blanks, line feeds and ASCII only.
+    return text if ascii_only else _MARKED.sub(_json_escape, text)
+
+
+def _json_escape(match: re.Match[str]) -> str:
+    code = ord(match[0])
+    if code < 0x10000:
+        return f"\\u{code:04x}"
+    high, low = divmod(code - 0x10000, 0x400)
+    return f"\\u{0xD800 + high:04x}\\u{0xDC00 + low:04x}"
+
+
+def script_json(value: Any) -> str:
+    """JSON that may stand inside a script element: ASCII, and nothing that ends the element."""
+    text = json.dumps(finite(value), separators=(",", ":"), allow_nan=False)
+    return re.sub(r"[<>&]", lambda match: f"\\u{ord(match[0]):04x}", text)
+
+
+_XML = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;"})
+
+
+def svg(text: str, limit: int | None = None) -> str:
+    """Character data or an attribute's value of an SVG or a page: visible, and escaped."""
+    return visible(text, limit, lines=False).translate(_XML)
+
+
+_LATEX = str.maketrans({
+    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "$": r"\$", "&": r"\&", "#": r"\#",
+    "%": r"\%", "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}",
+    "–": "--", "−": "$-$", "ε": r"$\varepsilon$", "<": r"\textless{}", ">": r"\textgreater{}",
+    "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
+    "≥": r"$\geq$", "≤": r"$\leq$",
+})  # fmt: skip
+_BLANK_IN_LATEX = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
+
+
+def latex(text: str) -> str:
+    r"""Text that LaTeX prints unchanged; blanks in place of control and hidden characters.
+
+    A text that begins with `[` or `*` has it in braces: after the `\\` or the rule before a row it
+    would be read as their argument. Names in other scripts than Latin stay unchanged, for XeLaTeX
+    or LuaLaTeX.
+    """
+    out = _BLANK_IN_LATEX.sub(" ", text).translate(_LATEX)
+    first = out.lstrip()[:1]
+    return out.replace(first, f"{{{first}}}", 1) if first in ("[", "*") and first else out
+
+
+# What a spreadsheet takes for the start of a formula, in its own width or in the wide forms.
+_FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+# In a country whose lists have semicolons a spreadsheet splits a line there, and some at tabs or at
+# line breaks inside quotation marks.
+_FORMULA_START = re.compile(f"(?:^|(?<=[;\\t\\r\\n]))(?=[\\s\"']*[{_FORMULA}])|^(?=[\\t\\r])")
+
+
+def csv_cell(value: Any) -> Any:
+    """A cell of a CSV file: text in which no spreadsheet finds a formula; numbers stay numbers.
+
+    An apostrophe stands before what could start a formula, at the beginning of the text or behind a
+    semicolon, a tab or a line break. Hidden and control characters are visible.
+    """
+    if isinstance(value, float):
+        return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
+    if not isinstance(value, str):
+        return value
+    return visible(_FORMULA_START.sub("'", value))
+
+
+_RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE | re.DOTALL)
+
+
+def file_name(text: str, *, default: str = "unnamed", most: int = 100) -> str:
+    """The name of one file or folder made from a text; never a path, hidden, reserved or too long.
+
+    Letters, digits, `_`, `.` and `-` stay; other characters become `-`, dots and dashes at the ends
+    go. Where the text is longer than `most` bytes, its digest stands at the end.
+
+    Args:
+        text: any text.
+        default: the name of a text without a letter or a digit.
+        most: the most bytes of the name.
+    """
+    plain = unicodedata.normalize("NFC", text.encode("utf-8", "replace").decode())
+    name = re.sub(r"[^\w.-]+", "-", _MARKED.sub("-", plain.strip())).strip(".-") or default
+    if _RESERVED.fullmatch(name):
+        name = f"_{name}"
+    if len(name.encode()) <= most:
+        return name
+    digest = hashlib.sha256(plain.encode()).hexdigest()[:12]
+    return name.encode()[: most - 13].decode(errors="ignore").rstrip(".-") + "-" + digest
