@@ -137,6 +137,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("page", figure("page_mb", " MB")),
         ("extra memory", figure("extra_mb", " MB")),
     ),
+    "large_report": (
+        WHAT,
+        TIME,
+        ("processor", figure("cpu_s", " s")),
+        ("peak memory", figure("peak_gib", " GiB")),
+        ("page", figure("page_mb", " MB")),
+        ("report", figure("report_mb", " MB")),
+        ("target", lambda row: str(row["target"])),
+    ),
 }
 
 

@@ -44,6 +44,11 @@ SECTIONS = {
         "3400 problems, 8192 samples, 14 values of k, 1000 replicates (`bench_pass_at_k.py`).",
     ),
     "report": ("Report", "2000 problems x 2 models x 1024 samples (`bench_report.py`)."),
+    "large_report": (
+        "Reports of very many problems and tasks",
+        "`rlvr-fast compare` and `plan` in a process of their own (`bench_large_report.py`). "
+        "Memory is the largest resident set of the whole process.",
+    ),
     "coverage": (
         "Coverage of the intervals",
         "Measured on models whose answers are known (`coverage.py`): the share of intervals that "

@@ -29,6 +29,7 @@ __all__ = [
     "csv_cell",
     "file_name",
     "finite",
+    "json_escaped",
     "json_text",
     "latex",
     "script_json",
@@ -121,8 +122,13 @@ def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False
         ascii_only: for an output that is not UTF-8.
     """
     text = json.dumps(finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+    return text if ascii_only else json_escaped(text)
+
+
+def json_escaped(text: str) -> str:
+    r"""A JSON document whose hidden and control characters are `\u` escapes."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return text if ascii_only else _MARKED.sub(_json_escape, text)
+    return _MARKED.sub(_json_escape, text)
 
 
 def _json_escape(match: re.Match[str]) -> str:

@@ -32,6 +32,9 @@ class Order(enum.StrEnum):
 
 __all__ = ["compare", "dynamics", "plan", "references"]
 
+# Rows of a plan on the terminal.
+_MOST_ROWS = 1000
+
 
 def compare(
     base: Annotated[
@@ -251,7 +254,10 @@ def plan(
     console.result(_epsilon_text(comparison.threshold))
     if rows:
         columns = ("problem", "base +", "RL +", "probability", "samples", "decided")
-        console.print_table("Sample these first", columns, [list(row.values()) for row in rows])
+        shown = rows[:_MOST_ROWS]
+        console.print_table("Sample these first", columns, [list(row.values()) for row in shown])
+        if len(shown) < len(rows):
+            console.result(f"{len(shown):,} of {len(rows):,} problems are shown; --json gives all.")
 
 
 def _epsilon_text(threshold: Threshold) -> str:

@@ -57,6 +57,8 @@ def print_report(report: Report, *, json: bool) -> None:
         columns, rows = report.headline_table()
         title = f"Problems kept, lost and found (rule: {report.comparison.rule})"
         console.print_table(title, columns, rows)
+        if cut := report.page_choice.groups_sentence():
+            console.result(cut)
     console.result(f"Report: {report.page}")
 
 

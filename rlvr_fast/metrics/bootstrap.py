@@ -34,7 +34,9 @@ from rlvr_fast.metrics.intervals import CurveInterval, Estimate
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import (
     as_replicates,
+    gathered,
     group_sums,
+    quantiles,
     typical_size,
     unit_index,
     weight_blocks,
@@ -119,14 +121,19 @@ def _mean_interval(
     replicates = as_replicates(replicates)
     low = np.empty((replicates, len(ks)))
     high = np.empty_like(low)
-    for rows, weights in weight_blocks(len(units.sums), replicates, rng):
-        total, weight = weights @ units.sums, weights @ units.sizes
+    both, copies = gathered(np.concatenate([units.sums, units.sizes], axis=1))
+    if copies is None:
+        sums, sizes = units.sums, units.sizes
+    else:
+        sums, sizes = np.split(both, 2, axis=1)
+    for rows, weights in weight_blocks(len(sums), replicates, rng, copies):
+        total, weight = weights @ sums, weights @ sizes
         other = rng.standard_exponential((len(weights), 1)) * extra
         low[rows] = (total + lowest * other) / (weight + other)
         high[rows] = (total + highest * other) / (weight + other)
     value = units.value
-    lower = np.where(empty, np.nan, np.quantile(low, tail, axis=0))
-    upper = np.where(empty, np.nan, np.quantile(high, 1 - tail, axis=0))
+    lower = np.where(empty, np.nan, quantiles(low, [tail])[0])
+    upper = np.where(empty, np.nan, quantiles(high, [1 - tail])[0])
     # the quantiles carry Monte Carlo noise, which must not exclude the estimate
     return CurveInterval(
         ks, value, np.minimum(lower, value), np.maximum(upper, value), units.problems
@@ -387,7 +394,7 @@ def _interval_from_sums(
         total[:, label] += other
         # a ratio that is 0/0 even with the hypothetical problem is nan in every replicate: fmin
         # skips nan
-        lower, upper = np.quantile(shares_and_ratios(total), [tail, 1 - tail], axis=0)
+        lower, upper = quantiles(shares_and_ratios(total), [tail, 1 - tail])
         low = np.fmin(low, lower)
         high = np.fmax(high, upper)
     point = shares_and_ratios(value)
@@ -444,14 +451,17 @@ def support_interval(
         totals = group_sums(probabilities, unit)
         rng = np.random.default_rng(seed)
         sums = np.empty((as_replicates(replicates), 4))
-        for rows, weights in weight_blocks(len(totals), replicates, rng):
-            sums[rows] = weights @ totals
+        distinct, copies = gathered(totals)
+        for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
+            sums[rows] = weights @ distinct
         other = rng.standard_exponential(replicates) * typical_size(sizes)
         return _interval_from_sums(totals.sum(axis=0), sums, other, rows_used, level)
 
     alone = limits(None)
     unit = unit_index(groups, usable)
-    return alone if unit is None else _wider(limits(unit), alone)
+    if unit is None or np.array_equal(unit, np.arange(unit.size)):  # a row is a unit
+        return alone
+    return _wider(limits(unit), alone)
 
 
 def _wider(new_units: SupportInterval, same_units: SupportInterval) -> SupportInterval:

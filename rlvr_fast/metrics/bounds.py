@@ -197,11 +197,13 @@ def _bounds(base_low: Bools, base_high: Bools, rl_low: Bools, rl_high: Bools) ->
         )
     ratios = support_ratios(*np.array(corners, dtype=np.float64).T)
 
-    # greatest SDS: as few S as possible; x of the P-or-S and y of the P-or-E problems become P
-    x = np.arange(p_or_s + 1)[:, np.newaxis]
-    y = np.arange(p_or_e + any_label + 1)[np.newaxis, :]
-    grid = support_ratios(p + x + y, e + e_or_o + p_or_e + any_label - y, s + p_or_s - x)
-    best_sds = max(float(ratios.sds.max()), float(grid.sds.max()))
+    # greatest SDS: as few S as possible; x of the P-or-S and y of the P-or-E problems become P.
+    # SDS is 2P/(P^2/E + 2P + S). With x + y held fixed a larger x leaves more E and less S: y is
+    # above 0 only where x is as large as can be.
+    x = np.concatenate([np.arange(p_or_s), np.full(p_or_e + any_label + 1, p_or_s)])
+    y = np.concatenate([np.zeros(p_or_s), np.arange(p_or_e + any_label + 1)])
+    path = support_ratios(p + x + y, e + e_or_o + p_or_e + any_label - y, s + p_or_s - x)
+    best_sds = max(float(ratios.sds.max()), float(path.sds.max()))
 
     def span(values: Floats) -> tuple[float, float]:
         known = values[~np.isnan(values)]

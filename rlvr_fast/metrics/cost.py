@@ -112,20 +112,30 @@ def _grid(max_k: int) -> Counts:
     return grid[grid <= max_k]
 
 
-def _last_change(lead: Floats, budgets: Floats, leader: float) -> float:
-    """The budget from which `leader` (-1 or 1) is ahead: 0 at every budget, inf not at the end."""
+def _last_changes(lead: Floats, budgets: Floats, leader: float) -> Floats:
+    """The budget from which `leader` (-1 or 1) is ahead: 0 at every budget, inf not at the end.
+
+    Args:
+        lead: pass of RL minus that of base, shape [rows, budgets].
+        budgets: of the same shape, rising in each row.
+        leader: -1 for the base, 1 for the RL model.
+    """
     mine = lead * leader
-    if not mine[-1] > _TIE:
-        return np.inf
-    behind = np.flatnonzero(mine < -_TIE)
-    if not behind.size:
-        return 0.0
-    last = int(behind[-1])
+    ahead = mine > _TIE
+    behind = mine < -_TIE
+    found = np.where(ahead[:, -1], 0.0, np.inf)
+    rows = np.flatnonzero(ahead[:, -1] & behind.any(axis=1))
+    if not rows.size:
+        return found
+    last = lead.shape[1] - 1 - np.argmax(behind[rows, ::-1], axis=1)
     # Between the last budget where the other model leads and the first where this one does.
-    following = last + 1 + int(np.argmax(mine[last + 1 :] > _TIE))
-    here, there = mine[last], mine[following]
-    part = here / (here - there)
-    return float(budgets[last] * (budgets[following] / budgets[last]) ** part)
+    later = ahead[rows] & (np.arange(lead.shape[1]) > last[:, np.newaxis])
+    following = np.argmax(later, axis=1)
+    here, there = mine[rows, last], mine[rows, following]
+    ends = budgets[rows, last].tolist(), budgets[rows, following].tolist()
+    parts = (here / (here - there)).tolist()
+    found[rows] = [a * (b / a) ** part for a, b, part in zip(*ends, parts, strict=True)]
+    return found
 
 
 def token_crossover(
@@ -138,6 +148,7 @@ def token_crossover(
     level: float = 0.95,
     replicates: int = 400,
     seed: int = 0,
+    resample: bool = True,
 ) -> TokenCrossover:
     """The budget of tokens a problem from which one model stays ahead, with an interval.
 
@@ -157,6 +168,7 @@ def token_crossover(
         level: confidence level.
         replicates: number of bootstrap replicates, at least 100.
         seed: seed of the random weights.
+        resample: false leaves the limits and the share of replicates out, as nan.
 
     Raises:
         InvalidInputError: counts as `Draws` refuses, different problems, lengths of another shape
@@ -200,11 +212,16 @@ def token_crossover(
 
     if least > most:
         return found("no common budget")
-    budgets, lead = _lead(mean_lengths, mean_curves, ks)
-    if abs(lead[-1]) <= _TIE:
+    budgets, lead = _leads(mean_lengths[np.newaxis], mean_curves[np.newaxis], ks)
+    if abs(lead[0, -1]) <= _TIE:
         return found("tied")
-    leader = float(np.sign(lead[-1]))
-    crossing = _last_change(lead, budgets, leader)
+    leader = float(np.sign(lead[0, -1]))
+    crossing = float(_last_changes(lead, budgets, leader)[0])
+    after: Literal["base", "rl"] = "rl" if leader > 0 else "base"
+    if not resample:
+        if crossing == 0:
+            return found("rl ahead" if leader > 0 else "base ahead", share=np.nan)
+        return found("crosses", crossing, after=after, share=np.nan)
     drawn = np.empty((2, as_replicates(replicates)))
     share = 0.0
     rng = np.random.default_rng(seed)
@@ -214,20 +231,20 @@ def token_crossover(
         length = (own @ lengths) / total + extra * mean_lengths
         curve = (own @ curves) / total
         plain = curve / (1 - extra)
-        for at, row in enumerate(range(rows.start, rows.stop)):
-            where, ahead = _lead(length[at], curve[at], ks)
-            if not where.size:
-                drawn[:, row] = np.inf
+        drawn[:, rows] = np.inf
+        least_of, most_of = length.max(axis=1), ks[-1] * length.min(axis=1)
+        for some in (least_of < most_of, least_of == most_of):
+            if not some.any():
                 continue
-            growing = extra[at, 0] * where / where[-1]
-            drawn[0, row] = _last_change(ahead + leader * growing, where, leader)
-            drawn[1, row] = _last_change(ahead - leader * growing, where, leader)
-            middle = _last_change(_lead(length[at], plain[at], ks)[1], where, leader)
-            share += bool(0 < middle < np.inf)
+            where, ahead = _leads(length[some], curve[some], ks)
+            growing = extra[some] * where / where[:, -1:]
+            limits = [_last_changes(ahead + s * leader * growing, where, leader) for s in (1, -1)]
+            drawn[:, np.flatnonzero(some) + rows.start] = limits
+            middle = _last_changes(_leads(length[some], plain[some], ks)[1], where, leader)
+            share += int(np.count_nonzero((middle > 0) & (middle < np.inf)))
     low = float(np.quantile(drawn[0], tail, method="inverted_cdf"))
     high = float(np.quantile(drawn[1], 1 - tail, method="inverted_cdf"))
     share /= replicates
-    after: Literal["base", "rl"] = "rl" if leader > 0 else "base"
     if crossing == 0:
         return found("rl ahead" if leader > 0 else "base ahead", None, (low, high), "", share)
     return found("crosses", crossing, (min(low, crossing), max(high, crossing)), after, share)
@@ -246,14 +263,38 @@ def _curves(draws: Draws, ks: Counts) -> Floats:
     return pass_at_k(draws.num_samples, draws.num_correct, ks)
 
 
-def _lead(lengths: Floats, curves: Floats, ks: Counts) -> tuple[Floats, Floats]:
-    """(budgets, pass of RL minus that of base at them) between the ends both curves have."""
-    least, most = lengths.max(), ks[-1] * lengths.min()
-    if least > most:
-        return np.zeros(0), np.zeros(0)
-    budgets = np.geomspace(least, most, _BUDGETS) if most > least else np.array([least])
+def _leads(lengths: Floats, curves: Floats, ks: Counts) -> tuple[Floats, Floats]:
+    """(budgets, pass of RL minus that of base at them) between the ends both curves have.
+
+    Args:
+        lengths: mean tokens of a draw of base and RL, shape [rows, 2]. In each row all budgets
+            lie between the ends, or in each row the two ends are one.
+        curves: pass@k of base, then of RL, shape [rows, 2 K].
+        ks: shape [K].
+
+    Returns:
+        Two tables of shape [rows, budgets].
+    """
+    least, most = lengths.max(axis=1), ks[-1] * lengths.min(axis=1)
+    if (least < most).all():
+        budgets = np.ascontiguousarray(np.geomspace(least, most, _BUDGETS).T)
+    else:
+        budgets = least[:, np.newaxis]
     base, rl = (
-        np.interp(budgets / length, ks, curve)
-        for length, curve in zip(lengths, np.split(curves, 2), strict=True)
+        _interpolated(budgets / lengths[:, i : i + 1], ks, curve)
+        for i, curve in enumerate(np.split(curves, 2, axis=1))
     )
     return budgets, rl - base
+
+
+def _interpolated(x: Floats, ks: Counts, curves: Floats) -> Floats:
+    """`np.interp` of each row of x in the same row of the curves."""
+    rows = np.arange(len(x))[:, np.newaxis]
+    at = np.clip(np.searchsorted(ks, x, side="right") - 1, 0, len(ks) - 1)
+    here = curves[rows, at]
+    if len(ks) == 1:
+        return here
+    slopes = np.diff(curves, axis=1) / np.diff(ks)
+    inside = (at < len(ks) - 1) & (x > ks[0])
+    slope = slopes[rows, np.minimum(at, len(ks) - 2)]
+    return np.where(inside, slope * (x - ks[at]) + here, here)

@@ -15,6 +15,7 @@ from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import (
     as_replicates,
+    gathered,
     group_sums,
     typical_size,
     unit_index,
@@ -184,8 +185,9 @@ def crossover(
         leads = group_sums(lead, unit)
         one_more = typical_size(group_sums(np.ones((len(lead), 1)), unit)) * other
         rng = np.random.default_rng(seed)
-        for rows, weights in weight_blocks(len(leads), replicates, rng):
-            total = weights @ leads
+        distinct, copies = gathered(leads)
+        for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
+            total = weights @ distinct
             extra = rng.standard_exponential((len(weights), 1)) * one_more
             # only the sign of a sum of leads matters, and where it changes
             drawn[rows] = _crossings(total, ks)

@@ -54,7 +54,10 @@ class Draws:
                 f"{name}_samples and {name}_correct must be numbers or lists of one number a "
                 f"problem, got shape {n.shape}"
             )
-        for field, counts in (("num_samples", n), ("num_correct", c)):
+        self._set(n, c)
+
+    def _set(self, num_samples: Counts, num_correct: Counts) -> None:
+        for field, counts in (("num_samples", num_samples), ("num_correct", num_correct)):
             view = np.atleast_1d(counts).view()
             view.flags.writeable = False
             object.__setattr__(self, field, view)
@@ -70,7 +73,9 @@ class Draws:
 
     def __getitem__(self, rows: ArrayLike | slice) -> Draws:
         chosen: Any = rows if isinstance(rows, slice) else np.asarray(rows)
-        return Draws(self.num_samples[chosen], self.num_correct[chosen])
+        part = object.__new__(Draws)
+        part._set(self.num_samples[chosen], self.num_correct[chosen])  # these were checked
+        return part
 
 
 DrawsLike: TypeAlias = Draws | tuple[ArrayLike, ArrayLike]

@@ -10,6 +10,7 @@ from scipy.special import betaincinv
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_probability, as_samples_and_correct
+from rlvr_fast.metrics.distinct import by_distinct
 
 __all__ = ["CurveInterval", "Estimate", "Interval", "beta_interval", "clopper_pearson"]
 
@@ -84,8 +85,13 @@ def clopper_pearson(
     level = as_probability("level", level)
     n, c = as_samples_and_correct(num_samples, num_correct)
     tail = (1 - level) / 2
-    low = np.where(c > 0, betaincinv(np.maximum(c, 1), n - c + 1, tail), 0.0)
-    high = np.where(c < n, betaincinv(c + 1, np.maximum(n - c, 1), 1 - tail), 1.0)
+
+    def limits(n: Counts, c: Counts) -> Floats:
+        low = np.where(c > 0, betaincinv(np.maximum(c, 1), n - c + 1, tail), 0.0)
+        high = np.where(c < n, betaincinv(c + 1, np.maximum(n - c, 1), 1 - tail), 1.0)
+        return np.stack([low, high])
+
+    low, high = by_distinct(limits, n, c)
     return Interval(low, high)
 
 

@@ -102,40 +102,56 @@ def majority_at_k(
     kept = count > 0
     order = np.flatnonzero(kept)[np.argsort(index[kept], kind="stable")]
     bounds = np.searchsorted(index[order], np.arange(size + 1))
+    voters = order[voting[order]]
+    # draws without an answer are one entry, wherever they came from
+    mute, votes_of, good = (
+        np.bincount(index[rows], weights=count[rows], minlength=size).astype(np.int64)
+        for rows in (order[~voting[order]], voters, voters[right[voters]])
+    )
+    top = np.zeros(size, dtype=np.int64)
+    np.maximum.at(top, index[voters], count[voters])
+    tied = voters[count[voters] == top[index[voters]]]
+    tie, best = (np.bincount(index[rows], minlength=size) for rows in (tied, tied[right[tied]]))
+    total = votes_of + mute
+    drawn = np.zeros(value.shape, dtype=np.bool_)
+    for j, depth in enumerate(ks.tolist()):
+        enough = depth <= total
+        error[enough, j] = 0.0
+        value[enough & (good == 0), j] = 0.0
+        left = enough & (good > 0)
+        for chosen, exact in (
+            (total == depth, lambda rows: best[rows] / np.maximum(tie[rows], 1)),
+            (good == votes_of, lambda rows, k=depth: pass_at_k(total[rows], votes_of[rows], k)),
+            (np.full(size, depth == 1), lambda rows: good[rows] / total[rows]),
+            (
+                np.full(size, depth == 2),
+                lambda rows: _of_two(good[rows], votes_of[rows], mute[rows], total[rows]),
+            ),
+        ):
+            rows = np.flatnonzero(left & chosen)
+            value[rows, j] = exact(rows)
+            left &= ~chosen
+        drawn[:, j] = left
     rng = np.random.default_rng(seed)
-    for i in range(size):
+    for i, j in np.argwhere(drawn).tolist():
         rows = order[bounds[i] : bounds[i + 1]]
-        # draws without an answer are one entry, wherever they came from
-        mute = int(count[rows][~voting[rows]].sum())
         rows = rows[voting[rows]]
-        drawn = int(count[rows].sum()) + mute
-        for j, depth in enumerate(ks.tolist()):
-            if depth <= drawn:
-                value[i, j], error[i, j] = _of_problem(
-                    count[rows], right[rows], mute, depth, subsets, rng
-                )
+        value[i, j], error[i, j] = _of_subsets(
+            count[rows], right[rows], int(mute[i]), int(ks[j]), subsets, rng
+        )
     return Majority(ks, value, error)
 
 
-def _of_problem(
+def _of_two(good: Counts, voting: Counts, mute: Counts, total: Counts) -> Floats:
+    """maj@2: the share of correct ones among two votes, whether they agree or tie; or one vote."""
+    pairs = good * (voting - 1) / 2 + good * mute
+    return np.asarray(pairs / (total * (total - 1) / 2))
+
+
+def _of_subsets(
     count: Counts, right: Bools, mute: int, k: int, subsets: int, rng: np.random.Generator
 ) -> tuple[float, float]:
     """maj@k of one problem and its Monte Carlo error; `count` of the answers, `mute` of no vote."""
-    voting = int(count.sum())
-    total = voting + mute
-    good = int(count[right].sum())
-    if good == 0:
-        return 0.0, 0.0
-    if k == total:
-        return float(_wins(count[np.newaxis], right)[0]), 0.0
-    if good == voting:
-        return float(pass_at_k(total, voting, k)), 0.0
-    if k == 1:
-        return good / total, 0.0
-    if k == 2:
-        # two votes: the share of correct ones among them, whether they agree or tie; one vote: that
-        pairs = good * (voting - 1) / 2 + good * mute
-        return pairs / (total * (total - 1) / 2), 0.0
     everything = np.append(count, mute)
     hits = np.empty(subsets)
     step = max(1, _BLOCK // len(everything))

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rlvr_fast.metrics.checks import Counts
+from rlvr_fast.metrics.distinct import FEW_ROWS
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, log_all_miss
 from rlvr_fast.metrics.poisson_binomial import poisson_binomial_tail
@@ -152,10 +153,16 @@ def exchange_null(base: DrawsLike, rl: DrawsLike) -> ExchangeNull:
     bn, bc, rn, rc = (a[drawn] for a in (bn, bc, rn, rc))
     n, c, depth = bn + rn, bc + rc, np.minimum(bn, rn)
     any_correct = c > 0
-    expand = np.where(any_correct, np.exp(log_all_miss(n, c, bn)), 0.0)
-    shrink = np.where(any_correct, np.exp(log_all_miss(n, c, rn)), 0.0)
-    one_misses = np.exp(log_all_miss(n, c, depth))
-    both_miss = np.exp(log_all_miss(n, c, 2 * depth))
+    missing = (bn, rn, depth, 2 * depth)
+    # in one call where that takes little memory
+    one_call = len(n) <= FEW_ROWS
+    log_miss = (
+        log_all_miss(n, c, np.stack(missing))
+        if one_call
+        else (log_all_miss(n, c, k) for k in missing)
+    )
+    by_rl, by_base, one_misses, both_miss = (np.exp(one) for one in log_miss)
+    expand, shrink = np.where(any_correct, by_rl, 0.0), np.where(any_correct, by_base, 0.0)
     lost = float(np.maximum(one_misses - both_miss, 0.0).sum())
     seen_expanded = int(np.count_nonzero((bc == 0) & (rc > 0)))
     seen_shrunk = int(np.count_nonzero((bc > 0) & (rc == 0)))

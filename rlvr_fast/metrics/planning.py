@@ -11,6 +11,7 @@ from scipy.stats import betabinom, binom
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_counts, as_probability
+from rlvr_fast.metrics.distinct import by_distinct
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.support import accessibility, can_be_reached
 
@@ -85,9 +86,13 @@ def _decided(
     n: Counts, c: Counts, extra: Counts, epsilon: Floats, zeta: float, prior: tuple[float, float]
 ) -> Floats:
     """Posterior predictive probability that `extra` more samples decide each problem."""
-    most, least = decision_limits(n + extra, epsilon=epsilon, zeta=zeta)
-    law = betabinom(extra, prior[0] + c, prior[1] + n - c)
-    return np.asarray(law.cdf(most - c) + law.sf(least - c - 1))
+
+    def chance(n: Counts, c: Counts, extra: Counts, epsilon: Floats) -> Floats:
+        most, least = decision_limits(n + extra, epsilon=epsilon, zeta=zeta)
+        law = betabinom(extra, prior[0] + c, prior[1] + n - c)
+        return np.asarray(law.cdf(most - c) + law.sf(least - c - 1))
+
+    return np.asarray(by_distinct(chance, n, c, extra, epsilon))
 
 
 def plan(

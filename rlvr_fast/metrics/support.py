@@ -22,6 +22,7 @@ from rlvr_fast.metrics.checks import (
     as_probability,
     as_samples_and_correct,
 )
+from rlvr_fast.metrics.distinct import by_distinct
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.vocabulary import LABEL_KEYS, Rule
 
@@ -298,6 +299,12 @@ def accessibility(
         if not (eps >= 0).all():
             raise InvalidInputError("epsilon must be a probability of at least 0")
         eps = np.broadcast_to(eps, n.shape)
+    return np.asarray(by_distinct(lambda n, c, e: _states(n, c, e, zeta), n, c, eps))
+
+
+def _states(n: Counts, c: Counts, eps: Floats, zeta: float) -> States:
+    """`accessibility` under the rule "epsilon"."""
+    drawn = np.maximum(n, 1)
     low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, zeta), 0.0)
     high = np.where(c < n, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - zeta), 1.0)
     # the upper limit of 0 of n is 1 - zeta^(1/n): the factor allows for rounding at that epsilon

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,7 +56,7 @@ def answer_evidence(
     *,
     decided: tuple[Draws, Draws] | None = None,
     problem: IntArray,
-    masks: list[BoolArray],
+    masks: Sequence[BoolArray | IntArray],
     independent: bool,
 ) -> tuple[AnswerEvidence, ...]:
     """The evidence of each group of distinct correct answers, under the rule "seen".
@@ -66,34 +67,35 @@ def answer_evidence(
         decided: both without the draws that have no verdict; a claim has to hold for these counts
             too. None: every draw has one.
         problem: the problem of each answer.
-        masks: the answers of each group, everything first.
+        masks: the answers of each group, everything first: a mask, or their rows, rising.
         independent: whether the draws are independent. Where they are not, no test is valid.
     """
-    shifts = [support_shift(base[mask], rl[mask]) for mask in masks]
-    nulls = [exchange_null(base[mask], rl[mask]) for mask in masks]
+    groups = [np.flatnonzero(one) if one.dtype == np.bool_ else one for one in masks]
+    shifts = [support_shift(base[rows], rl[rows]) for rows in groups]
+    nulls = [exchange_null(base[rows], rl[rows]) for rows in groups]
     ways = [(base, rl), *([decided] if decided else [])]
-    without = [exchange_null(*(side[mask] for side in ways[-1])) for mask in masks]
-    p = _tests(nulls, without, masks, independent)
-    gone, come = (masks[0] & False,) * 2
+    without = [exchange_null(*(side[rows] for side in ways[-1])) for rows in groups]
+    p = _tests(nulls, without, [rows.size for rows in groups], independent)
+    gone, come = (np.zeros(base.problems, dtype=np.bool_),) * 2
     if independent:
-        singly = [_singly(*way, masks[0]) for way in ways]
+        singly = [_singly(*way, groups[0]) for way in ways]
         gone, come = (np.logical_and.reduce(found) for found in zip(*singly, strict=True))
     found = []
-    for mask, null, shift, (lost, gained) in zip(masks, nulls, shifts, p, strict=True):
-        a, b = base[mask], rl[mask]
+    for rows, null, shift, (lost, gained) in zip(groups, nulls, shifts, p, strict=True):
+        a, b = base[rows], rl[rows]
         drawn = (a.num_samples > 0) & (b.num_samples > 0)
         equal = np.array_equal(a.num_samples[drawn], b.num_samples[drawn])
         found.append(
             AnswerEvidence(
                 shift=shift if equal else depth_shift(a, b),
-                interval=support_interval(a, b, groups=problem[mask], level=LEVEL)
+                interval=support_interval(a, b, groups=problem[rows], level=LEVEL)
                 if drawn.any()
                 else None,
                 null=null,
                 p_shrunk=float(lost),
                 p_expanded=float(gained),
-                lost_singly=int(np.count_nonzero(gone[mask])),
-                found_singly=int(np.count_nonzero(come[mask])),
+                lost_singly=int(np.count_nonzero(gone[rows])),
+                found_singly=int(np.count_nonzero(come[rows])),
             )
         )
     return tuple(found)
@@ -102,7 +104,7 @@ def answer_evidence(
 def _tests(
     nulls: list[ExchangeNull],
     without: list[ExchangeNull],
-    masks: list[BoolArray],
+    sizes: list[int],
     independent: bool,
 ) -> FloatArray:
     """Adjusted p-values of the numbers lost and found, shape [groups, 2]; nan where not valid.
@@ -110,7 +112,7 @@ def _tests(
     Args:
         nulls: of all draws, for each group.
         without: of the draws with a verdict; of both, the larger p-value counts.
-        masks: the answers of each group.
+        sizes: number of answers of each group.
         independent: whether the draws are independent.
     """
     p = np.maximum(
@@ -119,7 +121,7 @@ def _tests(
     if not independent:
         return np.full(p.shape, np.nan)
     # A group that holds every answer repeats the tests of the first group.
-    repeats = np.array([bool(mask[masks[0]].all()) for mask in masks])
+    repeats = np.array([size == sizes[0] for size in sizes])
     repeats[0] = False
     p[repeats] = np.nan
     # One half of the family's share is for these tests, the other half for those on each answer.
@@ -128,14 +130,13 @@ def _tests(
     return p
 
 
-def _singly(base: Draws, rl: Draws, known: BoolArray) -> tuple[BoolArray, BoolArray]:
+def _singly(base: Draws, rl: Draws, known: IntArray) -> tuple[BoolArray, BoolArray]:
     """Answers lost, and found, whose own change is a claim: Fisher's test, adjusted for all tests.
 
     Tests are done where the pooled count is large enough for a small p-value. The pooled counts
     carry no information about a change, so that this choice leaves the error rates valid.
     """
-    both = known & (base.num_samples > 0) & (rl.num_samples > 0)
-    rows = np.flatnonzero(both)
+    rows = known[(base.num_samples[known] > 0) & (rl.num_samples[known] > 0)]
     a, b = base[rows], rl[rows]
     pooled = a.num_samples + b.num_samples, a.num_correct + b.num_correct
     ends = [log_all_miss(*pooled, side.num_samples) for side in (a, b)]

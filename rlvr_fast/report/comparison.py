@@ -19,6 +19,7 @@ from rlvr_fast.report.imported import gradable_problems, import_notes, warnings_
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import (
     IntArray,
+    LabelArray,
     Problems,
     common_problems,
     read_problems,
@@ -169,9 +170,14 @@ class Comparison:
 
     def labels(self, rule: Rule | None = None) -> list[str]:
         """The label of each problem under a rule (by default the chosen one)."""
+        names: list[str] = self.label_array(rule).tolist()
+        return names
+
+    def label_array(self, rule: Rule | None = None) -> LabelArray:
+        """The same as an array, which is not copied."""
         found = self.shifts[rule or self.rule].labels
         assert found is not None  # shifts made from samples always carry their labels
-        return [str(label) for label in found]
+        return found
 
 
 _DEFAULTS = CompareOptions()

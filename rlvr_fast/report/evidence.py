@@ -35,7 +35,7 @@ from rlvr_fast.metrics import (
 from rlvr_fast.report.claims import FDR, PAGE_LEVEL, adjusted
 from rlvr_fast.report.columns import LEVEL
 from rlvr_fast.report.comparison import Comparison, Group
-from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.problems import FloatArray, IntArray, task_codes
 
 __all__ = ["TESTS", "Evidence", "GroupEvidence", "Test", "gather"]
 
@@ -122,8 +122,15 @@ def gather(comparison: Comparison) -> Evidence:
         *_adjusted(raw[:1], "overall"),
         *_adjusted(raw[1:], "groups"),
     ]
+    states = [
+        np.asarray(
+            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon)
+        )
+        for draws in (base, rl)
+    ]
+    tasks = task_codes(comparison.problems)
     groups = tuple(
-        _of_group(comparison, group, tests, problem_p, null, tilt, p, q)
+        _of_group(comparison, group, tests, problem_p, states, tasks, null, tilt, p, q)
         for group, (null, tilt, p), q in zip(comparison.groups, nulls, by_group, strict=True)
     )
     return Evidence(
@@ -196,6 +203,8 @@ def _of_group(
     group: Group,
     tests: FisherTests,
     problem_p: FloatArray,
+    states: list[IntArray],
+    task: IntArray,
     null: ExchangeNull | None,
     tilt: TiltNull | None,
     p: Mapping[Test, float],
@@ -204,18 +213,11 @@ def _of_group(
     rows = group.members
     base, rl = (side.draws[rows] for side in comparison.sides)
     known = null is not None
-    names = [comparison.problems.tasks[row] for row in rows]
-    tasks = np.unique(names, return_inverse=True)[1] if names else np.zeros(0, np.int64)
+    tasks = np.unique(task[rows], return_inverse=True)[1]
     several = bool(tasks.size) and int(tasks.max()) > 0
     found, direction = tests.discovery[rows], tests.direction[rows]
-    labels = np.asarray(comparison.labels("seen"))[rows]
+    labels = comparison.label_array("seen")[rows]
     shown = problem_p[rows] <= PAGE_LEVEL
-    states = [
-        np.atleast_1d(
-            accessibility(*draws, rule="epsilon", zeta=comparison.zeta, epsilon=comparison.epsilon)
-        )
-        for draws in (base, rl)
-    ]
     return GroupEvidence(
         interval=support_interval(base, rl, level=LEVEL) if known else None,
         new_tasks=(
@@ -237,5 +239,5 @@ def _of_group(
             base_undecided=comparison.base.num_undecided[rows],
             rl_undecided=comparison.rl.num_undecided[rows],
         ),
-        open_labels=accessibility_bounds(*states),
+        open_labels=accessibility_bounds(*(state[rows] for state in states)),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ __all__ = [
     "HATCH",
     "MARK",
     "STYLE",
+    "Panels",
+    "left_out",
     "log2_ticks",
+    "most_groups",
     "new_figure",
     "panel_grid",
     "panels",
@@ -53,6 +57,7 @@ STYLE = {
 _MAX_PANELS = 12
 # A longer name leaves no room for what it names.
 _NAME_CHARACTERS = 60
+_MAX_LINES = 40
 
 
 def write_figures(drawings: Mapping[str, Callable[[], Any]], folder: Path) -> list[Path]:
@@ -100,10 +105,48 @@ def new_figure(width: float, height: float) -> Any:
     return figure
 
 
-def panels(groups: Sequence[Group]) -> list[Group]:
-    """The groups that have a panel of their own: everything, and each of several tasks."""
-    tasks = [g for g in groups if g.kind == "task"]
-    return [groups[0], *(tasks if len(tasks) > 1 else [])][:_MAX_PANELS]
+@dataclass(frozen=True)
+class Panels(Sequence[Group]):
+    """The groups that have a panel of their own; `note` says which have none, "" for none."""
+
+    groups: tuple[Group, ...]
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.groups)
+
+    def __getitem__(self, at: Any) -> Any:
+        return self.groups[at]
+
+
+def panels(chosen: Sequence[Group], every: Sequence[Group]) -> Panels:
+    """The groups that have a panel of their own: everything, and each of several tasks.
+
+    Args:
+        chosen: the groups of the page, everything first.
+        every: all groups of the comparison.
+    """
+    total = sum(group.kind == "task" for group in every)
+    tasks = [g for g in chosen if g.kind == "task"]
+    shown = (chosen[0], *(tasks if total > 1 else []))[:_MAX_PANELS]
+    return Panels(shown, left_out(len(shown) - 1, total) if total > 1 else "")
+
+
+def left_out(shown: int, total: int) -> str:
+    """The words on a figure that leaves tasks out; "" where all are shown."""
+    return f"{shown:,} of {total:,} tasks; all are in tables/" if shown < total else ""
+
+
+def most_groups(chosen: Sequence[Group], every: Sequence[Group]) -> tuple[list[Group], list[str]]:
+    """The groups that have a line of their own, and the words on those that have none.
+
+    Args:
+        chosen: the groups of the page.
+        every: all groups of the comparison.
+    """
+    shown = list(chosen)[:_MAX_LINES]
+    number, total = (sum(g.kind == "task" for g in some) for some in (shown, every))
+    return shown, [note] if (note := left_out(number, total)) else []
 
 
 def panel_grid(groups: Sequence[Group], height: float = 2.3) -> tuple[Any, list[Any]]:
@@ -114,6 +157,8 @@ def panel_grid(groups: Sequence[Group], height: float = 2.3) -> tuple[Any, list[
     axes = figure.subplots(rows, columns, squeeze=False).ravel().tolist()
     for spare in axes[len(groups) :]:
         spare.set_axis_off()
+    if isinstance(groups, Panels) and groups.note:
+        figure.suptitle(groups.note, fontsize=8, x=0.99, ha="right")
     return figure, axes
 
 

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import betaincinv
 
 from rlvr_fast.metrics import Draws, FisherTests, accessibility
+from rlvr_fast.metrics.distinct import by_distinct
 from rlvr_fast.metrics.pass_at_k import log_all_miss
 from rlvr_fast.report.claims import adjusted
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
+from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, LabelArray
 
 __all__ = ["LabelProofs", "chance_by_luck", "label_proofs"]
-
-LabelArray = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +54,7 @@ def label_proofs(comparison: Comparison, tests: FisherTests) -> LabelProofs:
         tests: Fisher's test of every problem.
     """
     base, rl = (side.draws for side in comparison.sides)
-    labels = np.array(comparison.labels("seen"))
+    labels = comparison.label_array("seen")
     single = [(d.num_correct == 1) for d in (base, rl)]
     p_value = np.asarray(tests.p_value, np.float64)
     luck = chance_by_luck(labels, base, rl)
@@ -107,7 +105,12 @@ def chance_by_luck(labels: LabelArray, base: Draws, rl: Draws) -> FloatArray:
 
 def _one_sided(n: IntArray, c: IntArray, *, tail: float) -> tuple[FloatArray, FloatArray]:
     """Clopper-Pearson limits, each exceeded with a probability of at most `tail`."""
-    drawn = np.maximum(n, 1)
-    low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, tail), 0.0)
-    high = np.where(c < drawn, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - tail), 1.0)
-    return low, np.where(n > 0, high, 1.0)
+
+    def limits(n: IntArray, c: IntArray) -> FloatArray:
+        drawn = np.maximum(n, 1)
+        low = np.where(c > 0, betaincinv(np.maximum(c, 1), drawn - c + 1, tail), 0.0)
+        high = np.where(c < drawn, betaincinv(c + 1, np.maximum(drawn - c, 1), 1 - tail), 1.0)
+        return np.stack([low, np.where(n > 0, high, 1.0)])
+
+    low, high = by_distinct(limits, n, c)
+    return low, high

@@ -20,6 +20,7 @@ from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.contents import contents
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
+from rlvr_fast.report.page_choice import PageChoice
 from rlvr_fast.report.page_tables import MANY_COLUMNS, ems, runs
 from rlvr_fast.report.page_tables import shown as shown_columns
 from rlvr_fast.report.palette import css_variables
@@ -33,6 +34,7 @@ from rlvr_fast.report.sentences import (
     share_sentences,
 )
 from rlvr_fast.report.table import cell_text
+from rlvr_fast.report.table_files import table_file
 from rlvr_fast.report.threshold import epsilon_sentence
 from rlvr_fast.shown_text import script_json, visible
 from rlvr_fast.store.recorded import recorded_spec
@@ -48,7 +50,11 @@ _HERE = Path(__file__).parent
 
 def render_page(report: Report) -> str:
     """The page as one string of HTML."""
+    choice = report.page_choice
     environment = _environment()
+    # For the macros too, which see no name of a template.
+    files = {table.name: table_file(table) for table in report.tables.values()}
+    environment.globals |= {"page": choice, "table_file": files.__getitem__}
     shared: dict[str, Any] = {"c": report.comparison, "rules": RULES}
     body = []
     for name, found in report.findings.items():
@@ -59,9 +65,11 @@ def render_page(report: Report) -> str:
     }
     for found in report.findings.values():
         data |= found.data()
+    if not choice.every_problem:
+        data["whole"] = {"problems": len(report.comparison.problems), "file": files["problems"]}
     script = (_HERE / "templates" / "page.js").read_text(encoding="utf-8")
     style = css_variables() + (_HERE / "templates" / "style.css").read_text(encoding="utf-8")
-    view = shared | _view(report)
+    view = shared | _view(report, choice)
     definitions = Markup(environment.get_template("definitions.html.j2").render(view))
     return environment.get_template("index.html.j2").render(
         view,
@@ -107,14 +115,14 @@ def _model_name(name: str) -> str:
     return name if len(parts) <= 2 and not name.startswith(("/", ".", "~")) else parts[-1]
 
 
-def _view(report: Report) -> dict[str, Any]:
+def _view(report: Report, choice: PageChoice) -> dict[str, Any]:
     """What the page's head, its controls and its settings show."""
     c = report.comparison
     return {
         "samples_text": _samples_text(c),
         "facts": report.key_facts(),
         "epsilon": epsilon_sentence(c.threshold, c.zeta),
-        "groups": [_group_view(report, group) for group in c.groups],
+        "groups": [_group_view(report, group) for group in choice.groups],
         "sampling": _sampling(c),
         "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
         "template": dict(c.base.run.info.prompt_template),

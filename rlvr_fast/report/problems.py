@@ -19,16 +19,19 @@ __all__ = [
     "BoolArray",
     "FloatArray",
     "IntArray",
+    "LabelArray",
     "Problems",
     "codes_of",
     "common_problems",
     "read_problems",
+    "task_codes",
     "task_domains",
 ]
 
 IntArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
+LabelArray = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,12 @@ def common_problems(problems: Problems, rl: Run) -> Problems:
     return replace(
         taken, rl_ids=rl_ids, golds=tuple(gold or golds[problem_id] for gold, problem_id in either)
     )
+
+
+def task_codes(problems: Problems) -> IntArray:
+    """The number of each problem's task, in the order of the tasks' names."""
+    order = {name: i for i, name in enumerate(sorted(set(problems.tasks)))}
+    return np.fromiter((order[name] for name in problems.tasks), np.int64, len(problems))
 
 
 def task_domains(specs: Iterable[Any]) -> dict[str, str]:

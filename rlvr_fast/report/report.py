@@ -11,6 +11,7 @@ from rlvr_fast.progress import Progress, steps
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.facts import key_facts
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
+from rlvr_fast.report.page_choice import PageChoice, choose
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections import load_sections
 from rlvr_fast.report.table import Table, cell_text, finite
@@ -50,6 +51,12 @@ class Report:
         found: T = self.findings[section.name].measured
         return found
 
+    @property
+    def page_choice(self) -> PageChoice:
+        """The groups and problems that the page shows."""
+        found = self.findings.get("evidence")
+        return choose(self.comparison, None if found is None else found.measured)
+
     def key_facts(self) -> list[tuple[str, str]]:
         """The conditions of the comparison, title and text, for the top of the page."""
         return key_facts(*self.comparison.sides)
@@ -70,8 +77,8 @@ class Report:
         return "\n".join((*warnings, found))
 
     def headline_table(self) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-        """(columns, rows) for a terminal 80 columns wide: support of problems, by group."""
-        table = self.tables[f"support_{self.comparison.rule}"]
+        """(columns, rows) for a terminal 80 columns wide: support of the groups of the page."""
+        table = self.page_choice.table(self.tables[f"support_{self.comparison.rule}"])
         shown = [c for c in table.columns if c.key != "kind"]
         if not any(row["undetermined"] for row in table.rows):
             shown = [c for c in shown if c.key != "undetermined"]

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.page_choice import PageChoice, choose
 from rlvr_fast.report.table import Table
 
 __all__ = ["Context", "Findings", "Section"]
@@ -61,6 +63,12 @@ class Context:
     def __init__(self, comparison: Comparison) -> None:
         self.comparison = comparison
         self.findings: dict[str, Findings[Any]] = {}
+
+    @cached_property
+    def page(self) -> PageChoice:
+        """The groups and problems that the page shows, for sections after the evidence."""
+        found = self.findings.get("evidence")
+        return choose(self.comparison, None if found is None else found.measured)
 
     def measured(self, section: Section[T]) -> T:
         """The numbers of a section that stands earlier in the list.

@@ -6,14 +6,15 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
 from rlvr_fast.report.folder import check_folder, write_file
-from rlvr_fast.shown_text import csv_cell, finite, json_text
+from rlvr_fast.report.table_files import SUFFIXES, is_large, json_text, suffixes, write_large
+from rlvr_fast.shown_text import csv_cell, finite
 from rlvr_fast.shown_text import latex as latex_escape
 
 __all__ = [
@@ -63,7 +64,7 @@ class Table:
     name: str
     caption: str
     columns: tuple[Column, ...]
-    rows: list[dict[str, Any]]
+    rows: Sequence[dict[str, Any]]
 
     def cells(self) -> list[list[str]]:
         """The rows as they are printed."""
@@ -110,6 +111,8 @@ def _rounded_down(value: float) -> float:
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
     """Writes NAME.csv, NAME.json and NAME.tex for each table; returns their paths.
 
+    A table of very many rows has the one file NAME.csv.gz, see `table_files`.
+
     Raises:
         RunDirectoryError: `folder` is a run directory, or holds links, pipes or devices.
         OSError: as the file system raises it.
@@ -119,14 +122,19 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
     written = []
     for table in tables:
         stem = folder / table.name
-        rows = [{c.key: row.get(c.key) for c in table.columns} for row in table.rows]
+        for other in {*SUFFIXES} - {*suffixes(table)}:  # of an earlier report of another size
+            stem.with_suffix(other).unlink(missing_ok=True)
+        if is_large(table):
+            written.append(stem.with_suffix(".csv.gz"))
+            write_large(table, written[-1], csv_cell)
+            continue
+        rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow([csv_cell(c.key) for c in table.columns])
         writer.writerows([csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows)
         write_file(stem.with_suffix(".csv"), text.getvalue())
-        data = json_text({"caption": table.caption, "rows": rows}, indent=1)
-        write_file(stem.with_suffix(".json"), data + "\n")
+        write_file(stem.with_suffix(".json"), json_text(table.caption, rows) + "\n")
         write_file(stem.with_suffix(".tex"), latex(table))
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
     return written

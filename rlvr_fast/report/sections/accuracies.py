@@ -10,8 +10,9 @@ import numpy as np
 from rlvr_fast.metrics import AccuracyHistogram, accuracy_histogram
 from rlvr_fast.report.charts import histogram_chart, taxonomy_chart
 from rlvr_fast.report.columns import GROUP, group_cells
-from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.figures import COLOURS, MARK, new_figure, panel_grid, panels, plain_name
+from rlvr_fast.report.page_choice import ALL_PROBLEMS, PageChoice
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
 from rlvr_fast.report.untrusted import visible
@@ -32,10 +33,12 @@ def _measure(context: Context) -> Findings[None]:
         measured=None,
         tables=(_table(comparison, histograms),),
         figures={
-            "accuracy_histogram": lambda: _histogram_figure(comparison, histograms),
+            "accuracy_histogram": lambda: _histogram_figure(
+                panels(context.page.groups, comparison.groups), histograms
+            ),
             "taxonomy": lambda: _taxonomy_figure(comparison),
         },
-        view=lambda: _view(comparison, histograms),
+        view=lambda: _view(comparison, context.page, histograms),
     )
 
 
@@ -55,23 +58,25 @@ def _table(comparison: Comparison, histograms: Sequence[Histograms]) -> Table:
     return Table("accuracy_histogram", "Problems per accuracy bin.", columns, rows)
 
 
-def _view(comparison: Comparison, histograms: Sequence[Histograms]) -> dict[str, Any]:
+def _view(
+    comparison: Comparison, page: PageChoice, histograms: Sequence[Histograms]
+) -> dict[str, Any]:
     tasks = [g for g in comparison.groups if g.kind == "task"]
     task_of_problem = np.zeros(len(comparison.problems), dtype=np.int64)
     for i, group in enumerate(tasks):
         task_of_problem[group.members] = i
     return {
         "taxonomy": taxonomy_chart(
-            comparison.base.accuracy,
-            comparison.rl.accuracy,
-            comparison.labels("seen"),
-            task_of_problem.tolist(),
-            [visible(i, 60) for i in comparison.problems.ids],
+            comparison.base.accuracy[page.problems],
+            comparison.rl.accuracy[page.problems],
+            comparison.label_array("seen")[page.problems].tolist(),
+            task_of_problem[page.problems].tolist(),
+            [visible(comparison.problems.ids[i], 60) for i in page.problems],
             depth=_depth(comparison),
         ),
         "histograms": [
-            (group, histogram_chart(*both, name=group.name))
-            for group, both in zip(comparison.groups, histograms, strict=True)
+            (group, histogram_chart(*histograms[group.index], name=group.name))
+            for group in page.groups
         ],
     }
 
@@ -81,8 +86,7 @@ def _depth(comparison: Comparison) -> int:
     return max(int(side.num_samples.max(initial=1)) for side in comparison.sides)
 
 
-def _histogram_figure(comparison: Comparison, histograms: Sequence[Histograms]) -> Any:
-    groups = panels(comparison.groups)
+def _histogram_figure(groups: Sequence[Group], histograms: Sequence[Histograms]) -> Any:
     figure, axes = panel_grid(groups)
     for axis, group in zip(axes, groups, strict=False):
         base, rl = histograms[group.index]
@@ -102,7 +106,7 @@ def _histogram_figure(comparison: Comparison, histograms: Sequence[Histograms]) 
 def _taxonomy_figure(comparison: Comparison) -> Any:
     figure = new_figure(4.6, 4.6)
     axis = figure.subplots()
-    labels = np.array(comparison.labels("seen"))
+    labels = comparison.label_array("seen")
     floor = 1.0 / max(_depth(comparison), 2)
     zero = floor / 3
     rng = np.random.default_rng(0)
@@ -123,6 +127,7 @@ def _taxonomy_figure(comparison: Comparison) -> Any:
                 coordinates[0][mask], coordinates[1][mask], s=16, marker=MARK[label.key],
                 color=COLOURS[label.key], alpha=0.75, linewidths=0.7,
                 label=f"{label.letter} {label.word} ({int(mask.sum())})",
+                rasterized=labels.size > ALL_PROBLEMS,
             )  # fmt: skip
     axis.set_xscale("log")
     axis.set_yscale("log")

@@ -130,7 +130,7 @@ def _support(comparison: Comparison) -> AnswerSupport:
     )
     draws = ((base.num_samples[problem], in_base), (rl.num_samples[problem], in_rl))
     known = base.answers_known & rl.answers_known
-    masks = [np.isin(problem, group.members) & known[problem] for group in comparison.groups]
+    masks = [_rows_of(problem, group.members[known[group.members]]) for group in comparison.groups]
     shifts: dict[Rule, tuple[SupportShift, ...]] = {}
     for rule in RULES:
         epsilon = comparison.epsilon if rule == "epsilon" else None
@@ -154,6 +154,13 @@ def _support(comparison: Comparison) -> AnswerSupport:
             independent=comparison.independent,
         ),
     )
+
+
+def _rows_of(problem: IntArray, members: IntArray) -> IntArray:
+    """The rows of some problems, in order; `problem` of each row and `members` rise."""
+    start, end = (np.searchsorted(problem, members, side=side) for side in ("left", "right"))
+    number = end - start
+    return np.repeat(start - np.cumsum(number) + number, number) + np.arange(number.sum())
 
 
 def _correct(answers: AnswerCounts, column: str) -> pa.Table:

@@ -26,6 +26,7 @@ from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
 from rlvr_fast.report.sides import Side, curve_depth
 from rlvr_fast.report.table import Column, Table
+from rlvr_fast.report.table_files import ColumnRows
 
 __all__ = ["SECTION", "Beyond", "UnseenAnswers"]
 
@@ -136,13 +137,20 @@ def _unseen(side: Side) -> UnseenAnswers:
     none = np.zeros(total, np.int64)
     mass = np.stack([none, none, clopper_pearson(side.num_samples, none).high])
     mass = np.where(drawn, mass, np.nan)
+    known: dict[tuple[int, bytes], tuple[list[float], list[float]]] = {}
     for i in np.flatnonzero(seen):
         counts = count[bounds[i] : bounds[i + 1]]
         if counts.min() == 1:
             draws = int(side.num_samples[i])
-            many, unseen = chao1(counts, draws=draws), good_turing(counts, draws=draws)
-            richness[:, i] = many.value, many.low, many.high
-            mass[:, i] = unseen.value, unseen.low, unseen.high
+            # of problems with few draws many have the same counts
+            one = draws, counts.tobytes()
+            if one not in known:
+                many, unseen = chao1(counts, draws=draws), good_turing(counts, draws=draws)
+                known[one] = (
+                    [many.value, many.low, many.high],
+                    [unseen.value, unseen.low, unseen.high],
+                )
+            richness[:, i], mass[:, i] = known[one]
     richness[:, ~side.answers_known] = np.nan
     return UnseenAnswers(seen, *richness, *mass)
 
@@ -226,17 +234,17 @@ def _unseen_table(comparison: Comparison, found: Beyond) -> Table:
 
 def _plan_table(comparison: Comparison, found: Plan) -> Table:
     """Where more samples would decide the labels of the rule "epsilon"."""
-    rows = [
+    ids = comparison.problems.ids
+    rows = ColumnRows(
         {
-            "problem_id": comparison.problems.ids[int(found.problem[i])],
-            "base_extra": int(found.base_extra[i]),
-            "rl_extra": int(found.rl_extra[i]),
-            "probability": float(found.probability[i]),
-            "cumulative_samples": int(found.cumulative_samples[i]),
-            "cumulative_decided": float(found.cumulative_decided[i]),
+            "problem_id": [ids[i] for i in found.problem.tolist()],
+            "base_extra": found.base_extra,
+            "rl_extra": found.rl_extra,
+            "probability": found.probability,
+            "cumulative_samples": found.cumulative_samples,
+            "cumulative_decided": found.cumulative_decided,
         }
-        for i in range(found.problem.size)
-    ]
+    )
     columns = (
         Column("problem_id", "problem"),
         Column("base_extra", "more of base", "count"),

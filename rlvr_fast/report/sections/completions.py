@@ -91,7 +91,7 @@ def _measure(context: Context) -> Findings[tuple[CompletionSupport, ...]]:
 
 def _perplexity_table(comparison: Comparison) -> Table:
     """Each run's completions under each model that scored them: quartiles over completions."""
-    labels = np.array(comparison.labels())
+    labels = comparison.label_array()
     rows: list[dict[str, Any]] = []
     for side in comparison.sides:
         for model in ("base", "rl"):

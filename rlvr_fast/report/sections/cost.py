@@ -30,7 +30,8 @@ class GroupCost:
 
     Attributes:
         rows: the problems: those of the curve whose lengths are known.
-        crossing: where the curves cross, and the mean lengths.
+        crossing: where the curves cross, and the mean lengths; with limits for the groups of the
+            page.
     """
 
     rows: IntArray
@@ -39,20 +40,24 @@ class GroupCost:
 
 def _measure(context: Context) -> Findings[tuple[GroupCost | None, ...]]:
     comparison = context.comparison
-    groups = tuple(_of_group(comparison, group) for group in comparison.groups)
+    page = context.page
+    groups = tuple(
+        _of_group(comparison, group, resample=group.index in page.indices)
+        for group in comparison.groups
+    )
     table = _table(comparison, groups)
     overall = groups[0]
     return Findings(
         measured=groups,
         tables=(table,),
         summary={"cost": None if overall is None else _summary(overall)},
-        figures={"cost": lambda: _figure(comparison, groups)} if overall is not None else {},
+        figures={"cost": lambda: _figure(comparison, page.groups, groups)}
+        if overall is not None
+        else {},
         view=lambda: {
             "cost": table,
             "unknown": _unknown(comparison),
-            "drawings": [
-                _view(comparison, *one) for one in zip(comparison.groups, groups, strict=True)
-            ],
+            "drawings": [_view(comparison, group, groups[group.index]) for group in page.groups],
         },
     )
 
@@ -64,7 +69,7 @@ def mean_lengths(side: Side) -> FloatArray:
     return np.where((side.length_count > 0) & (side.length_sum > 0), mean, np.nan)
 
 
-def _of_group(comparison: Comparison, group: Group) -> GroupCost | None:
+def _of_group(comparison: Comparison, group: Group, *, resample: bool) -> GroupCost | None:
     base, rl = comparison.sides
     depth = curve_depth(base, rl, group.members)
     if not depth or comparison.unread(group):
@@ -83,6 +88,7 @@ def _of_group(comparison: Comparison, group: Group) -> GroupCost | None:
         rl_tokens=lengths[1],
         max_k=depth,
         level=LEVEL,
+        resample=resample,
     )
     return GroupCost(rows, found)
 
@@ -222,8 +228,10 @@ def _drawn(comparison: Comparison, one: GroupCost) -> tuple[FloatArray, FloatArr
     return budgets, base, rl
 
 
-def _figure(comparison: Comparison, groups: Sequence[GroupCost | None]) -> Any:
-    shown = panels(comparison.groups)
+def _figure(
+    comparison: Comparison, chosen: Sequence[Group], groups: Sequence[GroupCost | None]
+) -> Any:
+    shown = panels(chosen, comparison.groups)
     figure, axes = panel_grid(shown)
     for axis, group in zip(axes, shown, strict=False):
         one = groups[group.index]

@@ -22,7 +22,7 @@ from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group, count_of
 from rlvr_fast.report.curve_words import crossover_sentence, difference_sentences
 from rlvr_fast.report.figures import COLOURS, HATCH, log2_ticks, panel_grid, panels, plain_name
-from rlvr_fast.report.problems import FloatArray, IntArray
+from rlvr_fast.report.problems import FloatArray, IntArray, task_codes
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import curve_depth, sample_ks
 from rlvr_fast.report.table import Column, Table
@@ -82,7 +82,8 @@ class GroupCurves:
         difference: interval of RL minus base, paired by problem, the tasks held fixed.
         new_tasks: the same for new tasks of the same kind; None for a group of one task.
         tasks: number of tasks.
-        crossover: where base's curve overtakes RL's; None for fewer than two samples.
+        crossover: where base's curve overtakes RL's; None for fewer than two samples, and for a
+            group that the page does not show.
     """
 
     asked: PassCurves
@@ -97,7 +98,12 @@ class GroupCurves:
 
 def _measure(context: Context) -> Findings[tuple[GroupCurves, ...]]:
     comparison = context.comparison
-    curves = tuple(_of_group(comparison, group) for group in comparison.groups)
+    codes = task_codes(comparison.problems)
+    page = context.page
+    curves = tuple(
+        _of_group(comparison, group, codes, crossing=group.index in page.indices)
+        for group in comparison.groups
+    )
     overall = curves[0]
     powers = [(i, int(k)) for i, k in enumerate(overall.drawn.ks) if k & (k - 1) == 0]
     return Findings(
@@ -113,13 +119,15 @@ def _measure(context: Context) -> Findings[tuple[GroupCurves, ...]]:
             "crossover": _crossover_cells(overall.crossover),
         },
         figures={
-            "pass_at_k": lambda: _pass_figure(comparison, curves),
-            "support_at_k": lambda: _region_figure(comparison, curves),
+            "pass_at_k": lambda: _pass_figure(panels(page.groups, comparison.groups), curves),
+            "support_at_k": lambda: _region_figure(panels(page.groups, comparison.groups), curves),
         },
-        view=lambda: {
-            "curves": [_view(*one) for one in zip(comparison.groups, curves, strict=True)]
+        view=lambda: {"curves": [_view(group, curves[group.index]) for group in page.groups]},
+        data=lambda: {
+            "groups": [_data(one.drawn) for one in curves]
+            if page.every_group
+            else {group.index: _data(curves[group.index].drawn) for group in page.groups}
         },
-        data=lambda: {"groups": [_data(one.drawn) for one in curves]},
     )
 
 
@@ -161,15 +169,16 @@ def _deep(comparison: Comparison, group: Group, depth: int) -> IntArray:
     return rows[fewest >= depth] if depth else rows[:0]
 
 
-def _of_group(comparison: Comparison, group: Group) -> GroupCurves:
+def _of_group(
+    comparison: Comparison, group: Group, codes: IntArray, *, crossing: bool
+) -> GroupCurves:
     ks = sorted({*comparison.ks, *sample_ks(*comparison.sides, group.members)}) or [1]
     asked = pass_curves(comparison, group, ks)
     rows = _deep(comparison, group, asked.depth)
     base, rl = (side.draws[rows] for side in comparison.sides)
     # at k past the depth there is no interval either
     at = [k for k in ks if k <= asked.depth]
-    names = comparison.problems.tasks
-    tasks, task = np.unique([names[row] for row in rows], return_inverse=True)
+    tasks, task = np.unique(codes[rows], return_inverse=True)
 
     def curve(measure: Callable[..., CurveInterval], *counts: Any, **more: Any) -> CurveInterval:
         """The intervals at every k asked; nan past the depth, or where draws repeat each other."""
@@ -182,7 +191,7 @@ def _of_group(comparison: Comparison, group: Group) -> GroupCurves:
                 low[: len(at)], high[: len(at)] = found.low, found.high
         return CurveInterval(asked.ks, value, low, high, number)
 
-    deep = asked.depth > 1 and comparison.independent
+    deep = crossing and asked.depth > 1 and comparison.independent
     return GroupCurves(
         asked=asked,
         drawn=asked.first(len(at)),
@@ -341,8 +350,7 @@ def _data(curves: PassCurves) -> dict[str, Any]:
     }
 
 
-def _pass_figure(comparison: Comparison, curves: Sequence[GroupCurves]) -> Any:
-    groups = panels(comparison.groups)
+def _pass_figure(groups: Sequence[Group], curves: Sequence[GroupCurves]) -> Any:
     figure, axes = panel_grid(groups)
     for axis, group in zip(axes, groups, strict=False):
         one = curves[group.index]
@@ -367,8 +375,7 @@ def _pass_figure(comparison: Comparison, curves: Sequence[GroupCurves]) -> Any:
     return figure
 
 
-def _region_figure(comparison: Comparison, curves: Sequence[GroupCurves]) -> Any:
-    groups = panels(comparison.groups)
+def _region_figure(groups: Sequence[Group], curves: Sequence[GroupCurves]) -> Any:
     figure, axes = panel_grid(groups)
     for axis, group in zip(axes, groups, strict=False):
         drawn = curves[group.index].drawn

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.report.columns import GROUP, group_cells, known_mean, ratio
-from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.figures import COLOURS, new_figure, plain_name
+from rlvr_fast.report.comparison import Comparison, Group
+from rlvr_fast.report.figures import COLOURS, most_groups, new_figure, plain_name
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
@@ -65,7 +65,7 @@ def _measure(context: Context) -> Findings[None]:
         measured=None,
         tables=(table,),
         summary={"entropy": {name: _cells(row) for name, row in found[0].items()}},
-        figures={"entropies": lambda: _figure(comparison, found)},
+        figures={"entropies": lambda: _figure(comparison, context.page.groups, found)},
         view=lambda: {
             "table": table,
             "missing": [s for s in comparison.sides if not s.token_entropy_count.any()],
@@ -125,8 +125,10 @@ _PANELS = (
 )
 
 
-def _figure(comparison: Comparison, found: Sequence[dict[str, EntropyRow]]) -> Any:
-    groups = list(comparison.groups)[:40]
+def _figure(
+    comparison: Comparison, chosen: Sequence[Group], found: Sequence[dict[str, EntropyRow]]
+) -> Any:
+    groups, note = most_groups(chosen, comparison.groups)
     figure = new_figure(8.0, 0.3 * len(groups) + 1.1)
     axes = figure.subplots(1, len(_PANELS), sharey=True)
     y = np.arange(len(groups))[::-1]
@@ -147,6 +149,8 @@ def _figure(comparison: Comparison, found: Sequence[dict[str, EntropyRow]]) -> A
         axis.set_xlim(0, 1.12 * top if top > 0 else 1)
     axes[0].set_yticks(y, [plain_name(g.name) for g in groups])
     axes[0].set_ylim(-0.6, len(groups) - 0.4)
+    if note:
+        figure.supxlabel(note[0], fontsize=8)
     handles, names = axes[0].get_legend_handles_labels()
     figure.legend(handles, names, ncols=2, loc="outside upper left")
     return figure

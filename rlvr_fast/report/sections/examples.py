@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.page_choice import PageChoice
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
 from rlvr_fast.report.sections.answers import AnswerSupport
@@ -49,12 +50,13 @@ def _measure(context: Context) -> Findings[None]:
     comparison = context.comparison
     return Findings(
         measured=None,
-        view=lambda: _view(comparison, context.measured(ANSWERS)),
+        view=lambda: _view(comparison, context.page, context.measured(ANSWERS)),
     )
 
 
-def _view(comparison: Comparison, answers: AnswerSupport) -> dict[str, Any]:
-    labels = np.array(comparison.labels("seen"))
+def _view(comparison: Comparison, page: PageChoice, answers: AnswerSupport) -> dict[str, Any]:
+    labels = comparison.label_array("seen")
+    shown = labels[page.problems]
     ids = comparison.problems.ids
     return {
         "examples": {
@@ -62,7 +64,12 @@ def _view(comparison: Comparison, answers: AnswerSupport) -> dict[str, Any]:
             for region in ("shrunk", "expanded")
         },
         "lists": [
-            (region, [ids[i] for i in np.flatnonzero(labels == region.key)]) for region in REGIONS
+            (
+                region,
+                int(np.count_nonzero(labels == region.key)),
+                [ids[i] for i in page.problems[shown == region.key]],
+            )
+            for region in REGIONS
         ],
     }
 
@@ -89,7 +96,7 @@ def collect_examples(
     Problems with the most correct draws first: these are the clearest.
     """
     side = comparison.base if region == "shrunk" else comparison.rl
-    rows = np.flatnonzero(np.array(comparison.labels()) == region)
+    rows = np.flatnonzero(comparison.label_array() == region)
     rows = rows[np.argsort(-side.num_correct[rows], kind="stable")][:limit]
     wanted: dict[str, tuple[int, str | None, int]] = {}
     for row in rows:

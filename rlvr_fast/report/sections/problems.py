@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from rlvr_fast.metrics import FisherTests, clopper_pearson
 from rlvr_fast.report.claims import FDR
-from rlvr_fast.report.common_answers import ProblemAnswers, common_answers
+from rlvr_fast.report.common_answers import ProblemAnswers, answer_rows, common_answers
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.label_proofs import LabelProofs, label_proofs
-from rlvr_fast.report.problems import FloatArray
+from rlvr_fast.report.page_choice import PageChoice
+from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sections.answers import SECTION as ANSWERS
 from rlvr_fast.report.sections.answers import AnswerSupport
@@ -23,6 +25,7 @@ from rlvr_fast.report.sections.evidence import SECTION as EVIDENCE
 from rlvr_fast.report.sections.reweighting import SECTION as REWEIGHTING
 from rlvr_fast.report.sections.reweighting import Reweighting
 from rlvr_fast.report.table import Column, Kind, Table
+from rlvr_fast.report.table_files import ColumnRows
 from rlvr_fast.report.untrusted import visible
 from rlvr_fast.vocabulary import LABEL_KEYS, LABELS, RULES, VERDICTS
 
@@ -48,7 +51,7 @@ class _Known:
     unseen: dict[str, UnseenAnswers]
     limits: dict[str, tuple[FloatArray, FloatArray]]
     proofs: LabelProofs
-    common: list[ProblemAnswers]
+    page: PageChoice
 
 
 def _measure(context: Context) -> Findings[None]:
@@ -62,7 +65,7 @@ def _measure(context: Context) -> Findings[None]:
         context.measured(BEYOND).unseen,
         {name: (interval.low, interval.high) for name, interval in limits.items()},
         label_proofs(comparison, context.measured(EVIDENCE).tests),
-        list(common_answers(*comparison.sides, most=_COMMONEST)),
+        context.page,
     )
     return Findings(
         measured=None,
@@ -70,7 +73,8 @@ def _measure(context: Context) -> Findings[None]:
         view=lambda: {"labels": LABELS},
         data=lambda: {
             "problems": _data(known),
-            "problem_ids": _other_ids(comparison),
+            "problem_ids": _other_ids(known),
+            **({} if known.page.every_group else {"tasks": _task_names(known)}),
             "verdicts": VERDICTS,
             "confidence": 1 - comparison.zeta,
             "epsilon": comparison.epsilon,
@@ -113,25 +117,26 @@ def _problem_table(known: _Known) -> Table:
     base, rl = comparison.sides
     problems = comparison.problems
     proofs = known.proofs
-    columns: tuple[Iterable[Any], ...] = (
+    columns: tuple[Any, ...] = (
         problems.ids,
         problems.tasks,
-        *(comparison.labels(rule) for rule in RULES),
-        *(a.tolist() for a in (base.num_samples, base.num_correct, base.num_undecided)),
-        *(a.tolist() for a in (rl.num_samples, rl.num_correct, rl.num_undecided)),
+        *(comparison.label_array(rule) for rule in RULES),
+        *(base.num_samples, base.num_correct, base.num_undecided),
+        *(rl.num_samples, rl.num_correct, rl.num_undecided),
         *known.answers.by_problem(),
-        base.answer_entropy.tolist(),
-        rl.answer_entropy.tolist(),
-        ["yes" if one else "no" for one in proofs.one_draw.tolist()],
-        *(a.tolist() for a in (proofs.luck, proofs.p_value, proofs.p_adjusted)),
-        [comparison.epsilon] * len(problems),
-        *(ends[i].tolist() for i in range(2) for ends in (proofs.low, proofs.high)),
+        base.answer_entropy,
+        rl.answer_entropy,
+        np.where(proofs.one_draw, "yes", "no"),
+        *(proofs.luck, proofs.p_value, proofs.p_adjusted),
+        np.full(len(problems), comparison.epsilon),
+        *(ends[i] for i in range(2) for ends in (proofs.low, proofs.high)),
     )
+    keys = [key for key, _ in _PROBLEM_COLUMNS]
     return Table(
         "problems",
         "Every problem: counts, labels, and the numbers that the labels rest on.",
         tuple(Column(key, key.replace("_", " "), kind) for key, kind in _PROBLEM_COLUMNS),
-        _rows([key for key, _ in _PROBLEM_COLUMNS], columns),
+        ColumnRows(dict(zip(keys, columns, strict=True))),
     )
 
 
@@ -139,20 +144,24 @@ def _answer_table(known: _Known) -> Table:
     """The commonest answers to every problem, and one row for all others."""
     comparison = known.comparison
     base, rl = comparison.sides
-    rows = []
-    for i, found in enumerate(known.common):
-        first = {"problem_id": comparison.problems.ids[i], "task": comparison.problems.tasks[i]}
-        drawn = [max(int(side.num_samples[i]), 1) for side in (base, rl)]
-        lines: list[tuple[str | None, str, int, int, int]] = [
-            (_cut(a.text), a.verdict, 1, a.base, a.rl) for a in found.common
-        ]
-        (base_others, base_draws), (rl_others, rl_draws) = found.rest
-        if base_draws or rl_draws:
-            others = max(base_others, rl_others)
-            lines.append(("(all other answers)", "", others, base_draws, rl_draws))
-        for answer, verdict, number, b, r in lines:
-            counts = {"base": b, "base_share": b / drawn[0], "rl": r, "rl_share": r / drawn[1]}
-            rows.append(first | {"answer": answer, "verdict": verdict, "answers": number} | counts)
+    found = answer_rows(base, rl, most=_COMMONEST)
+    at, others = found.problem, found.verdict < 0
+    texts = [_cut(text) for text in found.text.to_pylist()]
+    for row in np.flatnonzero(others).tolist():
+        texts[row] = "(all other answers)"
+    rows = ColumnRows(
+        {
+            "problem_id": pa.array(comparison.problems.ids, pa.string()).take(pa.array(at)),
+            "task": pa.array(comparison.problems.tasks, pa.string()).take(pa.array(at)),
+            "answer": texts,
+            "verdict": np.array([*VERDICTS, ""])[found.verdict],
+            "answers": found.answers,
+            "base": found.base,
+            "base_share": found.base / np.maximum(base.num_samples, 1)[at],
+            "rl": found.rl,
+            "rl_share": found.rl / np.maximum(rl.num_samples, 1)[at],
+        }
+    )
     columns = (
         Column("problem_id", "problem"),
         Column("task", "task"),
@@ -178,11 +187,6 @@ def _cut(text: str | None) -> str | None:
     return text[: _ANSWER_CHARACTERS - 1] + "…"
 
 
-def _rows(keys: Iterable[str], columns: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
-    names = list(keys)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
 def _evidence_table(known: _Known) -> Table:
     """Every problem: its accuracies with intervals, the test of a change, the tilt, the unseen."""
     comparison = known.comparison
@@ -194,7 +198,7 @@ def _evidence_table(known: _Known) -> Table:
 
     def add(key: str, title: str, kind: Kind, hint: str, data: Any) -> None:
         columns.append(Column(key, title, kind, hint))
-        values[key] = np.asarray(data).tolist()
+        values[key] = np.asarray(data)
 
     for side in comparison.sides:
         low, high = known.limits[side.name]
@@ -240,33 +244,42 @@ def _evidence_table(known: _Known) -> Table:
         "problem_evidence",
         "Evidence of every problem: accuracies, change, tilt, and answers not drawn yet.",
         tuple(columns),
-        _rows(values, values.values()),
+        ColumnRows(values),
     )
 
 
 def _data(known: _Known) -> list[list[Any]]:
-    """One row a problem for the page's script, which names the entries."""
-    comparison = known.comparison
-    problems, total = comparison.problems, len(comparison.problems)
-    budget = int(np.clip(_PROBLEM_BYTES // max(total, 1), 240, 4000))
+    """One row a problem of the page for the page's script, which names the entries."""
+    comparison, shown = known.comparison, known.page.problems
+    problems = comparison.problems
+    budget = int(np.clip(_PROBLEM_BYTES // max(shown.size, 1), 240, 4000))
     codes = {key: i for i, key in enumerate(LABEL_KEYS)}
     task_names = {name: i for i, name in enumerate(dict.fromkeys(problems.tasks))}
+    answers = common_answers(*comparison.sides, most=_COMMONEST, problems=shown.tolist())
     columns: tuple[Iterable[Any], ...] = (
-        [visible(problem_id, 80) for problem_id in problems.ids],
-        [task_names[task] for task in problems.tasks],
-        *([codes[label] for label in comparison.labels(rule)] for rule in RULES),
+        [visible(problems.ids[i], 80) for i in shown],
+        [task_names[problems.tasks[i]] for i in shown],
+        *([codes[label] for label in comparison.label_array(r)[shown].tolist()] for r in RULES),
         *(
-            counts.tolist()
+            counts[shown].tolist()
             for side in comparison.sides
             for counts in (side.num_correct, side.num_samples)
         ),
-        *known.answers.by_problem(),
-        [visible(prompt, max(budget // 3, 100)) for prompt in problems.prompts],
-        [_shown_answers(found, budget) for found in known.common],
+        *([column[i] for i in shown] for column in known.answers.by_problem()),
+        [visible(problems.prompts[i], max(budget // 3, 100)) for i in shown],
+        [_shown_answers(found, budget) for found in answers],
         _how_sure(known),
-        _proof(known.proofs),
+        _proof(known.proofs, shown),
     )
     return [list(row) for row in zip(*columns, strict=True)]
+
+
+def _task_names(known: _Known) -> dict[int, str]:
+    """The names of the tasks of the problems of the page, by the tasks' numbers."""
+    names = known.comparison.problems.tasks
+    numbers = {name: i for i, name in enumerate(dict.fromkeys(names))}
+    shown = dict.fromkeys(names[i] for i in known.page.problems)
+    return {numbers[name]: visible(name, 60) for name in shown}
 
 
 def _shown_answers(found: ProblemAnswers, budget: int) -> list[Any]:
@@ -288,24 +301,27 @@ def _shown_answers(found: ProblemAnswers, budget: int) -> list[Any]:
     return [answers, others]
 
 
-def _proof(proofs: LabelProofs) -> list[list[Any]]:
-    """Per problem [one draw decides, luck, p, adjusted p, state, low, high of each]."""
+def _proof(proofs: LabelProofs, shown: IntArray) -> list[list[Any]]:
+    """Per problem shown [one draw decides, luck, p, adjusted p, state, low, high of each]."""
     columns: list[Any] = [proofs.one_draw.astype(int), proofs.luck, proofs.p_value]
     columns.append(proofs.p_adjusted)
     for i in range(2):
         columns += [proofs.states[i], proofs.low[i], proofs.high[i]]
-    return [[_short(v) for v in row] for row in zip(*(c.tolist() for c in columns), strict=True)]
+    return [
+        [_short(v) for v in row] for row in zip(*(c[shown].tolist() for c in columns), strict=True)
+    ]
 
 
 def _short(value: float) -> float:
     return value if isinstance(value, int) else float(f"{value:.3g}")
 
 
-def _other_ids(comparison: Comparison) -> dict[int, str]:
-    """The ids that the page does not show as they are, by the problem's row, for links."""
+def _other_ids(known: _Known) -> dict[int, str]:
+    """The ids that the page does not show as they are, by the problem's row there, for links."""
+    ids = known.comparison.problems.ids
     return {
         i: problem_id
-        for i, problem_id in enumerate(comparison.problems.ids)
+        for i, problem_id in enumerate(ids[row] for row in known.page.problems)
         if len(problem_id) <= _ID_CHARACTERS and visible(problem_id, 80) != problem_id
     }
 
@@ -315,7 +331,10 @@ def _how_sure(known: _Known) -> list[list[Any]]:
     tilt = known.reweighting.tilt
     columns = [end for side in known.comparison.sides for end in known.limits[side.name]]
     columns += [known.tests.q_value, tilt.problem_beta, tilt.problem_low, tilt.problem_high]
-    return [[_short(float(v)) for v in row] for row in np.stack(columns, axis=1)]
+    return [
+        [_short(float(v)) for v in row]
+        for row in np.stack([c[known.page.problems] for c in columns], axis=1)
+    ]
 
 
 SECTION = Section("problems", _measure)

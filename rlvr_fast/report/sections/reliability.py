@@ -21,6 +21,7 @@ from rlvr_fast.report.columns import GROUP, LEVEL, group_cells
 from rlvr_fast.report.comparison import Comparison, Group
 from rlvr_fast.report.figures import COLOURS, panel_grid, panels, plain_name
 from rlvr_fast.report.grades import verdict_code
+from rlvr_fast.report.page_choice import PageChoice
 from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side, curve_depth
@@ -79,7 +80,7 @@ def _measure(context: Context) -> Findings[None]:
                 for row in overall
             ]
         },
-        figures={"cover": lambda: _figure(found)} if found else {},
+        figures={"cover": lambda: _figure(found, context.page)} if found else {},
         view=lambda: {
             "depth": found[0].depth if found else 0,
             "problems": found[0].problems if found else 0,
@@ -92,6 +93,7 @@ def _measure(context: Context) -> Findings[None]:
                     "chart": cover_chart(one.taus, *one.cover, name=one.group.name),
                 }
                 for i, one in enumerate(found)
+                if one.group.index in context.page.indices
             ],
             "majority": all(side.answers_known.all() for side in comparison.sides),
             "table": replace(table, rows=overall),
@@ -280,12 +282,13 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     )
 
 
-def _figure(found: Sequence[_Reliability]) -> Any:
-    by_group = {one.group.name: one for one in found}
-    shown = panels([one.group for one in found])
+def _figure(found: Sequence[_Reliability], page: PageChoice) -> Any:
+    by_group = {one.group.index: one for one in found}
+    groups = [one.group for one in found]
+    shown = panels([g for g in groups if g.index in page.indices], groups)
     figure, axes = panel_grid(shown)
     for axis, group in zip(axes, shown, strict=False):
-        one = by_group[group.name]
+        one = by_group[group.index]
         for side, values, style in zip(("base", "rl"), one.cover, ("--", "-"), strict=True):
             axis.step(
                 np.append(0, one.taus),

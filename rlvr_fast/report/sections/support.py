@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +16,8 @@ from rlvr_fast.report.columns import (
     shift_columns,
     shown_counts,
 )
-from rlvr_fast.report.comparison import Comparison, count_of
-from rlvr_fast.report.figures import COLOURS, HATCH, new_figure, plain_name
+from rlvr_fast.report.comparison import Comparison, Group, count_of
+from rlvr_fast.report.figures import COLOURS, HATCH, most_groups, new_figure, plain_name
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sentences import all_draws_sentence, count_text
 from rlvr_fast.report.table import Table
@@ -43,7 +44,7 @@ def _measure(context: Context) -> Findings[None]:
         tables=(*tables.values(), *([all_draws] if all_draws is not None else [])),
         headline=_headline(comparison),
         summary=summary,
-        figures={"support": lambda: _figure(comparison)},
+        figures={"support": lambda: _figure(comparison, context.page.groups)},
         view=lambda: {
             "tables": {
                 rule: replace(table, rows=[shown_counts(row) for row in table.rows])
@@ -101,8 +102,8 @@ def _headline(comparison: Comparison) -> str:
     return "\n".join(filter(None, (f"{text}.", all_draws)))
 
 
-def _figure(comparison: Comparison) -> Any:
-    groups = list(comparison.groups)[:40]
+def _figure(comparison: Comparison, chosen: Sequence[Group]) -> Any:
+    groups, note = most_groups(chosen, comparison.groups)
     figure = new_figure(7.2, 0.42 * len(groups) + 1.0)
     axis = figure.subplots()
     shifts = [comparison.counts(g) for g in groups]
@@ -133,7 +134,7 @@ def _figure(comparison: Comparison) -> Any:
     axis.set_xlim(0, 1)
     depth = comparison.rule == "seen" and not comparison.equal_depth
     at = ", at the common number of draws" if depth else ""
-    axis.set_xlabel(f"share of problems (rule: {comparison.rule}{at})")
+    axis.set_xlabel("\n".join([f"share of problems (rule: {comparison.rule}{at})", *note]))
     axis.grid(False)
     axis.spines["left"].set_visible(False)
     axis.tick_params(left=False)

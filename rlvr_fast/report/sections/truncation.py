@@ -102,7 +102,7 @@ def _measure(context: Context) -> Findings[tuple[GroupTruncation, ...]]:
             "cut": cut,
             "unknown": " and ".join(unknown),
             "partly": _partly_unknown(comparison),
-            "said": list(zip(comparison.groups, groups, strict=True)),
+            "said": [(group, groups[group.index]) for group in context.page.groups],
         },
     )
 
@@ -181,7 +181,7 @@ def _sentences(
             f"Problems on which more than half of the draws were cut off: {numbers}, of "
             f"{rows.size:,}."
         )
-    labels = np.array(comparison.labels("seen"))[rows]
+    labels = comparison.label_array("seen")[rows]
     for label, word, side in (("shrunk", "lost", rl), ("expanded", "found", base)):
         mine = labels == label
         cut = int((mine & mostly[side.name]).sum())

@@ -81,7 +81,9 @@
   const PAGE = 25, ON_PAPER = 2000;
   const body = byId("problem-rows");
   const options = Array.from(groupSelect.options);
-  const tasks = options.filter((o) => Number(o.dataset.task) >= 0)
+  // Of many problems and tasks the page holds some: whole = {problems, file}, tasks by number.
+  const whole = data.whole || { problems: data.problems.length, file: "tables/problems.csv" };
+  const tasks = data.tasks || options.filter((o) => Number(o.dataset.task) >= 0)
     .sort((a, b) => Number(a.dataset.task) - Number(b.dataset.task)).map((o) => o.textContent.trim());
   const share = (c, n) => (n ? c / n : NaN);
   const label = (row) => (state.rule === "seen" ? row[2] : row[3]);
@@ -126,7 +128,8 @@
     page = Math.min(page, pages - 1);
     body.replaceChildren(...rows.slice(page * PAGE, (page + 1) * PAGE).flatMap(problemRows));
     byId("shown").textContent = `${rows.length.toLocaleString("en")} of ` +
-      `${data.problems.length.toLocaleString("en")} problems, page ${page + 1} of ${pages}`;
+      `${data.problems.length.toLocaleString("en")} problems${data.whole ? ` on this page (${
+        whole.problems.toLocaleString("en")} in all)` : ""}, page ${page + 1} of ${pages}`;
     const buttons = [byId("previous"), byId("next")];
     const focused = buttons.indexOf(document.activeElement);
     buttons[0].disabled = page === 0;
@@ -227,7 +230,7 @@
     const out = [`Chance of a correct draw, with 95% intervals: ${models.join(", ")}.`];
     if (p !== null) {
       out.push(`Fisher’s exact test of equal chances: p\u00a0=\u00a0${chance(p)}, adjusted for all ` +
-        `${data.problems.length.toLocaleString("en")} problems and the other claims of this page (Holm): ` +
+        `${whole.problems.toLocaleString("en")} problems and the other claims of this page (Holm): ` +
         `p\u00a0=\u00a0${chance(adjusted)}; ${adjusted <= 0.05 ? "the chance changed" : "a change is not shown"}.`);
     }
     if (beta !== null) out.push(`Tilt β = ${number(beta)} (${number(low)} to ${number(high)}).`);
@@ -301,7 +304,9 @@
     const at = data.problems.findIndex((r) => idOf(r) === wanted);
     const row = data.problems[at >= 0 ? at : data.problems.findIndex((r) => r[0] === wanted)];
     if (!row) {
-      byId("shown").textContent = "The link names a problem that is not in this report.";
+      byId("shown").textContent = data.whole
+        ? `The link names a problem that this page does not show; all ${whole.problems.toLocaleString("en")} are in ${whole.file}.`
+        : "The link names a problem that is not in this report.";
       return;
     }
     opened.add(row);
@@ -395,9 +400,9 @@
       text += `Headlines and charts of the other ${options.length - 1} groups and of the other rule are on the page itself; ` +
         "their numbers are in tables/. ";
     }
-    if (rows.length < data.problems.length || rows.length > ON_PAPER) {
-      text += `Of ${data.problems.length.toLocaleString("en")} problems, ${Math.min(rows.length, ON_PAPER).toLocaleString("en")} ` +
-        "are printed; all are in tables/problems.csv.";
+    if (rows.length < whole.problems || rows.length > ON_PAPER) {
+      text += `Of ${whole.problems.toLocaleString("en")} problems, ${Math.min(rows.length, ON_PAPER).toLocaleString("en")} ` +
+        `are printed; all are in ${whole.file}.`;
     }
     document.querySelector(".printed").textContent = text;
   });
