@@ -5,22 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
-from planted_entries import make_victim
+from planted_entries import Place, make_victim
 
 from rlvr_fast.answers import GradeOptions, grade_run
 from rlvr_fast.store import ImportOptions, import_rollouts
-
-
-class Place(NamedTuple):
-    """A copy of the pair, and a folder of the user that no command may change."""
-
-    base: Path
-    rl: Path
-    victim: Path
-    report: Path
 
 
 @pytest.fixture(scope="session")

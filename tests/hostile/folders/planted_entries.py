@@ -9,6 +9,7 @@ import stat
 import sys
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -21,6 +22,16 @@ KINDS = {
     "pipe": "a named pipe",
     "socket": "a socket",
 }
+
+
+class Place(NamedTuple):
+    """A copy of the pair, and a folder of the user that no command may change."""
+
+    base: Path
+    rl: Path
+    victim: Path
+    report: Path
+
 
 Snapshot = dict[str, tuple[int, int, bytes]]
 

@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Place
-from planted_entries import KINDS, plant, run_command, snapshot
+from planted_entries import KINDS, Place, plant, run_command, snapshot
 
 from rlvr_fast.report.figures import new_figure, save_figure
 from rlvr_fast.report.table import Column, Table, write_tables

@@ -16,8 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Place
-from planted_entries import KINDS, plant, run_command, snapshot
+from planted_entries import KINDS, Place, plant, run_command, snapshot
 
 from rlvr_fast.answers.journal import VerdictJournal
 from rlvr_fast.errors import RunDirectoryError
