@@ -80,8 +80,8 @@ def _mixed_graders(runs: tuple[Run, Run], imported: list[list[str]]) -> str:
     ours, theirs = (runs[0], runs[1]) if imported[1] else (runs[1], runs[0])
     if (ours.read_json("import.json") or {}).get("verdict"):
         return (
-            f"{text}. To take the verdicts of both files: rlvr-fast grade {ours.path.name} --verdicts "
-            "imported --regrade"
+            f"{text}. To take the verdicts of both files: rlvr-fast grade {ours.path.name} "
+            "--verdicts imported --regrade"
         )
     if any((gold or "").strip() for gold in theirs.problems()["gold"].to_pylist()):
         return (

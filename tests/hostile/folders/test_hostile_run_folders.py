@@ -219,6 +219,14 @@ def test_json_files_have_a_bound(
     assert f"{place.base / name}: expected a file of at most {JSON_BYTES:,} bytes" in message
 
 
+def test_a_journal_that_is_one_hole_takes_no_memory(place: Place) -> None:
+    journal = place.base / "verdicts.jsonl"
+    with journal.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(RunDirectoryError, match=r"verdicts\.jsonl, row 1: expected a line of at"):
+        VerdictJournal(journal, timeout=5.0, memory_mb=2048)
+
+
 def test_nested_json_is_an_error_that_names_the_file(
     place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
