@@ -13,6 +13,7 @@ from rlvr_fast.errors import (
     MissingDependencyError,
     RlvrError,
     RunDirectoryError,
+    shown,
 )
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import Equivalence, load_verifier
@@ -142,6 +143,8 @@ def _by_verifier(run: Run, name: str, spec: str, policy: Policy) -> GradedTask:
         raise MissingDependencyError(
             f"{error}. Or take the verdicts that came with the rollouts: --verdicts imported"
         ) from None
+    except InvalidInputError as error:
+        raise type(error)(f"{run.path / 'run.json'}: task {shown(name)}: {error}") from error
     chosen = scheme.policy if policy == "auto" else policy
     return GradedTask(name, spec, chosen, verifier.equivalence, verifier.name, scheme.runs_programs)
 

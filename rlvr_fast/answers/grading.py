@@ -282,7 +282,7 @@ def _decide(
     names = problems["problem_id"].to_pylist()
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
-    metadata = [json.loads(text) for text in problems["metadata"].to_pylist()]
+    metadata = [json.loads(text or "{}") for text in problems["metadata"].to_pylist()]
     outcomes: list[Outcome | None] = by_canonical_form(distinct, golds, metadata)
     for number, owner in enumerate(distinct.problem):
         if without_gold[owner]:

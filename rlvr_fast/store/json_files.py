@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from rlvr_fast.errors import shown
-from rlvr_fast.vocabulary import VERDICTS
+from rlvr_fast.vocabulary import POLICIES, VERDICTS
 
 __all__ = ["json_fault", "parse_json", "run_fault"]
 
@@ -173,14 +173,14 @@ _EXAMPLE = _record(
 _GRADING = _record(
     {},
     {
-        "policy": _TEXT,
+        "policy": _word(*POLICIES),
         "verdicts": _SOURCE,
         "verdicts_because": _TEXT,
         "canonical": _TEXT,
         "tasks": _map(
             _record(
                 {"verifier": _TEXT},
-                {"policy": _TEXT, "equivalence": _word("canonical", "exact")},
+                {"policy": _word(*POLICIES), "equivalence": _word("canonical", "exact")},
             )
         ),
         "too_long": _list(

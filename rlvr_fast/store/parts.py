@@ -17,7 +17,7 @@ from rlvr_fast.errors import RunDirectoryError, StorageError
 from rlvr_fast.safe_files import open_regular
 from rlvr_fast.store.expansion import ExpansionError, parquet_extents, window_rows
 from rlvr_fast.store.files import open_parquet
-from rlvr_fast.store.schemas import schema_mismatch, stage_schema, value_fault
+from rlvr_fast.store.schemas import DAMAGE, schema_mismatch, stage_schema, value_fault
 
 __all__ = [
     "PART",
@@ -98,7 +98,9 @@ def part_problem(file: Path, schema: pa.Schema | None, run: Path) -> str | None:
     try:
         with open_parquet(file, root=run) as parquet:
             found = parquet.schema_arrow
-    except (OSError, pa.ArrowException) as error:
+    except RunDirectoryError:
+        raise
+    except DAMAGE as error:
         _raise_unreadable(file, error)
         return f"truncated or no Parquet file ({_first_line(error)})"
     return None if schema is None else schema_mismatch(found, schema)
@@ -176,9 +178,11 @@ def read_pieces(
                     ):
                         yield _sound(pa.Table.from_batches([batch]), schema, file, run)
                 return
+    except RunDirectoryError:
+        raise
     except ExpansionError as error:
         problem = f"refused, since its {error}"
-    except (OSError, pa.ArrowException) as error:
+    except DAMAGE as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"
     raise RunDirectoryError(damage_message(file, problem, run))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -12,6 +14,7 @@ from rlvr_fast.vocabulary import FINISH_REASONS, STATUSES, VERDICTS
 
 __all__ = [
     "ANSWERS",
+    "DAMAGE",
     "GRADES",
     "PROBLEMS",
     "SAMPLES",
@@ -21,6 +24,11 @@ __all__ = [
     "stage_schema",
     "value_fault",
 ]
+
+
+# What Arrow raises for damaged files: a footer of flipped bytes gives names that are no UTF-8,
+# numbers that do not fit, columns that are not there, and sizes that no memory has.
+DAMAGE = (OSError, pa.ArrowException, ValueError, LookupError, OverflowError, MemoryError)
 
 
 def _required(name: str, kind: pa.DataType) -> pa.Field:
@@ -96,7 +104,14 @@ _VALUES = {
     "imported_verdict": VERDICTS,
 }
 
-_LEAST = {"count": 1, "answer_id": -1, "num_tokens": 0, "num_outside_nucleus": 0}
+# Ranges of whole numbers; counts are added up, and sample indices number the bits of an index.
+_RANGES = {
+    "count": (1, 2**40),
+    "answer_id": (-1, 2**31 - 2),
+    "sample_index": (0, 2**24 - 1),
+    "num_tokens": (0, 2**31 - 1),
+    "num_outside_nucleus": (0, 2**31 - 1),
+}
 
 # A label becomes the name of a folder, and must not name a folder outside the run directory.
 _SCORES_STAGE = re.compile(r"scores/[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -158,9 +173,30 @@ def value_fault(table: pa.Table, schema: pa.Schema) -> str | None:
         odd = [word for word in given if word is not None and word not in words]
         if odd:
             return f"column {name!r} holds {shown(odd[0])}, expected one of {', '.join(words)}"
-        least = _LEAST.get(name)
-        if least is not None and len(column) and (pc.min(column).as_py() or 0) < least:
-            return f"column {name!r} holds {pc.min(column).as_py()}, expected {least} or more"
+        least, most = _RANGES.get(name, (None, None))
+        if least is not None and len(column) > column.null_count:
+            low, high = pc.min_max(column).as_py().values()
+            if low < least or high > most:
+                odd_number = low if low < least else high
+                return f"column {name!r} holds {odd_number}, expected {least} to {most}"
+        if name == "metadata" and (fault := _metadata_fault(column)):
+            return fault
+    return None
+
+
+def _metadata_fault(column: pa.ChunkedArray) -> str | None:
+    """The first row of the column "metadata" that is no JSON object; empty text stands for {}."""
+    for row, text in enumerate(column.to_pylist()):
+        try:
+            # orjson refuses nan, which tasks of others may have written.
+            value = orjson.loads(text or "{}")
+        except ValueError:
+            try:
+                value = json.loads(text)
+            except (ValueError, RecursionError):
+                value = None
+        if not isinstance(value, dict):
+            return f"column 'metadata' holds {shown(text)} in row {row}, expected a JSON object"
     return None
 
 

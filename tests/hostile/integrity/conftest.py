@@ -1,8 +1,22 @@
-"""Makes the modules beside these tests importable."""
+"""Makes the modules beside these tests importable, and verifies without worker processes."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="package", autouse=True)
+def no_workers() -> Iterator[None]:
+    """These tests are about files: the verifiers run in this process, on answers of ours."""
+    from runs_in_parts import verify_here
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("rlvr_fast.answers.grading.verify_pairs", verify_here)
+        patched.setattr("rlvr_fast.answers.audit.verify_pairs", verify_here)
+        yield

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from rlvr_fast.answers import GradeOptions, grade_run
+from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.store import Run, draw_seeds, seal
+from rlvr_fast.tasks import load_verifier
 
 GOLDS = {"sums/0": "7", "sums/1": "1/2", "sums/2": "x+1"}
 # Answers of one part of draws do not come again in the next: a part that goes takes ids with it.
@@ -103,6 +106,22 @@ def run_in_parts(
         seal(run)
     run.request(8 * parts) if not run.info.imported else None
     return Run.open(path)
+
+
+@functools.cache
+def verdict(spec: str, problem_id: str, gold: str | None, metadata: str, answer: str) -> Outcome:
+    """The outcome of a pair by its verifier."""
+    verifier = load_verifier(spec)
+    verifier.prepare(problem_id, json.loads(metadata))
+    found = verifier.verify(problem_id, gold, json.loads(metadata), answer)
+    return Outcome(found, verifier.name)
+
+
+def verify_here(pairs: Sequence[Pair], decided: Callable, **_: object) -> None:
+    """Stands for the worker processes."""
+    for place, pair in enumerate(pairs):
+        about = json.dumps(dict(pair.metadata))
+        decided(place, verdict(pair.spec, pair.problem_id, pair.gold, about, pair.answer))
 
 
 def classes(run: Run) -> list[tuple]:
