@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,7 @@ __all__ = [
     "open_in_place",
     "open_regular",
     "read_bytes",
+    "read_lines",
 ]
 
 # The largest JSON file that is read as a whole. run.json, import.json and summary.json name files,
@@ -150,6 +151,25 @@ def read_bytes(path: str | Path, *, at_most: int, root: str | Path | None = None
             "writes there; this file is larger"
         )
     return data
+
+
+def read_lines(path: str | Path, *, at_most: int) -> Iterator[bytes]:
+    """The lines of a regular file, each with its line break; see `open_descriptor`.
+
+    Raises:
+        RunDirectoryError: not a regular file, or a line of more than `at_most` bytes.
+        OSError: as `open` and `read` raise it.
+    """
+    with open_regular(path) as file:
+        number = 0
+        while line := file.readline(at_most + 1):
+            number += 1
+            if len(line) > at_most:
+                raise RunDirectoryError(
+                    f"{path}, row {number}: expected a line of at most {at_most:,} bytes; this one "
+                    "is longer"
+                )
+            yield line
 
 
 def open_in_place(path: str | Path, *, append: bool = False) -> int:

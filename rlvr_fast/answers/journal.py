@@ -15,13 +15,15 @@ from typing import Any
 
 from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.errors import RunDirectoryError, StorageError, file_error, shown
-from rlvr_fast.safe_files import open_in_place, open_regular
+from rlvr_fast.safe_files import open_in_place, read_lines
 from rlvr_fast.store.json_files import parse_json
 from rlvr_fast.vocabulary import VERDICTS
 
 __all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
 
 SYNC_SECONDS = 1.0
+# A line holds a key, a verdict, a grader's name and at most a message of an error.
+_LINE_BYTES = 16 << 20
 # Verdicts that hold for the limits that they were made with, and say so.
 LIMITED = ("timeout", "error")
 _KEY = re.compile(r"[0-9a-f]{32}")
@@ -45,14 +47,13 @@ def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome]]:
         ValueError: a line is no verdict; the message names the line.
         OSError: the file cannot be read.
     """
-    with open_regular(path) as file:
-        for number, line in enumerate(file, start=1):
-            if line.endswith(b"\n"):
-                try:
-                    key, outcome, _ = _parsed(line)
-                except ValueError as error:
-                    raise ValueError(f"row {number}: not a verdict ({error})") from error
-                yield key, outcome
+    for number, line in enumerate(read_lines(path, at_most=_LINE_BYTES), start=1):
+        if line.endswith(b"\n"):
+            try:
+                key, outcome, _ = _parsed(line)
+            except ValueError as error:
+                raise ValueError(f"row {number}: not a verdict ({error})") from error
+            yield key, outcome
 
 
 def _parsed(line: bytes) -> tuple[str, Outcome, Any]:
@@ -129,23 +130,22 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
-        with open_regular(self._path) as file:
-            for number, line in enumerate(file, start=1):
-                if not line.endswith(b"\n"):
-                    break
-                try:
-                    key, outcome, limits = _parsed(line)
-                except ValueError as error:
-                    raise RunDirectoryError(
-                        f"{self._path}, row {number}: not a verdict ({error}). Nothing of this "
-                        f"journal can be relied on: rlvr-fast grade {self._path.parent} --regrade "
-                        "verifies anew"
-                    ) from error
-                whole += len(line)
-                if limits is None or limits == self._limits:
-                    self._known[key] = outcome
-                else:
-                    self._known.pop(key, None)
+        for number, line in enumerate(read_lines(self._path, at_most=_LINE_BYTES), start=1):
+            if not line.endswith(b"\n"):
+                break
+            try:
+                key, outcome, limits = _parsed(line)
+            except ValueError as error:
+                raise RunDirectoryError(
+                    f"{self._path}, row {number}: not a verdict ({error}). Nothing of this "
+                    f"journal can be relied on: rlvr-fast grade {self._path.parent} --regrade "
+                    "verifies anew"
+                ) from error
+            whole += len(line)
+            if limits is None or limits == self._limits:
+                self._known[key] = outcome
+            else:
+                self._known.pop(key, None)
         return whole
 
     def get(self, key: str) -> Outcome | None:

@@ -80,11 +80,13 @@ def _mixed_graders(runs: tuple[Run, Run], imported: list[list[str]]) -> str:
     ours, theirs = (runs[0], runs[1]) if imported[1] else (runs[1], runs[0])
     if (ours.read_json("import.json") or {}).get("verdict"):
         return (
-            f"{text}. To take the verdicts of both files: rlvr-fast grade {ours.path} --verdicts "
-            "imported --regrade"
+            f"{text}. To take the verdicts of both files: rlvr-fast grade {ours.path.name} "
+            "--verdicts imported --regrade"
         )
     if any((gold or "").strip() for gold in theirs.problems()["gold"].to_pylist()):
-        return f"{text}. To verify both: rlvr-fast grade {theirs.path} --verdicts ours --regrade"
+        return (
+            f"{text}. To verify both: rlvr-fast grade {theirs.path.name} --verdicts ours --regrade"
+        )
     name = "base" if imported[0] else "RL"
     return (
         f"{text}. The problems of {name} have no gold answers; to verify both, import {name} with "

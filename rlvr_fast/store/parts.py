@@ -169,34 +169,34 @@ def read_pieces(
                     if size <= _SMALL and sum(extent.bytes for extent in extents) <= _SMALL:
                         _seen.add(mark)
                 if limit is None or sum(extent.bytes for extent in extents) <= limit:
-                    yield _sound(parquet.read(columns=columns, use_threads=size > _SMALL), schema)
+                    table = parquet.read(columns=columns, use_threads=size > _SMALL)
+                    yield _sound(table, schema, file, run)
                     return
                 for group, extent in enumerate(extents):
                     for batch in parquet.iter_batches(
                         window_rows(extent, limit), row_groups=[group], columns=columns
                     ):
-                        yield _sound(pa.Table.from_batches([batch]), schema)
+                        yield _sound(pa.Table.from_batches([batch]), schema, file, run)
                 return
-    except ExpansionError as error:
-        problem = f"refused, since its {error}"
-    except _Fault as error:
-        problem = str(error)
     except RunDirectoryError:
         raise
+    except ExpansionError as error:
+        problem = f"refused, since its {error}"
     except DAMAGE as error:
         _raise_unreadable(file, error)
         problem = f"truncated or damaged ({_first_line(error)})"
     raise RunDirectoryError(damage_message(file, problem, run))
 
 
-class _Fault(Exception):
-    """A stored value that its column may not hold."""
+def _sound(table: pa.Table, schema: pa.Schema | None, file: Path, run: Path) -> pa.Table:
+    """The table, whose values are checked.
 
-
-def _sound(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
-    fault = None if schema is None else value_fault(table, schema)
-    if fault is not None:
-        raise _Fault(fault)
+    Raises:
+        RunDirectoryError: a value that its column may not hold.
+    """
+    problem = None if schema is None else value_fault(table, schema)
+    if problem is not None:
+        raise RunDirectoryError(damage_message(file, problem, run))
     return table
 
 

@@ -72,7 +72,7 @@ def test_another_policy_finds_answers(tmp_path, text, policy):
     assert found["best_policy"] == policy
     assert found["found_by_policy"][policy] == 9
     assert f"the policy {policy} finds an answer in 9 of the first 10" in found["reason"]
-    assert f"rlvr-fast grade {run.path} --policy {policy} --regrade" in found["remedy"]
+    assert f"rlvr-fast grade {run.path.name} --policy {policy} --regrade" in found["remedy"]
     grade_run(run, GradeOptions(policy=policy, regrade=True))
     assert run.read_json("grading.json")["unparsed"] is None
 
@@ -129,7 +129,7 @@ def test_imported_verdicts_are_a_remedy(tmp_path):
     run = imported_run(tmp_path / "run", {"a": [("no", True)] * 3}, golds={"a": "1"})
     grade_run(run)
     remedy = run.read_json("grading.json")["unparsed"]["remedy"]
-    assert f"rlvr-fast grade {run.path} --verdicts imported --regrade" in remedy
+    assert f"rlvr-fast grade {run.path.name} --verdicts imported --regrade" in remedy
     grade_run(run, GradeOptions(verdicts="imported", regrade=True))
     assert run.read_json("grading.json")["unparsed"] is None
 

@@ -136,7 +136,7 @@ BOXED = {name: [(rf"\boxed{{{i}}}", True)] for i, name in enumerate(GOLDS)}
             True,
             "acc",
             "ours",
-            "RL’s verdicts are ours. To take the verdicts of both files: rlvr-fast grade [^ ]*/rl "
+            "RL’s verdicts are ours. To take the verdicts of both files: rlvr-fast grade rl "
             "--verdicts imported --regrade",
             "base model came with its rollouts (imported: acc) and were not verified here",
         ),
@@ -144,7 +144,7 @@ BOXED = {name: [(rf"\boxed{{{i}}}", True)] for i, name in enumerate(GOLDS)}
             True,
             None,
             "ours",
-            "To verify both: rlvr-fast grade [^ ]*/base --verdicts ours --regrade",
+            "To verify both: rlvr-fast grade base --verdicts ours --regrade",
             "those of the RL model were made here",
         ),
         (
@@ -334,7 +334,7 @@ def test_a_wholly_unparsed_comparison_is_no_finding(tmp_path):
     assert "neither" not in headline
     assert "pass@1" not in headline
     assert "base: 24 of 24 completions have no answer" in headline
-    assert f"rlvr-fast grade {runs[1].path} --policy final_line --regrade" in headline
+    assert f"rlvr-fast grade {runs[1].path.name} --policy final_line --regrade" in headline
     assert headline.endswith(
         "Nothing can be said about 6 problems: no answer was found and read in any completion of "
         "base or RL. The policy final_line finds answers. If they are the final ones, compare the "

@@ -128,7 +128,8 @@ def test_without_scores_the_commands_that_make_them_are_named(tmp_path: Path) ->
     assert math.isnan(found.table.rows[0]["token_entropy"])
     said = "\n".join(found.notes)
     assert (
-        f"rlvr-fast score {pairs[1.0][1].path} --model planted/rl --label rl --as-sampled" in said
+        f"rlvr-fast score {pairs[1.0][1].path.name} --model planted/rl --label rl --as-sampled"
+        in said
     )
     assert "hot: no base run at its temperature 1 (there are: 0.6)" in said
     names = {path.name for path in write_matched(found, tmp_path / "out")}

@@ -23,8 +23,6 @@ KINDS = {
     "socket": "a socket",
 }
 
-Snapshot = dict[str, tuple[int, int, bytes]]
-
 
 class Place(NamedTuple):
     """A copy of the pair, and a folder of the user that no command may change."""
@@ -33,6 +31,9 @@ class Place(NamedTuple):
     rl: Path
     victim: Path
     report: Path
+
+
+Snapshot = dict[str, tuple[int, int, bytes]]
 
 
 def make_victim(folder: Path) -> Path:

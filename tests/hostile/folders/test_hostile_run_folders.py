@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from planted_entries import KINDS, Place, plant, run_command, snapshot
 
+from rlvr_fast.answers.journal import VerdictJournal
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.safe_files import JSON_BYTES, check_tree
 from rlvr_fast.store import Run, repair
@@ -110,22 +111,25 @@ def test_every_command(
     refused(command, entry, KINDS[kind], place, monkeypatch, capsys)
 
 
-@pytest.mark.parametrize("entry", [".lock", "verdicts.jsonl"])
-def test_a_second_name_of_a_file_that_is_written_in_place(
-    entry: str,
-    place: Place,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_second_name_of_the_lock(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    shutil.copy(place.victim / "token", place.base.parent / "token")
-    (place.victim / "token").write_text("")  # an empty journal, that grading would append to
-    plant("hard link", place.base / entry, place.victim)
+    plant("hard link", place.base / ".lock", place.victim)
+    refused("grade", ".lock", "a file with a second name", place, monkeypatch, capsys)
+
+
+def test_a_second_name_of_the_journal(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Verdicts are appended to a file with one name; a new grading replaces the file."""
+    (place.victim / "token").write_text("")  # an empty journal
+    plant("hard link", place.base / "verdicts.jsonl", place.victim)
     outside = snapshot(place.victim)
+    with pytest.raises(RunDirectoryError, match=r"verdicts\.jsonl: a file with a second name"):
+        VerdictJournal(place.base / "verdicts.jsonl", timeout=5.0, memory_mb=2048)
     arguments = ["grade", str(place.base), "--regrade", "--verdicts", "ours", "--workers", "1"]
-    status, message = run_command(arguments, monkeypatch, capsys)
+    run_command(arguments, monkeypatch, capsys)
     assert snapshot(place.victim) == outside
-    assert status == 2, message
-    assert f"{place.base / entry}: a file with a second name" in message
 
 
 @pytest.mark.parametrize("entry", ["run.json", "grades.parquet", "answers/part-000000.parquet"])
@@ -213,6 +217,14 @@ def test_json_files_have_a_bound(
     status, message = run_command(command(place), monkeypatch, capsys)
     assert status == 2
     assert f"{place.base / name}: expected a file of at most {JSON_BYTES:,} bytes" in message
+
+
+def test_a_journal_that_is_one_hole_takes_no_memory(place: Place) -> None:
+    journal = place.base / "verdicts.jsonl"
+    with journal.open("r+b") as file:
+        file.truncate(1 << 40)
+    with pytest.raises(RunDirectoryError, match=r"verdicts\.jsonl, row 1: expected a line of at"):
+        VerdictJournal(journal, timeout=5.0, memory_mb=2048)
 
 
 def test_nested_json_is_an_error_that_names_the_file(
