@@ -12,6 +12,7 @@ from typing import Any, Literal, get_args
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = [
+    "MAX_FATAL",
     "MAX_REPLY",
     "BrokenProtocolError",
     "Reply",

@@ -64,6 +64,7 @@ def test_modules_of_the_users_folders_are_not_imported(attack, tmp_path, toy_pat
     assert not marker.exists()
 
 
+@pytest.mark.slow  # imports Reasoning Gym three times
 def test_reasoning_gym_is_graded_without_a_writable_home(attack, walls):
     spec = "reasoning_gym:countdown?max_numbers=3&min_numbers=3&seed=7&size=1"
     found = attack(
