@@ -189,15 +189,18 @@ def read_pieces(
 
 
 def _sound(table: pa.Table, schema: pa.Schema | None, file: Path, run: Path) -> pa.Table:
-    """The table, whose values are checked.
+    """The table under the schema of its file, once its values are checked.
 
     Raises:
         RunDirectoryError: a value that its column may not hold.
     """
-    problem = None if schema is None else value_fault(table, schema)
+    if schema is None:
+        return table
+    problem = value_fault(table, schema)
     if problem is not None:
         raise RunDirectoryError(damage_message(file, problem, run))
-    return table
+    # Parts of other writers may allow nulls or carry metadata; parts are joined under one schema.
+    return table.cast(pa.schema([schema.field(name) for name in table.column_names]))
 
 
 def _read_at(handle: BinaryIO, at: int, size: int) -> bytes:

@@ -261,7 +261,8 @@ def test_kill_9_during_extraction_loses_and_repeats_no_answer(tmp_path):
     killed, whole = runs
     one_part_a_batch = KILLED.replace(
         "def tell", "from rlvr_fast.answers import run_extraction\n"
-        "run_extraction.BATCH_BYTES = 1\ndef tell",
+        "from rlvr_fast.store import parts\n"
+        "run_extraction.BATCH_BYTES = parts.PIECE_BYTES = 1\ndef tell",
     )  # fmt: skip
     process = grading_until(killed, "extract", 300, one_part_a_batch)
     os.kill(process.pid, signal.SIGKILL)

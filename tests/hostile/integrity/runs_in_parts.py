@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from rlvr_fast.answers import GradeOptions, grade_run
 from rlvr_fast.answers.pairs import Outcome, Pair
@@ -70,11 +71,12 @@ def draw(run: Run, keys: Iterable[tuple[str, int]], salt: int = 0) -> None:
 
 
 def score(run: Run, label: str = "m") -> None:
-    """Scores what has no scores, part by part of samples, and records it, as `score_run` does."""
-    for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "token_ids"]):
-        rows = part.filter(pa.array(~run.has_rows(f"scores/{label}", part)))
-        if not len(rows):
-            continue
+    """Scores what has no scores, a part for eight draws, and records it, as `score_run` does."""
+    samples = run.read("samples", ["problem_id", "sample_index", "token_ids"])
+    unscored = samples.filter(pa.array(~run.has_rows(f"scores/{label}", samples)))
+    octets = pc.divide(unscored["sample_index"], 8)
+    for octet in sorted(pc.unique(octets).to_pylist()):
+        rows = unscored.filter(pc.equal(octets, octet))
         lengths = [len(ids) for ids in rows["token_ids"].to_pylist()]
         run.append(
             f"scores/{label}",
