@@ -21,7 +21,7 @@ INODE_BYTES = 1 << 10  # an empty file in a tmpfs, with its name
 MAPPING_BYTES = 4  # a mapping takes four times the bytes of its line in /proc/PID/maps
 
 
-def used_bytes(pid: int, disk_bytes: int) -> int:
+def used_bytes(pid: int, disk_bytes: int, *, whole: bool = True) -> int:
     """Memory of a sandbox, in bytes.
 
     Resident pages, files in /tmp and /dev/shm, sockets and pipes at their largest, and the lists of
@@ -30,6 +30,7 @@ def used_bytes(pid: int, disk_bytes: int) -> int:
     Args:
         pid: of bubblewrap, whose descendants are counted.
         disk_bytes: the size of /tmp and of /dev/shm, by which the sandbox's own are known.
+        whole: whether sockets, pipes and mappings count, which takes most of the time.
     """
     total, sandboxed = 0, 0
     held: dict[str, int] = {}
@@ -42,15 +43,16 @@ def used_bytes(pid: int, disk_bytes: int) -> int:
         except OSError:
             continue
         # a first thread that has ended shows no memory, while others go on
-        total += next(filter(None, (_mapped(current, task) for task in tasks)), 0)
+        total += next(filter(None, (_mapped(current, task, whole) for task in tasks)), 0)
         for task in tasks:
             # children belong to the thread that forked them, and a thread may have its own
             # descriptors
             if parents is None:
                 waiting += children(current, task)
-            if current != pid:
+            if whole and current != pid:
                 held.update(_held(current, task))
-                sandboxed = sandboxed or current  # its first process, which does not end before
+        if current != pid:
+            sandboxed = sandboxed or current  # its first process, which ends last
         if parents is not None:
             waiting += parents.pop(current, [])
     total += sum(held.values())
@@ -59,12 +61,14 @@ def used_bytes(pid: int, disk_bytes: int) -> int:
     return total
 
 
-def _mapped(pid: int, task: str) -> int:
-    """Resident bytes, and bytes of the list of mappings, that one thread sees."""
+def _mapped(pid: int, task: str, whole: bool) -> int:
+    """Resident bytes that one thread sees, and where `whole` those of the list of mappings."""
     total = 0
     try:
         with open(f"/proc/{pid}/task/{task}/statm", "rb") as file:
             total = int(file.read().split()[1]) * PAGE
+        if not whole:
+            return total
         with open(f"/proc/{pid}/task/{task}/maps", "rb", buffering=0) as file:
             while block := file.read(1 << 16):
                 total += MAPPING_BYTES * len(block)

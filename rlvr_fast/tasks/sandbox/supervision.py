@@ -24,6 +24,7 @@ NOBODY = 65534
 LAUNCHER_BYTES = 16 * MEBIBYTE  # of the launcher, which shares the program's group
 GROUP_INTERVAL = 0.05  # seconds between two looks at the memory
 COUNT_INTERVAL = 0.02
+WHOLE_COUNTS = 5  # each fifth look counts sockets, pipes and mappings too
 
 
 def supervised(
@@ -69,6 +70,7 @@ class Supervision:
         self._closing = False
         self._outcome: Outcome = "exited"
         self._looked = time.monotonic()
+        self._looks = 0
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
         self._held = contextlib.ExitStack()  # ended in the order opposite to this
         self._held.callback(self._remove_group)
@@ -253,7 +255,9 @@ class Supervision:
     def _too_much_memory(self) -> bool:
         if self._group is not None:
             return self._group.exceeded()
-        used = used_bytes(self._process.pid, self._limits.disk_mb * MEBIBYTE)
+        self._looks += 1
+        whole = self._looks % WHOLE_COUNTS == 0
+        used = used_bytes(self._process.pid, self._limits.disk_mb * MEBIBYTE, whole=whole)
         return used > self._limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES
 
     def _send(self, descriptor: int) -> None:
