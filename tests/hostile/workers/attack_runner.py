@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import resource
+import signal
 import sys
 
 
 def main() -> None:
+    # A background job of a shell ignores SIGINT.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     asked = json.load(sys.stdin)
     from rlvr_fast.answers import worker_process, workers
     from rlvr_fast.answers.pairs import Pair
