@@ -6,6 +6,7 @@ Where the verifier of a task reads a file, as the tests of programs, the run kee
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import RlvrError, file_error
+from rlvr_fast.safe_files import open_regular
 from rlvr_fast.store.files import replacing
 from rlvr_fast.tasks.schemes import scheme_of
 from rlvr_fast.tasks.specs import TaskSpec, parse_spec
@@ -41,7 +43,9 @@ def recorded_name(name: str) -> str:
         ('checkpoint-500', 'org/name')
     """
     text = name.removeprefix("file://")
-    path = Path(text).expanduser()
+    path = Path(text)
+    with contextlib.suppress(RuntimeError):  # no such user
+        path = path.expanduser()
     local = text != name or text.startswith(("/", ".", "~"))
     if not local:
         try:
@@ -88,9 +92,11 @@ def keep_task_files(run: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
         for file in files:
             source = Path(file).expanduser()
             try:
-                goal.parent.mkdir(parents=True, exist_ok=True)
-                with source.open("rb") as original, replacing(goal) as copy:
-                    shutil.copyfileobj(original, copy, 1 << 20)
+                # The user named the file, which may be a link, but no pipe and no device.
+                with open_regular(source.resolve()) as original:
+                    goal.parent.mkdir(parents=True, exist_ok=True)
+                    with replacing(goal) as copy:
+                        shutil.copyfileobj(original, copy, 1 << 20)
             except OSError as error:
                 raise file_error(
                     error, f"{source}: cannot be copied into the run ({error.strerror or error})"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -47,7 +48,7 @@ def hostile_run(path: Path, spec: str) -> Run:
         engine={"name": "hand", "version": "1", "notes": []},
         sampling={"temperature": 0.6, "top_p": 0.95, "max_tokens": 64, "seed": 0, "stop": []},
         prompt_template={"name": "plain", "sha256": "0" * 64},
-        tasks=[{"name": "t", "spec": spec}],
+        tasks=[{"name": "t", "spec": "math:honest.jsonl"}],
         problems=pa.Table.from_pylist(
             [
                 {
@@ -64,7 +65,11 @@ def hostile_run(path: Path, spec: str) -> Run:
     text = "```python\nprint(5)\n```\n<answer>5</answer> \\boxed{5}"
     sample = {"problem_id": "t/0", "sample_index": 0, "text": text, "token_ids": [1]}
     run.append("samples", pa.Table.from_pylist([{**sample, "finish_reason": "stop", "seed": None}]))
-    return run
+    file = path / "run.json"
+    info = json.loads(file.read_text())
+    info["tasks"][0]["spec"] = spec
+    file.write_text(json.dumps(info))
+    return Run.open(path)
 
 
 def written_in(path: Path) -> str:
