@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -30,12 +30,6 @@ __all__ = [
     "progress_bars",
     "result",
 ]
-
-# Results go to standard output, notes and progress to standard error, so that
-# `rlvr-fast ... --json | jq` reads results alone.
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
-
 
 # What an output that is not UTF-8 shows for these characters; for others, a question mark.
 _ASCII = str.maketrans({"−": "-", "–": "-", "’": "'", "“": '"', "”": '"', "∞": "inf", "≈": "~"})
@@ -80,16 +74,36 @@ class _Shown(io.TextIOBase):
         return getattr(self.stream, name)
 
 
+class _Console(Console):
+    """A console that prints its own styles past the guard of its stream."""
+
+    @property
+    def file(self) -> IO[str]:
+        """The stream of the moment."""
+        stream: Any = Console.file.fget(self)  # type: ignore[attr-defined]
+        found: IO[str] = stream.stream if isinstance(stream, _Shown) else stream
+        return found
+
+    @file.setter
+    def file(self, stream: IO[str]) -> None:
+        self._file = stream
+
+
+# Results go to standard output, notes and progress to standard error, so that
+# `rlvr-fast ... --json | jq` reads results alone.
+_out = _Console(highlight=False)
+_err = _Console(stderr=True, highlight=False)
+
+
 def guard_streams() -> None:
     """Has everything that is printed pass `shown_text.terminal`, the styles of rich excepted.
 
     Characters that the encoding of a stream does not have are question marks.
     """
-    for name, console in (("stdout", _out), ("stderr", _err)):
+    for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
-            console.file = stream
             setattr(sys, name, _Shown(stream))
 
 

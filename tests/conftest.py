@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,11 @@ import pytest
 
 import rlvr_fast
 from rlvr_fast import _core
+
+# torch and vLLM import setuptools, which puts its own distutils in place of Python's and fails where
+# it comes too late for that.
+with contextlib.suppress(ImportError):
+    import setuptools  # noqa: F401
 
 
 class PackageCopy(NamedTuple):
