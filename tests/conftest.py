@@ -14,8 +14,8 @@ import pytest
 import rlvr_fast
 from rlvr_fast import _core
 
-# torch and vLLM import setuptools, which puts its own distutils in place of Python's and fails where
-# it comes too late for that.
+# torch and vLLM import setuptools, which puts its own distutils in place of Python's, and fails
+# where it comes too late for that.
 with contextlib.suppress(ImportError):
     import setuptools  # noqa: F401
 

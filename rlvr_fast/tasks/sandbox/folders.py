@@ -27,12 +27,15 @@ def program_folder() -> Iterator[Path]:
     _remove_abandoned_once(tempfile.gettempdir())
     while True:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-        descriptor = os.open(folder, _DIRECTORY)
+        try:
+            descriptor = os.open(folder, _DIRECTORY)
+        except FileNotFoundError:
+            continue  # another process has taken it for an abandoned one
         try:
             with contextlib.suppress(OSError):  # NFS locks no folder; nobody removes it there
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if os.fstat(descriptor).st_nlink == 0:
-                continue  # another process has taken it for an abandoned one
+            if not _names(folder, descriptor):
+                continue  # ... while it waited for the lock
             folder.chmod(0o755)  # an unprivileged user runs root's programs
             try:
                 yield folder
@@ -41,6 +44,14 @@ def program_folder() -> Iterator[Path]:
             return
         finally:
             os.close(descriptor)
+
+
+def _names(folder: Path, descriptor: int) -> bool:
+    """Whether a path names the open folder."""
+    try:
+        return os.path.samestat(folder.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def remove_abandoned(parent: str) -> None:

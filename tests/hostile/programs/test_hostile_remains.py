@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import uuid
 from pathlib import Path
@@ -79,6 +80,7 @@ def test_a_folder_in_use_is_locked_and_removed_at_its_end(tmp_path, monkeypatch)
 
 GRADER = """
 import sys
+import tempfile
 from rlvr_fast.tasks.sandbox import run_program
 run_program({"main.py": sys.argv[1]}, ["python", "main.py"])
 """
@@ -247,3 +249,22 @@ def test_memory_is_counted_where_the_group_fails(monkeypatch, fails):
         run_program({"main.py": source}, ["python", "main.py"], limits=limits).outcome == "memory"
     )
     assert groups_of(os.getpid()) == []
+
+
+def test_folders_that_are_being_made_are_not_taken_for_abandoned_ones(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    # Another grading starts again and again; a folder has no lock in its first moment.
+    code = (
+        "import sys\nfrom rlvr_fast.tasks.sandbox.folders import remove_abandoned\n"
+        "print(flush=True)\nwhile True: remove_abandoned(sys.argv[1])"
+    )
+    other = subprocess.Popen([sys.executable, "-c", code, tmp_path], stdout=subprocess.PIPE)
+    try:
+        other.stdout.readline()
+        for _ in range(2000):
+            with program_folder() as folder:
+                (folder / "main.py").write_text("")
+    finally:
+        other.kill()
+        other.wait()
+        other.stdout.close()
