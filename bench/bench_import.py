@@ -19,7 +19,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,7 +31,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from common import record, summary
+from common import record_parts, summary
 
 TEXT_BYTES = 2000
 ONE_ROW_TEXT_BYTES = 500
@@ -398,14 +397,7 @@ def main() -> None:
         child(name, Path(source), Path(out))
         return
     parts = {"throughput": throughput, "memory": memory, "command": whole_command}
-    rows: list[dict[str, Any]] = []
-    for name, part in parts.items():
-        if asked.only in (None, name):
-            with tempfile.TemporaryDirectory() as folder:
-                rows += part(Path(folder), asked)
-    print(json.dumps(rows, indent=1))
-    if not asked.dry:
-        record("import", rows)
+    record_parts("import", parts, asked)
 
 
 if __name__ == "__main__":

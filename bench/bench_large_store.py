@@ -15,7 +15,6 @@ import json
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,7 +25,7 @@ import pyarrow.parquet as pq
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 from bench_import import texts
-from common import record
+from common import record_parts
 
 PER_PROBLEM = 100
 IMPORT_MIB, STAGE_MIB = 600, 800
@@ -237,14 +236,8 @@ def main() -> None:
         work, source, out = asked.child
         child(work, Path(source), Path(out))
         return
-    made: list[dict[str, Any]] = []
-    for name, part in (("long", long_completions), ("bomb", bomb), ("parts", many_parts)):
-        if asked.only in (None, name):
-            with tempfile.TemporaryDirectory() as folder:
-                made += part(Path(folder), asked)
-    print(json.dumps(made, indent=1))
-    if not asked.dry:
-        record("large_store", made)
+    parts = {"long": long_completions, "bomb": bomb, "parts": many_parts}
+    record_parts("large_store", parts, asked)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ other load on the machine slows all rivals alike. It reports medians, spreads an
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import gc
 import json
@@ -13,6 +14,7 @@ import os
 import platform
 import statistics
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -195,3 +197,26 @@ def record(name: str, rows: Sequence[Mapping[str, Any]], out: Path | None = None
     for row in rows:
         print(json.dumps(row))
     return path
+
+
+def record_parts(
+    name: str,
+    parts: Mapping[str, Callable[[Path, argparse.Namespace], list[dict[str, Any]]]],
+    asked: argparse.Namespace,
+) -> None:
+    """Measures the parts of a benchmark, each in a temporary folder, prints and records the rows.
+
+    Args:
+        name: of the benchmark.
+        parts: name to function of a part, called as part(folder, asked).
+        asked: the arguments of the command line; `only` names one part or is None, `dry` records
+            nothing.
+    """
+    rows: list[dict[str, Any]] = []
+    for key, part in parts.items():
+        if asked.only in (None, key):
+            with tempfile.TemporaryDirectory() as folder:
+                rows += part(Path(folder), asked)
+    print(json.dumps(rows, indent=1))
+    if not asked.dry:
+        record(name, rows)

@@ -144,7 +144,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("peak memory", figure("peak_gib", " GiB")),
         ("page", figure("page_mb", " MB")),
         ("report", figure("report_mb", " MB")),
-        ("target", lambda row: str(row["target"])),
     ),
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple, get_args
 
 __all__ = [
+    "AGREEMENT_COUNTS",
     "DECIDED",
     "DEVICES",
     "DTYPES",
@@ -111,3 +112,14 @@ LABELS: tuple[Label, ...] = (
 )
 REGION_KEYS: tuple[str, ...] = tuple(region.key for region in REGIONS)
 LABEL_KEYS: tuple[str, ...] = tuple(label.key for label in LABELS)
+
+# How our verdicts compare with imported ones, in numbers of completions (grading.json).
+AGREEMENT_COUNTS: tuple[str, ...] = (
+    "compared",
+    "agreed",
+    "only_ours_correct",
+    "only_imported_correct",
+    "unparsed",
+    "unparsed_correct",
+    "undecided",
+)

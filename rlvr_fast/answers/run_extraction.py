@@ -24,7 +24,7 @@ from rlvr_fast.vocabulary import Policy
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["extract_rows", "extract_run", "load_answers"]
+__all__ = ["answer_rows", "extract_rows", "extract_run", "load_answers"]
 
 # Text of the completions extracted at once; memory is limited to it and one part of samples/.
 BATCH_BYTES = 64 << 20
@@ -146,18 +146,29 @@ def _extract_batch(
             continue
         chosen, answers, statuses = extract_rows(run, chosen, policy)
         _report_too_long(run, settings, chosen, statuses, policy)
-        found = {
-            "problem_id": chosen["problem_id"],
-            "sample_index": chosen["sample_index"],
-            "answer": answers,
-            "status": statuses,
-        }
-        if "verdict" in chosen.column_names:
-            found["imported_verdict"] = chosen["verdict"]
-        table = pa.table(found)
+        table = answer_rows(chosen, answers, statuses)
         numbers = distinct.add(table["problem_id"], answers, verdicts=_decisive(settings, table))
         run.append("answers", table.append_column("answer_id", pa.array(numbers, pa.int32())))
     return len(rows)
+
+
+def answer_rows(samples: pa.Table, answers: pa.Array, statuses: pa.Array) -> pa.Table:
+    """The rows of answers/ that belong to some samples, but for their answer_id.
+
+    Args:
+        samples: rows of samples/.
+        answers: their answers.
+        statuses: their statuses.
+    """
+    found = {
+        "problem_id": samples["problem_id"],
+        "sample_index": samples["sample_index"],
+        "answer": answers,
+        "status": statuses,
+    }
+    if "verdict" in samples.column_names:
+        found["imported_verdict"] = samples["verdict"]
+    return pa.table(found)
 
 
 def extract_rows(run: Run, rows: pa.Table, policy: Policy) -> tuple[pa.Table, pa.Array, pa.Array]:

@@ -28,7 +28,7 @@ from rlvr_fast.answers.outcomes import (
     tally,
 )
 from rlvr_fast.answers.pairs import Outcome
-from rlvr_fast.answers.run_extraction import extract_rows, load_answers
+from rlvr_fast.answers.run_extraction import answer_rows, extract_rows, load_answers
 from rlvr_fast.doctor.findings import finding
 from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError, shown
 from rlvr_fast.store.digests import grading_options
@@ -206,15 +206,7 @@ def _extracted(graded: _Graded, part: pa.Table) -> Iterator[pa.Table]:
             wanted = chosen["problem_id"].combine_chunks()
             rows = part.filter(pc.is_in(part["problem_id"], value_set=wanted))
         rows, answers, statuses = extract_rows(graded.run, rows, policy)
-        found = {
-            "problem_id": rows["problem_id"],
-            "sample_index": rows["sample_index"],
-            "answer": answers,
-            "status": statuses,
-        }
-        if "verdict" in rows.column_names:
-            found["imported_verdict"] = rows["verdict"]
-        yield pa.table(found)
+        yield answer_rows(rows, answers, statuses)
 
 
 def _keys(rows: pa.Table, ids: pa.Array) -> NDArray[np.int64]:

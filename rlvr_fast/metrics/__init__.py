@@ -8,12 +8,9 @@ then number correct; functions of two models take `Draws` or such pairs, base fi
 from __future__ import annotations
 
 from rlvr_fast.metrics.bootstrap import (
-    SupportInterval,
     mean_difference_interval,
     pass_at_k_difference,
     pass_at_k_interval,
-    ratio_interval,
-    support_interval,
 )
 from rlvr_fast.metrics.bounds import (
     ShiftBounds,
@@ -90,6 +87,7 @@ from rlvr_fast.metrics.support import (
     support_ratios,
     support_shift,
 )
+from rlvr_fast.metrics.support_intervals import SupportInterval, ratio_interval, support_interval
 from rlvr_fast.metrics.tilt import (
     Ceiling,
     TiltCurve,

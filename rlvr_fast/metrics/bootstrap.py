@@ -1,21 +1,19 @@
-"""Intervals on pass@k and on the four ratios by resampling problems.
+"""Intervals on pass@k by resampling problems.
 
-The estimand is the population of problems: mean pass@k of a new problem, and SRR, NDR, SDS, NSCR of
-the expected labels of a new problem at depth k. Each problem enters with unbiased estimates of its
-pass@k, which carry the sampling noise of its draws, so that resampling problems resamples both.
+The estimand is the population of problems: mean pass@k of a new problem. Each problem enters with
+unbiased estimates of its pass@k, which carry the sampling noise of its draws, so that resampling
+problems resamples both.
 
-The ordinary bootstrap gives the interval [0, 0] where no problem was expanded, however few problems
+The ordinary bootstrap gives the interval [0, 0] where no problem was solved, however few problems
 there are. Each limit here is a quantile of a weighted mean under Dirichlet weights over the
 problems and one hypothetical problem with the extreme value: the lowest value for the lower limit,
 the highest for the upper limit (Gaffke 2005; Learned-Miller & Thomas, arXiv 1905.06208). For values
-0 and 1 the limits equal Clopper-Pearson's. For a ratio, the hypothetical problem takes the label
-that gives the wider limit.
+0 and 1 the limits equal Clopper-Pearson's. `support_intervals` treats the labels alike.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,12 +23,10 @@ from rlvr_fast.metrics.changes import Changes, changes_seen
 from rlvr_fast.metrics.checks import (
     Counts,
     Floats,
-    as_counts,
     as_probability,
 )
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
-from rlvr_fast.metrics.expected_shift import label_probabilities
-from rlvr_fast.metrics.intervals import CurveInterval, Estimate
+from rlvr_fast.metrics.intervals import CurveInterval
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import (
     as_replicates,
@@ -41,15 +37,11 @@ from rlvr_fast.metrics.resampling import (
     unit_index,
     weight_blocks,
 )
-from rlvr_fast.metrics.support import support_ratios
 
 __all__ = [
-    "SupportInterval",
     "mean_difference_interval",
     "pass_at_k_difference",
     "pass_at_k_interval",
-    "ratio_interval",
-    "support_interval",
 ]
 
 # Chosen by simulation: with 1 the intervals cover less than 90 % where nearly all rates are near
@@ -336,180 +328,3 @@ def _difference(
         return _mean_interval(units, ks, extremes, level, replicates, seed)
 
     return limits(None) if groups is None else _hull(limits(groups), limits(None))
-
-
-@dataclass(frozen=True, slots=True)
-class SupportInterval:
-    """Shares of the four labels among the problems, and the four ratios, each with its interval.
-
-    Attributes:
-        preserved: share of the problems that both models reach.
-        expanded: share that only the RL model reaches.
-        shrunk: share that only the base reaches.
-        out: share that neither model reaches.
-        srr: P/(P+S).
-        ndr: E/(P+E).
-        sds: harmonic mean of SRR and NDR.
-        nscr: (E-S)/(P+E+S).
-        problems: number of problems (or rows) used.
-        level: confidence level.
-    """
-
-    preserved: Estimate
-    expanded: Estimate
-    shrunk: Estimate
-    out: Estimate
-    srr: Estimate
-    ndr: Estimate
-    sds: Estimate
-    nscr: Estimate
-    problems: int
-    level: float
-
-
-def _interval_from_sums(
-    value: Floats, sums: Floats, other: Floats, problems: int, level: float
-) -> SupportInterval:
-    """Limits of the shares and ratios.
-
-    Args:
-        value: [4], the sums of P, E, S, O over the problems.
-        sums: [replicates, 4], the same sums with random weights.
-        other: [replicates], the weight of the hypothetical problem.
-        problems: number of problems, for the result.
-        level: confidence level.
-    """
-    tail = (1 - as_probability("level", level)) / 2
-
-    def shares_and_ratios(total: Floats) -> Floats:
-        r = support_ratios(total[..., 0], total[..., 1], total[..., 2])
-        with np.errstate(invalid="ignore"):
-            shares = total / total.sum(axis=-1, keepdims=True)
-        return np.concatenate([shares, np.stack([r.srr, r.ndr, r.sds, r.nscr], axis=-1)], axis=-1)
-
-    low = np.full(8, np.inf)
-    high = np.full(8, -np.inf)
-    for label in range(4):
-        total = sums.copy()
-        total[:, label] += other
-        # a ratio that is 0/0 even with the hypothetical problem is nan in every replicate: fmin
-        # skips nan
-        lower, upper = quantiles(shares_and_ratios(total), [tail, 1 - tail])
-        low = np.fmin(low, lower)
-        high = np.fmax(high, upper)
-    point = shares_and_ratios(value)
-    low, high = np.fmin(low, point), np.fmax(high, point)
-    if not value[:2].any():
-        high[6] = 1.0  # one problem cannot make both P and E positive: SDS may be anything
-    p, e, s, o, srr, ndr, sds, nscr = (
-        Estimate(float(v), float(a), float(b)) for v, a, b in zip(point, low, high, strict=True)
-    )
-    return SupportInterval(p, e, s, o, srr, ndr, sds, nscr, problems=problems, level=level)
-
-
-def support_interval(
-    base: DrawsLike,
-    rl: DrawsLike,
-    *,
-    k: int | None = None,
-    groups: ArrayLike | None = None,
-    level: float = 0.95,
-    replicates: int = 4000,
-    seed: int = 0,
-) -> SupportInterval:
-    """Label shares and SRR, NDR, SDS, NSCR at depth k, with intervals for the population.
-
-    The values are those of `expected_support_shift`; the limits come from resampled problems (see
-    the module's text). A ratio 0/0 has the value nan, and limits between which it may lie.
-
-    Args:
-        base: counts of the base: Draws or a pair (num_samples, num_correct).
-        rl: counts of the RL model, same problems.
-        k: number of draws of each model; None takes min(base, RL) samples of each problem.
-        groups: the unit that each row is resampled with (whole numbers >= 0, shape [rows]): the
-            task of a problem, for an interval for new tasks; the problem of a distinct answer,
-            because the answers of one problem share its draws. The hypothetical row is then a
-            whole unit of typical size. The limits are never closer than without groups.
-        level: confidence level.
-        replicates: number of bootstrap replicates, at least 100.
-        seed: seed of the random weights.
-
-    Raises:
-        InvalidInputError: counts as `Draws` refuses, different problems, groups of another length,
-            k below 1, a level outside (0, 1), or too few replicates.
-
-    >>> s = support_interval((16, [4, 0, 1, 0] * 9), (16, [3, 0, 0, 1] * 9))
-    >>> s.srr.value, bool(s.srr.low < 0.5 < s.srr.high)
-    (0.5, True)
-    """
-    base, rl = paired(base, rl)
-    probabilities, usable = label_probabilities(base, rl, k)
-
-    def limits(unit: Counts | None) -> SupportInterval:
-        rows_used = len(probabilities)
-        sizes = group_sums(np.ones((rows_used, 1)), unit)
-        totals = group_sums(probabilities, unit)
-        rng = np.random.default_rng(seed)
-        sums = np.empty((as_replicates(replicates), 4))
-        distinct, copies = gathered(totals)
-        for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
-            sums[rows] = weights @ distinct
-        other = rng.standard_exponential(replicates) * typical_size(sizes)
-        return _interval_from_sums(totals.sum(axis=0), sums, other, rows_used, level)
-
-    alone = limits(None)
-    unit = unit_index(groups, usable)
-    if unit is None or np.array_equal(unit, np.arange(unit.size)):  # a row is a unit
-        return alone
-    return _wider(limits(unit), alone)
-
-
-def _wider(new_units: SupportInterval, same_units: SupportInterval) -> SupportInterval:
-    """As `_hull`, for every share and ratio."""
-    both: dict[str, Any] = {
-        name: Estimate(
-            one.value,
-            min(one.low, getattr(same_units, name).low),
-            max(one.high, getattr(same_units, name).high),
-        )
-        for name, one in ((f.name, getattr(new_units, f.name)) for f in fields(new_units))
-        if isinstance(one, Estimate)
-    }
-    return replace(new_units, **both)
-
-
-def ratio_interval(
-    preserved: int,
-    expanded: int,
-    shrunk: int,
-    out: int,
-    *,
-    level: float = 0.95,
-    replicates: int = 4000,
-    seed: int = 0,
-) -> SupportInterval:
-    """`support_interval` from the four counts alone: for a published row, or for the epsilon rule.
-
-    Args:
-        preserved: number of problems that both models reach.
-        expanded: number that only the RL model reaches.
-        shrunk: number that only the base reaches.
-        out: number that neither model reaches.
-        level: confidence level.
-        replicates: number of bootstrap replicates, at least 100.
-        seed: seed of the random weights.
-
-    Raises:
-        InvalidInputError: a count that is negative or fractional, a level outside (0, 1), or too
-            few replicates.
-
-    >>> ratio_interval(1355, 5, 56, 131).srr.low > 0.94
-    True
-    """
-    counts = as_counts("preserved, expanded, shrunk, out", [preserved, expanded, shrunk, out])
-    rng = np.random.default_rng(seed)
-    size = (as_replicates(replicates), 4)
-    # exponential weights of c equal problems sum to a Gamma(c) variable
-    sums = np.where(counts > 0, rng.standard_gamma(np.maximum(counts, 1), size), 0.0)
-    other = rng.standard_exponential(replicates)
-    return _interval_from_sums(counts.astype(np.float64), sums, other, int(counts.sum()), level)

@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from rlvr_fast.report.table import Column, Table, cell_text
-from rlvr_fast.report.untrusted import visible
+from rlvr_fast.shown_text import visible
 
 __all__ = ["MANY_COLUMNS", "Shown", "ems", "runs", "shown"]
 

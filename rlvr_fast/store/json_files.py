@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from rlvr_fast.errors import shown
-from rlvr_fast.vocabulary import POLICIES, VERDICTS
+from rlvr_fast.vocabulary import AGREEMENT_COUNTS, POLICIES, VERDICTS
 
 __all__ = ["json_fault", "parse_json", "run_fault"]
 
@@ -203,18 +203,7 @@ _GRADING = _record(
         "imported_agreement": _maybe(
             _record(
                 {"rule": _TEXT, "message": _TEXT, "examples": _list(_EXAMPLE)},
-                dict.fromkeys(
-                    (
-                        "compared",
-                        "agreed",
-                        "only_ours_correct",
-                        "only_imported_correct",
-                        "unparsed",
-                        "unparsed_correct",
-                        "undecided",
-                    ),
-                    _COUNT,
-                ),
+                dict.fromkeys(AGREEMENT_COUNTS, _COUNT),
             )
         ),
         "unparsed": _maybe(

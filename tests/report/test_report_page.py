@@ -12,7 +12,7 @@ from browser import CHROMIUM, Page, browser
 from planted_runs import HOSTILE, write_pair
 
 from rlvr_fast.report import compare_runs, write_report
-from rlvr_fast.report.untrusted import script_json, visible
+from rlvr_fast.shown_text import script_json, visible
 from rlvr_fast.vocabulary import LABELS
 
 TASKS = {"puzzle<b>": 8, "logic": 1, "poly": 3}

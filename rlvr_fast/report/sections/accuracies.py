@@ -15,7 +15,7 @@ from rlvr_fast.report.figures import COLOURS, MARK, new_figure, panel_grid, pane
 from rlvr_fast.report.page_choice import ALL_PROBLEMS, PageChoice
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
-from rlvr_fast.report.untrusted import visible
+from rlvr_fast.shown_text import visible
 from rlvr_fast.vocabulary import LABELS
 
 __all__ = ["SECTION"]

@@ -5,18 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from rlvr_fast.report.section import Context, Findings, Section
+from rlvr_fast.vocabulary import AGREEMENT_COUNTS
 
 __all__ = ["SECTION"]
-
-_NUMBERS = (
-    "compared",
-    "agreed",
-    "only_ours_correct",
-    "only_imported_correct",
-    "unparsed",
-    "unparsed_correct",
-    "undecided",
-)
 
 
 def _measure(context: Context) -> Findings[None]:
@@ -28,7 +19,7 @@ def _measure(context: Context) -> Findings[None]:
     summary: dict[str, Any] = {}
     if sides:
         summary["imported_agreement"] = {
-            side.name: {key: agreement.get(key) for key in ("rule", *_NUMBERS)}
+            side.name: {key: agreement.get(key) for key in ("rule", *AGREEMENT_COUNTS)}
             for side, agreement in sides
         }
     return Findings(measured=None, summary=summary, view=lambda: {"agreements": sides})

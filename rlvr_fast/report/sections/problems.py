@@ -26,7 +26,7 @@ from rlvr_fast.report.sections.reweighting import SECTION as REWEIGHTING
 from rlvr_fast.report.sections.reweighting import Reweighting
 from rlvr_fast.report.table import Column, Kind, Table
 from rlvr_fast.report.table_files import ColumnRows
-from rlvr_fast.report.untrusted import visible
+from rlvr_fast.shown_text import visible
 from rlvr_fast.vocabulary import LABEL_KEYS, LABELS, RULES, VERDICTS
 
 __all__ = ["SECTION"]

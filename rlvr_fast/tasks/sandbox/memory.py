@@ -10,6 +10,7 @@ import os
 import resource
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 __all__ = ["children", "used_bytes"]
 
@@ -128,7 +129,7 @@ def _files(pid: int, disk_bytes: int) -> int:
     total = 0
     for folder in ("tmp", "dev/shm"):
         try:
-            found = os.statvfs(f"/proc/{pid}/root/{folder}")
+            found = os.statvfs(Path("/proc", str(pid), "root", folder))
         except OSError:
             continue
         if found.f_blocks * found.f_frsize != disk_bytes:
