@@ -20,7 +20,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Option, Options, options_of
 from rlvr_fast.yaml_text import parse_yaml
 
-__all__ = ["BaseRun", "Json", "Quiet", "RlRun", "RunDirectory", "flag_values", "with_options"]
+__all__ = ["BaseRun", "Json", "Quiet", "RlRun", "RunDirectory", "with_options"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bars.")]
@@ -58,16 +58,6 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {each.name: each.annotation for each in parameters}
     return run
-
-
-def flag_values(cls: type[Options], **given: Any) -> dict[str, Any]:
-    """The given values of options of `cls`, checked; None stands for an option not given.
-
-    Raises:
-        InvalidInputError: a value out of range; the message names the option as a user types it.
-    """
-    known = {each.name: each for each in _flat(cls) if given.get(each.name) is not None}
-    return _checked({name: given[name] for name in known}, known)
 
 
 def _flat(cls: type[Options]) -> list[Option]:

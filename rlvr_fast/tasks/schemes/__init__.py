@@ -7,8 +7,6 @@ line's help reads all of them.
 
 from __future__ import annotations
 
-from urllib.parse import quote
-
 from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.tasks.base import Scheme
@@ -18,7 +16,6 @@ __all__ = [
     "GOLD_ANSWERS",
     "GROUP",
     "describe_schemes",
-    "gold_answers_of",
     "scheme_names",
     "scheme_of",
     "scheme_packages",
@@ -38,20 +35,6 @@ GROUP = "rlvr_fast.tasks"
 
 # A spec whose verifier compares an answer with a gold answer and needs no file.
 GOLD_ANSWERS = "math:golds"
-
-
-def gold_answers_of(source: str, *, question: str, answer: str | None, id: str | None) -> str:
-    """The spec of the problems whose gold answers came with rollouts.
-
-    Args:
-        source: the file of the rollouts.
-        question: the field of the question.
-        answer: the field of the gold answer.
-        id: the field of the problem id.
-    """
-    fields = {"question": question, "answer": answer, "id": id}
-    query = "&".join(f"{key}={quote(value)}" for key, value in fields.items() if value)
-    return f"{GOLD_ANSWERS.partition(':')[0]}:{source}?{query}"
 
 
 _REGISTRY = Registry(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from rlvr_fast.cli.parameters import flag_values
+from rlvr_fast.cli import main
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.study_config import StudyConfig
@@ -59,9 +60,16 @@ def test_yaml_that_expands_is_refused(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["[" * 5000, "&a [*a]", "1" * 5000, "!!python/name:os.system"])
-def test_values_on_the_command_line_are_read_alike(text: str) -> None:
-    with pytest.raises(InvalidInputError, match="--engine-arg x"):
-        flag_values(SampleOptions, engine_args=[f"x={text}"])
+def test_values_on_the_command_line_are_read_alike(
+    text: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["sample", "no/model", "--task", "reasoning_gym:chain_sum", "--out", "run"]
+    arguments += ["--samples", "1", "--engine-arg", f"x={text}"]
+    monkeypatch.setattr(sys, "argv", ["rlvr-fast", *arguments])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "--engine-arg x" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["model", "revision"])
