@@ -67,9 +67,13 @@ def verify_in_child(
         _end_orphans()
     if line is not None:
         try:
-            return parse_reply(line, nonce)
+            reply = parse_reply(line, nonce)
         except BrokenProtocolError as error:
             return Reply("ended", detail=f"the process of the answer wrote {error}")
+        if reply.kind == "verdict":
+            return reply
+        # An answer may know its nonce: what it says of its task or of its worker is not believed.
+        return Reply("ended", detail="the process of the answer wrote no verdict")
     if overdue:
         return Reply("ended", detail=f"{wall:g} s of wall time", timeout=True)
     ended = os.waitstatus_to_exitcode(status)

@@ -1,11 +1,12 @@
 """An interpreter of our own for code of this package: isolated, with known import paths.
 
 `python -m MODULE` looks for every module in the current folder first, and PYTHON* variables change
-what an interpreter does. Here a process is started with -I and -S, and told where packages lie:
-rlvr_fast itself, the folders of installed packages (their .pth files are read, so that editable
-installs and packages that add kinds of tasks work), and the folders of PYTHONPATH. The standard
-library comes first. The user's current folder and the folder of the user's script are no places to
-import from.
+what an interpreter does. Here a process is started with -P, -s and -S in an environment of its own
+(`minimal_environment`), and told where packages lie: rlvr_fast itself, the folders of installed
+packages (their .pth files are read, so that editable installs and packages that add kinds of tasks
+work), and the folders of PYTHONPATH. The standard library comes first. The user's current folder
+and the folder of the user's script are no places to import from. -I would be -P, -s and -E, and -E
+ignores PYTHONHASHSEED, on which the problems of several datasets depend.
 """
 
 from __future__ import annotations
@@ -48,6 +49,8 @@ def isolated_python(
 ) -> list[str]:
     """The command that runs `main()` of a module of this package in an isolated interpreter.
 
+    It is isolated in `minimal_environment`, which holds no PYTHON* variable of the user.
+
     Args:
         module: the dotted name.
         arguments: become sys.argv[1:].
@@ -61,7 +64,7 @@ def isolated_python(
         "module": module,
     }
     python = executable or sys.executable
-    return [python, "-I", "-S", "-c", _START, json.dumps(told), *arguments]
+    return [python, "-P", "-s", "-S", "-c", _START, json.dumps(told), *arguments]
 
 
 def minimal_environment(home: str) -> dict[str, str]:
