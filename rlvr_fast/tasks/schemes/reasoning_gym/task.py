@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import signal
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 from typing import Any
 
-import rlvr_fast
 from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.tasks.base import Problem
+from rlvr_fast.tasks.sandbox.one_request import made_apart
 from rlvr_fast.tasks.schemes.reasoning_gym.config import (
     DEFAULT_SEED,
     DEFAULT_SIZE,
@@ -31,12 +26,7 @@ __all__ = ["GymTask"]
 GENERATION_SECONDS = 120
 MAX_GENERATION_SECONDS = 3600
 MEMORY_BYTES = 4 << 30
-# The folders of packages stand behind those of the standard library, which nothing then hides.
-_PROGRAM = (
-    "import json, sys; search, *request = json.load(sys.stdin); "
-    "sys.path += [item for item in search if item not in sys.path]; "
-    "from rlvr_fast.tasks.schemes.reasoning_gym.generate import main; main(*request)"
-)
+MOST_BYTES = 1 << 30
 
 
 class GymTask:
@@ -89,46 +79,32 @@ class GymTask:
 def _generated(spec: str, size: int) -> tuple[dict[str, Any], ...]:
     """The problems of a spec, generated in a process of its own, under limits.
 
-    The process sees none of the user's folders of modules (the current folder, the script's), works
-    in an empty folder and has no environment but the seed of string hashes; `-I` would ignore that
-    seed.
+    A spec may be a stranger's. The process runs in bubblewrap where it is there, sees none of the
+    user's folders and none of the user's environment.
     """
     seconds = min(GENERATION_SECONDS + size, MAX_GENERATION_SECONDS)
-    arguments = [sys.executable, "-P", "-s", "-c", _PROGRAM]
-    with tempfile.TemporaryDirectory(prefix="rlvr-fast-") as empty:
-        environment = {"PYTHONHASHSEED": "0", "HOME": empty, "OPENBLAS_NUM_THREADS": "1"}
-        try:
-            done = subprocess.run(
-                arguments,
-                input=json.dumps([_search_path(), spec, seconds, MEMORY_BYTES]).encode(),
-                env=environment,
-                cwd=empty,
-                capture_output=True,
-                check=False,
-                timeout=2 * seconds + 60,  # wall time: it may share its processor
-            )
-        except subprocess.TimeoutExpired:
-            done = None
-    if done is None or -done.returncode in (signal.SIGXCPU, signal.SIGKILL):
+    made = made_apart(
+        "rlvr_fast.tasks.schemes.reasoning_gym.generate",
+        [spec, str(seconds), str(MEMORY_BYTES)],
+        seconds=2 * seconds + 60,  # wall time: it may share its processor
+        most_bytes=MOST_BYTES,
+        packages=("reasoning_gym",),
+    )
+    if made.ended == "size":
+        raise InvalidInputError(
+            f"{generator()} generated more than {MOST_BYTES >> 20} MiB for {shown(spec, 400)}; ask "
+            "for fewer or smaller problems (size=N, and the ranges of the dataset)"
+        )
+    if made.ended or -made.status in (signal.SIGXCPU, signal.SIGKILL):
         raise InvalidInputError(
             f"{generator()} did not generate {shown(spec, 400)} within {seconds} s of "
             "processor time; ask for fewer or smaller problems (size=N, and the ranges of the "
             "dataset)"
         )
-    if done.returncode:
-        reason = done.stderr.decode("utf-8", "replace").strip().splitlines()
+    if made.status:
+        reason = made.said.splitlines()
         raise InvalidInputError(
             f"{generator()} failed to generate {shown(spec, 400)}: "
             f"{reason[-1][:400] if reason else 'no message'}"
         )
-    return tuple(json.loads(done.stdout))
-
-
-def _search_path() -> list[str]:
-    """The folders of installed packages: those of this process without the user's own."""
-    package_root = str(Path(rlvr_fast.__file__).parents[1])
-    own: set[Path] = set()
-    with contextlib.suppress(OSError):  # the current folder may be gone
-        own = {Path.cwd(), Path(sys.argv[0]).absolute().parent}
-    others = [item for item in sys.path if Path(item).is_absolute() and Path(item) not in own]
-    return list(dict.fromkeys([package_root, *others]))
+    return tuple(json.loads(made.data))
