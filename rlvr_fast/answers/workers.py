@@ -119,15 +119,27 @@ def verify_pairs(
 
 
 def _sources(specs: set[str]) -> tuple[str, ...]:
-    """The files from which workers make their verifiers."""
+    """The files from which workers make their verifiers; nothing else of home is seen there.
+
+    Specs may be a stranger's, so each has to make a verifier first (`load_verifier`), and folders
+    and devices are not taken.
+    """
     found: set[str] = set()
-    for text in specs:
+    for text in sorted(specs):
         spec, scheme = parse_spec(text), scheme_of(text)
+        load_verifier(text)
         if scheme.files is not None:
             found.update(scheme.files(spec))
         elif scheme.verifier is None:  # the worker loads the whole task
             found.add(spec.source)
-    return tuple(sorted(path for path in found if Path(path).is_absolute() and Path(path).exists()))
+    return tuple(sorted(path for path in found if Path(path).is_absolute() and _regular(path)))
+
+
+def _regular(path: str) -> bool:
+    try:
+        return Path(path).is_file() and not Path(path).resolve().is_relative_to("/proc")
+    except (OSError, ValueError):
+        return False
 
 
 def _packages() -> list[str]:

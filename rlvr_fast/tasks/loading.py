@@ -92,13 +92,13 @@ def load_verifier(spec: str) -> Verifier:
     lowered = {key: f"{most:g}" for key, most, _ in _above_ceilings(scheme, parsed)}
     if lowered:
         parsed = parsed.with_options(**lowered)
-    if scheme.verifier is not None:
-        return scheme.verifier(parsed)
     files = scheme.files(parsed) if scheme.files is not None else ()
-    if not files:
-        return load_task(str(parsed)).verifier()
     for file in files:
         _check_pinned(spec, file, parsed.options.get("sha256", ""))
+    if scheme.verifier is not None:
+        return scheme.verifier(parsed)
+    if not files:
+        return load_task(str(parsed)).verifier()
     try:
         return load_task(str(parsed)).verifier()
     except InvalidInputError:
