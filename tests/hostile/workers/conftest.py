@@ -37,6 +37,7 @@ def toy_path(tmp_path_factory) -> Path:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: evaluating-toy\nVersion: 1\n")
     (info / "entry_points.txt").write_text(
         "[rlvr_fast.tasks]\nevaluating = evaluating_toy:SCHEME\nshared = evaluating_toy:SHARED\n"
+        "loaded = evaluating_toy:LOADED\npinned = evaluating_toy:PINNED\n"
     )
     return folder
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rlvr_fast.tasks.base import Problem, Scheme
 
 
@@ -38,6 +40,11 @@ class EvaluatingTask:
         return EvaluatingVerifier("forked 1", True)
 
 
+class LoadedTask(EvaluatingTask):
+    def verifier(self):
+        return EvaluatingVerifier("loaded 1", True)
+
+
 SCHEME = Scheme(
     name="evaluating",
     form="evaluating:WORLD",
@@ -51,4 +58,14 @@ SHARED = Scheme(
     help="evaluates in the worker itself",
     load=EvaluatingTask,
     verifier=lambda spec: EvaluatingVerifier("shared 1", False),
+)
+LOADED = Scheme(
+    name="loaded", form="loaded:SOURCE", help="its source is whatever it names", load=LoadedTask
+)
+PINNED = Scheme(
+    name="pinned",
+    form="pinned:FILE",
+    help="its verifier reads a file",
+    files=lambda spec: (spec.source,),
+    verifier=lambda spec: EvaluatingVerifier(Path(spec.source).read_text(), True),
 )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import attacks
 import pytest
 
 from rlvr_fast.tasks.sandbox import unavailable_reason
 
+HERE = Path(__file__).parent
 TOKEN = "tok-9f8e7d6c"
 SHORT = {"WALL_FACTOR": 1.0, "WALL_SLACK": 1.0, "MOST_FACTOR": 1.0, "MOST_SLACK": 60.0}
 
@@ -45,19 +51,32 @@ def test_changes_of_files_processes_and_networks(attack, home, walls):
     assert victim.stat().st_mode & 0o777 != 0
 
 
-def test_thefts_in_bubblewrap(attack, home):
-    if (reason := unavailable_reason()) is not None:
-        pytest.skip(reason)
+def test_thefts(attack, home, walls):
+    if not walls and not landlocked():
+        pytest.skip("no bubblewrap asked for, and the kernel has no Landlock")
     tried = attacks.thefts(str(home / "token"), str(home / "verdicts.jsonl"), TOKEN)
     environment = {"HOME": str(home), "API_TOKEN": TOKEN}
-    found = attack([*tried.values(), "value = 7"], environment=environment, options={"workers": 1})
-    assert found.sandboxed
+    found = attack(
+        [*tried.values(), "value = 7"], environment=environment, bubblewrap=walls,
+        options={"workers": 1},
+    )  # fmt: skip
+    assert found.sandboxed == walls
     assert found.verdicts[-1] == "correct"
     assert {n for n, v in zip(tried, found.verdicts, strict=False) if v == "correct"} == set()
     assert TOKEN not in str(found.outcomes)
 
 
-def test_environments_without_bubblewrap(attack, home):
+def landlocked():
+    """Whether a process can close files to itself."""
+    probe = (
+        "import sys\nfrom rlvr_fast.tasks.sandbox.landlock import read_only_view\n"
+        "from rlvr_fast.tasks.sandbox.locks import drop_privileges\n"
+        "drop_privileges()\nsys.exit(not read_only_view([]))"
+    )
+    return subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
+
+
+def test_environments_without_bubblewrap_and_landlock(attack, home):
     tried = attacks.thefts(str(home / "token"), str(home / "verdicts.jsonl"), TOKEN)
     tried = {name: text for name, text in tried.items() if "environment" in name}
     assert len(tried) == 4
@@ -67,6 +86,30 @@ def test_environments_without_bubblewrap(attack, home):
     )  # fmt: skip
     assert "correct" not in found.verdicts
     assert TOKEN not in str(found.outcomes)
+
+
+@pytest.mark.parametrize("spec", ["loaded:{home}", "loaded:/", "loaded:/proc/self/environ"])
+def test_a_spec_opens_no_folder_to_answers(attack, home, walls, spec):
+    if not walls and not landlocked():
+        pytest.skip("no bubblewrap asked for, and the kernel has no Landlock")
+    reads = f"value = 7 if open({str(home / 'token')!r}).read() else 0"
+    lists = f"import os\nvalue = 7 if os.listdir({str(home)!r}) else 0"
+    found = attack(
+        [reads, lists, "value = 7"], spec.format(home=home), bubblewrap=walls,
+        options={"workers": 1},
+    )  # fmt: skip
+    assert found.sandboxed == walls
+    assert found.verdicts == ["error", "error", "correct"]
+
+
+def test_a_file_that_a_verifier_reads_has_to_be_pinned(toy_path, home):
+    asked = {"spec": f"pinned:{home / 'token'}", "answers": ["value = 7"]}
+    done = subprocess.run(
+        [sys.executable, HERE / "attack_runner.py"], input=json.dumps(asked), text=True,
+        env={**os.environ, "PYTHONPATH": str(toy_path)}, capture_output=True, check=False,
+    )  # fmt: skip
+    assert "names a file without its SHA-256" in done.stderr
+    assert TOKEN not in done.stderr + done.stdout
 
 
 def test_an_answer_changes_no_verdict_of_another(attack, walls):

@@ -39,8 +39,13 @@ for name, text in tried.items():
         won.append(name)
 print(json.dumps(won))
 """
-# Attacks that other walls hold: another process of this user that is not locked.
-OTHERS = {"the parent's memory", "the parent's descriptors", "the first process's descriptors"}
+# Attacks that other walls hold: devices, and another process of this user that is not locked.
+OTHERS = {
+    "a terminal",
+    "the parent's memory",
+    "the parent's descriptors",
+    "the first process's descriptors",
+}
 
 
 def test_the_filter_of_system_calls_alone(tmp_path):
