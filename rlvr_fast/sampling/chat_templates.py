@@ -15,10 +15,10 @@ import threading
 import time
 import weakref
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, RlvrError
+from rlvr_fast.tasks.sandbox.interpreter import isolated_python, listed_paths, visible_paths
 
 __all__ = ["ChatTemplate"]
 
@@ -27,7 +27,6 @@ _SECONDS, _START_SECONDS = 10.0, 120.0
 _MEMORY = 2 << 30
 # More than the longest context holds.
 _CHARACTERS = 4_000_000
-_CODE = Path(__file__).with_name("template_process.py")
 
 
 class ChatTemplate:
@@ -78,7 +77,7 @@ class ChatTemplate:
     def _started(self) -> subprocess.Popen[bytes]:
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}
         process = subprocess.Popen(
-            [sys.executable, "-I", str(_CODE)],
+            isolated_python("rlvr_fast.sampling.template_process"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -90,6 +89,8 @@ class ChatTemplate:
         first = {
             "template": self.source,
             "names": self._names,
+            "readable": visible_paths(("transformers", "jinja2")),
+            "listed": listed_paths(),
             "path": [path for path in sys.path if path.endswith("-packages")],
             "seconds": _SECONDS,
             "memory": _MEMORY,

@@ -1,8 +1,9 @@
 """The process that renders the chat template of one model, started by `chat_templates`.
 
 A template is a program of a stranger: it may loop for ever, fill the memory, or break out of
-Jinja's sandbox. So this process has limits of time and memory, no file or process of its own, and
-nothing of its parent's environment.
+Jinja's sandbox. So this process has limits of time and memory, nothing of its parent's environment,
+no network, and no process but itself; it writes no file, and where the kernel has Landlock it reads
+none but those of the system and of packages.
 
 Lines of JSON come in: first the template and the limits, then a question a line. A line goes out
 for each: {"text": ...} or {"error": ...}.
@@ -17,7 +18,11 @@ import signal
 import sys
 from typing import Any
 
-__all__: list[str] = []
+from rlvr_fast.tasks.sandbox.answer_calls import answer_filter
+from rlvr_fast.tasks.sandbox.landlock import read_only_view
+from rlvr_fast.tasks.sandbox.locks import drop_privileges, refuse_calls
+
+__all__ = ["main"]
 
 
 def _rendered(first: dict[str, Any], question: str) -> dict[str, str]:
@@ -44,7 +49,8 @@ def _rendered(first: dict[str, Any], question: str) -> dict[str, str]:
     return {"text": text}
 
 
-def _main() -> None:
+def main() -> None:
+    """Renders until the other end of standard input is closed."""
     questions = sys.stdin.buffer
     # What an imported package prints is no reply.
     replies = os.fdopen(os.dup(1), "wb")
@@ -59,6 +65,9 @@ def _main() -> None:
         (resource.RLIMIT_NPROC, 0),
     ):
         resource.setrlimit(kind, (limit, limit))
+    drop_privileges(hidden=False)
+    read_only_view(first["readable"], first["listed"])
+    refuse_calls(answer_filter())
     replies.write(b'{"text": ""}\n')
     replies.flush()
     for line in questions:
@@ -69,7 +78,3 @@ def _main() -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         replies.write(reply.encode() + b"\n")
         replies.flush()
-
-
-if __name__ == "__main__":
-    _main()

@@ -115,8 +115,6 @@ def walls(*, disk_mb: int) -> list[str]:
         "/dev",
         # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
         *_bounded_tmpfs("/dev/shm", disk_mb),
-        # /dev/ptmx leads there: terminals hold memory of the kernel, and the machine has few
-        *("--perms", "0755", "--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"),
         "--remount-ro",
         "/dev",
         *_bounded_tmpfs("/tmp", disk_mb),

@@ -10,7 +10,13 @@ import signal
 import struct
 import sys
 
-__all__ = ["adopt_orphans", "die_with_parent", "drop_privileges", "lock_for_an_answer"]
+__all__ = [
+    "adopt_orphans",
+    "die_with_parent",
+    "drop_privileges",
+    "lock_for_an_answer",
+    "refuse_calls",
+]
 
 # prctl(2)
 _SET_PDEATHSIG, _SET_DUMPABLE, _SET_SECCOMP, _CAPBSET_DROP = 1, 4, 22, 24
@@ -39,12 +45,15 @@ def adopt_orphans() -> None:
         _prctl(_SET_CHILD_SUBREAPER, 1)
 
 
-def drop_privileges() -> None:
+def drop_privileges(*, hidden: bool = True) -> None:
     """Gives up every capability, new privileges, and the right of others to look into the process.
 
     Without bubblewrap a process of root keeps its capabilities, among them that to look into
     processes which are not dumpable. Memory and open files of a process that is not dumpable are
     closed to other processes of its user, its own forked children included.
+
+    Args:
+        hidden: whether to close the process to others of its user.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -57,7 +66,8 @@ def drop_privileges() -> None:
             header = ctypes.create_string_buffer(struct.pack("=Ii", _CAPABILITY_VERSION, 0))
             nothing = ctypes.create_string_buffer(24)
             _library().syscall(call, header, nothing)
-    _prctl(_SET_DUMPABLE, 0)
+    if hidden:
+        _prctl(_SET_DUMPABLE, 0)
 
 
 def lock_for_an_answer(cpu_seconds: int, code: bytes | None = None) -> None:
@@ -79,6 +89,15 @@ def lock_for_an_answer(cpu_seconds: int, code: bytes | None = None) -> None:
     ):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(getattr(resource, name), (soft, hard))
+    refuse_calls(code)
+
+
+def refuse_calls(code: bytes | None) -> None:
+    """Puts this process under a filter of system calls; `drop_privileges` comes first.
+
+    Args:
+        code: the compiled filter; None leaves the calls as they are.
+    """
     if code is not None:
         buffer = ctypes.create_string_buffer(code, len(code))
         program = _FilterProgram(len(code) // 8, ctypes.cast(buffer, ctypes.c_void_p).value)
