@@ -27,6 +27,7 @@ MAX_DETAIL = 200
 MAX_FATAL = 4000
 _VERDICTS = frozenset(get_args(Verdict))
 _KINDS = ("ready", "verdict", "ended", "fatal")
+_FOLDERS = re.compile(r"(?<![\w.)])/(?=[A-Za-z_.])(?:[^\s/'\":,;()]+/)+")
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a1-\u02af\u0370-\u1fff\u2190-\u22ff]")
 
 
@@ -102,8 +103,11 @@ def parse_reply(line: bytes, nonce: str) -> Reply:
 
 
 def plain_text(text: str) -> str:
-    """The text with at most `MAX_DETAIL` characters, all of them printable letters and signs."""
-    return _UNPRINTABLE.sub("?", text[:MAX_DETAIL])
+    """The text with at most `MAX_DETAIL` characters, all of them printable letters and signs.
+
+    Absolute paths become names: details are written into the run, which others may get.
+    """
+    return _UNPRINTABLE.sub("?", _FOLDERS.sub("", text[: 20 * MAX_DETAIL])[:MAX_DETAIL])
 
 
 def _exactly(descriptor: int, count: int) -> bytes | None:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import pytest
 
+from rlvr_fast.tasks.sandbox import unavailable_reason
+
 HERE = Path(__file__).parent
 
 
@@ -62,3 +64,21 @@ def attack(toy_path):
         return Attacked(outcomes, told["sandboxed"], told["peak_mib"], done.stderr)
 
     return run
+
+
+@pytest.fixture(params=["bubblewrap", "no bubblewrap"])
+def walls(request):
+    if request.param == "bubblewrap" and (reason := unavailable_reason()) is not None:
+        pytest.skip(reason)
+    return request.param == "bubblewrap"
+
+
+@pytest.fixture(scope="session")
+def landlocked():
+    """Whether a process can close files to itself."""
+    probe = (
+        "import sys\nfrom rlvr_fast.tasks.sandbox.landlock import read_only_view\n"
+        "from rlvr_fast.tasks.sandbox.locks import drop_privileges\n"
+        "drop_privileges()\nsys.exit(not read_only_view([]))"
+    )
+    return subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0

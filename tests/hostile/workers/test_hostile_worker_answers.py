@@ -12,18 +12,9 @@ from pathlib import Path
 import attacks
 import pytest
 
-from rlvr_fast.tasks.sandbox import unavailable_reason
-
 HERE = Path(__file__).parent
 TOKEN = "tok-9f8e7d6c"
 SHORT = {"WALL_FACTOR": 1.0, "WALL_SLACK": 1.0, "MOST_FACTOR": 1.0, "MOST_SLACK": 60.0}
-
-
-@pytest.fixture(params=["bubblewrap", "no bubblewrap"])
-def walls(request):
-    if request.param == "bubblewrap" and (reason := unavailable_reason()) is not None:
-        pytest.skip(reason)
-    return request.param == "bubblewrap"
 
 
 @pytest.fixture
@@ -51,8 +42,8 @@ def test_changes_of_files_processes_and_networks(attack, home, walls):
     assert victim.stat().st_mode & 0o777 != 0
 
 
-def test_thefts(attack, home, walls):
-    if not walls and not landlocked():
+def test_thefts(attack, home, walls, landlocked):
+    if not walls and not landlocked:
         pytest.skip("no bubblewrap asked for, and the kernel has no Landlock")
     tried = attacks.thefts(str(home / "token"), str(home / "verdicts.jsonl"), TOKEN)
     environment = {"HOME": str(home), "API_TOKEN": TOKEN}
@@ -64,16 +55,6 @@ def test_thefts(attack, home, walls):
     assert found.verdicts[-1] == "correct"
     assert {n for n, v in zip(tried, found.verdicts, strict=False) if v == "correct"} == set()
     assert TOKEN not in str(found.outcomes)
-
-
-def landlocked():
-    """Whether a process can close files to itself."""
-    probe = (
-        "import sys\nfrom rlvr_fast.tasks.sandbox.landlock import read_only_view\n"
-        "from rlvr_fast.tasks.sandbox.locks import drop_privileges\n"
-        "drop_privileges()\nsys.exit(not read_only_view([]))"
-    )
-    return subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0
 
 
 def test_environments_without_bubblewrap_and_landlock(attack, home):
@@ -89,8 +70,8 @@ def test_environments_without_bubblewrap_and_landlock(attack, home):
 
 
 @pytest.mark.parametrize("spec", ["loaded:{home}", "loaded:/", "loaded:/proc/self/environ"])
-def test_a_spec_opens_no_folder_to_answers(attack, home, walls, spec):
-    if not walls and not landlocked():
+def test_a_spec_opens_no_folder_to_answers(attack, home, walls, spec, landlocked):
+    if not walls and not landlocked:
         pytest.skip("no bubblewrap asked for, and the kernel has no Landlock")
     reads = f"value = 7 if open({str(home / 'token')!r}).read() else 0"
     lists = f"import os\nvalue = 7 if os.listdir({str(home)!r}) else 0"
@@ -121,6 +102,21 @@ def test_an_answer_changes_no_verdict_of_another(attack, walls):
     assert found.verdicts[2::3] == ["correct"] * len(attacks.PATCHES)
     backwards = attack(between[::-1], bubblewrap=walls, options={"workers": 1})
     assert backwards.outcomes[::-1] == found.outcomes
+
+
+def test_details_name_no_folder(attack, walls):
+    raising = ["raise ValueError(__import__('rlvr_fast').__file__)", "open('/some/folder/x')"]
+    found = attack(raising, bubblewrap=walls, options={"workers": 1})
+    assert found.outcomes[0] == ("error", "ValueError: __init__.py")
+    assert found.outcomes[1][0] == "error"
+    assert "folder" not in found.outcomes[1][1]
+
+
+@pytest.mark.parametrize("spec", ["evaluating:w", "shared:w"])
+def test_random_numbers_are_those_of_the_answer_alone(attack, spec):
+    drawn = "import random\nvalue = 7 if random.random() == random.Random(0).random() else 0"
+    found = attack([drawn, "import random\nrandom.seed(5)", drawn], spec, options={"workers": 1})
+    assert [found.verdicts[0], found.verdicts[2]] == ["correct", "correct"]
 
 
 def test_what_an_answer_writes_is_no_verdict(attack, walls):

@@ -33,13 +33,6 @@ sys.path.insert(0, here)
 NAMES = ("random", "timeit", "json", "sympy", "rlvr_fast", "site", "resource", "sitecustomize")
 
 
-@pytest.fixture(params=["bubblewrap", "no bubblewrap"])
-def walls(request):
-    if request.param == "bubblewrap" and (reason := unavailable_reason()) is not None:
-        pytest.skip(reason)
-    return request.param == "bubblewrap"
-
-
 def test_modules_of_the_users_folders_are_not_imported(attack, tmp_path, toy_path, walls):
     marker = tmp_path / "marker"
     folder = tmp_path / "folder"
