@@ -10,7 +10,7 @@ from typing import Any
 from rlvr_fast.answers.normalization import CANONICAL_GRADER
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, shown
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
 from rlvr_fast.tasks.schemes import scheme_of
@@ -53,7 +53,7 @@ def audit_run(
 
     Raises:
         InvalidInputError: count below 1.
-        RunDirectoryError: the run is not graded.
+        RunDirectoryError: the run is not graded, or its grades are not those of its answers.
     """
     if count < 1:
         raise InvalidInputError(f"expected to audit at least 1 verdict, got {count}")
@@ -66,7 +66,13 @@ def audit_run(
     specs = run.task_specs()
     pairs = []
     for row in chosen:
-        problem = problems[row["problem_id"]]
+        problem, text = problems.get(row["problem_id"]), texts.get(row["answer_id"])
+        if problem is None or text is None or problem["task"] not in specs:
+            raise RunDirectoryError(
+                f"{run.path / 'grades.parquet'}: expected verdicts on answers of this run, got one "
+                f"on answer {row['answer_id']} to problem {shown(row['problem_id'])}, which it "
+                "does not hold; grade the run anew (rlvr-fast grade --regrade)"
+            )
         spec = specs[problem["task"]]
         second_opinion = scheme_of(spec).second_opinion
         if second_opinion is not None and row["grader"] != CANONICAL_GRADER:
@@ -77,7 +83,7 @@ def audit_run(
                 row["problem_id"],
                 problem["gold"],
                 json.loads(problem["metadata"]),
-                texts[row["answer_id"]],
+                text,
             )
         )
     second: dict[int, Outcome] = {}
