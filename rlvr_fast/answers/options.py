@@ -7,10 +7,19 @@ from dataclasses import dataclass
 from rlvr_fast.options import Options, option
 from rlvr_fast.vocabulary import Policy, VerdictSource
 
-__all__ = ["DEFAULT_MEMORY_MB", "LEAST_MEMORY_MB", "GradeOptions"]
+__all__ = [
+    "DEFAULT_MEMORY_MB",
+    "LEAST_MEMORY_MB",
+    "MOST_MEMORY_MB",
+    "MOST_TIMEOUT",
+    "GradeOptions",
+]
 
 DEFAULT_MEMORY_MB = 2048
 LEAST_MEMORY_MB = 512
+# More the kernel's timers and limits may not take.
+MOST_MEMORY_MB = 1 << 24
+MOST_TIMEOUT = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +45,13 @@ class GradeOptions(Options):
     workers: int | None = option(
         None, minimum=1, help="Verifying processes; by default one a processor."
     )
-    timeout: float = option(5.0, above=0, help="Processor seconds of one verification.")
+    timeout: float = option(
+        5.0, above=0, maximum=MOST_TIMEOUT, help="Processor seconds of one verification."
+    )
     memory_mb: int = option(
         DEFAULT_MEMORY_MB,
         minimum=LEAST_MEMORY_MB,
+        maximum=MOST_MEMORY_MB,
         reason="what verifiers themselves take",
         help="MiB of address space of one verifying process.",
     )

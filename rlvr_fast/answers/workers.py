@@ -12,7 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata as importlib_metadata
 from pathlib import Path
 
-from rlvr_fast.answers.options import DEFAULT_MEMORY_MB, LEAST_MEMORY_MB
+from rlvr_fast.answers.options import (
+    DEFAULT_MEMORY_MB,
+    LEAST_MEMORY_MB,
+    MOST_MEMORY_MB,
+    MOST_TIMEOUT,
+)
 from rlvr_fast.answers.pairs import Outcome, Pair
 from rlvr_fast.answers.worker_process import VerificationRequest, WorkerProcess, wall_seconds
 from rlvr_fast.answers.worker_protocol import Reply
@@ -92,15 +97,21 @@ def verify_pairs(
         memory_mb: MiB of address space of a worker.
 
     Raises:
-        InvalidInputError: a task cannot verify (its file or package has changed), or too little
-            memory.
+        InvalidInputError: a task cannot verify (its file or package has changed); or time, memory
+            or a number of workers out of range.
         RlvrError: worker processes do not start.
     """
-    if memory_mb < LEAST_MEMORY_MB:
+    if not LEAST_MEMORY_MB <= memory_mb <= MOST_MEMORY_MB:
         raise InvalidInputError(
-            f"expected memory_mb of at least {LEAST_MEMORY_MB} (what verifiers themselves take), "
-            f"got {memory_mb}"
+            f"expected memory_mb of at least {LEAST_MEMORY_MB} (what verifiers themselves take) "
+            f"and at most {MOST_MEMORY_MB}, got {memory_mb}"
         )
+    if not 0 < timeout <= MOST_TIMEOUT:
+        raise InvalidInputError(
+            f"expected a timeout above 0 and at most {MOST_TIMEOUT:g} s, got {timeout}"
+        )
+    if workers is not None and workers < 1:
+        raise InvalidInputError(f"expected at least 1 worker, got {workers}")
     for programs in (False, True):  # workers that run programs start bubblewrap, others may not
         chosen = [
             (number, pair)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from rlvr_fast.answers import verify_answers
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks.sandbox import one_request, unavailable_reason
 
 HERE = Path(__file__).parent
@@ -117,6 +119,20 @@ def test_what_makes_problems_is_ended(tmp_path, monkeypatch, text, ended):
     made = one_request.made_apart("probe_of_a_process", [], seconds=2.0, most_bytes=1 << 20)
     assert made.ended == ended
     assert len(made.data) < 4 << 20
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *({"timeout": value} for value in (float("inf"), float("nan"), 1e12, 0.0, -1.0)),
+        *({"memory_mb": value} for value in (1, 1 << 60)),
+        *({"workers": value} for value in (0, -1)),
+    ],
+    ids=str,
+)
+def test_limits_that_the_kernel_does_not_keep_are_refused(given):
+    with pytest.raises(InvalidInputError, match="expected"):
+        verify_answers([r"x^2-\sin^2(x)-\cos^2(x)"], ["x^2-1"], **given)
 
 
 def test_texts_hash_alike_in_every_worker(attack):
