@@ -17,7 +17,7 @@ import json
 import os
 import site
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import rlvr_fast
@@ -121,7 +121,11 @@ def listed_paths() -> list[str]:
     packages = _package_folders()
     named = [path for folder in packages for path in _named_by_pth(folder)]
     named += map(Path, _python_path())
-    return [str(path) for path in dict.fromkeys(named) if path.is_dir() and path not in packages]
+    return [
+        str(path)
+        for path in dict.fromkeys(named)
+        if _holds(Path.is_dir, path) and path not in packages
+    ]
 
 
 def _package_folders() -> list[Path]:
@@ -160,7 +164,9 @@ def _folders_of(variable: str) -> list[str]:
     return [
         path
         for path in named
-        if Path(path).is_absolute() and Path(path).is_dir() and Path(path).resolve() not in shunned
+        if Path(path).is_absolute()
+        and _holds(Path.is_dir, Path(path))
+        and Path(path).resolve() not in shunned
     ]
 
 
@@ -177,10 +183,14 @@ def _named_by_pth(folder: Path) -> Iterator[Path]:
 
 def _modules_in(folder: Path) -> list[Path]:
     """Packages, modules and metadata of packages in a folder that may hold other things."""
+    try:
+        names = sorted(folder.iterdir())
+    except OSError:
+        return []
     return [
         path
-        for path in folder.iterdir()
-        if path.name.endswith(_MODULE_ENDINGS) or (path / "__init__.py").is_file()
+        for path in names
+        if path.name.endswith(_MODULE_ENDINGS) or _holds(Path.is_file, path / "__init__.py")
     ]
 
 
@@ -198,8 +208,16 @@ def _places_of(module: str) -> list[Path]:
 def _without_nested(paths: Iterable[Path]) -> Iterator[Path]:
     """Existing paths in order of depth, without those inside /usr or inside another one."""
     kept = [Path("/usr")]
-    there = {Path(os.path.normpath(path)) for path in paths if path.exists()}
+    there = {Path(os.path.normpath(path)) for path in paths if _holds(Path.exists, path)}
     for path in sorted(there, key=lambda path: (len(path.parts), str(path))):
         if not any(path.is_relative_to(other) for other in kept):
             kept.append(path)
             yield path
+
+
+def _holds(question: Callable[[Path], bool], path: Path) -> bool:
+    """The answer about a path; no where its folder is closed to this user."""
+    try:
+        return question(path)
+    except OSError:
+        return False

@@ -182,3 +182,10 @@ def test_a_reply_is_read():
     )
     assert parse_reply(line, "n").verdict == "correct"
     assert parse_reply(line, "n").detail == "a?[2J?"
+
+
+def test_folders_that_cannot_be_looked_into_are_left_out(attack, toy_path, walls):
+    closed = "/" + "x" * 300  # no file system takes the name; a folder of another user is the same
+    environment = {"PYTHONPATH": f"{toy_path}:{closed}", "LD_LIBRARY_PATH": closed}
+    found = attack(["value = 7"], environment=environment, bubblewrap=walls)
+    assert found.outcomes == [("correct", "")]
