@@ -113,6 +113,15 @@ def walls(*, disk_mb: int) -> list[str]:
         *command,
         "--dev",
         "/dev",
+        # terminals hold memory of the kernel that no cgroup is charged for
+        "--tmpfs",
+        "/dev/pts",
+        "--remount-ro",
+        "/dev/pts",
+        # /dev/full gives zeros too, and cannot be mapped: memory without a file, in no process
+        "--dev-bind",
+        "/dev/full",
+        "/dev/zero",
         # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
         *_bounded_tmpfs("/dev/shm", disk_mb),
         "--remount-ro",

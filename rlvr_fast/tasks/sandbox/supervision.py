@@ -16,7 +16,7 @@ from rlvr_fast.tasks.sandbox.cgroups import MemoryGroup, memory_group
 from rlvr_fast.tasks.sandbox.launcher import READY, REPORT, START
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, Outcome, ProgramResult
 from rlvr_fast.tasks.sandbox.memory import children, used_bytes
-from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
+from rlvr_fast.tasks.sandbox.seccomp import program_filter
 
 __all__ = ["NOBODY", "Supervision", "supervised"]
 
@@ -95,7 +95,7 @@ class Supervision:
         try:
             added = ["--setenv", REPORT, str(pipe(to_sandbox=False))]
             self._report = ours[-1]
-            code = syscall_filter()
+            code = program_filter(shared_memory=self._group is not None)
             if code is not None:
                 added += ["--seccomp", str(pipe(to_sandbox=True))]
                 os.write(ours[-1], code)  # a pipe holds 64 KiB at least, more than a filter
