@@ -24,7 +24,6 @@ from __future__ import annotations
 import errno
 import platform
 import struct
-from collections.abc import Sequence
 
 __all__ = ["program_filter", "syscall_filter"]
 
@@ -126,7 +125,7 @@ def syscall_filter(machine: str | None = None) -> bytes | None:
     if known is None:
         return None
     architecture, calls, _ = known
-    refused = {number: _REFUSE for number in {**calls, **_EVERYWHERE}.values()}
+    refused = dict.fromkeys({**calls, **_EVERYWHERE}.values(), _REFUSE)
     return _packed(architecture, refused, _by_arguments(calls), None)
 
 
@@ -149,7 +148,7 @@ def program_filter(machine: str | None = None, *, shared_memory: bool = True) ->
         return None
     architecture, calls, of_programs = known
     every = {**calls, **_EVERYWHERE, **of_programs, **_EVERYWHERE_PROGRAMS}
-    refused = {number: _REFUSE for number in every.values()}
+    refused = dict.fromkeys(every.values(), _REFUSE)
     tests = _by_arguments(calls)
     tests[calls["fcntl"]] = [
         (_LOAD, 0, 0, _SECOND_ARGUMENT),

@@ -39,7 +39,7 @@ def supervised(
         as_nobody: as for `Supervision`.
 
     Raises:
-        OSError: bubblewrap does not start.
+        OSError: bubblewrap does not start, or makes no sandbox.
     """
     with Supervision(command, limits, as_nobody=as_nobody) as running:
         running.write(stdin)
@@ -69,6 +69,7 @@ class Supervision:
         self._unsent = bytearray()
         self._closing = False
         self._outcome: Outcome = "exited"
+        self._ready = False  # whether the launcher has reported that it is there
         self._looked = time.monotonic()
         self._looks = 0
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
@@ -153,7 +154,8 @@ class Supervision:
             try:
                 first = int(json.loads(text)["child-pid"])
                 self._group.add(first)
-                if os.read(self._report, len(READY)) == READY:
+                self._ready = os.read(self._report, len(READY)) == READY
+                if self._ready:
                     for launcher in children(first, str(first)):
                         if not self._group.holds(launcher):
                             self._group.add(launcher)
@@ -200,7 +202,11 @@ class Supervision:
         return found
 
     def finish(self) -> ProgramResult:
-        """Closes standard input and waits for the end of the program or of its limits."""
+        """Closes standard input and waits for the end of the program or of its limits.
+
+        Raises:
+            OSError: the sandbox could not be made, so that no program has run.
+        """
         self._close_input()
         while self._running():
             self._wait_for_events()
@@ -220,6 +226,9 @@ class Supervision:
                 and seconds >= self._limits.whole_cpu_seconds - 0.5
             ):
                 self._outcome = "timeout"  # the signal of the limit of processor time
+            elif not self._ready:
+                said = bytes(self._stderr).decode("utf-8", "replace").strip()
+                raise OSError(f"bubblewrap made no sandbox (exit status {returncode}): {said}")
         return ProgramResult(self._outcome, returncode, bytes(self._stdout), bytes(self._stderr))
 
     def _running(self) -> bool:
@@ -283,7 +292,9 @@ class Supervision:
         """Exit status (negative: a signal) and processor seconds, as the launcher reports them."""
         os.set_blocking(self._report, False)
         try:
-            status, seconds = os.read(self._report, 100).split()[-2:]
+            report = os.read(self._report, 100)
+            self._ready |= report.startswith(READY)
+            status, seconds = report.split()[-2:]
             return os.waitstatus_to_exitcode(int(status)), float(seconds)
         except (OSError, ValueError):
             # the sandbox was ended, or its launcher: bubblewrap shows a signal as 128 + signal
