@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 from rlvr_fast.tasks.sandbox.commands import launched, walls, working_variant
+from rlvr_fast.tasks.sandbox.folders import program_folder
 from rlvr_fast.tasks.sandbox.interpreter import (
     isolated_python,
     listed_paths,
@@ -77,7 +77,7 @@ class LongLivedProcess:
         """
         self.sandboxed = sandboxed
         self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._home: str | None = None
+        self._home = contextlib.ExitStack()
         theirs_in, self.requests = os.pipe()
         self.replies, theirs_out = os.pipe()
         self._open = [self.requests, self.replies]
@@ -91,7 +91,7 @@ class LongLivedProcess:
                 folder = "/"
             else:
                 command, user = isolated_python(module, words), None
-                self._home = folder = tempfile.mkdtemp(prefix="rlvr-worker-")
+                folder = str(self._home.enter_context(program_folder()))
                 environment = minimal_environment(folder)
             self._process = subprocess.Popen(
                 command,
@@ -163,8 +163,8 @@ class LongLivedProcess:
 
     def _close(self) -> None:
         self._close_pipes()
-        if self._home is not None:
-            shutil.rmtree(self._home, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._home.close()
 
 
 def _sandboxed_command(

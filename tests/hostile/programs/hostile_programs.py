@@ -367,7 +367,7 @@ ATTACKS = {
         "def attempt():\n"
         "    try: return work()\n"
         "    except PermissionError: os._exit(3)\n"
-        "attempt(); spawn(attempt, 28); time.sleep(60)",
+        "attempt(); spawn(attempt, 9); time.sleep(60)",
         lambda result: result.outcome == "memory" or result.returncode == 3,
     ),
     "memory of a device given up": Attack(
@@ -438,19 +438,6 @@ ATTACKS = {
         "    try: getattr(os, name)(*arguments); print('sent')\n"
         "    except OSError: print('refused')",
         _prints("refused\nrefused"),
-    ),
-    "memory of watched descriptors": Attack(
-        SPAWN + "import select\n"
-        "def work():\n"
-        "    files = [os.pipe()[0] for _ in range(12)]\n"
-        "    polls = [select.epoll() for _ in range(12)]\n"
-        "    for poll in polls:\n"
-        "        for file in files:\n"
-        "            for number in range(50, 64):\n"
-        "                os.dup2(file, number); poll.register(number, 1)\n"
-        "    return files, polls\n"
-        "print(spawn(work) > 0)\n",
-        lambda result: result.outcome in ("exited", "memory"),
     ),
     "priorities": Attack(
         "import os, resource\n"
