@@ -14,9 +14,9 @@ READY = b"ready\n"
 # the program is a child, and its wait status and processor seconds are written there: bubblewrap
 # itself gives the same exit code for exit(137) and for the signal 9. The launcher becomes another
 # user than the program, which can neither signal it nor open its descriptors. It first reports that
-# it is there, so that a sandbox that cannot be made is not taken for a program that fails. Where
-# RLVR_START names a descriptor, it then waits for a byte. Without RLVR_REPORT it becomes the
-# program. `posix` is what `os` is made of, and starts sooner.
+# it is there, so that a sandbox that cannot be made is not taken for a program that fails. Then it
+# waits for a byte at the descriptor in RLVR_START. Without RLVR_REPORT it becomes the program.
+# `posix` is what `os` is made of, and starts sooner.
 LAUNCHER = """
 import posix, resource, sys
 user, limits, *program = sys.argv[1:]
@@ -36,9 +36,8 @@ report, start = descriptor(b"RLVR_REPORT"), descriptor(b"RLVR_START")
 child = 0
 if report >= 0:
     posix.write(report, b"ready\\n")
-    if start >= 0:
-        posix.read(start, 1) or posix._exit(1)
-        posix.close(start)
+    posix.read(start, 1) or posix._exit(1)
+    posix.close(start)
     posix.set_inheritable(report, False)
     child = posix.fork()
 if child:

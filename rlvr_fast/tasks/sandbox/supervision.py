@@ -70,6 +70,7 @@ class Supervision:
         self._closing = False
         self._outcome: Outcome = "exited"
         self._ready = False  # whether the launcher has reported that it is there
+        self._first: int | None = None  # a descriptor of the first process of the sandbox
         self._looked = time.monotonic()
         self._looks = 0
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
@@ -101,11 +102,10 @@ class Supervision:
                 added += ["--seccomp", str(pipe(to_sandbox=True))]
                 os.write(ours[-1], code)  # a pipe holds 64 KiB at least, more than a filter
                 os.close(ours.pop())
-            if self._group is not None:
-                added += ["--info-fd", str(pipe(to_sandbox=False))]
-                information = ours[-1]
-                added += ["--setenv", START, str(pipe(to_sandbox=True))]
-                start = ours[-1]
+            added += ["--info-fd", str(pipe(to_sandbox=False))]
+            information = ours[-1]
+            added += ["--setenv", START, str(pipe(to_sandbox=True))]
+            start = ours[-1]
             at = command.index("--")
             self._deadline = time.monotonic() + self._limits.wall_seconds
             self._process = subprocess.Popen(
@@ -129,9 +129,9 @@ class Supervision:
             for end in theirs:
                 os.close(end)
         self._held.callback(os.close, self._report)
+        self._held.callback(self._release)
         self._held.callback(self._end_process)
-        if self._group is not None:
-            self._enter_group(information, start)
+        self._let_start(information, start)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -140,22 +140,24 @@ class Supervision:
             self._selector.register(file, selectors.EVENT_READ, mark)
         os.set_blocking(self._process.stdin.fileno(), False)
 
-    def _enter_group(self, information: int, start: int) -> None:
-        """Moves the sandbox into its group before its program starts.
+    def _let_start(self, information: int, start: int) -> None:
+        """Takes hold of the sandbox, and moves it into its group, before its program starts.
 
         A move takes a grace period of the kernel, some 10 ms, while bubblewrap mounts and the
         launcher's interpreter starts. The launcher may be forked before its parent is moved.
         """
-        assert self._group is not None
         try:
             text = b""
             while block := os.read(information, 4096):
                 text += block
             try:
                 first = int(json.loads(text)["child-pid"])
-                self._group.add(first)
+                with contextlib.suppress(OSError):  # a kernel before 5.3
+                    self._first = os.pidfd_open(first)
+                if self._group is not None:
+                    self._group.add(first)
                 self._ready = os.read(self._report, len(READY)) == READY
-                if self._ready:
+                if self._group is not None and self._ready:
                     for launcher in children(first, str(first)):
                         if not self._group.holds(launcher):
                             self._group.add(launcher)
@@ -301,12 +303,15 @@ class Supervision:
             return (128 - code if code > 128 else code or 1), 0.0
 
     def _end_process(self) -> None:
-        if self._process.poll() is None:
-            self._kill()
+        self._kill()
         for file in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert file is not None
             with contextlib.suppress(BrokenPipeError):
                 file.close()
+
+    def _release(self) -> None:
+        if self._first is not None:
+            os.close(self._first)
 
     def _remove_group(self) -> None:
         if self._group is not None:
@@ -314,8 +319,12 @@ class Supervision:
             self._group = None
 
     def _kill(self) -> None:
-        # --die-with-parent: the first process of the namespace dies with bwrap, and all others
-        # with it
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # All processes of the sandbox die with the first one, which dies with bubblewrap
+        # (--die-with-parent). Where it is of the program's user, the program may have changed it.
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._first is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
         self._process.wait()

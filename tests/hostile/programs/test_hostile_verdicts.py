@@ -218,6 +218,9 @@ def test_limits_of_a_spec_have_a_ceiling():
     for value in ("inf", "nan", "-1", "0", "1e999", "x"):
         with pytest.raises(InvalidInputError, match="no positive number"):
             limits_of(parse_spec(f"code:humaneval?timeout={value}"))
+    for value in ("0.5", "1", "31.9", "1e-300"):  # every program would be incorrect
+        with pytest.raises(InvalidInputError, match="memory_mb of at least 32"):
+            limits_of(parse_spec(f"code:humaneval?memory_mb={value}"))
 
 
 def test_the_number_of_tests_is_that_of_the_task_and_not_of_the_run():
