@@ -20,6 +20,7 @@ import pytest
 from rlvr_fast.tasks.sandbox import (
     Limits,
     cgroups,
+    commands,
     memory,
     run_program,
     supervision,
@@ -161,7 +162,7 @@ def children(pid):
 
 
 def wait_until(condition):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -344,3 +345,18 @@ def test_watched_descriptors_and_unreadable_processes_count(monkeypatch):
 
     monkeypatch.setattr(os, "listdir", refusing)
     assert held() >= 64 * (208 << 10)
+
+
+@needs_bubblewrap
+def test_a_changed_first_process_ends_with_its_sandbox(monkeypatch):
+    # a program of the same user as bubblewrap can make it leave its group and its parent alone
+    mark = f"mark-{uuid.uuid4().hex}"
+    monkeypatch.setattr(os, "killpg", os.kill)
+    limits = Limits(cpu_seconds=60, wall_seconds=2)
+    variant = commands.working_variant()
+    argv = ["python", "-c", "import time; time.sleep(60)", mark]
+    command = commands.program_command(argv, "/usr", limits, variant)
+    command.remove("--die-with-parent")
+    result = supervision.supervised(command, b"", limits, as_nobody=variant.as_nobody)
+    assert result.outcome == "timeout"
+    wait_until(lambda: processes_with(mark) == 0)
