@@ -104,15 +104,16 @@ def keep_task_files(run: Path, tasks: Iterable[Mapping[str, Any]]) -> None:
 
 
 def kept_spec(run: Path, spec: str) -> str:
-    """A recorded spec that names the file in the run, where the run keeps one.
+    """A recorded spec that names the file in the run, where the run keeps one, by its whole path.
 
-    The verifier compares the digest of the file with that of the spec.
+    The verifier compares the digest of the file with that of the spec. It is made again in worker
+    processes, whose current folder is another one.
     """
     parsed, files = _files_of(spec)
     file = _kept(run, parsed) if parsed is not None and files else None
     if parsed is None or file is None or not file.is_file():
         return spec
-    return str(TaskSpec(parsed.scheme, str(file), parsed.options))
+    return str(TaskSpec(parsed.scheme, str(file.absolute()), parsed.options))
 
 
 def _files_of(spec: str) -> tuple[TaskSpec | None, tuple[str, ...]]:

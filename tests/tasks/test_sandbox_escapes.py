@@ -9,6 +9,7 @@ import struct
 import pytest
 
 from rlvr_fast.tasks.sandbox import Limits, run_program, syscall_filter, unavailable_reason
+from rlvr_fast.tasks.sandbox.seccomp import program_filter
 
 needs_bubblewrap = pytest.mark.skipif(
     unavailable_reason() is not None, reason=str(unavailable_reason())
@@ -161,9 +162,10 @@ ALLOWED, KILLED = 0x7FFF0000, 0x80000000
 REFUSED = 0x00050000 | errno.EPERM
 
 
-def verdict(program, architecture, number, argument=0, second=0):
+def verdict(program, architecture, number, *arguments):
     """The kernel's decision: classic BPF on one struct seccomp_data."""
-    data = struct.pack("=iIQQQQQQQ", number, architecture, 0, argument, second, 0, 0, 0, 0)
+    words = (*arguments, 0, 0, 0, 0, 0, 0)[:6]
+    data = struct.pack("=iIQ6Q", number, architecture, 0, *words)
     instructions = list(struct.iter_unpack("=HBBI", program))
     place, value = 0, 0
     while True:
@@ -218,5 +220,47 @@ def test_the_filter_refuses_the_listed_calls_alone(machine, architecture, number
         assert verdict(program, architecture, 0x40000000 | 319) == REFUSED
 
 
+OF_PROGRAMS = [
+    ("x86_64", 0xC000003E, {"mmap": 9, "prctl": 157, "fcntl": 72, "setxattr": 188, "sendmsg": 46}),
+    (
+        "aarch64",
+        0xC00000B7,
+        {"mmap": 222, "prctl": 167, "fcntl": 25, "setxattr": 5, "sendmsg": 211},
+    ),
+]
+
+
+@pytest.mark.parametrize(("machine", "architecture", "numbers"), OF_PROGRAMS)
+def test_programs_are_refused_more_than_workers(machine, architecture, numbers):
+    program, counted = program_filter(machine), program_filter(machine, shared_memory=False)
+    granted = 0x00050000  # the call gives 0 and does nothing
+
+    def of(name, *arguments):
+        return verdict(program, architecture, numbers[name], *arguments)
+
+    assert of("setxattr") == of("sendmsg") == verdict(program, architecture, 445) == REFUSED
+    assert verdict(syscall_filter(machine), architecture, numbers["sendmsg"]) == ALLOWED
+    assert verdict(program, architecture, 449) == ALLOWED
+    for unknown in (450, 463, 100_000):
+        assert verdict(program, architecture, unknown) == 0x00050000 | errno.ENOSYS
+    assert verdict(program, architecture, 435) == 0x00050000 | errno.ENOSYS
+    assert verdict(program, architecture, 425) == REFUSED
+    assert of("prctl", 15) == of("prctl", 38) == of("fcntl", 3, 2) == ALLOWED
+    assert of("prctl", 22) == of("prctl", 78) == 0x00050000 | errno.EINVAL
+    assert of("fcntl", 3, 1031) == REFUSED
+    assert {of("fcntl", 3, command) for command in (6, 7, 37, 38)} == {granted}
+    private, shared, huge = 0x22, 0x21, 0x40022
+    for flags, here, elsewhere in (
+        (private, ALLOWED, ALLOWED),
+        (shared, ALLOWED, REFUSED),
+        (shared | 2, ALLOWED, REFUSED),  # MAP_SHARED_VALIDATE
+        (0x01, ALLOWED, ALLOWED),  # of a file
+        (huge, REFUSED, REFUSED),
+    ):
+        assert of("mmap", 0, 0, 0, flags) == here
+        assert verdict(counted, architecture, numbers["mmap"], 0, 0, 0, flags) == elsewhere
+
+
 def test_an_unknown_processor_has_no_filter():
+    assert program_filter("riscv64") is None
     assert syscall_filter("riscv64") is None

@@ -22,6 +22,7 @@ def run_program(
     *,
     stdin: bytes = b"",
     limits: Limits | None = None,
+    hidden: Sequence[str] = (),
 ) -> ProgramResult:
     """Runs a program in a sandbox of its own.
 
@@ -31,19 +32,25 @@ def run_program(
             without its site-packages.
         stdin: what the program reads from standard input.
         limits: the default limits where None.
+        hidden: what the program cannot read, should it lie in /usr or the interpreter's folder.
 
     Raises:
         MissingDependencyError: bubblewrap cannot be used here; nothing is run without it.
         InvalidInputError: a name in `files` has a folder.
+        OSError: bubblewrap makes no sandbox this time.
     """
-    with open_program(files, argv, limits=limits) as running:
+    with open_program(files, argv, limits=limits, hidden=hidden) as running:
         running.write(stdin)
         return running.finish()
 
 
 @contextlib.contextmanager
 def open_program(
-    files: Mapping[str, str | bytes], argv: Sequence[str], *, limits: Limits | None = None
+    files: Mapping[str, str | bytes],
+    argv: Sequence[str],
+    *,
+    limits: Limits | None = None,
+    hidden: Sequence[str] = (),
 ) -> Iterator[Supervision]:
     """Starts a program in a sandbox of its own, which ends with the context.
 
@@ -51,6 +58,7 @@ def open_program(
         files: as in `run_program`.
         argv: as in `run_program`.
         limits: as in `run_program`.
+        hidden: as in `run_program`.
 
     Raises:
         MissingDependencyError: bubblewrap cannot be used here; nothing is run without it.
@@ -67,7 +75,7 @@ def open_program(
             path.write_bytes(data)
             path.chmod(0o644)
         variant = working_variant()
-        command = program_command(argv, str(folder), limits, variant)
+        command = program_command(argv, str(folder), limits, variant, hidden)
         with Supervision(command, limits, as_nobody=variant.as_nobody) as running:
             yield running
 

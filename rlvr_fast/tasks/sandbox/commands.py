@@ -17,6 +17,9 @@ from rlvr_fast.tasks.sandbox.supervision import supervised
 __all__ = ["Variant", "launched", "program_command", "walls", "working_variant"]
 
 FIRST_USER = 1_000_000_000
+_SYSTEM = ("bin", "sbin", "lib", "lib32", "lib64")
+_OF_PREFIX = ("bin", "lib", "lib64")  # of an interpreter; others hold environments, downloads
+_SOURCES = ("/usr/src", "/usr/local/src")  # where the work of users may lie in /usr
 _NUMBERS = itertools.count()
 
 
@@ -59,7 +62,11 @@ def working_variant() -> Variant:
     for variant in variants:
         limits = Limits(wall_seconds=20.0)
         command = program_command(["python", "-c", "pass"], "/usr", limits, variant)
-        done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
+        try:
+            done = supervised(command, b"", limits, as_nobody=variant.as_nobody)
+        except OSError as error:
+            message = str(error)
+            continue
         if done.outcome == "exited" and done.returncode == 0:
             return variant
         message = done.stderr.decode("utf-8", "replace").strip() or str(done)
@@ -67,7 +74,11 @@ def working_variant() -> Variant:
 
 
 def program_command(
-    argv: Sequence[str], folder: str, limits: Limits, variant: Variant
+    argv: Sequence[str],
+    folder: str,
+    limits: Limits,
+    variant: Variant,
+    hidden: Sequence[str] = (),
 ) -> list[str]:
     """The command that runs one program.
 
@@ -76,11 +87,17 @@ def program_command(
         folder: lies read-only at /program, where the program starts.
         limits: of the program.
         variant: the way to use bubblewrap.
+        hidden: what the program cannot read, should it lie in what it sees: folders are empty.
     """
     command = walls(disk_mb=limits.disk_mb)
     python, prefix = _python()
     if prefix is not None:
-        command += ["--ro-bind", prefix, "/python", "--setenv", "LD_LIBRARY_PATH", "/python/lib"]
+        command += ["--perms", "0755", "--dir", "/python"]
+        for name in _OF_PREFIX:
+            command += ["--ro-bind-try", f"{prefix}/{name}", f"/python/{name}"]
+        command += ["--setenv", "LD_LIBRARY_PATH", "/python/lib"]
+    for path in dict.fromkeys(map(os.path.realpath, [*_SOURCES, *hidden])):
+        command += _hiding(path, prefix)
     command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
     return [*command, *launched(program, python, limits.of_processes(), variant)]
@@ -99,7 +116,7 @@ def walls(*, disk_mb: int) -> list[str]:
         command += ["--setenv", name, value]
     command += ["--setenv", "PYTHONHASHSEED", "0", "--setenv", "OPENBLAS_NUM_THREADS", "1"]
     command += ["--ro-bind", "/usr", "/usr"]
-    for name in ("bin", "sbin", "lib", "lib32", "lib64"):
+    for name in _SYSTEM:
         path = Path("/") / name
         if path.is_symlink():
             command += ["--symlink", str(path.readlink()), str(path)]
@@ -113,6 +130,15 @@ def walls(*, disk_mb: int) -> list[str]:
         *command,
         "--dev",
         "/dev",
+        # terminals hold memory of the kernel that no cgroup is charged for
+        "--tmpfs",
+        "/dev/pts",
+        "--remount-ro",
+        "/dev/pts",
+        # /dev/full gives zeros too, and cannot be mapped: memory without a file, in no process
+        "--dev-bind",
+        "/dev/full",
+        "/dev/zero",
         # the size of bubblewrap's own /dev/shm has no limit but the memory of the machine
         *_bounded_tmpfs("/dev/shm", disk_mb),
         "--remount-ro",
@@ -151,6 +177,20 @@ def _python() -> tuple[str, str | None]:
     if not program.startswith(prefix + "/"):
         raise OSError(f"the interpreter {program} is not in its own prefix {prefix}")
     return "/python" + program.removeprefix(prefix), prefix
+
+
+def _hiding(path: str, prefix: str | None) -> list[str]:
+    """What hides a file or folder where the sandbox shows it."""
+    if prefix is not None and path.startswith(prefix + "/"):
+        path, seen = path, "/python" + path.removeprefix(prefix)
+        shown = seen.split("/")[2] in _OF_PREFIX
+    else:
+        seen, shown = path, path.split("/")[1] in ("usr", *_SYSTEM)
+    if not shown or not os.path.lexists(path):
+        return []
+    if Path(path).is_dir():
+        return ["--tmpfs", seen, "--remount-ro", seen]
+    return ["--ro-bind", "/dev/null", seen]  # a device that is not to be opened there
 
 
 def _bounded_tmpfs(path: str, disk_mb: int) -> list[str]:

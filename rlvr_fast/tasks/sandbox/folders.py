@@ -73,11 +73,7 @@ def remove_abandoned(parent: str) -> None:
                 if os.fstat(descriptor).st_uid != os.geteuid():
                     continue
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused while in use
-                # the files of a program lie in no deeper folder
-                with os.scandir(descriptor) as files:
-                    for file in files:
-                        os.unlink(file.name, dir_fd=descriptor)
-                Path(path).rmdir()
+                shutil.rmtree(path)  # a worker's folder has those of its programs inside
             finally:
                 os.close(descriptor)
 

@@ -13,9 +13,10 @@ READY = b"ready\n"
 # limits, the program and its arguments. Where the environment names a descriptor in RLVR_REPORT,
 # the program is a child, and its wait status and processor seconds are written there: bubblewrap
 # itself gives the same exit code for exit(137) and for the signal 9. The launcher becomes another
-# user than the program, which can neither signal it nor open its descriptors. Where RLVR_START
-# names a descriptor, the launcher first reports that it is there, and waits for a byte. Without
-# RLVR_REPORT the launcher becomes the program. `posix` is what `os` is made of, and starts sooner.
+# user than the program, which can neither signal it nor open its descriptors. It first reports that
+# it is there, so that a sandbox that cannot be made is not taken for a program that fails. Then it
+# waits for a byte at the descriptor in RLVR_START. Without RLVR_REPORT it becomes the program.
+# `posix` is what `os` is made of, and starts sooner.
 LAUNCHER = """
 import posix, resource, sys
 user, limits, *program = sys.argv[1:]
@@ -34,10 +35,9 @@ def descriptor(name):
 report, start = descriptor(b"RLVR_REPORT"), descriptor(b"RLVR_START")
 child = 0
 if report >= 0:
-    if start >= 0:
-        posix.write(report, b"ready\\n")
-        posix.read(start, 1) or posix._exit(1)
-        posix.close(start)
+    posix.write(report, b"ready\\n")
+    posix.read(start, 1) or posix._exit(1)
+    posix.close(start)
     posix.set_inheritable(report, False)
     child = posix.fork()
 if child:

@@ -47,6 +47,8 @@ class Limits:
             "SIGPENDING": 256,  # signals and timers that wait hold memory too
             "MSGQUEUE": 0,
             "CORE": 0,
+            "RTPRIO": 0,  # a process of real-time priority would keep the supervisor waiting
+            "NICE": 0,
         }
 
 

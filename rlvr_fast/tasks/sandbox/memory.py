@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import resource
@@ -16,8 +17,10 @@ __all__ = ["children", "used_bytes"]
 
 PAGE = resource.getpagesize()
 # What the kernel holds at most: the system-call filter allows no larger buffers.
-SOCKET_BYTES = 320 << 10  # a stream's 208 KiB (net.core.wmem_default), with half a message above
+SOCKET_BYTES = 208 << 10  # of a stream by default (net.core.wmem_default)
 PIPE_BYTES = 64 << 10
+DESCRIPTORS = 64  # that a process may have (`Limits`)
+WATCH_BYTES = 4  # a watch of epoll takes at most four times the bytes of its line in fdinfo
 INODE_BYTES = 1 << 10  # an empty file in a tmpfs, with its name
 MAPPING_BYTES = 4  # a mapping takes four times the bytes of its line in /proc/PID/maps
 
@@ -25,13 +28,14 @@ MAPPING_BYTES = 4  # a mapping takes four times the bytes of its line in /proc/P
 def used_bytes(pid: int, disk_bytes: int, *, whole: bool = True) -> int:
     """Memory of a sandbox, in bytes.
 
-    Resident pages, files in /tmp and /dev/shm, sockets and pipes at their largest, and the lists of
-    mappings. A page that several processes share counts for each.
+    Resident pages, files in /tmp and /dev/shm, sockets and pipes at their largest, the lists of
+    mappings and of watched descriptors, and pages in swap space. A page that several processes
+    share counts for each.
 
     Args:
         pid: of bubblewrap, whose descendants are counted.
         disk_bytes: the size of /tmp and of /dev/shm, by which the sandbox's own are known.
-        whole: whether sockets, pipes and mappings count, which takes most of the time.
+        whole: whether all that is not resident counts, which takes most of the time.
     """
     total, sandboxed = 0, 0
     held: dict[str, int] = {}
@@ -63,19 +67,23 @@ def used_bytes(pid: int, disk_bytes: int, *, whole: bool = True) -> int:
 
 
 def _mapped(pid: int, task: str, whole: bool) -> int:
-    """Resident bytes that one thread sees, and where `whole` those of the list of mappings."""
+    """Resident bytes that one thread sees, and where `whole` what lies elsewhere for it."""
     total = 0
     try:
         with open(f"/proc/{pid}/task/{task}/statm", "rb") as file:
             total = int(file.read().split()[1]) * PAGE
-        if not whole:
-            return total
-        with open(f"/proc/{pid}/task/{task}/maps", "rb", buffering=0) as file:
-            while block := file.read(1 << 16):
-                total += MAPPING_BYTES * len(block)
+        if whole:
+            with open(f"/proc/{pid}/task/{task}/status", "rb") as file:
+                total += sum(_kibibytes(line) for line in file if line.startswith(b"VmSwap:"))
+            total += MAPPING_BYTES * _length(f"/proc/{pid}/task/{task}/maps")
     except (OSError, ValueError, IndexError):
         pass
     return total
+
+
+def _kibibytes(line: bytes) -> int:
+    """Bytes, from a line such as 'VmSwap:     12 kB'."""
+    return int(line.split()[1]) << 10
 
 
 def children(pid: int, task: str) -> list[int]:
@@ -111,6 +119,9 @@ def _held(pid: int, task: str) -> Iterator[tuple[str, int]]:
     folder = f"/proc/{pid}/task/{task}/fd"
     try:
         names = os.listdir(folder)
+    except PermissionError:  # a process may make itself unreadable to its own user
+        yield folder, DESCRIPTORS * _socket_bytes()
+        return
     except OSError:
         return
     for name in names:
@@ -119,9 +130,29 @@ def _held(pid: int, task: str) -> Iterator[tuple[str, int]]:
         except OSError:
             continue
         if target.startswith("socket:"):
-            yield target, SOCKET_BYTES
+            yield target, _socket_bytes()
         elif target.startswith("pipe:"):
             yield target, PIPE_BYTES
+        elif target == "anon_inode:[eventpoll]":
+            yield f"{pid} {task} {name}", WATCH_BYTES * _length(f"/proc/{pid}/fdinfo/{name}")
+
+
+def _length(path: str) -> int:
+    """Bytes of a file in /proc."""
+    total = 0
+    with contextlib.suppress(OSError), open(path, "rb", buffering=0) as file:
+        while block := file.read(1 << 16):
+            total += len(block)
+    return total
+
+
+@functools.cache
+def _socket_bytes() -> int:
+    """Of one socket: its buffer, and half as much for the message that exceeds it."""
+    most = SOCKET_BYTES
+    with contextlib.suppress(OSError, ValueError):
+        most = int(Path("/proc/sys/net/core/wmem_default").read_text())
+    return most * 3 // 2
 
 
 def _files(pid: int, disk_bytes: int) -> int:

@@ -16,7 +16,7 @@ from rlvr_fast.tasks.sandbox.cgroups import MemoryGroup, memory_group
 from rlvr_fast.tasks.sandbox.launcher import READY, REPORT, START
 from rlvr_fast.tasks.sandbox.limits import MEBIBYTE, Limits, Outcome, ProgramResult
 from rlvr_fast.tasks.sandbox.memory import children, used_bytes
-from rlvr_fast.tasks.sandbox.seccomp import syscall_filter
+from rlvr_fast.tasks.sandbox.seccomp import program_filter
 
 __all__ = ["NOBODY", "Supervision", "supervised"]
 
@@ -39,7 +39,7 @@ def supervised(
         as_nobody: as for `Supervision`.
 
     Raises:
-        OSError: bubblewrap does not start.
+        OSError: bubblewrap does not start, or makes no sandbox.
     """
     with Supervision(command, limits, as_nobody=as_nobody) as running:
         running.write(stdin)
@@ -69,6 +69,8 @@ class Supervision:
         self._unsent = bytearray()
         self._closing = False
         self._outcome: Outcome = "exited"
+        self._ready = False  # whether the launcher has reported that it is there
+        self._first: int | None = None  # a descriptor of the first process of the sandbox
         self._looked = time.monotonic()
         self._looks = 0
         self._group: MemoryGroup | None = memory_group(limits.memory_mb * MEBIBYTE + LAUNCHER_BYTES)
@@ -95,16 +97,15 @@ class Supervision:
         try:
             added = ["--setenv", REPORT, str(pipe(to_sandbox=False))]
             self._report = ours[-1]
-            code = syscall_filter()
+            code = program_filter(shared_memory=self._group is not None)
             if code is not None:
                 added += ["--seccomp", str(pipe(to_sandbox=True))]
                 os.write(ours[-1], code)  # a pipe holds 64 KiB at least, more than a filter
                 os.close(ours.pop())
-            if self._group is not None:
-                added += ["--info-fd", str(pipe(to_sandbox=False))]
-                information = ours[-1]
-                added += ["--setenv", START, str(pipe(to_sandbox=True))]
-                start = ours[-1]
+            added += ["--info-fd", str(pipe(to_sandbox=False))]
+            information = ours[-1]
+            added += ["--setenv", START, str(pipe(to_sandbox=True))]
+            start = ours[-1]
             at = command.index("--")
             self._deadline = time.monotonic() + self._limits.wall_seconds
             self._process = subprocess.Popen(
@@ -128,9 +129,9 @@ class Supervision:
             for end in theirs:
                 os.close(end)
         self._held.callback(os.close, self._report)
+        self._held.callback(self._release)
         self._held.callback(self._end_process)
-        if self._group is not None:
-            self._enter_group(information, start)
+        self._let_start(information, start)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         assert self._process.stderr is not None
@@ -139,21 +140,24 @@ class Supervision:
             self._selector.register(file, selectors.EVENT_READ, mark)
         os.set_blocking(self._process.stdin.fileno(), False)
 
-    def _enter_group(self, information: int, start: int) -> None:
-        """Moves the sandbox into its group before its program starts.
+    def _let_start(self, information: int, start: int) -> None:
+        """Takes hold of the sandbox, and moves it into its group, before its program starts.
 
         A move takes a grace period of the kernel, some 10 ms, while bubblewrap mounts and the
         launcher's interpreter starts. The launcher may be forked before its parent is moved.
         """
-        assert self._group is not None
         try:
             text = b""
             while block := os.read(information, 4096):
                 text += block
             try:
                 first = int(json.loads(text)["child-pid"])
-                self._group.add(first)
-                if os.read(self._report, len(READY)) == READY:
+                with contextlib.suppress(OSError):  # a kernel before 5.3
+                    self._first = os.pidfd_open(first)
+                if self._group is not None:
+                    self._group.add(first)
+                self._ready = os.read(self._report, len(READY)) == READY
+                if self._group is not None and self._ready:
                     for launcher in children(first, str(first)):
                         if not self._group.holds(launcher):
                             self._group.add(launcher)
@@ -200,7 +204,11 @@ class Supervision:
         return found
 
     def finish(self) -> ProgramResult:
-        """Closes standard input and waits for the end of the program or of its limits."""
+        """Closes standard input and waits for the end of the program or of its limits.
+
+        Raises:
+            OSError: the sandbox could not be made, so that no program has run.
+        """
         self._close_input()
         while self._running():
             self._wait_for_events()
@@ -220,6 +228,9 @@ class Supervision:
                 and seconds >= self._limits.whole_cpu_seconds - 0.5
             ):
                 self._outcome = "timeout"  # the signal of the limit of processor time
+            elif not self._ready:
+                said = bytes(self._stderr).decode("utf-8", "replace").strip()
+                raise OSError(f"bubblewrap made no sandbox (exit status {returncode}): {said}")
         return ProgramResult(self._outcome, returncode, bytes(self._stdout), bytes(self._stderr))
 
     def _running(self) -> bool:
@@ -283,19 +294,24 @@ class Supervision:
         """Exit status (negative: a signal) and processor seconds, as the launcher reports them."""
         os.set_blocking(self._report, False)
         try:
-            status, seconds = os.read(self._report, 100).split()[-2:]
+            report = os.read(self._report, 100)
+            self._ready |= report.startswith(READY)
+            status, seconds = report.split()[-2:]
             return os.waitstatus_to_exitcode(int(status)), float(seconds)
         except (OSError, ValueError):
             # the sandbox was ended, or its launcher: bubblewrap shows a signal as 128 + signal
             return (128 - code if code > 128 else code or 1), 0.0
 
     def _end_process(self) -> None:
-        if self._process.poll() is None:
-            self._kill()
+        self._kill()
         for file in (self._process.stdin, self._process.stdout, self._process.stderr):
             assert file is not None
             with contextlib.suppress(BrokenPipeError):
                 file.close()
+
+    def _release(self) -> None:
+        if self._first is not None:
+            os.close(self._first)
 
     def _remove_group(self) -> None:
         if self._group is not None:
@@ -303,8 +319,12 @@ class Supervision:
             self._group = None
 
     def _kill(self) -> None:
-        # --die-with-parent: the first process of the namespace dies with bwrap, and all others
-        # with it
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        # All processes of the sandbox die with the first one, which dies with bubblewrap
+        # (--die-with-parent). Where it is of the program's user, the program may have changed it.
+        if self._process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        if self._first is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first, signal.SIGKILL)
         self._process.wait()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rlvr_fast.tasks.sandbox import Limits, ProgramResult
 
-__all__ = ["ATTACKS", "Attack"]
+__all__ = ["ATTACKS", "HONEST", "Attack"]
 
 ENDING = Limits(cpu_seconds=20, wall_seconds=60, memory_mb=256, disk_mb=16)
 ENDLESS = Limits(cpu_seconds=60, wall_seconds=2, memory_mb=256, disk_mb=16, output_bytes=1 << 20)
@@ -59,6 +59,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 libc.mmap.restype = ctypes.c_void_p
 def refused(name, *arguments):
     return getattr(libc, name)(*arguments) == -1
+def call(x86_64, arm64, *arguments):
+    number = x86_64 if os.uname().machine == 'x86_64' else arm64
+    return libc.syscall(number, *arguments)
 """
 SPAWN = """
 import os, time
@@ -353,4 +356,130 @@ ATTACKS = {
         "print(n < 1000)",
         _prints("True"),
     ),
+    # -- memory of the kernel --------------------------------------------------------------------
+    "memory shared and given up": Attack(
+        "import mmap\n" + SPAWN + "def work():\n"
+        "    shared = mmap.mmap(-1, 32 << 20)\n"
+        "    for at in range(0, 32 << 20, 1 << 20):\n"
+        "        shared[at:at + (1 << 20)] = b'x' * (1 << 20)\n"
+        "        shared.madvise(mmap.MADV_DONTNEED, at, 1 << 20)\n"
+        "    return shared\n"
+        "def attempt():\n"
+        "    try: return work()\n"
+        "    except PermissionError: os._exit(3)\n"
+        "attempt(); spawn(attempt, 9); time.sleep(60)",
+        lambda result: result.outcome == "memory" or result.returncode == 3,
+    ),
+    "memory of a device given up": Attack(
+        "import mmap, os\n"
+        "file = os.open('/dev/zero', os.O_RDWR)\n"
+        "print(os.read(file, 3))\n"
+        "try: mmap.mmap(file, 1 << 20)\n"
+        "except OSError as error: print('refused')",
+        _prints("b'\\x00\\x00\\x00'\nrefused"),
+    ),
+    "memory in lists of access rights": Attack(
+        "import os, struct\n"
+        "rights = [(1, -1), *[(2, 7)] * 8000, (4, -1), (16, -1), (32, -1)]\n"
+        "words = [struct.pack('<HHI', kind, 7, who & 0xffffffff) for kind, who in rights]\n"
+        "value = struct.pack('<I', 2) + b''.join(words)\n"
+        "os.mkdir('/tmp/d')\n"
+        "for kind in ('access', 'default'):\n"
+        "    try: os.setxattr('/tmp/d', f'system.posix_acl_{kind}', value); print('set')\n"
+        "    except OSError: print('refused')",
+        _prints("refused\nrefused"),
+    ),
+    "memory of terminals": Attack(
+        "import os\n"
+        "for path in ('/dev/ptmx', '/dev/pts/ptmx'):\n"
+        "    try: os.open(path, os.O_RDWR | os.O_NOCTTY); print('opened')\n"
+        "    except OSError: print('none')",
+        _prints("none\nnone"),
+    ),
+    "memory of locks": Attack(
+        "import fcntl, os\n"
+        "file = open('/tmp/f', 'wb')\n"
+        "for at in range(2000, 0, -2): fcntl.lockf(file, fcntl.LOCK_EX, 1, at)\n"
+        "print(open(f'/proc/self/fdinfo/{file.fileno()}').read().count('lock:'))",
+        _prints("0"),
+    ),
+    "memory of filters, rulesets, tables and policies": Attack(
+        LIBC + "import struct\n"
+        "step = ctypes.create_string_buffer(struct.pack('HBBI', 6, 0, 0, 0x7fff0000))\n"
+        "filter = struct.pack('HxxxxxxP', 1, ctypes.addressof(step))\n"
+        "network = struct.pack('QQ', 0, 3)\n"
+        "os.open('/tmp', os.O_RDONLY)\n"
+        "print(libc.prctl(38, 1, 0, 0, 0), refused('prctl', 22, 2, filter, 0, 0),\n"
+        "      call(317, 277, 1, 0, filter) == -1, call(444, 444, network, 16, 0) == -1,\n"
+        "      refused('prctl', 78, 1, 1 << 20, 0, 0), refused('prctl', 0x53564d41, 0, 0, 0, 0),\n"
+        "      call(237, 235, 0, 0, 0, 0, 0, 0) == -1, call(450, 450, 0, 0, 0, 0) == -1)",
+        _prints("0 True True True True True True True"),
+    ),
+    "memory of huge pages": Attack(
+        LIBC + "print(libc.mmap(None, 1 << 21, 3, 0x40022, -1, 0) == ctypes.c_void_p(-1).value,\n"
+        "      ctypes.get_errno())",
+        _prints("True 1"),
+    ),
+    "memory behind descriptors on their way": Attack(
+        "import os, socket\n"
+        "a, b = socket.socketpair()\n"
+        "try: socket.send_fds(a, [b'x'], [0]); print('sent')\n"
+        "except OSError: print('refused')",
+        _prints("refused"),
+    ),
+    "memory of deleted files in sockets and pipes": Attack(
+        "import os, socket\n"
+        "a, b = socket.socketpair()\n"
+        "r, w = os.pipe()\n"
+        "file = os.open('/tmp/f', os.O_RDWR | os.O_CREAT)\n"
+        "os.write(file, bytes(1 << 16))\n"
+        "for name, first in (('sendfile', a.fileno()), ('splice', file)):\n"
+        "    arguments = (first, file, 0, 1) if name == 'sendfile' else (file, w, 1, 0)\n"
+        "    try: getattr(os, name)(*arguments); print('sent')\n"
+        "    except OSError: print('refused')",
+        _prints("refused\nrefused"),
+    ),
+    "priorities": Attack(
+        "import os, resource\n"
+        "try: os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1)); print('set')\n"
+        "except OSError: print('refused')\n"
+        "limits = resource.RLIMIT_RTPRIO, resource.RLIMIT_NICE\n"
+        "print(*map(resource.getrlimit, limits))",
+        _prints("refused\n(0, 0) (0, 0)"),
+    ),
+}
+
+# What honest programs do, and the walls come close to.
+HONEST = {
+    "SQLite in a file": "import sqlite3\n"
+    "with sqlite3.connect('/tmp/x.db') as base:\n"
+    "    base.execute('create table t (a)'); base.execute('insert into t values (1)')\n"
+    "print(sqlite3.connect('/tmp/x.db').execute('select a from t').fetchall())",
+    "asyncio": "import asyncio\n"
+    "async def main():\n"
+    "    process = await asyncio.create_subprocess_exec('echo', 'x', stdout=-1)\n"
+    "    await asyncio.gather(*(asyncio.sleep(0.01) for _ in range(9)))\n"
+    "    return (await process.communicate())[0], await asyncio.to_thread(sum, [1, 2])\n"
+    "print(asyncio.run(main()))",
+    "processes": "import multiprocessing as m\n"
+    "from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor\n"
+    "if __name__ == '__main__':\n"
+    "    with m.Pool(2) as pool: print(pool.map(abs, [-1, 2]))\n"
+    "    with ProcessPoolExecutor(2) as pool: print(list(pool.map(abs, [-1])))\n"
+    "    with ThreadPoolExecutor(2) as pool: print(list(pool.map(abs, [-1])))\n"
+    "    value, lock, queue = m.Value('i', 3), m.Lock(), m.Queue()\n"
+    "    with lock: queue.put(1)\n"
+    "    print(value.value, queue.get(), m.Array('d', 3)[0])",
+    "files": "import shutil, tempfile, zoneinfo, os, mmap, pathlib\n"
+    "pathlib.Path('/tmp/a').write_text('x' * 10**6)\n"
+    "print(shutil.copy2('/tmp/a', '/tmp/b'), shutil.copytree('/program', '/tmp/c'))\n"
+    "with tempfile.TemporaryFile() as file, open('/tmp/b') as other:\n"
+    "    shutil.copyfileobj(other.buffer, file)\n"
+    "    print(file.tell(), len(mmap.mmap(other.fileno(), 0, prot=mmap.PROT_READ)))\n"
+    "print(zoneinfo.ZoneInfo('UTC'), os.path.exists('/usr/lib'))",
+    "libraries": "import ctypes, decimal, json, random, threading, uuid, socket, hashlib\n"
+    "thread = threading.Thread(target=print, args=('thread',)); thread.start(); thread.join()\n"
+    "a, b = socket.socketpair(); a.send(b'x'); print(b.recv(1))\n"
+    "import subprocess; print(subprocess.run(['cat', __file__], stdout=-1).returncode)\n"
+    "subprocess.run('cp /program/main.py /tmp/x && head -c 2 /dev/zero | wc -c', shell=True)",
 }

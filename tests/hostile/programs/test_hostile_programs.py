@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
@@ -10,10 +11,11 @@ import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from hostile_programs import ATTACKS
+from hostile_programs import ATTACKS, ENDING, HONEST
 
 from rlvr_fast.tasks.sandbox import (
     ProgramResult,
@@ -122,3 +124,43 @@ def test_no_process_survives(victim: Victim):
         if victim.mark.encode() in words:
             alive.append(words)
     assert alive == []
+
+
+@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("name", HONEST)
+def test_what_honest_programs_do_works(monkeypatch: pytest.MonkeyPatch, name: str, counted: bool):
+    if counted:
+        monkeypatch.setattr(supervision, "memory_group", lambda limit: None)
+    result = run_program({"main.py": HONEST[name]}, ["python", "main.py"], limits=ENDING)
+    assert (result.outcome, result.returncode, result.stderr) == ("exited", 0, b"")
+
+
+def test_hidden_files_and_folders_cannot_be_read():
+    poem = find_spec("this")
+    assert poem is not None
+    folder, file = Path(json.__file__).parent, Path(str(poem.origin))
+    source = (
+        f"import os; print(os.listdir({str(folder)!r}))\n"
+        f"for arguments in (({str(folder / 'x')!r}, 'w'), ({str(file)!r},)):\n"
+        "    try: print(len(open(*arguments).read()))\n"
+        "    except OSError: print('refused')"
+    ).replace(sys.base_prefix, "/python" if not sys.base_prefix.startswith("/usr") else "/usr")
+    hidden = [str(folder), str(file), "/etc/passwd", "/nowhere"]
+    shown = run_program({"main.py": source}, ["python", "main.py"], limits=ENDING)
+    result = run_program({"main.py": source}, ["python", "main.py"], limits=ENDING, hidden=hidden)
+    assert shown.stdout.startswith(b"['")
+    assert not shown.stdout.endswith(b"refused\n")
+    assert result.stdout == b"[]\nrefused\nrefused\n"
+
+
+def test_a_sandbox_that_cannot_be_made_is_no_failed_program(tmp_path: Path, monkeypatch):
+    assert unavailable_reason() is None
+    broken = tmp_path / "bwrap"
+    broken.write_text("#!/bin/sh\necho 'No space left on device' >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for group in (True, False):
+        if not group:
+            monkeypatch.setattr(supervision, "memory_group", lambda limit: None)
+        with pytest.raises(OSError, match=r"made no sandbox .*No space left"):
+            run_program({"main.py": "print(1)"}, ["python", "main.py"])

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -17,6 +20,7 @@ import pytest
 from rlvr_fast.tasks.sandbox import (
     Limits,
     cgroups,
+    commands,
     memory,
     run_program,
     supervision,
@@ -45,7 +49,8 @@ def test_only_abandoned_folders_of_this_user_are_removed(tmp_path, monkeypatch):
     (tmp_path / f"{PREFIX}file").write_text("kept")
     deep = tmp_path / f"{PREFIX}deep"
     (deep / "folder").mkdir(parents=True)
-    (deep / "folder" / "file").write_text("kept")
+    (deep / "folder" / "file").write_text("")
+    (deep / "folder" / "link").symlink_to(victim)
     used = tmp_path / f"{PREFIX}used"
     used.mkdir()
     (used / "main.py").write_text("kept")
@@ -58,7 +63,7 @@ def test_only_abandoned_folders_of_this_user_are_removed(tmp_path, monkeypatch):
     assert not abandoned.exists()
     assert (victim / "file").read_text() == "kept"
     assert (used / "main.py").read_text() == "kept"
-    assert (deep / "folder" / "file").read_text() == "kept"
+    assert not deep.exists()
     assert (tmp_path / f"{PREFIX}file").exists()
     assert (tmp_path / f"{PREFIX}link").is_symlink()
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
@@ -81,6 +86,7 @@ def test_a_folder_in_use_is_locked_and_removed_at_its_end(tmp_path, monkeypatch)
 GRADER = """
 import sys
 import tempfile
+import threading
 from rlvr_fast.tasks.sandbox import run_program
 run_program({"main.py": sys.argv[1]}, ["python", "main.py"])
 """
@@ -108,8 +114,55 @@ def test_kill_9_leaves_nothing_after_the_next_start(tmp_path):
     assert groups or usable() is None
 
 
+@needs_bubblewrap
+@pytest.mark.slow
+def test_a_killed_grading_of_programs_leaves_nothing_after_the_next_one(tmp_path):
+    mark = f"mark-{uuid.uuid4().hex}"
+    tests = {"question": "q", "id": 1, "tests": [{"input": "", "output": "1"}]}
+    (tmp_path / "tests.jsonl").write_text(json.dumps(tests) + "\n")
+    sleeping = (
+        "import subprocess, sys\n"
+        f"subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)', '{mark}'])"
+    )
+    row = {"prompt": "q", "problem_id": "1", "completion": f"```python\n{sleeping}\n```"}
+    (tmp_path / "rollouts.jsonl").write_text(json.dumps(row) + "\n")
+    folders = tmp_path / "folders"
+    folders.mkdir()
+
+    def command(*words):
+        words = (sys.executable, "-m", "rlvr_fast", *words)
+        environment = {**os.environ, "TMPDIR": str(folders)}
+        return subprocess.Popen(
+            words, env=environment, cwd=tmp_path, start_new_session=True, stdout=-1, stderr=-2
+        )
+
+    task = "code:tests.jsonl?timeout=1"
+    importing = command(
+        "import", "rollouts.jsonl", "--out", "run", "--model", "m", "--problems", task
+    )
+    said, _ = importing.communicate()
+    assert importing.returncode == 0, said
+    grading = command("grade", "run")  # a path that is relative to the current folder
+    wait_until(lambda: processes_with(mark) > 0 or grading.poll() is not None)
+    for pid in [grading.pid, *children(grading.pid)]:
+        os.kill(pid, signal.SIGKILL)
+    said, _ = grading.communicate()
+    wait_until(lambda: processes_with(mark) == 0)
+    assert [*folders.iterdir()], said
+    again = command("grade", "run")
+    said, _ = again.communicate()
+    assert again.returncode == 0, said
+    assert b"1 not decided" in said
+    assert [*folders.iterdir()] == []
+
+
+def children(pid):
+    words = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(word) for word in words]
+
+
 def wait_until(condition):
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -268,3 +321,42 @@ def test_folders_that_are_being_made_are_not_taken_for_abandoned_ones(tmp_path, 
         other.kill()
         other.wait()
         other.stdout.close()
+
+
+def test_watched_descriptors_and_unreadable_processes_count(monkeypatch):
+    def held():
+        return sum(size for _, size in memory._held(os.getpid(), str(threading.get_native_id())))
+
+    before = held()
+    with select.epoll() as poll:
+        reading, writing = os.pipe()
+        numbers = [os.dup(reading) for _ in range(100)]
+        try:
+            pipes = held() - before
+            for number in numbers:
+                poll.register(number)
+            assert held() - before - pipes >= 100 * 192  # struct epitem and eppoll_entry
+        finally:
+            for number in (*numbers, reading, writing):
+                os.close(number)
+
+    def refusing(path):
+        raise PermissionError(path)
+
+    monkeypatch.setattr(os, "listdir", refusing)
+    assert held() >= 64 * (208 << 10)
+
+
+@needs_bubblewrap
+def test_a_changed_first_process_ends_with_its_sandbox(monkeypatch):
+    # a program of the same user as bubblewrap can make it leave its group and its parent alone
+    mark = f"mark-{uuid.uuid4().hex}"
+    monkeypatch.setattr(os, "killpg", os.kill)
+    limits = Limits(cpu_seconds=60, wall_seconds=2)
+    variant = commands.working_variant()
+    argv = ["python", "-c", "import time; time.sleep(60)", mark]
+    command = commands.program_command(argv, "/usr", limits, variant)
+    command.remove("--die-with-parent")
+    result = supervision.supervised(command, b"", limits, as_nobody=variant.as_nobody)
+    assert result.outcome == "timeout"
+    wait_until(lambda: processes_with(mark) == 0)

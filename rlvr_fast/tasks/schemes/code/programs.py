@@ -56,7 +56,7 @@ class ProgramTask:
         self._tests: list[ProgramTests] = []
         first_row: dict[str, int] = {}
         for number, row in rows:
-            tests = _tests(row, f"{path}, row {number}", skipped == "skip")
+            tests = _tests(row, f"{path}, row {number}", skipped == "skip", str(path))
             if tests is None:
                 continue
             problem = self._problem(row, len(self._tests), len(tests.cases), path, number)
@@ -103,9 +103,15 @@ class ProgramTask:
 
 @dataclass(frozen=True, slots=True)
 class ProgramTests:
-    """Pairs of an input and the output that is expected for it."""
+    """Pairs of an input and the output that is expected for it.
+
+    Attributes:
+        cases: the pairs.
+        file: where they stand; hidden from programs.
+    """
 
     cases: tuple[tuple[str, str], ...]
+    file: str
 
     @property
     def count(self) -> int:
@@ -117,7 +123,11 @@ class ProgramTests:
         for given, wanted in self.cases:
             stdin = given.encode("utf-8", "surrogatepass")  # a JSON text may hold half a pair
             result = run_program(
-                {"main.py": answer}, ["python", "main.py"], stdin=stdin, limits=limits
+                {"main.py": answer},
+                ["python", "main.py"],
+                stdin=stdin,
+                limits=limits,
+                hidden=[self.file],
             )
             if result.outcome == "timeout":
                 return "timeout"
@@ -158,7 +168,9 @@ def _decimals(line: str) -> list[Decimal] | None:
     return None if any(number.is_nan() for number in numbers) else numbers
 
 
-def _tests(row: Mapping[str, Any], where: str, skip_functional: bool) -> ProgramTests | None:
+def _tests(
+    row: Mapping[str, Any], where: str, skip_functional: bool, file: str
+) -> ProgramTests | None:
     cases: list[tuple[str, str]] = []
     for field in ("tests", "public_test_cases", "private_test_cases"):
         for case in _cases(row.get(field), f"{where}: field {field!r}"):
@@ -177,7 +189,7 @@ def _tests(row: Mapping[str, Any], where: str, skip_functional: bool) -> Program
         raise InvalidInputError(
             f"{where}: no tests; expected 'tests', 'public_test_cases' or 'private_test_cases'"
         )
-    return ProgramTests(tuple(cases))
+    return ProgramTests(tuple(cases), file)
 
 
 def _cases(value: object, where: str) -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ DOMAIN = "code"
 # Options of every code task: `timeout` (processor seconds of one test) and `memory_mb`. They decide
 # verdicts and so are part of the task.
 LIMITS = {"timeout": 10.0, "memory_mb": 1024.0}
+LEAST = {"timeout": 0.0, "memory_mb": 32.0}  # in less memory no interpreter starts
 MOST_SECONDS = 3600.0  # of all tests of one program
 
 
@@ -104,7 +105,8 @@ def limits_of(spec: TaskSpec, others: Sequence[str] = ()) -> Limits:
         others: the options that the task takes besides those of the limits.
 
     Raises:
-        InvalidInputError: an unknown option, or a limit that is not a positive number.
+        InvalidInputError: an unknown option, a limit that is not a positive number, or memory in
+            which no program runs.
     """
     values = dict(LIMITS)
     for key, text in spec.options.items():
@@ -122,6 +124,10 @@ def limits_of(spec: TaskSpec, others: Sequence[str] = ()) -> Limits:
             values[key] = -1.0
         if not 0 < values[key] < float("inf"):
             raise InvalidInputError(f"task {str(spec)!r}: {key}={text!r} is no positive number")
+        if values[key] < LEAST[key]:
+            raise InvalidInputError(
+                f"task {str(spec)!r}: expected {key} of at least {LEAST[key]:g}, got {text}"
+            )
         values[key] = min(values[key], CEILINGS[key])
     seconds = values["timeout"]
     return Limits(seconds, 2 * seconds + 2, int(values["memory_mb"]))
