@@ -143,7 +143,8 @@ def test_fixed_answers_meet_the_grammar_too(monkeypatch):
 def test_composite_asks_the_dataset_that_posed_the_problem():
     entry = {"metadata": {"source_dataset": "countdown"}}
     assert refusal("composite", "1 + 1", entry) is None
-    assert refusal("composite", "open('a')", entry) is not None
+    for payload in RUNS_CODE + EXHAUSTS:
+        assert refusal("composite", payload, entry) is not None
 
 
 def test_numbers_that_are_none_do_not_pass_as_sorted(posed):

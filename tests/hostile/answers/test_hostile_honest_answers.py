@@ -54,6 +54,19 @@ def spellings(gold: str) -> set[str]:
         f"[{gold}]",
         gold.upper(),
         f"{gold}.",
+        f"'{gold}'",
+        f'"{powers.replace("@", "^")}"',
+        f"\u00a0{gold}\u2003",
+        f"\\({gold}\\)",
+        f"${gold}$",
+        f"= {gold}",
+        f"{gold} = 24",
+        gold.replace("*", "\\times "),
+        gold.replace("*", "\u00b7"),
+        gold.replace("/", "\u00f7"),
+        gold.replace("log", "ln").replace("C", "K"),
+        gold.replace(" + C", ""),
+        gold.replace("\n", "\r\n"),
     }
 
 

@@ -72,10 +72,9 @@ _PROBABILITY = re.compile(
     r"\s*[+-]?\.?\d[\d,_.]{0,63}(?:[eE](?:-\d{1,3}|\+?\d{1,2})|\s?/\s?[\d,_]{1,64})?\s*"
 )
 # float and complex read words as well, and the score of a distance of nan is 1.
-_TERM = r"(?:(?:\d{1,64}\.?\d{0,64}|\.\d{1,64})(?:[eE][+-]?\d{1,3})?)?\s*[iIjJ]?"
-_COMPLEX = re.compile(
-    rf"\s*\({{0,4}}\s*[+-]?\s*{_TERM}\s*(?:[+-]\s*{_TERM}\s*)?\){{0,4}}\s*", re.ASCII
-)
+_TERM = r"(?:(?:[0-9]{1,64}\.?[0-9]{0,64}|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?)?\s*[iIjJ]?"
+_COMPLEX = re.compile(rf"\s*\({{0,4}}\s*[+-]?\s*{_TERM}\s*(?:[+-]\s*{_TERM}\s*)?\){{0,4}}\s*")
+_QUOTED = re.compile(r"""\s*(["'])([^"'\\\n]*)\1\s*""")
 _LIST_TOKEN = re.compile(
     r"""-?\d{1,20}(?![\w.])|'[A-Za-z0-9_ .]{0,64}'|"[A-Za-z0-9_ .]{0,64}"|[][(),]|[ \t\n]+|\r\n""",
     re.ASCII,
@@ -130,6 +129,8 @@ def _arithmetic(answer: str, entry: Mapping[str, Any]) -> str | None:
 def _antiderivative(answer: str, entry: Mapping[str, Any]) -> str | None:
     variable = entry["metadata"]["variable"]
     functions = _WITH_INTEGRAL if "Integral(" in entry["answer"] else _FUNCTIONS
+    if quoted := _QUOTED.fullmatch(answer):
+        answer = quoted[2].replace("^", "**")  # sympy reads the text of a quoted expression so
     return refusal_of_expression(answer, names=_SYMBOLS, functions=functions, variable=variable)
 
 

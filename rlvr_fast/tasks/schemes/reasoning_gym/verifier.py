@@ -169,7 +169,7 @@ def _clock(spec: str) -> Iterator[None]:
 
     before = signal.signal(signal.SIGVTALRM, stop)
     # Again and again: code of a dataset may catch the first.
-    signal.setitimer(signal.ITIMER_VIRTUAL, PREPARE_SECONDS, PREPARE_SECONDS / 60)
+    signal.setitimer(signal.ITIMER_VIRTUAL, PREPARE_SECONDS, 1.0)
     try:
         yield
     except _LateError:
