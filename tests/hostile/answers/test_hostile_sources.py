@@ -72,7 +72,7 @@ def test_damaged_bytes_give_rows_or_an_error_that_names_the_file(name, tmp_path)
     WRITERS[name](path)
     data, rng = path.read_bytes(), random.Random(15)
     refused = []
-    for _ in range(150):
+    for _ in range(60):
         damaged = bytearray(data)
         for _ in range(rng.randint(1, 4)):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
@@ -92,6 +92,13 @@ def test_a_number_of_many_digits_is_named(name, tmp_path):
     path.write_text(f"[{row}]" if name == "a.json" else row)
     with pytest.raises(InvalidInputError, match=rf"{name}.*4300 digits"):
         load_task(f"math:{path}")
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "0", "-1", "1e3", "\u00b2"])
+def test_an_answer_space_is_a_number(number, tmp_path):
+    write_jsonl(tmp_path / "a.jsonl")
+    with pytest.raises(InvalidInputError, match="answer_space should be"):
+        load_task(f"math:{tmp_path / 'a.jsonl'}?answer_space={number}")
 
 
 def test_an_arrow_file_reads_no_memory_of_the_process(tmp_path):
