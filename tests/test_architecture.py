@@ -30,9 +30,11 @@ ALLOWED = {
     "models": FLOOR | {"model_files"},
     "onednn": set(),
     "paths": set(),
-    "tasks": FLOOR | {"vocabulary", "registry", "paths"},
+    "expansion": set(),
+    "ipc_sizes": {"expansion"},
+    "tasks": FLOOR | {"vocabulary", "registry", "paths", "expansion", "ipc_sizes"},
     "store": FLOOR | {
-        "vocabulary", "options", "progress", "yaml_text", "paths",
+        "vocabulary", "options", "progress", "yaml_text", "paths", "expansion", "ipc_sizes",
         "tasks",
     },
     "metrics": {"errors", "vocabulary"},

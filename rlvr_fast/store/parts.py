@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import RunDirectoryError, StorageError
+from rlvr_fast.expansion import ExpansionError, parquet_extents, window_rows
 from rlvr_fast.safe_files import open_regular
-from rlvr_fast.store.expansion import ExpansionError, parquet_extents, window_rows
 from rlvr_fast.store.files import open_parquet
 from rlvr_fast.store.schemas import DAMAGE, schema_mismatch, stage_schema, value_fault
 

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, closest, install_hint
+from rlvr_fast.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    closest,
+    install_hint,
+    shown,
+)
 from rlvr_fast.tasks.rows import Row
 
 __all__ = ["hub_rows"]
@@ -75,12 +82,20 @@ def hub_rows(
                 f"{label}: datasets {datasets.__version__} cannot read it: {_first_line(error)}"
             ) from error
 
-    config = _choice(label, "config", options, guarded(datasets.get_dataset_config_names))
-    split = _choice(label, "split", options, guarded(datasets.get_dataset_split_names, config))
+    _check_inside(label, folder)
+    # From version 4 on datasets runs no code of a data set; earlier ones would ask the user.
+    asks = "trust_remote_code" in inspect.signature(datasets.load_dataset).parameters
+    no_code = {"trust_remote_code": False} if asks else {}
+    configs = guarded(datasets.get_dataset_config_names, **no_code)
+    config = _choice(label, "config", options, configs)
+    splits = guarded(datasets.get_dataset_split_names, config, **no_code)
+    split = _choice(label, "split", options, splits)
 
     def read(columns: Sequence[str] | None) -> Iterator[tuple[str, Row]]:
         # Streaming reads the files as they are; without it datasets would write a second copy.
-        rows = guarded(datasets.load_dataset, config, split=split, streaming=True)
+        rows = guarded(
+            datasets.load_dataset, config, split=split, streaming=True, trust_remote_code=False
+        )
         if columns and rows.column_names:
             rows = rows.select_columns([name for name in rows.column_names if name in columns])
         number = 0
@@ -97,6 +112,56 @@ def hub_rows(
 
     pins = {"revision": commit, "config": config, "split": split}
     return repository.rpartition("/")[2], pins, read
+
+
+def _check_inside(label: str, folder: Path) -> None:
+    """Refuses a data set that names files outside of its snapshot: its author is a stranger.
+
+    Its card may name any file of the machine, or a URL, as its data; datasets would read them.
+
+    Raises:
+        InvalidInputError: the message names the path, or says why the card cannot be read.
+    """
+    import yaml
+    from huggingface_hub import DatasetCard
+
+    root = folder.resolve().parents[1]  # the snapshot holds links to its neighbour, blobs/
+    outside = [file for file in folder.rglob("*") if not file.resolve().is_relative_to(root)]
+    if outside:
+        raise InvalidInputError(f"{label}: {outside[0]} is a link to a file outside the data set")
+    cards: list[Any] = []
+    try:
+        if (readme := folder / "README.md").is_file():
+            cards.append(DatasetCard.load(readme).data.to_dict())
+        if (further := folder / ".huggingface.yaml").is_file():
+            cards.append(yaml.safe_load(further.read_text("utf-8")))
+        configs = [config for card in cards if card for config in card.get("configs") or ()]
+        named = [config.get(key) for config in configs for key in ("data_files", "data_dir")]
+    except Exception as error:  # what cards hold is not checked anywhere
+        raise InvalidInputError(
+            f"{label}: its card cannot be read: {_first_line(error)}"
+        ) from error
+    for text in _texts(named):
+        parts = re.split(r"[/\\]", text)
+        if text.startswith(("/", "\\", "~")) or ".." in parts or "://" in text or "::" in text:
+            raise InvalidInputError(
+                f"{label}: its card names data outside of the data set: {shown(text)}"
+            )
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Every text in a value that YAML made, which may repeat a part of itself or hold itself."""
+    waiting, seen = [value], set[int]()
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str):
+            yield value
+        elif id(value) not in seen:
+            seen.add(id(value))
+            if isinstance(value, dict):
+                waiting += [*value, *value.values()]
+            elif isinstance(value, (list, tuple, set)):
+                waiting += value
 
 
 def _choice(label: str, what: str, options: Mapping[str, str], known: Sequence[str]) -> str:

@@ -6,16 +6,22 @@ CSV may be compressed with gzip or zstd.
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import functools
 import gzip
 import hashlib
 import io
+import itertools
 import json
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.expansion import ExpansionError, allowed_bytes, parquet_extents, window_rows
+from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
 
 __all__ = ["EXPECTED", "Row", "file_sha256", "iterate_rows", "read_rows"]
 
@@ -25,6 +31,7 @@ EXPECTED = "a JSONL, JSON, Parquet, Arrow or CSV file"
 MAX_ROW_BYTES = 256 << 20
 MAX_ARRAY_BYTES = 2 << 30  # a JSON array is read as a whole
 _BATCH = 1024
+_WINDOW = 32 << 20  # bytes of a batch of rows that are decoded together
 
 
 def file_sha256(path: Path) -> str:
@@ -72,18 +79,42 @@ def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
             else:
                 file.seek(0)
                 yield from _text_rows(path, _decompressed(file, path, head))
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InvalidInputError(f"{path}: cannot be read: {error}") from error
 
 
 def _decompressed(file: BinaryIO, path: Path, head: bytes) -> io.BufferedReader:
     if head.startswith(b"\x1f\x8b"):
-        return io.BufferedReader(cast("io.RawIOBase", gzip.GzipFile(fileobj=file)))
+        return io.BufferedReader(_Bounded(gzip.GzipFile(fileobj=file), path))
     if head.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow as pa
 
-        return io.BufferedReader(pa.CompressedInputStream(pa.OSFile(str(path)), "zstd"))
+        stream = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+        return io.BufferedReader(_Bounded(stream, path))
     return cast("io.BufferedReader", file)
+
+
+class _Bounded(io.RawIOBase):
+    """A decompressed stream that ends in an error beyond what the size of the file allows."""
+
+    def __init__(self, stream: Any, path: Path) -> None:
+        self._stream, self._path = stream, path
+        self._allowed = allowed_bytes(path.stat().st_size)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._allowed -= len(data)
+        if self._allowed < 0:
+            raise InvalidInputError(
+                f"{self._path}: refused: {self._path.stat().st_size:,} bytes expand to more than "
+                f"{allowed_bytes(self._path.stat().st_size):,}. Decompress the file yourself if "
+                "you trust it"
+            )
+        return len(data)
 
 
 def _text_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]:
@@ -104,45 +135,75 @@ def _text_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]
 
 
 def _parquet_rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, Row]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
+    with _readable(path, "Parquet"), path.open("rb") as file:
+        import pyarrow.parquet as pq
 
-    try:
-        with pq.ParquetFile(path) as file:
-            wanted = columns and [name for name in file.schema_arrow.names if name in columns]
-            yield from _batch_rows(path, file.iter_batches(_BATCH, columns=wanted))
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInputError(f"{path}: not a readable Parquet file: {error}") from error
+        size = path.stat().st_size
+        with pq.ParquetFile(file) as parquet:
+            reopen = functools.partial(pq.ParquetFile, path)
+            extents = parquet_extents(parquet, functools.partial(_read_at, file), size, reopen)
+            wanted = columns and [name for name in parquet.schema_arrow.names if name in columns]
+            batches = itertools.chain.from_iterable(
+                parquet.iter_batches(
+                    min(_BATCH, window_rows(extent, _WINDOW)), row_groups=[group], columns=wanted
+                )
+                for group, extent in enumerate(extents)
+            )
+            yield from _batch_rows(path, batches, size)
 
 
 def _arrow_rows(path: Path, is_file: bool) -> Iterator[tuple[int, Row]]:
-    import pyarrow as pa
+    with _readable(path, "Arrow"), path.open("rb") as file:
+        import pyarrow as pa
 
-    try:
+        size = path.stat().st_size
+        check = check_ipc_file if is_file else check_ipc_stream
+        check(functools.partial(_read_at, file), size)
         with pa.memory_map(str(path)) as source:
             if is_file:
                 reader = pa.ipc.open_file(source)
                 batches = map(reader.get_batch, range(reader.num_record_batches))
-                yield from _batch_rows(path, batches)
             else:
-                yield from _batch_rows(path, pa.ipc.open_stream(source))
-    except (pa.ArrowException, OSError) as error:
-        raise InvalidInputError(f"{path}: not a readable Arrow file: {error}") from error
+                batches = pa.ipc.open_stream(source)
+            yield from _batch_rows(path, batches, size)
 
 
-def _batch_rows(path: Path, batches: Iterable[Any]) -> Iterator[tuple[int, Row]]:
-    number = 0
+def _read_at(file: BinaryIO, at: int, size: int) -> bytes:
+    file.seek(max(at, 0))
+    return file.read(size)
+
+
+@contextlib.contextmanager
+def _readable(path: Path, kind: str) -> Iterator[None]:
+    """Turns what reading a table raises into an error that names the file."""
+    import pyarrow as pa
+
+    try:
+        yield
+    except ExpansionError as error:
+        raise InvalidInputError(
+            f"{path}: refused: {error}. Write the rows as JSON lines if you trust the file"
+        ) from None
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path}: not a readable {kind} file: {error}") from error
+
+
+def _batch_rows(path: Path, batches: Iterable[Any], size: int) -> Iterator[tuple[int, Row]]:
+    """The rows of record batches of a file of `size` bytes."""
+    number = total = 0
     for whole in batches:
-        for start in range(0, whole.num_rows, _BATCH):
-            batch = whole.slice(start, _BATCH)
-            try:
-                rows = batch.to_pylist()
-            except UnicodeDecodeError as error:
-                raise InvalidInputError(
-                    f"{path}: a text between rows {number + 1} and {number + batch.num_rows} is "
-                    f"not UTF-8: {error}"
-                ) from error
-            for row in rows:
+        # Offsets of an Arrow file may point anywhere, and Arrow looks where it is told to.
+        whole.validate(full=True)
+        decoded = decoded_bytes(whole)
+        total += decoded
+        if total > allowed_bytes(size):
+            raise ExpansionError(
+                f"{size:,} bytes expand to {total:,} or more; a file of that size may expand to "
+                f"{allowed_bytes(size):,}"
+            )
+        step = max(1, min(_BATCH, _WINDOW * whole.num_rows // max(decoded, 1)))
+        for start in range(0, whole.num_rows, step):
+            for row in whole.slice(start, step).to_pylist():
                 number += 1
                 yield number, row
 
@@ -177,7 +238,7 @@ def _array_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]
         rows = json.loads(content.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path}: not UTF-8: {error}; convert the file to UTF-8") from error
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path}: not a JSON array: {_reason(error)}") from error
     escaped = b"\\ud" in content.lower()
     for number, row in enumerate(rows, start=1):
@@ -198,7 +259,7 @@ def _jsonl_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]
                 f"{where}: not UTF-8 (byte {error.start} of the row is "
                 f"{line[error.start : error.start + 1]!r}); convert the file to UTF-8"
             ) from error
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:
             raise InvalidInputError(
                 f"{where}: expected one JSON object a line, got {_shown(line)} ({_reason(error)})"
             ) from error
@@ -208,7 +269,9 @@ def _jsonl_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]
 def _reason(error: Exception) -> str:
     if isinstance(error, json.JSONDecodeError):
         return f"{error.msg} at character {error.pos}"
-    return "nested too deep"
+    if isinstance(error, RecursionError):
+        return "nested too deep"
+    return str(error).partition(":")[0]  # an integer of more digits than Python reads
 
 
 def _shown(line: bytes) -> str:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.expansion import FREE_VALUE_BYTES
+from rlvr_fast.expansion import FREE_VALUE_BYTES
 from rlvr_fast.store.importing.columns import to_list
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.importing.summary import ImportSummary

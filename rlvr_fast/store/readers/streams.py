@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, NamedTuple
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.expansion import allowed_value_bytes
+from rlvr_fast.expansion import allowed_value_bytes
 from rlvr_fast.store.readers.archives import (
     FREE_BYTES,
     MAX_IN_MEMORY,

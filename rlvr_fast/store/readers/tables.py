@@ -9,21 +9,18 @@ import itertools
 from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.store.expansion import (
-    FREE_BYTES,
+from rlvr_fast.expansion import (
     ExpansionError,
     parquet_extents,
     window_rows,
 )
+from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
-from rlvr_fast.store.readers.ipc_sizes import check_ipc_file, check_ipc_stream
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import Spool, open_bytes
 
@@ -151,61 +148,13 @@ def _batches(
             table.validate(full=True)
         if not table.num_rows:
             continue
-        size = max(1, _decoded_bytes(table) // table.num_rows)
+        size = max(1, decoded_bytes(table) // table.num_rows)
         step = max(1, min(limits.rows, limits.bytes // size))
         for start in range(0, table.num_rows, step):
             part = _with_text(table.slice(start, step))
             numbers = range(number + 1, number + 1 + part.num_rows)
             yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
-
-
-def _decoded_bytes(table: pa.RecordBatch) -> int:
-    """The bytes of a batch whose dictionaries and views are decoded.
-
-    Raises:
-        ExpansionError: values that repeat others are more than any batch may hold.
-    """
-    total: int = table.nbytes
-    repeated = sum(_repeated_bytes(column) for column in table.columns)
-    if repeated > FREE_BYTES:
-        raise ExpansionError(
-            f"a batch of {total:,} bytes repeats its values: it expands to {repeated:,}, of which "
-            f"at most {FREE_BYTES:,} are read"
-        )
-    return max(total, repeated)
-
-
-def _repeated_bytes(array: pa.Array) -> int:
-    """The bytes of values that stand in a dictionary or in a view; 0 for others."""
-    if isinstance(array, pa.ExtensionArray):
-        array = array.storage
-    kind, found = array.type, 0
-    if pa.types.is_dictionary(kind):
-        values = array.dictionary
-        if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
-            lengths = pc.cast(pc.binary_length(values), pa.int64())
-            found = pc.sum(lengths.take(array.indices)).as_py() or 0
-        else:
-            found = _mean(values) * len(array)
-    elif kind in (pa.string_view(), pa.binary_view()):
-        # The first number of a view is the length of its text.
-        views = np.frombuffer(array.buffers()[1], np.int32)[4 * array.offset :: 4]
-        found = int(views[: len(array)].astype(np.int64).sum())
-    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
-        found = (pc.sum(pc.list_value_length(array)).as_py() or 0) * _mean(array.values)
-    elif pa.types.is_run_end_encoded(kind):
-        found = len(array) * array.values.nbytes
-    elif pa.types.is_struct(kind):
-        found = sum(_repeated_bytes(field) for field in array.flatten())
-    elif hasattr(array, "values"):
-        found = _repeated_bytes(array.flatten())
-    return found
-
-
-def _mean(values: pa.Array) -> int:
-    """The bytes of a value."""
-    return -(-int(values.nbytes) // max(len(values), 1))
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:

@@ -19,8 +19,8 @@ NAMED = sorted(set(GRAMMARS) - {"composite"})
 # The datasets that hand the answer itself to eval or parse_expr.
 HAND_OVER = sorted(EVALUATING - {"composite", "bitwise_arithmetic", "number_sorting"})
 
-# Payloads that are of the form of a board; eval knows no such name.
-HARMLESS = {"n_queens": {"_", "__"}}
+# Payloads that are of the form of a board (eval knows no such name), or a complex number.
+HARMLESS = {"n_queens": {"_", "__"}, "complex_arithmetic": {"1j"}}
 
 
 class Posed:
@@ -57,7 +57,7 @@ def test_every_verifier_that_evaluates_has_a_grammar():
     found = {name: evaluators_reached(made) for name, (made, _) in datasets().items()}
     evaluating = {name: what for name, what in found.items() if what}
     assert set(evaluating) == EVALUATING, evaluating
-    assert set(GRAMMARS) - EVALUATING == {"coin_flip"}
+    assert set(GRAMMARS) - EVALUATING == {"coin_flip", "complex_arithmetic"}
 
 
 def test_no_verifier_writes_into_its_dataset():
@@ -143,7 +143,8 @@ def test_fixed_answers_meet_the_grammar_too(monkeypatch):
 def test_composite_asks_the_dataset_that_posed_the_problem():
     entry = {"metadata": {"source_dataset": "countdown"}}
     assert refusal("composite", "1 + 1", entry) is None
-    assert refusal("composite", "open('a')", entry) is not None
+    for payload in RUNS_CODE + EXHAUSTS:
+        assert refusal("composite", payload, entry) is not None
 
 
 def test_numbers_that_are_none_do_not_pass_as_sorted(posed):
@@ -152,3 +153,74 @@ def test_numbers_that_are_none_do_not_pass_as_sorted(posed):
     count = len(subject.entry["metadata"]["sorted_numbers"])
     assert subject.verdict(str(["nan"] * count)) == "incorrect"
     assert subject.verdict(subject.entry["answer"].replace("'", "")) == "correct"
+
+
+@pytest.mark.parametrize("answer", ["nan", "NaN", "(nan)", "nan+nanj", "nanj", "NANi", "1+nanj"])
+def test_numbers_that_are_none_are_no_complex_numbers(answer, posed):
+    """Reasoning Gym scores a distance of nan as 1, whatever the problem."""
+    assert posed("complex_arithmetic").verdict(answer) == "incorrect"
+
+
+# {0} is what a right answer gives; the numbers of the problem are only multiplied by zero.
+UNCOUNTED = ("{0}e0+0e0*({1})", "{0}E0 + 0E1*({1})", "-0e0*({1}) + {0}e00", "{0}e0*1e0+0e0*({1})")
+
+
+@pytest.mark.parametrize("form", UNCOUNTED)
+@pytest.mark.parametrize("name", ["countdown", "puzzle24"])
+def test_no_number_is_hidden_from_the_verifier_that_counts_them(name, form, posed):
+    """`250e0` holds no number for a verifier that looks for words of digits."""
+    subject = posed(name)
+    numbers = subject.entry["metadata"]["numbers"]
+    answer = form.format(subject.entry["metadata"].get("target", 24), "*".join(map(str, numbers)))
+    assert subject.verifier._dataset.score_answer(answer, subject.entry) == 1
+    assert subject.verdict(answer) == "incorrect"
+
+
+def test_digits_are_not_joined_by_a_decimal_point(posed):
+    entry = {"answer": "", "metadata": {"numbers": [2, 5, 4], "target": 10}}
+    dataset = posed("countdown").verifier._dataset
+    assert dataset.score_answer("2.5*4", entry) == 1
+    assert refusal("countdown", "2.5*4", entry) is not None
+    assert refusal("countdown", "(2 + 5)*4.", entry) is None
+
+
+@pytest.mark.parametrize("name", ["intermediate_integration", "simple_integration"])
+def test_an_integral_is_no_answer_to_itself(name, posed):
+    subject = posed(name)
+    about = subject.entry["metadata"]
+    answer = f"Integral({about['integrand']}, {about['variable']}) + C"
+    assert subject.verifier._dataset.score_answer(answer, subject.entry) == 1
+    assert subject.verdict(answer) == "incorrect"
+    # What sympy did not integrate is the gold answer of the dataset itself.
+    assert (
+        refusal(name, answer, {**subject.entry, "answer": f"2*Integral(x, x) + {answer}"}) is None
+    )
+
+
+UNREADABLE = {
+    "boxnet": ("null", "1", "[null]", "[[]]", '{"a": 1}'),
+    "coin_flip": ("1e999", "-1e99999"),
+    "game_of_life": ("{}", '{"a": 1}'),
+    "prime_factorization": ("7 and 11", "none", "2 x 3, or 6", "1e3"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_an_answer_on_which_the_verifier_fails_is_incorrect(name, posed):
+    """A verdict `error` would leave open whether the problem was solved."""
+    subject = posed(name)
+    for answer in UNREADABLE[name]:
+        assert subject.verdict(answer) == "incorrect"
+        assert subject.verifier.reason
+
+
+def test_a_verifier_that_fails_on_its_own_gold_answer_is_an_error(posed, monkeypatch):
+    subject = posed("gcd")
+    assert subject.verdict("banana") == "incorrect"
+
+    def broken(answer, entry):
+        raise KeyError("metadata")
+
+    monkeypatch.setattr(subject.verifier._dataset, "score_answer", broken, raising=False)
+    with pytest.raises(KeyError):
+        subject.verdict("banana")

@@ -12,6 +12,7 @@ CONFIGS = {
     "binary_matrix": ("", "&min_n=10&max_n=15"),
     "bitwise_arithmetic": ("", "&difficulty=5"),
     "coin_flip": ("", "&max_trials=100"),
+    "complex_arithmetic": ("", "&min_real=-1000&max_imag=1000"),
     "countdown": (
         "",
         "&min_numbers=3&max_numbers=3",
@@ -53,6 +54,19 @@ def spellings(gold: str) -> set[str]:
         f"[{gold}]",
         gold.upper(),
         f"{gold}.",
+        f"'{gold}'",
+        f'"{powers.replace("@", "^")}"',
+        f"\u00a0{gold}\u2003",
+        f"\\({gold}\\)",
+        f"${gold}$",
+        f"= {gold}",
+        f"{gold} = 24",
+        gold.replace("*", "\\times "),
+        gold.replace("*", "\u00b7"),
+        gold.replace("/", "\u00f7"),
+        gold.replace("log", "ln").replace("C", "K"),
+        gold.replace(" + C", ""),
+        gold.replace("\n", "\r\n"),
     }
 
 
@@ -96,7 +110,7 @@ def test_the_golds_of_many_configs_are_admitted(name):
         ("intermediate_integration", "1/(x**2 + 1)", "atan(x) + C|C - acot(x)"),
         ("intermediate_integration", "exp(x)", "exp(x)+C|E**x + C|exp(x*1) + C"),
         ("intermediate_integration", "sqrt(x)", "2*x**(3/2)/3 + C|2*sqrt(x)**3/3|2/3*root(x,2)**3"),
-        ("intermediate_integration", "x*sin(x)", "sin(x)-x*cos(x)+C|Integral(x*sin(x), x) + C"),
+        ("intermediate_integration", "x*sin(x)", "sin(x)-x*cos(x)+C|C + sin(x) - x*cos(x)"),
         ("intermediate_integration", "sinh(x)", "cosh(x) + C|(exp(x)+exp(-x))/2"),
     ],
 )
@@ -122,7 +136,11 @@ def test_antiderivatives_as_people_write_them(name, integrand, answers):
             "2**3 + 8 - 8|2**3|8*(3-2)|8//(3-2)|8%3*4",
         ),
         ("countdown", {"numbers": [5, 5], "target": 0}, "5-5|5 - -5|-5+5|5%5|5//5-1"),
-        ("puzzle24", {}, "2*3*4*1|(4-2)*3*4|4+4+8+8|2**3*3*1|4.0*6|8/(3-8/3)|23+1+1-1"),
+        (
+            "puzzle24",
+            {},
+            "2*3*4*1|(4-2)*3*4|4+4+8+8|2**3*3*1|8/(3-8/3)|23+1+1-1|(4 - 2)*3*4.|2*3*4*1.",
+        ),
     ],
 )
 def test_arithmetic_has_the_verdict_of_the_dataset(name, target, answers):

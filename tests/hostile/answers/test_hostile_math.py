@@ -26,6 +26,47 @@ FORMS = (
     r"\max(\text{{{}}}, 1)",
     "1+2*{}()",
     "1 + 2 (3) {}",
+    "__import__('{}')",
+    "eval('{}()')",
+    "lambda: {}()",
+    "[{}() for _ in (1,)]",
+    "{}.__class__.__mro__[1].__subclasses__()",
+    "'{}'.format(1)",
+    '"{}()"',
+    "1;{}()",
+    "1\n{}()",
+    "$1$\n{}()",
+    r"\boxed{{{}()}}",
+    r"$\text{{{}()}}$",
+    r"\({}()\)",
+    r"\[{}()\]",
+    r"\frac{{{}()}}{{2}}",
+    r"\sqrt[{}()]{{2}}",
+    r"\log_{{{}()}}{{2}}",
+    r"\int_0^1 {}() dx",
+    r"\sum_{{i={}()}}^{{5}} i",
+    r"\lim_{{x\to {}()}} x",
+    r"\binom{{{}()}}{{2}}",
+    r"\begin{{cases}}{}()\end{{cases}}",
+    r"\begin{{bmatrix}}{}()&1\\2&3\end{{bmatrix}}",
+    r"\{{x \mid {}() > 0\}}",
+    r"x \in \{{\text{{{}()}}\}}",
+    r"(\text{{{}()}}, \infty)",
+    r"[1, \text{{{}()}}] \cup (3, 4)",
+    r"\text{{{}()}} = \text{{{}()}}",
+    r"\text{{{}()}} < 5 < 6",
+    r"5 \text{{ {}() }}",
+    r"5\%\text{{{}()}}",
+    r"\dot{{{}}}'(1)",
+    r"{}()^{{{}()}}",
+    r"{}()!",
+    r"|{}()|",
+    r"\lfloor {}() \rfloor",
+    r"\prod_{{k=1}}^{{{}()}} k",
+    r"\left({}()\right)",
+    "`{}()`",
+    "{{{{{}()}}}}",
+    "1,000{}()",
 )
 
 
@@ -46,9 +87,13 @@ def compiled() -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_text_of_an_answer_is_compiled(form, compiled):
-    answer = form.format(WORD)
+    answer = form.replace("{}", WORD).replace("{{", "{").replace("}}", "}")
     for gold in ("5", r"\{1,2\}", "x=1", rf"\text{{{WORD}}}"):
         compiled.clear()
         for verifier in (MathVerifier(), NumericVerifier()):
             assert verifier.verify("p", gold, {}, answer) in ("correct", "incorrect", "unparsed")
         assert not any(WORD in text for text in compiled)
+
+
+def test_there_are_enough_hostile_answers():
+    assert len(set(FORMS)) >= 40

@@ -257,6 +257,21 @@ def test_preparation_ends_by_the_clock(monkeypatch):
         load_verifier(spec).prepare("p", {"index": 0, "question_sha256": "0"})
 
 
+def test_code_of_a_dataset_does_not_catch_the_clock(monkeypatch):
+    """knight_swap tries the next board after any Exception."""
+    monkeypatch.setattr(verifier_module, "PREPARE_SECONDS", 0.2)
+    pieces = "min_pieces=4&max_pieces=4&min_nodes=6&max_nodes=6"
+    spec = f"reasoning_gym:knight_swap?size=1&{pieces}&max_attempts=1000000000000"
+    with pytest.raises(InvalidInputError, match=r"within 0\.2 s of processor time"):
+        load_verifier(spec).prepare("p", {"index": 0, "question_sha256": "0"})
+
+
+def test_a_config_without_a_problem_is_named():
+    spec = "reasoning_gym:countdown?size=1&min_target=999999999&max_target=999999999&max_value=2"
+    with pytest.raises(InvalidInputError, match=r"countdown.* failed to generate problem 0: "):
+        load_verifier(spec).prepare("p", {"index": 0, "question_sha256": "0"})
+
+
 @pytest.mark.parametrize("index", [None, "0", -1, 10**30, 1.5, True, [0]])
 def test_the_number_of_a_problem_is_one(index):
     verifier = load_verifier("reasoning_gym:chain_sum?size=1")

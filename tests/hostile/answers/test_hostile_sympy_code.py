@@ -13,7 +13,7 @@ from rlvr_fast.tasks.schemes.reasoning_gym.expressions import Bounds, refusal_of
 
 ENTRIES = {
     "countdown": {},
-    "intermediate_integration": {"metadata": {"variable": "x"}},
+    "intermediate_integration": {"answer": "Integral(x, x)", "metadata": {"variable": "x"}},
     "polynomial_multiplication": {"metadata": {"polynomial_expr": "x*(y + 1)"}},
 }
 PIECES = (
@@ -64,7 +64,9 @@ def test_random_answers_that_are_admitted_become_harmless_code(dataset):
         text = "".join(rng.choice(PIECES) for _ in range(rng.randint(1, 9)))
         if refusal(dataset, text, ENTRIES[dataset]) is None:
             admitted += 1
-            assert strangers(code_of(text)) == [], text
+            # sympy runs the text of a quoted expression once more
+            for one in {text, text.strip().strip("'\"")}:
+                assert strangers(code_of(one)) == [], text
     assert admitted > 50
 
 

@@ -267,8 +267,10 @@ def _identifier(row: Row, field: str, where: str) -> str:
 
 
 def _positive(text: str, label: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise InvalidInputError(f"{label}: answer_space should be a positive integer, got {text!r}")
+    if not text.isdecimal() or len(text) > 18 or int(text) < 1:
+        raise InvalidInputError(
+            f"{label}: answer_space should be a positive integer below 10^18, got {shown(text)}"
+        )
     return int(text)
 
 

@@ -6,6 +6,10 @@ code sees the answer: an answer outside of it is incorrect. A grammar admits eve
 dataset can score as correct and that its question asks for; it bounds lengths, digits, exponents
 and depth, so that an answer inside of it takes little time and memory, or is ended by the clock.
 
+Forms that a dataset scores as correct whatever the problem are outside: numbers that its verifier
+does not see (countdown, puzzle24), the integral itself (integration), nan (complex_arithmetic,
+number_sorting).
+
 `tests/hostile/answers` reads the source of the installed Reasoning Gym: a dataset whose verifier
 evaluates and that has no grammar here fails that test.
 """
@@ -49,8 +53,12 @@ _FUNCTIONS = {
     "log": (1, 2),
     "root": (2, 2),
     "Rational": (1, 2),
-    "Integral": (2, 2),
 }
+# An antiderivative that sympy did not find stands in a gold answer as Integral(f, x).
+_WITH_INTEGRAL = {**_FUNCTIONS, "Integral": (2, 2)}
+# Verifiers that count the numbers of an answer as words of digits see none in 250e0, and 3 and 7 in
+# 3.7; the full stop of a sentence may follow a number.
+_UNCOUNTED = re.compile(r"\d[eE]|\.\d", re.ASCII)
 _POLYNOMIALS = Bounds(length=MAX_LENGTH, digits=1024, exponent_bits=14.0)
 
 _INTEGER_ROWS = re.compile(r"\s*(?:\d{1,6}(?:\s+|$))*")
@@ -63,6 +71,10 @@ _SORTED_ITEM = re.compile(r"""(["']?)\s{0,8}[+-]?[\d.][\d.eE+-]{0,63}\s{0,8}\1""
 _PROBABILITY = re.compile(
     r"\s*[+-]?\.?\d[\d,_.]{0,63}(?:[eE](?:-\d{1,3}|\+?\d{1,2})|\s?/\s?[\d,_]{1,64})?\s*"
 )
+# float and complex read words as well, and the score of a distance of nan is 1.
+_TERM = r"(?:(?:[0-9]{1,64}\.?[0-9]{0,64}|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?)?\s*[iIjJ]?"
+_COMPLEX = re.compile(rf"\s*\({{0,4}}\s*[+-]?\s*{_TERM}\s*(?:[+-]\s*{_TERM}\s*)?\){{0,4}}\s*")
+_QUOTED = re.compile(r"""\s*(["'])([^"'\\\n]*)\1\s*""")
 _LIST_TOKEN = re.compile(
     r"""-?\d{1,20}(?![\w.])|'[A-Za-z0-9_ .]{0,64}'|"[A-Za-z0-9_ .]{0,64}"|[][(),]|[ \t\n]+|\r\n""",
     re.ASCII,
@@ -95,7 +107,7 @@ def refusal(dataset: str, answer: str, entry: Mapping[str, Any]) -> str | None:
 
     Example:
         >>> refusal("countdown", "().__class__", {})
-        "not an arithmetic expression of numbers: '.' is no part of an expression"
+        "not an arithmetic expression of integers: '.' is no part of an expression"
     """
     grammar = GRAMMARS.get(dataset)
     if grammar is None:
@@ -109,12 +121,17 @@ def refusal(dataset: str, answer: str, entry: Mapping[str, Any]) -> str | None:
 
 
 def _arithmetic(answer: str, entry: Mapping[str, Any]) -> str | None:
+    if _UNCOUNTED.search(answer):
+        return "its numbers have to be integers without an exponent"
     return refusal_of_expression(answer)
 
 
 def _antiderivative(answer: str, entry: Mapping[str, Any]) -> str | None:
     variable = entry["metadata"]["variable"]
-    return refusal_of_expression(answer, names=_SYMBOLS, functions=_FUNCTIONS, variable=variable)
+    functions = _WITH_INTEGRAL if "Integral(" in entry["answer"] else _FUNCTIONS
+    if quoted := _QUOTED.fullmatch(answer):
+        answer = quoted[2].replace("^", "**")  # sympy reads the text of a quoted expression so
+    return refusal_of_expression(answer, names=_SYMBOLS, functions=functions, variable=variable)
 
 
 def _polynomial(answer: str, entry: Mapping[str, Any]) -> str | None:
@@ -178,7 +195,7 @@ def _of_source(answer: str, entry: Mapping[str, Any]) -> str | None:
     return refusal(entry["metadata"]["source_dataset"], answer, entry)
 
 
-_ARITHMETIC = Grammar("an arithmetic expression of numbers", _arithmetic)
+_ARITHMETIC = Grammar("an arithmetic expression of integers", _arithmetic)
 _ANTIDERIVATIVE = Grammar("an antiderivative in elementary functions", _antiderivative)
 _MATRIX = Grammar("rows of integers, or a list of them", _plain_or_list(_INTEGER_ROWS))
 
@@ -189,6 +206,9 @@ GRAMMARS: dict[str, Grammar] = {
         "a probability as a decimal or a fraction",
         _matching(_PROBABILITY, "it is neither, or too long"),
         evaluates=False,
+    ),
+    "complex_arithmetic": Grammar(
+        "a complex number", _matching(_COMPLEX, "it is none"), evaluates=False
     ),
     "composite": Grammar("an answer of the dataset that posed the problem", _of_source),
     "countdown": _ARITHMETIC,

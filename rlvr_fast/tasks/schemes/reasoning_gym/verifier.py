@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.errors import InvalidInputError, RlvrError, shown
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.schemes.reasoning_gym.answer_grammars import EVALUATING, refusal
 from rlvr_fast.tasks.schemes.reasoning_gym.config import FIXES_OPTION, dataset_of, generator
@@ -33,10 +33,11 @@ class GymVerifier:
     correctness. The problem is generated again from the spec and its index, and has to be the
     problem that was asked; each answer is scored against a copy of it. An answer outside the
     grammar of its dataset (`answer_grammars.py`) is incorrect and never reaches the dataset's code,
-    which evaluates answers in several datasets. Call the verifier in a worker process all the same.
+    which evaluates answers in several datasets; one for which that code raises an exception is
+    incorrect as well. Call the verifier in a worker process all the same.
 
     Attributes:
-        reason: why the last answer was outside the grammar, else empty.
+        reason: why the dataset could not or was not asked to score the last answer, else empty.
     """
 
     equivalence: Equivalence = "exact"
@@ -93,6 +94,19 @@ class GymVerifier:
         if reason is not None:
             self.reason = reason
             return 0.0
+        try:
+            return self._scored(answer, entry)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception as error:
+            # Several verifiers raise where an answer is not of their form (prime_factorization on
+            # "7 and 11"). One that fails on its own gold answer as well is what is broken.
+            if isinstance(entry["answer"], str):
+                self._scored(entry["answer"], entry)
+            self.reason = f"the dataset's verifier cannot read it ({type(error).__name__})"
+            return 0.0
+
+    def _scored(self, answer: str, entry: dict[str, Any]) -> float:
         # A copy, as knight_swap writes what it found into the entry that it is given.
         return float(self._dataset.score_answer(answer, copy.deepcopy(entry)))
 
@@ -105,9 +119,7 @@ class GymVerifier:
             )
         if index not in self._entries:
             with _clock(str(self._spec)):
-                if self._dataset is None:
-                    self._dataset = dataset_of(self._spec)
-                entry = self._dataset[index]
+                entry = self._generated(index)
             if question_sha256(entry["question"]) != metadata.get("question_sha256"):
                 raise InvalidInputError(
                     f"problem {problem_id!r} ({self._spec}, index {index}) is not the problem "
@@ -122,6 +134,24 @@ class GymVerifier:
             self._entries[index] = entry
         return self._entries[index]
 
+    def _generated(self, index: int) -> dict[str, Any]:
+        try:
+            if self._dataset is None:
+                self._dataset = dataset_of(self._spec)
+            entry: dict[str, Any] = self._dataset[index]
+        except (MemoryError, RlvrError):
+            raise
+        except Exception as error:
+            raise InvalidInputError(
+                f"task {shown(str(self._spec), 400)}: {generator()} failed to generate problem "
+                f"{index}: {shown(f'{type(error).__name__}: {error}', 400)}"
+            ) from error
+        return entry
+
+
+class _LateError(BaseException):
+    """The clock of `_clock`: no Exception, because code of datasets catches those."""
+
 
 @contextlib.contextmanager
 def _clock(spec: str) -> Iterator[None]:
@@ -135,15 +165,18 @@ def _clock(spec: str) -> Iterator[None]:
         return
 
     def stop(number: int, frame: object) -> None:
+        raise _LateError
+
+    before = signal.signal(signal.SIGVTALRM, stop)
+    # Again and again: code of a dataset may catch the first.
+    signal.setitimer(signal.ITIMER_VIRTUAL, PREPARE_SECONDS, 1.0)
+    try:
+        yield
+    except _LateError:
         raise InvalidInputError(
             f"task {shown(spec, 400)}: {generator()} did not generate a problem within "
             f"{PREPARE_SECONDS:g} s of processor time; the ranges of its config are too large"
-        )
-
-    before = signal.signal(signal.SIGVTALRM, stop)
-    signal.setitimer(signal.ITIMER_VIRTUAL, PREPARE_SECONDS)
-    try:
-        yield
+        ) from None
     finally:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
         signal.signal(signal.SIGVTALRM, before)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from rlvr_fast.store.expansion import ExpansionError, allowed_bytes
+from rlvr_fast.expansion import FREE_BYTES, ExpansionError, allowed_bytes
 
-__all__ = ["check_ipc_file", "check_ipc_stream"]
+__all__ = ["check_ipc_file", "check_ipc_stream", "decoded_bytes"]
 
 ReadAt = Callable[[int, int], bytes]
 _MAGIC = b"ARROW1"
@@ -141,3 +143,51 @@ def _message(read_at: ReadAt, at: int, stated: int | None) -> tuple[int, int]:
                 plain = stored if plain == -1 else plain
             total += max(plain, 0)
     return total, before + length + max(message.number(_BODY, "<q"), 0)
+
+
+def decoded_bytes(table: pa.RecordBatch) -> int:
+    """The bytes of a batch whose dictionaries and views are decoded.
+
+    Raises:
+        ExpansionError: values that repeat others are more than any batch may hold.
+    """
+    total: int = table.nbytes
+    repeated = sum(_repeated_bytes(column) for column in table.columns)
+    if repeated > FREE_BYTES:
+        raise ExpansionError(
+            f"a batch of {total:,} bytes repeats its values: it expands to {repeated:,}, of which "
+            f"at most {FREE_BYTES:,} are read"
+        )
+    return max(total, repeated)
+
+
+def _repeated_bytes(array: pa.Array) -> int:
+    """The bytes of values that stand in a dictionary or in a view; 0 for others."""
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    kind, found = array.type, 0
+    if pa.types.is_dictionary(kind):
+        values = array.dictionary
+        if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
+            lengths = pc.cast(pc.binary_length(values), pa.int64())
+            found = pc.sum(lengths.take(array.indices)).as_py() or 0
+        else:
+            found = _mean(values) * len(array)
+    elif kind in (pa.string_view(), pa.binary_view()):
+        # The first number of a view is the length of its text.
+        views = np.frombuffer(array.buffers()[1], np.int32)[4 * array.offset :: 4]
+        found = int(views[: len(array)].astype(np.int64).sum())
+    elif pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind):
+        found = (pc.sum(pc.list_value_length(array)).as_py() or 0) * _mean(array.values)
+    elif pa.types.is_run_end_encoded(kind):
+        found = len(array) * array.values.nbytes
+    elif pa.types.is_struct(kind):
+        found = sum(_repeated_bytes(field) for field in array.flatten())
+    elif hasattr(array, "values"):
+        found = _repeated_bytes(array.flatten())
+    return found
+
+
+def _mean(values: pa.Array) -> int:
+    """The bytes of a value."""
+    return -(-int(values.nbytes) // max(len(values), 1))
