@@ -176,6 +176,8 @@ def _nulls(
     comparison: Comparison, group: Group, independent: bool
 ) -> tuple[ExchangeNull | None, TiltNull | None, dict[Test, float]]:
     ways = [(base[group.members], rl[group.members]) for base, rl in _both_ways(comparison)]
+    if not any(side.num_undecided[group.members].any() for side in comparison.sides):
+        ways = ways[:1]  # the two ways are one
     if not (independent and _drawn(*ways[0])):
         return None, None, dict.fromkeys(TESTS, math.nan)
     nulls = [(exchange_null(*way), tilt_null(*way)) for way in ways]
