@@ -5,7 +5,8 @@
     python -m rlvr_fast compare BASE RL --out NEW_FOLDER
     python bench/same_report.py OLD_FOLDER NEW_FOLDER [--allow PATTERN]...
 
-Compared are every file of tables/ (CSV, also compressed, JSON, LaTeX) and summary.json, to the last digit; the text
+Compared are every file of tables/ (CSV, also packed, JSON, LaTeX) and summary.json, to the last
+digit; the text
 of index.html, with the texts that a reader or a screen reader meets in attributes; the data of the
 page's script; and the names of the figures. The order of keys in JSON and white space in text do
 not count. Each difference is one line; a line in which the regular expression PATTERN is found is
