@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from rlvr_fast.report import compare_runs
+from rlvr_fast.metrics import majority_at_k
+from rlvr_fast.report import compare_runs, dynamics
 from rlvr_fast.report.dynamics import reference_perplexity
 from rlvr_fast.report.grades import DrawVerdicts
 from rlvr_fast.store import Run, seal
@@ -90,3 +92,32 @@ def test_verdicts_of_draws_are_found_in_either_form(far: int) -> None:
     assert one.width == sample.max() + 1
     nothing = DrawVerdicts(40, *np.zeros((2, 0), np.int64), np.zeros(0, np.int8))
     assert nothing.width == 0
+
+
+def test_runs_of_a_training_keep_nothing_of_single_draws(tmp_path: Path) -> None:
+    """50 checkpoints of 15 million draws each would hold 30 GB of keys."""
+    base, rl = write_pair(tmp_path, tasks={"logic": 1}, problems_per_task=6, samples=20)
+    comparison = compare_runs(base, rl)
+    for side in comparison.sides:
+        kept = dynamics._summed(side)
+        assert kept.scores == {}
+        for columns in (kept.completions, kept.answers):
+            for f in fields(columns):
+                value = getattr(columns, f.name)
+                assert not isinstance(value, (np.ndarray, tuple)) or len(value) == 0
+                assert getattr(value, "base", None) is None  # no view of the whole
+        np.testing.assert_array_equal([*kept.draws], [*side.draws])
+
+
+def test_votes_of_very_many_answers() -> None:
+    """With a law for each answer, 200 subsets of a million answers took minutes."""
+    number = 1 << 16
+    found = majority_at_k(
+        problem_index=np.zeros(number, np.int64),
+        counts=np.ones(number, np.int64),
+        correct=np.arange(number) % 4 == 0,
+        votes=np.ones(number, bool),
+        k=[16],
+    )
+    assert 0 < found.error[0, 0] < 0.02
+    assert abs(found.value[0, 0] - 0.25) < 5 * found.error[0, 0]  # every vote is a tie
