@@ -5,7 +5,8 @@
     python -m rlvr_fast compare BASE RL --out NEW_FOLDER
     python bench/same_report.py OLD_FOLDER NEW_FOLDER [--allow PATTERN]...
 
-Compared are every file of tables/ (CSV, JSON, LaTeX) and summary.json, to the last digit; the text
+Compared are every file of tables/ (CSV, also packed, JSON, LaTeX) and summary.json, to the last
+digit; the text
 of index.html, with the texts that a reader or a screen reader meets in attributes; the data of the
 page's script; and the names of the figures. The order of keys in JSON and white space in text do
 not count. Each difference is one line; a line in which the regular expression PATTERN is found is
@@ -17,6 +18,7 @@ from __future__ import annotations
 import argparse
 import csv
 import difflib
+import gzip
 import json
 import re
 import sys
@@ -92,13 +94,18 @@ def _shared(old: Path, new: Path, folder: str) -> list[str]:
     return [f"{folder}/{name}" for name in sorted(before & after)]
 
 
+def _text(file: Path) -> str:
+    raw = file.read_bytes()
+    return (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode("utf-8")
+
+
 def _files(old: Path, new: Path, name: str) -> list[str]:
-    before, after = ((root / name).read_text("utf-8") for root in (old, new))
+    before, after = (_text(root / name) for root in (old, new))
     if before == after:
         return []
     if name.endswith(".json"):
         return list(_values(json.loads(before), json.loads(after), name))
-    if name.endswith(".csv"):
+    if name.endswith((".csv", ".csv.gz")):
         return list(_values(*(list(csv.reader(t.splitlines(True))) for t in (before, after)), name))
     return list(_values(before.splitlines(), after.splitlines(), name))
 

@@ -29,6 +29,7 @@ from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.intervals import CurveInterval
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import (
+    Exponentials,
     as_replicates,
     gathered,
     group_sums,
@@ -109,7 +110,7 @@ def _mean_interval(
     lowest, highest = extremes
     empty = units.problems == 0
     extra = np.where(empty, 1.0, typical_size(units.sizes))
-    rng = np.random.default_rng(seed)
+    rng = Exponentials(seed)
     replicates = as_replicates(replicates)
     low = np.empty((replicates, len(ks)))
     high = np.empty_like(low)

@@ -12,7 +12,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import Draws, DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
-from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
+from rlvr_fast.metrics.resampling import Exponentials, as_replicates, weight_blocks
 
 __all__ = ["TokenCrossover", "pass_at_tokens", "token_crossover"]
 
@@ -224,7 +224,7 @@ def token_crossover(
         return found("crosses", crossing, after=after, share=np.nan)
     drawn = np.empty((2, as_replicates(replicates)))
     share = 0.0
-    rng = np.random.default_rng(seed)
+    rng = Exponentials(seed)
     for rows, weights in weight_blocks(len(lengths) + 1, replicates, rng):
         total = weights.sum(axis=1, keepdims=True)
         own, extra = weights[:, :-1], weights[:, -1:] / total

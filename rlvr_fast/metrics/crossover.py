@@ -14,6 +14,7 @@ from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
 from rlvr_fast.metrics.resampling import (
+    Exponentials,
     as_replicates,
     gathered,
     group_sums,
@@ -184,7 +185,7 @@ def crossover(
         drawn, early, late = (np.empty(as_replicates(replicates)) for _ in range(3))
         leads = group_sums(lead, unit)
         one_more = typical_size(group_sums(np.ones((len(lead), 1)), unit)) * other
-        rng = np.random.default_rng(seed)
+        rng = Exponentials(seed)
         distinct, copies = gathered(leads)
         for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
             total = weights @ distinct

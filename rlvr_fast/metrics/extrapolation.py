@@ -28,7 +28,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.metrics.checks import Counts, Floats, as_probability
 from rlvr_fast.metrics.draws import Draws
 from rlvr_fast.metrics.pass_at_k import as_ks, pass_at_k
-from rlvr_fast.metrics.resampling import as_replicates, weight_blocks
+from rlvr_fast.metrics.resampling import Exponentials, as_replicates, weight_blocks
 
 __all__ = [
     "BetaBinomialFit",
@@ -211,7 +211,7 @@ def _lower_limits(
         replicates: number of bootstrap replicates.
         seed: seed of the random weights.
     """
-    rng = np.random.default_rng(seed)
+    rng = Exponentials(seed)
     means = np.empty((as_replicates(replicates), values.shape[1]))
     for rows, weights in weight_blocks(len(values), replicates, rng):
         other = rng.standard_exponential((len(weights), 1))

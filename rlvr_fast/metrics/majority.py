@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +16,8 @@ __all__ = ["Majority", "majority_at_k"]
 
 # Most random subsets that are held at a time, in answers times subsets.
 _BLOCK = 1 << 22
+# From so many distinct answers of a problem on, draws are drawn from a list of all.
+_MANY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +157,12 @@ def _of_subsets(
     """maj@k of one problem and its Monte Carlo error; `count` of the answers, `mute` of no vote."""
     everything = np.append(count, mute)
     hits = np.empty(subsets)
+    # a law for each answer, or, of very many answers, k draws from a list of all
+    method: Literal["marginals", "count"] = "marginals" if len(everything) < _MANY else "count"
     step = max(1, _BLOCK // len(everything))
     for start in range(0, subsets, step):
         stop = min(start + step, subsets)
-        drawn = rng.multivariate_hypergeometric(everything, k, size=stop - start)
+        drawn = rng.multivariate_hypergeometric(everything, k, size=stop - start, method=method)
         hits[start:stop] = _wins(drawn[:, :-1], right)
     return float(hits.mean()), float(hits.std(ddof=1) / np.sqrt(subsets))
 

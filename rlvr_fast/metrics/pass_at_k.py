@@ -37,6 +37,13 @@ def _stirling_error(x: Floats) -> Floats:
     return np.where(small, exact, series)
 
 
+# Values of small arrays are remembered: a report of many groups asks for the same counts again and
+# again, a few at a time, where the calls cost more than the numbers.
+_FEW = 64
+_MOST_REMEMBERED = 1 << 16
+_remembered: dict[tuple[int, int, int], float] = {}
+
+
 def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
     """Log C(n-c, k) / C(n, k), the log-probability that none of k draws is correct; elementwise.
 
@@ -49,6 +56,21 @@ def log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
         float64 of the broadcast shape; -inf where n - c < k. Entries with k > n or n = 0 have no
         meaning, and no check: the caller masks them.
     """
+    entries = np.broadcast(num_samples, num_correct, k)
+    if entries.size > _FEW:
+        return _log_all_miss(num_samples, num_correct, k)
+    found = [_remembered.get(entry) for entry in entries]
+    if None not in found:
+        return np.array(found, dtype=np.float64).reshape(entries.shape)
+    value = _log_all_miss(num_samples, num_correct, k)
+    if len(_remembered) > _MOST_REMEMBERED:
+        _remembered.clear()
+    entries.reset()
+    _remembered.update(zip(entries, value.ravel().tolist(), strict=True))
+    return value
+
+
+def _log_all_miss(num_samples: Counts, num_correct: Counts, k: Counts) -> Floats:
     n, c, kk = (np.asarray(a, dtype=np.float64) for a in (num_samples, num_correct, k))
     n, c, kk = np.broadcast_arrays(n, c, kk)
     left = n - c - kk

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,6 +14,7 @@ from rlvr_fast.metrics.checks import Bools, Counts, Floats, as_counts
 from rlvr_fast.metrics.distinct import distinct_rows
 
 __all__ = [
+    "Exponentials",
     "as_replicates",
     "gathered",
     "group_sums",
@@ -25,10 +28,51 @@ __all__ = [
 _BLOCK_BYTES = 32 << 20
 # Up to so many rows each has a weight of its own, whatever the rows hold.
 _FEW_ROWS = 1 << 14
+# So many numbers of a seed are kept, for the many groups of few problems.
+_KEPT = 1 << 18
+
+
+@lru_cache(maxsize=4)
+def _first_numbers(seed: int) -> Floats:
+    found = np.random.default_rng(seed).standard_exponential(_KEPT)
+    found.flags.writeable = False
+    return found
+
+
+class Exponentials:
+    """The random numbers of a seed, as `np.random.default_rng` gives them.
+
+    The first exponential numbers are drawn once for all objects of a seed.
+
+    Args:
+        seed: of the numbers.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._used = seed, 0
+        self._rng: np.random.Generator | None = None
+
+    def standard_exponential(self, shape: tuple[int, ...]) -> Floats:
+        """Exponential numbers; read-only where they are kept."""
+        number = math.prod(shape)
+        if self._rng is None and self._used + number <= _KEPT:
+            self._used += number
+            return _first_numbers(self._seed)[self._used - number : self._used].reshape(shape)
+        return self._generator().standard_exponential(shape)
+
+    def standard_gamma(self, shape: Floats) -> Floats:
+        """A number of the gamma law of each shape."""
+        return self._generator().standard_gamma(shape)
+
+    def _generator(self) -> np.random.Generator:
+        if self._rng is None:
+            self._rng = np.random.default_rng(self._seed)
+            self._rng.standard_exponential(self._used)  # those were given out
+        return self._rng
 
 
 def weight_blocks(
-    problems: int, replicates: int, rng: np.random.Generator, copies: Counts | None = None
+    problems: int, replicates: int, rng: Exponentials, copies: Counts | None = None
 ) -> Iterator[tuple[slice, Floats]]:
     """Exponential weights of the problems, in blocks of bounded memory.
 

@@ -6,6 +6,7 @@ Definitions: Leash (arXiv 2507.14843), section 3 and appendix C.4.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +28,7 @@ from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.vocabulary import LABEL_KEYS, Rule
 
 __all__ = [
+    "RATIO_OF",
     "LabelRatios",
     "Labels",
     "States",
@@ -97,11 +99,20 @@ def support_ratios(preserved: ArrayLike, expanded: ArrayLike, shrunk: ArrayLike)
     """
     p, e, s = (np.asarray(a, dtype=np.float64) for a in (preserved, expanded, shrunk))
     with np.errstate(invalid="ignore", divide="ignore"):
-        srr = p / (p + s)
-        ndr = e / (p + e)
-        nscr = (e - s) / (p + e + s)
-        sds = np.where(p * e > 0, 2 * p * e / (p * p + 2 * p * e + e * s), 0.0)
-    return SupportRatios(srr, ndr, sds, nscr)
+        return SupportRatios(**{name: of(p, e, s) for name, of in RATIO_OF.items()})
+
+
+def _sds(p: Floats, e: Floats, s: Floats) -> Floats:
+    return np.where(p * e > 0, 2 * p * e / (p * p + 2 * p * e + e * s), 0.0)
+
+
+# Each ratio of float64 arrays P, E and S; where it is 0/0, the caller keeps numpy's warning away.
+RATIO_OF: dict[str, Callable[[Floats, Floats, Floats], Floats]] = {
+    "srr": lambda p, e, s: p / (p + s),
+    "ndr": lambda p, e, s: e / (p + e),
+    "sds": _sds,
+    "nscr": lambda p, e, s: (e - s) / (p + e + s),
+}
 
 
 class LabelRatios:

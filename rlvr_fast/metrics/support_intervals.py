@@ -7,7 +7,9 @@ which for a share or a ratio takes the label that gives the wider limit.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from rlvr_fast.metrics.draws import DrawsLike, paired
 from rlvr_fast.metrics.expected_shift import label_probabilities
 from rlvr_fast.metrics.intervals import Estimate
 from rlvr_fast.metrics.resampling import (
+    Exponentials,
     as_replicates,
     gathered,
     group_sums,
@@ -26,7 +29,7 @@ from rlvr_fast.metrics.resampling import (
     unit_index,
     weight_blocks,
 )
-from rlvr_fast.metrics.support import support_ratios
+from rlvr_fast.metrics.support import RATIO_OF
 
 __all__ = ["SupportInterval", "ratio_interval", "support_interval"]
 
@@ -60,6 +63,37 @@ class SupportInterval:
     level: float
 
 
+# What decides the limits where the hypothetical problem has the label P, E, S or O: the numbers of
+# the shares (0 to 3), SRR, NDR, SDS and NSCR (4 to 7) whose lower, and whose upper limit it may
+# give. SRR grows with P and falls with S, NDR with E and P, NSCR with E and S; SDS grows with E,
+# falls with S, and with P does either.
+_DECIDING: tuple[tuple[list[int], list[int]], ...] = (
+    ([1, 2, 3, 5, 6], [0, 4, 6]),
+    ([0, 2, 3], [1, 5, 6, 7]),
+    ([0, 1, 3, 4, 6, 7], [2]),
+    ([0, 1, 2], [3]),
+)
+_RATIOS = ("srr", "ndr", "sds", "nscr")
+
+
+def _shares_and_ratios(total: Floats, wanted: Iterable[int]) -> Floats:
+    """Some of the shares of P, E, S, O and of the four ratios.
+
+    Args:
+        total: the sums of P, E, S, O, shape [4, ...].
+        wanted: 0 to 3 for the shares, 4 to 7 for SRR, NDR, SDS and NSCR.
+
+    Returns:
+        float64, shape [wanted, ...].
+    """
+    p, e, s = total[0], total[1], total[2]
+    whole = total.sum(axis=0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.stack([
+            total[i] / whole if i < 4 else RATIO_OF[_RATIOS[i - 4]](p, e, s) for i in wanted
+        ])  # fmt: skip
+
+
 def _interval_from_sums(
     value: Floats, sums: Floats, other: Floats, problems: int, level: float
 ) -> SupportInterval:
@@ -73,24 +107,20 @@ def _interval_from_sums(
         level: confidence level.
     """
     tail = (1 - as_probability("level", level)) / 2
-
-    def shares_and_ratios(total: Floats) -> Floats:
-        r = support_ratios(total[..., 0], total[..., 1], total[..., 2])
-        with np.errstate(invalid="ignore"):
-            shares = total / total.sum(axis=-1, keepdims=True)
-        return np.concatenate([shares, np.stack([r.srr, r.ndr, r.sds, r.nscr], axis=-1)], axis=-1)
-
     low = np.full(8, np.inf)
     high = np.full(8, -np.inf)
-    for label in range(4):
-        total = sums.copy()
-        total[:, label] += other
+    parts = np.ascontiguousarray(sums.T)
+    for label, (lowers, uppers) in enumerate(_DECIDING):
+        total = parts.copy()
+        total[label] += other
+        wanted = sorted({*lowers, *uppers})
         # a ratio that is 0/0 even with the hypothetical problem is nan in every replicate: fmin
         # skips nan
-        lower, upper = quantiles(shares_and_ratios(total), [tail, 1 - tail])
-        low = np.fmin(low, lower)
-        high = np.fmax(high, upper)
-    point = shares_and_ratios(value)
+        found = quantiles(_shares_and_ratios(total, wanted).T, [tail, 1 - tail])
+        for limit, columns, keep in ((low, lowers, np.fmin), (high, uppers, np.fmax)):
+            row = found[0] if limit is low else found[1]
+            limit[columns] = keep(limit[columns], row[[wanted.index(c) for c in columns]])
+    point = _shares_and_ratios(value, range(8))
     low, high = np.fmin(low, point), np.fmax(high, point)
     if not value[:2].any():
         high[6] = 1.0  # one problem cannot make both P and E positive: SDS may be anything
@@ -139,22 +169,42 @@ def support_interval(
     probabilities, usable = label_probabilities(base, rl, k)
 
     def limits(unit: Counts | None) -> SupportInterval:
-        rows_used = len(probabilities)
-        sizes = group_sums(np.ones((rows_used, 1)), unit)
+        sizes = group_sums(np.ones((len(probabilities), 1)), unit)
         totals = group_sums(probabilities, unit)
-        rng = np.random.default_rng(seed)
-        sums = np.empty((as_replicates(replicates), 4))
-        distinct, copies = gathered(totals)
-        for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
-            sums[rows] = weights @ distinct
-        other = rng.standard_exponential(replicates) * typical_size(sizes)
-        return _interval_from_sums(totals.sum(axis=0), sums, other, rows_used, level)
+        found = _limits_of_few if len(totals) <= _FEW else _limits
+        return found(
+            np.ascontiguousarray(totals).tobytes(),
+            float(typical_size(sizes)[0]),
+            len(probabilities),
+            level,
+            as_replicates(replicates),
+            seed,
+        )
 
     alone = limits(None)
     unit = unit_index(groups, usable)
     if unit is None or np.array_equal(unit, np.arange(unit.size)):  # a row is a unit
         return alone
     return _wider(limits(unit), alone)
+
+
+def _limits(
+    totals: bytes, typical: float, problems: int, level: float, replicates: int, seed: int
+) -> SupportInterval:
+    """The interval of the sums of each unit, float64 of shape [units, 4], of a typical size."""
+    values = np.frombuffer(totals).reshape(-1, 4)
+    rng = Exponentials(seed)
+    sums = np.empty((replicates, 4))
+    distinct, copies = gathered(values)
+    for rows, weights in weight_blocks(len(distinct), replicates, rng, copies):
+        sums[rows] = weights @ distinct
+    other = rng.standard_exponential((replicates,)) * typical
+    return _interval_from_sums(values.sum(axis=0), sums, other, problems, level)
+
+
+# Groups of few problems often have the same labels in the same order.
+_FEW = 64
+_limits_of_few = lru_cache(maxsize=4096)(_limits)
 
 
 def _wider(new_units: SupportInterval, same_units: SupportInterval) -> SupportInterval:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from scipy.optimize import brentq
@@ -73,6 +74,8 @@ class _Noncentral:
         self.most = np.minimum(self.rn, self.total)
         self.log_factorial = gammaln(np.arange(int((bn + rn).max()) + 1) + 1.0)
         self.center, self.radius = math.nan, -1.0
+        self.heaviness = _weight(self.most - self.least)
+        self.scores: dict[float, tuple[float, float]] = {}
 
     def log_weight(self, x: Counts, rows: Counts | slice = slice(None)) -> Floats:
         """Log C(rn, x) C(bn, total - x)."""
@@ -109,9 +112,10 @@ class _Noncentral:
         self.start = np.concatenate([[0], np.cumsum(size)[:-1]])
         self.row = np.repeat(np.arange(len(size)), size)
         place = np.arange(len(self.row)) - self.start[self.row]
-        self.x = low[self.row] + step[self.row] * place
+        x = low[self.row] + step[self.row] * place
         self.log_step = np.log(step)
-        self.base = self.log_weight(self.x, self.row)
+        self.base = self.log_weight(x, self.row)
+        self.x = x.astype(np.float64)
 
     def moments(self, beta: float) -> tuple[Floats, Floats, Floats]:
         """Log of the sum of the weights, mean and variance, of each distinct problem."""
@@ -128,10 +132,16 @@ class _Noncentral:
 
     def score(self, beta: float) -> tuple[float, float]:
         """Mean and variance of the sum over all problems of weight (x - least)."""
-        _, mean, variance = self.moments(beta)
-        weight = _weight(self.most - self.least)
-        total = float(self.copies @ ((mean - self.least) * weight))
-        return total, float(self.copies @ (variance * (weight * weight)))
+        # searches for a root ask for their ends several times
+        found = self.scores.get(beta)
+        if found is None:
+            _, mean, variance = self.moments(beta)
+            weight = self.heaviness
+            total = float(self.copies @ ((mean - self.least) * weight))
+            found = total, float(self.copies @ (variance * (weight * weight)))
+            if math.isinf(self.radius):  # else the last digit depends on where the windows stand
+                self.scores[beta] = found
+        return found
 
     def one_sided(self, beta: float) -> tuple[Floats, Floats]:
         """Probability that all correct draws are RL's, and that all are base's; each problem."""
@@ -235,7 +245,15 @@ def tilt_null(base: DrawsLike, rl: DrawsLike) -> TiltNull:
     telling = (bn > 0) & (rn > 0) & (total > 0) & (total < bn + rn)
     if not telling.any():
         return TiltNull(math.nan, -math.inf, math.inf, 0.0, 0.0, 1.0, 1.0)
-    bn, bc, rn, rc, total = (a[telling] for a in (bn, bc, rn, rc, total))
+    counts = np.stack([a[telling] for a in (bn, bc, rn, rc)])
+    found = _of_few if counts.size <= 4 * _FEW else _of_telling
+    return found(counts.tobytes())
+
+
+def _of_telling(counts: bytes) -> TiltNull:
+    """The result for the counts of problems that tell beta: int64 of shape [4, problems]."""
+    bn, bc, rn, rc = np.frombuffer(counts, dtype=np.int64).reshape(4, -1)
+    total = bc + rc
     law = _Noncentral(bn, rn, total)
     least, most = np.maximum(0, total - bn), np.minimum(rn, total)
     observed = float((_weight(most - least) * (rc - least)).sum())
@@ -258,3 +276,8 @@ def tilt_null(base: DrawsLike, rl: DrawsLike) -> TiltNull:
         p_expanded=min(1.0, p_expanded + _MISS),
         p_shrunk=min(1.0, p_shrunk + _MISS),
     )
+
+
+# Groups of few problems often have the same counts.
+_FEW = 16
+_of_few = lru_cache(maxsize=4096)(_of_telling)

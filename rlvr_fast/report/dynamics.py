@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -47,6 +47,8 @@ __all__ = ["Order", "reference_perplexity", "training_dynamics", "write_dynamics
 
 # The order of the rows: of training, or of the temperature that the runs were drawn at.
 Order = Literal["order", "temperature"]
+T = TypeVar("T")
+
 _REGION_KEYS = ("preserved", "shrunk", "expanded", "out")
 
 
@@ -91,11 +93,11 @@ def training_dynamics(
         problems, _ = gradable_problems(shared, base, run)
         left_out += len(shared) - len(problems)
     step = steps(progress, "read", 1 + len(checkpoints))
-    sides = {"base": read_side(base, "base", problems.ids)}
+    sides = {"base": _summed(read_side(base, "base", problems.ids))}
     step()
     for name, run in checkpoints.items():
         ids = common_problems(problems, run).rl_ids
-        sides[name] = replace(read_side(run, "rl", ids), name=name)
+        sides[name] = replace(_summed(read_side(run, "rl", ids)), name=name)
         step()
     rows = list(sides.items())
     if by == "temperature":
@@ -139,6 +141,25 @@ def training_dynamics(
         + "".join(f" {text}" for text in dependences(sides.values()))
     )
     return Table("dynamics", caption, columns, table)
+
+
+def _summed(side: Side) -> Side:
+    """A run without what it holds for every draw and every answer: there may be many runs."""
+    return replace(
+        side, answers=_emptied(side.answers), scores={}, completions=_emptied(side.completions)
+    )
+
+
+def _emptied(columns: T) -> T:
+    """Columns of one length, of none; copies, as a slice would keep the whole."""
+    return replace(
+        columns,  # type: ignore[type-var]
+        **{
+            f.name: value[:0].copy() if isinstance(value, np.ndarray) else value[:0]
+            for f in fields(columns)  # type: ignore[arg-type]
+            if isinstance(value := getattr(columns, f.name), (np.ndarray, tuple))
+        },
+    )
 
 
 def _epsilon(options: CompareOptions, depth: int) -> float:

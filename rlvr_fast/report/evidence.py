@@ -116,7 +116,13 @@ def gather(comparison: Comparison) -> Evidence:
         nothing = np.full(base.problems, np.nan)
         tests = FisherTests(nothing, nothing, np.zeros(base.problems, bool), tests.direction)
     problem_p = adjusted(tests.p_value, "problems")
-    nulls = [_nulls(comparison, group, independent) for group in comparison.groups]
+    ways = _both_ways(comparison)
+    undecided = np.sum([side.num_undecided for side in comparison.sides], axis=0)
+    nulls = [
+        # without undecided draws the two ways are one
+        _nulls(ways if undecided[group.members].any() else ways[:1], group, independent)
+        for group in comparison.groups
+    ]
     raw = [p for _, _, p in nulls]
     by_group = [
         *_adjusted(raw[:1], "overall"),
@@ -173,9 +179,9 @@ def _drawn(base: Draws, rl: Draws) -> bool:
 
 
 def _nulls(
-    comparison: Comparison, group: Group, independent: bool
+    counts: list[tuple[Draws, Draws]], group: Group, independent: bool
 ) -> tuple[ExchangeNull | None, TiltNull | None, dict[Test, float]]:
-    ways = [(base[group.members], rl[group.members]) for base, rl in _both_ways(comparison)]
+    ways = [(base[group.members], rl[group.members]) for base, rl in counts]
     if not (independent and _drawn(*ways[0])):
         return None, None, dict.fromkeys(TESTS, math.nan)
     nulls = [(exchange_null(*way), tilt_null(*way)) for way in ways]

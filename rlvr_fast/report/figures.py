@@ -52,6 +52,9 @@ STYLE = {
     "svg.hashsalt": "rlvr_fast",
     "pdf.fonttype": 42,
     "hatch.linewidth": 0.5,
+    # A user's own settings would lay figures out a second time.
+    "figure.autolayout": False,
+    "figure.constrained_layout.use": False,
     "text.usetex": False,  # a user's own settings may ask for it: LaTeX would run the names
 }
 _MAX_PANELS = 12
@@ -83,7 +86,8 @@ def save_figure(figure: Any, stem: Path) -> list[Path]:
     layout = figure.get_layout_engine()
     if layout is not None:
         layout.execute(figure)
-        figure.set_layout_engine("none")  # laid out once, not once a format
+        # Laid out once, not once a format. None, unlike "none", also spares a draw before each.
+        figure.set_layout_engine(None)
     for suffix in ("png", "svg", "pdf"):
         path = stem.with_suffix(f".{suffix}")
         # Without a date two reports of the same runs are the same bytes.

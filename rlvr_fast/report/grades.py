@@ -17,6 +17,7 @@ from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, Verdict
 __all__ = [
     "AnswerCounts",
     "Codes",
+    "DrawVerdicts",
     "VerdictLookup",
     "draw_verdicts",
     "read_grades",
@@ -159,8 +160,46 @@ def read_grades(run: Run, ids: pa.Array) -> tuple[AnswerCounts, VerdictLookup]:
     return counts, VerdictLookup(problem[order], answer_id[order], verdict[order])
 
 
-def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> Codes:
-    """Verdict codes [problems, largest sample_index + 1]; -1 where a draw was not graded."""
+class DrawVerdicts:
+    """The verdict of each graded draw.
+
+    Memory grows with the number of draws, whatever their numbers are: a table of problems and draws
+    stands where the draws fill a good part of it, else a sorted list.
+
+    Args:
+        problems: number of problems.
+        problem: row of each draw's problem.
+        sample_index: number of the draw.
+        verdict: its `verdict_code`.
+
+    Attributes:
+        width: the largest `sample_index` plus 1.
+    """
+
+    def __init__(
+        self, problems: int, problem: IntArray, sample_index: IntArray, verdict: Codes
+    ) -> None:
+        self.width = int(sample_index.max(initial=-1)) + 1
+        self._table: npt.NDArray[np.int8] | None = None
+        if problems * self.width <= _SPARSE * problem.size:
+            self._table = np.full((problems, self.width), -1, np.int8)
+            self._table[problem, sample_index] = verdict
+        else:
+            self._sorted = VerdictLookup(problem, sample_index, verdict)
+
+    def find(self, problem: IntArray, sample_index: IntArray) -> Codes:
+        """The verdict codes of draws below `width`; -1 where a draw was not graded."""
+        if self._table is None:
+            return self._sorted.find(problem, sample_index)
+        return self._table[problem, sample_index]
+
+
+# Cells of the table for each draw. A draw of the sorted list takes nine bytes.
+_SPARSE = 32
+
+
+def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> DrawVerdicts:
+    """The verdicts of the draws of the problems `ids`."""
     parts: list[tuple[IntArray, IntArray, Codes]] = []
     for _, part in run.iter_parts("answers", columns=["problem_id", "sample_index", "answer_id"]):
         code = codes_of(part.column("problem_id"), ids)
@@ -168,8 +207,8 @@ def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> Codes:
         sample = np.asarray(part.column("sample_index").to_numpy(), dtype=np.int64)[mine]
         answer = np.asarray(part.column("answer_id").to_numpy(), dtype=np.int64)[mine]
         parts.append((code[mine], sample, verdicts.find(code[mine], answer)))
-    width = max((int(sample.max(initial=-1)) for _, sample, _ in parts), default=-1) + 1
-    table = np.full((len(ids), width), -1, np.int8)
-    for code, sample, verdict in parts:
-        table[code, sample] = verdict
-    return table
+    none = np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int8)
+    problem, sample, verdict = (
+        np.concatenate(columns) for columns in zip(none, *parts, strict=True)
+    )
+    return DrawVerdicts(len(ids), problem, sample, verdict)

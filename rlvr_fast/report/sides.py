@@ -8,7 +8,7 @@ bytes that join a score to its verdict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.metrics import Draws, answer_entropies
-from rlvr_fast.report.grades import AnswerCounts, Codes, draw_verdicts, read_grades, verdict_code
+from rlvr_fast.report.grades import (
+    AnswerCounts,
+    DrawVerdicts,
+    draw_verdicts,
+    read_grades,
+    verdict_code,
+)
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
@@ -60,6 +66,8 @@ class Side:
         completions: a key of each stored completion, which tells equal ones.
         repeats: which draws repeat others.
         grading: contents of grading.json.
+        draws: the counts of all problems, as the functions of `rlvr_fast.metrics` take them.
+        decided: the draws with a verdict on an answer: `draws` without the undecided ones.
     """
 
     name: str
@@ -89,11 +97,14 @@ class Side:
     completions: CompletionKeys
     repeats: Repeats
     grading: dict[str, Any]
+    # Checked once: every group of every section takes its rows of them.
+    draws: Draws = field(init=False, repr=False)
+    decided: Draws = field(init=False, repr=False)
 
-    @property
-    def draws(self) -> Draws:
-        """The counts of all problems, as the functions of `rlvr_fast.metrics` take them."""
-        return Draws(self.num_samples, self.num_correct)
+    def __post_init__(self) -> None:
+        decided = Draws(self.num_samples - self.num_undecided, self.num_correct)
+        object.__setattr__(self, "draws", Draws(self.num_samples, self.num_correct))
+        object.__setattr__(self, "decided", decided)
 
     @property
     def effective_draws(self) -> IntArray:
@@ -117,11 +128,6 @@ class Side:
     def num_undecided(self) -> IntArray:
         """Draws that leave open whether the answer was right: unparsed, timeout or error."""
         return self.num_unparsed + self.num_timeout + self.num_error
-
-    @property
-    def decided(self) -> Draws:
-        """The draws with a verdict on an answer: `draws` without the undecided ones."""
-        return Draws(self.num_samples - self.num_undecided, self.num_correct)
 
     @property
     def imported_verdicts(self) -> bool:
@@ -292,7 +298,7 @@ def _read_samples(run: Run, ids: pa.Array) -> _Lengths:
     return found
 
 
-def _ended_draws(run: Run, ids: pa.Array, verdicts: Codes) -> Draws:
+def _ended_draws(run: Run, ids: pa.Array, verdicts: DrawVerdicts) -> Draws:
     """Graded draws that ended by themselves, and the correct among them."""
     total = len(ids)
     number, correct = np.zeros((2, total), np.int64)
@@ -301,9 +307,8 @@ def _ended_draws(run: Run, ids: pa.Array, verdicts: Codes) -> Draws:
         code = codes_of(part.column("problem_id"), ids)
         index = np.asarray(part.column("sample_index").to_numpy(), np.int64)
         stopped = pc.equal(part.column("finish_reason"), "stop").to_numpy()
-        # Draws behind the last graded one have no column in the table of verdicts.
-        mine = (code >= 0) & stopped & (index < verdicts.shape[1])
-        code, found = code[mine], verdicts[code[mine], index[mine]]
+        mine = (code >= 0) & stopped & (index < verdicts.width)  # the others are not graded
+        code, found = code[mine], verdicts.find(code[mine], index[mine])
         number += np.bincount(code[found >= 0], minlength=total)
         correct += np.bincount(code[found == verdict_code("correct")], minlength=total)
     return Draws(number, correct)

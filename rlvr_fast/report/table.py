@@ -6,7 +6,7 @@ import csv
 import io
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -128,16 +128,42 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
             written.append(stem.with_suffix(".csv.gz"))
             write_large([c.key for c in table.columns], table.rows, written[-1])
             continue
-        rows = [{c.key: finite(row.get(c.key)) for c in table.columns} for row in table.rows]
+        keys = [c.key for c in table.columns]
+        rows = [list(map(row.get, keys)) for row in table.rows]
         text = io.StringIO(newline="")
         writer = csv.writer(text)
-        writer.writerow([csv_cell(c.key) for c in table.columns])
-        writer.writerows([csv_cell(row.get(c.key)) for c in table.columns] for row in table.rows)
+        writer.writerow([csv_cell(key) for key in keys])
+        in_csv = _remembering(csv_cell)
+        writer.writerows([in_csv(value) for value in row] for row in rows)
         write_file(stem.with_suffix(".csv"), text.getvalue())
-        write_file(stem.with_suffix(".json"), table_json(table.caption, rows) + "\n")
+        plain = [dict(zip(keys, map(_finite, row), strict=True)) for row in rows]
+        write_file(stem.with_suffix(".json"), table_json(table.caption, plain) + "\n")
         write_file(stem.with_suffix(".tex"), latex(table))
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
     return written
+
+
+def _finite(value: Any) -> Any:
+    """`finite` of a cell, quickly for the types that most cells have."""
+    kind = type(value)
+    if kind is float:
+        return value if math.isfinite(value) else None
+    return value if kind is str or kind is int or value is None else finite(value)
+
+
+def _remembering(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """A function of cells that is asked once for each text: names and short numbers repeat."""
+    known: dict[str, Any] = {}
+
+    def of(value: Any) -> Any:
+        if type(value) is not str:
+            return function(value)
+        found = known.get(value)
+        if found is None:
+            found = known[value] = function(value)
+        return found
+
+    return of
 
 
 # Characters that pdfLaTeX prints without a macro.
@@ -148,7 +174,8 @@ def latex(table: Table) -> str:
     """A booktabs table; a longtable above 40 rows, which do not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
     head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
-    body = [" & ".join(map(latex_escape, cells)) + r" \\" for cells in table.cells()]
+    escaped = _remembering(latex_escape)
+    body = [" & ".join(map(escaped, cells)) + r" \\" for cells in table.cells()]
     caption = latex_escape(table.caption)
     if len(body) > 40:
         lines = [

@@ -103,25 +103,20 @@ def table_file(name: str, rows: Sequence[Any]) -> str:
 
 
 def table_json(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
-    """`shown_text.json_text({"caption": ..., "rows": ...}, indent=1)` of flat, finite rows.
+    """The JSON document of a table: its caption, and its rows, one a line.
 
-    With an indent the standard library encodes in Python, many times slower than in C. Between the
-    entries of a row stands the separator that the indent would give.
+    One call encodes all rows, as with an indent the standard library encodes in Python, many times
+    slower than in C.
 
     Args:
         caption: of the table.
-        rows: keys to texts, numbers, booleans and None.
+        rows: keys to texts, finite numbers, booleans and None.
     """
-    plain = json.JSONEncoder(
-        ensure_ascii=False, allow_nan=False, separators=(",\n   ", ": ")
-    ).encode
-
-    def encode(value: Any) -> str:
-        return json_escaped(plain(value))
-
-    lines = [f"{{\n   {encode(row)[1:-1]}\n  }}" if row else "{}" for row in rows]
-    listed = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
-    return f'{{\n "caption": {encode(caption)},\n "rows": {listed}\n}}'
+    encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",\n", ": ")).encode
+    # Strings of JSON hold no line feed, so that each one here stands behind a separator.
+    lines = encode(list(rows))[1:-1].replace("},\n{", "}\n{").replace(",\n", ", ")
+    listed = "[\n  " + lines.replace("}\n{", "},\n  {") + "\n ]" if rows else "[]"
+    return json_escaped(f'{{\n "caption": {encode(caption)},\n "rows": {listed}\n}}')
 
 
 def write_large(keys: Sequence[str], rows: Sequence[dict[str, Any]], file: Path) -> None:

@@ -41,8 +41,9 @@ class GroupCost:
 def _measure(context: Context) -> Findings[tuple[GroupCost | None, ...]]:
     comparison = context.comparison
     page = context.page
+    lengths = [mean_lengths(side) for side in comparison.sides]
     groups = tuple(
-        _of_group(comparison, group, resample=group.index in page.indices)
+        _of_group(comparison, group, lengths, resample=group.index in page.indices)
         for group in comparison.groups
     )
     table = _table(comparison, groups)
@@ -69,14 +70,16 @@ def mean_lengths(side: Side) -> FloatArray:
     return np.where((side.length_count > 0) & (side.length_sum > 0), mean, np.nan)
 
 
-def _of_group(comparison: Comparison, group: Group, *, resample: bool) -> GroupCost | None:
+def _of_group(
+    comparison: Comparison, group: Group, mean: Sequence[FloatArray], *, resample: bool
+) -> GroupCost | None:
     base, rl = comparison.sides
     depth = curve_depth(base, rl, group.members)
     if not depth or comparison.unread(group):
         return None
     fewest = np.minimum(base.num_samples, rl.num_samples)[group.members]
     rows = group.members[fewest >= depth]
-    lengths = [mean_lengths(side)[rows] for side in (base, rl)]
+    lengths = [one[rows] for one in mean]
     known = np.isfinite(lengths[0]) & np.isfinite(lengths[1])
     if not known.any():
         return None

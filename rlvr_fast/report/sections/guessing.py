@@ -9,9 +9,11 @@ import numpy as np
 from scipy.stats import false_discovery_control
 
 from rlvr_fast.metrics import above_guessing, guessing_baseline
+from rlvr_fast.metrics.distinct import by_distinct
 from rlvr_fast.report.claims import FDR
 from rlvr_fast.report.columns import GROUP, group_cells
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.report.problems import FloatArray, IntArray
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
 
@@ -59,6 +61,15 @@ def _table(comparison: Comparison) -> Table:
     )
 
 
+def _solved_by_guessing(guess: FloatArray, n: IntArray) -> FloatArray:
+    """The chance that a guesser is right at least once in the draws of each problem."""
+    found = np.zeros(n.size)
+    for draws in np.unique(n[n > 0]).tolist():
+        rows = n == draws
+        found[rows] = guessing_baseline(guess[rows], k=draws)
+    return found
+
+
 def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     space = np.array([_answer_space(m) for m in comparison.problems.metadata])
     known = np.isfinite(space)
@@ -68,12 +79,7 @@ def _rows(comparison: Comparison) -> list[dict[str, Any]]:
     by_guessing, above = {}, {}
     for side in comparison.sides:
         n = side.num_samples
-        by_guessing[side.name] = np.array(
-            [
-                float(guessing_baseline(g, k=int(k))) if k else 0.0
-                for g, k in zip(guess, n, strict=True)
-            ]
-        )
+        by_guessing[side.name] = by_distinct(_solved_by_guessing, guess, n)
         p = above_guessing(n[known], side.num_correct[known], guess_probability=guess[known])
         found = np.zeros(n.size, bool)
         found[known] = false_discovery_control(p) <= FDR
