@@ -76,7 +76,7 @@ def audit_run(
                 spec,
                 row["problem_id"],
                 problem["gold"],
-                json.loads(problem["metadata"]),
+                json.loads(problem["metadata"] or "{}"),
                 texts[row["answer_id"]],
             )
         )

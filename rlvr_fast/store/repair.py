@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,14 +15,14 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.check import inspect_stage, new_index
 from rlvr_fast.store.digests import (
     file_sha256,
+    graded_run_info,
     grading_mismatches,
     journal_prefix,
+    same_identity,
     scores_mismatches,
     write_sealed,
 )
 from rlvr_fast.store.files import write_json, writing_to
-from rlvr_fast.store.info import RunInfo
-from rlvr_fast.store.json_files import parse_json
 from rlvr_fast.store.parts import read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
@@ -39,7 +40,8 @@ def repair(path: str | Path) -> list[Path]:
     its good rows are stored again in a new part. So is a part that is not the one that was graded
     or scored. Where samples or answers are not those that were graded, the whole grading moves,
     except the verdicts of verifiers: answers are extracted again in moments, and numbered anew.
-    A damaged run.json is written again from the copy in grading.json, where there is one.
+    A run.json that is damaged, or not the one of the grading, is written again from the copy in
+    grading.json, where there is one.
     Afterwards the stages make again exactly what is missing.
 
     Returns:
@@ -74,24 +76,22 @@ def repair(path: str | Path) -> list[Path]:
 
 def _opened(path: Path) -> tuple[Run, list[Path]]:
     """The run, with run.json written again where it is damaged, and the place of the damaged."""
+    file = path / "run.json"
+    copy = graded_run_info(path)
     try:
-        return Run.open(path, check=False), []
+        run = Run.open(path, check=False)
+        if copy is None or same_identity(run.info, copy):
+            return run, []
+        if run.info.requested_samples is not None:  # which a top-up changes after the grading
+            copy = dataclasses.replace(copy, requested_samples=run.info.requested_samples)
     except RunDirectoryError:
-        file = path / "run.json"
-        if not path.is_dir():
-            raise
-        try:
-            copy = parse_json((path / "grading.json").read_bytes())["run"]
-            info = RunInfo.from_json(copy, "grading.json")
-        except (OSError, ValueError, LookupError, TypeError):
-            copy = None
         if copy is None:
             raise
-        run = Run(path, info)
-        with run.writing():
-            moved = [_quarantine(path, file)] if file.exists() else []
-            write_json(file, info.to_json())
-        return Run.open(path, check=False), moved
+    run = Run(path, copy)
+    with run.writing():
+        moved = [_quarantine(path, file)] if file.exists() else []
+        write_json(file, copy.to_json())
+    return Run.open(path, check=False), moved
 
 
 def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
