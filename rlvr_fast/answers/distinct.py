@@ -109,6 +109,9 @@ class DistinctAnswers:
             number = self._ids.get(key) if known is None else int(known[groups.first_row[place]])
             if number is None:
                 number = len(self)
+            elif number < 0:
+                self._misnumbered = "an answer has no answer_id"
+                continue
             if number >= len(self):
                 self._reserve(number + 1)
             if self.problem[number] < 0:

@@ -17,7 +17,7 @@ from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.errors import RunDirectoryError, StorageError, file_error, shown
 from rlvr_fast.safe_files import open_in_place, read_lines
 from rlvr_fast.store.json_files import parse_json
-from rlvr_fast.vocabulary import VERDICTS
+from rlvr_fast.vocabulary import VERDICTS, Verdict
 
 __all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
 
@@ -40,20 +40,22 @@ def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str
     return digest.hexdigest()
 
 
-def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome]]:
-    """(key, outcome) of each whole line of a journal, in the order in which they were decided.
+def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome, int]]:
+    """(key, outcome, end in bytes) of each whole line of a journal, in the order of deciding.
 
     Raises:
         ValueError: a line is no verdict; the message names the line.
         OSError: the file cannot be read.
     """
+    end = 0
     for number, line in enumerate(read_lines(path, at_most=_LINE_BYTES), start=1):
+        end += len(line)
         if line.endswith(b"\n"):
             try:
                 key, outcome, _ = _parsed(line)
             except ValueError as error:
                 raise ValueError(f"row {number}: not a verdict ({error})") from error
-            yield key, outcome
+            yield key, outcome, end
 
 
 def _parsed(line: bytes) -> tuple[str, Outcome, Any]:
@@ -130,6 +132,7 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
+        decided: dict[str, Verdict] = {}
         for number, line in enumerate(read_lines(self._path, at_most=_LINE_BYTES), start=1):
             if not line.endswith(b"\n"):
                 break
@@ -142,6 +145,14 @@ class VerdictJournal:
                     "verifies anew"
                 ) from error
             whole += len(line)
+            if outcome.verdict not in LIMITED and outcome.verdict != decided.setdefault(
+                key, outcome.verdict
+            ):
+                raise RunDirectoryError(
+                    f"{self._path}, row {number}: an earlier row has another verdict on the same "
+                    f"answer. Nothing of this journal can be relied on: rlvr-fast grade "
+                    f"{self._path.parent} --regrade verifies anew"
+                )
             if limits is None or limits == self._limits:
                 self._known[key] = outcome
             else:

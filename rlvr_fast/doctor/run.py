@@ -51,8 +51,12 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         run = store.Run.open(path, check=False)  # `verify` has read all of it
         findings += _missing(run)
         findings += foreign_draws(run)
-        findings += recount(run)
-        findings += _grading(run)
+        counted = recount(run)
+        findings += counted
+        # Words of a file whose other words do not hold are not passed on.
+        where = str(run.path / "grading.json")
+        if not any(f["level"] == "error" and f["where"] == where for f in counted):
+            findings += _grading(run)
         findings += repeated_draws(run)
     return findings
 
@@ -88,11 +92,19 @@ def _missing(run: Run) -> list[dict[str, str]]:
     from rlvr_fast.store.digests import grading_options
 
     found = _unsealed(run)
+    total = int(run.num_samples().sum())
+    if run.info.imported and not (run.path / "import.json").exists():
+        text = "missing, so nothing says where the completions of this imported run come from"
+        found.append(finding("warning", run.path / "import.json", text, "import them again"))
     begun = run.path / "grading.json", run.path / "answers", run.path / "verdicts.jsonl"
     if any(file.exists() for file in begun) and not _graded(run):
         command = f"rlvr-fast grade {run.path}{grading_options(run)}"
         found.append(finding("warning", run.path / "grades.parquet", "not graded yet", command))
-    total = int(run.num_samples().sum())
+    lacking = total - int(run.num_samples("answers").sum())
+    if _graded(run) and lacking:
+        text = f"{lacking} of {total} draws are not graded yet, and no comparison counts them"
+        command = f"rlvr-fast grade {run.path}{grading_options(run)}"
+        found.append(finding("warning", run.path / "grades.parquet", text, command))
     for stage in run.stages():
         if not stage.startswith("scores/"):
             continue
