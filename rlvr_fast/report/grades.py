@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,7 @@ from rlvr_fast.vocabulary import NO_GOLD, VERDICTS, Verdict
 __all__ = [
     "AnswerCounts",
     "Codes",
+    "DrawVerdicts",
     "VerdictLookup",
     "draw_verdicts",
     "read_grades",
@@ -26,6 +28,10 @@ __all__ = [
 ]
 
 Codes = npt.NDArray[np.int8]
+
+# The numbers of draws that verdicts are kept for: as many as any run may have, and by its draws.
+_ROOM = 1 << 28
+_ROOM_PER_ROW = 1000
 
 
 def verdict_code(verdict: Verdict) -> int:
@@ -159,8 +165,52 @@ def read_grades(run: Run, ids: pa.Array) -> tuple[AnswerCounts, VerdictLookup]:
     return counts, VerdictLookup(problem[order], answer_id[order], verdict[order])
 
 
-def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> Codes:
-    """Verdict codes [problems, largest sample_index + 1]; -1 where a draw was not graded."""
+class DrawVerdicts:
+    """The verdict of each draw; memory grows with the draws of each problem, not with the most.
+
+    Args:
+        num_problems: number of problems.
+        parts: problem, number and verdict code of draws.
+
+    Attributes:
+        width: the largest number of a draw, plus 1.
+
+    Raises:
+        RunDirectoryError: numbers far beyond the number of draws.
+    """
+
+    def __init__(
+        self, num_problems: int, parts: Sequence[tuple[IntArray, IntArray, Codes]] = ()
+    ) -> None:
+        self._widths = np.zeros(num_problems, np.int64)
+        for problem, sample, _ in parts:
+            np.maximum.at(self._widths, problem, sample + 1)
+        total, rows = int(self._widths.sum()), sum(len(sample) for _, sample, _ in parts)
+        if total > max(_ROOM, _ROOM_PER_ROW * rows):
+            raise RunDirectoryError(
+                f"expected draws that are numbered from 0 on, got a sample_index up to "
+                f"{int(self._widths.max()) - 1} in {rows} graded draws; import or draw the run anew"
+            )
+        self._starts = np.cumsum(self._widths) - self._widths
+        self._codes = np.full(total, -1, np.int8)
+        for problem, sample, verdict in parts:
+            self._codes[self._starts[problem] + sample] = verdict
+        self.width = int(self._widths.max(initial=0))
+
+    def find(self, problem: IntArray, sample: IntArray) -> Codes:
+        """The verdict codes of some draws; -1 where a draw was not graded."""
+        found = np.full(problem.shape, -1, np.int8)
+        inside = sample < self._widths[problem]
+        found[inside] = self._codes[self._starts[problem[inside]] + sample[inside]]
+        return found
+
+
+def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> DrawVerdicts:
+    """The verdict of each draw of the problems `ids`.
+
+    Raises:
+        RunDirectoryError: a part is damaged, or its draws are numbered beyond all bounds.
+    """
     parts: list[tuple[IntArray, IntArray, Codes]] = []
     for _, part in run.iter_parts("answers", columns=["problem_id", "sample_index", "answer_id"]):
         code = codes_of(part.column("problem_id"), ids)
@@ -168,8 +218,7 @@ def draw_verdicts(run: Run, ids: pa.Array, verdicts: VerdictLookup) -> Codes:
         sample = np.asarray(part.column("sample_index").to_numpy(), dtype=np.int64)[mine]
         answer = np.asarray(part.column("answer_id").to_numpy(), dtype=np.int64)[mine]
         parts.append((code[mine], sample, verdicts.find(code[mine], answer)))
-    width = max((int(sample.max(initial=-1)) for _, sample, _ in parts), default=-1) + 1
-    table = np.full((len(ids), width), -1, np.int8)
-    for code, sample, verdict in parts:
-        table[code, sample] = verdict
-    return table
+    try:
+        return DrawVerdicts(len(ids), parts)
+    except RunDirectoryError as error:
+        raise RunDirectoryError(f"{run.path / 'answers'}: {error}") from None

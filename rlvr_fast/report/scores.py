@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.report.grades import Codes, verdict_code
+from rlvr_fast.report.grades import DrawVerdicts, verdict_code
 from rlvr_fast.report.problems import FloatArray, codes_of
 from rlvr_fast.store import Run, require_sealed_scores
 
@@ -70,14 +70,14 @@ def score_labels(run: Run) -> list[str]:
 def read_scores(run: Run, problem_ids: Sequence[str]) -> dict[str, CompletionScores]:
     """All scores of a run over some problems, graded or not; `correct` is False throughout."""
     ids = pa.array(problem_ids, pa.string())
-    width = int(run.num_samples().max(initial=0))
-    ungraded = np.full((len(ids), max(width, 1)), -1, np.int8)
-    found = {label: read_label(run, label, ids, ungraded) for label in score_labels(run)}
+    found = {label: read_label(run, label, ids, None) for label in score_labels(run)}
     return {label: scores for label, scores in found.items() if scores is not None}
 
 
-def read_label(run: Run, label: str, ids: pa.Array, verdicts: Codes) -> CompletionScores | None:
-    """The scores under one label of the draws that `verdicts` covers (see `draw_verdicts`).
+def read_label(
+    run: Run, label: str, ids: pa.Array, verdicts: DrawVerdicts | None
+) -> CompletionScores | None:
+    """The scores under one label of the draws that `verdicts` covers; of all without verdicts.
 
     Raises:
         RunDirectoryError: the scores are not those of the samples of this run.
@@ -85,15 +85,17 @@ def read_label(run: Run, label: str, ids: pa.Array, verdicts: Codes) -> Completi
     if run.parts(f"scores/{label}"):
         require_sealed_scores(run, label)
     columns: dict[str, list[npt.NDArray[Any]]] = {}
-    width = verdicts.shape[1]
     for _, part in run.iter_parts(f"scores/{label}"):
         code = codes_of(part.column("problem_id"), ids)
         sample = np.asarray(part.column("sample_index").to_numpy(), dtype=np.int64)
-        mine = (code >= 0) & (sample < width)
+        mine = code >= 0
+        if verdicts is not None:
+            mine &= sample < verdicts.width
         code, sample = code[mine], sample[mine]
         _append(columns, "problem", code.astype(np.int32))
         _append(columns, "sample_index", sample.astype(np.int32))
-        _append(columns, "verdict", verdicts[code, sample])
+        verdict = np.full(len(code), -1) if verdicts is None else verdicts.find(code, sample)
+        _append(columns, "verdict", verdict)
         for name, kind in (
             ("num_tokens", np.int32),
             ("logprob", np.float64),

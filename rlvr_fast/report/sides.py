@@ -16,7 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.metrics import Draws, answer_entropies
-from rlvr_fast.report.grades import AnswerCounts, Codes, draw_verdicts, read_grades, verdict_code
+from rlvr_fast.report.grades import (
+    AnswerCounts,
+    DrawVerdicts,
+    draw_verdicts,
+    read_grades,
+    verdict_code,
+)
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
@@ -292,7 +298,7 @@ def _read_samples(run: Run, ids: pa.Array) -> _Lengths:
     return found
 
 
-def _ended_draws(run: Run, ids: pa.Array, verdicts: Codes) -> Draws:
+def _ended_draws(run: Run, ids: pa.Array, verdicts: DrawVerdicts) -> Draws:
     """Graded draws that ended by themselves, and the correct among them."""
     total = len(ids)
     number, correct = np.zeros((2, total), np.int64)
@@ -301,9 +307,8 @@ def _ended_draws(run: Run, ids: pa.Array, verdicts: Codes) -> Draws:
         code = codes_of(part.column("problem_id"), ids)
         index = np.asarray(part.column("sample_index").to_numpy(), np.int64)
         stopped = pc.equal(part.column("finish_reason"), "stop").to_numpy()
-        # Draws behind the last graded one have no column in the table of verdicts.
-        mine = (code >= 0) & stopped & (index < verdicts.shape[1])
-        code, found = code[mine], verdicts[code[mine], index[mine]]
+        mine = (code >= 0) & stopped
+        code, found = code[mine], verdicts.find(code[mine], index[mine])
         number += np.bincount(code[found >= 0], minlength=total)
         correct += np.bincount(code[found == verdict_code("correct")], minlength=total)
     return Draws(number, correct)

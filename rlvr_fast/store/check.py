@@ -176,13 +176,13 @@ def inspect_stage(run: Run, stage: str, index: KeyIndex) -> Iterator[Inspected]:
             pieces = read_pieces(file, schema, None, run.path)
             keys = pa.concat_tables(p.select(["problem_id", "sample_index"]) for p in pieces)
             new = index.is_new(keys)
+            index.add(keys)
         except InvalidInputError as error:
             yield Inspected(file, None, str(error))
             continue
         except StorageError as error:
             yield Inspected(file, None, None, error)
             continue
-        index.add(keys)
         repeated = int((~new).sum())
         problem = f"{repeated} row(s) that an earlier part or row has too" if repeated else None
         yield Inspected(file, keys, problem)
