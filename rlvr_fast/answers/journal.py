@@ -44,18 +44,31 @@ def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome, int]]:
     """(key, outcome, end in bytes) of each whole line of a journal, in the order of deciding.
 
     Raises:
-        ValueError: a line is no verdict; the message names the line.
+        ValueError: a line is no verdict, or contradicts an earlier one; the message names the line.
         OSError: the file cannot be read.
     """
+    for key, outcome, _, end in _checked(path):
+        yield key, outcome, end
+
+
+def _checked(path: Path) -> Iterator[tuple[str, Outcome, Any, int]]:
+    """(key, outcome, limits, end in bytes) of each whole line; see `journal_outcomes`."""
+    decided: dict[str, Verdict] = {}
     end = 0
     for number, line in enumerate(read_lines(path, at_most=_LINE_BYTES), start=1):
+        if not line.endswith(b"\n"):  # cut off by a crash
+            return
+        try:
+            key, outcome, limits = _parsed(line)
+        except ValueError as error:
+            raise ValueError(f"row {number}: not a verdict ({error})") from error
+        # A verdict that holds under any limits is made once.
+        if decided.get(key, outcome.verdict) != outcome.verdict:
+            raise ValueError(f"row {number}: an earlier row has another verdict on this answer")
+        if outcome.verdict not in LIMITED:
+            decided[key] = outcome.verdict
         end += len(line)
-        if line.endswith(b"\n"):
-            try:
-                key, outcome, _ = _parsed(line)
-            except ValueError as error:
-                raise ValueError(f"row {number}: not a verdict ({error})") from error
-            yield key, outcome, end
+        yield key, outcome, limits, end
 
 
 def _parsed(line: bytes) -> tuple[str, Outcome, Any]:
@@ -132,31 +145,20 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
-        decided: dict[str, Verdict] = {}
-        for number, line in enumerate(read_lines(self._path, at_most=_LINE_BYTES), start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                key, outcome, limits = _parsed(line)
-            except ValueError as error:
-                raise RunDirectoryError(
-                    f"{self._path}, row {number}: not a verdict ({error}). Nothing of this "
-                    f"journal can be relied on: rlvr-fast grade {self._path.parent} --regrade "
-                    "verifies anew"
-                ) from error
-            whole += len(line)
-            if outcome.verdict not in LIMITED and outcome.verdict != decided.setdefault(
-                key, outcome.verdict
-            ):
-                raise RunDirectoryError(
-                    f"{self._path}, row {number}: an earlier row has another verdict on the same "
-                    f"answer. Nothing of this journal can be relied on: rlvr-fast grade "
-                    f"{self._path.parent} --regrade verifies anew"
-                )
-            if limits is None or limits == self._limits:
-                self._known[key] = outcome
-            else:
-                self._known.pop(key, None)
+        try:
+            for key, outcome, limits, end in _checked(self._path):
+                whole = end
+                if limits is None or limits == self._limits:
+                    self._known[key] = outcome
+                else:
+                    self._known.pop(key, None)
+        except RunDirectoryError:
+            raise
+        except ValueError as error:
+            raise RunDirectoryError(
+                f"{self._path}, {error}. Nothing of this journal can be relied on: rlvr-fast grade "
+                f"{self._path.parent} --regrade verifies anew"
+            ) from error
         return whole
 
     def get(self, key: str) -> Outcome | None:

@@ -44,7 +44,8 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:
-        findings += [finding("info", moved, "moved aside", "") for moved in store.repair(path)]
+        moved = [*store.repair(path), *_repair_journal(Path(path))]
+        findings += [finding("info", file, "moved aside", "") for file in moved]
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
@@ -59,6 +60,23 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
             findings += _grading(run)
         findings += repeated_draws(run)
     return findings
+
+
+def _repair_journal(path: Path) -> list[Path]:
+    """Moves a journal aside that cannot be relied on; its verdicts are verified anew."""
+    from rlvr_fast.answers.journal import journal_outcomes
+    from rlvr_fast.store import Run
+    from rlvr_fast.store.repair import quarantine
+
+    file = path / "verdicts.jsonl"
+    try:
+        if file.exists():
+            for _ in journal_outcomes(file):
+                pass
+    except ValueError:
+        with Run.open(path, check=False).writing():
+            return [quarantine(path, file)]
+    return []
 
 
 def _unsealed(run: Run) -> list[dict[str, str]]:

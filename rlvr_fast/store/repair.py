@@ -27,7 +27,7 @@ from rlvr_fast.store.parts import read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
-__all__ = ["repair"]
+__all__ = ["quarantine", "repair"]
 
 # What grading.json says of grades that are there; without it, grading goes on from the answers.
 _RESULTS = ("limits", "graded", "imported_agreement", "unparsed", "made_from")
@@ -60,10 +60,10 @@ def repair(path: str | Path) -> list[Path]:
             run.problems()
         except RunDirectoryError:
             if (path / "problems.parquet").exists():
-                moved.append(_quarantine(path, path / "problems.parquet"))
+                moved.append(quarantine(path, path / "problems.parquet"))
             return moved  # without the problems no other file can be judged
         moved += [
-            _quarantine(path, path / name)
+            quarantine(path, path / name)
             for name in ("import.json", "audit.json", "grading.json")
             if _json(run, name)[1]
         ]
@@ -89,7 +89,7 @@ def _opened(path: Path) -> tuple[Run, list[Path]]:
             raise
     run = Run(path, copy)
     with run.writing():
-        moved = [_quarantine(path, file)] if file.exists() else []
+        moved = [quarantine(path, file)] if file.exists() else []
         write_json(file, copy.to_json())
     return Run.open(path, check=False), moved
 
@@ -105,14 +105,14 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
         try:
             stage_schema(stage)
         except InvalidInputError:
-            moved.append(_quarantine(run.path, run.path / stage))
+            moved.append(quarantine(run.path, run.path / stage))
             continue
         known = drawn
         if stage != "samples":
             known = _scores_made_from(run, stage).get("scores", {})
             if stage in labels and _json(run, f"{stage}/scores.json")[1]:
                 # The scores of an unknown model, under unknown options.
-                moved.append(_quarantine(run.path, run.path / stage))
+                moved.append(quarantine(run.path, run.path / stage))
                 continue
         index = new_index(run)
         rescued: list[pa.Table] = []
@@ -128,7 +128,7 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
                 if keys is not None and not other and stage != "answers":
                     rows = read_part(file, stage_schema(stage), None, run.path)
                     rescued.append(rows.filter(pa.array(good)))
-                here.append(_quarantine(run.path, file))
+                here.append(quarantine(run.path, file))
         if stage == "samples":
             if here:  # without the keys of parts that were moved
                 run.forget_index()
@@ -163,7 +163,7 @@ def _repair_grading(
     journal = run.path / "verdicts.jsonl"
     recorded = (made_from or {}).get("verdicts.jsonl")
     if journal.exists() and recorded is not None and not journal_prefix(journal, recorded):
-        yield _quarantine(run.path, journal)
+        yield quarantine(run.path, journal)
     grades = run.path / "grades.parquet"
     if grades.exists():
         damaged = bool(made_from) and file_sha256(grades) != (made_from or {}).get("grades.parquet")
@@ -172,11 +172,11 @@ def _repair_grading(
         except RunDirectoryError:
             damaged = True
         if damaged or stale:
-            yield _quarantine(run.path, grades)
+            yield quarantine(run.path, grades)
     if stale:
         for name in ("answers", "audit.json"):
             if (run.path / name).exists():
-                yield _quarantine(run.path, run.path / name)
+                yield quarantine(run.path, run.path / name)
         run.forget_index()
         if settings is not None:
             _forget(run, "grading.json", _RESULTS)
@@ -216,7 +216,12 @@ def _store_rescued(run: Run, stage: str, tables: list[pa.Table]) -> None:
             run.append(stage, table)
 
 
-def _quarantine(run: Path, file: Path) -> Path:
+def quarantine(run: Path, file: Path) -> Path:
+    """Moves a file or folder of a run to RUN/quarantine, and returns its new place.
+
+    Raises:
+        StorageError: it cannot be moved.
+    """
     goal = run / "quarantine" / file.relative_to(run)
     with writing_to(goal):
         goal.parent.mkdir(parents=True, exist_ok=True)
