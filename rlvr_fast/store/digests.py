@@ -18,6 +18,7 @@ from rlvr_fast.store.run import Run
 
 __all__ = [
     "Mismatch",
+    "audit_mismatches",
     "file_sha256",
     "graded_run_info",
     "grades_made_from",
@@ -236,6 +237,13 @@ def scores_mismatches(run: Run, label: str) -> Iterator[Mismatch]:
     for part in stage_parts(run.path, what):
         if part.name not in known:
             yield Mismatch(part, "is of a scoring that was not finished, or foreign")
+
+
+def audit_mismatches(run: Run) -> Iterator[Mismatch]:
+    """The file audit.json where it was changed after it was written."""
+    audit = run.read_json("audit.json") or {}
+    if "made_from" in audit:
+        yield from _itself(run, "audit.json", audit)
 
 
 def require_sealed_grades(run: Run) -> None:

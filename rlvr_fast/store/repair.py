@@ -14,6 +14,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.check import inspect_stage, new_index
 from rlvr_fast.store.digests import (
+    audit_mismatches,
     file_sha256,
     graded_run_info,
     grading_mismatches,
@@ -67,6 +68,8 @@ def repair(path: str | Path) -> list[Path]:
             for name in ("import.json", "audit.json", "grading.json")
             if _json(run, name)[1]
         ]
+        if not _json(run, "audit.json")[1] and list(audit_mismatches(run)):
+            moved.append(quarantine(path, path / "audit.json"))
         made_from = (_json(run, "grading.json")[0] or {}).get("made_from")
         found = _repair_stages(run, made_from)
         moved += found
