@@ -66,7 +66,7 @@ def _repair_journal(path: Path) -> list[Path]:
     """Moves a journal aside that cannot be relied on; its verdicts are verified anew."""
     from rlvr_fast.answers.journal import journal_outcomes
     from rlvr_fast.store import Run
-    from rlvr_fast.store.repair import quarantine
+    from rlvr_fast.store.repairs import quarantine
 
     file = path / "verdicts.jsonl"
     try:

@@ -316,3 +316,15 @@ def test_a_changed_threshold_is_not_kept_in_silence(run: Run, tmp_path: Path, da
     assert again.epsilon == first.epsilon
     assert any("summary.json" in warning for warning in again.warnings)
     assert not any("summary.json" in warning for warning in first.warnings)
+
+
+@pytest.mark.parametrize("key", ["policy", "canonical", None])
+def test_a_grading_that_lacks_its_settings_is_moved_aside(run: Run, key: str | None) -> None:
+    document(run.path / "grading.json", lambda v: v.pop(key) if key else v.clear())
+    before = run.read_table("grades.parquet")
+    assert said(run.path)
+    examine_run(run.path, repair=True)
+    after = Run.open(run.path)
+    grade_run(after, OPTIONS)
+    assert after.read_table("grades.parquet").equals(before)
+    assert not said(run.path)

@@ -68,6 +68,10 @@ def repair(path: str | Path) -> list[Path]:
             for name in ("import.json", "audit.json", "grading.json")
             if _json(run, name)[1]
         ]
+        grading = _json(run, "grading.json")[0]
+        if grading is not None and not {"policy", "canonical"} <= grading.keys():
+            # Nothing says how its answers were extracted, and no grading goes on from it.
+            moved.append(quarantine(path, path / "grading.json"))
         if not _json(run, "audit.json")[1] and list(audit_mismatches(run)):
             moved.append(quarantine(path, path / "audit.json"))
         made_from = (_json(run, "grading.json")[0] or {}).get("made_from")
