@@ -44,7 +44,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:
-        moved = [*store.repair(path), *_repair_journal(Path(path))]
+        moved = [*store.repair(path), *_repair_grading(Path(path))]
         findings += [finding("info", file, "moved aside", "") for file in moved]
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
@@ -62,21 +62,31 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     return findings
 
 
-def _repair_journal(path: Path) -> list[Path]:
-    """Moves a journal aside that cannot be relied on; its verdicts are verified anew."""
+def _repair_grading(path: Path) -> list[Path]:
+    """Moves a journal aside that cannot be relied on, and settings that no grading goes on from."""
     from rlvr_fast.answers.journal import journal_outcomes
+    from rlvr_fast.answers.normalization import CANONICAL_GRADER
+    from rlvr_fast.errors import RunDirectoryError
     from rlvr_fast.store import Run
     from rlvr_fast.store.repairs import quarantine
 
-    file = path / "verdicts.jsonl"
-    try:
-        if file.exists():
-            for _ in journal_outcomes(file):
-                pass
-    except ValueError:
-        with Run.open(path, check=False).writing():
-            return [quarantine(path, file)]
-    return []
+    run, moved = Run.open(path, check=False), []
+    with run.writing():
+        file = path / "verdicts.jsonl"
+        try:
+            if file.exists():
+                for _ in journal_outcomes(file):
+                    pass
+        except ValueError:
+            moved.append(quarantine(path, file))
+        try:
+            grading = run.read_json("grading.json") or {}
+        except RunDirectoryError:  # a run without problems, of which nothing else was repaired
+            return moved
+        begun = "made_from" in grading or run.parts("answers")
+        if grading and not begun and grading.get("canonical") != CANONICAL_GRADER:
+            moved.append(quarantine(path, path / "grading.json"))
+    return moved
 
 
 def _unsealed(run: Run) -> list[dict[str, str]]:

@@ -318,9 +318,19 @@ def test_a_changed_threshold_is_not_kept_in_silence(run: Run, tmp_path: Path, da
     assert not any("summary.json" in warning for warning in first.warnings)
 
 
-@pytest.mark.parametrize("key", ["policy", "canonical", None])
-def test_a_grading_that_lacks_its_settings_is_moved_aside(run: Run, key: str | None) -> None:
-    document(run.path / "grading.json", lambda v: v.pop(key) if key else v.clear())
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda v: v.pop("policy"),
+        lambda v: v.pop("canonical"),
+        lambda v: v.update(canonical="another"),
+        lambda v: v.clear(),
+    ],
+)
+def test_a_grading_without_its_settings_is_moved_aside(
+    run: Run, damage: Callable[[dict], Any]
+) -> None:
+    document(run.path / "grading.json", damage)
     before = run.read_table("grades.parquet")
     assert said(run.path)
     examine_run(run.path, repair=True)
