@@ -13,6 +13,7 @@ from rlvr_fast.answers.workers import DEFAULT_MEMORY_MB, verify_pairs
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError, shown
 from rlvr_fast.progress import Progress
 from rlvr_fast.store import Run
+from rlvr_fast.store.digests import write_sealed
 from rlvr_fast.tasks.schemes import scheme_of
 from rlvr_fast.vocabulary import DECIDED
 
@@ -82,7 +83,7 @@ def audit_run(
                 spec,
                 row["problem_id"],
                 problem["gold"],
-                json.loads(problem["metadata"]),
+                json.loads(problem["metadata"] or "{}"),
                 text,
             )
         )
@@ -95,7 +96,7 @@ def audit_run(
 
     verify_pairs(pairs, decided, workers=workers, timeout=timeout, memory_mb=memory_mb)
     report = _report(run, chosen, pairs, second, seed)
-    run.write_json("audit.json", report)
+    write_sealed(run, "audit.json", {**report, "made_from": {}})
     return report
 
 

@@ -49,6 +49,7 @@ class DistinctAnswers:
     _without: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     _ids: dict[tuple[int, str | None, int], int] = field(default_factory=dict)
     _number: dict[str, int] = field(default_factory=dict)
+    _misnumbered: str | None = None
 
     def __post_init__(self) -> None:
         self._number = {problem_id: number for number, problem_id in enumerate(self.problems)}
@@ -108,16 +109,27 @@ class DistinctAnswers:
             number = self._ids.get(key) if known is None else int(known[groups.first_row[place]])
             if number is None:
                 number = len(self)
+            elif number < 0:
+                self._misnumbered = "an answer has no answer_id"
+                continue
             if number >= len(self):
                 self._reserve(number + 1)
             if self.problem[number] < 0:
                 self.problem[number], self.text[number] = owner, text
                 self.canonical[number] = None if exact else form
                 self.verdict[number] = word
-            self._ids.setdefault(key, number)
+            elif self._key(number) != key:
+                self._misnumbered = f"several distinct answers have the answer_id {number}"
+            if self._ids.setdefault(key, number) != number:
+                self._misnumbered = f"one distinct answer has the answer_ids {number} and another"
             self._counts[number] += groups.count[place]
             given[place] = number
         return given[groups.group_of_row]
+
+    def _key(self, number: int) -> tuple[int, str | None, int]:
+        owner = self.problem[number]
+        text = self.text[number] if self.exact[owner] else self.canonical[number]
+        return owner, text, self.verdict[number]
 
     def _reserve(self, size: int) -> None:
         extra = size - len(self)
@@ -135,11 +147,9 @@ class DistinctAnswers:
 
         Each id from 0 on has to stand for one distinct answer, and each distinct answer has one.
         """
-        if -1 in self.problem:
+        if self._misnumbered is None and -1 in self.problem:
             return f"no answer has the answer_id {self.problem.index(-1)}"
-        if len(self._ids) > len(self):
-            return f"{len(self._ids)} distinct answers have {len(self)} answer_ids"
-        return None
+        return self._misnumbered
 
     def shown(self, number: int) -> str | None:
         """The answer in tables: its canonical form where resolved, else its text, None without."""

@@ -17,7 +17,7 @@ from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.errors import RunDirectoryError, StorageError, file_error, shown
 from rlvr_fast.safe_files import open_in_place, read_lines
 from rlvr_fast.store.json_files import parse_json
-from rlvr_fast.vocabulary import VERDICTS
+from rlvr_fast.vocabulary import VERDICTS, Verdict
 
 __all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
 
@@ -40,20 +40,35 @@ def pair_key(grader: str, problem_id: str, gold: str | None, answer: str) -> str
     return digest.hexdigest()
 
 
-def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome]]:
-    """(key, outcome) of each whole line of a journal, in the order in which they were decided.
+def journal_outcomes(path: Path) -> Iterator[tuple[str, Outcome, int]]:
+    """(key, outcome, end in bytes) of each whole line of a journal, in the order of deciding.
 
     Raises:
-        ValueError: a line is no verdict; the message names the line.
+        ValueError: a line is no verdict, or contradicts an earlier one; the message names the line.
         OSError: the file cannot be read.
     """
+    for key, outcome, _, end in _checked(path):
+        yield key, outcome, end
+
+
+def _checked(path: Path) -> Iterator[tuple[str, Outcome, Any, int]]:
+    """(key, outcome, limits, end in bytes) of each whole line; see `journal_outcomes`."""
+    decided: dict[str, Verdict] = {}
+    end = 0
     for number, line in enumerate(read_lines(path, at_most=_LINE_BYTES), start=1):
-        if line.endswith(b"\n"):
-            try:
-                key, outcome, _ = _parsed(line)
-            except ValueError as error:
-                raise ValueError(f"row {number}: not a verdict ({error})") from error
-            yield key, outcome
+        if not line.endswith(b"\n"):  # cut off by a crash
+            return
+        try:
+            key, outcome, limits = _parsed(line)
+        except ValueError as error:
+            raise ValueError(f"row {number}: not a verdict ({error})") from error
+        # A verdict that holds under any limits is made once.
+        if decided.get(key, outcome.verdict) != outcome.verdict:
+            raise ValueError(f"row {number}: an earlier row has another verdict on this answer")
+        if outcome.verdict not in LIMITED:
+            decided[key] = outcome.verdict
+        end += len(line)
+        yield key, outcome, limits, end
 
 
 def _parsed(line: bytes) -> tuple[str, Outcome, Any]:
@@ -130,22 +145,20 @@ class VerdictJournal:
 
     def _load_lines(self) -> int:
         whole = 0
-        for number, line in enumerate(read_lines(self._path, at_most=_LINE_BYTES), start=1):
-            if not line.endswith(b"\n"):
-                break
-            try:
-                key, outcome, limits = _parsed(line)
-            except ValueError as error:
-                raise RunDirectoryError(
-                    f"{self._path}, row {number}: not a verdict ({error}). Nothing of this "
-                    f"journal can be relied on: rlvr-fast grade {self._path.parent} --regrade "
-                    "verifies anew"
-                ) from error
-            whole += len(line)
-            if limits is None or limits == self._limits:
-                self._known[key] = outcome
-            else:
-                self._known.pop(key, None)
+        try:
+            for key, outcome, limits, end in _checked(self._path):
+                whole = end
+                if limits is None or limits == self._limits:
+                    self._known[key] = outcome
+                else:
+                    self._known.pop(key, None)
+        except RunDirectoryError:
+            raise
+        except ValueError as error:
+            raise RunDirectoryError(
+                f"{self._path}, {error}. Nothing of this journal can be relied on: rlvr-fast grade "
+                f"{self._path.parent} --regrade verifies anew"
+            ) from error
         return whole
 
     def get(self, key: str) -> Outcome | None:

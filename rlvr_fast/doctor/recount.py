@@ -6,35 +6,23 @@ here follows from the samples alone, except verdicts that need a verifier.
 
 from __future__ import annotations
 
-import json
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from rlvr_fast.answers.distinct import DistinctAnswers
-from rlvr_fast.answers.graded_tasks import GradedTask, check_golds, graded_tasks
-from rlvr_fast.answers.imported import imported_grader
-from rlvr_fast.answers.journal import LIMITED, journal_outcomes, pair_key
-from rlvr_fast.answers.outcomes import (
-    by_canonical_form,
-    by_import,
-    grades_table,
-    journal_gold,
-    tally,
-)
+from rlvr_fast.answers.outcomes import grades_table, tally
 from rlvr_fast.answers.pairs import Outcome
-from rlvr_fast.answers.run_extraction import answer_rows, extract_rows, load_answers
+from rlvr_fast.answers.run_extraction import answer_rows, extract_rows
+from rlvr_fast.doctor.documents import document_faults
 from rlvr_fast.doctor.findings import finding
-from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError, shown
+from rlvr_fast.doctor.graded import Graded, read_graded
+from rlvr_fast.errors import RunDirectoryError, shown
 from rlvr_fast.store.digests import grading_options
 from rlvr_fast.store.schemas import GRADES
-from rlvr_fast.tasks.schemes import scheme_of
-from rlvr_fast.vocabulary import NO_GOLD
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,11 +49,11 @@ def recount(run: Run) -> list[dict[str, str]]:
     if grading is None:
         return found
     try:
-        graded = _graded(run, grading, grades)
+        graded = read_graded(run, grading, grades)
     except RunDirectoryError as error:
         return [*found, finding("error", run.path / "answers", str(error), _remedy(run))]
     found += [finding("info", run.path / "grading.json", text, "") for text in graded.notes]
-    for name, text in (*_answers(graded), *_grades(graded), *_journal(graded), *_audit(graded)):
+    for name, text in (*_answers(graded), *_grades(graded), *document_faults(graded)):
         level = "info" if name == "samples" else "error"
         found.append(finding(level, run.path / name, text, "" if level == "info" else _remedy(run)))
     return found
@@ -75,89 +63,10 @@ def _remedy(run: Run) -> str:
     return f"rlvr-fast grade {run.path}{grading_options(run)} --regrade"
 
 
-@dataclass(frozen=True, slots=True)
-class _Graded:
-    """A graded run, with what follows from its answers without a verifier.
-
-    Attributes:
-        run: the run.
-        grading: the contents of grading.json.
-        grades: the stored table.
-        tasks: its tasks.
-        distinct: its distinct answers, under the ids that are stored.
-        without_gold: for each problem, whether it could not be graded.
-        followed: the outcome of each distinct answer, None where only a verifier knows.
-        notes: what could not be counted again.
-    """
-
-    run: Run
-    grading: dict[str, Any]
-    grades: pa.Table
-    tasks: dict[str, GradedTask]
-    distinct: DistinctAnswers
-    without_gold: list[bool]
-    followed: list[Outcome | None]
-    notes: list[str]
-
-
-def _graded(run: Run, grading: dict[str, Any], grades: pa.Table) -> _Graded:
-    notes: list[str] = []
-    verdicts = grading.get("verdicts", "ours")
-    try:
-        tasks = graded_tasks(run, grading.get("policy", "auto"), verdicts)
-    except RlvrError as error:
-        notes.append(f"a verifier is not here, so grading.json is taken at its word: {error}")
-        tasks = _recorded_tasks(run, grading)
-    problems = run.problems()
-    owners = problems["task"].to_pylist()
-    lacking = [name for name in dict.fromkeys(owners) if name not in tasks]
-    if lacking:
-        raise RunDirectoryError(f"grading.json does not name the task {lacking[0]!r}")
-    without_gold = [False] * len(owners)
-    if verdicts == "ours":
-        try:
-            without_gold = check_golds(run, tasks, problems)
-        except InvalidInputError as error:
-            raise RunDirectoryError(str(error)) from None
-    exact = [tasks[name].equivalence == "exact" for name in owners]
-    distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
-    load_answers(run, distinct, {"verdicts": verdicts}, int(run.num_samples("samples").sum()))
-    followed: list[Outcome | None]
-    if verdicts == "imported":
-        followed = list(by_import(distinct, imported_grader(run)))
-    else:
-        metadata = [json.loads(text or "{}") for text in problems["metadata"].to_pylist()]
-        followed = by_canonical_form(distinct, problems["gold"].to_pylist(), metadata)
-        for number, owner in enumerate(distinct.problem):
-            if without_gold[owner]:
-                followed[number] = Outcome("error", NO_GOLD)
-    return _Graded(run, grading, grades, tasks, distinct, without_gold, followed, notes)
-
-
-def _recorded_tasks(run: Run, grading: dict[str, Any]) -> dict[str, GradedTask]:
-    """The tasks as grading.json describes them."""
-    specs = {task["name"]: task["spec"] for task in run.info.tasks}
-    found = {}
-    for name, task in (grading.get("tasks") or {}).items():
-        try:
-            programs = scheme_of(specs.get(name, "")).runs_programs
-        except RlvrError:
-            programs = False
-        found[name] = GradedTask(
-            name,
-            specs.get(name, ""),
-            task.get("policy", "auto"),
-            task.get("equivalence", "canonical"),
-            task["verifier"],
-            programs,
-        )
-    return found
-
-
 # -- answers, from the samples ---------------------------------------------------------------------
 
 
-def _answers(graded: _Graded) -> Iterator[tuple[str, str]]:
+def _answers(graded: Graded) -> Iterator[tuple[str, str]]:
     """Answers that are not those of their samples; the parts are read in random order."""
     run = graded.run
     ids = run.problems()["problem_id"].combine_chunks()
@@ -173,7 +82,9 @@ def _answers(graded: _Graded) -> Iterator[tuple[str, str]]:
     parts = run.parts("samples")
     random.SystemRandom().shuffle(parts)
     left, wrong, without, looked_at = _BYTES, 0, 0, 0
-    sealed = set((graded.grading.get("made_from") or {}).get("samples", {}))
+    made_from = graded.grading.get("made_from")
+    sealed = set((made_from or {}).get("samples", {}))
+    early = 0
     for file in parts:
         if left <= 0:
             continue
@@ -185,17 +96,21 @@ def _answers(graded: _Graded) -> Iterator[tuple[str, str]]:
             has = stored[at] == wanted if len(stored) else np.zeros(len(rows), np.bool_)
             if file.name in sealed:  # later parts are draws that were not graded yet
                 without += int((~has).sum())
+            elif made_from is not None:
+                early += int(has.sum())
             wrong += int((stored_marks[at[has]] != _marks(rows)[has]).sum())
     if looked_at < len(parts):
         text = f"answers were extracted again from {looked_at} of {len(parts)} parts, drawn anew"
         yield "samples", text
     if without:
         yield "answers", f"{without} graded draws have no answer row"
+    if early:
+        yield "grading.json", f"{early} answers are of parts of samples/ that it does not record"
     if wrong:
         yield "answers", f"{wrong} answers are not those that their completions hold"
 
 
-def _extracted(graded: _Graded, part: pa.Table) -> Iterator[pa.Table]:
+def _extracted(graded: Graded, part: pa.Table) -> Iterator[pa.Table]:
     """The rows of answers/ that follow from rows of samples/, policy by policy."""
     problems = graded.run.problems()
     for policy in sorted({task.policy for task in graded.tasks.values()}):
@@ -227,7 +142,7 @@ def _marks(rows: pa.Table) -> NDArray[np.int64]:
 # -- grades, from the answers ----------------------------------------------------------------------
 
 
-def _grades(graded: _Graded) -> Iterator[tuple[str, str]]:
+def _grades(graded: Graded) -> Iterator[tuple[str, str]]:
     """What in grades.parquet and grading.json does not follow from the answers."""
     grades, distinct, tasks = graded.grades, graded.distinct, graded.tasks
     owners = graded.run.problems()["task"].to_pylist()
@@ -279,56 +194,6 @@ def _first_difference(counted: pa.Table, stored: pa.Table, column: str) -> str:
     rows = zip(counted[column].to_pylist(), stored[column].to_pylist(), strict=True)
     number, (a, b) = next((i, pair) for i, pair in enumerate(rows) if pair[0] != pair[1])
     return f"row {number}: {shown(b)}, and {shown(a)} follows"
-
-
-def _journal(graded: _Graded) -> Iterator[tuple[str, str]]:
-    """Lines of verdicts.jsonl that are none, or that contradict the grades."""
-    run, distinct = graded.run, graded.distinct
-    file = run.path / "verdicts.jsonl"
-    if not file.exists():
-        return
-    try:
-        known = dict(journal_outcomes(file))
-    except ValueError as error:
-        yield "verdicts.jsonl", str(error)
-        return
-    problems = run.problems()
-    names, golds = problems["problem_id"].to_pylist(), problems["gold"].to_pylist()
-    metadata = [json.loads(text or "{}") for text in problems["metadata"].to_pylist()]
-    wrong = 0
-    for row in graded.grades.to_pylist():
-        number = row["answer_id"]
-        if not 0 <= number < len(distinct) or graded.followed[number] is not None:
-            continue
-        owner, text = distinct.problem[number], distinct.text[number]
-        gold = journal_gold(golds[owner], metadata[owner])
-        outcome = known.get(pair_key(row["grader"], names[owner], gold, text or ""))
-        limited = outcome is not None and outcome.verdict in LIMITED
-        if outcome is not None and outcome.verdict != row["verdict"] and not limited:
-            wrong += 1
-    if wrong:
-        yield "verdicts.jsonl", f"{wrong} verdicts are not those of grades.parquet"
-
-
-def _audit(graded: _Graded) -> Iterator[tuple[str, str]]:
-    """Disagreements of audit.json over verdicts that the grades do not have."""
-    audit = graded.run.read_json("audit.json")
-    if audit is None:
-        return
-    verdicts = {
-        (row["problem_id"], row["answer_id"]): row["verdict"] for row in graded.grades.to_pylist()
-    }
-    listed = audit["disagreements"]
-    other = [d for d in listed if verdicts.get((d["problem_id"], d["answer_id"])) != d["verdict"]]
-    counted = sum(one["disagreed"] for one in audit["graders"].values())
-    sampled = sum(one["sampled"] for one in audit["graders"].values())
-    if (
-        other
-        or (counted, sampled) != (audit["disagreed"], audit["sampled"])
-        or counted != len(listed)
-        or audit.get("model") != graded.run.info.model
-    ):
-        yield "audit.json", "it is the audit of other grades, or its numbers were changed"
 
 
 # -- scores, and the seeds of draws ----------------------------------------------------------------

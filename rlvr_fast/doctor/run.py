@@ -44,17 +44,49 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
         store.Run.open(path)  # raises the error that says so
     findings: list[dict[str, str]] = []
     if repair:
-        findings += [finding("info", moved, "moved aside", "") for moved in store.repair(path)]
+        moved = [*store.repair(path), *_repair_grading(Path(path))]
+        findings += [finding("info", file, "moved aside", "") for file in moved]
     found = store.verify(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
     if not any(f.level == "error" for f in found):
         run = store.Run.open(path, check=False)  # `verify` has read all of it
         findings += _missing(run)
         findings += foreign_draws(run)
-        findings += recount(run)
-        findings += _grading(run)
+        counted = recount(run)
+        findings += counted
+        # Words of a file whose other words do not hold are not passed on.
+        where = str(run.path / "grading.json")
+        if not any(f["level"] == "error" and f["where"] == where for f in counted):
+            findings += _grading(run)
         findings += repeated_draws(run)
     return findings
+
+
+def _repair_grading(path: Path) -> list[Path]:
+    """Moves a journal aside that cannot be relied on, and settings that no grading goes on from."""
+    from rlvr_fast.answers.journal import journal_outcomes
+    from rlvr_fast.answers.normalization import CANONICAL_GRADER
+    from rlvr_fast.errors import RunDirectoryError
+    from rlvr_fast.store import Run
+    from rlvr_fast.store.repairs import quarantine
+
+    run, moved = Run.open(path, check=False), []
+    with run.writing():
+        file = path / "verdicts.jsonl"
+        try:
+            if file.exists():
+                for _ in journal_outcomes(file):
+                    pass
+        except ValueError:
+            moved.append(quarantine(path, file))
+        try:
+            grading = run.read_json("grading.json") or {}
+        except RunDirectoryError:  # a run without problems, of which nothing else was repaired
+            return moved
+        begun = "made_from" in grading or run.parts("answers")
+        if grading and not begun and grading.get("canonical") != CANONICAL_GRADER:
+            moved.append(quarantine(path, path / "grading.json"))
+    return moved
 
 
 def _unsealed(run: Run) -> list[dict[str, str]]:
@@ -88,11 +120,19 @@ def _missing(run: Run) -> list[dict[str, str]]:
     from rlvr_fast.store.digests import grading_options
 
     found = _unsealed(run)
+    total = int(run.num_samples().sum())
+    if run.info.imported and not (run.path / "import.json").exists():
+        text = "missing, so nothing says where the completions of this imported run come from"
+        found.append(finding("warning", run.path / "import.json", text, "import them again"))
     begun = run.path / "grading.json", run.path / "answers", run.path / "verdicts.jsonl"
     if any(file.exists() for file in begun) and not _graded(run):
         command = f"rlvr-fast grade {run.path}{grading_options(run)}"
         found.append(finding("warning", run.path / "grades.parquet", "not graded yet", command))
-    total = int(run.num_samples().sum())
+    lacking = total - int(run.num_samples("answers").sum())
+    if _graded(run) and lacking:
+        text = f"{lacking} of {total} draws are not graded yet, and no comparison counts them"
+        command = f"rlvr-fast grade {run.path}{grading_options(run)}"
+        found.append(finding("warning", run.path / "grades.parquet", text, command))
     for stage in run.stages():
         if not stage.startswith("scores/"):
             continue

@@ -27,7 +27,7 @@ from rlvr_fast.report.problems import (
 )
 from rlvr_fast.report.repeats import dependence
 from rlvr_fast.report.sides import Side, read_side, sample_ks
-from rlvr_fast.report.threshold import Threshold, threshold_of
+from rlvr_fast.report.threshold import Threshold, refusal_sentence, threshold_of
 from rlvr_fast.store import Run
 from rlvr_fast.vocabulary import RULES, Rule
 
@@ -250,7 +250,10 @@ def compare_runs(
         ks=ks,
         allowed=allowed,
         dependence=repeated,
-        warnings=(*filter(None, [repeated]), *warnings_of(left, right)),
+        warnings=(
+            *filter(None, [repeated, refusal_sentence(threshold)]),
+            *warnings_of(left, right),
+        ),
         notes=(
             *left_out,
             *import_notes(problems, left, right),

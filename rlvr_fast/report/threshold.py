@@ -19,8 +19,9 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import Problems
 from rlvr_fast.report.sides import Side, curve_depth
 from rlvr_fast.safe_files import JSON_BYTES, read_bytes
+from rlvr_fast.store.json_files import parse_json
 
-__all__ = ["EpsilonOrigin", "Threshold", "epsilon_sentence", "threshold_of"]
+__all__ = ["EpsilonOrigin", "Threshold", "epsilon_sentence", "refusal_sentence", "threshold_of"]
 
 EpsilonOrigin = Literal["option", "kept", "draws"]
 
@@ -36,6 +37,7 @@ class Threshold(NamedTuple):
             where no problem was drawn by both.
         most: the largest.
         study: names the runs and zeta, for a later comparison.
+        refused: why the threshold that the folder held was not taken; empty where there was none.
     """
 
     value: float
@@ -43,6 +45,7 @@ class Threshold(NamedTuple):
     least: float
     most: float
     study: str
+    refused: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         """The object under "epsilon" in summary.json."""
@@ -52,6 +55,7 @@ class Threshold(NamedTuple):
             "least": self.least,
             "most": self.most,
             "study": self.study,
+            "sha256": _mark(self.value, self.study),
         }
 
 
@@ -81,13 +85,14 @@ def threshold_of(
         )
     )
     origin: EpsilonOrigin = "option"
-    value = options.epsilon
+    value, refused = options.epsilon, ""
     if value is None and keep is not None:
-        origin, value = "kept", _recorded(Path(keep), study)
+        origin = "kept"
+        value, refused = _recorded(Path(keep), study)
     if value is None:
         # A probability: above 1 it would say the same, that so few draws decide nothing.
         origin, value = "draws", min(scale / max(curve_depth(base, rl), 1), 1.0)
-    return Threshold(value, origin, least, most, study)
+    return Threshold(value, origin, least, most, study, refused)
 
 
 def epsilon_sentence(threshold: Threshold, zeta: float) -> str:
@@ -112,6 +117,16 @@ def epsilon_sentence(threshold: Threshold, zeta: float) -> str:
     return f"{text}."
 
 
+def refusal_sentence(threshold: Threshold) -> str:
+    """That the threshold of the report in the folder was not kept; empty where it was."""
+    if not threshold.refused:
+        return ""
+    return (
+        f"The threshold ε of the report that this folder held was not kept: {threshold.refused}. "
+        "The option --epsilon sets it again."
+    )
+
+
 def _study(problems: Problems, base: Side, rl: Side, zeta: float) -> str:
     """A hash of what has to agree for two comparisons to have one threshold."""
     sides = [
@@ -121,16 +136,27 @@ def _study(problems: Problems, base: Side, rl: Side, zeta: float) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _recorded(folder: Path, study: str) -> float | None:
-    """The threshold in summary.json of a folder; None where there is none of this study."""
+def _recorded(folder: Path, study: str) -> tuple[float | None, str]:
+    """The threshold in summary.json of a folder, and why there is none although a file is there.
+
+    A file of another study is no fault.
+    """
     file = folder / "summary.json"
     try:
-        found = json.loads(read_bytes(file, at_most=JSON_BYTES))
-    except (OSError, ValueError, RecursionError):
-        return None
+        found = parse_json(read_bytes(file, at_most=JSON_BYTES))
+    except OSError:  # none, or a folder
+        return None, ""
+    except ValueError as error:
+        return None, f"{file.name} is damaged ({str(error)[:200]})"
     recorded = found.get("epsilon") if isinstance(found, dict) else None
     if not isinstance(recorded, dict) or recorded.get("study") != study:
-        return None
+        return None, ""
     value = recorded.get("value")
-    usable = isinstance(value, float) and 0 < value < 1
-    return value if usable else None
+    if not isinstance(value, float) or recorded.get("sha256") != _mark(value, study):
+        return None, f"{file.name} was changed after it was written"
+    return (value, "") if 0 < value < 1 else (None, "")
+
+
+def _mark(value: float, study: str) -> str:
+    """A digest of a threshold and its study, which tells a number that was changed."""
+    return hashlib.sha256(f"{value!r} {study}".encode()).hexdigest()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
-    from rlvr_fast.store.repair import repair
+    from rlvr_fast.store.repairs import repair
     from rlvr_fast.store.repeats import Repeats, find_repeats, same_completions
     from rlvr_fast.store.run import Run
     from rlvr_fast.store.schemas import ANSWERS, GRADES, PROBLEMS, SAMPLES, SCORES, stage_schema
@@ -49,7 +49,7 @@ _HOME = {
     "find_repeats": "repeats",
     "import_rollouts": "importing",
     "preview_rollouts": "importing",
-    "repair": "repair",
+    "repair": "repairs",
     "require_sealed_grades": "digests",
     "require_sealed_scores": "digests",
     "same_completions": "repeats",

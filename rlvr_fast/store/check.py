@@ -12,7 +12,12 @@ import numpy as np
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError, StorageError
-from rlvr_fast.store.digests import Mismatch, grading_mismatches, scores_mismatches
+from rlvr_fast.store.digests import (
+    Mismatch,
+    audit_mismatches,
+    grading_mismatches,
+    scores_mismatches,
+)
 from rlvr_fast.store.index import KeyIndex
 from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part, read_pieces
 from rlvr_fast.store.run import Run
@@ -127,7 +132,8 @@ def _documents(run: Run) -> Iterator[Finding]:
 def _mismatches(run: Run) -> Iterator[Finding]:
     """Files that are not those that grades and scores were made from."""
     tables: list[tuple[str, Callable[[], Iterator[Mismatch]]]] = [
-        ("grading.json", lambda: grading_mismatches(run))
+        ("grading.json", lambda: grading_mismatches(run)),
+        ("audit.json", lambda: audit_mismatches(run)),
     ]
     for stage in run.stages():
         if stage.startswith("scores/"):
@@ -176,13 +182,13 @@ def inspect_stage(run: Run, stage: str, index: KeyIndex) -> Iterator[Inspected]:
             pieces = read_pieces(file, schema, None, run.path)
             keys = pa.concat_tables(p.select(["problem_id", "sample_index"]) for p in pieces)
             new = index.is_new(keys)
+            index.add(keys)
         except InvalidInputError as error:
             yield Inspected(file, None, str(error))
             continue
         except StorageError as error:
             yield Inspected(file, None, None, error)
             continue
-        index.add(keys)
         repeated = int((~new).sum())
         problem = f"{repeated} row(s) that an earlier part or row has too" if repeated else None
         yield Inspected(file, keys, problem)

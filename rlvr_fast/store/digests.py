@@ -9,14 +9,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rlvr_fast.errors import RunDirectoryError, StorageError
+from rlvr_fast.errors import RlvrError, RunDirectoryError, StorageError
 from rlvr_fast.safe_files import open_regular
+from rlvr_fast.store.files import read_json
+from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.parts import stage_parts
 from rlvr_fast.store.run import Run
 
 __all__ = [
     "Mismatch",
+    "audit_mismatches",
     "file_sha256",
+    "graded_run_info",
     "grades_made_from",
     "grading_mismatches",
     "grading_options",
@@ -24,6 +28,7 @@ __all__ = [
     "journal_prefix",
     "require_sealed_grades",
     "require_sealed_scores",
+    "same_identity",
     "scores_made_from",
     "scores_mismatches",
     "seal",
@@ -80,7 +85,7 @@ def _sha256(file: str, mark: tuple[int, ...], size: int | None) -> str:
 
 def grades_made_from(run: Run) -> dict[str, Any]:
     """The key "made_from" of grading.json: what the grades in the run were made from, and they."""
-    found: dict[str, Any] = {"run.json": _identity(run), **_table_digests(run)}
+    found: dict[str, Any] = {"run.json": _identity(run.info), **_table_digests(run)}
     found["samples"] = _stage_digests(run, "samples")
     found["answers"] = _stage_digests(run, "answers")
     found["grades.parquet"] = file_sha256(run.path / "grades.parquet")
@@ -100,7 +105,7 @@ def journal_mark(run: Run) -> dict[str, Any]:
 def scores_made_from(run: Run, label: str) -> dict[str, Any]:
     """The key "made_from" of the scores.json of a label."""
     return {
-        "run.json": _identity(run),
+        "run.json": _identity(run.info),
         **_table_digests(run),
         "samples": _stage_digests(run, "samples"),
         "scores": _stage_digests(run, f"scores/{label}"),
@@ -127,8 +132,7 @@ def seal(run: Run) -> None:
 def write_sealed(run: Run, name: str, value: Mapping[str, Any]) -> None:
     """Writes grading.json or a scores.json; where it has "made_from", with its own digest there."""
     if "made_from" in value:
-        rest = {key: one for key, one in value.items() if key != "made_from"}
-        value = {**rest, "made_from": {**value["made_from"], "itself": _value_sha256(rest)}}
+        value = {**value, "made_from": {**value["made_from"], "itself": _own_sha256(value)}}
     run.write_json(name, value)
 
 
@@ -136,17 +140,48 @@ def _value_sha256(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
+def _own_sha256(value: Mapping[str, Any]) -> str:
+    """The digest of a value with "made_from", but for the digest itself."""
+    made_from = {key: one for key, one in value["made_from"].items() if key != "itself"}
+    return _value_sha256({**value, "made_from": made_from})
+
+
 def _itself(run: Run, name: str, value: Mapping[str, Any]) -> Iterator[Mismatch]:
-    rest = {key: one for key, one in value.items() if key != "made_from"}
-    if value["made_from"].get("itself") != _value_sha256(rest):
+    if value["made_from"].get("itself") != _own_sha256(value):
         yield Mismatch(run.path / name, "was changed after it was written (another SHA-256)")
 
 
-def _identity(run: Run) -> str:
+def _identity(info: RunInfo) -> str:
     """A digest of run.json without the number of samples asked for, which a top-up changes."""
-    value = run.info.to_json()
+    value = info.to_json()
     value.pop("requested_samples", None)
     return _value_sha256(value)
+
+
+def same_identity(a: RunInfo, b: RunInfo) -> bool:
+    """Whether two run.json are one but for the number of samples asked for."""
+    return _identity(a) == _identity(b)
+
+
+def graded_run_info(path: Path) -> RunInfo | None:
+    """The copy of run.json in the grading.json of the run `path`.
+
+    None where there is none, where grading.json was changed after it was written, and where the
+    copy is not that of the run.json that was graded.
+    """
+    try:
+        grading = read_json(path / "grading.json", root=path, remedy="")
+        copy = RunInfo.from_json(grading["run"], "grading.json")
+        if "made_from" in grading:
+            made_from = grading["made_from"]
+            if (made_from["itself"], made_from["run.json"]) != (
+                _own_sha256(grading),
+                _identity(copy),
+            ):
+                return None
+    except (RlvrError, LookupError, TypeError, AttributeError):
+        return None
+    return copy
 
 
 def _table_digests(run: Run) -> dict[str, str]:
@@ -202,6 +237,13 @@ def scores_mismatches(run: Run, label: str) -> Iterator[Mismatch]:
     for part in stage_parts(run.path, what):
         if part.name not in known:
             yield Mismatch(part, "is of a scoring that was not finished, or foreign")
+
+
+def audit_mismatches(run: Run) -> Iterator[Mismatch]:
+    """The file audit.json where it was changed after it was written."""
+    audit = run.read_json("audit.json") or {}
+    if "made_from" in audit:
+        yield from _itself(run, "audit.json", audit)
 
 
 def require_sealed_grades(run: Run) -> None:
@@ -264,7 +306,7 @@ def grading_options(run: Run) -> str:
 
 
 def _common(run: Run, made_from: Mapping[str, Any], what: str) -> Iterator[Mismatch]:
-    if made_from.get("run.json") != _identity(run):
+    if made_from.get("run.json") != _identity(run.info):
         yield Mismatch(run.path / "run.json", f"is not the run.json that {what} was made from")
     for name in ("problems.parquet", "import.json"):
         recorded = made_from.get(name)

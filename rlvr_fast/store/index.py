@@ -14,6 +14,9 @@ __all__ = ["MAX_SAMPLE_INDEX", "KeyIndex"]
 # Limits the bitmap of a problem with one absurdly large sample_index to 16 MiB.
 MAX_SAMPLE_INDEX = 2**24 - 1
 _FEW = 1000
+# The bytes of all bitmaps: a few draws with absurd numbers, of many problems, are no run of ours.
+_ROOM = 1 << 28
+_ROOM_PER_ROW = 1000
 
 
 class KeyIndex:
@@ -27,6 +30,7 @@ class KeyIndex:
         self._problem_ids = problem_ids
         self._seen: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)] * len(problem_ids)
         self._number: dict[str, int] | None = None
+        self._room = 0
         self.rows = 0
 
     def rows_of(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -76,14 +80,27 @@ class KeyIndex:
         return new
 
     def add(self, table: pa.Table) -> None:
-        """Adds the keys of `table`."""
+        """Adds the keys of `table`.
+
+        Raises:
+            InvalidInputError: as `rows_of`, or numbers far beyond the number of draws. Nothing is
+                added then.
+        """
         problem, index = self.rows_of(table)
-        for number, rows in _by_problem(problem):
-            top = int(index[rows].max()) + 1
+        groups = [(n, rows, int(index[rows].max()) + 1) for n, rows in _by_problem(problem)]
+        wanted = sum(max(top - len(self._seen[number]), 0) for number, _, top in groups)
+        if self._room + wanted > max(_ROOM, _ROOM_PER_ROW * (self.rows + len(index))):
+            number, _, top = max(groups, key=lambda group: group[2])
+            raise InvalidInputError(
+                f"expected draws that are numbered from 0 on, got a sample_index up to {top - 1} "
+                f"(problem {self._problem_ids[number].as_py()!r}) in {self.rows + len(index)} draws"
+            )
+        for number, rows, top in groups:
             seen = self._seen[number]
             if top > len(seen):
                 grown = np.zeros(max(top, min(2 * len(seen), MAX_SAMPLE_INDEX + 1)), np.bool_)
                 grown[: len(seen)] = seen
+                self._room += len(grown) - len(seen)
                 self._seen[number] = seen = grown
             seen[index[rows]] = True
         self.rows += len(index)

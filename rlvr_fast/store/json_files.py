@@ -89,6 +89,7 @@ def _integer(value: Any) -> bool:
 _TEXT = _kind("a text", lambda v: isinstance(v, str))
 _FLAG = _kind("true or false", lambda v: isinstance(v, bool))
 _COUNT = _kind("a whole number from 0 on", lambda v: _integer(v) and 0 <= v < 2**63)
+_DRAWS = _kind("a whole number up to 16777216", lambda v: _integer(v) and 0 <= v <= 2**24)
 _INTEGER = _kind("a whole number of 64 bits", lambda v: _integer(v) and -(2**63) <= v < 2**63)
 _NUMBER = _kind(
     "a number",
@@ -299,7 +300,7 @@ _RUN = _record(
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
     },
-    {"requested_samples": _maybe(_COUNT)},
+    {"requested_samples": _maybe(_DRAWS)},
 )
 _FILES = {"grading.json": _GRADING, "import.json": _IMPORT, "audit.json": _AUDIT}
 

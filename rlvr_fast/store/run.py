@@ -216,7 +216,12 @@ class Run:
             file = self.path / "problems.parquet"
             if not file.exists():
                 raise RunDirectoryError(f"{file}: missing; the run is incomplete")
-            self._problems = read_part(file, PROBLEMS, None, self.path)
+            problems = read_part(file, PROBLEMS, None, self.path)
+            try:
+                check_unique(problems)
+            except InvalidInputError as error:
+                raise RunDirectoryError(damage_message(file, str(error), self.path)) from None
+            self._problems = problems
         return self._problems
 
     def read(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -193,6 +193,7 @@ def _metadata_fault(column: pa.ChunkedArray) -> str | None:
         except ValueError:
             try:
                 value = json.loads(text)
+                json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is no text
             except (ValueError, RecursionError):
                 value = None
         if not isinstance(value, dict):

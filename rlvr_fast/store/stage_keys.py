@@ -75,11 +75,13 @@ class StageKeys:
         try:
             new = index.is_new(keys)
             fault = None if new.all() else self._repeated(keys, new)
+            if fault is None:
+                index.add(keys)
         except InvalidInputError as error:
             fault = str(error)
         if fault is None:
-            index.add(keys)
-        elif len(parts) == 1:
+            return
+        if len(parts) == 1:
             raise RunDirectoryError(damage_message(parts[0], fault, self._run)) from None
         else:  # which of them
             for part in parts:

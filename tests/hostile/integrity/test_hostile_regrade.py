@@ -192,6 +192,6 @@ def test_kill_9_during_a_regrade(
 def test_the_outcome_of_a_line_is_that_of_its_words(whole: Run) -> None:
     from rlvr_fast.answers.journal import journal_outcomes
 
-    known = dict(journal_outcomes(whole.path / "verdicts.jsonl"))
+    known = {key: one for key, one, _ in journal_outcomes(whole.path / "verdicts.jsonl")}
     assert known
     assert all(isinstance(outcome, Outcome) for outcome in known.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,20 +14,21 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.check import inspect_stage, new_index
 from rlvr_fast.store.digests import (
+    audit_mismatches,
     file_sha256,
+    graded_run_info,
     grading_mismatches,
     journal_prefix,
+    same_identity,
     scores_mismatches,
     write_sealed,
 )
 from rlvr_fast.store.files import write_json, writing_to
-from rlvr_fast.store.info import RunInfo
-from rlvr_fast.store.json_files import parse_json
 from rlvr_fast.store.parts import read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
-__all__ = ["repair"]
+__all__ = ["quarantine", "repair"]
 
 # What grading.json says of grades that are there; without it, grading goes on from the answers.
 _RESULTS = ("limits", "graded", "imported_agreement", "unparsed", "made_from")
@@ -39,7 +41,8 @@ def repair(path: str | Path) -> list[Path]:
     its good rows are stored again in a new part. So is a part that is not the one that was graded
     or scored. Where samples or answers are not those that were graded, the whole grading moves,
     except the verdicts of verifiers: answers are extracted again in moments, and numbered anew.
-    A damaged run.json is written again from the copy in grading.json, where there is one.
+    A run.json that is damaged, or not the one of the grading, is written again from the copy in
+    grading.json, where there is one.
     Afterwards the stages make again exactly what is missing.
 
     Returns:
@@ -58,13 +61,19 @@ def repair(path: str | Path) -> list[Path]:
             run.problems()
         except RunDirectoryError:
             if (path / "problems.parquet").exists():
-                moved.append(_quarantine(path, path / "problems.parquet"))
+                moved.append(quarantine(path, path / "problems.parquet"))
             return moved  # without the problems no other file can be judged
         moved += [
-            _quarantine(path, path / name)
+            quarantine(path, path / name)
             for name in ("import.json", "audit.json", "grading.json")
             if _json(run, name)[1]
         ]
+        grading = _json(run, "grading.json")[0]
+        if grading is not None and not {"policy", "canonical"} <= grading.keys():
+            # Nothing says how its answers were extracted, and no grading goes on from it.
+            moved.append(quarantine(path, path / "grading.json"))
+        if not _json(run, "audit.json")[1] and list(audit_mismatches(run)):
+            moved.append(quarantine(path, path / "audit.json"))
         made_from = (_json(run, "grading.json")[0] or {}).get("made_from")
         found = _repair_stages(run, made_from)
         moved += found
@@ -74,24 +83,22 @@ def repair(path: str | Path) -> list[Path]:
 
 def _opened(path: Path) -> tuple[Run, list[Path]]:
     """The run, with run.json written again where it is damaged, and the place of the damaged."""
+    file = path / "run.json"
+    copy = graded_run_info(path)
     try:
-        return Run.open(path, check=False), []
+        run = Run.open(path, check=False)
+        if copy is None or same_identity(run.info, copy):
+            return run, []
+        if run.info.requested_samples is not None:  # which a top-up changes after the grading
+            copy = dataclasses.replace(copy, requested_samples=run.info.requested_samples)
     except RunDirectoryError:
-        file = path / "run.json"
-        if not path.is_dir():
-            raise
-        try:
-            copy = parse_json((path / "grading.json").read_bytes())["run"]
-            info = RunInfo.from_json(copy, "grading.json")
-        except (OSError, ValueError, LookupError, TypeError):
-            copy = None
         if copy is None:
             raise
-        run = Run(path, info)
-        with run.writing():
-            moved = [_quarantine(path, file)] if file.exists() else []
-            write_json(file, info.to_json())
-        return Run.open(path, check=False), moved
+    run = Run(path, copy)
+    with run.writing():
+        moved = [quarantine(path, file)] if file.exists() else []
+        write_json(file, copy.to_json())
+    return Run.open(path, check=False), moved
 
 
 def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
@@ -105,14 +112,14 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
         try:
             stage_schema(stage)
         except InvalidInputError:
-            moved.append(_quarantine(run.path, run.path / stage))
+            moved.append(quarantine(run.path, run.path / stage))
             continue
         known = drawn
         if stage != "samples":
             known = _scores_made_from(run, stage).get("scores", {})
             if stage in labels and _json(run, f"{stage}/scores.json")[1]:
                 # The scores of an unknown model, under unknown options.
-                moved.append(_quarantine(run.path, run.path / stage))
+                moved.append(quarantine(run.path, run.path / stage))
                 continue
         index = new_index(run)
         rescued: list[pa.Table] = []
@@ -128,7 +135,7 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
                 if keys is not None and not other and stage != "answers":
                     rows = read_part(file, stage_schema(stage), None, run.path)
                     rescued.append(rows.filter(pa.array(good)))
-                here.append(_quarantine(run.path, file))
+                here.append(quarantine(run.path, file))
         if stage == "samples":
             if here:  # without the keys of parts that were moved
                 run.forget_index()
@@ -163,7 +170,7 @@ def _repair_grading(
     journal = run.path / "verdicts.jsonl"
     recorded = (made_from or {}).get("verdicts.jsonl")
     if journal.exists() and recorded is not None and not journal_prefix(journal, recorded):
-        yield _quarantine(run.path, journal)
+        yield quarantine(run.path, journal)
     grades = run.path / "grades.parquet"
     if grades.exists():
         damaged = bool(made_from) and file_sha256(grades) != (made_from or {}).get("grades.parquet")
@@ -172,11 +179,11 @@ def _repair_grading(
         except RunDirectoryError:
             damaged = True
         if damaged or stale:
-            yield _quarantine(run.path, grades)
+            yield quarantine(run.path, grades)
     if stale:
         for name in ("answers", "audit.json"):
             if (run.path / name).exists():
-                yield _quarantine(run.path, run.path / name)
+                yield quarantine(run.path, run.path / name)
         run.forget_index()
         if settings is not None:
             _forget(run, "grading.json", _RESULTS)
@@ -216,7 +223,12 @@ def _store_rescued(run: Run, stage: str, tables: list[pa.Table]) -> None:
             run.append(stage, table)
 
 
-def _quarantine(run: Path, file: Path) -> Path:
+def quarantine(run: Path, file: Path) -> Path:
+    """Moves a file or folder of a run to RUN/quarantine, and returns its new place.
+
+    Raises:
+        StorageError: it cannot be moved.
+    """
     goal = run / "quarantine" / file.relative_to(run)
     with writing_to(goal):
         goal.parent.mkdir(parents=True, exist_ok=True)
