@@ -13,7 +13,7 @@ from rlvr_fast.errors import (
     RlvrError,
     install_hint,
 )
-from rlvr_fast.model_files import check_config, check_model_files
+from rlvr_fast.model_files import check_config, check_model_files, damaged_file, is_damage
 from rlvr_fast.shown_text import terminal
 
 if TYPE_CHECKING:
@@ -129,21 +129,25 @@ def load_causal_lm(
         loaded = loaded.to(place).eval()
     except RlvrError:
         raise
-    except Exception as error:  # every kind of damage has an exception of its own
-        raise _not_loaded(str(model), part, error) from error
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(path, str(model), part, error) from error
     finally:
         if bars:
             logging.enable_progress_bar()
     return loaded, tokenizer
 
 
-def _not_loaded(model: str, part: str, error: Exception) -> InvalidInputError:
+def _not_loaded(path: Path, model: str, part: str, error: BaseException) -> InvalidInputError:
     if "trust_remote_code" in str(error):
         return InvalidInputError(
             f"{model}: its files ask to run Python code that came with the model (auto_map of "
             "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of "
             "an architecture that transformers has, without auto_map"
         )
+    if (file := damaged_file(path)) is not None:
+        return InvalidInputError(f"{file}; copy the model anew")
     why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return InvalidInputError(
         f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "

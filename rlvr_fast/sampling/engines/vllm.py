@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,40 @@ def _import_vllm() -> Any:
     return vllm
 
 
+# Arguments of vllm.LLM that name Python code, wherever in its arguments they stand.
+_CODE = (
+    "trust_remote_code", "auto_map", "worker_cls", "worker_extension_cls", "logits_processors",
+    "scheduler_cls", "reasoning_parser_plugin", "tool_parser_plugin", "io_processor_plugin",
+)  # fmt: skip
+
+
+def _without_code(model: str, options: Any) -> Any:
+    """The arguments without those of `_CODE` that are false or empty.
+
+    Raises:
+        InvalidInputError: one that is neither.
+    """
+    if isinstance(options, list | tuple):
+        return [_without_code(model, each) for each in options]
+    if not isinstance(options, Mapping):
+        return options
+    for name, value in options.items():
+        if name in _CODE and value:
+            raise InvalidInputError(
+                f"{model}: {name} would run Python code that came with the model, or that an "
+                "argument names; rlvr-fast runs no such code: leave it out"
+            )
+    return {k: _without_code(model, v) for k, v in options.items() if k not in _CODE}
+
+
+def _further_models(options: Mapping[str, Any]) -> list[str]:
+    """The models and tokenizers that arguments name."""
+    draft = options.get("speculative_config")
+    named = [options.get("tokenizer"), options.get("hf_config_path")]
+    named += [draft.get("model"), draft.get("tokenizer")] if isinstance(draft, Mapping) else []
+    return [name for name in named if isinstance(name, str)]
+
+
 class VllmEngine(TokenizerPrompts):
     """Draws completions with vLLM; see `Engine`.
 
@@ -65,13 +99,10 @@ class VllmEngine(TokenizerPrompts):
             MissingDependencyError: vllm is not installed, or broken.
             InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
         """
-        if options.pop("trust_remote_code", False):
-            raise InvalidInputError(
-                f"{model}: trust_remote_code would run Python code that came with the model; "
-                "rlvr-fast runs no such code: leave it out"
-            )
-        if Path(model).is_dir():
-            check_model_files(Path(model))
+        options = _without_code(model, options)
+        for folder in (model, *_further_models(options)):
+            if Path(folder).is_dir():
+                check_model_files(Path(folder))
         vllm = _import_vllm()
         self._on_cpu: bool = vllm.platforms.current_platform.is_cpu()
         if self._on_cpu:
