@@ -13,7 +13,7 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["check_config", "check_model_files", "damaged_file", "is_damage"]
+__all__ = ["asks_for_code", "check_config", "check_model_files", "damaged_file", "is_damage"]
 
 # Files of JSON that transformers and vLLM read, each an object.
 _JSON = (
@@ -139,6 +139,15 @@ def _check_safetensors(path: Path) -> None:
             f"{path}: not a readable file of safetensors ({terminal(str(error), 200)}); copy the "
             "model anew"
         ) from None
+
+
+def asks_for_code(model: str) -> str:
+    """The message on a model that cannot be loaded without code of its own."""
+    return (
+        f"{model}: its files ask to run Python code that came with the model (auto_map of "
+        "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of an "
+        "architecture that the engine has, without auto_map"
+    )
 
 
 def is_damage(error: BaseException) -> bool:

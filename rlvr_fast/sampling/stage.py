@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import json
 import platform
 import time
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from markupsafe import escape
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
@@ -112,7 +112,7 @@ def _holds(prompt: str, question: str) -> bool:
     """Whether a prompt holds a question, but for blanks, case and the escapes of JSON or HTML."""
     said = " ".join(prompt.split()).casefold()
     plain = json.dumps(question, ensure_ascii=False)[1:-1]
-    forms = (question, plain, json.dumps(question)[1:-1], html.escape(question))
+    forms = (question, plain, json.dumps(question)[1:-1], str(escape(question)))
     return any(" ".join(form.split()).casefold() in said for form in forms)
 
 

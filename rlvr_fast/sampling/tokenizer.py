@@ -30,7 +30,9 @@ class TokenizerPrompts:
             InvalidInputError: several templates without a default, or one that is no text.
         """
         template = getattr(self._tokenizer, "chat_template", None)
-        if isinstance(template, Mapping) and template:
+        if not template:  # also an empty text, and no entry of several
+            return None
+        if isinstance(template, Mapping):
             if "default" not in template:
                 raise InvalidInputError(
                     f"{self.model}: its tokenizer has the chat templates {shown(list(template))}, "
@@ -38,12 +40,12 @@ class TokenizerPrompts:
                     "file that holds {question}"
                 )
             template = template["default"]
-        if template is not None and not isinstance(template, str):
+        if not isinstance(template, str):
             raise InvalidInputError(
                 f"{self.model}: the chat template of its tokenizer is {shown(template)}, expected "
                 "a text; use --template plain, or a text file that holds {question}"
             )
-        return template or None
+        return template
 
     def render_chat(self, question: str) -> str:
         """The user's turn with `question`, and the start of the assistant's turn.

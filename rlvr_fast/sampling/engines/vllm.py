@@ -9,8 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, install_hint
-from rlvr_fast.model_files import check_model_files
+from rlvr_fast.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    RlvrError,
+    install_hint,
+    shown,
+)
+from rlvr_fast.model_files import asks_for_code, check_model_files
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -100,6 +106,10 @@ class VllmEngine(TokenizerPrompts):
             InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
         """
         options = _without_code(model, options)
+        if not isinstance(options.get("dtype", "auto"), str):  # vLLM fails on it in its log
+            raise InvalidInputError(
+                f"expected a dtype such as 'bfloat16', got {shown(options['dtype'])}"
+            )
         for folder in (model, *_further_models(options)):
             if Path(folder).is_dir():
                 check_model_files(Path(folder))
@@ -118,6 +128,8 @@ class VllmEngine(TokenizerPrompts):
                 model=str(model), revision=revision, trust_remote_code=False, **options
             )
         except Exception as error:  # every kind of damage has an exception of its own
+            if "trust_remote_code" in str(error):
+                raise InvalidInputError(asks_for_code(model)) from error
             why = str(error).strip()[:2000] or type(error).__name__
             raise InvalidInputError(f"{model}: vLLM cannot load it ({why})") from error
         self._vllm = vllm

@@ -40,7 +40,7 @@ PAYLOADS = {
     "noncharacters": "a\ufffeb\uffffc\U0001ffffd",
     "halves of pairs": "a\ud800b\udcff\udfffc",
     "fillers": "a\u3164b\u115fc\uffa0d\u2800e",
-    "marks alone": "\u0338\u20dd a \u0489 \"\u0336\"",
+    "marks alone": '\u0338\u20dd a \u0489 "\u0336"',
     "stacked marks": "a" + "\u0301\u0489\u0e47" * 30,
     "selectors": "a\ufe01\ufe02b\u263a\ufe0f\ufe0e\ufe0e",
     "hieroglyph controls": "a\U00013430\U0001d159b",
@@ -98,7 +98,9 @@ def hidden_in(text: str, *, lines: str = "\n\t") -> set[str]:
         noncharacter = (ord(character) & 0xFFFE) == 0xFFFE
         if category in ("Cc", "Cf", "Cs", "Zl", "Zp") or noncharacter or character in fillers:
             bad.add(character)
-        over = [unicodedata.category(each) == "Mn" for each in text[max(at - 6, 0) : at + 1]]
+        over = [
+            unicodedata.category(each) in ("Mn", "Me") for each in text[max(at - 6, 0) : at + 1]
+        ]
         alone = at == 0 or text[at - 1].isspace() or text[at - 1] in "\"'"
         selectors = "\ufe00" <= text[at - 1] <= "\ufe0f" and "\ufe00" <= character <= "\ufe0f"
         if over[-1] and (alone or selectors or (len(over) == 7 and all(over))):
