@@ -13,7 +13,14 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["asks_for_code", "check_config", "check_model_files", "damaged_file", "is_damage"]
+__all__ = [
+    "asks_for_code",
+    "check_config",
+    "check_model_files",
+    "check_name",
+    "damaged_file",
+    "is_damage",
+]
 
 # Files of JSON that transformers and vLLM read, each an object.
 _JSON = (
@@ -47,6 +54,21 @@ def check_model_files(folder: Path) -> None:
     for name in _weights(folder, _SAFETENSORS, found.get(f"{_SAFETENSORS}.index.json")):
         _check_safetensors(folder / name)
     _weights(folder, _PICKLE, found.get(f"{_PICKLE}.index.json"))
+
+
+def check_name(model: str) -> None:
+    """Refuses a name that is not UTF-8, which the libraries do not take.
+
+    Raises:
+        InvalidInputError: such a name.
+    """
+    try:
+        model.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(
+            f"{model}: the name of a model that is not UTF-8, shown with \\udcXX for its other "
+            "bytes; rename the file or folder"
+        ) from None
 
 
 def check_config(where: str, config: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ from rlvr_fast.model_files import (
     asks_for_code,
     check_config,
     check_model_files,
+    check_name,
     damaged_file,
     is_damage,
 )
@@ -95,6 +96,7 @@ def load_causal_lm(
             )
         dtype = found
     path = Path(model)
+    check_name(str(model))
     options: dict[str, Any] = {"revision": revision} if revision else {}
     source = str(model)
     if path.suffix == ".gguf":

@@ -16,7 +16,7 @@ from rlvr_fast.errors import (
     install_hint,
     shown,
 )
-from rlvr_fast.model_files import asks_for_code, check_model_files
+from rlvr_fast.model_files import asks_for_code, check_model_files, check_name
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -105,6 +105,7 @@ class VllmEngine(TokenizerPrompts):
             MissingDependencyError: vllm is not installed, or broken.
             InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
         """
+        check_name(model)
         options = _without_code(model, options)
         if not isinstance(options.get("dtype", "auto"), str):  # vLLM fails on it in its log
             raise InvalidInputError(

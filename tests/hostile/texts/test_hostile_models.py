@@ -136,6 +136,14 @@ def test_a_whole_model_passes(model: Path) -> None:
     check_model_files(model)
 
 
+def test_a_name_that_is_not_utf_8_is_refused(model: Path) -> None:
+    from rlvr_fast.models import load_causal_lm
+
+    other = model.rename(model.parent / os.fsdecode(b"model\xff"))
+    with pytest.raises(InvalidInputError, match=r"not UTF-8.*rename"):
+        load_causal_lm(other, device="cpu")
+
+
 def test_vllm_takes_no_code_of_a_model(model: Path) -> None:
     from rlvr_fast.sampling.engines.vllm import VllmEngine
 
