@@ -71,6 +71,9 @@ class _Shown(io.TextIOBase):
         return "replace"
 
     def __getattr__(self, name: str) -> Any:
+        # With the bytes below, others would write past this stream: click does for ASCII.
+        if name in ("buffer", "detach", "raw"):
+            raise AttributeError(name)
         return getattr(self.stream, name)
 
 

@@ -6,14 +6,21 @@ A folder of a model comes from a stranger as a run directory does.
 from __future__ import annotations
 
 import json
-import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.shown_text import terminal
 
-__all__ = ["check_config", "check_model_files"]
+__all__ = [
+    "asks_for_code",
+    "check_config",
+    "check_model_files",
+    "check_name",
+    "damaged_file",
+    "is_damage",
+]
 
 # Files of JSON that transformers and vLLM read, each an object.
 _JSON = (
@@ -21,13 +28,12 @@ _JSON = (
     "special_tokens_map.json", "added_tokens.json", "model.safetensors.index.json",
     "pytorch_model.bin.index.json", "adapter_config.json", "processor_config.json",
 )  # fmt: skip
+_SAFETENSORS, _PICKLE = "model.safetensors", "pytorch_model.bin"
 _MOST_JSON = 512 << 20
 _MOST_TEMPLATE = 1 << 20
-_MOST_HEADER = 100_000_000  # the bound of the safetensors format
 # More of them than any model has: a library would build layers until the memory is full.
 _MOST = {"layers": 4_000, "experts": 20_000}
 _LARGEST = 1 << 40
-_IMPLEMENTATIONS = ("attn_implementation", "_attn_implementation", "experts_implementation")
 
 
 def check_model_files(folder: Path) -> None:
@@ -45,8 +51,24 @@ def check_model_files(folder: Path) -> None:
     if (config := found.get("config.json")) is not None:
         check_config(str(folder / "config.json"), config)
     _check_template(folder / "chat_template.jinja")
-    for name in _weights(folder, found.get("model.safetensors.index.json")):
+    for name in _weights(folder, _SAFETENSORS, found.get(f"{_SAFETENSORS}.index.json")):
         _check_safetensors(folder / name)
+    _weights(folder, _PICKLE, found.get(f"{_PICKLE}.index.json"))
+
+
+def check_name(model: str) -> None:
+    """Refuses a name that is not UTF-8, which the libraries do not take.
+
+    Raises:
+        InvalidInputError: such a name.
+    """
+    try:
+        model.encode()
+    except UnicodeEncodeError:
+        raise InvalidInputError(
+            f"{model}: the name of a model that is not UTF-8, shown with \\udcXX for its other "
+            "bytes; rename the file or folder"
+        ) from None
 
 
 def check_config(where: str, config: Mapping[str, Any]) -> None:
@@ -60,7 +82,8 @@ def check_config(where: str, config: Mapping[str, Any]) -> None:
         InvalidInputError: numbers out of any model's range, or a kernel of the hub.
     """
     for key, value in _entries(config):
-        if key in _IMPLEMENTATIONS and "/" in str(value):
+        # Of attention and of experts, by the names that versions of transformers read.
+        if "implementation" in key and "/" in str(value):
             raise InvalidInputError(
                 f"{where}: {key} names a kernel to load from the hub ({shown(value)}); rlvr-fast "
                 "runs no code of a model: remove the entry"
@@ -108,13 +131,13 @@ def _check_template(path: Path) -> None:
         raise InvalidInputError(f"{path}: not a readable chat template ({error})") from None
 
 
-def _weights(folder: Path, index: Mapping[str, Any] | None) -> list[str]:
-    """The names of the files of weights in the format of safetensors."""
-    names = ["model.safetensors"] if (folder / "model.safetensors").exists() else []
+def _weights(folder: Path, kind: str, index: Mapping[str, Any] | None) -> list[str]:
+    """The names of the files of weights of one format: the file `kind`, and those of its index."""
+    names = [kind] if (folder / kind).exists() else []
     if index is None:
         return names
     parts = index.get("weight_map")
-    where = folder / "model.safetensors.index.json"
+    where = folder / f"{kind}.index.json"
     if not isinstance(parts, dict):
         raise InvalidInputError(f"{where}: expected an object weight_map, got {shown(parts)}")
     for name in sorted({str(part) for part in parts.values()}):
@@ -127,28 +150,71 @@ def _weights(folder: Path, index: Mapping[str, Any] | None) -> list[str]:
 
 
 def _check_safetensors(path: Path) -> None:
-    """Compares the header of a file with its size: 8 bytes of length, JSON, then the tensors."""
+    """Has the library of the format read the header, which it compares with the file's size."""
+    from safetensors import safe_open
+
     try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(8)
-            length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-            if not 2 <= length <= min(size - 8, _MOST_HEADER):
-                raise ValueError("its header is damaged, or the file ends too early")
-            header = json.loads(file.read(length))
-        tensors = {name: entry for name, entry in header.items() if name != "__metadata__"}
-        end = max((entry["data_offsets"][1] for entry in tensors.values()), default=0)
-        if size != 8 + length + end:
-            raise ValueError(f"{size:,} bytes, its header says {8 + length + end:,}")
-    except (
-        OSError,
-        ValueError,
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        RecursionError,
-    ) as error:
+        with safe_open(path, framework="np") as file:
+            file.keys()
+    except Exception as error:  # of a library in Rust
         raise InvalidInputError(
-            f"{path}: not a readable file of safetensors ({str(error)[:200]}); copy the model anew"
+            f"{path}: not a readable file of safetensors ({terminal(str(error), 200)}); copy the "
+            "model anew"
         ) from None
+
+
+def asks_for_code(model: str) -> str:
+    """The message on a model that cannot be loaded without code of its own."""
+    return (
+        f"{model}: its files ask to run Python code that came with the model (auto_map of "
+        "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of an "
+        "architecture that the engine has, without auto_map"
+    )
+
+
+def is_damage(error: BaseException) -> bool:
+    """Whether a library that reads a file of a model raised an error because of the file.
+
+    Every kind of damage has an exception of its own; a panic of Rust is no `Exception`.
+    """
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
+def damaged_file(folder: Path) -> str | None:
+    """Which file of a folder cannot be read by the library of its format, and why.
+
+    Finds tokenizer.json and files of weights that are pickles; the other files are those of
+    `check_model_files`. None where all can be read, and for a model that is no folder.
+    """
+    from tokenizers import Tokenizer
+
+    if not folder.is_dir():
+        return None
+    index = folder / f"{_PICKLE}.index.json"
+    names = _weights(folder, _PICKLE, _read(index) if index.exists() else None)
+    readers = dict.fromkeys(names, _read_pickle)
+    for name, read in {"tokenizer.json": Tokenizer.from_file, **readers}.items():
+        path = folder / name
+        try:
+            if path.is_file():
+                read(str(path))
+        except BaseException as error:
+            if not is_damage(error):
+                raise
+            why = terminal(str(error).partition("\n")[0] or type(error).__name__, 200, lines=False)
+            return f"{path}: not readable ({why})"
+    return None
+
+
+def _read_pickle(path: str) -> None:
+    """Reads a file of torch.save, which may hold tensors and plain values."""
+    import pickle
+
+    import torch
+
+    try:
+        found = torch.load(path, map_location="meta", weights_only=True)
+    except pickle.UnpicklingError:  # the message of torch tells how to run the code
+        raise ValueError("no file of torch.save, or one that holds objects of classes") from None
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"a {type(found).__name__}, expected names of weights and their values")

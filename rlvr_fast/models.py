@@ -12,8 +12,16 @@ from rlvr_fast.errors import (
     MissingDependencyError,
     RlvrError,
     install_hint,
+    shown,
 )
-from rlvr_fast.model_files import check_config, check_model_files
+from rlvr_fast.model_files import (
+    asks_for_code,
+    check_config,
+    check_model_files,
+    check_name,
+    damaged_file,
+    is_damage,
+)
 from rlvr_fast.shown_text import terminal
 
 if TYPE_CHECKING:
@@ -81,10 +89,14 @@ def load_causal_lm(
     if dtype is None:
         dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
     elif not isinstance(dtype, torch.dtype):
-        if not isinstance(dtype, str) or not isinstance(getattr(torch, dtype, None), torch.dtype):
-            raise InvalidInputError(f"expected a torch dtype such as 'bfloat16', got {dtype!r}")
-        dtype = getattr(torch, dtype)
+        found = getattr(torch, dtype, None) if isinstance(dtype, str) else None
+        if not isinstance(found, torch.dtype) or not found.is_floating_point:
+            raise InvalidInputError(
+                f"expected a torch dtype such as 'bfloat16', got {shown(dtype)}"
+            )
+        dtype = found
     path = Path(model)
+    check_name(str(model))
     options: dict[str, Any] = {"revision": revision} if revision else {}
     source = str(model)
     if path.suffix == ".gguf":
@@ -101,15 +113,16 @@ def load_causal_lm(
         raise InvalidInputError(
             f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
         )
-    if path.is_dir():
-        check_model_files(path)
+    # Beside a .gguf file transformers reads the configuration of a tokenizer.
+    if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
+        check_model_files(folder)
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # loading is short beside the work with progress bars
     # Asked about code of the model, transformers would put the question on the terminal.
     options["trust_remote_code"] = False
-    part = "config.json"
+    part = "config.json" if path.is_dir() else "configuration"
     try:
         config = AutoConfig.from_pretrained(source, **options)
         check_config(str(model), config.to_dict())
@@ -129,21 +142,21 @@ def load_causal_lm(
         loaded = loaded.to(place).eval()
     except RlvrError:
         raise
-    except Exception as error:  # every kind of damage has an exception of its own
-        raise _not_loaded(str(model), part, error) from error
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(path, str(model), part, error) from error
     finally:
         if bars:
             logging.enable_progress_bar()
     return loaded, tokenizer
 
 
-def _not_loaded(model: str, part: str, error: Exception) -> InvalidInputError:
+def _not_loaded(path: Path, model: str, part: str, error: BaseException) -> InvalidInputError:
     if "trust_remote_code" in str(error):
-        return InvalidInputError(
-            f"{model}: its files ask to run Python code that came with the model (auto_map of "
-            "config.json or tokenizer_config.json); rlvr-fast runs no such code: take a model of "
-            "an architecture that transformers has, without auto_map"
-        )
+        return InvalidInputError(asks_for_code(model))
+    if (file := damaged_file(path)) is not None:
+        return InvalidInputError(f"{file}; copy the model anew")
     why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return InvalidInputError(
         f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "

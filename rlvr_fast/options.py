@@ -16,11 +16,13 @@ from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, Literal, Self
 
-from rlvr_fast.errors import InvalidInputError, closest
+from rlvr_fast.errors import InvalidInputError, closest, shown
 
 __all__ = ["Option", "Options", "option", "options_of", "refuse_unknown"]
 
 _WORDS = {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}
+# What tables and run.json hold.
+_64_BITS = 1 << 63
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +161,19 @@ class Option:
         if self.form == "group":
             if isinstance(value, self.kind):
                 return value
-            raise InvalidInputError(f"{where} is {value!r}, expected {self.kind.__name__}(...)")
+            raise InvalidInputError(
+                f"{where} is {shown(value)}, expected {self.kind.__name__}(...)"
+            )
         if self.form == "mapping":
             if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
                 return dict(value)
-            raise InvalidInputError(f"{where} is {value!r}, expected a mapping of names to values")
+            raise InvalidInputError(
+                f"{where} is {shown(value)}, expected a mapping of names to values"
+            )
         if self.form == "sequence":
             if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
                 raise InvalidInputError(
-                    f"{where} is {value!r}, expected a list, each {self.expected}"
+                    f"{where} is {shown(value)}, expected a list, each {self.expected}"
                 )
             return tuple(self._check_one(entry, where) for entry in value)
         return self._check_one(value, where)
@@ -177,13 +183,18 @@ class Option:
         read = value
         fits = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
         if fits and self.kind in (int, float):
-            read = self.kind(value)
-            fits = math.isfinite(read) and self._in_range(read)
+            try:
+                read = self.kind(value)
+                fits = math.isfinite(read) and self._in_range(read)
+            except OverflowError:  # a whole number beyond all floats
+                fits = False
+            if fits and self.kind is int and not -_64_BITS <= read < _64_BITS:
+                raise InvalidInputError(f"{where} is {shown(value)}, expected at most 64 bits")
         elif fits and self.kind is str:
             fits = value in self.choices if self.choices else bool(value)
         if not fits:
             reason = f" ({self.reason})" if self.reason else ""
-            raise InvalidInputError(f"{where} is {value!r}, expected {self.expected}{reason}")
+            raise InvalidInputError(f"{where} is {shown(value)}, expected {self.expected}{reason}")
         return read
 
     def _in_range(self, value: float) -> bool:

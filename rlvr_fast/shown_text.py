@@ -22,7 +22,7 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = [
@@ -41,21 +41,53 @@ __all__ = [
 # Controls (C0 without tab and line feed, DEL, C1); marks that hide or reverse text: soft hyphen,
 # letter marks, zero-width characters, embeddings, isolates, invisible operators, deprecated format
 # characters, the byte order mark, interlinear annotations; line and paragraph separators; fillers
-# that look like nothing; halves of surrogate pairs, which no encoding takes; noncharacters, which
-# XML forbids; tags and further variation selectors, which carry hidden text.
+# and blanks that look like nothing; halves of surrogate pairs, which no encoding takes;
+# noncharacters, which XML forbids; controls of hieroglyphs and notes; tags and further variation
+# selectors, which carry hidden text.
 _HIDDEN = (
     "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\xad\\u034f\\u061c\\u115f\\u1160\\u17b4\\u17b5\\u180b-\\u180f"
-    "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb"
+    "\\u200b\\u200e\\u200f\\u2028-\\u202e\\u2060-\\u206f\\u2800\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb"
     "\\ufffe\\uffff\\ud800-\\udfff\\ufdd0-\\ufdef"
-    "\\U0001bca0-\\U0001bca3\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
+    "\\U00013430-\\U0001343f\\U0001bca0-\\U0001bca3\\U0001d159\\U0001d173-\\U0001d17a\\U000e0000-\\U000e0fff"
     + "".join(f"\\U{plane:04x}fffe\\U{plane:04x}ffff" for plane in range(1, 17))
 )
 # Joiners belong to words of many scripts and to emoji; elsewhere they hide.
 _JOINED = "[\\u0300-\\u1fff\\u2190-\\u2bff\\u3000-\\ud7ff\\ufe0e\\ufe0f\\U00010000-\\U0001ffff]"
 _JOINER = f"(?<!{_JOINED})[\\u200c\\u200d]|[\\u200c\\u200d](?!{_JOINED})"
-_MARKED = re.compile(f"[{_HIDDEN}]|{_JOINER}")
+# A variation selector belongs to a character of another script, a symbol or a key (#, *, digits);
+# elsewhere, and behind another one, it carries hidden text.
+_VARIED = "[\\x00-\\x22\\x24-\\x29\\x2b-\\x2f\\x3a-\\xa8\\xaa-\\xad\\xaf-\\u02ff\\ufe00-\\ufe0f]"
+_SELECTOR = f"(?<={_VARIED})[\\ufe00-\\ufe0f]"
+_MARKED = re.compile(f"[{_HIDDEN}]|{_JOINER}|{_SELECTOR}")
 _HALVES = re.compile("[\\ud800-\\udfff]")
-_MARKED_LINE = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
+_MARKED_LINE = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}|{_SELECTOR}")
+# Marks that are drawn over what stands before them: at the start of a text they change what is not
+# of the text, and many of them cover the lines above and below. What the pattern finds may be
+# symbols too: `_unstacked` looks at each character.
+_MOST_STACKED = 6
+_OVER = "[^\\w\\s\\x00-\\u02ff\\u2010-\\u20cf\\u2100-\\u2bff]"
+_STACKED = re.compile(f"(?:^|(?<=[\\s\"'])){_OVER}+|{_OVER}{{{_MOST_STACKED + 1},}}")
+
+
+def _shown(text: str, marked: re.Pattern[str], show: Callable[[int], str]) -> str:
+    """The text with `show` in place of each character that acts, hides or covers others."""
+    if text.isascii() and text.isprintable():  # the usual case, and quick
+        return text
+    text = marked.sub(lambda match: show(ord(match[0])), text)
+    if text.isascii():
+        return text
+    return _STACKED.sub(lambda match: _unstacked(match, show), text)
+
+
+def _unstacked(match: re.Match[str], show: Callable[[int], str]) -> str:
+    before = match.string[: match.start()][-1:]
+    alone = before in "\"'" or before.isspace()
+    out, stacked = [], 0
+    for char in match[0]:
+        over = unicodedata.category(char) in ("Mn", "Me")
+        alone, stacked = alone and over, stacked + 1 if over else 0
+        out.append(show(ord(char)) if alone or stacked > _MOST_STACKED else char)
+    return "".join(out)
 
 
 def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -> str:
@@ -70,10 +102,7 @@ def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -
         return "none"
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isascii() and text.isprintable():  # the usual case, and quick
-        return text
-    marked = _MARKED if lines else _MARKED_LINE
-    return marked.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+    return _shown(text, _MARKED if lines else _MARKED_LINE, lambda code: f"⟨U+{code:04X}⟩")
 
 
 def terminal(text: str, limit: int | None = None, *, lines: bool = True) -> str:
@@ -87,13 +116,11 @@ def terminal(text: str, limit: int | None = None, *, lines: bool = True) -> str:
     left_out = 0 if limit is None else len(text) - limit
     if left_out > 0:
         text = text[:limit]
-    if not (text.isascii() and text.isprintable()):
-        text = (_MARKED if lines else _MARKED_LINE).sub(_escaped, text)
+    text = _shown(text, _MARKED if lines else _MARKED_LINE, _escaped)
     return f"{text}... ({left_out:,} more characters)" if left_out > 0 else text
 
 
-def _escaped(match: re.Match[str]) -> str:
-    code = ord(match[0])
+def _escaped(code: int) -> str:
     if code in (9, 10):
         return "\\t" if code == 9 else "\\n"
     return (
@@ -136,11 +163,10 @@ def json_text(
 def json_escaped(text: str) -> str:
     r"""A JSON document whose hidden and control characters are `\u` escapes."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return _MARKED.sub(_json_escape, text)
+    return _shown(text, _MARKED, _json_escape)
 
 
-def _json_escape(match: re.Match[str]) -> str:
-    code = ord(match[0])
+def _json_escape(code: int) -> str:
     if code < 0x10000:
         return f"\\u{code:04x}"
     high, low = divmod(code - 0x10000, 0x400)
@@ -168,17 +194,22 @@ _LATEX = str.maketrans({
     "β": r"$\beta$", "ζ": r"$\zeta$", "∞": r"$\infty$", "×": r"$\times$",
     "≥": r"$\geq$", "≤": r"$\leq$",
 })  # fmt: skip
-_BLANK_IN_LATEX = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
 
 
-def latex(text: str) -> str:
+def latex(text: str, limit: int | None = None) -> str:
     r"""Text that LaTeX prints unchanged; blanks in place of control and hidden characters.
 
     A text that begins with `[` or `*` has it in braces: after the `\\` or the rule before a row it
     would be read as their argument. Names in other scripts than Latin stay unchanged, for XeLaTeX
     or LuaLaTeX.
+
+    Args:
+        text: any text.
+        limit: the most characters of the text that are kept; a longer one ends in an ellipsis.
     """
-    out = _BLANK_IN_LATEX.sub(" ", text).translate(_LATEX)
+    if limit is not None and len(text) > limit:
+        text = text[: limit - 1] + "…"
+    out = _shown(text, _MARKED_LINE, lambda _: " ").translate(_LATEX)
     first = out.lstrip()[:1]
     return out.replace(first, f"{{{first}}}", 1) if first in ("[", "*") and first else out
 
@@ -186,8 +217,17 @@ def latex(text: str) -> str:
 # What a spreadsheet takes for the start of a formula, in its own width or in the wide forms.
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
 # In a country whose lists have semicolons a spreadsheet splits a line there, and some at tabs or at
-# line breaks inside quotation marks.
-_FORMULA_START = re.compile(f"(?:^|(?<=[;\\t\\r\\n]))(?=[\\s\"']*[{_FORMULA}])|^(?=[\\t\\r])")
+# line breaks inside quotation marks. A run of blanks and quotation marks is read once: its start is
+# where no character of a run stands before it.
+_FORMULA_START = re.compile(f"(?<![\\s\"';])[\\s\"';]*+(?=[{_FORMULA}])")
+_SPLITS = re.compile(r".*[;\t\r\n]", re.DOTALL)
+
+
+def _with_apostrophe(match: re.Match[str]) -> str:
+    run = match[0]
+    last = _SPLITS.match(run)
+    at = last.end() if last else 0
+    return f"{run[:at]}'{run[at:]}" if last or match.start() == 0 else run
 
 
 def csv_cell(value: Any) -> Any:
@@ -200,7 +240,8 @@ def csv_cell(value: Any) -> Any:
         return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
     if not isinstance(value, str):
         return value
-    return visible(_FORMULA_START.sub("'", value))
+    text = _FORMULA_START.sub(_with_apostrophe, value)
+    return visible(f"'{text}" if text[:1] in ("\t", "\r") else text)
 
 
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE | re.DOTALL)

@@ -13,6 +13,7 @@ from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory
 from rlvr_fast.cli.results import print_grades, run_stage
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
+from rlvr_fast.shown_text import file_name
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
@@ -80,7 +81,7 @@ def score(
         opened = Run.open(run)
         from rlvr_fast.scoring.run import score_run
 
-        name = label or Path(model).name
+        name = label or file_name(Path(model).name)
         score_run(opened, model, options, label=name, revision=revision, progress=progress)
         return opened
 

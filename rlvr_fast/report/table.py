@@ -166,6 +166,8 @@ def _remembering(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return of
 
 
+# TeX does not read a line of 200,000 characters; the other files hold whole texts.
+_CELL_CHARACTERS = 400
 # Characters that pdfLaTeX prints without a macro.
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
@@ -173,10 +175,10 @@ _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 def latex(table: Table) -> str:
     """A booktabs table; a longtable above 40 rows, which do not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
-    head = " & ".join(latex_escape(c.title) for c in table.columns) + r" \\"
-    escaped = _remembering(latex_escape)
+    head = " & ".join(latex_escape(c.title, _CELL_CHARACTERS) for c in table.columns) + r" \\"
+    escaped = _remembering(lambda cell: latex_escape(cell, _CELL_CHARACTERS))
     body = [" & ".join(map(escaped, cells)) + r" \\" for cells in table.cells()]
-    caption = latex_escape(table.caption)
+    caption = latex_escape(table.caption, 10 * _CELL_CHARACTERS)
     if len(body) > 40:
         lines = [
             r"\begin{longtable}{" + align + "}",

@@ -24,6 +24,8 @@ __all__ = ["ChatTemplate"]
 
 # A rendering takes milliseconds; the process has to import transformers first.
 _SECONDS, _START_SECONDS = 10.0, 120.0
+# On the mean over all renderings, beside the seconds of one: there may be many questions.
+_MEAN_SECONDS = 0.2
 _MEMORY = 2 << 30
 # More than the longest context holds.
 _CHARACTERS = 4_000_000
@@ -48,6 +50,7 @@ class ChatTemplate:
         }
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+        self._left = _SECONDS
 
     def render(self, question: str) -> str:
         """The user's turn with `question`, and the start of the assistant's turn.
@@ -60,13 +63,17 @@ class ChatTemplate:
             process = self._process
             if process is None:
                 process = self._process = self._started()
+                self._left = _SECONDS
+            self._left = min(_SECONDS, self._left + _MEAN_SECONDS)
+            begun = time.monotonic()
             try:
-                reply = json.loads(_exchange(process, question, _SECONDS))
+                reply = json.loads(_exchange(process, question, self._left))
                 text, why = reply.get("text"), reply.get("error")
             except (OSError, ValueError, AttributeError) as error:
                 _end(process)
                 self._process = None
                 text, why = None, str(error) if isinstance(error, OSError) else "no text came"
+            self._left -= time.monotonic() - begun
         if isinstance(text, str):
             return text
         raise InvalidInputError(
@@ -126,7 +133,7 @@ def _exchange(process: subprocess.Popen[bytes], request: object, seconds: float)
         left = end - time.monotonic()
         ready = watch.poll(1000 * left) if left > 0 else []
         if not ready:
-            raise OSError(f"it takes more than {seconds:g} s")
+            raise OSError(f"it takes more than {seconds:.1f} s, or too long on the mean")
         for file, _ in ready:
             if file == into:
                 waiting = waiting[os.write(into, waiting[:65536]) :]

@@ -12,6 +12,9 @@ from rlvr_fast.sampling.engine import Engine
 __all__ = ["Template", "load_template"]
 
 
+_MOST_CHARACTERS = 1 << 20
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """How a question becomes a prompt.
@@ -51,15 +54,15 @@ def load_template(name: str, engine: Engine) -> Template:
         engine: the engine that will draw, which knows the chat template.
 
     Raises:
-        InvalidInputError: the model has no chat template, there is no such file, or the file does
-            not hold {question}.
+        InvalidInputError: the model has no chat template, there is no such file, or the file is too
+            long or does not hold {question}.
     """
-    chat = engine.chat_template
-    if name == "auto":
-        name = "plain" if chat is None else "chat"
     if name == "plain":
         return Template("plain", "{question}")
-    if name == "chat":
+    if name in ("auto", "chat"):
+        chat = engine.chat_template
+        if name == "auto" and chat is None:
+            return Template("plain", "{question}")
         if chat is None:
             raise InvalidInputError(
                 f"the tokenizer of {engine.model} has no chat template; use --template plain, "
@@ -68,8 +71,13 @@ def load_template(name: str, engine: Engine) -> Template:
         return Template("chat", chat)
     file = Path(name)
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        if file.exists() and not file.is_file():
+            raise ValueError("no file")  # a device may have no end
+        with file.open(encoding="utf-8") as opened:
+            text = opened.read(_MOST_CHARACTERS + 1)
+        if len(text) > _MOST_CHARACTERS:
+            raise ValueError(f"more than {_MOST_CHARACTERS:,} characters")
+    except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"expected the template 'auto', 'plain', 'chat' or a readable text file, got {name!r} "
             f"({error})"

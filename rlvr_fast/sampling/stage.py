@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+from markupsafe import escape
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Completion, Engine, Request
 from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.parameters import SamplingParameters
-from rlvr_fast.sampling.prompts import Template, load_template
+from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
@@ -51,14 +52,16 @@ def prepare_run(
             `prompts.load_template`.
 
     Raises:
-        InvalidInputError: a prompt that is longer than the model's context or holds token ids the
-            model does not have (the message names the problem), a problem_id that comes twice.
+        InvalidInputError: a chat template whose prompt does not hold the question; a prompt that is
+            longer than the model's context or holds token ids the model does not have (the message
+            names the problem); a problem_id that comes twice.
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
     form = load_template(template, engine)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
     prompts = [form.render(problem.question, engine) for problem in problems]
-    _check_distinct(problems, prompts, form, engine)
+    if form.name == "chat":
+        _check_questions(problems, prompts, engine)
     # A chat template writes the special tokens itself.
     encoded = engine.encode(prompts, special_tokens=form.name != "chat")
     for problem, ids in zip(problems, encoded, strict=True):
@@ -88,29 +91,29 @@ def prepare_run(
     )
 
 
-# Questions that no template can take for one.
+# Questions that are asked before those of the problems.
 _PROBES = ("Is 91 a prime number?", "Name a river of Africa.")
 
 
-def _check_distinct(
-    problems: Sequence[Problem], prompts: Sequence[str], form: Template, engine: Engine
-) -> None:
-    """Refuses a template that does not show the model which question is asked."""
-    said = f"the {form.name!r} template of {engine.model}"
-    if form.name == "chat" and len({form.render(probe, engine) for probe in _PROBES}) == 1:
-        raise InvalidInputError(
-            f"{said} gives every question the same prompt: it does not hold the question; use "
-            "--template plain, or a text file that holds {question}"
-        )
-    first: dict[str, Problem] = {}
-    for problem, prompt in zip(problems, prompts, strict=True):
-        other = first.setdefault(prompt, problem)
-        if other is not problem and other.question.split() != problem.question.split():
+def _check_questions(problems: Sequence[Problem], prompts: Sequence[str], engine: Engine) -> None:
+    """Refuses a chat template whose prompts do not hold the questions."""
+    asked = [(f"problem {problem.problem_id!r}", problem.question) for problem in problems]
+    told = [*prompts, *(engine.render_chat(probe) for probe in _PROBES)]
+    asked += [(f"question {probe!r}", probe) for probe in _PROBES]
+    for (what, question), prompt in zip(asked, told, strict=True):
+        if not _holds(prompt, question):
             raise InvalidInputError(
-                f"{said} gives the problems {other.problem_id!r} and {problem.problem_id!r}, whose "
-                "questions differ, the same prompt; use --template plain, or a text file that "
-                "holds {question}"
+                f"the chat template of {engine.model} gives the {what} a prompt that does not hold "
+                "the question; use --template plain, or a text file that holds {question}"
             )
+
+
+def _holds(prompt: str, question: str) -> bool:
+    """Whether a prompt holds a question, but for blanks, case and the escapes of JSON or HTML."""
+    said = " ".join(prompt.split()).casefold()
+    plain = json.dumps(question, ensure_ascii=False)[1:-1]
+    forms = (question, plain, json.dumps(question)[1:-1], str(escape(question)))
+    return any(" ".join(form.split()).casefold() in said for form in forms)
 
 
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.model_files import is_damage
 from rlvr_fast.sampling.chat_templates import ChatTemplate
 
 __all__ = ["TokenizerPrompts"]
@@ -23,9 +24,28 @@ class TokenizerPrompts:
 
     @property
     def chat_template(self) -> str | None:
-        """The tokenizer's chat template, None if it has none."""
+        """The tokenizer's chat template, of several the one named default; None if it has none.
+
+        Raises:
+            InvalidInputError: several templates without a default, or one that is no text.
+        """
         template = getattr(self._tokenizer, "chat_template", None)
-        return template if isinstance(template, str) else None
+        if not template:  # also an empty text, and no entry of several
+            return None
+        if isinstance(template, Mapping):
+            if "default" not in template:
+                raise InvalidInputError(
+                    f"{self.model}: its tokenizer has the chat templates {shown(list(template))}, "
+                    "expected one named 'default' among them; use --template plain, or a text "
+                    "file that holds {question}"
+                )
+            template = template["default"]
+        if not isinstance(template, str):
+            raise InvalidInputError(
+                f"{self.model}: the chat template of its tokenizer is {shown(template)}, expected "
+                "a text; use --template plain, or a text file that holds {question}"
+            )
+        return template
 
     def render_chat(self, question: str) -> str:
         """The user's turn with `question`, and the start of the assistant's turn.
@@ -45,8 +65,11 @@ class TokenizerPrompts:
             return []
         try:
             encoded = self._tokenizer(list(prompts), add_special_tokens=special_tokens)["input_ids"]
-        except Exception as error:  # those of a library in Rust have no class of their own
+        except BaseException as error:  # those of a library in Rust have no class of their own
+            if not is_damage(error):
+                raise
             raise InvalidInputError(
-                f"{self.model}: its tokenizer cannot encode the prompts ({str(error)[:300]})"
+                f"{self.model}: its tokenizer cannot encode the prompts ({str(error)[:300]}); are "
+                "tokenizer.json and tokenizer_config.json damaged?"
             ) from error
         return [list(ids) for ids in encoded]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -12,6 +14,7 @@ import numpy as np
 import pytest
 from smollm import smollm_folder
 
+import rlvr_fast
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.sampling import load_engine
 from rlvr_fast.store import Run, verify
@@ -39,7 +42,32 @@ try:
     list(engine.generate([Request("long", [5] * 512, np.arange(1), np.arange(1))], parameters))
 except Exception as error:
     print("REFUSED", type(error).__name__, error)
+for folder in sys.argv[3:]:
+    try:
+        load_engine("vllm", folder, max_model_len=64)
+    except Exception as error:
+        print("CODE", type(error).__name__, error)
 """
+
+
+def asking(folder: Path) -> list[str]:
+    """Models whose files ask to run evil.py, which would make a folder beside them."""
+    demo = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
+    classes = {"AutoConfig": "evil.C", "AutoModelForCausalLM": "evil.C"}
+    changes = {
+        "config.json": {"model_type": "evil", "auto_map": classes},
+        "tokenizer_config.json": {
+            "tokenizer_class": "Evil", "auto_map": {"AutoTokenizer": ["evil.C", None]}
+        },
+    }  # fmt: skip
+    made = []
+    for name, values in changes.items():
+        model = Path(shutil.copytree(demo, folder / f"asking for {name}"))
+        known = json.loads((model / name).read_text())
+        (model / name).write_text(json.dumps(known | values))
+        (model / "evil.py").write_text(f"import os; os.mkdir({str(folder / 'marker')!r})\n")
+        made.append(str(model))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +78,10 @@ def sampled(tmp_path_factory) -> tuple[Path, Path, str]:
     model = smollm_folder()
     path = tmp_path_factory.mktemp("vllm") / "run"
     root = str(Path(__file__).parents[2])
+    models = asking(path.parent)
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(model), str(path)],
+        [sys.executable, "-c", SCRIPT, str(model), str(path), *models],
+        input="y\n" * 20,  # yes to every question
         capture_output=True,
         text=True,
         timeout=500,
@@ -81,6 +111,15 @@ def test_draws_go_into_the_run_and_are_topped_up(sampled):
         assert 0 < len(row["token_ids"]) <= 48
         if row["finish_reason"] == "length":
             assert len(row["token_ids"]) == 48
+
+
+@pytest.mark.slow
+def test_no_code_of_a_model_runs(sampled):
+    _, path, output = sampled
+    told = [line for line in output.splitlines() if line.startswith("CODE")]
+    assert len(told) == 2
+    assert all("runs no such code" in line for line in told)
+    assert not (path.parent / "marker").exists()
 
 
 @pytest.mark.slow

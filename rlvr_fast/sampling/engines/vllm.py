@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError, install_hint
-from rlvr_fast.model_files import check_model_files
+from rlvr_fast.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    RlvrError,
+    install_hint,
+    shown,
+)
+from rlvr_fast.model_files import asks_for_code, check_model_files, check_name
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -44,6 +50,40 @@ def _import_vllm() -> Any:
     return vllm
 
 
+# Arguments of vllm.LLM that name Python code, wherever in its arguments they stand.
+_CODE = (
+    "trust_remote_code", "auto_map", "worker_cls", "worker_extension_cls", "logits_processors",
+    "scheduler_cls", "reasoning_parser_plugin", "tool_parser_plugin", "io_processor_plugin",
+)  # fmt: skip
+
+
+def _without_code(model: str, options: Any) -> Any:
+    """The arguments without those of `_CODE` that are false or empty.
+
+    Raises:
+        InvalidInputError: one that is neither.
+    """
+    if isinstance(options, list | tuple):
+        return [_without_code(model, each) for each in options]
+    if not isinstance(options, Mapping):
+        return options
+    for name, value in options.items():
+        if name in _CODE and value:
+            raise InvalidInputError(
+                f"{model}: {name} would run Python code that came with the model, or that an "
+                "argument names; rlvr-fast runs no such code: leave it out"
+            )
+    return {k: _without_code(model, v) for k, v in options.items() if k not in _CODE}
+
+
+def _further_models(options: Mapping[str, Any]) -> list[str]:
+    """The models and tokenizers that arguments name."""
+    draft = options.get("speculative_config")
+    named = [options.get("tokenizer"), options.get("hf_config_path")]
+    named += [draft.get("model"), draft.get("tokenizer")] if isinstance(draft, Mapping) else []
+    return [name for name in named if isinstance(name, str)]
+
+
 class VllmEngine(TokenizerPrompts):
     """Draws completions with vLLM; see `Engine`.
 
@@ -65,13 +105,15 @@ class VllmEngine(TokenizerPrompts):
             MissingDependencyError: vllm is not installed, or broken.
             InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
         """
-        if options.pop("trust_remote_code", False):
+        check_name(model)
+        options = _without_code(model, options)
+        if not isinstance(options.get("dtype", "auto"), str):  # vLLM fails on it in its log
             raise InvalidInputError(
-                f"{model}: trust_remote_code would run Python code that came with the model; "
-                "rlvr-fast runs no such code: leave it out"
+                f"expected a dtype such as 'bfloat16', got {shown(options['dtype'])}"
             )
-        if Path(model).is_dir():
-            check_model_files(Path(model))
+        for folder in (model, *_further_models(options)):
+            if Path(folder).is_dir():
+                check_model_files(Path(folder))
         vllm = _import_vllm()
         self._on_cpu: bool = vllm.platforms.current_platform.is_cpu()
         if self._on_cpu:
@@ -87,6 +129,8 @@ class VllmEngine(TokenizerPrompts):
                 model=str(model), revision=revision, trust_remote_code=False, **options
             )
         except Exception as error:  # every kind of damage has an exception of its own
+            if "trust_remote_code" in str(error):
+                raise InvalidInputError(asks_for_code(model)) from error
             why = str(error).strip()[:2000] or type(error).__name__
             raise InvalidInputError(f"{model}: vLLM cannot load it ({why})") from error
         self._vllm = vllm

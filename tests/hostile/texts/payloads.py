@@ -39,7 +39,11 @@ PAYLOADS = {
     "annotation": "a\ufff9b\ufffac\ufffb",
     "noncharacters": "a\ufffeb\uffffc\U0001ffffd",
     "halves of pairs": "a\ud800b\udcff\udfffc",
-    "fillers": "a\u3164b\u115fc\uffa0d",
+    "fillers": "a\u3164b\u115fc\uffa0d\u2800e",
+    "marks alone": '\u0338\u20dd a \u0489 "\u0336"',
+    "stacked marks": "a" + "\u0301\u0489\u0e47" * 30,
+    "selectors": "a\ufe01\ufe02b\u263a\ufe0f\ufe0e\ufe0e",
+    "hieroglyph controls": "a\U00013430\U0001d159b",
     # pages
     "script": "<script>window.PWNED=1</script>",
     "end of script": "</script><script>window.PWNED=1</script>",
@@ -77,20 +81,28 @@ PAYLOADS = {
     "absolute": "/tmp/escaped",
     "reserved": "nul",
     "long": "x" * 3000,
+    "blank lines and formula": "\n \t" * 1000 + "=1+1",
     # honest text of other scripts, that stays
     "scripts": "数学 \u05d0\u05d1 العربية ünï 👨\u200d👩\u200d👧",
 }
 
 
 def hidden_in(text: str, *, lines: str = "\n\t") -> set[str]:
-    """The characters of a shown text that control, hide or reverse; joiners of emoji excepted."""
+    """The characters of a shown text that control, hide, reverse or cover others."""
     bad = set()
     for at, character in enumerate(text):
         if character in lines or (character == "\u200d" and ord(text[at - 1]) > 0x300):
             continue
-        fillers = "\u034f\u115f\u1160\u3164\uffa0"
+        fillers = "\u034f\u115f\u1160\u2800\u3164\uffa0\U0001d159"
         category = unicodedata.category(character)
         noncharacter = (ord(character) & 0xFFFE) == 0xFFFE
         if category in ("Cc", "Cf", "Cs", "Zl", "Zp") or noncharacter or character in fillers:
+            bad.add(character)
+        over = [
+            unicodedata.category(each) in ("Mn", "Me") for each in text[max(at - 6, 0) : at + 1]
+        ]
+        alone = at == 0 or text[at - 1].isspace() or text[at - 1] in "\"'"
+        selectors = "\ufe00" <= text[at - 1] <= "\ufe0f" and "\ufe00" <= character <= "\ufe0f"
+        if over[-1] and (alone or selectors or (len(over) == 7 and all(over))):
             bad.add(character)
     return bad

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -17,7 +18,7 @@ import pytest
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.model_files import check_model_files
+from rlvr_fast.model_files import check_model_files, damaged_file
 
 DEMO = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
 WEIGHTS = "model.safetensors"
@@ -64,8 +65,12 @@ def pipe(folder: Path) -> None:
     os.mkfifo(folder / "config.json")
 
 
-def index(value: Any) -> Callable[[Path], None]:
-    return write("model.safetensors.index.json", json.dumps(value).encode())
+def index(value: Any, name: str = "model.safetensors") -> Callable[[Path], None]:
+    return write(f"{name}.index.json", json.dumps(value).encode())
+
+
+NORM = "model.norm.weight"
+PICKLE = "pytorch_model.bin"
 
 
 # what is damaged -> (how, the file that the message names)
@@ -84,6 +89,24 @@ DAMAGED: dict[str, tuple[Callable[[Path], Any], str]] = {
     "index without a map": (index({"weight_map": 3}), "model.safetensors.index.json"),
     "index to another folder": (index({"weight_map": {"a": "../x"}}), "index.json"),
     "index to no file": (index({"weight_map": {"a": "x.safetensors"}}), "x.safetensors"),
+    **{
+        f"{what} of a tensor": (header(lambda e, w=wrong: e[NORM].update(w)), WEIGHTS)
+        for what, wrong in {
+            "type": {"dtype": "X9"}, "kind of type": {"dtype": 5}, "shape": {"shape": [-1]},
+            "size": {"shape": [1 << 62, 8]}, "fractions": {"data_offsets": [0.5, 1.5]},
+            "place": {"data_offsets": [5, 1]},
+        }.items()
+    },
+    "kinds of metadata": (header(lambda e: e.update(__metadata__={"a": 5})), WEIGHTS),
+    "two tensors in one place": (header(lambda e: e.update(other=e[NORM])), WEIGHTS),
+    "index of pickles to another folder": (index({"weight_map": {"a": "/dev/zero"}}, PICKLE),
+                                           f"{PICKLE}.index.json"),
+    "index of pickles without a map": (index({"weight_map": 3}, PICKLE), f"{PICKLE}.index.json"),
+    "index of pickles to no file": (index({"weight_map": {"a": "x.bin"}}, PICKLE), "x.bin"),
+    "a kernel by an inner name": (
+        lambda f: change(f, _attn_implementation_internal="evil/kernel"), "config.json"),
+    "a kernel of experts": (
+        lambda f: change(f, text_config={"_experts_implementation": "evil/kernel"}), "config.json"),
     "config is a pipe": (pipe, "config.json"),
     "endless layers": (lambda f: change(f, num_hidden_layers=10**9), "config.json"),
     "endless numbers": (lambda f: change(f, vocab_size=10**30), "config.json"),
@@ -111,6 +134,14 @@ def test_a_damaged_file_is_named(model: Path, what: str) -> None:
 
 def test_a_whole_model_passes(model: Path) -> None:
     check_model_files(model)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(model: Path) -> None:
+    from rlvr_fast.models import load_causal_lm
+
+    other = model.rename(model.parent / os.fsdecode(b"model\xff"))
+    with pytest.raises(InvalidInputError, match=r"not UTF-8.*rename"):
+        load_causal_lm(other, device="cpu")
 
 
 def test_vllm_takes_no_code_of_a_model(model: Path) -> None:
@@ -176,8 +207,8 @@ def old_pickle(folder: Path, marker: Path) -> None:
 REFUSED = {
     auto_model: "auto_map",
     auto_tokenizer: "auto_map",
-    pickled: "weights",
-    old_pickle: "weights",
+    pickled: PICKLE,
+    old_pickle: PICKLE,
 }
 LEFT_ALONE = (auto_tokenizer_of_the_config, own_generation)
 
@@ -269,11 +300,78 @@ def test_weights_that_do_not_fit_are_refused(model: Path, kind: str) -> None:
         TransformersEngine(str(model), device="cpu")
 
 
+def cut_pickle(folder: Path) -> None:
+    import torch
+
+    (folder / WEIGHTS).unlink()
+    torch.save({"a": torch.zeros(9)}, folder / PICKLE)
+    os.truncate(folder / PICKLE, 500)
+
+
+def listed_pickle(folder: Path) -> None:
+    import torch
+
+    (folder / WEIGHTS).unlink()
+    torch.save([1, 2], folder / PICKLE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", [cut_pickle, listed_pickle])
+def test_a_damaged_pickle_is_named(model: Path, damage: Callable[[Path], None]) -> None:
+    from rlvr_fast.models import load_causal_lm
+
+    damage(model)
+    with pytest.raises(InvalidInputError, match=PICKLE):
+        load_causal_lm(model, device="cpu")
+
+
+def test_the_message_on_a_pickle_does_not_tell_how_to_run_it(model: Path, tmp_path: Path) -> None:
+    pickled(model, tmp_path / "marker")
+    message = damaged_file(model)
+    assert message is not None
+    assert PICKLE in message
+    assert "weights_only" not in message
+    assert not (tmp_path / "marker").exists()
+
+
+@pytest.mark.parametrize("value", [
+    {"normalizer": {"type": "Replace", "pattern": {"String": ""}, "content": "aaaa"}},
+    {"post_processor": {"type": "TemplateProcessing", "pair": [], "special_tokens": {},
+                        "single": [{"SpecialToken": {"id": "x", "type_id": 0}}]}},
+])  # fmt: skip
+def test_a_panic_of_the_tokenizer_is_an_error_of_the_model(
+    model: Path, value: dict[str, Any]
+) -> None:
+    from transformers import AutoTokenizer
+
+    from rlvr_fast.sampling.tokenizer import TokenizerPrompts
+
+    change(model, "tokenizer.json", **value)
+    prompts = TokenizerPrompts()
+    prompts._tokenizer = AutoTokenizer.from_pretrained(model)
+    prompts.model = str(model)
+    with pytest.raises(InvalidInputError, match=re.escape(str(model))):
+        prompts.encode(["a question"])
+
+
+@pytest.mark.parametrize("arguments", [
+    {"speculative_config": {"model": "x", "trust_remote_code": True}},
+    {"hf_overrides": {"auto_map": {"AutoConfig": "evil.C"}}},
+    {"reasoning_parser_plugin": "evil.py"},
+    {"dtype": ["bfloat16"]},
+])  # fmt: skip
+def test_vllm_takes_no_code_by_other_arguments(model: Path, arguments: dict[str, Any]) -> None:
+    from rlvr_fast.sampling.engines.vllm import VllmEngine
+
+    with pytest.raises(InvalidInputError, match=r"runs no such code|expected a dtype"):
+        VllmEngine(str(model), **arguments)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("value", [{}, {"model": 3}, {"added_tokens": [1], "model": {}}])
 def test_a_damaged_tokenizer_is_named(model: Path, value: dict[str, Any]) -> None:
     from rlvr_fast.models import load_causal_lm
 
     (model / "tokenizer.json").write_text(json.dumps(value))
-    with pytest.raises(InvalidInputError, match="tokenizer"):
+    with pytest.raises(InvalidInputError, match=re.escape(str(model / "tokenizer.json"))):
         load_causal_lm(model, device="cpu")

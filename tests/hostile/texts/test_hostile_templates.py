@@ -125,7 +125,7 @@ class Tokenizer(TokenizerPrompts):
     name, version, revision, notes = "fake", "1", None, ()
     context_length, vocab_size = None, 1000
 
-    def __init__(self, template: str) -> None:
+    def __init__(self, template: object) -> None:
         class Library:
             chat_template = template
             special_tokens_map = {"bos_token": "<s>"}  # noqa: RUF012
@@ -142,6 +142,11 @@ IGNORING = {
     "its first word": "{{ messages[0].content.split(' ')[0] }}",
     "a beginning": "{% if 'is' in messages[0].content %}{{ messages[0].content[:7] }}"
     "{% else %}{{ messages[0].content }}{% endif %}",
+    "a random number": "{{ range(99999) | random }} {{ range(99999) | random }}",
+    "its letters backwards": "{{ messages[0].content | reverse }}",
+    "all but known questions": "{% if 'prime' in messages[0].content or 'river' in "
+    "messages[0].content %}{{ messages[0].content }}{% else %}{{ messages[0].content | length }} "
+    "{{ messages[0].content | last }} {{ messages[0].content[9] }}{% endif %}",
 }  # fmt: skip
 
 
@@ -164,9 +169,51 @@ def test_a_template_that_ignores_the_question_is_refused(
     from rlvr_fast.sampling import SamplingParameters, prepare_run
 
     engine = Tokenizer(IGNORING[what])
-    with pytest.raises(InvalidInputError, match="same prompt"):
+    with pytest.raises(InvalidInputError, match="does not hold the question"):
         prepare_run(tmp_path / "run", engine, questions, SamplingParameters(), template="chat")  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
+
+
+SHOWING = {
+    "trimmed": "<user> {{ messages[0].content | trim }} ",
+    "in capitals": "{{ messages[0].content | upper }}",
+    "as JSON": "{{ messages | tojson }}",
+    "escaped": "{{ messages[0].content | e }}",
+}
+
+
+@pytest.mark.parametrize("question", ['Is "a < b" & \n\n c?', "Ist ß groß? \u05d0", "  x\ty "])
+@pytest.mark.parametrize("what", SHOWING)
+def test_a_prompt_may_show_the_question_in_other_forms(what: str, question: str) -> None:
+    from jinja2 import Environment
+
+    from rlvr_fast.sampling.stage import _holds
+
+    environment = Environment()
+    environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
+    turn = [{"role": "user", "content": question}]
+    assert _holds(environment.from_string(SHOWING[what]).render(messages=turn), question)
+    assert not _holds("Say hello.", question)
+
+
+def test_of_several_templates_the_default_is_taken() -> None:
+    assert Tokenizer({"tool_use": "x", "default": GOOD}).chat_template == GOOD
+    assert Tokenizer({}).chat_template is None
+    for wrong in ({"a": GOOD, "b": GOOD}, {"default": 5}, 5, True, [GOOD]):
+        with pytest.raises(InvalidInputError, match="the model"):
+            _ = Tokenizer(wrong).chat_template
+
+
+@pytest.mark.slow
+def test_many_slow_renderings_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each takes less than the time of one; all together would take hours."""
+    monkeypatch.setattr(chat_templates, "_MEAN_SECONDS", 0.0)
+    loops = "{% for a in range(999) %}{% for b in range(99) %}{% endfor %}{% endfor %}"
+    template = ChatTemplate("the model", loops + GOOD, {"bos_token": ""})
+    template.render("one")
+    template._left = 1e-9  # as after many
+    with pytest.raises(InvalidInputError, match=r"the model.*on the mean"):
+        template.render("two")
 
 
 @pytest.mark.slow

@@ -7,6 +7,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
@@ -148,6 +150,16 @@ def test_the_commands_do_show_the_names(shown: dict[str, tuple[int, str]]) -> No
     assert "name\\udcff\\udc9b31m" in shown["import of a name"][1]
     assert [shown[name][0] for name in ("plan", "dynamics", "doctor")] == [0, 0, 0]
     assert "\\x1b" in shown["plan"][1]
+
+
+def test_an_output_of_ascii_passes_the_filter_too(folder: Path) -> None:
+    """Other packages look for the bytes below a stream whose encoding is ASCII."""
+    command = [sys.executable, "-m", "rlvr_fast", "--no\u202e\u200b\u2028"]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, env=environment, cwd=folder, capture_output=True)
+    assert done.returncode == 2
+    assert (done.stdout + done.stderr).isascii()
+    assert b"\\u202e\\u200b\\u2028" in done.stderr
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from rlvr_fast.report.table import Column, Table, latex, write_tables
 HONEST = [
     "What is 3 + 4?", "x = -5", "naïve café", "题目一", "(1, -2); y", "a/b_c-d.e",
     "\u05d0\u05d1 \u0627\u0644", "👨\u200d👩\u200d👧", "می\u200cخواهم", "50 % & more",
-    "ε ≤ 0.1 — “x”",
+    "ε ≤ 0.1 — “x”", "नमस्ते", "สวัสดีครับ", "שָׁלוֹם", "e\u0301 =\u0338", "❤\ufe0f 1\ufe0f\u20e3 ©\ufe0f",
 ]  # fmt: skip
 every_payload = pytest.mark.parametrize("name", PAYLOADS)
 
@@ -187,6 +187,20 @@ def test_numbers_stay_numbers() -> None:
         True,
         None,
     ]
+
+
+@pytest.mark.parametrize("text", ["\n", "\t ", ";", "\"'\n"])
+def test_a_cell_of_blanks_is_read_once(text: str) -> None:
+    """A pattern that reads them again from each blank on would take hours."""
+    long = text * 500_000
+    assert shown_text.csv_cell(f"{long}=1").rstrip("=1 ").endswith("'")
+    assert shown_text.csv_cell(f"a{long}b").startswith("a")
+
+
+def test_no_line_of_latex_is_too_long() -> None:
+    long = "x" * 300_000
+    table = Table("long", long, (Column("a", long),), [{"a": long}])
+    assert max(map(len, latex(table).splitlines())) < 20_000
 
 
 def test_long_text_is_cut() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 from rlvr_fast.cli import main
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.study_config import StudyConfig
 from rlvr_fast.yaml_text import parse_yaml
 
@@ -45,6 +49,8 @@ REFUSED = {
     "control character": "a: \x1b[31m",
     "two documents": "a: 1\n---\nb: 2\n",
     "no anchor": "a: *b",
+    "long sexagesimal fraction": "a: 1" + ":1" * 190 + ".0",
+    "escape beyond Unicode": 'a: "\\Uffffffff"',
 }
 
 
@@ -83,6 +89,42 @@ def test_aliases_of_people_stay() -> None:
     text = "a: &a {x: 1, y: [1, 2]}\nb: {<<: *a, x: 2}\nc: [*a, *a]\n"
     assert parse_yaml(text, "here")["b"] == {"x": 2, "y": [1, 2]}
     assert len(parse_yaml(text, "here")["c"]) == 2
+
+
+def test_a_key_that_a_merge_overrides_is_given_once() -> None:
+    """Also where the mapping that merges is read after another one that merges it."""
+    text = "base: &base {x: 2}\nz:\n  a: &a {<<: *base, x: 1}\nb: {<<: *a}\n"
+    assert parse_yaml(text, "here") == {"base": {"x": 2}, "z": {"a": {"x": 1}}, "b": {"x": 1}}
+
+
+def test_long_digits_that_are_no_number_are_read_once() -> None:
+    """A pattern that reads them again from each digit on would take an hour."""
+    text = "1" * 1_000_000 + "z"
+    assert parse_yaml(f"a: {text}", "here") == {"a": text}
+
+
+@pytest.mark.parametrize("value", [10**390, -(10**390)], ids=["high", "low"])
+@pytest.mark.parametrize("name", ["temperature", "top_p", "max_tokens", "seed"])
+def test_numbers_too_large_are_refused(name: str, value: int) -> None:
+    with pytest.raises(InvalidInputError, match=name):
+        SamplingParameters.from_mapping({name: value}, where="here")
+
+
+@pytest.mark.parametrize("name", ["max_tokens", "seed"])
+def test_whole_numbers_have_64_bits(name: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"{name}.*64 bits"):
+        SamplingParameters.from_mapping({name: 2**63}, where="here")
+
+
+@pytest.mark.parametrize("kind", ["device", "pipe", "long"])
+def test_a_template_file_that_never_ends_is_refused(kind: str, tmp_path: Path) -> None:
+    file = Path("/dev/zero") if kind == "device" else tmp_path / "template.txt"
+    if kind == "pipe":
+        os.mkfifo(file)
+    elif kind == "long":
+        file.write_text("{question}" * 200_000)
+    with pytest.raises(InvalidInputError, match=re.escape(str(file))):
+        load_template(str(file), None)  # type: ignore[arg-type]
 
 
 def test_a_study_file_that_never_ends_is_refused() -> None:
