@@ -67,8 +67,8 @@ def audit_run(
     specs = run.task_specs()
     pairs = []
     for row in chosen:
-        problem, text = problems.get(row["problem_id"]), texts.get(row["answer_id"])
-        if problem is None or text is None or problem["task"] not in specs:
+        problem = problems.get(row["problem_id"], {})
+        if problem.get("task") not in specs or row["answer_id"] not in texts:
             raise RunDirectoryError(
                 f"{run.path / 'grades.parquet'}: expected verdicts on answers of this run, got one "
                 f"on answer {row['answer_id']} to problem {shown(row['problem_id'])}, which it "
@@ -84,7 +84,7 @@ def audit_run(
                 row["problem_id"],
                 problem["gold"],
                 json.loads(problem["metadata"] or "{}"),
-                text,
+                texts[row["answer_id"]],
             )
         )
     second: dict[int, Outcome] = {}
