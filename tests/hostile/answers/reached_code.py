@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import functools
 import inspect
 import sys
 import textwrap
@@ -98,16 +99,22 @@ def named(function: types.FunctionType, name: str) -> Iterator[Any]:
             return
 
 
-def of_that_name(name: str) -> Iterator[types.FunctionType]:
-    for module_name, module in list(sys.modules.items()):
-        if not module_name.startswith("reasoning_gym."):
-            continue
-        for thing in vars(module).values():
-            if isinstance(thing, type) and thing.__module__ == module_name:
-                member = vars(thing).get(name)
-                member = getattr(member, "__func__", member)
-                if isinstance(member, types.FunctionType):
-                    yield member
+def of_that_name(name: str) -> list[types.FunctionType]:
+    members = (vars(made).get(name) for made in classes())
+    members = (getattr(member, "__func__", member) for member in members)
+    return [member for member in members if isinstance(member, types.FunctionType)]
+
+
+@functools.cache
+def classes() -> list[type]:
+    """The classes of the package; every module of it is imported with the package."""
+    return [
+        thing
+        for module_name, module in list(sys.modules.items())
+        if module_name.startswith("reasoning_gym.")
+        for thing in vars(module).values()
+        if isinstance(thing, type) and thing.__module__ == module_name
+    ]
 
 
 def evaluates(thing: Any) -> bool:
