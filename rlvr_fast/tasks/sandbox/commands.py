@@ -96,8 +96,12 @@ def program_command(
         for name in _OF_PREFIX:
             command += ["--ro-bind-try", f"{prefix}/{name}", f"/python/{name}"]
         command += ["--setenv", "LD_LIBRARY_PATH", "/python/lib"]
-    for path in dict.fromkeys(map(os.path.realpath, [*_SOURCES, *hidden])):
-        command += _hiding(path, prefix)
+    gone: list[str] = []
+    for path in sorted(map(os.path.realpath, [*_SOURCES, *hidden])):
+        inside_another = any(f"{path}/".startswith(f"{folder}/") for folder in gone)
+        if not inside_another and not python.startswith(f"{path}/"):
+            command += _hiding(path, prefix)
+            gone.append(path)
     command += ["--ro-bind", folder, "/program", "--chdir", "/program"]
     program = [python, "-I", *argv[1:]] if argv[0] == "python" else list(argv)
     return [*command, *launched(program, python, limits.of_processes(), variant)]

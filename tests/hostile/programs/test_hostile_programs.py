@@ -145,7 +145,7 @@ def test_hidden_files_and_folders_cannot_be_read():
         "    try: print(len(open(*arguments).read()))\n"
         "    except OSError: print('refused')"
     ).replace(sys.base_prefix, "/python" if not sys.base_prefix.startswith("/usr") else "/usr")
-    hidden = [str(folder), str(file), "/etc/passwd", "/nowhere"]
+    hidden = [str(folder), str(folder / "decoder.py"), str(file), str(file), "/etc/passwd", "/x"]
     shown = run_program({"main.py": source}, ["python", "main.py"], limits=ENDING)
     result = run_program({"main.py": source}, ["python", "main.py"], limits=ENDING, hidden=hidden)
     assert shown.stdout.startswith(b"['")
