@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.engine import Engine
 
 __all__ = ["Template", "load_template"]
+
+_MOST_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +71,8 @@ def load_template(name: str, engine: Engine) -> Template:
         return Template("chat", chat)
     file = Path(name)
     try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_linked(file, at_most=_MOST_BYTES, pipes=True).decode("utf-8")
+    except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"expected the template 'auto', 'plain', 'chat' or a readable text file, got {name!r} "
             f"({error})"

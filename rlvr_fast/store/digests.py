@@ -278,6 +278,9 @@ def _file(file: Path, recorded: str | None, what: str) -> Iterator[Mismatch]:
     except FileNotFoundError:
         yield Mismatch(file, f"is gone, and {what} was made from it")
         return
+    except RunDirectoryError as error:  # no regular file, or one of holes
+        yield Mismatch(file, f"cannot be what {what} records ({error})")
+        return
     if digest != recorded:
         yield Mismatch(file, f"is not the file that {what} records (another SHA-256)")
 

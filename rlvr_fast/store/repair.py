@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.safe_files import JSON_BYTES, read_bytes
 from rlvr_fast.store.check import inspect_stage, new_index
 from rlvr_fast.store.digests import (
     file_sha256,
@@ -81,7 +82,8 @@ def _opened(path: Path) -> tuple[Run, list[Path]]:
         if not path.is_dir():
             raise
         try:
-            copy = parse_json((path / "grading.json").read_bytes())["run"]
+            data = read_bytes(path / "grading.json", at_most=JSON_BYTES)
+            copy = parse_json(data)["run"]
             info = RunInfo.from_json(copy, "grading.json")
         except (OSError, ValueError, LookupError, TypeError):
             copy = None
