@@ -64,11 +64,10 @@ def check_place(folder: Path) -> None:
             anything but regular files and folders.
         StorageError: a folder cannot be read.
     """
-    run = folder if is_run(folder) else enclosing_run(folder)
-    if run is not None:
-        raise RunDirectoryError(
-            f"{folder}: in the run directory {run}, and runs are made in it; name another folder"
-        )
+    run = enclosing_run(folder)
+    if run is not None or is_run(folder):
+        what = "a run directory" if run is None else f"inside the run directory {run}"
+        raise RunDirectoryError(f"{folder}: {what}; name another folder for the runs that are made")
     check_tree(folder, only=STUDY_FOLDERS)
 
 

@@ -129,11 +129,12 @@ def _files_of(spec: str) -> tuple[TaskSpec | None, tuple[str, ...]]:
 
 
 def _kept(run: Path, spec: TaskSpec) -> Path | None:
-    """The place of a task's file in a run; None without a digest."""
+    """The place of a task's file in a run; None without a digest, or with a name that leads out."""
     digest = spec.options.get("sha256", "")
     if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         return None
-    return run / TASK_FILES / digest[:16] / recorded_name(spec.source)
+    name = Path(recorded_name(spec.source))
+    return None if ".." in name.parts else run / TASK_FILES / digest[:16] / name
 
 
 def without_folders(value: Any, sources: Sequence[str]) -> Any:

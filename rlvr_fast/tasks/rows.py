@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias, cast
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.safe_files import open_linked
 
 __all__ = ["EXPECTED", "Row", "file_sha256", "iterate_rows", "read_rows"]
 
@@ -28,8 +29,12 @@ _BATCH = 1024
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        InvalidInputError: no regular file, or one of holes.
+    """
+    with open_linked(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
