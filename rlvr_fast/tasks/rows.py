@@ -66,7 +66,7 @@ def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file; expected {EXPECTED}")
     try:
-        with path.open("rb") as file:
+        with open_linked(path) as file:
             head = file.read(8)
             if head.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
                 yield from _parquet_rows(path, columns)

@@ -169,9 +169,10 @@ def test_a_digest_that_nobody_waits_for_ends(tmp_path: Path) -> None:
 # -- depth -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("levels", [150, 1500, 3000])
-@pytest.mark.parametrize("where", [".graded-before", ".importing", "notes"])
-def test_a_tree_that_is_too_deep(levels: int, where: str, place: Place) -> None:
+@pytest.mark.parametrize(
+    ("where", "levels"), [(".graded-before", 1500), (".importing", 1500), ("notes", 2500)]
+)
+def test_a_tree_that_is_too_deep(where: str, levels: int, place: Place) -> None:
     deep = place.base / where / "x"
     make_deep(deep, levels)
     try:
