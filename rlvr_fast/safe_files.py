@@ -16,6 +16,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
@@ -238,7 +239,7 @@ def open_in_place(path: str | Path, *, append: bool = False) -> int:
     return handle
 
 
-def open_linked(path: str | Path, *, pipes: bool = False) -> BinaryIO:
+def open_linked(path: str | Path, *, pipes: bool = False) -> BufferedReader:
     """Opens a regular file for reading, which may be named by a link; never waits to open it.
 
     Args:

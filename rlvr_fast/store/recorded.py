@@ -157,11 +157,17 @@ def without_folders(value: Any, sources: Sequence[str]) -> Any:
         for form in (folder, str(Path(folder).expanduser()), str(Path(folder).absolute())):
             if form.strip("/."):
                 folders.add(f"{form}/")
-    if not folders:
+    prefixes = {re.escape(folder): len(folder) for folder in folders}
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        home = Path.home()
+        prefixes[re.escape(f"{home}/")] = len(str(home)) + 1
+        if home.parent != home.parent.parent:  # "/home/*/dumps" names users
+            prefixes[rf"{re.escape(f'{home.parent}/')}[^/\s]+/"] = len(str(home.parent)) + 2
+    if not prefixes:
         return value
-    longest = sorted(folders, key=len, reverse=True)
+    longest = sorted(prefixes, key=lambda prefix: prefixes[prefix], reverse=True)
     # Not inside of a longer path or a word.
-    pattern = re.compile(rf"(?<![\w./~-])(?:{'|'.join(map(re.escape, longest))})")
+    pattern = re.compile(rf"(?<![\w./~-])(?:{'|'.join(longest)})")
 
     def shorten(part: Any) -> Any:
         if isinstance(part, str):
