@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.shown_text import terminal
 
 __all__ = [
@@ -125,7 +126,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _check_template(path: Path) -> None:
     try:
-        if path.exists() and len(path.read_bytes().decode()) > _MOST_TEMPLATE:
+        if (
+            path.exists()
+            and len(read_linked(path, at_most=4 * _MOST_TEMPLATE).decode()) > _MOST_TEMPLATE
+        ):
             raise ValueError(f"more than {_MOST_TEMPLATE:,} characters")
     except (OSError, ValueError) as error:
         raise InvalidInputError(f"{path}: not a readable chat template ({error})") from None

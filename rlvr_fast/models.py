@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from rlvr_fast.model_files import (
     damaged_file,
     is_damage,
 )
+from rlvr_fast.safe_files import open_linked
 from rlvr_fast.shown_text import terminal
 
 if TYPE_CHECKING:
@@ -195,21 +197,24 @@ def local_revision(model: str | Path) -> str | None:
 
     Returns:
         "sha256:..." for a folder or a file, None for a Hugging Face name.
+
+    Raises:
+        InvalidInputError: a pipe or a device in place of a file, or a file of holes.
     """
     path = Path(model)
     if path.is_file():
         files = [path]
     elif path.is_dir():
         kinds = (".safetensors", ".bin", ".json", ".model", ".gguf", ".jinja", ".txt")
-        files = sorted(file for file in path.iterdir() if file.suffix in kinds)
+        files = sorted(f for f in path.iterdir() if f.suffix in kinds and not f.is_dir())
     else:
         return None
     block, blocks = 1 << 16, 64
     digest = hashlib.sha256()
     for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.name if path.is_dir() else ''}\0{size}\0".encode())
-        with file.open("rb") as data:
+        with open_linked(file) as data:
+            size = os.fstat(data.fileno()).st_size
+            digest.update(os.fsencode(f"{file.name if path.is_dir() else ''}\0{size}\0"))
             if size <= block * blocks:
                 digest.update(data.read())
             else:

@@ -2,9 +2,12 @@
 
 A run directory may come from a stranger. A symbolic link in it names a file of the user that a
 command would overwrite or show; a pipe or a device blocks the reader or never ends; a file with a
-second name is changed under both by a write in place. `check_tree` refuses such a folder before
-anything in it is read or written, and the functions that open a file refuse once more, because the
-folder may have changed since. The folder that the user names may be a link itself.
+second name is changed under both by a write in place; a file of holes takes hours to read and no
+room to pass on. `check_tree` refuses such a folder before anything in it is read or written, and
+the functions that open a file refuse once more, because the folder may have changed since. The
+folder that the user names may be a link itself.
+
+Files of models and files that the user names may be links: `open_linked` and `read_linked`.
 """
 
 from __future__ import annotations
@@ -13,25 +16,40 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
-from rlvr_fast.errors import RunDirectoryError, file_error
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError, file_error
 
 __all__ = [
     "JSON_BYTES",
     "check_tree",
     "create_new",
+    "enclosing_run",
+    "is_run",
     "open_descriptor",
     "open_in_place",
+    "open_linked",
     "open_regular",
     "read_bytes",
     "read_lines",
+    "read_linked",
+    "refuse_holes",
 ]
 
 # The largest JSON file that is read as a whole. run.json, import.json and summary.json name files,
 # tasks and sections, not completions.
 JSON_BYTES = 64 << 20
+
+# Folders inside each other: a report that holds runs of arms has six. The standard library deletes
+# folders by recursion.
+_MOST_DEPTH = 100
+# Bytes that a file may have without storing them. No file of ours has any.
+_HOLES = 1 << 30
+_MOST_EXTENTS = 10_000
+# What a folder with run.json has of a run besides.
+_OF_A_RUN = ("problems.parquet", "samples", "answers", "grading.json", "import.json")
 
 # O_NONBLOCK, because opening a pipe without a writer would wait for ever.
 _FLAGS = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
@@ -46,7 +64,7 @@ _KINDS = {
 
 
 def check_tree(root: str | Path, *, only: Iterable[str] | None = None) -> None:
-    """Refuses a folder that holds anything but regular files and folders, at any depth.
+    """Refuses a folder that holds anything but regular files and folders.
 
     Reads folders only, and follows no link but `root` itself. A `root` that is missing or no folder
     holds nothing.
@@ -56,10 +74,12 @@ def check_tree(root: str | Path, *, only: Iterable[str] | None = None) -> None:
         only: the entries of `root` that are examined; by default all.
 
     Raises:
-        RunDirectoryError: the message names the entry, and what it is.
+        RunDirectoryError: the message names the entry, and what it is; or more than 100 folders
+            inside each other.
         StorageError: a folder cannot be read.
     """
     folders = [Path(root)]
+    most = len(folders[0].parts) + _MOST_DEPTH
     if only is not None:
         entries = [Path(root, name) for name in only]
         for entry in entries:
@@ -68,6 +88,11 @@ def check_tree(root: str | Path, *, only: Iterable[str] | None = None) -> None:
         folders = entries
     while folders:
         folder = folders.pop()
+        if len(folder.parts) > most:
+            raise RunDirectoryError(
+                f"{Path(*folder.parts[: most - _MOST_DEPTH + 4])}: more than {_MOST_DEPTH} folders "
+                "inside each other, which no run and no report has; delete them"
+            )
         try:
             folders += _folders_in(folder)
         except (FileNotFoundError, NotADirectoryError):
@@ -89,6 +114,25 @@ def _folders_in(folder: Path) -> list[Path]:
             elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
                 raise _refused(Path(entry.path))
     return found
+
+
+def enclosing_run(path: str | Path) -> Path | None:
+    """The run directory that holds `path` at any depth; None where there is none.
+
+    Example:
+        >>> enclosing_run("/") is None
+        True
+    """
+    for folder in Path(path).resolve().parents:
+        if is_run(folder):
+            return folder
+    return None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder looks like a run directory, a damaged one too."""
+    found = (folder / name for name in _OF_A_RUN)
+    return os.path.lexists(folder / "run.json") and any(map(os.path.lexists, found))
 
 
 def open_regular(path: str | Path, *, root: str | Path | None = None) -> BinaryIO:
@@ -195,6 +239,80 @@ def open_in_place(path: str | Path, *, append: bool = False) -> int:
     return handle
 
 
+def open_linked(path: str | Path, *, pipes: bool = False) -> BufferedReader:
+    """Opens a regular file for reading, which may be named by a link; never waits to open it.
+
+    Args:
+        path: the file.
+        pipes: whether a pipe is taken too, as `<(command)` gives one.
+
+    Raises:
+        InvalidInputError: something else than a regular file, or a file of holes.
+        OSError: as `open` raises it, such as FileNotFoundError.
+    """
+    path = Path(path)
+    handle = os.open(path, os.O_RDONLY | (_FLAGS & ~os.O_NOFOLLOW))
+    try:
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISFIFO(mode) and pipes:
+            os.set_blocking(handle, True)
+        elif not stat.S_ISREG(mode):
+            kind = _KINDS.get(stat.S_IFMT(mode), "not a regular file")
+            raise InvalidInputError(f"{path}: {kind}, expected a file")
+        refuse_holes(handle, path)
+    except BaseException:
+        os.close(handle)
+        raise
+    return os.fdopen(handle, "rb")
+
+
+def read_linked(path: str | Path, *, at_most: int, pipes: bool = False) -> bytes:
+    """The bytes of a file that holds at most `at_most` bytes; see `open_linked`.
+
+    Raises:
+        InvalidInputError: no regular file, or a larger one.
+        OSError: as `open` and `read` raise it.
+    """
+    with open_linked(path, pipes=pipes) as file:
+        data = file.read(at_most + 1)
+    if len(data) > at_most:
+        raise InvalidInputError(f"{path}: expected a file of at most {at_most:,} bytes, got more")
+    return data
+
+
+def refuse_holes(handle: int, path: str | Path) -> None:
+    """Refuses an open file with more than 1 GiB of holes, which takes hours to read.
+
+    Raises:
+        RunDirectoryError: there is more.
+    """
+    size = os.fstat(handle).st_size
+    if size <= _HOLES:
+        return
+    holes = at = 0
+    for _ in range(_MOST_EXTENTS):
+        try:
+            hole = os.lseek(handle, at, os.SEEK_HOLE)
+            if hole >= size:
+                break
+        except OSError:  # a file system that tells no holes
+            break
+        try:
+            at = os.lseek(handle, hole, os.SEEK_DATA)
+        except OSError:  # a hole to the end
+            at = size
+        holes += at - hole
+        if holes > _HOLES:
+            raise RunDirectoryError(
+                f"{path}: a file of {size:,} bytes of which most are holes (a sparse file), as no "
+                "tool that writes such files leaves it. Put a whole copy of the file there, or "
+                "delete it"
+            )
+        if at >= size:
+            break
+    os.lseek(handle, 0, os.SEEK_SET)
+
+
 def create_new(path: str | Path) -> BinaryIO:
     """Opens a new file for writing; an entry of that name is deleted first, and not followed.
 
@@ -217,9 +335,14 @@ def _regular(path: Path, flags: int, *, name: str = "", folder: int | None = Non
                 raise _refused(path) from error
         error.filename = str(path)
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise _refused(path)
+        if flags & os.O_ACCMODE == os.O_RDONLY:
+            refuse_holes(handle, path)
+    except BaseException:
         os.close(handle)
-        raise _refused(path)
+        raise
     return handle
 
 

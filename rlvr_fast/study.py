@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlvr_fast.safe_files import check_tree
+from rlvr_fast.errors import RunDirectoryError
+from rlvr_fast.safe_files import check_tree, enclosing_run, is_run
 from rlvr_fast.study_config import StudyConfig, demo_config
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ __all__ = [
     "STUDY_FOLDERS",
     "StudyConfig",
     "StudyResult",
+    "check_place",
     "check_source",
     "demo_config",
     "report_runs",
@@ -52,6 +54,21 @@ class StudyResult:
     base: Path
     rl: Path
     report: Report
+
+
+def check_place(folder: Path) -> None:
+    """Refuses a folder that no runs may be made in, before anything is written.
+
+    Raises:
+        RunDirectoryError: a run directory, a folder inside one, or runs and a report that hold
+            anything but regular files and folders.
+        StorageError: a folder cannot be read.
+    """
+    run = enclosing_run(folder)
+    if run is not None or is_run(folder):
+        what = "a run directory" if run is None else f"inside the run directory {run}"
+        raise RunDirectoryError(f"{folder}: {what}; name another folder for the runs that are made")
+    check_tree(folder, only=STUDY_FOLDERS)
 
 
 def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
@@ -80,7 +97,7 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
 
     check_names(config.arms)
     out = Path(config.out)
-    check_tree(out, only=STUDY_FOLDERS)
+    check_place(out)
     models = {
         "base": (config.base, config.base_revision),
         "rl": (config.rl, config.rl_revision),

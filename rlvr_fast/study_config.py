@@ -11,6 +11,7 @@ from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Option, Options, option, options_of, refuse_unknown
 from rlvr_fast.report.options import CompareOptions
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.yaml_text import MOST_CHARACTERS, parse_yaml
@@ -137,8 +138,7 @@ class StudyConfig(Options):
         """Reads a study file (YAML); see `from_mapping`."""
         path = Path(path)
         try:
-            with path.open("rb") as file:
-                text = file.read(4 * MOST_CHARACTERS + 1).decode("utf-8")
+            text = read_linked(path, at_most=4 * MOST_CHARACTERS, pipes=True).decode("utf-8")
         except FileNotFoundError:
             raise InvalidInputError(f"{path}: no such study file") from None
         except UnicodeDecodeError as error:

@@ -67,12 +67,11 @@ def compare(
     from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.report.arms import arm_folder, parse_arms
     from rlvr_fast.report.folder import check_folder
-    from rlvr_fast.safe_files import check_tree
-    from rlvr_fast.study import STUDY_FOLDERS, check_source, report_runs, run_of
+    from rlvr_fast.study import check_place, check_source, report_runs, run_of
 
     check_folder(out)
     if runs is not None:
-        check_tree(runs, only=STUDY_FOLDERS)
+        check_place(runs)
     arms = parse_arms(arm or ())
     # The RL run among the arms has its name there, and is imported once.
     named_rl = [

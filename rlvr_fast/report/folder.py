@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from rlvr_fast.errors import RunDirectoryError
-from rlvr_fast.safe_files import check_tree
+from rlvr_fast.safe_files import check_tree, enclosing_run, is_run
 from rlvr_fast.store.files import replacing
 
 __all__ = ["check_folder", "write_file"]
-
-# The files that a run directory has from its beginning.
-_OF_A_RUN = ("run.json", "problems.parquet")
 
 
 def check_folder(out: str | Path) -> None:
@@ -23,11 +19,10 @@ def check_folder(out: str | Path) -> None:
             regular files and folders.
         StorageError: a folder cannot be read.
     """
-    place = Path(out).resolve()
-    for folder in (place, *place.parents):
-        if all(os.path.lexists(folder / name) for name in _OF_A_RUN):
-            what = "a run directory" if folder == place else f"inside the run directory {folder}"
-            raise RunDirectoryError(f"{out}: {what}; name another folder for the report")
+    run = enclosing_run(out)
+    if run is not None or is_run(Path(out)):
+        what = "a run directory" if run is None else f"inside the run directory {run}"
+        raise RunDirectoryError(f"{out}: {what}; name another folder for the report")
     check_tree(out)
 
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.engine import Engine
 
 __all__ = ["Template", "load_template"]
 
-
-_MOST_CHARACTERS = 1 << 20
+_MOST_BYTES = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,8 @@ def load_template(name: str, engine: Engine) -> Template:
         return Template("chat", chat)
     file = Path(name)
     try:
-        if file.exists() and not file.is_file():
-            raise ValueError("no file")  # a device may have no end
-        with file.open(encoding="utf-8") as opened:
-            text = opened.read(_MOST_CHARACTERS + 1)
-        if len(text) > _MOST_CHARACTERS:
-            raise ValueError(f"more than {_MOST_CHARACTERS:,} characters")
+        data = read_linked(file, at_most=_MOST_BYTES, pipes=True)
+        text = data.decode("utf-8").replace("\r\n", "\n")
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"expected the template 'auto', 'plain', 'chat' or a readable text file, got {name!r} "

@@ -21,6 +21,7 @@ from rlvr_fast.safe_files import (
     JSON_BYTES,
     check_tree,
     create_new,
+    enclosing_run,
     open_in_place,
     open_regular,
     read_bytes,
@@ -33,6 +34,7 @@ __all__ = [
     "is_temporary",
     "open_parquet",
     "read_json",
+    "refuse_inside_run",
     "replacing",
     "write_atomically",
     "write_json",
@@ -76,6 +78,17 @@ def _explain(path: Path, error: OSError) -> str:
             "Free some space and give the same command again: it goes on where it stopped."
         )
     return f"{path}: cannot be written ({error.strerror or error}); {stored}."
+
+
+def refuse_inside_run(path: Path) -> None:
+    """Refuses a folder for a run that lies inside another run, whose stages would find it.
+
+    Raises:
+        RunDirectoryError: it does.
+    """
+    run = enclosing_run(path)
+    if run is not None:
+        raise RunDirectoryError(f"{path}: inside the run directory {run}; name another folder")
 
 
 def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:

@@ -130,11 +130,12 @@ def _files_of(spec: str) -> tuple[TaskSpec | None, tuple[str, ...]]:
 
 
 def _kept(run: Path, spec: TaskSpec) -> Path | None:
-    """The place of a task's file in a run; None without a digest."""
+    """The place of a task's file in a run; None without a digest, or with a name that leads out."""
     digest = spec.options.get("sha256", "")
     if re.fullmatch(r"[0-9a-f]{64}", digest) is None:
         return None
-    return run / TASK_FILES / digest[:16] / recorded_name(spec.source)
+    name = Path(recorded_name(spec.source))
+    return None if ".." in name.parts else run / TASK_FILES / digest[:16] / name
 
 
 def without_folders(value: Any, sources: Sequence[str]) -> Any:
@@ -157,11 +158,17 @@ def without_folders(value: Any, sources: Sequence[str]) -> Any:
         for form in (folder, str(Path(folder).expanduser()), str(Path(folder).absolute())):
             if form.strip("/."):
                 folders.add(f"{form}/")
-    if not folders:
+    prefixes = {re.escape(folder): len(folder) for folder in folders}
+    with contextlib.suppress(RuntimeError):  # nobody's home
+        home = Path.home()
+        prefixes[re.escape(f"{home}/")] = len(str(home)) + 1
+        if home.parent != home.parent.parent:  # "/home/*/dumps" names users
+            prefixes[rf"{re.escape(f'{home.parent}/')}[^/\s]+/"] = len(str(home.parent)) + 2
+    if not prefixes:
         return value
-    longest = sorted(folders, key=len, reverse=True)
+    longest = sorted(prefixes, key=lambda prefix: prefixes[prefix], reverse=True)
     # Not inside of a longer path or a word.
-    pattern = re.compile(rf"(?<![\w./~-])(?:{'|'.join(map(re.escape, longest))})")
+    pattern = re.compile(rf"(?<![\w./~-])(?:{'|'.join(longest)})")
 
     def shorten(part: Any) -> Any:
         if isinstance(part, str):

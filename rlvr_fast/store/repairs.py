@@ -130,7 +130,8 @@ def _repair_stages(run: Run, made_from: dict[str, Any] | None) -> list[Path]:
             good = None if keys is None else np.ones(len(keys), np.bool_)
             if keys is not None and stage != "samples":
                 good = samples.contains(keys)
-            other = file.name in known and file_sha256(file) != known[file.name]
+            # Of a file that cannot be used at all, nothing is read a second time.
+            other = keys is not None and known.get(file.name, "") not in ("", file_sha256(file))
             if problem or other or (good is not None and not good.all()):
                 if keys is not None and not other and stage != "answers":
                     rows = read_part(file, stage_schema(stage), None, run.path)

@@ -19,6 +19,7 @@ from rlvr_fast.store.files import (
     RunLock,
     is_temporary,
     read_json,
+    refuse_inside_run,
     write_json,
     write_parquet,
     writing_to,
@@ -123,9 +124,13 @@ class Run:
             raise RunDirectoryError(f"{path}: expected a folder, found a file")
         check_tree(path)
         if not (path / "run.json").exists():
+            refuse_inside_run(path)
             if path.is_dir():
-                strange = [p.name for p in path.iterdir() if not p.name.startswith(".")]
-                if [name for name in strange if name not in ("problems.parquet", TASK_FILES)]:
+                held = [p.name for p in path.iterdir()]
+                strange = [name for name in held if not name.startswith(".")]
+                # What a killed call left lies beside its lock.
+                ours = ("problems.parquet", TASK_FILES) if ".lock" in held else ()
+                if [name for name in strange if name not in ours]:
                     raise RunDirectoryError(
                         f"{path}: not a run directory (no run.json) and not empty "
                         f"({sorted(strange)[0]}, ...); name another folder"
@@ -300,9 +305,10 @@ class Run:
         # The holder of the lock is the only writer, so a temporary file belongs to a dead one.
         for folder in [self.path, *(self.path / stage for stage in self.stages())]:
             with writing_to(folder):
-                for file in folder.iterdir():
-                    if is_temporary(file):
-                        file.unlink(missing_ok=True)
+                entries = list(folder.iterdir())
+            for file in filter(is_temporary, entries):
+                with writing_to(file):
+                    file.unlink(missing_ok=True)
 
     def append(self, stage: str, table: pa.Table) -> Path:
         """Stores the rows of `table` as one new part of `stage` and returns its file.

@@ -22,6 +22,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.expansion import ExpansionError, allowed_bytes, parquet_extents, window_rows
 from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
+from rlvr_fast.safe_files import open_linked
 
 __all__ = ["EXPECTED", "Row", "file_sha256", "iterate_rows", "read_rows"]
 
@@ -35,8 +36,12 @@ _WINDOW = 32 << 20  # bytes of a batch of rows that are decoded together
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    with path.open("rb") as file:
+    """The SHA-256 of a file's bytes, in hexadecimal.
+
+    Raises:
+        InvalidInputError: no regular file, or one of holes.
+    """
+    with open_linked(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -68,7 +73,7 @@ def iterate_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator[t
     if not path.is_file():
         raise InvalidInputError(f"{path}: no such file; expected {EXPECTED}")
     try:
-        with path.open("rb") as file:
+        with open_linked(path) as file:
             head = file.read(8)
             if head.startswith(b"PAR1") or path.suffix.lower() == ".parquet":
                 yield from _parquet_rows(path, columns)
@@ -135,7 +140,7 @@ def _text_rows(path: Path, file: io.BufferedReader) -> Iterator[tuple[int, Row]]
 
 
 def _parquet_rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[int, Row]]:
-    with _readable(path, "Parquet"), path.open("rb") as file:
+    with _readable(path, "Parquet"), open_linked(path) as file:
         import pyarrow.parquet as pq
 
         size = path.stat().st_size
@@ -153,7 +158,7 @@ def _parquet_rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[i
 
 
 def _arrow_rows(path: Path, is_file: bool) -> Iterator[tuple[int, Row]]:
-    with _readable(path, "Arrow"), path.open("rb") as file:
+    with _readable(path, "Arrow"), open_linked(path) as file:
         import pyarrow as pa
 
         size = path.stat().st_size

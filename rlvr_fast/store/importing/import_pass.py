@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -189,14 +190,14 @@ class ImportPass:
         """
         if self._progress is not None:
             self._progress("import", 0, 0)
+        failed = threading.Event()
         with ThreadPoolExecutor(1, "digest") as pool:
-            digests = [pool.submit(digest_of, known.file) for known in self._files]
+            digests = [pool.submit(digest_of, known.file, failed.is_set) for known in self._files]
             try:
                 for known, digest in zip(self._files, digests, strict=True):
                     self._read_file(known, store, digest)
             except BaseException:
-                for waiting in digests:
-                    waiting.cancel()
+                failed.set()
                 raise
         return self._finish()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import orjson
@@ -115,12 +115,18 @@ def open_source(file: SourceFile, readers: Sequence[Reader]) -> tuple[RowSource,
     return open_container(file), None
 
 
-def digest_of(file: SourceFile) -> tuple[str, int | None]:
+def digest_of(
+    file: SourceFile, stopped: Callable[[], bool] = lambda: False
+) -> tuple[str, int | None]:
     """(SHA-256 in hexadecimal, bytes) of a source; of one in memory, of its values.
 
     An iterator of rows can be read once only, and has the digest "".
+
+    Args:
+        file: the source.
+        stopped: whether nobody waits for the digest any longer.
     """
-    stored = source_digest(file)
+    stored = source_digest(file, stopped)
     if stored is not None:
         return stored.sha256, stored.bytes
     digest = hashlib.sha256()

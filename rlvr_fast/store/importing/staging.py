@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,8 +14,15 @@ from typing import Any, Self
 import pyarrow as pa
 
 from rlvr_fast.errors import RunDirectoryError
-from rlvr_fast.store.files import RunLock, write_json, write_parquet, writing_to
+from rlvr_fast.store.files import (
+    RunLock,
+    refuse_inside_run,
+    write_json,
+    write_parquet,
+    writing_to,
+)
 from rlvr_fast.store.info import RunInfo
+from rlvr_fast.store.parts import PART
 from rlvr_fast.store.problem_tables import check_unique
 from rlvr_fast.store.recorded import TASK_FILES, keep_task_files
 from rlvr_fast.store.schemas import PROBLEMS, conform, stage_schema
@@ -23,12 +31,30 @@ __all__ = ["StagedRun"]
 
 # Names that begin with a point may lie in a run directory.
 _STAGING = ".importing"
-# What `publish` moves out of the hidden folder before run.json is written.
-_OWN = ("import.json", "problems.parquet", "samples", "scores", TASK_FILES)
+# The files of the folders that `publish` moves out of the hidden folder before it writes run.json.
+_WRITTEN = {
+    "samples": re.compile(PART.pattern),
+    "scores": re.compile(rf"[^/]+/(?:{PART.pattern}|scores\.json)"),
+    TASK_FILES: re.compile(r"[0-9a-f]{16}/[^/]+"),
+}
 # A part is written when so many bytes of rows wait. Parts of this size are read part by part by
 # the later stages within a limited memory.
 _PART_BYTES = 32 << 20
 _PART_ROWS = 20_000
+
+
+def _foreign(entry: Path) -> Path | None:
+    """The first file of an entry of a folder that no import has written; None where all are."""
+    if not entry.is_dir():
+        return None if entry.name in ("import.json", "problems.parquet") else entry
+    files = [file for file in entry.rglob("*") if not file.is_dir()]
+    pattern = _WRITTEN.get(entry.name)
+    foreign = (
+        file
+        for file in files
+        if pattern is None or not pattern.fullmatch(file.relative_to(entry).as_posix())
+    )
+    return next(foreign, entry if pattern is None else None)
 
 
 class StagedRun:
@@ -56,12 +82,13 @@ class StagedRun:
         """Makes the folder and holds its lock.
 
         Raises:
-            RunDirectoryError: the folder holds something else.
+            RunDirectoryError: the folder holds something else, or lies inside a run.
             RunLockedError: another process writes to the folder.
             StorageError: the folder cannot be written.
         """
         if self.path.exists() and not self.path.is_dir():
             raise RunDirectoryError(f"{self.path}: expected a folder, found a file")
+        refuse_inside_run(self.path)
         with writing_to(self.path):
             self._made = [p for p in (self.path, *self.path.parents) if not p.exists()]
             self.path.mkdir(parents=True, exist_ok=True)
@@ -76,23 +103,21 @@ class StagedRun:
         return self
 
     def _sweep(self) -> None:
-        """Removes what an import that was killed has left."""
-        held = sorted(p.name for p in self.path.iterdir() if not p.name.startswith("."))
-        strange = held
-        if self._staging.is_dir():
-            strange = [name for name in held if name not in _OWN]
-            for name in [name for name in held if name in _OWN]:
-                file = self.path / name
-                if file.is_dir():
-                    shutil.rmtree(file)
-                else:
-                    file.unlink()
-            shutil.rmtree(self._staging)
-        if strange:
-            raise RunDirectoryError(
-                f"{self.path}: not a run directory (no run.json) and not empty ({strange[0]}, "
-                "...); name another folder"
-            )
+        """Removes what an import that was killed has left, where the folder holds nothing else."""
+        held = sorted(p for p in self.path.iterdir() if not p.name.startswith("."))
+        begun = self._staging.is_dir()
+        for entry in held:
+            strange = _foreign(entry) if begun else entry
+            if strange is not None:
+                raise RunDirectoryError(
+                    f"{self.path}: not a run directory (no run.json) and not empty "
+                    f"({strange.relative_to(self.path)}, ...); name another folder"
+                )
+        for entry in [*held, *([self._staging] if begun else [])]:
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
     def add(self, stage: str, rows: pa.Table) -> None:
         """Adds rows to a stage; they are written when enough wait."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.store.readers.code_text import BARE_CODE_NOTE
 from rlvr_fast.store.readers.reader import About, Reader, Sample
 
@@ -73,9 +74,7 @@ def _about(sample: Sample) -> About:
 
 def _settings(path: Path) -> Mapping[str, Any]:
     try:
-        if path.stat().st_size > _MAX_SETTINGS:
-            return {}
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_linked(path, at_most=_MAX_SETTINGS))
     except (OSError, ValueError, RecursionError):
         return {}
     config = value.get("config") if isinstance(value, dict) else None

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.store.readers.reader import MISSING, About, Sample, SourceFile, value_at
 
 __all__ = [
@@ -76,7 +77,7 @@ def beside(file: SourceFile, *names: str) -> Mapping[str, Any]:
 def _json_object(path: Path, changed: int, size: int) -> Mapping[str, Any]:
     # Time of change and size are part of the cache's key only.
     try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace")
+        text = read_linked(path, at_most=_MOST_BYTES).decode("utf-8-sig", errors="replace")
         try:
             value = json.loads(text)
         except ValueError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.safe_files import read_linked
 from rlvr_fast.store.readers.common import sampling_of
 from rlvr_fast.store.readers.reader import SourceFile
 
@@ -48,9 +49,7 @@ def path_parts(file: SourceFile) -> list[str]:
 def read_settings(path: Path, limit: int = MAX_SETTINGS_BYTES) -> dict[str, Any]:
     """The JSON object in a small file; {} where there is none, or where it is not readable."""
     try:
-        if not path.is_file() or path.stat().st_size > limit:
-            return {}
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_linked(path, at_most=limit))
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}

@@ -8,12 +8,14 @@ import io
 import lzma
 import os
 import tempfile
+from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.expansion import allowed_value_bytes
+from rlvr_fast.safe_files import refuse_holes
 from rlvr_fast.store.readers.archives import (
     FREE_BYTES,
     MAX_IN_MEMORY,
@@ -137,6 +139,11 @@ def _raw(file: SourceFile) -> tuple[io.BufferedReader, int]:
         stream = open_member(file.path, file.member)
         return stream, member_size(file.path, file.member)
     stream = file.path.open("rb", buffering=_CHUNK)
+    try:
+        refuse_holes(stream.fileno(), file.name)
+    except BaseException:
+        stream.close()
+        raise
     return stream, os.fstat(stream.fileno()).st_size
 
 
@@ -250,8 +257,12 @@ class Digest(NamedTuple):
     bytes: int
 
 
-def source_digest(file: SourceFile) -> Digest | None:
+def source_digest(file: SourceFile, stopped: Callable[[], bool] = lambda: False) -> Digest | None:
     """The digest of a source; of a member of an archive, of its own bytes. None in memory.
+
+    Args:
+        file: the source.
+        stopped: whether nobody waits for the digest any longer; asked for each piece.
 
     Raises:
         InvalidInputError: no such file, or a damaged archive.
@@ -263,6 +274,6 @@ def source_digest(file: SourceFile) -> Digest | None:
         stream, size = _raw(file)
         digest = hashlib.sha256()
         with stream:
-            while chunk := stream.read(_CHUNK):
+            while not stopped() and (chunk := stream.read(_CHUNK)):
                 digest.update(chunk)
     return Digest(digest.hexdigest(), size)

@@ -240,3 +240,13 @@ def test_texts_lose_the_folders_of_the_sources_alone() -> None:
         "a/1.jsonl": ["see a/1.jsonl: x.jsonl", "http://h/d/a/2", 3, None]
     }
     assert without_folders("a/b c", ["b", "./x", "/y"]) == "a/b c"
+
+
+@pytest.mark.parametrize("source", ["~", "~/*.jsonl", "{home}", "{parent}/*/dump.jsonl", "."])
+def test_the_home_itself_as_a_source(source: str, home: Path) -> None:
+    rollouts(home / "dump.jsonl", 1)
+    given = source.format(home=home, parent=home.parent)
+    out = home.parent.parent / "out"
+    run = import_rollouts(given, out / "run", ImportOptions(verdict="correct"))
+    assert [each["name"] for each in run.read_json("import.json")["sources"]] == ["dump.jsonl"]
+    check_silent(out)

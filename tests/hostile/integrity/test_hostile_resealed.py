@@ -8,15 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from runs_in_parts import OPTIONS, draw, make, run_in_parts
+from runs_in_parts import OPTIONS, draw, run_in_parts
 
 from rlvr_fast.answers import GradeOptions, audit_run, grade_run
 from rlvr_fast.doctor import examine_run
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.report import compare_runs
 from rlvr_fast.store import Run, seal
 from rlvr_fast.store.digests import grades_made_from, write_sealed
