@@ -10,6 +10,7 @@ import json
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,8 @@ from rlvr_fast.answers.run_extraction import answer_rows, extract_rows, load_ans
 from rlvr_fast.doctor.findings import finding
 from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError, shown
 from rlvr_fast.store.digests import grading_options
-from rlvr_fast.store.schemas import GRADES
+from rlvr_fast.store.parts import joined_pieces
+from rlvr_fast.store.schemas import GRADES, SAMPLES
 from rlvr_fast.tasks.schemes import scheme_of
 from rlvr_fast.vocabulary import NO_GOLD
 
@@ -158,7 +160,7 @@ def _recorded_tasks(run: Run, grading: dict[str, Any]) -> dict[str, GradedTask]:
 
 
 def _answers(graded: _Graded) -> Iterator[tuple[str, str]]:
-    """Answers that are not those of their samples; the parts are read in random order."""
+    """Answers that are not those of their samples; a choice of many parts is a random one."""
     run = graded.run
     ids = run.problems()["problem_id"].combine_chunks()
     keys, marks = [], []
@@ -171,20 +173,35 @@ def _answers(graded: _Graded) -> Iterator[tuple[str, str]]:
     stored = stored[order]
     stored_marks = np.concatenate([np.zeros(0, np.int64), *marks])[order]
     parts = run.parts("samples")
-    random.SystemRandom().shuffle(parts)
     left, wrong, without, looked_at = _BYTES, 0, 0, 0
     sealed = set((graded.grading.get("made_from") or {}).get("samples", {}))
-    for file in parts:
-        if left <= 0:
-            continue
-        looked_at += 1
-        part = run.read_part("samples", file, ["problem_id", "sample_index", "text", "verdict"])
+
+    def chosen() -> Iterator[Path]:
+        nonlocal looked_at
+        random.SystemRandom().shuffle(parts)
+        for file in parts:
+            if left > 0:
+                looked_at += 1
+                yield file
+
+    def find(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        wanted = _keys(rows, ids)
+        at = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+        return at, stored[at] == wanted if len(stored) else np.zeros(len(rows), np.bool_)
+
+    columns = ["problem_id", "sample_index", "text", "verdict"]
+    if run.keeps("samples"):
+        pieces, looked_at = run.iter_joined("samples", columns, parts), len(parts)
+    else:
+        pieces = joined_pieces(chosen(), SAMPLES, columns, run.path)
+    for part, files in pieces:
         left -= part.nbytes
+        # Later parts are draws that were not graded yet.
+        graded_then = [file.name in sealed for file, _ in files]
+        has = find(part)[1]
+        without += int((np.repeat(graded_then, [number for _, number in files]) & ~has).sum())
         for rows in _extracted(graded, part):
-            at = np.minimum(np.searchsorted(stored, wanted := _keys(rows, ids)), len(stored) - 1)
-            has = stored[at] == wanted if len(stored) else np.zeros(len(rows), np.bool_)
-            if file.name in sealed:  # later parts are draws that were not graded yet
-                without += int((~has).sum())
+            at, has = find(rows)
             wrong += int((stored_marks[at[has]] != _marks(rows)[has]).sum())
     if looked_at < len(parts):
         text = f"answers were extracted again from {looked_at} of {len(parts)} parts, drawn anew"
