@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import re
@@ -13,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store.expansion import Extent
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.json_rows import (
@@ -156,11 +158,13 @@ def _open_binary(file: SourceFile, head: bytes) -> Container | None:
     """A container that is not text; None for a text."""
     name = file.name
     if head.startswith(b"PAR1"):
-        return _seekable(file, "parquet", parquet_batches)
+        # The sizes are told once, for the first rows and for all.
+        once: list[Extent] = []
+        return _seekable(file, "parquet", functools.partial(parquet_batches, known=once))
     if head.startswith(b"ARROW1\x00\x00"):
-        return _seekable(file, "arrow", ipc_batches)
+        return _arrow(file, stream=False)
     if head.startswith(b"\xff\xff\xff\xff"):
-        return Container(file, "arrow", lambda limits: ipc_batches(file, None, limits))
+        return _arrow(file, stream=True)
     if head.startswith(b"PK\x03\x04"):
         if b"data.pkl" in head[:600]:
             return _seekable(file, "torch", torch_batches)
@@ -181,6 +185,13 @@ def _open_binary(file: SourceFile, head: bytes) -> Container | None:
     if b"\x00" in head and not marked:
         raise UnknownContainerError(f"{name}: expected {_KNOWN}; got bytes of another kind")
     return None
+
+
+def _arrow(file: SourceFile, *, stream: bool) -> Container:
+    known: list[Spool] = []
+    return Container(
+        file, "arrow", lambda limits: ipc_batches(file, limits, stream=stream, known=known)
+    )
 
 
 _KNOWN = "JSON lines, JSON, Parquet, Arrow, CSV, YAML or torch.save, plain or compressed"

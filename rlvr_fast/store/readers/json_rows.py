@@ -29,6 +29,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _EXACT = float(1 << 53)
 # Where a gold may stand: log-probabilities and token ids are longer lists.
 _GOLD_ITEMS, _GOLD_DEPTH = 64, 20
+# The most bytes of the Python objects of one row.
+_MOST_OBJECTS = 256 << 20
 
 
 def json_value(data: bytes) -> Any:
@@ -91,6 +93,43 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
+def _objects(data: bytes) -> int:
+    """At most about the bytes of the lists, mappings and values of a text as Python objects."""
+    return 64 * data.count(b"[") + 240 * data.count(b"{") + 60 * data.count(b",")
+
+
+def _check_objects(data: bytes) -> None:
+    """Refuses a text of some MiB that stands for very many values.
+
+    Raises:
+        ValueError: the message gives the limit.
+    """
+    if _objects(data) <= _MOST_OBJECTS:
+        return
+    found = at = 0
+    while found <= _MOST_OBJECTS:  # what stands outside of strings
+        quote = data.find(b'"', at)
+        found += _objects(data[at:quote] if quote >= 0 else data[at:])
+        at = _end_of_string(data, quote + 1) if quote >= 0 else -1
+        if at < 0:
+            break
+    if found > _MOST_OBJECTS:
+        raise ValueError(f"more values than fit in {_MOST_OBJECTS >> 20} MiB of memory")
+
+
+def _end_of_string(data: bytes, at: int) -> int:
+    """The position behind the string that a position is in, -1 where it does not end."""
+    start = at
+    while (at := data.find(b'"', at)) >= 0:
+        before = at - 1
+        while before >= start and data[before] == 0x5C:
+            before -= 1
+        at += 1
+        if (at - before) % 2 == 0:
+            return at
+    return -1
+
+
 def _too_long(most: int) -> str:
     return f"longer than {most:,} bytes"
 
@@ -111,13 +150,14 @@ class _Rows:
     def add(self, number: int, data: bytes) -> bool:
         """Parses a row; whether the batch is full."""
         try:
+            _check_objects(data)
             self._values.append(json_value(data))
             self._numbers.append(number)
         except ValueError as error:
             self._faults.append((number, str(error)))
         # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
         plain = data.isascii() and b"\\u" not in data
-        self._size += len(data) if plain else _WIDE * len(data)
+        self._size += max(len(data) if plain else _WIDE * len(data), _objects(data) // 4)
         return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
 
     def fault(self, number: int, why: str) -> None:
@@ -162,6 +202,7 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
 
 def _add_last(rows: _Rows, number: int, data: bytes) -> None:
     try:
+        _check_objects(data)
         json_value(data)
     except ValueError as error:
         rows.fault(number, f"cut off at the end of the file ({error})")

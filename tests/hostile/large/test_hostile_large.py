@@ -19,9 +19,8 @@ import pytest
 from rlvr_fast.answers import grade_run
 from rlvr_fast.doctor.run import examine_run
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.store import Run, completion_keys, expansion, import_rollouts
+from rlvr_fast.store import Run, completion_keys, expansion, import_rollouts, small_parts
 from rlvr_fast.store import parts as part_files
-from rlvr_fast.store import small_parts
 from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
 from rlvr_fast.store.readers.reader import SourceFile
