@@ -17,12 +17,16 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.expansion import Extent
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.json_objects import Outline
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
     json_value,
     line_batches,
     split_values,
     value_batches,
+)
+from rlvr_fast.store.readers.json_rows import (
+    object_batches as json_object_batches,
 )
 from rlvr_fast.store.readers.object_rows import PICKLE, ObjectRows, object_batches, torch_batches
 from rlvr_fast.store.readers.reader import Sample, SourceFile
@@ -54,11 +58,23 @@ class Container:
             "csv", "yaml", "torch" or "rows".
     """
 
-    def __init__(self, file: SourceFile, kind: str, batches: Callable[[Limits], Batches]) -> None:
+    def __init__(
+        self,
+        file: SourceFile,
+        kind: str,
+        batches: Callable[[Limits], Batches],
+        outlines: list[Outline] | None = None,
+    ) -> None:
         self.file, self.kind = file, kind
         self._batches = batches
+        self._outlines = [] if outlines is None else outlines
         # The one value of a JSON file, which is not to be parsed twice.
         self._first: Batch | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its rows are pieces of one object; known when the first rows were read."""
+        return bool(self._outlines)
 
     def sample(self) -> Sample:
         """At most 100 first rows, of at most some MiB.
@@ -70,7 +86,7 @@ class Container:
         if self._first is None:
             with closing(self._batches(_SAMPLE)) as batches:
                 found = next((batch for batch in batches if len(batch)), None)
-                if self.kind == "json":
+                if self.kind == "json" and not self.is_cut:
                     only = found is not None and len(found) == 1 and not found.faults
                     if only and next(batches, None) is None:
                         self._first = found
@@ -232,6 +248,10 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
         return Container(file, "jsonl", lambda limits: line_batches(file, limits))
     suffixes = {suffix.lower() for suffix in Path(file.file_name).suffixes}
     kind, batches = _json_kind(head, whole, ".json" in suffixes)
+    if kind == "json":
+        known: list[Outline] = []
+        one = functools.partial(json_object_batches, file, known=known)
+        return Container(file, kind, one, known)
     if batches is not None:
         return Container(file, kind, lambda limits: batches(file, limits))
     table = bool(suffixes & {".csv", ".tsv", ".yaml", ".yml"})

@@ -14,12 +14,28 @@ from typing import Any
 
 import orjson
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.json_objects import (
+    CutObject,
+    Outline,
+    Piece,
+    is_longer,
+    outline,
+    pieces,
+)
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import longest_value, open_text
 
-__all__ = ["array_batches", "json_value", "line_batches", "split_values", "value_batches"]
+__all__ = [
+    "array_batches",
+    "json_value",
+    "line_batches",
+    "object_batches",
+    "split_values",
+    "value_batches",
+]
 
 _BLOCK = 1 << 22
 _WIDE = 3
@@ -93,6 +109,13 @@ def _without_surrogates(value: Any) -> Any:
     return value
 
 
+def _size(data: bytes) -> int:
+    """About what a text takes as Python objects, by which batches are cut."""
+    # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
+    plain = data.isascii() and b"\\u" not in data
+    return max(len(data) if plain else _WIDE * len(data), _objects(data) // 4)
+
+
 def _objects(data: bytes) -> int:
     """At most about the bytes of the lists, mappings and values of a text as Python objects."""
     return 64 * data.count(b"[") + 240 * data.count(b"{") + 60 * data.count(b",")
@@ -155,9 +178,7 @@ class _Rows:
             self._numbers.append(number)
         except ValueError as error:
             self._faults.append((number, str(error)))
-        # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
-        plain = data.isascii() and b"\\u" not in data
-        self._size += max(len(data) if plain else _WIDE * len(data), _objects(data) // 4)
+        self._size += _size(data)
         return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
 
     def fault(self, number: int, why: str) -> None:
@@ -263,6 +284,67 @@ def value_batches(file: SourceFile, limits: Limits) -> Batches:
         StorageError: the file system refuses to read.
     """
     return _split_batches(file, limits, array=False)
+
+
+def object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Batches:
+    """The one object of a JSON file; in pieces where it is longer than a row may be.
+
+    Args:
+        file: the file.
+        limits: the size of a batch.
+        known: receives the outline of an object that is read in pieces.
+
+    Raises:
+        InvalidInputError: no such file, damaged compression, or a long object that cannot be cut.
+        StorageError: the file system refuses to read.
+    """
+    most = longest_value(file)
+    if not known:
+        with reading(file.name), open_text(file) as stream:
+            try:
+                whole = not is_longer(stream, most)
+            except ValueError:  # cut off: the parser says so
+                whole = True
+        if whole:
+            yield from value_batches(file, limits)
+            return
+        with reading(file.name), open_text(file) as stream:
+            try:
+                known.append(outline(stream, most))
+            except ValueError as error:
+                raise InvalidInputError(
+                    f"{file.name}: refused: one JSON object of more than {most:,} bytes, which "
+                    f"cannot be read in pieces ({error}). Write the rows as JSON lines"
+                ) from None
+    shared: dict[str, Any] = {}
+    with reading(file.name), open_text(file) as stream:
+        try:
+            for piece in pieces(stream, known[0], most, limits.bytes, _size):
+                yield _piece_batch(file, piece, shared)
+        except (ValueError, KeyError) as error:  # not what was read before
+            raise InvalidInputError(f"{file.name}: not readable as JSON ({error})") from None
+
+
+def _piece_batch(file: SourceFile, piece: Piece, shared: dict[str, Any]) -> Batch:
+    first = piece.number == 1
+    faults: list[tuple[int, str]] = []
+    try:
+        for item in piece.items:
+            _check_objects(item)
+        value = json_value(piece.text(piece.items, first=first))
+    except ValueError:
+        good = []
+        for number, item in enumerate(piece.items, piece.number):  # which of them
+            try:
+                _check_objects(item)
+                json_value(item if piece.is_list else b"{" + item + b"}")
+                good.append(item)
+            except ValueError as error:
+                faults.append((number, str(error)))
+        value = json_value(piece.text(good, first=first))
+    found = CutObject(value)
+    found.shared = shared
+    return Batch(file, [piece.number], values=[found], faults=faults)
 
 
 def _split_batches(file: SourceFile, limits: Limits, *, array: bool) -> Batches:
