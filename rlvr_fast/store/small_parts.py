@@ -80,17 +80,20 @@ class SmallParts:
             self._bytes -= group.joined.rows.nbytes
         if self._full:
             return None
+        found: Joined | None = None
         try:
-            found = list(joined_pieces(chunk, stage_schema(stage), None, self._run))
+            for joined in joined_pieces(chunk, stage_schema(stage), None, self._run):
+                # A file of some KB may hold many MB.
+                if found is not None or self._bytes + joined.rows.nbytes > KEPT_BYTES:
+                    self._full = True
+                    return None
+                found = joined
         except (RunDirectoryError, StorageError):
             return None  # the columns that are asked for may be sound
-        size = sum(each.rows.nbytes for each in found)
-        if len(found) != 1 or self._bytes + size > KEPT_BYTES:
-            self._full = True
-            return None
-        self._bytes += size
-        self._groups[chunk[0]] = _Group(marks, found[0])
-        return found[0]
+        if found is not None:
+            self._bytes += found.rows.nbytes
+            self._groups[chunk[0]] = _Group(marks, found)
+        return found
 
 
 def _chunks(parts: Sequence[Path]) -> Iterator[tuple[Sequence[Path], list[_Mark]]]:

@@ -20,6 +20,7 @@ _BLOCK = 1 << 22
 # Levels of objects around a long list, and the most bytes of the short values beside it.
 _DEPTH = 4
 _FRAME = 1 << 20
+_DEEPEST = 1000  # of any JSON that is read
 _BLANK = b" \t\r\n"
 _STRUCTURE = re.compile(rb'[\[\]{}"]')
 _END_OF_SCALAR = re.compile(rb"[,\]}\s]")
@@ -165,6 +166,8 @@ class _Text:
                         in_string = True
                     elif mark[0] in (b"[", b"{"):
                         depth += 1
+                        if depth > _DEEPEST:
+                            raise ValueError("nested too deep")
                     else:
                         depth -= 1
                         if not depth:

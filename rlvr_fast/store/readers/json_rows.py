@@ -39,6 +39,7 @@ __all__ = [
 
 _BLOCK = 1 << 22
 _WIDE = 3
+_DEEPEST = 1000
 _BLANK = b" \t\r\n"
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -303,7 +304,7 @@ def object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Ba
         with reading(file.name), open_text(file) as stream:
             try:
                 whole = not is_longer(stream, most)
-            except ValueError:  # cut off: the parser says so
+            except ValueError:  # cut off, or nested too deep: the parser says so
                 whole = True
         if whole:
             yield from value_batches(file, limits)
@@ -429,6 +430,9 @@ def split_values(
                 continue
             if char in _OPENING:
                 depth += 1
+                if depth > _DEEPEST:
+                    yield b"", "nested too deep; what follows is not read"
+                    return
                 continue
             end = position
             if char == _COMMA or (depth == 0 and array and char == _END):
