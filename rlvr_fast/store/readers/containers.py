@@ -20,14 +20,12 @@ from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.json_objects import Outline
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
-    json_value,
     line_batches,
+    one_object_batches,
     split_values,
     value_batches,
 )
-from rlvr_fast.store.readers.json_rows import (
-    object_batches as json_object_batches,
-)
+from rlvr_fast.store.readers.json_values import json_value
 from rlvr_fast.store.readers.object_rows import PICKLE, ObjectRows, object_batches, torch_batches
 from rlvr_fast.store.readers.reader import Sample, SourceFile
 from rlvr_fast.store.readers.streams import Spool, compression_of, open_bytes, open_text, spool
@@ -250,7 +248,7 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
     kind, batches = _json_kind(head, whole, ".json" in suffixes)
     if kind == "json":
         known: list[Outline] = []
-        one = functools.partial(json_object_batches, file, known=known)
+        one = functools.partial(one_object_batches, file, known=known)
         return Container(file, kind, one, known)
     if batches is not None:
         return Container(file, kind, lambda limits: batches(file, limits))

@@ -7,12 +7,9 @@ brackets and strings, so that memory holds one batch and not the file.
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
-
-import orjson
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
@@ -25,133 +22,21 @@ from rlvr_fast.store.readers.json_objects import (
     outline,
     pieces,
 )
+from rlvr_fast.store.readers.json_values import check_objects, json_value, size_in_memory
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import longest_value, open_text
 
 __all__ = [
     "array_batches",
-    "json_value",
     "line_batches",
-    "object_batches",
+    "one_object_batches",
     "split_values",
     "value_batches",
 ]
 
 _BLOCK = 1 << 22
-_WIDE = 3
 _DEEPEST = 1000
 _BLANK = b" \t\r\n"
-_MARK = b"\xef\xbb\xbf"
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_EXACT = float(1 << 53)
-# Where a gold may stand: log-probabilities and token ids are longer lists.
-_GOLD_ITEMS, _GOLD_DEPTH = 64, 20
-# The most bytes of the Python objects of one row.
-_MOST_OBJECTS = 256 << 20
-
-
-def json_value(data: bytes) -> Any:
-    """The value of a JSON text.
-
-    NaN and Infinity are numbers and half of a surrogate pair is U+FFFD. Integers are exact at any
-    size, but for those beyond 64 bits in lists of more than 64 values, which are no golds.
-
-    Raises:
-        ValueError: not JSON, or not UTF-8; the message says why.
-    """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return _slow_value(data)
-    # orjson turns integers beyond 64 bits into floats.
-    return _slow_value(data) if _has_large_float(value, 0) else value
-
-
-def _has_large_float(value: Any, depth: int) -> bool:
-    kind = type(value)
-    if kind is float:
-        return bool(value >= _EXACT or value <= -_EXACT)
-    if kind is dict and depth < _GOLD_DEPTH:
-        return any(
-            _has_large_float(item, depth + 1)
-            for item in value.values()
-            if type(item) is not str  # most values of a row
-        )
-    if kind is list and len(value) <= _GOLD_ITEMS and depth < _GOLD_DEPTH:
-        return any(_has_large_float(item, depth + 1) for item in value)
-    return False
-
-
-def _slow_value(data: bytes) -> Any:
-    try:
-        text = data.removeprefix(_MARK).decode()
-    except UnicodeDecodeError as error:
-        byte = data[error.start] if error.start < len(data) else 0
-        raise ValueError(f"not UTF-8: byte 0x{byte:02x} at {error.start}") from None
-    try:
-        value = json.loads(text)
-        return _without_surrogates(value) if "\\u" in text else value
-    except json.JSONDecodeError as error:
-        shown = text.strip()[:60]
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos} of {shown!r}") from None
-    except ValueError as error:  # more digits than Python converts
-        raise ValueError(f"not JSON: {error}") from None
-    except RecursionError:
-        raise ValueError("not JSON: nested too deep") from None
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
-    return value
-
-
-def _size(data: bytes) -> int:
-    """About what a text takes as Python objects, by which batches are cut."""
-    # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
-    plain = data.isascii() and b"\\u" not in data
-    return max(len(data) if plain else _WIDE * len(data), _objects(data) // 4)
-
-
-def _objects(data: bytes) -> int:
-    """At most about the bytes of the lists, mappings and values of a text as Python objects."""
-    return 64 * data.count(b"[") + 240 * data.count(b"{") + 60 * data.count(b",")
-
-
-def _check_objects(data: bytes) -> None:
-    """Refuses a text of some MiB that stands for very many values.
-
-    Raises:
-        ValueError: the message gives the limit.
-    """
-    if _objects(data) <= _MOST_OBJECTS:
-        return
-    found = at = 0
-    while found <= _MOST_OBJECTS:  # what stands outside of strings
-        quote = data.find(b'"', at)
-        found += _objects(data[at:quote] if quote >= 0 else data[at:])
-        at = _end_of_string(data, quote + 1) if quote >= 0 else -1
-        if at < 0:
-            break
-    if found > _MOST_OBJECTS:
-        raise ValueError(f"more values than fit in {_MOST_OBJECTS >> 20} MiB of memory")
-
-
-def _end_of_string(data: bytes, at: int) -> int:
-    """The position behind the string that a position is in, -1 where it does not end."""
-    start = at
-    while (at := data.find(b'"', at)) >= 0:
-        before = at - 1
-        while before >= start and data[before] == 0x5C:
-            before -= 1
-        at += 1
-        if (at - before) % 2 == 0:
-            return at
-    return -1
 
 
 def _too_long(most: int) -> str:
@@ -174,12 +59,12 @@ class _Rows:
     def add(self, number: int, data: bytes) -> bool:
         """Parses a row; whether the batch is full."""
         try:
-            _check_objects(data)
+            check_objects(data)
             self._values.append(json_value(data))
             self._numbers.append(number)
         except ValueError as error:
             self._faults.append((number, str(error)))
-        self._size += _size(data)
+        self._size += size_in_memory(data)
         return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
 
     def fault(self, number: int, why: str) -> None:
@@ -224,7 +109,7 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
 
 def _add_last(rows: _Rows, number: int, data: bytes) -> None:
     try:
-        _check_objects(data)
+        check_objects(data)
         json_value(data)
     except ValueError as error:
         rows.fault(number, f"cut off at the end of the file ({error})")
@@ -287,7 +172,7 @@ def value_batches(file: SourceFile, limits: Limits) -> Batches:
     return _split_batches(file, limits, array=False)
 
 
-def object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Batches:
+def one_object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Batches:
     """The one object of a JSON file; in pieces where it is longer than a row may be.
 
     Args:
@@ -320,7 +205,7 @@ def object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Ba
     shared: dict[str, Any] = {}
     with reading(file.name), open_text(file) as stream:
         try:
-            for piece in pieces(stream, known[0], most, limits.bytes, _size):
+            for piece in pieces(stream, known[0], most, limits.bytes, size_in_memory):
                 yield _piece_batch(file, piece, shared)
         except (ValueError, KeyError) as error:  # not what was read before
             raise InvalidInputError(f"{file.name}: not readable as JSON ({error})") from None
@@ -331,13 +216,13 @@ def _piece_batch(file: SourceFile, piece: Piece, shared: dict[str, Any]) -> Batc
     faults: list[tuple[int, str]] = []
     try:
         for item in piece.items:
-            _check_objects(item)
+            check_objects(item)
         value = json_value(piece.text(piece.items, first=first))
     except ValueError:
         good = []
         for number, item in enumerate(piece.items, piece.number):  # which of them
             try:
-                _check_objects(item)
+                check_objects(item)
                 json_value(item if piece.is_list else b"{" + item + b"}")
                 good.append(item)
             except ValueError as error:

@@ -17,7 +17,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store import import_rollouts
 from rlvr_fast.store.importing.numbering import MAX_SAMPLE_INDEX
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.readers import ipc_sizes, json_rows, streams, text_rows
+from rlvr_fast.store.readers import ipc_sizes, json_rows, json_values, streams, text_rows
 from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
 from rlvr_fast.store.readers.json_objects import outline, pieces
@@ -165,7 +165,7 @@ def test_long_rows(tmp_path: Path, name: str, text: str, left_out: str | None) -
 
 def test_very_many_values_in_a_row_are_refused(tmp_path: Path, monkeypatch) -> None:
     """3 bytes of "[]," are 64 bytes in memory; texts full of brackets are no lists."""
-    monkeypatch.setattr(json_rows, "_MOST_OBJECTS", MIB)
+    monkeypatch.setattr(json_values, "_MOST_OBJECTS", MIB)
     path = tmp_path / "a.jsonl"
     good = [*rows(2), {**rows(1)[0], "response": '{"\\' * 10_000}]
     lines = [json.dumps(row) for row in good]
