@@ -7,7 +7,7 @@ import functools
 import io
 import itertools
 import mmap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -64,14 +64,27 @@ def parquet_batches(
             if known is not None and not known:
                 known += extents
             parts = itertools.chain.from_iterable(
-                parquet.iter_batches(
-                    min(limits.rows, window_rows(extent, limits.bytes)),
-                    row_groups=[group],
-                    use_threads=False,
-                )
-                for group, extent in enumerate(extents)
+                parquet.iter_batches(rows, row_groups=groups, use_threads=False)
+                for groups, rows in _windows(extents, limits)
             )
             yield from _batches(file, parts, limits, checked=False)
+
+
+def _windows(extents: Sequence[Extent], limits: Limits) -> Iterator[tuple[list[int], int]]:
+    """(row groups, rows to read at a time): small row groups are read together."""
+    together: list[int] = []
+    rows = size = 0
+    for group, extent in enumerate(extents):
+        if together and (size + extent.bytes > limits.bytes or rows + extent.rows > limits.rows):
+            yield together, rows
+            together, rows, size = [], 0, 0
+        if extent.bytes > limits.bytes or extent.rows > limits.rows:
+            yield [group], min(limits.rows, window_rows(extent, limits.bytes))
+            continue
+        together.append(group)
+        rows, size = max(1, rows + extent.rows), size + extent.bytes
+    if together:
+        yield together, rows
 
 
 def _read_at(source: BinaryIO, at: int, size: int) -> bytes:
