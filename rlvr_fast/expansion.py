@@ -8,6 +8,7 @@ here, and, for texts that stand in a dictionary, from their places in it.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -47,6 +48,7 @@ _WINDOW = 32 << 20
 # Rows whose mean tells the size of a window: one long text among them does not count alone.
 _BLOCK = 64
 
+_LENGTH = struct.Struct("<I")
 _DICTIONARY_PAGE, _DATA_PAGES = 2, (0, 3)
 _DICTIONARY_CODED = (2, 8)
 _PREFIX_CODED = 7
@@ -221,9 +223,11 @@ def _longest(data: bytes, codec: str, size: int) -> int:
     except (OSError, ValueError, pa.ArrowException):  # Arrow says so when it reads the page
         return size
     at = longest = 0
-    while at + 4 <= len(data):
-        length = int.from_bytes(data[at : at + 4], "little")
-        longest = max(longest, length)
+    length_at, end = _LENGTH.unpack_from, len(data) - 4
+    while at <= end:
+        (length,) = length_at(data, at)
+        if length > longest:
+            longest = length
         at += 4 + length
     return min(longest, size)
 

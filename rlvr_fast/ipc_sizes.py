@@ -24,6 +24,8 @@ _DICTIONARIES, _BATCHES = 2, 3  # fields of Footer
 _HEADER_TYPE, _HEADER, _BODY = 1, 2, 3  # fields of Message
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # types of a message
 _BUFFERS, _COMPRESSION = 2, 3  # fields of RecordBatch
+# Arrow decompresses the buffers of a batch at once.
+_COMPRESSED_BATCH = 256 << 20
 
 
 class _Table:
@@ -118,6 +120,16 @@ def _check(total: int, size: int) -> None:
         )
 
 
+def _check_batch(plain: int, largest: int) -> None:
+    """Refuses a batch whose compressed columns are decompressed as a whole into too much memory."""
+    if plain > _COMPRESSED_BATCH:
+        raise ExpansionError(
+            f"a compressed batch decompresses to {plain:,} bytes, its largest buffer to "
+            f"{largest:,}; at most {_COMPRESSED_BATCH:,} are read at once (write smaller batches: "
+            "chunksize=1000 of pyarrow.feather, or compression='uncompressed')"
+        )
+
+
 def _message(read_at: ReadAt, at: int, stated: int | None) -> tuple[int, int]:
     """(bytes of the decompressed buffers of a message, bytes of the message; 0 at the end)."""
     head = read_at(at, 8)
@@ -133,7 +145,7 @@ def _message(read_at: ReadAt, at: int, stated: int | None) -> tuple[int, int]:
     batch = message.table(_HEADER)
     if batch is not None and kind == _DICTIONARY_BATCH:
         batch = batch.table(1)
-    total = 0
+    total = largest = 0
     if batch is not None and kind in (_DICTIONARY_BATCH, _RECORD_BATCH):
         compressed = batch.place(_COMPRESSION) is not None
         for offset, stored in batch.structs(_BUFFERS, "<qq"):
@@ -142,6 +154,9 @@ def _message(read_at: ReadAt, at: int, stated: int | None) -> tuple[int, int]:
                 (plain,) = struct.unpack("<q", read_at(body + offset, 8))
                 plain = stored if plain == -1 else plain
             total += max(plain, 0)
+            largest = max(largest, plain)
+        if compressed:
+            _check_batch(total, largest)
     return total, before + length + max(message.number(_BODY, "<q"), 0)
 
 

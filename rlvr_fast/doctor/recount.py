@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,7 +23,8 @@ from rlvr_fast.doctor.findings import finding
 from rlvr_fast.doctor.graded import Graded, read_graded
 from rlvr_fast.errors import RunDirectoryError, shown
 from rlvr_fast.store.digests import grading_options
-from rlvr_fast.store.schemas import GRADES
+from rlvr_fast.store.parts import joined_pieces
+from rlvr_fast.store.schemas import GRADES, SAMPLES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -67,7 +69,7 @@ def _remedy(run: Run) -> str:
 
 
 def _answers(graded: Graded) -> Iterator[tuple[str, str]]:
-    """Answers that are not those of their samples; the parts are read in random order."""
+    """Answers that are not those of their samples; a choice of many parts is a random one."""
     run = graded.run
     ids = run.problems()["problem_id"].combine_chunks()
     keys, marks = [], []
@@ -80,24 +82,40 @@ def _answers(graded: Graded) -> Iterator[tuple[str, str]]:
     stored = stored[order]
     stored_marks = np.concatenate([np.zeros(0, np.int64), *marks])[order]
     parts = run.parts("samples")
-    random.SystemRandom().shuffle(parts)
     left, wrong, without, looked_at = _BYTES, 0, 0, 0
     made_from = graded.grading.get("made_from")
     sealed = set((made_from or {}).get("samples", {}))
     early = 0
-    for file in parts:
-        if left <= 0:
-            continue
-        looked_at += 1
-        part = run.read_part("samples", file, ["problem_id", "sample_index", "text", "verdict"])
+
+    def chosen() -> Iterator[Path]:
+        nonlocal looked_at
+        random.SystemRandom().shuffle(parts)
+        for file in parts:
+            if left > 0:
+                looked_at += 1
+                yield file
+
+    def find(rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        wanted = _keys(rows, ids)
+        at = np.minimum(np.searchsorted(stored, wanted), len(stored) - 1)
+        return at, stored[at] == wanted if len(stored) else np.zeros(len(rows), np.bool_)
+
+    columns = ["problem_id", "sample_index", "text", "verdict"]
+    if run.keeps("samples"):
+        pieces, looked_at = run.iter_joined("samples", columns, parts), len(parts)
+    else:
+        pieces = joined_pieces(chosen(), SAMPLES, columns, run.path)
+    for part, files in pieces:
         left -= part.nbytes
+        # Later parts are draws that were not graded yet.
+        recorded = [file.name in sealed for file, _ in files]
+        graded_then = np.repeat(recorded, [number for _, number in files])
+        has = find(part)[1]
+        without += int((graded_then & ~has).sum())
+        if made_from is not None:
+            early += int((~graded_then & has).sum())
         for rows in _extracted(graded, part):
-            at = np.minimum(np.searchsorted(stored, wanted := _keys(rows, ids)), len(stored) - 1)
-            has = stored[at] == wanted if len(stored) else np.zeros(len(rows), np.bool_)
-            if file.name in sealed:  # later parts are draws that were not graded yet
-                without += int((~has).sum())
-            elif made_from is not None:
-                early += int(has.sum())
+            at, has = find(rows)
             wrong += int((stored_marks[at[has]] != _marks(rows)[has]).sum())
     if looked_at < len(parts):
         text = f"answers were extracted again from {looked_at} of {len(parts)} parts, drawn anew"

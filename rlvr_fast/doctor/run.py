@@ -37,6 +37,7 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     from rlvr_fast import store
     from rlvr_fast.doctor.recount import recount
     from rlvr_fast.doctor.seeds import foreign_draws
+    from rlvr_fast.store.check import opened_and_verified
 
     check_tree(path)
     copied = repair and (Path(path) / "grading.json").exists()
@@ -46,10 +47,9 @@ def examine_run(path: str | Path, *, repair: bool = False) -> list[dict[str, str
     if repair:
         moved = [*store.repair(path), *_repair_grading(Path(path))]
         findings += [finding("info", file, "moved aside", "") for file in moved]
-    found = store.verify(path)
+    run, found = opened_and_verified(path)
     findings += [finding(f.level, f.path, f.message, f.remedy) for f in found]
-    if not any(f.level == "error" for f in found):
-        run = store.Run.open(path, check=False)  # `verify` has read all of it
+    if run is not None and not any(f.level == "error" for f in found):
         findings += _missing(run)
         findings += foreign_draws(run)
         counted = recount(run)

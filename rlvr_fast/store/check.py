@@ -19,11 +19,24 @@ from rlvr_fast.store.digests import (
     scores_mismatches,
 )
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import PART, may_lie_beside_parts, part_number, read_part, read_pieces
+from rlvr_fast.store.parts import (
+    PART,
+    Joined,
+    may_lie_beside_parts,
+    part_number,
+    read_part,
+)
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 
-__all__ = ["Finding", "Inspected", "inspect_stage", "new_index", "verify"]
+__all__ = [
+    "Finding",
+    "Inspected",
+    "inspect_stage",
+    "new_index",
+    "opened_and_verified",
+    "verify",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +69,8 @@ _RESTORE = (
     "run was graded, and moves a damaged problems.parquet aside, so that the sample command of the "
     "run, given again, writes it anew and keeps the draws"
 )
+# Parts that are read together.
+_TOGETHER = 1000
 _READABLE = "make the file readable: permissions, the disk or the network file system"
 
 
@@ -65,14 +80,24 @@ def verify(path: str | Path) -> list[Finding]:
     Damage is a finding and not an exception. Without a finding of level "error" every stored row is
     readable, belongs to this run, and is stored once.
     """
+    return opened_and_verified(path)[1]
+
+
+def opened_and_verified(path: str | Path) -> tuple[Run | None, list[Finding]]:
+    """(run, findings of `verify`); no run where the folder cannot be opened as one."""
     path = Path(path)
     try:
         run = Run.open(path, check=False)
         run.problems()
     except RunDirectoryError as error:
-        return [Finding("error", path, str(error), _RESTORE)]
+        return None, [Finding("error", path, str(error), _RESTORE)]
     except StorageError as error:
-        return [Finding("error", path, str(error), _READABLE)]
+        return None, [Finding("error", path, str(error), _READABLE)]
+    return run, _verify(run)
+
+
+def _verify(run: Run) -> list[Finding]:
+    path = run.path
     found: list[Finding] = []
     indexes: dict[str, KeyIndex] = {"samples": new_index(run)}
     for stage in run.stages():
@@ -82,16 +107,15 @@ def verify(path: str | Path) -> list[Finding]:
             found.append(Finding("error", path / stage, str(error), _REPAIR))
             continue
         index = indexes[stage] = new_index(run)
+        whole: list[tuple[Path, pa.Table]] = []
         for file, keys, problem, unreadable in inspect_stage(run, stage, index):
             if unreadable is not None:
                 found.append(Finding("error", file, str(unreadable), _READABLE))
             if problem is not None:
                 found.append(Finding("error", file, problem, _REPAIR))
             if keys is not None and stage != "samples":
-                orphans = int((~indexes["samples"].contains(keys)).sum())
-                if orphans:
-                    text = f"{orphans} row(s) of draws that are not in samples"
-                    found.append(Finding("error", file, text, _REPAIR))
+                whole.append((file, keys))
+        found += _orphans(whole, indexes["samples"])
         counts = index.counts()
         least, most = counts.min(), counts.max()
         spread = f"{least}" if least == most else f"{least}-{most}"
@@ -114,6 +138,20 @@ def verify(path: str | Path) -> list[Finding]:
         except StorageError as error:
             found.append(Finding("error", path / "grades.parquet", str(error), _READABLE))
     return [*found, *_documents(run), *_mismatches(run)]
+
+
+def _orphans(parts: list[tuple[Path, pa.Table]], samples: KeyIndex) -> Iterator[Finding]:
+    """Rows of another stage, given by the keys of its parts, that samples/ does not hold."""
+    if not parts:
+        return
+    missing = ~samples.contains(pa.concat_tables(keys for _, keys in parts))
+    if not missing.any():
+        return
+    lengths = [len(keys) for _, keys in parts]
+    for (file, _), rows in zip(parts, np.split(missing, np.cumsum(lengths)[:-1]), strict=True):
+        if rows.any():
+            text = f"{int(rows.sum())} row(s) of draws that are not in samples"
+            yield Finding("error", file, text, _REPAIR)
 
 
 def _documents(run: Run) -> Iterator[Finding]:
@@ -171,24 +209,40 @@ class Inspected(NamedTuple):
 
 def inspect_stage(run: Run, stage: str, index: KeyIndex) -> Iterator[Inspected]:
     """The state of each file of a stage; adds the keys to `index`, repeated ones once."""
-    schema = stage_schema(stage)
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
     parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
     for file in files:
         if not PART.fullmatch(file.name) and not may_lie_beside_parts(file):
             yield Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")
-    for file in parts:
-        try:
-            pieces = read_pieces(file, schema, None, run.path)
-            keys = pa.concat_tables(p.select(["problem_id", "sample_index"]) for p in pieces)
-            new = index.is_new(keys)
-            index.add(keys)
-        except InvalidInputError as error:
-            yield Inspected(file, None, str(error))
-            continue
-        except StorageError as error:
-            yield Inspected(file, None, None, error)
-            continue
-        repeated = int((~new).sum())
-        problem = f"{repeated} row(s) that an earlier part or row has too" if repeated else None
-        yield Inspected(file, keys, problem)
+    for start in range(0, len(parts), _TOGETHER):
+        yield from _inspect(run, stage, index, parts[start : start + _TOGETHER])
+
+
+def _inspect(run: Run, stage: str, index: KeyIndex, parts: list[Path]) -> Iterator[Inspected]:
+    """The state of some parts: read together, and one by one where something is wrong."""
+    keys: list[pa.Table] = []
+    lengths: dict[Path, int] = {}
+    problem, unreadable, rows = None, None, None
+    try:
+        for joined in run.iter_joined(stage, None, parts):
+            keys.append(joined.rows.select(["problem_id", "sample_index"]))
+            for file, number in joined.files:
+                lengths[file] = lengths.get(file, 0) + number
+        rows = pa.concat_tables(keys)
+        new = index.is_new(rows)
+    except InvalidInputError as error:
+        problem, rows = str(error), None
+    except StorageError as error:
+        unreadable, rows = error, None
+    else:
+        if not new.all():
+            problem = f"{int((~new).sum())} row(s) that an earlier part or row has too"
+    if len(parts) > 1 and (problem or unreadable):
+        for part in parts:
+            yield from _inspect(run, stage, index, [part])
+    elif rows is None:
+        yield Inspected(parts[0], None, problem, unreadable)
+    else:
+        index.add(rows)
+        for file, own in Joined(rows, list(lengths.items())).by_file():
+            yield Inspected(file, own, problem)

@@ -48,8 +48,8 @@ def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
     """
     parts, hashed = [], []
     columns = ["problem_id", "sample_index", "token_ids", "seed"]
-    first = next((part for _, part in run.iter_parts("samples", ["token_ids"])), None)
-    some = first is not None and pc.any(pc.equal(pc.list_value_length(first[0]), 0)).as_py()
+    first = run.iter_joined("samples", ["token_ids"], run.parts("samples")[:1])
+    some = any(pc.any(pc.equal(pc.list_value_length(rows[0]), 0)).as_py() for rows, _ in first)
     if some:  # texts are needed, and read in the same pass
         columns.append("text")
     for _, part in run.iter_parts("samples", columns):

@@ -1,4 +1,4 @@
-"""The keys (problem_id, sample_index) that a stage holds, kept as one bitmap for each problem."""
+"""The keys (problem_id, sample_index) that a stage holds, as sorted numbers."""
 
 from __future__ import annotations
 
@@ -9,38 +9,59 @@ import pyarrow.compute as pc
 
 from rlvr_fast.errors import InvalidInputError
 
-__all__ = ["MAX_SAMPLE_INDEX", "KeyIndex"]
+__all__ = ["MAX_SAMPLE_INDEX", "KeyIndex", "ProblemRows"]
 
-# Limits the bitmap of a problem with one absurdly large sample_index to 16 MiB.
 MAX_SAMPLE_INDEX = 2**24 - 1
 _FEW = 1000
-# The bytes of all bitmaps: a few draws with absurd numbers, of many problems, are no run of ours.
-_ROOM = 1 << 28
-_ROOM_PER_ROW = 1000
+_BITS = 32
+
+Ints = npt.NDArray[np.int64]
+
+
+class ProblemRows:
+    """The row of each problem in problems.parquet, by its id."""
+
+    def __init__(self, problem_ids: pa.Array) -> None:
+        self.ids = problem_ids
+        self._number: dict[str, int] | None = None
+
+    def of(self, ids: pa.ChunkedArray | pa.Array) -> Ints:
+        """The row of each of some ids, -1 for one that is not of this run."""
+        if len(ids) < _FEW:  # Arrow would hash all problems of the run for two rows
+            if self._number is None:
+                names = self.ids.to_pylist()
+                self._number = dict(zip(names, range(len(names)), strict=True))
+            number = self._number
+            return np.array([number.get(name, -1) for name in ids.to_pylist()], np.int64)
+        if isinstance(ids, pa.ChunkedArray):
+            ids = ids.combine_chunks()
+        found = pc.index_in(ids.cast(self.ids.type), value_set=self.ids)
+        return np.asarray(pc.fill_null(found, -1), np.int64)
 
 
 class KeyIndex:
-    """The keys of a stage, one byte for each draw; keys are looked up, never compared pairwise.
+    """The keys of a stage, 8 bytes for each draw, whatever the largest sample index is.
+
+    The keys lie in sorted arrays, each less than half as long as the one before it: adding a part
+    costs about as much as the part has rows.
 
     Attributes:
         rows: number of keys that were added.
     """
 
     def __init__(self, problem_ids: pa.Array) -> None:
-        self._problem_ids = problem_ids
-        self._seen: list[npt.NDArray[np.bool_]] = [np.zeros(0, np.bool_)] * len(problem_ids)
-        self._number: dict[str, int] | None = None
-        self._room = 0
+        self._problems = ProblemRows(problem_ids)
+        self._sorted: list[Ints] = []
         self.rows = 0
 
-    def rows_of(self, table: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    def rows_of(self, table: pa.Table) -> tuple[Ints, Ints]:
         """(row number of the problem, sample index) of each row of `table`.
 
         Raises:
             InvalidInputError: a problem that is not of this run, or an index out of range.
         """
         ids = table.column("problem_id")
-        problem = self._places(ids)
+        problem = self._problems.of(ids)
         unknown = np.flatnonzero(problem < 0)
         if unknown.size:
             at = int(unknown[0])
@@ -56,92 +77,79 @@ class KeyIndex:
             )
         return problem, index
 
-    def _places(self, ids: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-        """The row number of each problem, -1 for one that is not of this run."""
-        if len(ids) < _FEW:  # Arrow would hash all problems of the run for two rows
-            if self._number is None:
-                names = self._problem_ids.to_pylist()
-                self._number = dict(zip(names, range(len(names)), strict=True))
-            number = self._number
-            return np.array([number.get(name, -1) for name in ids.to_pylist()], np.int64)
-        found = pc.index_in(ids.combine_chunks(), value_set=self._problem_ids)
-        return np.asarray(pc.fill_null(found, -1), np.int64)
+    def _keys(self, table: pa.Table) -> Ints:
+        problem, index = self.rows_of(table)
+        return problem << _BITS | index
 
     def is_new(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """For each row of `table`, whether neither the stage nor an earlier row has its key."""
-        problem, index = self.rows_of(table)
-        key = problem << 32 | index
-        new = np.zeros(len(key), np.bool_)
-        new[np.unique(key, return_index=True)[1]] = True
-        for number, rows in _by_problem(problem):
-            seen = self._seen[number]
-            inside = index[rows] < len(seen)
-            new[rows[inside]] &= ~seen[index[rows[inside]]]
+        return self._is_new(self._keys(table))
+
+    def _is_new(self, keys: Ints) -> npt.NDArray[np.bool_]:
+        new = np.zeros(len(keys), np.bool_)
+        new[np.unique(keys, return_index=True)[1]] = True
+        new[self._holds(keys)] = False
         return new
 
-    def add(self, table: pa.Table) -> None:
-        """Adds the keys of `table`.
+    def _holds(self, keys: Ints) -> npt.NDArray[np.bool_]:
+        held = np.zeros(len(keys), np.bool_)
+        for known in self._sorted:
+            at = np.searchsorted(known, keys)
+            held |= known[np.minimum(at, len(known) - 1)] == keys
+        return held
+
+    def add(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """Adds the keys of `table`, each once; gives what `is_new` said of them before.
 
         Raises:
-            InvalidInputError: as `rows_of`, or numbers far beyond the number of draws. Nothing is
-                added then.
+            InvalidInputError: as `rows_of`; nothing is added then.
         """
-        problem, index = self.rows_of(table)
-        groups = [(n, rows, int(index[rows].max()) + 1) for n, rows in _by_problem(problem)]
-        wanted = sum(max(top - len(self._seen[number]), 0) for number, _, top in groups)
-        if self._room + wanted > max(_ROOM, _ROOM_PER_ROW * (self.rows + len(index))):
-            number, _, top = max(groups, key=lambda group: group[2])
-            raise InvalidInputError(
-                f"expected draws that are numbered from 0 on, got a sample_index up to {top - 1} "
-                f"(problem {self._problem_ids[number].as_py()!r}) in {self.rows + len(index)} draws"
-            )
-        for number, rows, top in groups:
-            seen = self._seen[number]
-            if top > len(seen):
-                grown = np.zeros(max(top, min(2 * len(seen), MAX_SAMPLE_INDEX + 1)), np.bool_)
-                grown[: len(seen)] = seen
-                self._room += len(grown) - len(seen)
-                self._seen[number] = seen = grown
-            seen[index[rows]] = True
-        self.rows += len(index)
+        keys = self._keys(table)
+        new = self._is_new(keys)
+        self.rows += len(keys)
+        fresh = np.sort(keys[new])
+        while len(fresh) and self._sorted and len(self._sorted[-1]) < 2 * len(fresh):
+            fresh = np.concatenate([self._sorted.pop(), fresh])
+            fresh.sort(kind="stable")  # which merges runs that are sorted
+        if len(fresh):
+            self._sorted.append(fresh)
+        return new
 
     def contains(self, table: pa.Table) -> npt.NDArray[np.bool_]:
         """For each row of `table`, whether the stage has its key; an unknown problem has none."""
-        problem = self._places(table.column("problem_id"))
-        index = table.column("sample_index").to_numpy()
-        held = np.zeros(len(index), np.bool_)
-        for number, rows in _by_problem(problem):
-            if number < 0:
-                continue
-            seen = self._seen[number]
-            inside = rows[(index[rows] >= 0) & (index[rows] < len(seen))]
-            held[inside] = seen[index[inside]]
-        return held
+        problem = self._problems.of(table.column("problem_id"))
+        index = table.column("sample_index").to_numpy().astype(np.int64)
+        known = (problem >= 0) & (index >= 0)
+        return self._holds(np.where(known, problem << _BITS | index, -1))
 
-    def missing(self, number: int, num_samples: int) -> npt.NDArray[np.int64]:
+    def missing(self, number: int, num_samples: int) -> Ints:
         """Sample indices below `num_samples` that problem `number` lacks, ascending."""
-        seen = self._seen[number][:num_samples]
-        return np.concatenate([np.flatnonzero(~seen), np.arange(len(seen), num_samples)])
+        lacking = np.ones(num_samples, np.bool_)
+        first = number << _BITS
+        for known in self._sorted:
+            start, end = np.searchsorted(known, [first, first + num_samples])
+            lacking[known[start:end] - first] = False
+        return np.flatnonzero(lacking)
 
-    def counts(self) -> npt.NDArray[np.int64]:
+    def counts(self) -> Ints:
         """Number of samples of each problem."""
-        return np.array([int(np.count_nonzero(s)) for s in self._seen], np.int64)
+        size = len(self._problems.ids)
+        found = np.zeros(size, np.int64)
+        for known in self._sorted:
+            found += np.bincount(known >> _BITS, minlength=size)
+        return found
 
     def gaps(self) -> list[tuple[str, int]]:
         """(problem_id, number of indices missing below the largest) of each problem with a gap."""
-        found = []
-        for number, seen in enumerate(self._seen):
-            held = np.flatnonzero(seen)
-            if held.size and held[-1] + 1 > held.size:
-                found.append((self._problem_ids[number].as_py(), int(held[-1] + 1 - held.size)))
-        return found
-
-
-def _by_problem(
-    problem: npt.NDArray[np.int64],
-) -> list[tuple[int, npt.NDArray[np.int64]]]:
-    if not len(problem):
-        return []
-    order = np.argsort(problem, kind="stable")
-    ends = np.flatnonzero(np.diff(problem[order])) + 1
-    return [(int(problem[rows[0]]), rows) for rows in np.split(order, ends)]
+        counts = self.counts()
+        beyond = np.zeros(len(counts), np.int64)  # one more than the largest index
+        for known in self._sorted:
+            ends = np.flatnonzero(np.diff(known >> _BITS, append=-1))
+            last = known[ends]
+            at = last >> _BITS
+            beyond[at] = np.maximum(beyond[at], (last & (1 << _BITS) - 1) + 1)
+        lacking = beyond - counts
+        return [
+            (self._problems.ids[number].as_py(), int(lacking[number]))
+            for number in np.flatnonzero(lacking).tolist()
+        ]

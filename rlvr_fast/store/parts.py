@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,6 +22,7 @@ from rlvr_fast.store.schemas import DAMAGE, schema_mismatch, stage_schema, value
 __all__ = [
     "PART",
     "PIECE_BYTES",
+    "Joined",
     "damage_message",
     "joined_pieces",
     "may_lie_beside_parts",
@@ -137,6 +138,18 @@ def read_pieces(
             allows, or is no regular file.
         StorageError: the file system refuses to read the file.
     """
+    for piece in _raw_pieces(file, schema, columns, run, limit):
+        yield _sound(piece, schema, file, run)
+
+
+def _raw_pieces(
+    file: Path,
+    schema: pa.Schema | None,
+    columns: Sequence[str] | None,
+    run: Path,
+    limit: int | None,
+) -> Iterator[pa.Table]:
+    """As `read_pieces`, under the schema of the file; the values are not checked yet."""
     try:
         with contextlib.ExitStack() as stack:
             handle = stack.enter_context(open_regular(file, root=run))
@@ -170,13 +183,13 @@ def read_pieces(
                         _seen.add(mark)
                 if limit is None or sum(extent.bytes for extent in extents) <= limit:
                     table = parquet.read(columns=columns, use_threads=size > _SMALL)
-                    yield _sound(table, schema, file, run)
+                    yield _under(table, schema)
                     return
                 for group, extent in enumerate(extents):
                     for batch in parquet.iter_batches(
                         window_rows(extent, limit), row_groups=[group], columns=columns
                     ):
-                        yield _sound(pa.Table.from_batches([batch]), schema, file, run)
+                        yield _under(pa.Table.from_batches([batch]), schema)
                 return
     except RunDirectoryError:
         raise
@@ -188,19 +201,27 @@ def read_pieces(
     raise RunDirectoryError(damage_message(file, problem, run))
 
 
+def _under(table: pa.Table, schema: pa.Schema | None) -> pa.Table:
+    """The table under the fields of its stage.
+
+    Parts of other writers may allow nulls or carry metadata; parts are joined under one schema.
+    """
+    if schema is None:
+        return table
+    fields = [schema.field(name) for name in table.column_names]
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
+
+
 def _sound(table: pa.Table, schema: pa.Schema | None, file: Path, run: Path) -> pa.Table:
-    """The table under the schema of its file, once its values are checked.
+    """The table, once its values are checked.
 
     Raises:
         RunDirectoryError: a value that its column may not hold.
     """
-    if schema is None:
-        return table
-    problem = value_fault(table, schema)
+    problem = None if schema is None else value_fault(table, schema)
     if problem is not None:
         raise RunDirectoryError(damage_message(file, problem, run))
-    # Parts of other writers may allow nulls or carry metadata; parts are joined under one schema.
-    return table.cast(pa.schema([schema.field(name) for name in table.column_names]))
+    return table
 
 
 def _read_at(handle: BinaryIO, at: int, size: int) -> bytes:
@@ -211,10 +232,29 @@ def _slice(data: bytes, at: int, size: int) -> bytes:
     return data[max(at, 0) : max(at, 0) + size]
 
 
+class Joined(NamedTuple):
+    """Rows of files that were read together.
+
+    Attributes:
+        rows: the rows, in the order of the files.
+        files: (file, number of its rows), for each file or piece of a file.
+    """
+
+    rows: pa.Table
+    files: list[tuple[Path, int]]
+
+    def by_file(self) -> Iterator[tuple[Path, pa.Table]]:
+        """(file, its rows) for each of the files."""
+        start = 0
+        for file, number in self.files:
+            yield file, self.rows.slice(start, number)
+            start += number
+
+
 def joined_pieces(
     files: Iterable[Path], schema: pa.Schema | None, columns: Sequence[str] | None, run: Path
-) -> Iterator[tuple[Path, pa.Table]]:
-    """(file, rows) of some files: large files in pieces, small files together.
+) -> Iterator[Joined]:
+    """The rows of some files: large files in pieces, small files together.
 
     What is done for each table costs as much for two rows as for thousands.
 
@@ -225,26 +265,34 @@ def joined_pieces(
         run: as for `read_pieces`.
 
     Yields:
-        The file of the first row, and rows of about `PIECE_BYTES` at most.
+        Rows of about `PIECE_BYTES` at most.
     """
-    waiting: list[pa.Table] = []
-    first, size = Path(), 0
+    waiting: list[tuple[Path, pa.Table]] = []
+    size = 0
     for file in files:
-        for piece in read_pieces(file, schema, columns, run):
-            if waiting and (size + piece.nbytes > PIECE_BYTES or len(waiting) >= _TOGETHER):
-                yield first, _joined(waiting)
+        for piece in _raw_pieces(file, schema, columns, run, PIECE_BYTES):
+            more = piece.nbytes
+            if waiting and (size + more > PIECE_BYTES or len(waiting) >= _TOGETHER):
+                joined = _joined(waiting, schema, run)
                 waiting, size = [], 0
-            first = first if waiting else file
-            waiting.append(piece)
-            size += piece.nbytes
+                yield joined
+                del joined
+            waiting.append((file, piece))
+            size += more
     if waiting:
-        yield first, _joined(waiting)
+        yield _joined(waiting, schema, run)
 
 
-def _joined(tables: list[pa.Table]) -> pa.Table:
-    if len(tables) == 1:
-        return tables[0]
-    return pa.concat_tables(tables, promote_options="default").combine_chunks()
+def _joined(waiting: list[tuple[Path, pa.Table]], schema: pa.Schema | None, run: Path) -> Joined:
+    tables = [table for _, table in waiting]
+    rows = tables[0]
+    if len(tables) > 1:
+        rows = pa.concat_tables(tables, promote_options="default").combine_chunks()
+    if schema is not None and value_fault(rows, schema) is not None:
+        for file, table in waiting:  # which of them
+            _sound(table, schema, file, run)
+        _sound(rows, schema, waiting[0][0], run)
+    return Joined(rows, [(file, len(table)) for file, table in waiting])
 
 
 def _raise_unreadable(file: Path, error: BaseException) -> None:

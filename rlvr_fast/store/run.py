@@ -27,8 +27,8 @@ from rlvr_fast.store.files import (
 from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
 from rlvr_fast.store.json_files import json_fault
 from rlvr_fast.store.parts import (
+    Joined,
     damage_message,
-    joined_pieces,
     part_problem,
     read_part,
     repair_remedy,
@@ -44,6 +44,7 @@ from rlvr_fast.store.recorded import (
     recorded_spec,
 )
 from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
+from rlvr_fast.store.small_parts import SmallParts
 from rlvr_fast.store.stage_keys import StageKeys
 
 __all__ = ["Run"]
@@ -69,7 +70,10 @@ class Run:
         self.info = info
         self._lock = RunLock(path)
         self._problems: pa.Table | None = None
-        self._keys = StageKeys(path, lambda: self.problems()["problem_id"].combine_chunks())
+        self._small = SmallParts(path)
+        self._keys = StageKeys(
+            path, lambda: self.problems()["problem_id"].combine_chunks(), self._small
+        )
 
     # -- making and opening ----------------------------------------------------------------------
 
@@ -180,8 +184,10 @@ class Run:
         if check:
             run.problems()
             for stage in run.stages():
-                for part in run.parts(stage):
-                    problem = part_problem(part, stage_schema(stage), path)
+                schema, parts = stage_schema(stage), run.parts(stage)
+                sound = run._small.fill(stage, parts)
+                for part in parts:
+                    problem = None if part in sound else part_problem(part, schema, path)
                     if problem:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
@@ -248,10 +254,22 @@ class Run:
     def iter_parts(
         self, stage: str, columns: Sequence[str] | None = None
     ) -> Iterator[tuple[Path, pa.Table]]:
-        """(file, rows) of `stage`, in the order in which its parts were written.
+        """(file, rows) of `stage`; as `iter_joined`, with the file of the first row alone."""
+        for rows, files in self.iter_joined(stage, columns):
+            yield files[0][0], rows
+
+    def iter_joined(
+        self, stage: str, columns: Sequence[str] | None = None, parts: Sequence[Path] | None = None
+    ) -> Iterator[Joined]:
+        """The rows of `stage`, in the order in which its parts were written.
 
         Large parts come in pieces and small ones together, so that memory is limited and many
-        parts cost no more than few: the file is that of the first row.
+        parts cost no more than few.
+
+        Args:
+            stage: the stage.
+            columns: the columns to read; by default all.
+            parts: some of its parts, in the order in which they are read; by default all.
         """
         schema = stage_schema(stage)
         unknown = [name for name in columns or () if schema.get_field_index(name) < 0]
@@ -259,11 +277,13 @@ class Run:
             raise InvalidInputError(
                 f"{stage} has no column {unknown[0]!r}; it has {', '.join(schema.names)}"
             )
-        yield from joined_pieces(self.parts(stage), schema, columns, self.path)
+        listed = self.parts(stage) if parts is None else parts
+        yield from self._small.joined(stage, listed, columns)
 
-    def read_part(self, stage: str, part: Path, columns: Sequence[str] | None = None) -> pa.Table:
-        """The rows of one of the `parts` of `stage`."""
-        return read_part(part, stage_schema(stage), columns, self.path)
+    def keeps(self, stage: str) -> bool:
+        """Whether all rows of `stage` are in memory, as those of many small parts are."""
+        parts = self.parts(stage)
+        return len(self._small.fill(stage, parts)) == len(parts)
 
     def read_table(self, name: str) -> pa.Table | None:
         """The table in the file RUN/`name`, None where there is no such file."""
@@ -419,3 +439,4 @@ class Run:
     def forget_index(self) -> None:
         """Drops the keys of the parts from memory; they are read again when needed."""
         self._keys.forget()
+        self._small.forget()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,21 +12,21 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import damage_message, part_number, read_part, stage_parts
-from rlvr_fast.store.schemas import stage_schema
+from rlvr_fast.store.parts import Joined, damage_message, part_number, stage_parts
+from rlvr_fast.store.small_parts import SmallParts
 
 __all__ = ["StageKeys"]
 
 # Modification time (ns) and size of a part: tells a changed part from the one that was indexed.
 _Signature = tuple[int, int]
-_TOGETHER = 1000
 
 
 class StageKeys:
     """One `KeyIndex` for each stage; a part is read once, unless the part changes."""
 
-    def __init__(self, run: Path, problem_ids: Callable[[], pa.Array]) -> None:
+    def __init__(self, run: Path, problem_ids: Callable[[], pa.Array], small: SmallParts) -> None:
         self._run = run
+        self._small = small
         self._problem_ids = problem_ids
         self._known: dict[str, tuple[dict[str, _Signature], KeyIndex]] = {}
         self._next: dict[str, int] = {}
@@ -57,35 +57,33 @@ class StageKeys:
         if index is None or any(now.get(name) != mark for name, mark in known.items()):
             known, index = {}, KeyIndex(self._problem_ids())
         waiting = [part for part in parts if part.name not in known]
-        for start in range(0, len(waiting), _TOGETHER):
-            group = waiting[start : start + _TOGETHER]
-            self._read(index, stage, group)
-            known |= {part.name: now[part.name] for part in group}
+        self._known.pop(stage, None)  # until all of them are read
+        for joined in self._small.joined(stage, waiting, ["problem_id", "sample_index"]):
+            self._add(index, joined)
+        known |= {part.name: now[part.name] for part in waiting}
         self._known[stage] = (known, index)
         self._next[stage] = part_number(parts[-1]) + 1 if parts else 0
         if self._fresh is not None:
             self._fresh.add(stage)
         return index
 
-    def _read(self, index: KeyIndex, stage: str, parts: Sequence[Path]) -> None:
+    def _add(self, index: KeyIndex, joined: Joined) -> None:
         """Adds the keys of some parts; looked up together, for one part costs as much as many."""
-        schema, columns = stage_schema(stage), ["problem_id", "sample_index"]
-        tables = [read_part(part, schema, columns, self._run) for part in parts]
-        keys = tables[0] if len(tables) == 1 else pa.concat_tables(tables)
         try:
-            new = index.is_new(keys)
-            fault = None if new.all() else self._repeated(keys, new)
-            if fault is None:
-                index.add(keys)
+            fault = None if index.is_new(joined.rows).all() else ""
         except InvalidInputError as error:
             fault = str(error)
         if fault is None:
+            index.add(joined.rows)
             return
-        if len(parts) == 1:
-            raise RunDirectoryError(damage_message(parts[0], fault, self._run)) from None
-        else:  # which of them
-            for part in parts:
-                self._read(index, stage, [part])
+        for part, keys in joined.by_file():  # which of them
+            try:
+                new = index.add(keys)
+                fault = None if new.all() else self._repeated(keys, new)
+            except InvalidInputError as error:
+                fault = str(error)
+            if fault is not None:
+                raise RunDirectoryError(damage_message(part, fault, self._run)) from None
 
     @staticmethod
     def _repeated(keys: pa.Table, new: npt.NDArray[np.bool_]) -> str:

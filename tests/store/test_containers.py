@@ -33,7 +33,8 @@ from rlvr_fast.store.readers import json_rows, streams
 from rlvr_fast.store.readers.batch import Batch, Limits, column_at
 from rlvr_fast.store.readers.containers import Container, UnknownContainerError, open_container
 from rlvr_fast.store.readers.discovery import find_files
-from rlvr_fast.store.readers.json_rows import json_value, split_values
+from rlvr_fast.store.readers.json_rows import split_values
+from rlvr_fast.store.readers.json_values import json_value
 from rlvr_fast.store.readers.reader import MISSING, SourceFile, value_at
 from rlvr_fast.store.readers.streams import source_digest
 

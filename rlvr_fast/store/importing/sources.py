@@ -10,11 +10,12 @@ from typing import Any, Protocol
 import orjson
 import pyarrow as pa
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.batch import Batch
-from rlvr_fast.store.readers.containers import open_container
+from rlvr_fast.store.readers.containers import Container, open_container
 from rlvr_fast.store.readers.object_rows import ObjectRows
 from rlvr_fast.store.readers.reader import Reader, Sample, SourceFile
-from rlvr_fast.store.readers.streams import source_digest
+from rlvr_fast.store.readers.streams import longest_value, source_digest
 
 __all__ = ["RowSource", "digest_of", "open_source", "read_by"]
 
@@ -147,5 +148,14 @@ def digest_of(
 
 
 def read_by(source: RowSource, file: SourceFile, reader: Reader) -> RowSource:
-    """The rows as a reader wants them."""
+    """The rows as a reader wants them.
+
+    Raises:
+        InvalidInputError: the file is one long object, and the reader needs the whole of it.
+    """
+    if isinstance(source, Container) and source.is_cut and not reader.takes_pieces:
+        raise InvalidInputError(
+            f"{file.name}: refused: one JSON object of more than {longest_value(file):,} bytes; of "
+            f"the layout {reader.name} no longer ones are read. Give several files"
+        )
     return source if reader.gather is None else _Gathered(file, source, reader)

@@ -42,8 +42,9 @@ FREE_BYTES = 4 << 30
 # Beyond FREE_BYTES: text of rollouts compresses 3 to 30 times, repeated prompts up to some hundred
 # times; a bomb more than 1000 times.
 MAX_RATIO = 500
-# One value that has to be in memory whole: a row, a JSON value, a member of an inspect log.
-MAX_IN_MEMORY = 1 << 30
+# One value that has to be in memory whole, with some copies of it: a row, a member of an inspect
+# log. A row of 1000 completions of 64 KB fits.
+MAX_IN_MEMORY = 64 << 20
 
 _CHUNK = 1 << 20
 _STORED, _DEFLATED, _BZIP2, _ZSTD = 0, 8, 12, 93

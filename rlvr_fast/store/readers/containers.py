@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import itertools
 import re
@@ -13,15 +14,18 @@ from typing import Any
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.expansion import Extent
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.json_objects import Outline
 from rlvr_fast.store.readers.json_rows import (
     array_batches,
-    json_value,
     line_batches,
+    one_object_batches,
     split_values,
     value_batches,
 )
+from rlvr_fast.store.readers.json_values import json_value
 from rlvr_fast.store.readers.object_rows import PICKLE, ObjectRows, object_batches, torch_batches
 from rlvr_fast.store.readers.reader import Sample, SourceFile
 from rlvr_fast.store.readers.streams import Spool, compression_of, open_bytes, open_text, spool
@@ -52,11 +56,23 @@ class Container:
             "csv", "yaml", "torch" or "rows".
     """
 
-    def __init__(self, file: SourceFile, kind: str, batches: Callable[[Limits], Batches]) -> None:
+    def __init__(
+        self,
+        file: SourceFile,
+        kind: str,
+        batches: Callable[[Limits], Batches],
+        outlines: list[Outline] | None = None,
+    ) -> None:
         self.file, self.kind = file, kind
         self._batches = batches
+        self._outlines = [] if outlines is None else outlines
         # The one value of a JSON file, which is not to be parsed twice.
         self._first: Batch | None = None
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether its rows are pieces of one object; known when the first rows were read."""
+        return bool(self._outlines)
 
     def sample(self) -> Sample:
         """At most 100 first rows, of at most some MiB.
@@ -68,7 +84,7 @@ class Container:
         if self._first is None:
             with closing(self._batches(_SAMPLE)) as batches:
                 found = next((batch for batch in batches if len(batch)), None)
-                if self.kind == "json":
+                if self.kind == "json" and not self.is_cut:
                     only = found is not None and len(found) == 1 and not found.faults
                     if only and next(batches, None) is None:
                         self._first = found
@@ -156,11 +172,13 @@ def _open_binary(file: SourceFile, head: bytes) -> Container | None:
     """A container that is not text; None for a text."""
     name = file.name
     if head.startswith(b"PAR1"):
-        return _seekable(file, "parquet", parquet_batches)
+        # The sizes are told once, for the first rows and for all.
+        once: list[Extent] = []
+        return _seekable(file, "parquet", functools.partial(parquet_batches, known=once))
     if head.startswith(b"ARROW1\x00\x00"):
-        return _seekable(file, "arrow", ipc_batches)
+        return _arrow(file, stream=False)
     if head.startswith(b"\xff\xff\xff\xff"):
-        return Container(file, "arrow", lambda limits: ipc_batches(file, None, limits))
+        return _arrow(file, stream=True)
     if head.startswith(b"PK\x03\x04"):
         if b"data.pkl" in head[:600]:
             return _seekable(file, "torch", torch_batches)
@@ -181,6 +199,13 @@ def _open_binary(file: SourceFile, head: bytes) -> Container | None:
     if b"\x00" in head and not marked:
         raise UnknownContainerError(f"{name}: expected {_KNOWN}; got bytes of another kind")
     return None
+
+
+def _arrow(file: SourceFile, *, stream: bool) -> Container:
+    known: list[Spool] = []
+    return Container(
+        file, "arrow", lambda limits: ipc_batches(file, limits, stream=stream, known=known)
+    )
 
 
 _KNOWN = "JSON lines, JSON, Parquet, Arrow, CSV, YAML or torch.save, plain or compressed"
@@ -221,6 +246,10 @@ def _open_text(file: SourceFile, head: bytes, whole: bool) -> Container:
         return Container(file, "jsonl", lambda limits: line_batches(file, limits))
     suffixes = {suffix.lower() for suffix in Path(file.file_name).suffixes}
     kind, batches = _json_kind(head, whole, ".json" in suffixes)
+    if kind == "json":
+        known: list[Outline] = []
+        one = functools.partial(one_object_batches, file, known=known)
+        return Container(file, kind, one, known)
     if batches is not None:
         return Container(file, kind, lambda limits: batches(file, limits))
     table = bool(suffixes & {".csv", ".tsv", ".yaml", ".yml"})

@@ -314,4 +314,5 @@ READER = Reader(
     choose=_choose,
     opens=_opens,
     claims=_claims,
+    takes_pieces=True,
 )

@@ -7,88 +7,36 @@ brackets and strings, so that memory holds one batch and not the file.
 from __future__ import annotations
 
 import io
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
-import orjson
-
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers.archives import MAX_IN_MEMORY, reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
+from rlvr_fast.store.readers.json_objects import (
+    CutObject,
+    Outline,
+    Piece,
+    is_longer,
+    outline,
+    pieces,
+)
+from rlvr_fast.store.readers.json_values import check_objects, json_value, size_in_memory
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.readers.streams import longest_value, open_text
 
-__all__ = ["array_batches", "json_value", "line_batches", "split_values", "value_batches"]
+__all__ = [
+    "array_batches",
+    "line_batches",
+    "one_object_batches",
+    "split_values",
+    "value_batches",
+]
 
 _BLOCK = 1 << 22
-_WIDE = 3
+_DEEPEST = 1000
 _BLANK = b" \t\r\n"
-_MARK = b"\xef\xbb\xbf"
-_SURROGATE = re.compile("[\ud800-\udfff]")
-_EXACT = float(1 << 53)
-# Where a gold may stand: log-probabilities and token ids are longer lists.
-_GOLD_ITEMS, _GOLD_DEPTH = 64, 20
-
-
-def json_value(data: bytes) -> Any:
-    """The value of a JSON text.
-
-    NaN and Infinity are numbers and half of a surrogate pair is U+FFFD. Integers are exact at any
-    size, but for those beyond 64 bits in lists of more than 64 values, which are no golds.
-
-    Raises:
-        ValueError: not JSON, or not UTF-8; the message says why.
-    """
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return _slow_value(data)
-    # orjson turns integers beyond 64 bits into floats.
-    return _slow_value(data) if _has_large_float(value, 0) else value
-
-
-def _has_large_float(value: Any, depth: int) -> bool:
-    kind = type(value)
-    if kind is float:
-        return bool(value >= _EXACT or value <= -_EXACT)
-    if kind is dict and depth < _GOLD_DEPTH:
-        return any(
-            _has_large_float(item, depth + 1)
-            for item in value.values()
-            if type(item) is not str  # most values of a row
-        )
-    if kind is list and len(value) <= _GOLD_ITEMS and depth < _GOLD_DEPTH:
-        return any(_has_large_float(item, depth + 1) for item in value)
-    return False
-
-
-def _slow_value(data: bytes) -> Any:
-    try:
-        text = data.removeprefix(_MARK).decode()
-    except UnicodeDecodeError as error:
-        byte = data[error.start] if error.start < len(data) else 0
-        raise ValueError(f"not UTF-8: byte 0x{byte:02x} at {error.start}") from None
-    try:
-        value = json.loads(text)
-        return _without_surrogates(value) if "\\u" in text else value
-    except json.JSONDecodeError as error:
-        shown = text.strip()[:60]
-        raise ValueError(f"not JSON: {error.msg} at character {error.pos} of {shown!r}") from None
-    except ValueError as error:  # more digits than Python converts
-        raise ValueError(f"not JSON: {error}") from None
-    except RecursionError:
-        raise ValueError("not JSON: nested too deep") from None
-
-
-def _without_surrogates(value: Any) -> Any:
-    if isinstance(value, str):
-        return _SURROGATE.sub("\ufffd", value)
-    if isinstance(value, list):
-        return [_without_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {_without_surrogates(k): _without_surrogates(v) for k, v in value.items()}
-    return value
 
 
 def _too_long(most: int) -> str:
@@ -111,13 +59,12 @@ class _Rows:
     def add(self, number: int, data: bytes) -> bool:
         """Parses a row; whether the batch is full."""
         try:
+            check_objects(data)
             self._values.append(json_value(data))
             self._numbers.append(number)
         except ValueError as error:
             self._faults.append((number, str(error)))
-        # Python keeps 4 bytes for each character of a text that has one beyond U+FFFF.
-        plain = data.isascii() and b"\\u" not in data
-        self._size += len(data) if plain else _WIDE * len(data)
+        self._size += size_in_memory(data)
         return self._size >= self._limits.bytes or len(self._numbers) >= self._limits.rows
 
     def fault(self, number: int, why: str) -> None:
@@ -162,6 +109,7 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
 
 def _add_last(rows: _Rows, number: int, data: bytes) -> None:
     try:
+        check_objects(data)
         json_value(data)
     except ValueError as error:
         rows.fault(number, f"cut off at the end of the file ({error})")
@@ -222,6 +170,67 @@ def value_batches(file: SourceFile, limits: Limits) -> Batches:
         StorageError: the file system refuses to read.
     """
     return _split_batches(file, limits, array=False)
+
+
+def one_object_batches(file: SourceFile, limits: Limits, known: list[Outline]) -> Batches:
+    """The one object of a JSON file; in pieces where it is longer than a row may be.
+
+    Args:
+        file: the file.
+        limits: the size of a batch.
+        known: receives the outline of an object that is read in pieces.
+
+    Raises:
+        InvalidInputError: no such file, damaged compression, or a long object that cannot be cut.
+        StorageError: the file system refuses to read.
+    """
+    most = longest_value(file)
+    if not known:
+        with reading(file.name), open_text(file) as stream:
+            try:
+                whole = not is_longer(stream, most)
+            except ValueError:  # cut off, or nested too deep: the parser says so
+                whole = True
+        if whole:
+            yield from value_batches(file, limits)
+            return
+        with reading(file.name), open_text(file) as stream:
+            try:
+                known.append(outline(stream, most))
+            except ValueError as error:
+                raise InvalidInputError(
+                    f"{file.name}: refused: one JSON object of more than {most:,} bytes, which "
+                    f"cannot be read in pieces ({error}). Write the rows as JSON lines"
+                ) from None
+    shared: dict[str, Any] = {}
+    with reading(file.name), open_text(file) as stream:
+        try:
+            for piece in pieces(stream, known[0], most, limits.bytes, size_in_memory):
+                yield _piece_batch(file, piece, shared)
+        except (ValueError, KeyError) as error:  # not what was read before
+            raise InvalidInputError(f"{file.name}: not readable as JSON ({error})") from None
+
+
+def _piece_batch(file: SourceFile, piece: Piece, shared: dict[str, Any]) -> Batch:
+    first = piece.number == 1
+    faults: list[tuple[int, str]] = []
+    try:
+        for item in piece.items:
+            check_objects(item)
+        value = json_value(piece.text(piece.items, first=first))
+    except ValueError:
+        good = []
+        for number, item in enumerate(piece.items, piece.number):  # which of them
+            try:
+                check_objects(item)
+                json_value(item if piece.is_list else b"{" + item + b"}")
+                good.append(item)
+            except ValueError as error:
+                faults.append((number, str(error)))
+        value = json_value(piece.text(good, first=first))
+    found = CutObject(value)
+    found.shared = shared
+    return Batch(file, [piece.number], values=[found], faults=faults)
 
 
 def _split_batches(file: SourceFile, limits: Limits, *, array: bool) -> Batches:
@@ -306,6 +315,9 @@ def split_values(
                 continue
             if char in _OPENING:
                 depth += 1
+                if depth > _DEEPEST:
+                    yield b"", "nested too deep; what follows is not read"
+                    return
                 continue
             end = position
             if char == _COMMA or (depth == 0 and array and char == _END):

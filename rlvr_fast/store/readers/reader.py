@@ -161,6 +161,8 @@ class Reader:
         claims: whether a file on disk is such a container.
         verdict: which verdict is taken where the user names none: a role or `ROLE>=X`, `ROLE>X`;
             None leaves the choice to the values (see docs/import.md).
+        takes_pieces: whether `rows` makes of the pieces of one long object (`json_objects`) what it
+            makes of the object: each row stands for itself, and its position means nothing.
     """
 
     name: str
@@ -175,3 +177,4 @@ class Reader:
     opens: Callable[[Path], Iterator[tuple[str, Any]]] | None = None
     claims: Callable[[Path], bool] | None = None
     verdict: str | None = None
+    takes_pieces: bool = False

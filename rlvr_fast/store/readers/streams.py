@@ -61,6 +61,10 @@ class Spool:
         """A reader with a position of its own."""
         return io.BufferedReader(_SpoolReader(self), _CHUNK)
 
+    def fileno(self) -> int:
+        """The descriptor of the file, which lives as long as the spool."""
+        return self._file.fileno()
+
     def read_at(self, position: int, size: int) -> bytes:
         """At most `size` bytes from a position."""
         return os.pread(self._file.fileno(), size, position)

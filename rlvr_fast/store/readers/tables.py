@@ -6,7 +6,8 @@ import contextlib
 import functools
 import io
 import itertools
-from collections.abc import Iterable, Iterator
+import mmap
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.expansion import (
     ExpansionError,
+    Extent,
     parquet_extents,
     window_rows,
 )
@@ -22,7 +24,7 @@ from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import Spool, open_bytes
+from rlvr_fast.store.readers.streams import Spool, compression_of, spool
 
 __all__ = ["ipc_batches", "parquet_batches", "table_batches"]
 
@@ -30,13 +32,16 @@ _BUFFER = 1 << 20
 _REWRITE = "Write the rows as JSON lines, or in several files, if you trust the file"
 
 
-def parquet_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batches:
+def parquet_batches(
+    file: SourceFile, source: BinaryIO, limits: Limits, known: list[Extent] | None = None
+) -> Batches:
     """The rows of a Parquet file.
 
     Args:
         file: names the file.
         source: its bytes; can seek.
         limits: the size of a batch.
+        known: receives the extents of its row groups; one that has them is believed.
 
     Raises:
         InvalidInputError: the file is damaged or not Parquet, or expands beyond what its size
@@ -47,21 +52,36 @@ def parquet_batches(file: SourceFile, source: BinaryIO, limits: Limits) -> Batch
         # Without these arguments whole row groups are read before the first row comes.
         arguments: dict[str, Any] = {"pre_buffer": False, "buffer_size": _BUFFER}
         with pq.ParquetFile(source, **arguments) as parquet:
-            extents = parquet_extents(
+            extents = known or parquet_extents(
                 parquet,
                 functools.partial(_read_at, source),
                 _size(source),
                 lambda **named: pq.ParquetFile(source, **arguments, **named),
             )
+            if known is not None and not known:
+                known += extents
             parts = itertools.chain.from_iterable(
-                parquet.iter_batches(
-                    min(limits.rows, window_rows(extent, limits.bytes)),
-                    row_groups=[group],
-                    use_threads=False,
-                )
-                for group, extent in enumerate(extents)
+                parquet.iter_batches(rows, row_groups=groups, use_threads=False)
+                for groups, rows in _windows(extents, limits)
             )
             yield from _batches(file, parts, limits, checked=False)
+
+
+def _windows(extents: Sequence[Extent], limits: Limits) -> Iterator[tuple[list[int], int]]:
+    """(row groups, rows to read at a time): small row groups are read together."""
+    together: list[int] = []
+    rows = size = 0
+    for group, extent in enumerate(extents):
+        if together and (size + extent.bytes > limits.bytes or rows + extent.rows > limits.rows):
+            yield together, rows
+            together, rows, size = [], 0, 0
+        if extent.bytes > limits.bytes or extent.rows > limits.rows:
+            yield [group], min(limits.rows, window_rows(extent, limits.bytes))
+            continue
+        together.append(group)
+        rows, size = max(1, rows + extent.rows), size + extent.bytes
+    if together:
+        yield together, rows
 
 
 def _read_at(source: BinaryIO, at: int, size: int) -> bytes:
@@ -69,39 +89,51 @@ def _read_at(source: BinaryIO, at: int, size: int) -> bytes:
     return source.read(size)
 
 
-def ipc_batches(file: SourceFile, source: BinaryIO | None, limits: Limits) -> Batches:
-    """The rows of an Arrow file or stream.
+def ipc_batches(
+    file: SourceFile, limits: Limits, *, stream: bool, known: list[Spool] | None = None
+) -> Batches:
+    """The rows of an Arrow file (Feather) or stream.
+
+    The file is mapped into memory, and the pages that were read are given back: a batch that is not
+    compressed may have any size.
 
     Args:
         file: names the file.
-        source: the bytes of an Arrow file (Feather), which can seek; None for an Arrow stream.
         limits: the size of a batch.
+        stream: whether it is a stream.
+        known: receives the temporary file of decompressed bytes, which is read again.
 
     Raises:
-        InvalidInputError: the file is damaged or not Arrow.
+        InvalidInputError: the file is damaged, not Arrow, or expands beyond what its size allows.
         StorageError: the file system refuses to read.
     """
     with reading(file.name, "file of Arrow"), _refusing(file):
-        if source is None:
-            # Its sizes stand between its batches: what cannot seek lies in a temporary file.
-            with contextlib.closing(_seekable(file)) as stream:
-                check_ipc_stream(functools.partial(_read_at, stream), stream.seek(0, io.SEEK_END))
-                stream.seek(0)
-                with pa.ipc.open_stream(stream) as arrow:
-                    yield from _batches(file, arrow, limits)
+        mapped = _mapped(file, [] if known is None else known)
+        read_at = functools.partial(_mapped_at, mapped)
+        (check_ipc_stream if stream else check_ipc_file)(read_at, len(mapped))
+        data = pa.py_buffer(mapped)
+        if stream:
+            with pa.ipc.open_stream(data) as arrow:
+                yield from _batches(file, arrow, limits, mapped=mapped)
         else:
-            check_ipc_file(functools.partial(_read_at, source), _size(source))
-            with pa.ipc.open_file(source) as arrow:
+            with pa.ipc.open_file(data) as arrow:
                 parts = (arrow.get_batch(i) for i in range(arrow.num_record_batches))
-                yield from _batches(file, parts, limits)
+                yield from _batches(file, parts, limits, mapped=mapped)
 
 
-def _seekable(file: SourceFile) -> BinaryIO:
-    stream = open_bytes(file)
-    if stream.seekable():
-        return stream
-    with stream:
-        return Spool(stream, file.name).open()
+def _mapped(file: SourceFile, known: list[Spool]) -> mmap.mmap:
+    """The bytes of a source, decompressed where they are compressed; unmapped when unused."""
+    if file.path is not None and not file.member:
+        with file.path.open("rb") as plain:
+            if compression_of(plain.read(16)) is None:
+                return mmap.mmap(plain.fileno(), 0, access=mmap.ACCESS_READ)
+    if not known:
+        known.append(spool(file))
+    return mmap.mmap(known[0].fileno(), 0, access=mmap.ACCESS_READ)
+
+
+def _mapped_at(mapped: mmap.mmap, at: int, size: int) -> bytes:
+    return mapped[max(at, 0) : max(at, 0) + size]
 
 
 def _size(source: BinaryIO) -> int:
@@ -129,7 +161,12 @@ def table_batches(file: SourceFile, table: pa.Table, limits: Limits) -> Batches:
 
 
 def _batches(
-    file: SourceFile, tables: Iterable[pa.RecordBatch], limits: Limits, *, checked: bool = True
+    file: SourceFile,
+    tables: Iterable[pa.RecordBatch],
+    limits: Limits,
+    *,
+    checked: bool = True,
+    mapped: mmap.mmap | None = None,
 ) -> Batches:
     """Cuts record batches to size.
 
@@ -139,13 +176,14 @@ def _batches(
         limits: the size of a batch.
         checked: whether the bytes come as they are from outside, and may point anywhere; a reader
             of Parquet builds them itself, and only a text may be wrong.
+        mapped: the file that the bytes lie in; pages that were read are given back.
     """
     number = 0
     for table in tables:
         if number == 0:
             _check_names(table.schema)
         if checked:
-            table.validate(full=True)
+            _validate(table, limits, mapped)
         if not table.num_rows:
             continue
         size = max(1, decoded_bytes(table) // table.num_rows)
@@ -155,6 +193,37 @@ def _batches(
             numbers = range(number + 1, number + 1 + part.num_rows)
             yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
+            _give_back(mapped)
+
+
+def _validate(table: pa.RecordBatch, limits: Limits, mapped: mmap.mmap | None) -> None:
+    """Checks all values of a batch; texts, which may be most of it, in pieces.
+
+    Raises:
+        pyarrow.ArrowInvalid: places beyond the bytes, or text that is not UTF-8.
+    """
+    table.validate()
+    for column in table.columns:
+        step = max(1, len(column))
+        if _is_text(column.type):
+            step = max(1, step * limits.bytes // max(column.nbytes, limits.bytes, 1))
+        for start in range(0, len(column), step):
+            column.slice(start, step).validate(full=True)
+            _give_back(mapped)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
+def _give_back(mapped: mmap.mmap | None) -> None:
+    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:

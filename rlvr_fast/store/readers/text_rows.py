@@ -22,6 +22,10 @@ __all__ = ["checked_value", "csv_batches", "csv_delimiter", "yaml_batches"]
 
 _DELIMITERS = ",\t;|"
 _MAX_COLUMNS = 10_000
+# The module csv takes 4 bytes for each character of a field, and copies it.
+_LONGEST_ROW = 24 << 20
+# A YAML text is parsed as a whole, into a node for each value.
+_LONGEST_YAML = 64 << 20
 _WIDE = 4
 # A value of more lists or deeper than this is no rollout. Aliases of YAML and references of a
 # pickle count as often as they are used: some hundred bytes can stand for billions of values.
@@ -79,9 +83,9 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
     with reading(file.name), open_text(file) as stream:
         # Bytes that are not UTF-8 become surrogates, so that the row can be named.
         text = io.TextIOWrapper(stream, "utf-8", "surrogateescape", newline="")
-        reader = csv.reader(text, delimiter=delimiter)
-        most = longest_value(file)
-        header = _next(reader, file, most)
+        lines = _Lines(text, file.name, min(longest_value(file), _LONGEST_ROW))
+        reader = csv.reader(lines, delimiter=delimiter)
+        header = _next(reader, lines, file)
         if not header:
             raise InvalidInputError(f"{file.name}: expected a CSV file with a header; no row found")
         twice = {name for name in header if header.count(name) > 1} if len(header) < 1000 else set()
@@ -96,7 +100,7 @@ def csv_batches(file: SourceFile, delimiter: str, limits: Limits) -> Batches:
             faults: list[tuple[int, str]] = []
             size = 0
             while len(rows) < limits.rows and size < limits.bytes:
-                row = _next(reader, file, most)
+                row = _next(reader, lines, file)
                 if row is None:
                     finished = True
                     break
@@ -173,9 +177,33 @@ def _list_array(column: Sequence[str]) -> pa.Array:
         return pa.array(texts, pa.list_(pa.large_string()))
 
 
-def _next(reader: Any, file: SourceFile, most: int) -> list[str] | None:
+class _Lines:
+    """The lines of a CSV text; a row may go on over several of them."""
+
+    def __init__(self, text: io.TextIOWrapper, name: str, most: int) -> None:
+        self._text, self._name, self.most = text, name, most
+        self.size = 0  # characters since the last row
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(self.most + 1)
+        if not line:
+            raise StopIteration
+        self.size += len(line)
+        if self.size > self.most:
+            raise InvalidInputError(
+                f"{self._name}: refused: a row of more than {self.most:,} characters, or a quote "
+                "that is not closed. Write longer rows as JSON lines"
+            )
+        return line
+
+
+def _next(reader: Any, lines: _Lines, file: SourceFile) -> list[str] | None:
+    lines.size = 0
     try:
-        with _FieldLimit(most):
+        with _FieldLimit(lines.most):
             row: list[str] | None = next(reader, None)
             return row
     except csv.Error as error:
@@ -203,8 +231,14 @@ def yaml_batches(file: SourceFile, limits: Limits) -> Batches:
 
     number = 0
     with reading(file.name), open_text(file) as stream:
+        data = stream.read(_LONGEST_YAML + 1)
+        if len(data) > _LONGEST_YAML:
+            raise InvalidInputError(
+                f"{file.name}: refused: a YAML text of more than {_LONGEST_YAML:,} bytes, which "
+                "is read as a whole. Write the rows as JSON lines, or in several files"
+            )
         try:
-            for document in yaml.load_all(stream, _loader()):
+            for document in yaml.load_all(data, _loader()):
                 checked_value(document, file.name)
                 values = document if isinstance(document, list) else [document]
                 values = [value for value in values if value is not None]

@@ -8,6 +8,7 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.readers import chat, openai_chat, vllm_outputs, wide
 from rlvr_fast.store.readers.common import sampling_of
+from rlvr_fast.store.readers.json_objects import CutObject
 from rlvr_fast.store.readers.naming import FITS, NAMES, is_several, names_of
 from rlvr_fast.store.readers.reader import (
     MISSING,
@@ -44,25 +45,36 @@ def _inner(
     value: Mapping[str, Any], file: SourceFile
 ) -> tuple[list[Mapping[str, Any]], Reader | Columns] | None:
     """The rows inside an object, and the reader or the columns that read them."""
-    for rows in _tables(value, _SHALLOW):
+    for _, found in _found(value, file):
+        return found
+    return None
+
+
+def _found(
+    value: Mapping[str, Any], file: SourceFile
+) -> Iterator[tuple[str, tuple[list[Mapping[str, Any]], Reader | Columns]]]:
+    """(place, what `_inner` returns) of each table that can be read."""
+    for place, rows in _tables(value, _SHALLOW):
         sample = Sample(file, "rows", rows[:100])
         reader = next((reader for reader in _NESTED if reader.matches(sample)), None)
         if reader is not None:
-            return rows, reader
+            yield place, (rows, reader)
+            continue
         try:
             columns = resolve_roles(rows[:100], where=file.name).columns
         except InvalidInputError:
             continue
         if "completion" in columns and {"question", "problem_id"} & columns.keys():
-            return rows, columns
-    return None
+            yield place, (rows, columns)
 
 
-def _tables(value: Mapping[str, Any], depth: int) -> Iterator[list[Mapping[str, Any]]]:
-    """Lists of rows in an object: under a key, as values by problem, or as equally long columns."""
-    for inner in value.values():
+def _tables(
+    value: Mapping[str, Any], depth: int, place: str = ""
+) -> Iterator[tuple[str, list[Mapping[str, Any]]]]:
+    """(place, rows) in an object: under a key, by problem, or as equally long columns."""
+    for key, inner in value.items():
         if isinstance(inner, list) and inner and all(isinstance(r, Mapping) for r in inner):
-            yield inner
+            yield f"{place}/{key}", inner
     columns = {
         key: inner
         for key, inner in value.items()
@@ -72,18 +84,32 @@ def _tables(value: Mapping[str, Any], depth: int) -> Iterator[list[Mapping[str, 
     if len(columns) > 1 and len(lengths) == 1 and all(isinstance(k, str) for k in columns):
         questions = [columns[k] for k in columns if k.lower() in names_of("question")]
         if any(all(map(FITS["question"], column)) for column in questions):
-            yield [
-                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
-            ]
+            found = zip(*columns.values(), strict=True)
+            yield f"{place} columns", [dict(zip(columns, row, strict=True)) for row in found]
     rows = [(key, inner) for key, inner in value.items() if isinstance(inner, Mapping)]
     if len(rows) == len(value) and rows:
-        yield [{"problem_id": key, **inner} for key, inner in rows]
+        by_problem: list[Mapping[str, Any]] = [{"problem_id": k, **inner} for k, inner in rows]
+        yield f"{place} rows", by_problem
     lists = [(key, inner) for key, inner in value.items() if _is_rows(inner)]
     if len(lists) == len(value) and lists:
-        yield [{"problem_id": key, **row} for key, inner in lists for row in inner]
+        by_problem = [{"problem_id": key, **row} for key, inner in lists for row in inner]
+        yield f"{place} lists", by_problem
     if depth:
-        for _, inner in rows:
-            yield from _tables(inner, depth - 1)
+        for key, inner in rows:
+            yield from _tables(inner, depth - 1, f"{place}/{key}")
+
+
+def _of_piece(
+    row: CutObject, file: SourceFile
+) -> tuple[list[Mapping[str, Any]], Reader | Columns] | None:
+    """The rows of a piece, read as those of the first piece, from the same place."""
+    if "wrapped" not in row.shared:
+        for place, (rows, how) in _found(row, file):
+            row.shared["wrapped"] = place, how
+            return rows, how
+        return None
+    place, how = row.shared["wrapped"]
+    return next(((rows, how) for at, rows in _tables(row, _SHALLOW) if at == place), None)
 
 
 def _is_rows(value: Any) -> bool:
@@ -91,7 +117,9 @@ def _is_rows(value: Any) -> bool:
 
 
 def _rows(row: Any, file: SourceFile) -> Iterator[Rollout]:
-    found = _inner(row, file) if isinstance(row, Mapping) else None
+    found = _of_piece(row, file) if isinstance(row, CutObject) else None
+    if found is None and isinstance(row, Mapping) and not isinstance(row, CutObject):
+        found = _inner(row, file)
     if found is None:
         return
     rows, how = found
@@ -146,4 +174,5 @@ READER = Reader(
     matches=_matches,
     rows=_rows,
     about=_about,
+    takes_pieces=True,
 )

@@ -20,7 +20,7 @@ from rlvr_fast import expansion
 from rlvr_fast.answers import grade_run
 from rlvr_fast.doctor.run import examine_run
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.store import Run, completion_keys, import_rollouts
+from rlvr_fast.store import Run, completion_keys, import_rollouts, small_parts
 from rlvr_fast.store import parts as part_files
 from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
@@ -333,15 +333,14 @@ def test_a_large_part_is_read_in_pieces(tmp_path: Path, monkeypatch) -> None:
     pq.write_table(table, file, compression="zstd", row_group_size=len(table))
     monkeypatch.setattr(part_files, "PIECE_BYTES", MIB)
     sizes = []
-    plain = part_files.read_pieces
+    plain = part_files.joined_pieces
 
-    def spied(*args, **named):
-        named.setdefault("limit", MIB)
-        for piece in plain(*args, **named):
-            sizes.append(piece.get_total_buffer_size())
-            yield piece
+    def spied(*args):
+        for joined in plain(*args):
+            sizes.append(joined.rows.get_total_buffer_size())
+            yield joined
 
-    monkeypatch.setattr(part_files, "read_pieces", spied)
+    monkeypatch.setattr(small_parts, "joined_pieces", spied)
     grades = grade_run(Run.open(run.path))
     assert sum(grades["count"].to_pylist()) == 400
     read = Run.open(run.path).read("samples")

@@ -1,0 +1,255 @@
+"""Sources of rollouts larger than the memory that an import may take."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.feather as pf
+import pytest
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.store import import_rollouts
+from rlvr_fast.store.importing.numbering import MAX_SAMPLE_INDEX
+from rlvr_fast.store.index import KeyIndex
+from rlvr_fast.store.readers import ipc_sizes, json_rows, json_values, streams, text_rows
+from rlvr_fast.store.readers.batch import Limits
+from rlvr_fast.store.readers.containers import open_container
+from rlvr_fast.store.readers.json_objects import outline, pieces
+from rlvr_fast.store.readers.reader import SourceFile
+
+MIB = 1 << 20
+KIB = 1 << 10
+
+
+def rows(number: int, size: int = 100) -> list[dict[str, Any]]:
+    return [
+        {
+            "question": f"What is {i % 5} mod 5?",
+            "answer": str(i % 5),
+            "response": f'Draw {i}. \\boxed{{{i % 5}}} ["{{ → '.ljust(size, "-"),
+        }
+        for i in range(number)
+    ]
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row may have 64 KiB in place of 64 MiB, so that files are made quickly."""
+    monkeypatch.setattr(streams, "MAX_IN_MEMORY", 64 * KIB)
+    monkeypatch.setattr(json_rows, "_BLOCK", 16 * KIB)
+    monkeypatch.setattr(text_rows, "_LONGEST_ROW", 64 * KIB)
+    monkeypatch.setattr(text_rows, "_LONGEST_YAML", 64 * KIB)
+
+
+def draws(value: Any, tmp_path: Path) -> tuple[int, dict[str, Any]]:
+    path = tmp_path / "a.json"
+    path.write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    run = import_rollouts(path, tmp_path / "run")
+    texts = run.read("samples", ["text"])["text"].to_pylist()
+    assert len(set(texts)) == len(texts)
+    return len(texts), {"model": run.info.model["name"], **run.info.sampling}
+
+
+def around(inner: Any) -> dict[str, Any]:
+    return {"model": "m1", "config": {"temperature": 0.7}, "results": inner, "last": {"top_p": 0.5}}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        around(rows(500, 1000)),
+        {"version": 1, "data": {"count": 500, "entries": rows(500, 1000)}},
+        {f"p{i}": row for i, row in enumerate(rows(500, 1000))},
+        {f"p{i}": {"question": f"{i}?", "answer": "1", "responses": [f"{i}{k}" * 500 for k in "ab"]}
+         for i in range(250)},
+    ],
+    ids=["under a key", "two levels down", "by problem", "draws by problem"],
+)  # fmt: skip
+def test_a_long_object_gives_the_rows_of_the_whole(tmp_path: Path, monkeypatch, value: Any) -> None:
+    """Before: the object was parsed as a whole, in some six times its size."""
+    (tmp_path / "whole").mkdir()
+    whole = draws(value, tmp_path / "whole")
+    monkeypatch.setattr(streams, "MAX_IN_MEMORY", 64 * KIB)
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(value, ensure_ascii=False))
+    container = open_container(SourceFile("a.json", path))
+    batches = [*container.batches(Limits(bytes=100 * KIB))]
+    assert len(batches) > 3
+    assert container.is_cut
+    assert draws(value, tmp_path) == whole
+    assert whole[0] >= 500
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ({"question": ["q?"] * 100, "response": ["x" * KIB] * 100}, "other values than objects"),
+        ({**around(rows(100, KIB)), "scores": [1] * 100}, "as long as that of rows"),
+        ({"results": [{**rows(1)[0], "response": "x" * 100 * KIB}]}, "a row or text of more"),
+        ('{"results": [' + '{"a": 1}, ' * 50_000, "cut off|expected"),
+        (json.dumps(around(rows(100, KIB))) + "x", "text after the end"),
+    ],
+)
+def test_a_long_object_that_cannot_be_cut_is_refused(tmp_path: Path, value: Any, why: str) -> None:
+    with pytest.raises(InvalidInputError, match=rf"a\.json: refused: .*65,536 bytes.*({why})"):
+        draws(value, tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.usefixtures("short")
+def test_pieces_do_not_repeat_what_may_be_rows(tmp_path: Path) -> None:
+    """Short lists beside a long one stand in the first piece alone."""
+    value = {"settings": {"a": 1}, "p1": rows(2), "p2": rows(300, KIB)}
+    data = json.dumps(value).encode()
+    plan = outline(io.BytesIO(data), 64 * KIB)
+    found = [*pieces(io.BytesIO(data), plan, 64 * KIB, 50 * KIB)]
+    texts = [json.loads(p.text(p.items, first=p.number == 1)) for p in found]
+    assert [list(text) for text in texts[:2]] == [["settings", "p1", "p2"], ["settings", "p2"]]
+    assert [row for text in texts for row in text["p2"]] == value["p2"]
+
+
+@pytest.mark.usefixtures("short")
+def test_damaged_rows_of_a_long_object_are_left_out(tmp_path: Path) -> None:
+    text = json.dumps(around(rows(200, KIB))).replace('"answer": "3"', '"answer": 3x', 1)
+    assert draws(text, tmp_path)[0] == 199
+
+
+def test_a_layout_that_needs_the_whole_object_says_so(tmp_path: Path, short: None) -> None:
+    passed = {"base_status": "pass", "plus_status": "pass", "solution": "x" * KIB}
+    draws_of_one = [{"task_id": "HumanEval/0", **passed}] * 100
+    value = {"eval": {"HumanEval/0": draws_of_one}, "hash": "h", "date": "d"}
+    with pytest.raises(InvalidInputError, match=r"a\.json: refused: one JSON object of more than"):
+        draws(value, tmp_path)
+
+
+@pytest.mark.usefixtures("short")
+@pytest.mark.parametrize(
+    ("name", "text", "left_out"),
+    [
+        ("a.csv", "question,answer,response\n1?,2,x\n1?,2," + "x" * 100 * KIB + "\n", None),
+        ("a.csv", 'question,answer,response\n1?,2,x\n1?,2,"' + "x\n" * 100 * KIB, None),
+        ("a.csv", "question,answer,response\n1?,2,x\n" + "," * 100 * KIB, None),
+        ("a.yaml", "- question: 1?\n  answer: 2\n  response: " + "x" * 100 * KIB, None),
+        ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n{"question": "1?", '
+         '"response": "' + "x" * 100 * KIB + '"}\n', "longer than"),
+        ("a.json", '[{"question": "1?", "answer": "2", "response": "ok"}, {"question": "1?", '
+         '"response": "' + '\\"' * 100 * KIB + '"}]', "longer than"),
+        ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n' + "[" * 50 * KIB + "\n",
+         "not JSON"),
+        ("a.json", '[{"question": "1?", "answer": "2", "response": "ok"}, ' + "[" * 50 * KIB,
+         "nested too deep"),
+        ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n{"question": '
+         + "1" * 50 * KIB + "}\n", "not JSON"),
+    ],
+)  # fmt: skip
+def test_long_rows(tmp_path: Path, name: str, text: str, left_out: str | None) -> None:
+    """Lines of CSV and texts of YAML of any length were read as a whole."""
+    for number, data in enumerate((text.encode(), gzip.compress(text.encode()))):
+        path = tmp_path / f"{number}{name}{'.gz' * number}"
+        path.write_bytes(data)
+        if left_out is None:
+            with pytest.raises(InvalidInputError, match=r"refused: a (row|YAML text) of more than"):
+                import_rollouts(path, tmp_path / f"run{number}", model="m")
+            continue
+        run = import_rollouts(path, tmp_path / f"run{number}", model="m")
+        assert run.num_samples().tolist() == [1]
+        assert any(left_out in why for why in run.read_json("import.json")["left_out"])
+
+
+def test_very_many_values_in_a_row_are_refused(tmp_path: Path, monkeypatch) -> None:
+    """3 bytes of "[]," are 64 bytes in memory; texts full of brackets are no lists."""
+    monkeypatch.setattr(json_values, "_MOST_OBJECTS", MIB)
+    path = tmp_path / "a.jsonl"
+    good = [*rows(2), {**rows(1)[0], "response": '{"\\' * 10_000}]
+    lines = [json.dumps(row) for row in good]
+    lines.insert(1, '{"question": "1?", "response": "a", "more": [' + "[]," * 20_000 + "1]}")
+    path.write_text("\n".join(lines))
+    run = import_rollouts(path, tmp_path / "run", model="m")
+    assert run.num_samples().sum() == 3
+    assert any("more values than" in why for why in run.read_json("import.json")["left_out"])
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+def test_a_batch_of_any_size_is_read_in_pieces(tmp_path: Path, kind: str) -> None:
+    table = pa.Table.from_pylist(rows(400, 10_000)).combine_chunks()
+    path = tmp_path / "a.arrow"
+    if kind == "file":
+        pf.write_feather(table, path, compression="uncompressed", chunksize=len(table))
+    else:
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_table(table)
+    before = pa.total_allocated_bytes()
+    found = []
+    for batch in open_container(SourceFile("a", path)).batches(Limits(bytes=MIB)):
+        assert pa.total_allocated_bytes() - before < 2 * MIB
+        found += batch.rows()
+    assert found == table.to_pylist()
+
+
+def test_damage_in_the_last_row_of_a_batch_is_told_before_the_first(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(rows(400, 10_000)).combine_chunks()
+    path = tmp_path / "a.feather"
+    pf.write_feather(table, path, compression="uncompressed", chunksize=len(table))
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"Draw 399.")] = 0xFF
+    path.write_bytes(data)
+    with pytest.raises(InvalidInputError, match=r"a\.feather: not readable as a file of Arrow"):
+        import_rollouts(path, tmp_path / "run", model="m")
+
+
+def test_a_large_compressed_batch_is_refused(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(ipc_sizes, "_COMPRESSED_BATCH", MIB)
+    table = pa.Table.from_pylist(rows(400, 10_000))
+    path = tmp_path / "a.feather"
+    pf.write_feather(table, path, compression="lz4", chunksize=len(table))
+    with pytest.raises(InvalidInputError, match=r"a compressed batch decompresses to 4,\d+,\d+"):
+        import_rollouts(path, tmp_path / "run", model="m")
+    pf.write_feather(table, path, compression="lz4", chunksize=50)
+    assert import_rollouts(path, tmp_path / "run", model="m").num_samples().sum() == 400
+
+
+def test_the_largest_sample_index_takes_no_memory() -> None:
+    """16 MiB were held for each problem with one large index."""
+    names = [f"p{i}" for i in range(1000)]
+    ids = pa.array(names)
+    index = KeyIndex(ids)
+    largest = pa.array([MAX_SAMPLE_INDEX] * 1000, pa.int32())
+    table = pa.table({"problem_id": ids, "sample_index": largest})
+    assert index.add(table).all()
+    assert sum(keys.nbytes for keys in index._sorted) == 8000
+    assert not index.add(table).any()
+    assert index.counts().tolist() == [1] * 1000
+    assert index.gaps()[0] == ("p0", MAX_SAMPLE_INDEX)
+    assert index.contains(table).all()
+
+
+def test_keys_are_those_of_a_set() -> None:
+    rng = np.random.default_rng(3)
+    ids = pa.array([f"p{i}" for i in range(7)])
+    index, seen = KeyIndex(ids), set()
+    for size in rng.integers(1, 40, 60).tolist():
+        keys = [(f"p{rng.integers(7)}", int(rng.integers(200))) for _ in range(size)]
+        table = pa.table({"problem_id": [k[0] for k in keys],
+                          "sample_index": pa.array([k[1] for k in keys], pa.int32())})  # fmt: skip
+        assert index.contains(table).tolist() == [key in seen for key in keys]
+        new = []
+        for key in keys:
+            new.append(key not in seen)
+            seen.add(key)
+        assert index.is_new(table).tolist() == new
+        index.add(table)
+    for number in range(7):
+        held = {k for name, k in seen if name == f"p{number}"}
+        assert index.missing(number, 100).tolist() == [k for k in range(100) if k not in held]
+    assert index.counts().sum() == len(seen)
+    gaps = {
+        n: max(h) + 1 - len(h) for n in ids.to_pylist() if (h := {k for a, k in seen if a == n})
+    }
+    assert dict(index.gaps()) == {name: gap for name, gap in gaps.items() if gap}
