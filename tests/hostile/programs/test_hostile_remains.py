@@ -348,6 +348,7 @@ def test_watched_descriptors_and_unreadable_processes_count(monkeypatch):
 
 
 @needs_bubblewrap
+@pytest.mark.slow
 def test_a_changed_first_process_ends_with_its_sandbox(monkeypatch):
     # a program of the same user as bubblewrap can make it leave its group and its parent alone
     mark = f"mark-{uuid.uuid4().hex}"
