@@ -74,6 +74,8 @@ class ChatTemplate:
                 self._process = None
                 text, why = None, str(error) if isinstance(error, OSError) else "no text came"
             self._left -= time.monotonic() - begun
+            if not isinstance(text, str):  # the caller ends with this error
+                self._left = _SECONDS
         if isinstance(text, str):
             return text
         raise InvalidInputError(
