@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +18,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.expansion import FREE_BYTES, ExpansionError, allowed_bytes
 
-__all__ = ["check_ipc_file", "check_ipc_stream", "decoded_bytes"]
+__all__ = ["Buffer", "Message", "check_ipc", "decoded_bytes", "ipc_messages", "read_message"]
 
 ReadAt = Callable[[int, int], bytes]
 _MAGIC = b"ARROW1"
@@ -24,8 +26,9 @@ _DICTIONARIES, _BATCHES = 2, 3  # fields of Footer
 _HEADER_TYPE, _HEADER, _BODY = 1, 2, 3  # fields of Message
 _DICTIONARY_BATCH, _RECORD_BATCH = 2, 3  # types of a message
 _BUFFERS, _COMPRESSION = 2, 3  # fields of RecordBatch
-# Arrow decompresses the buffers of a batch at once.
-_COMPRESSED_BATCH = 256 << 20
+_CODECS = {0: "lz4", 1: "zstd"}  # of BodyCompression
+_BUFFER = struct.Struct("<qq")  # place in the body, length
+_PREFIX = struct.Struct("<q")  # of a buffer of a compressed batch: its length, -1 as it is
 
 
 class _Table:
@@ -54,110 +57,211 @@ class _Table:
 
     def table(self, field: int) -> _Table | None:
         at = self.place(field)
-        return None if at is None else _Table(self.data, self._follow(at))
+        return None if at is None else _Table(self.data, self.follow(at))
 
     def structs(self, field: int, form: str) -> Iterator[tuple[int, ...]]:
         """The structs of a vector."""
         at = self.place(field)
         if at is None:
             return
-        start = self._follow(at)
+        start = self.follow(at)
         (length,) = struct.unpack_from("<I", self.data, start)
         size = struct.calcsize(form)
         for number in range(length):
             yield struct.unpack_from(form, self.data, start + 4 + number * size)
 
-    def _follow(self, at: int) -> int:
+    def entry(self, field: int) -> int:
+        """The position of the number that tells where a field that is present lies."""
+        return int(self._fields) + 4 + 2 * field
+
+    def follow(self, at: int) -> int:
         return at + int(struct.unpack_from("<I", self.data, at)[0])
 
 
-def check_ipc_file(read_at: ReadAt, size: int) -> None:
-    """Refuses an Arrow file (Feather) whose batches expand beyond what its size allows.
+class Buffer(NamedTuple):
+    """A buffer of a batch.
+
+    Attributes:
+        at: the position of its bytes in the file.
+        stored: the number of its bytes in the file.
+        plain: the number of bytes that it states to have when it is decompressed.
+        is_compressed: whether it is; of a compressed batch, some buffers may not be.
+    """
+
+    at: int
+    stored: int
+    plain: int
+    is_compressed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message of an Arrow file that holds a batch, or another one.
+
+    Attributes:
+        metadata: its flatbuffer.
+        length: its bytes in the file, those of its body included; 0 at the end of a stream.
+        batch: the table of its batch, None for another message.
+        is_dictionary: whether the batch is the values of a dictionary.
+        codec: what its buffers are compressed with; "" for none.
+        buffers: of the batch.
+    """
+
+    metadata: bytes
+    length: int
+    batch: _Table | None
+    is_dictionary: bool
+    codec: str
+    buffers: list[Buffer]
+
+    def uncompressed(self, lengths: list[int]) -> bytes:
+        """The metadata of the message with a body of buffers of these lengths, not compressed.
+
+        Each buffer begins at a multiple of 8 bytes.
+        """
+        data, at = bytearray(self.metadata), 0
+        if self.batch is not None:
+            place = self.batch.place(_BUFFERS)
+            start = 0 if place is None else self.batch.follow(place) + 4
+            for number, length in enumerate(lengths):
+                _BUFFER.pack_into(data, start + number * _BUFFER.size, at, length)
+                at += -(-length // 8) * 8
+            if self.codec:  # an absent field
+                struct.pack_into("<H", data, self.batch.entry(_COMPRESSION), 0)
+            body = _Table.root(self.metadata).place(_BODY)
+            if body is not None:
+                struct.pack_into("<q", data, body, at)
+        return bytes(data)
+
+
+def ipc_messages(read_at: ReadAt, size: int, *, stream: bool) -> Iterator[Message]:
+    """The messages that hold batches, in the order in which they are read.
 
     Args:
         read_at: (position, number) to bytes of the file; fewer at the end.
         size: of the file in bytes.
+        stream: whether it is a stream, and not a file with a footer (Feather).
+
+    Raises:
+        pyarrow.ArrowInvalid: no Arrow file.
+    """
+    for message in (_of_stream if stream else _of_file)(read_at, size):
+        if message.batch is not None:
+            yield message
+
+
+def _of_file(read_at: ReadAt, size: int) -> Iterator[Message]:
+    tail = read_at(max(size - 10, 0), 10)
+    length = int.from_bytes(tail[:4], "little")
+    if tail[4:] != _MAGIC or length > size:
+        raise pa.ArrowInvalid("not an Arrow file")
+    try:
+        footer = _Table.root(read_at(size - 10 - length, length))
+        for field in (_DICTIONARIES, _BATCHES):
+            for at, metadata, _, _body in footer.structs(field, "<qiiq"):
+                yield read_message(read_at, at, metadata)
+    except struct.error as error:
+        raise _damaged(error) from None
+
+
+def _of_stream(read_at: ReadAt, size: int) -> Iterator[Message]:
+    at = 0
+    while at + 8 <= size:
+        message = read_message(read_at, at)
+        if not message.length:
+            return
+        yield message
+        at += message.length
+
+
+def read_message(read_at: ReadAt, at: int, stated: int = 0) -> Message:
+    """The message at a position.
+
+    Args:
+        read_at: as for `ipc_messages`.
+        at: the position.
+        stated: bytes from there to its body, where a footer states them.
+
+    Raises:
+        pyarrow.ArrowInvalid: damaged metadata.
+    """
+    try:
+        mark, length = struct.unpack("<II", read_at(at, 8))
+        before = 8
+        if mark != 0xFFFFFFFF:  # the form before Arrow 0.15
+            length, before = mark, 4
+        if not length:
+            return Message(b"", 0, None, False, "", [])
+        message = _Table.root(read_at(at + before, length))
+        kind = message.number(_HEADER_TYPE, "<B")
+        is_dictionary = kind == _DICTIONARY_BATCH
+        batch = message.table(_HEADER) if is_dictionary or kind == _RECORD_BATCH else None
+        if batch is not None and is_dictionary:
+            batch = batch.table(1)
+        codec, buffers = "", []
+        if batch is not None:
+            compression = batch.table(_COMPRESSION)
+            codec = "" if compression is None else _codec(compression.number(0, "<b"))
+            buffers = list(_buffers(batch, read_at, at + (stated or before + length), codec))
+        end = before + length + max(message.number(_BODY, "<q"), 0)
+        return Message(message.data, end, batch, is_dictionary, codec, buffers)
+    except struct.error as error:
+        raise _damaged(error) from None
+
+
+def _codec(number: int) -> str:
+    if number not in _CODECS:
+        raise pa.ArrowInvalid(f"buffers of a compression that is not known ({number})")
+    return _CODECS[number]
+
+
+def _buffers(batch: _Table, read_at: ReadAt, body: int, codec: str) -> Iterator[Buffer]:
+    for offset, stored in batch.structs(_BUFFERS, _BUFFER.format):
+        at, plain = body + offset, stored
+        if min(at, offset, stored) < 0 or (codec and 0 < stored < _PREFIX.size):
+            raise pa.ArrowInvalid(f"a buffer of {stored} bytes at {offset}")
+        if codec and stored:
+            at, stored = at + _PREFIX.size, stored - _PREFIX.size
+            (plain,) = _PREFIX.unpack(read_at(at - _PREFIX.size, _PREFIX.size))
+            if plain < -1:
+                raise pa.ArrowInvalid(f"a buffer that states to have {plain} bytes")
+        is_compressed = plain >= 0 and bool(codec and stored)
+        yield Buffer(at, stored, stored if plain == -1 else plain, is_compressed)
+
+
+def _damaged(error: struct.error) -> pa.ArrowInvalid:
+    return pa.ArrowInvalid(f"damaged metadata ({error})")
+
+
+def check_ipc(read_at: ReadAt, size: int, *, stream: bool) -> int:
+    """Refuses an Arrow file whose batches expand beyond what its size allows.
+
+    Args:
+        read_at: as for `ipc_messages`.
+        size: as for `ipc_messages`.
+        stream: as for `ipc_messages`.
+
+    Returns:
+        The most bytes that Arrow decompresses at once: a batch and all dictionaries.
 
     Raises:
         ExpansionError: the message gives both numbers.
         pyarrow.ArrowInvalid: no Arrow file.
     """
-    try:
-        tail = read_at(max(size - 10, 0), 10)
-        length = int.from_bytes(tail[:4], "little")
-        if tail[4:] != _MAGIC or length > size:
-            raise pa.ArrowInvalid("not an Arrow file")
-        footer = _Table.root(read_at(size - 10 - length, length))
-        total = 0
-        for field in (_DICTIONARIES, _BATCHES):
-            for at, metadata, _, _body in footer.structs(field, "<qiiq"):
-                total += _message(read_at, at, metadata)[0]
-                _check(total, size)
-    except struct.error as error:
-        raise pa.ArrowInvalid(f"damaged metadata ({error})") from None
-
-
-def check_ipc_stream(read_at: ReadAt, size: int) -> None:
-    """Refuses an Arrow stream whose batches expand beyond what its size allows; as the file."""
-    at = total = 0
-    try:
-        while at + 8 <= size:
-            found, length = _message(read_at, at, None)
-            total += found
-            _check(total, size)
-            if not length:
-                return
-            at += length
-    except struct.error as error:
-        raise pa.ArrowInvalid(f"damaged metadata ({error})") from None
-
-
-def _check(total: int, size: int) -> None:
-    if total > allowed_bytes(size):
-        raise ExpansionError(
-            f"{size:,} bytes expand to {total:,} or more; a file of that size may expand to "
-            f"{allowed_bytes(size):,}"
-        )
-
-
-def _check_batch(plain: int, largest: int) -> None:
-    """Refuses a batch whose compressed columns are decompressed as a whole into too much memory."""
-    if plain > _COMPRESSED_BATCH:
-        raise ExpansionError(
-            f"a compressed batch decompresses to {plain:,} bytes, its largest buffer to "
-            f"{largest:,}; at most {_COMPRESSED_BATCH:,} are read at once (write smaller batches: "
-            "chunksize=1000 of pyarrow.feather, or compression='uncompressed')"
-        )
-
-
-def _message(read_at: ReadAt, at: int, stated: int | None) -> tuple[int, int]:
-    """(bytes of the decompressed buffers of a message, bytes of the message; 0 at the end)."""
-    head = read_at(at, 8)
-    mark, length = struct.unpack("<II", head)
-    before = 8
-    if mark != 0xFFFFFFFF:  # the form before Arrow 0.15
-        mark, length, before = 0, mark, 4
-    if not length:
-        return 0, 0
-    message = _Table.root(read_at(at + before, length))
-    body = at + (stated or before + length)
-    kind = message.number(_HEADER_TYPE, "<B")
-    batch = message.table(_HEADER)
-    if batch is not None and kind == _DICTIONARY_BATCH:
-        batch = batch.table(1)
-    total = largest = 0
-    if batch is not None and kind in (_DICTIONARY_BATCH, _RECORD_BATCH):
-        compressed = batch.place(_COMPRESSION) is not None
-        for offset, stored in batch.structs(_BUFFERS, "<qq"):
-            plain = stored
-            if compressed and stored >= 8:
-                (plain,) = struct.unpack("<q", read_at(body + offset, 8))
-                plain = stored if plain == -1 else plain
-            total += max(plain, 0)
+    total = dictionaries = largest = 0
+    for message in ipc_messages(read_at, size, stream=stream):
+        plain = sum(buffer.plain for buffer in message.buffers)
+        total += plain
+        if total > allowed_bytes(size):
+            raise ExpansionError(
+                f"{size:,} bytes expand to {total:,} or more; a file of that size may expand to "
+                f"{allowed_bytes(size):,}"
+            )
+        if message.codec and message.is_dictionary:
+            dictionaries += plain
+        elif message.codec:
             largest = max(largest, plain)
-        if compressed:
-            _check_batch(total, largest)
-    return total, before + length + max(message.number(_BODY, "<q"), 0)
+    return dictionaries + largest
 
 
 def decoded_bytes(table: pa.RecordBatch) -> int:

@@ -32,10 +32,13 @@ ALLOWED = {
     "paths": set(),
     "expansion": set(),
     "ipc_sizes": {"expansion"},
-    "tasks": FLOOR | {"vocabulary", "registry", "paths", "expansion", "ipc_sizes"},
+    "ipc_batches": {"expansion", "ipc_sizes"},
+    "tasks": FLOOR | {
+        "vocabulary", "registry", "paths", "expansion", "ipc_sizes", "ipc_batches",
+    },
     "store": FLOOR | {
         "vocabulary", "options", "progress", "yaml_text", "paths", "expansion", "ipc_sizes",
-        "tasks",
+        "ipc_batches", "tasks",
     },
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {

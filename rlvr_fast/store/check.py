@@ -23,7 +23,7 @@ from rlvr_fast.store.parts import (
     PART,
     Joined,
     may_lie_beside_parts,
-    part_number,
+    part_order,
     read_part,
 )
 from rlvr_fast.store.run import Run
@@ -210,7 +210,7 @@ class Inspected(NamedTuple):
 def inspect_stage(run: Run, stage: str, index: KeyIndex) -> Iterator[Inspected]:
     """The state of each file of a stage; adds the keys to `index`, repeated ones once."""
     files = [f for f in (run.path / stage).iterdir() if not f.name.startswith(".")]
-    parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_number)
+    parts = sorted((f for f in files if PART.fullmatch(f.name)), key=part_order)
     for file in files:
         if not PART.fullmatch(file.name) and not may_lie_beside_parts(file):
             yield Inspected(file, None, "foreign: not a part-NNNNNN.parquet of this stage")

@@ -27,6 +27,7 @@ __all__ = [
     "joined_pieces",
     "may_lie_beside_parts",
     "part_number",
+    "part_order",
     "part_problem",
     "read_part",
     "read_pieces",
@@ -35,7 +36,7 @@ __all__ = [
     "stage_parts",
 ]
 
-PART = re.compile(r"part-\d{6,}\.parquet")
+PART = re.compile(r"part-[0-9]{6,}\.parquet")
 # About the most bytes of a run that a stage has in memory at a time.
 PIECE_BYTES = 32 << 20
 # A file of at most so many bytes is read at once; so many files are joined at most, since a table
@@ -46,6 +47,11 @@ _BUFFER = 1 << 20
 # Hashes of (device, inode, time, size) of small files that hold little: a command reads each part
 # several times.
 _seen: set[int] = set()
+
+
+def part_order(part: Path) -> tuple[int, str]:
+    """What parts are sorted by: names with more zeros than needed have the number of another."""
+    return part_number(part), part.name
 
 
 def part_number(part: Path) -> int:
@@ -86,7 +92,7 @@ def stage_parts(run: Path, stage: str) -> list[Path]:
             raise RunDirectoryError(
                 damage_message(file, "not a part of this stage (part-NNNNNN.parquet)", run)
             )
-    return sorted(found, key=part_number)
+    return sorted(found, key=part_order)
 
 
 def part_problem(file: Path, schema: pa.Schema | None, run: Path) -> str | None:

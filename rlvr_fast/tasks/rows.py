@@ -14,6 +14,7 @@ import hashlib
 import io
 import itertools
 import json
+import mmap
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -21,7 +22,8 @@ from typing import Any, BinaryIO, TypeAlias, cast
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.expansion import ExpansionError, allowed_bytes, parquet_extents, window_rows
-from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
+from rlvr_fast.ipc_batches import IpcBatches
+from rlvr_fast.ipc_sizes import decoded_bytes
 from rlvr_fast.safe_files import open_linked
 
 __all__ = ["EXPECTED", "Row", "file_sha256", "iterate_rows", "read_rows"]
@@ -159,18 +161,11 @@ def _parquet_rows(path: Path, columns: Sequence[str] | None) -> Iterator[tuple[i
 
 def _arrow_rows(path: Path, is_file: bool) -> Iterator[tuple[int, Row]]:
     with _readable(path, "Arrow"), open_linked(path) as file:
-        import pyarrow as pa
-
         size = path.stat().st_size
-        check = check_ipc_file if is_file else check_ipc_stream
-        check(functools.partial(_read_at, file), size)
-        with pa.memory_map(str(path)) as source:
-            if is_file:
-                reader = pa.ipc.open_file(source)
-                batches = map(reader.get_batch, range(reader.num_record_batches))
-            else:
-                batches = pa.ipc.open_stream(source)
-            yield from _batch_rows(path, batches, size)
+        if not size:
+            raise InvalidInputError(f"{path}: the file is empty")
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        yield from _batch_rows(path, IpcBatches(mapped, stream=not is_file), size)
 
 
 def _read_at(file: BinaryIO, at: int, size: int) -> bytes:

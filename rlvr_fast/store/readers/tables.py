@@ -7,7 +7,7 @@ import functools
 import io
 import itertools
 import mmap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -20,7 +20,8 @@ from rlvr_fast.expansion import (
     parquet_extents,
     window_rows,
 )
-from rlvr_fast.ipc_sizes import check_ipc_file, check_ipc_stream, decoded_bytes
+from rlvr_fast.ipc_batches import IpcBatches
+from rlvr_fast.ipc_sizes import decoded_bytes
 from rlvr_fast.store.readers.archives import reading
 from rlvr_fast.store.readers.batch import Batch, Batches, Limits
 from rlvr_fast.store.readers.reader import SourceFile
@@ -94,8 +95,8 @@ def ipc_batches(
 ) -> Batches:
     """The rows of an Arrow file (Feather) or stream.
 
-    The file is mapped into memory, and the pages that were read are given back: a batch that is not
-    compressed may have any size.
+    The file is mapped into memory, and the pages that were read are given back: a batch may have
+    any size.
 
     Args:
         file: names the file.
@@ -109,16 +110,8 @@ def ipc_batches(
     """
     with reading(file.name, "file of Arrow"), _refusing(file):
         mapped = _mapped(file, [] if known is None else known)
-        read_at = functools.partial(_mapped_at, mapped)
-        (check_ipc_stream if stream else check_ipc_file)(read_at, len(mapped))
-        data = pa.py_buffer(mapped)
-        if stream:
-            with pa.ipc.open_stream(data) as arrow:
-                yield from _batches(file, arrow, limits, mapped=mapped)
-        else:
-            with pa.ipc.open_file(data) as arrow:
-                parts = (arrow.get_batch(i) for i in range(arrow.num_record_batches))
-                yield from _batches(file, parts, limits, mapped=mapped)
+        batches = IpcBatches(mapped, stream=stream)
+        yield from _batches(file, batches, limits, give_back=batches.give_back)
 
 
 def _mapped(file: SourceFile, known: list[Spool]) -> mmap.mmap:
@@ -130,10 +123,6 @@ def _mapped(file: SourceFile, known: list[Spool]) -> mmap.mmap:
     if not known:
         known.append(spool(file))
     return mmap.mmap(known[0].fileno(), 0, access=mmap.ACCESS_READ)
-
-
-def _mapped_at(mapped: mmap.mmap, at: int, size: int) -> bytes:
-    return mapped[max(at, 0) : max(at, 0) + size]
 
 
 def _size(source: BinaryIO) -> int:
@@ -166,7 +155,7 @@ def _batches(
     limits: Limits,
     *,
     checked: bool = True,
-    mapped: mmap.mmap | None = None,
+    give_back: Callable[[], None] = lambda: None,
 ) -> Batches:
     """Cuts record batches to size.
 
@@ -176,14 +165,14 @@ def _batches(
         limits: the size of a batch.
         checked: whether the bytes come as they are from outside, and may point anywhere; a reader
             of Parquet builds them itself, and only a text may be wrong.
-        mapped: the file that the bytes lie in; pages that were read are given back.
+        give_back: takes the pages of a mapped file that were read out of memory.
     """
     number = 0
     for table in tables:
         if number == 0:
             _check_names(table.schema)
         if checked:
-            _validate(table, limits, mapped)
+            _validate(table, limits, give_back)
         if not table.num_rows:
             continue
         size = max(1, decoded_bytes(table) // table.num_rows)
@@ -193,10 +182,10 @@ def _batches(
             numbers = range(number + 1, number + 1 + part.num_rows)
             yield Batch(file, numbers, part) if checked else _with_unicode(file, part, numbers)
             number += part.num_rows
-            _give_back(mapped)
+            give_back()
 
 
-def _validate(table: pa.RecordBatch, limits: Limits, mapped: mmap.mmap | None) -> None:
+def _validate(table: pa.RecordBatch, limits: Limits, give_back: Callable[[], None]) -> None:
     """Checks all values of a batch; texts, which may be most of it, in pieces.
 
     Raises:
@@ -209,7 +198,7 @@ def _validate(table: pa.RecordBatch, limits: Limits, mapped: mmap.mmap | None) -
             step = max(1, step * limits.bytes // max(column.nbytes, limits.bytes, 1))
         for start in range(0, len(column), step):
             column.slice(start, step).validate(full=True)
-            _give_back(mapped)
+            give_back()
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -219,11 +208,6 @@ def _is_text(kind: pa.DataType) -> bool:
         or pa.types.is_binary(kind)
         or pa.types.is_large_binary(kind)
     )
-
-
-def _give_back(mapped: mmap.mmap | None) -> None:
-    if mapped is not None and hasattr(mmap, "MADV_DONTNEED"):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _check_names(fields: Iterable[pa.Field]) -> None:
