@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import mmap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +15,13 @@ import pyarrow as pa
 import pyarrow.feather as pf
 import pytest
 
+from rlvr_fast import expansion, ipc_batches
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.ipc_sizes import ipc_messages
 from rlvr_fast.store import import_rollouts
 from rlvr_fast.store.importing.numbering import MAX_SAMPLE_INDEX
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.readers import ipc_sizes, json_rows, json_values, streams, text_rows
+from rlvr_fast.store.readers import json_rows, json_values, streams, text_rows
 from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
 from rlvr_fast.store.readers.json_objects import outline, pieces
@@ -204,15 +208,134 @@ def test_damage_in_the_last_row_of_a_batch_is_told_before_the_first(tmp_path: Pa
         import_rollouts(path, tmp_path / "run", model="m")
 
 
-def test_a_large_compressed_batch_is_refused(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(ipc_sizes, "_COMPRESSED_BATCH", MIB)
+@pytest.fixture
+def rewritten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compressed batch of 1 MiB is large in place of one of 256 MiB."""
+    monkeypatch.setattr(ipc_batches, "_IN_MEMORY", MIB)
+    monkeypatch.setattr(ipc_batches, "_PIECE", 64 * KIB)
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+def test_a_large_compressed_batch_is_read_in_pieces(
+    tmp_path: Path, codec: str, rewritten: None
+) -> None:
     table = pa.Table.from_pylist(rows(400, 10_000))
     path = tmp_path / "a.feather"
-    pf.write_feather(table, path, compression="lz4", chunksize=len(table))
-    with pytest.raises(InvalidInputError, match=r"a compressed batch decompresses to 4,\d+,\d+"):
-        import_rollouts(path, tmp_path / "run", model="m")
-    pf.write_feather(table, path, compression="lz4", chunksize=50)
+    pf.write_feather(table, path, compression=codec)
+    assert path.stat().st_size < MIB
+    before = pa.total_allocated_bytes()
+    found = []
+    for batch in open_container(SourceFile("a", path)).batches(Limits(bytes=MIB)):
+        assert pa.total_allocated_bytes() - before < 2 * MIB
+        found += batch.rows()
+    assert found == table.to_pylist()
     assert import_rollouts(path, tmp_path / "run", model="m").num_samples().sum() == 400
+
+
+COLUMNS = {
+    "text": pa.array([f"{i}" * (i % 40) if i % 7 else None for i in range(300)]),
+    "large text": pa.array(["z" * i for i in range(300)], pa.large_string()),
+    "view": pa.array(["y" * (i % 40) for i in range(300)], pa.string_view()),
+    "no bytes": pa.array([""] * 300),
+    "nulls": pa.nulls(300),
+    "numbers": pa.array(range(300)),
+    "booleans": pa.array([i % 3 == 0 for i in range(300)]),
+    "lists": pa.array([[str(i)] * (i % 5) for i in range(300)]),
+    "structs": pa.array([{"a": str(i), "b": [i] * (i % 3)} for i in range(300)]),
+    "dictionary": pa.array([f"v{i % 9}" * 50 for i in range(300)]).dictionary_encode(),
+    "dictionaries in lists": pa.array(
+        [[f"w{i % 4}"] for i in range(300)], pa.list_(pa.dictionary(pa.int32(), pa.string()))
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", ["file", "stream"])
+@pytest.mark.parametrize("codec", ["lz4", "zstd", None])
+def test_a_rewritten_batch_holds_the_same_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, codec: str | None
+) -> None:
+    monkeypatch.setattr(ipc_batches, "_IN_MEMORY", -1)
+    table = pa.table(COLUMNS)
+    # The second piece adds to the dictionary: as a delta in a file, instead of it in a stream.
+    more = pa.array([f"v{i % 9}" * 50 for i in range(300)] + ["new"]).dictionary_encode()
+    more = table.set_column(table.schema.get_field_index("dictionary"), "dictionary", more[1:])
+    new = pa.ipc.new_file if kind == "file" else pa.ipc.new_stream
+    options = pa.ipc.IpcWriteOptions(compression=codec, emit_dictionary_deltas=kind == "file")
+    path = tmp_path / "a.arrow"
+    with pa.OSFile(str(path), "wb") as out, new(out, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=130)
+        writer.write_table(more if kind == "stream" else table)
+    with path.open("rb") as file:
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    found = list(ipc_batches.IpcBatches(mapped, stream=kind == "stream"))
+    assert [batch.num_rows for batch in found] == [130, 130, 40, 300]
+    for batch in found:
+        batch.validate(full=True)
+    wanted = [*table.to_pylist(), *(more if kind == "stream" else table).to_pylist()]
+    assert pa.concat_tables(
+        [pa.Table.from_batches([batch]) for batch in found]
+    ).to_pylist() == wanted  # fmt: skip
+
+
+def with_length(path: Path, stated: int) -> None:
+    """Changes the length that the longest buffer of a file with one batch states."""
+    data = bytearray(path.read_bytes())
+    (message,) = ipc_messages(lambda at, n: bytes(data[at : at + n]), len(data), stream=False)
+    buffer = max(message.buffers, key=lambda buffer: buffer.plain)
+    data[buffer.at - 8 : buffer.at] = stated.to_bytes(8, "little", signed=True)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("codec", ["lz4", "zstd"])
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda length: length + 1, "a buffer ends 1 bytes before"),
+        (lambda length: length - 1, "a buffer has more than"),
+        (lambda length: length + (100 << 20), "a buffer ends 104857600 bytes before"),
+        (lambda length: 1 << 62, "refused: .* expand to 4,611,.* or more"),
+        (lambda length: -2, "states to have -2 bytes"),
+    ],
+)
+def test_a_buffer_that_lies_about_its_length_is_refused(
+    tmp_path: Path, rewritten: None, codec: str, change: Callable[[int], int], why: str
+) -> None:
+    path = tmp_path / "a.feather"
+    table = pa.Table.from_pylist(rows(400, 10_000))
+    pf.write_feather(table, path, compression=codec)
+    response = table["response"].combine_chunks()
+    with_length(path, change(len(response.buffers()[2])))
+    with pytest.raises(InvalidInputError, match=rf"a\.feather: .*{why}"):
+        import_rollouts(path, tmp_path / "run", model="m")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_a_compressed_batch_that_is_a_bomb_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewritten: None
+) -> None:
+    path = tmp_path / "a.feather"
+    table = pa.Table.from_pylist([{**row, "more": "x" * 40_000} for row in rows(1000)])
+    pf.write_feather(table, path, compression="zstd")
+    assert import_rollouts(path, tmp_path / "run", model="m").num_samples().sum() == 1000
+    monkeypatch.setattr(expansion, "FREE_BYTES", 8 * MIB)
+    assert path.stat().st_size * expansion.MAX_RATIO < 40 * 1000 * 1000
+    monkeypatch.setattr(ipc_batches.tempfile, "TemporaryFile", None)  # nothing is decompressed
+    with pytest.raises(InvalidInputError, match=r"a\.feather: refused: .* expand to 40,\d+,\d+"):
+        import_rollouts(path, tmp_path / "run2", model="m")
+
+
+def test_dictionaries_beside_many_batches_are_no_bomb(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rewritten: None
+) -> None:
+    """The dictionaries of a file are written once for each of its large batches."""
+    monkeypatch.setattr(expansion, "FREE_BYTES", 8 * MIB)
+    texts = pa.array(["x" * (2 << 20)]).dictionary_encode()
+    table = pa.concat_tables([pa.table({"question": texts, "response": ["a"]})] * 10)
+    path = tmp_path / "a.feather"
+    pf.write_feather(table.unify_dictionaries(), path, compression="zstd", chunksize=1)
+    monkeypatch.setattr(expansion, "MAX_RATIO", 1)
+    with pytest.raises(InvalidInputError, match="where each batch is read with its dictionaries"):
+        import_rollouts(path, tmp_path / "run", model="m")
 
 
 def test_the_largest_sample_index_takes_no_memory() -> None:
