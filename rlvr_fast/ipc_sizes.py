@@ -285,6 +285,8 @@ def _repeated_bytes(array: pa.Array) -> int:
     if isinstance(array, pa.ExtensionArray):
         array = array.storage
     kind, found = array.type, 0
+    if not _may_repeat(kind):
+        return 0
     if pa.types.is_dictionary(kind):
         values = array.dictionary
         if pa.types.is_string(kind.value_type) or pa.types.is_large_string(kind.value_type):
@@ -305,6 +307,21 @@ def _repeated_bytes(array: pa.Array) -> int:
     elif hasattr(array, "values"):
         found = _repeated_bytes(array.flatten())
     return found
+
+
+def _may_repeat(kind: pa.DataType) -> bool:
+    """Whether values of a type lie in a dictionary or in a view; others need not be looked at."""
+    if isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    types = pa.types
+    return (
+        types.is_dictionary(kind)
+        or kind in (pa.string_view(), pa.binary_view())
+        or types.is_list_view(kind)
+        or types.is_large_list_view(kind)
+        or types.is_run_end_encoded(kind)
+        or any(_may_repeat(kind.field(i).type) for i in range(kind.num_fields))
+    )
 
 
 def _mean(values: pa.Array) -> int:

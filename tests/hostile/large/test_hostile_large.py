@@ -435,3 +435,26 @@ def test_small_parts_are_joined(tmp_path: Path) -> None:
     tables = [table for _, table in run.iter_parts("samples")]
     assert len(tables) == 1
     assert tables[0].equals(whole.combine_chunks())
+
+
+def test_the_order_of_parts_does_not_depend_on_the_folder(tmp_path: Path, monkeypatch) -> None:
+    """Two names may have one number, and a folder lists its files in any order."""
+    names = [f"part-{number}.parquet" for number in ("0000000", "000000", "000001", "00000001")]
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    for name in names:
+        (folder / name).touch()
+    wanted = sorted(names, key=lambda name: (int(name[5:-8]), name))
+    for order in (names, names[::-1]):
+        monkeypatch.setattr(Path, "iterdir", lambda self, order=order: (self / n for n in order))
+        found = part_files.stage_parts(tmp_path, "samples")
+        assert [part.name for part in found] == wanted
+
+
+def test_digits_of_other_scripts_name_no_part(tmp_path: Path) -> None:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    name = "part-\u0660\u0660\u0660\u0660\u0660\u0661.parquet"
+    (folder / name).touch()
+    with pytest.raises(RunDirectoryError, match=f"{name}: not a part of this stage"):
+        part_files.stage_parts(tmp_path, "samples")

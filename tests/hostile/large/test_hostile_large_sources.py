@@ -21,7 +21,7 @@ from rlvr_fast.ipc_sizes import ipc_messages
 from rlvr_fast.store import import_rollouts
 from rlvr_fast.store.importing.numbering import MAX_SAMPLE_INDEX
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.readers import json_rows, json_values, streams, text_rows
+from rlvr_fast.store.readers import json_rows, json_values, streams, tables, text_rows
 from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
 from rlvr_fast.store.readers.json_objects import outline, pieces
@@ -206,6 +206,49 @@ def test_damage_in_the_last_row_of_a_batch_is_told_before_the_first(tmp_path: Pa
     path.write_bytes(data)
     with pytest.raises(InvalidInputError, match=r"a\.feather: not readable as a file of Arrow"):
         import_rollouts(path, tmp_path / "run", model="m")
+
+
+def nested(texts: pa.Array) -> pa.Array:
+    """Messages of one text each."""
+    messages = pa.StructArray.from_arrays([pa.nulls(len(texts), pa.string()), texts], ["a", "b"])
+    return pa.LargeListArray.from_arrays(pa.array(range(len(texts) + 1)), messages)
+
+
+def test_texts_in_lists_are_checked_in_pieces() -> None:
+    """The pages of a piece are given back before the next one is read."""
+    texts = pa.array([row["response"] for row in rows(400, 10_000)])
+    pieces: list[int] = []
+    table = pa.record_batch({"messages": nested(texts)})
+    tables._validate(table, Limits(bytes=MIB), lambda: pieces.append(1))
+    assert len(pieces) > 4
+
+
+@pytest.mark.parametrize("offset", [0, 3])
+@pytest.mark.parametrize(
+    ("places", "data", "why"),
+    [
+        ([0, 1, 2, 3, 4, 5], b"abcd\xff", "UTF8"),
+        ([0, 1, 2, 3, 90, 5], b"abcde", "out of bounds"),
+        ([0, 1, 2, 4, 3, 5], b"abcde", "ffset"),
+    ],
+)
+def test_damaged_texts_in_lists_are_found(
+    offset: int, places: list[int], data: bytes, why: str
+) -> None:
+    buffers = [None, pa.array(places, pa.int32()).buffers()[1], pa.py_buffer(data)]
+    texts = pa.Array.from_buffers(pa.string(), 5, buffers)
+    table = pa.record_batch({"messages": nested(texts)}).slice(offset)
+    with pytest.raises(pa.ArrowInvalid, match=why):
+        tables._validate(table, Limits(), lambda: None)
+
+
+def test_damaged_places_of_lists_are_found() -> None:
+    places = pa.array([0, 9, 2], pa.int32()).buffers()[1]
+    lists = pa.Array.from_buffers(
+        pa.list_(pa.string()), 2, [None, places], children=[pa.array(["a", "b"])]
+    )
+    with pytest.raises(pa.ArrowInvalid, match="out of bounds"):
+        tables._validate(pa.record_batch({"a": lists}), Limits(), lambda: None)
 
 
 @pytest.fixture
