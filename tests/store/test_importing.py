@@ -232,7 +232,7 @@ def test_metadata_of_rows_becomes_plain_json(tmp_path):
     deep: dict = {}
     for _ in range(3000):
         deep = {"in": deep}
-    extra = {"loss": float("nan"), "when": Path("x"), "half": "\ud800"}
+    extra = {"loss": float("nan"), "when": Path("x"), "half": "\ud800", "whole": "\U0001f600"}
     rows = [
         flat("a", "x", metadata={"source": "s", **extra}),
         flat("b", "y", metadata={"deep": deep}),
@@ -241,6 +241,7 @@ def test_metadata_of_rows_becomes_plain_json(tmp_path):
     run = import_rollouts(rows[:1], tmp_path / "run", options)
     kept = json.loads(run.problems()["metadata"][0].as_py())
     assert (kept["source"], kept["loss"], kept["when"]) == ("s", None, "x")
+    assert (kept["half"], kept["whole"]) == ("\ufffd", "\U0001f600")
     with pytest.raises(InvalidInputError, match="deep"):
         import_rollouts(rows[1:], tmp_path / "deep", options)
     assert not (tmp_path / "deep").exists()

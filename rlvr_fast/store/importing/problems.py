@@ -283,7 +283,7 @@ class ProblemTable:
                 "prompt": pa.array([p.question for p in self.problems], pa.string()),
                 "prompt_token_ids": pa.array(list(prompts), pa.list_(pa.int32())),
                 "gold": pa.array([p.gold for p in self.problems], pa.string()),
-                "metadata": pa.array([json.dumps(p.metadata) for p in self.problems], pa.string()),
+                "metadata": pa.array([_json_text(p.metadata) for p in self.problems], pa.string()),
             }
         )
 
@@ -303,6 +303,15 @@ def _plain_json(extra: dict[Any, Any]) -> dict[str, Any]:
         return {}
     value: dict[str, Any] = json.loads(text, parse_constant=lambda _: None)
     return value
+
+
+def _json_text(metadata: dict[str, Any]) -> str:
+    """The metadata as JSON; half a surrogate pair, which is no text, becomes U+FFFD."""
+    text = json.dumps(metadata)
+    if "\\ud" in text:
+        units = json.dumps(metadata, ensure_ascii=False).encode("utf-16-le", "surrogatepass")
+        text = json.dumps(json.loads(units.decode("utf-16-le", "replace")))
+    return text
 
 
 def _whole_numbers(value: Any) -> list[int] | None:

@@ -26,6 +26,7 @@ from rlvr_fast.store.readers.batch import Limits
 from rlvr_fast.store.readers.containers import open_container
 from rlvr_fast.store.readers.json_objects import outline, pieces
 from rlvr_fast.store.readers.reader import SourceFile
+from rlvr_fast.tasks.rows import read_rows
 
 MIB = 1 << 20
 KIB = 1 << 10
@@ -273,6 +274,15 @@ def test_a_large_compressed_batch_is_read_in_pieces(
         found += batch.rows()
     assert found == table.to_pylist()
     assert import_rollouts(path, tmp_path / "run", model="m").num_samples().sum() == 400
+
+
+def test_a_file_of_problems_may_have_a_large_compressed_batch(
+    tmp_path: Path, rewritten: None
+) -> None:
+    table = pa.Table.from_pylist(rows(400, 10_000))
+    path = tmp_path / "a.arrow"
+    pf.write_feather(table, path)
+    assert [row for _, row in read_rows(path)] == table.to_pylist()
 
 
 COLUMNS = {
