@@ -8,7 +8,8 @@ bytes that join a score to its verdict.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +32,7 @@ from rlvr_fast.store.recorded import recorded_name
 __all__ = ["Side", "curve_depth", "depth_of", "read_side", "sample_ks"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Side:
     """One run of the comparison; arrays are over the shared problems.
 
@@ -66,8 +67,6 @@ class Side:
         completions: a key of each stored completion, which tells equal ones.
         repeats: which draws repeat others.
         grading: contents of grading.json.
-        draws: the counts of all problems, as the functions of `rlvr_fast.metrics` take them.
-        decided: the draws with a verdict on an answer: `draws` without the undecided ones.
     """
 
     name: str
@@ -97,14 +96,17 @@ class Side:
     completions: CompletionKeys
     repeats: Repeats
     grading: dict[str, Any]
-    # Checked once: every group of every section takes its rows of them.
-    draws: Draws = field(init=False, repr=False)
-    decided: Draws = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        decided = Draws(self.num_samples - self.num_undecided, self.num_correct)
-        object.__setattr__(self, "draws", Draws(self.num_samples, self.num_correct))
-        object.__setattr__(self, "decided", decided)
+    # Checked once: every group of every section takes its rows of them.
+    @cached_property
+    def draws(self) -> Draws:
+        """The counts of all problems, as the functions of `rlvr_fast.metrics` take them."""
+        return Draws(self.num_samples, self.num_correct)
+
+    @cached_property
+    def decided(self) -> Draws:
+        """The draws with a verdict on an answer: `draws` without the undecided ones."""
+        return Draws(self.num_samples - self.num_undecided, self.num_correct)
 
     @property
     def effective_draws(self) -> IntArray:

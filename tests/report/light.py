@@ -26,11 +26,11 @@ from rlvr_fast.vocabulary import RULES
 class LightSide(SimpleNamespace):
     """What the evidence reads of a `Side`."""
 
-    draws = Side.draws
+    draws = property(Side.draws.func)
     accuracy = Side.accuracy
     title = Side.title
     num_undecided = Side.num_undecided
-    decided = Side.decided
+    decided = property(Side.decided.func)
     effective_draws = Side.effective_draws
     unread = Side.unread
 
