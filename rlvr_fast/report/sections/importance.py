@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import clopper_pearson, importance_estimate
+from rlvr_fast.metrics import ImportanceEstimate, clopper_pearson, importance_estimates
 from rlvr_fast.report.columns import LEVEL
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.problems import FloatArray
+from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
 from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
@@ -220,66 +221,124 @@ def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
     return Table("importance", caption, columns, rows)
 
 
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """The scored draws of the RL run, problem after problem.
+
+    Attributes:
+        problem: index of the problem of each draw, ascending.
+        base: log p under base, as the draw was drawn.
+        own: the same under RL.
+        right: whether the draw is correct.
+        number: number of scored draws of each problem, shape [problems].
+        correct: number of correct ones among them, same shape.
+        faulty: whether a log p of the problem is not a possible one, same shape.
+    """
+
+    problem: IntArray
+    base: FloatArray
+    own: FloatArray
+    right: BoolArray
+    number: IntArray
+    correct: IntArray
+    faulty: BoolArray
+
+    @classmethod
+    def of(cls, pair: _Pair, problems: int) -> _Draws:
+        known = np.flatnonzero(~np.isnan(pair.own))
+        order = known[np.argsort(pair.scores.problem[known], kind="stable")]
+        problem = pair.scores.problem[order].astype(np.int64)
+        base, own, right = pair.base[order], pair.own[order], pair.scores.correct[order]
+        bad = np.isnan(base) | (base == np.inf) | np.isinf(own)
+        count = functools.partial(np.bincount, minlength=problems)
+        return cls(
+            problem=problem,
+            base=base,
+            own=own,
+            right=right,
+            number=count(problem),
+            correct=count(problem[right]),
+            faulty=count(problem[bad]) > 0,
+        )
+
+    def estimates(
+        self, problems: IntArray, own_draws: tuple[IntArray, IntArray] | None, level: float
+    ) -> dict[int, ImportanceEstimate]:
+        """The estimates of some problems; `own_draws` counts base's samples and correct ones."""
+        some = np.zeros(len(self.number), dtype=bool)
+        some[problems] = True
+        at = some[self.problem]
+        found = importance_estimates(
+            base_logprob=self.base[at],
+            rl_logprob=self.own[at],
+            correct=self.right[at],
+            draws=self.number[some],
+            base_draws=None if own_draws is None else (own_draws[0][some], own_draws[1][some]),
+            level=level,
+        )
+        return dict(zip(np.flatnonzero(some).tolist(), found, strict=True))
+
+    def fault(self, problem: int) -> str:
+        """What is wrong with the scores of a faulty problem."""
+        try:
+            self.estimates(np.array([problem]), None, LEVEL)
+        except InvalidInputError as error:
+            return str(error)
+        return ""
+
+
 def _rows(comparison: Comparison, pair: _Pair) -> tuple[list[dict[str, Any]], _Found]:
     base, rl = comparison.sides
     labels = comparison.labels("seen")
-    known = ~np.isnan(pair.own)
-    problem = pair.scores.problem[known]
-    order = np.argsort(problem, kind="stable")
-    bounds = np.searchsorted(problem[order], np.arange(len(comparison.problems) + 1))
-    logprob, own, right = (
-        values[known][order] for values in (pair.base, pair.own, pair.scores.correct)
-    )
-    accuracy = base.accuracy
+    draws = _Draws.of(pair, len(comparison.problems))
+    solved = rl.num_correct > 0
+    usable = solved & (rl.num_ungraded == 0) & ~draws.faulty
+    found = draws.estimates(np.flatnonzero(usable), (base.num_samples, base.num_correct), LEVEL)
+    accuracy = base.accuracy.tolist()
     limits = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
-    solved = np.flatnonzero(rl.num_correct > 0)
-    expanded = sum(labels[i] == "expanded" for i in solved)
-    strict = 1 - (1 - LEVEL) / max(expanded, 1)
-    problems = possible = above = 0
+    low, high = limits.low.tolist(), limits.high.tolist()
+    order = sorted(
+        np.flatnonzero(solved).tolist(), key=lambda i: (labels[i] != "expanded", accuracy[i], i)
+    )
     rows = []
-    for i in sorted(solved, key=lambda i: (labels[i] != "expanded", accuracy[i], i)):
-        at = slice(bounds[i], bounds[i + 1])
+    for i in order:
         row: dict[str, Any] = {
             "problem_id": comparison.problems.ids[i],
             "task": comparison.problems.tasks[i],
             "label": labels[i],
-            "rl_draws": int(bounds[i + 1] - bounds[i]),
-            "rl_correct": int(right[at].sum()),
+            "rl_draws": int(draws.number[i]),
+            "rl_correct": int(draws.correct[i]),
             "base_samples": int(base.num_samples[i]),
-            "base_accuracy": float(accuracy[i]),
-            "base_low": float(limits.low[i]),
-            "base_high": float(limits.high[i]),
+            "base_accuracy": accuracy[i],
+            "base_low": low[i],
+            "base_high": high[i],
         }
         rows.append(row)
-        if rl.num_ungraded[i] > 0:
-            row["reason"] = f"{int(rl.num_ungraded[i])} draws are not graded yet"
-            continue
-        try:
-            e = importance_estimate(
-                base_logprob=logprob[at],
-                rl_logprob=own[at],
-                correct=right[at],
-                base_draws=(int(base.num_samples[i]), int(base.num_correct[i])),
-                level=LEVEL,
-            )
-        except InvalidInputError as error:
-            row["reason"] = str(error)
-            continue
-        if math.isnan(e.low):
+        e = found.get(i)
+        if e is None:
+            ungraded = int(rl.num_ungraded[i])
+            row["reason"] = f"{ungraded} draws are not graded yet" if ungraded else draws.fault(i)
+        elif math.isnan(e.low):
             row["reason"] = "no scored draw of the RL model is correct"
-            continue
-        row |= {"low": e.low, "pareto_k": e.pareto_k, "ess": e.ess, "contradicts": e.contradicts}
-        row["reason"] = e.reason if e.contradicts or e.low == 0 else ""
-        if labels[i] == "expanded" and not e.contradicts:
-            problems += 1
-            possible += e.log_value > -math.inf
-            if e.low > comparison.epsilon:
-                # all these limits hold together: each at a share of the error rate
-                joint = importance_estimate(
-                    base_logprob=logprob[at], rl_logprob=own[at], correct=right[at], level=strict
-                )
-                above += joint.low > comparison.epsilon
-    return rows, _Found(problems, possible, above)
+        else:
+            row |= {
+                "low": e.low, "pareto_k": e.pareto_k, "ess": e.ess, "contradicts": e.contradicts
+            }  # fmt: skip
+            row["reason"] = e.reason if e.contradicts or e.low == 0 else ""
+    expanded = [i for i in order if labels[i] == "expanded"]
+    limited = {
+        i: found[i]
+        for i in expanded
+        if i in found and not math.isnan(found[i].low) and not found[i].contradicts
+    }
+    over = np.array([i for i, e in limited.items() if e.low > comparison.epsilon], dtype=np.int64)
+    # all these limits hold together: each at a share of the error rate
+    joint = draws.estimates(over, None, 1 - (1 - LEVEL) / max(len(expanded), 1))
+    return rows, _Found(
+        problems=len(limited),
+        possible=sum(e.log_value > -math.inf for e in limited.values()),
+        above=sum(e.low > comparison.epsilon for e in joint.values()),
+    )
 
 
 SECTION = Section("importance", _measure)
