@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,11 +19,14 @@ from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
+from rlvr_fast.report.table_files import ColumnRows
 
 __all__ = ["SECTION"]
 
 # Rows of the table on the page; the file has them all.
 _SHOWN = 12
+# Problems whose estimates are held at a time.
+_AT_ONCE = 20_000
 
 # Further sampling parameters that change the distribution, each with its neutral values.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -73,10 +77,12 @@ class _Found:
 def _measure(context: Context) -> Findings[None]:
     comparison = context.comparison
     pair, refusal = _pair(comparison)
-    rows, found = _rows(comparison, pair) if pair is not None else ([], _Found())
+    rows, found = _limits(comparison, pair) if pair else (ColumnRows({}), _Found())
     table = _table(rows, refusal)
-    limits = [row for row in rows if "low" in row]
-    usable = [row for row in limits if not row["contradicts"]]
+    low = np.asarray(rows.columns.get("low", ()), dtype=np.float64)
+    usable = ~np.isnan(low) & ~np.asarray(rows.columns.get("contradicts", ()), dtype=bool)
+    limits, contradictions = int(usable.sum()), int((~np.isnan(low) & ~usable).sum())
+    shown = np.flatnonzero(~np.isnan(low))[:_SHOWN]
     return Findings(
         measured=None,
         tables=(table,),
@@ -84,8 +90,8 @@ def _measure(context: Context) -> Findings[None]:
             "importance": {
                 "refusal": refusal or None,
                 "problems": len(rows),
-                "limits": len(usable),
-                "contradictions": len(limits) - len(usable),
+                "limits": limits,
+                "contradictions": contradictions,
                 "found": found.problems,
                 "found_possible": found.possible,
                 "found_above_epsilon": found.above,
@@ -94,12 +100,12 @@ def _measure(context: Context) -> Findings[None]:
         view=lambda: {
             "refusal": refusal,
             "problems": len(rows),
-            "limits": len(usable),
-            "contradictions": len(limits) - len(usable),
-            "impossible": sum(row["low"] == 0 for row in usable),
-            "missing": len(rows) - len(limits),
+            "limits": limits,
+            "contradictions": contradictions,
+            "impossible": int((low[usable] == 0).sum()),
+            "missing": len(rows) - limits - contradictions,
             "found": _sentence(found, comparison.epsilon),
-            "table": replace(table, rows=limits[:_SHOWN]),
+            "table": replace(table, rows=[rows[at] for at in shown.tolist()]),
         },
     )
 
@@ -176,7 +182,7 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
     return _Pair(base[0], base[1], row_for_row(own[0], base[0], own[1])), ""
 
 
-def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
+def _table(rows: ColumnRows, refusal: str) -> Table:
     """Lower limits of base's probability, one row per problem that RL solved.
 
     Found problems come first, then by base's measured accuracy. The row of a problem without a
@@ -263,82 +269,89 @@ class _Draws:
 
     def estimates(
         self, problems: IntArray, own_draws: tuple[IntArray, IntArray] | None, level: float
-    ) -> dict[int, ImportanceEstimate]:
-        """The estimates of some problems; `own_draws` counts base's samples and correct ones."""
-        some = np.zeros(len(self.number), dtype=bool)
-        some[problems] = True
-        at = some[self.problem]
-        found = importance_estimates(
-            base_logprob=self.base[at],
-            rl_logprob=self.own[at],
-            correct=self.right[at],
-            draws=self.number[some],
-            base_draws=None if own_draws is None else (own_draws[0][some], own_draws[1][some]),
-            level=level,
-        )
-        return dict(zip(np.flatnonzero(some).tolist(), found, strict=True))
+    ) -> Iterator[tuple[int, ImportanceEstimate]]:
+        """Problems, ascending, and their estimates.
+
+        Args:
+            problems: indices, ascending.
+            own_draws: base's samples and correct ones on each problem; None for no comparison.
+            level: of each lower limit.
+        """
+        for first in range(0, len(problems), _AT_ONCE):
+            mine = problems[first : first + _AT_ONCE]
+            some = np.zeros(len(self.number), dtype=bool)
+            some[mine] = True
+            at = some[self.problem]
+            found = importance_estimates(
+                base_logprob=self.base[at],
+                rl_logprob=self.own[at],
+                correct=self.right[at],
+                draws=self.number[mine],
+                base_draws=None if own_draws is None else (own_draws[0][mine], own_draws[1][mine]),
+                level=level,
+            )
+            yield from zip(mine.tolist(), found, strict=True)
 
     def fault(self, problem: int) -> str:
         """What is wrong with the scores of a faulty problem."""
         try:
-            self.estimates(np.array([problem]), None, LEVEL)
+            list(self.estimates(np.array([problem]), None, LEVEL))
         except InvalidInputError as error:
             return str(error)
         return ""
 
 
-def _rows(comparison: Comparison, pair: _Pair) -> tuple[list[dict[str, Any]], _Found]:
+def _limits(comparison: Comparison, pair: _Pair) -> tuple[ColumnRows, _Found]:
+    """The rows of the problems that RL solved, and what they say of the found ones."""
     base, rl = comparison.sides
-    labels = comparison.labels("seen")
+    labels = np.asarray(comparison.labels("seen"))
     draws = _Draws.of(pair, len(comparison.problems))
-    solved = rl.num_correct > 0
-    usable = solved & (rl.num_ungraded == 0) & ~draws.faulty
-    found = draws.estimates(np.flatnonzero(usable), (base.num_samples, base.num_correct), LEVEL)
-    accuracy = base.accuracy.tolist()
-    limits = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
-    low, high = limits.low.tolist(), limits.high.tolist()
-    order = sorted(
-        np.flatnonzero(solved).tolist(), key=lambda i: (labels[i] != "expanded", accuracy[i], i)
-    )
-    rows = []
-    for i in order:
-        row: dict[str, Any] = {
-            "problem_id": comparison.problems.ids[i],
-            "task": comparison.problems.tasks[i],
-            "label": labels[i],
-            "rl_draws": int(draws.number[i]),
-            "rl_correct": int(draws.correct[i]),
-            "base_samples": int(base.num_samples[i]),
-            "base_accuracy": accuracy[i],
-            "base_low": low[i],
-            "base_high": high[i],
-        }
-        rows.append(row)
-        e = found.get(i)
-        if e is None:
-            ungraded = int(rl.num_ungraded[i])
-            row["reason"] = f"{ungraded} draws are not graded yet" if ungraded else draws.fault(i)
-        elif math.isnan(e.low):
-            row["reason"] = "no scored draw of the RL model is correct"
-        else:
-            row |= {
-                "low": e.low, "pareto_k": e.pareto_k, "ess": e.ess, "contradicts": e.contradicts
-            }  # fmt: skip
-            row["reason"] = e.reason if e.contradicts or e.low == 0 else ""
-    expanded = [i for i in order if labels[i] == "expanded"]
-    limited = {
-        i: found[i]
-        for i in expanded
-        if i in found and not math.isnan(found[i].low) and not found[i].contradicts
-    }
-    over = np.array([i for i, e in limited.items() if e.low > comparison.epsilon], dtype=np.int64)
+    solved = np.flatnonzero(rl.num_correct > 0)
+    reason = dict.fromkeys(solved.tolist(), "")
+    low, shape, ess = (np.full(len(labels), np.nan) for _ in range(3))
+    contradicts, possible = (np.zeros(len(labels), dtype=bool) for _ in range(2))
+    usable = solved[(rl.num_ungraded[solved] == 0) & ~draws.faulty[solved]]
+    for i, e in draws.estimates(usable, (base.num_samples, base.num_correct), LEVEL):
+        if math.isnan(e.low):
+            reason[i] = "no scored draw of the RL model is correct"
+            continue
+        low[i], shape[i], ess[i], contradicts[i] = e.low, e.pareto_k, e.ess, e.contradicts
+        possible[i] = e.log_value > -math.inf
+        reason[i] = e.reason if e.contradicts or e.low == 0 else ""
+    for i in np.setdiff1d(solved, usable).tolist():
+        ungraded = int(rl.num_ungraded[i])
+        reason[i] = f"{ungraded} draws are not graded yet" if ungraded else draws.fault(i)
+
+    expanded = solved[labels[solved] == "expanded"]
+    limited = expanded[~np.isnan(low[expanded]) & ~contradicts[expanded]]
     # all these limits hold together: each at a share of the error rate
-    joint = draws.estimates(over, None, 1 - (1 - LEVEL) / max(len(expanded), 1))
-    return rows, _Found(
+    strict = 1 - (1 - LEVEL) / max(len(expanded), 1)
+    joint = draws.estimates(limited[low[limited] > comparison.epsilon], None, strict)
+    found = _Found(
         problems=len(limited),
-        possible=sum(e.log_value > -math.inf for e in limited.values()),
-        above=sum(e.low > comparison.epsilon for e in joint.values()),
+        possible=int(possible[limited].sum()),
+        above=sum(e.low > comparison.epsilon for _, e in joint),
     )
+
+    order = solved[np.lexsort((base.accuracy[solved], labels[solved] != "expanded"))]
+    interval = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
+    columns = {
+        "problem_id": [comparison.problems.ids[i] for i in order],
+        "task": [comparison.problems.tasks[i] for i in order],
+        "label": labels[order].tolist(),
+        "rl_draws": draws.number[order],
+        "rl_correct": draws.correct[order],
+        "base_samples": base.num_samples[order],
+        "base_accuracy": base.accuracy[order],
+        "base_low": interval.low[order],
+        "base_high": interval.high[order],
+        "low": low[order],
+        "pareto_k": shape[order],
+        "ess": ess[order],
+        "contradicts": contradicts[order],
+        "reason": [reason[i] for i in order.tolist()],
+    }
+    return ColumnRows(columns), found
 
 
 SECTION = Section("importance", _measure)
