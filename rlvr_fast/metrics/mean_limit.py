@@ -192,6 +192,8 @@ def _quantiles(law: _Law, high: Floats, goal: float) -> Floats:
         if done.all():
             break
         at, y, low, up = at[~done], after[~done], low[~done], up[~done]
+    else:
+        root[at] = low
     return root
 
 
