@@ -40,9 +40,9 @@ _TINY = 1e-300
 # First step of the contour integral; the change at which it is halved no more, as each halving
 # squares the error; its nodes at a time; the share of the integral below which the integrand ends
 # it, at the latest at _END; and most steps of the search for the saddle point.
-_STEP = 0.1
+_STEP = 0.2
 _HALVED = 1e-7
-_HALVINGS = 6
+_HALVINGS = 7
 _NODES = 40
 _NOTHING = 1e-16
 _END = 40.0
@@ -114,19 +114,22 @@ def lower_mean_limits(
     limits = np.zeros(len(n))
     start = np.cumsum(number) - number
     few = n <= _FEW_DRAWS
+    for law in np.flatnonzero(~few & (n <= _SOME_DRAWS)):
+        different = len(np.unique(x[start[law] : start[law] + number[law]]))
+        few[law] = _FASTER * different > n[law] ** 2
     for size in np.unique(n[few & (number > 0)]):
         laws = np.flatnonzero(few & (number > 0) & (n == size))
         step = max(_AT_ONCE // (int(size) + 1), 1)
         for first in range(0, len(laws), step):
             some = laws[first : first + step]
-            limits[some] = _of_few_draws(x, start[some], number[some], int(size), tail)
+            limits[some] = _by_knots(x, start[some], number[some], int(size), tail)
     for law in np.flatnonzero(~few & (number > 0)):
         mine = x[start[law] : start[law] + number[law]]
-        limits[law] = _of_many_draws(mine, int(n[law]), tail)
+        limits[law] = _by_integral(mine, int(n[law]), tail)
     return limits
 
 
-def _of_few_draws(x: Floats, start: Counts, number: Counts, draws: int, tail: float) -> Floats:
+def _by_knots(x: Floats, start: Counts, number: Counts, draws: int, tail: float) -> Floats:
     """Limits of laws of the same number of draws, whose values begin at `start` in x."""
     column = np.arange(draws + 1)[:, np.newaxis]
     knots = np.where(column < number, x[np.minimum(start + column, len(x) - 1)], 0.0)
@@ -141,13 +144,11 @@ def _of_few_draws(x: Floats, start: Counts, number: Counts, draws: int, tail: fl
     return np.asarray(np.exp(quantile) * top)
 
 
-def _of_many_draws(x: Floats, draws: int, tail: float) -> float:
-    """Limit of one law, by the contour integral unless the recurrence is faster."""
+def _by_integral(x: Floats, draws: int, tail: float) -> float:
+    """Limit of one law, by the contour integral."""
     top = float(x.max())
     scaled = x / top
     distinct, number = np.unique(scaled, return_counts=True)
-    if draws <= _SOME_DRAWS and _FASTER * len(distinct) > draws * draws:
-        return float(_of_few_draws(x, np.array([0]), np.array([len(x)]), draws, tail)[0])
     if len(distinct) > _MOST_DISTINCT:
         # rounded down, which lowers the limit by half a percent at most
         rounded = np.exp(np.floor(np.log(np.maximum(scaled, 1e-20)) / _GRID) * _GRID)
