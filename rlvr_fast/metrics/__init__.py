@@ -46,7 +46,11 @@ from rlvr_fast.metrics.extrapolation import (
     hold_out,
 )
 from rlvr_fast.metrics.guessing import above_guessing, guessing_baseline
-from rlvr_fast.metrics.importance import ImportanceEstimate, importance_estimate
+from rlvr_fast.metrics.importance import (
+    ImportanceEstimate,
+    importance_estimate,
+    importance_estimates,
+)
 from rlvr_fast.metrics.intervals import (
     CurveInterval,
     Estimate,
@@ -55,7 +59,7 @@ from rlvr_fast.metrics.intervals import (
     clopper_pearson,
 )
 from rlvr_fast.metrics.majority import Majority, majority_at_k
-from rlvr_fast.metrics.mean_limit import lower_mean_limit
+from rlvr_fast.metrics.mean_limit import lower_mean_limit, lower_mean_limits
 from rlvr_fast.metrics.nulls import (
     ExchangeNull,
     NullShift,
@@ -173,7 +177,9 @@ __all__ = [
     "hold_out",
     "holm",
     "importance_estimate",
+    "importance_estimates",
     "lower_mean_limit",
+    "lower_mean_limits",
     "majority_at_k",
     "mean_difference_interval",
     "mean_token_entropy",

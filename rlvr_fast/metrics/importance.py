@@ -12,23 +12,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics.checks import Floats, as_probability, first_index
+from rlvr_fast.metrics.checks import (
+    Bools,
+    Counts,
+    Floats,
+    as_counts,
+    as_probability,
+    as_samples_and_correct,
+    first_index,
+)
 from rlvr_fast.metrics.intervals import clopper_pearson
-from rlvr_fast.metrics.mean_limit import lower_mean_limit
+from rlvr_fast.metrics.mean_limit import lower_mean_limits
+from rlvr_fast.metrics.pareto import LEAST_TAIL, TAIL_SHARE, smooth_weights
 
-__all__ = ["ImportanceEstimate", "fit_generalized_pareto", "importance_estimate", "smooth_weights"]
+__all__ = ["ImportanceEstimate", "importance_estimate", "importance_estimates"]
 
-# Least number of weights in the tail for a fit, and of different values among them.
-_LEAST_TAIL = 5
-# Log weights closer than this count as equal.
+# Limits this much above another one, relatively, contradict it.
 _SAME = 1e-9
-# Values of theta * x below this take the limit theta = 0, the exponential law.
-_EXPONENTIAL = 1e-9
 # The error rate of limits that contradict each other, as a share of the one of a limit.
 _STRICT = 0.02
 
@@ -72,80 +78,6 @@ class ImportanceEstimate:
     level: float
 
 
-def fit_generalized_pareto(exceedances: ArrayLike) -> tuple[float, float]:
-    """Shape k and scale of a generalised Pareto law; a larger k is a heavier tail.
-
-    Zhang & Stephens' quasi-Bayes estimate (Technometrics 51, 2009) with the weak prior towards k =
-    0.5 of arXiv 1507.02646, appendix C.
-
-    Args:
-        exceedances: at least two values >= 0, not all 0.
-
-    Raises:
-        InvalidInputError: fewer than two values, a negative value, or only zeros.
-    """
-    x = np.sort(np.asarray(exceedances, dtype=np.float64))
-    n = len(x)
-    if n < 2 or not x[0] >= 0 or not x[-1] > 0:
-        raise InvalidInputError("exceedances must be at least two values of at least 0, not all 0")
-    points = 30 + math.isqrt(n)
-    quartile = max(float(x[int(n / 4 + 0.5) - 1]), float(np.finfo(float).tiny))
-    j = np.arange(1, points + 1)
-    theta = 1 / x[-1] + (1 - np.sqrt(points / (j - 0.5))) / (3 * quartile)
-    k = np.log1p(-theta[:, np.newaxis] * x).mean(axis=1)
-    # theta = 0 is the exponential law, k = 0: -theta/k tends to 1/mean there
-    exponential = np.abs(theta) * x[-1] < _EXPONENTIAL
-    rate = np.where(exponential, 1 / x.mean(), -theta / np.where(exponential, 1.0, k))
-    log_lik = n * (np.log(rate) - k - 1)
-    weight = np.exp(log_lik - log_lik.max())
-    weight /= weight.sum()
-    best = float(theta @ weight)
-    shape = float(np.log1p(-best * x).mean())
-    scale = float(x.mean()) if abs(best) * x[-1] < _EXPONENTIAL else -shape / best
-    prior = 10
-    return (n * shape + prior * 0.5) / (n + prior), scale
-
-
-def smooth_weights(log_weights: ArrayLike) -> tuple[Floats, float]:
-    """Pareto-smoothed log weights and the fitted shape k of the largest weights.
-
-    The M = min(S/5, 3 sqrt(S)) largest of S weights are replaced by the expected order statistics
-    of the fitted law, at most the largest raw weight. Where k <= 0 the weights stay as they are.
-    Equal weights in the tail say nothing of its end: with fewer than 5 different values above its
-    start no shape is fitted.
-
-    Args:
-        log_weights: natural logs of the weights, shape [S].
-
-    Returns:
-        The log weights, shape [S]; and k: nan where fewer than 5 different weights exceed the start
-        of the tail (no weight is changed then).
-    """
-    lw = np.asarray(log_weights, dtype=np.float64)
-    size = len(lw)
-    tail = int(min(size / 5, 3 * math.sqrt(size)))
-    if tail < _LEAST_TAIL:
-        return lw, math.nan
-    top = float(lw.max())
-    order = np.argsort(lw, kind="stable")
-    cutoff = float(lw[order[-tail - 1]])
-    largest = order[lw[order] > cutoff + _SAME]
-    tail = len(largest)
-    if tail < _LEAST_TAIL or 1 + np.count_nonzero(np.diff(lw[largest]) > _SAME) < _LEAST_TAIL:
-        return lw, math.nan
-    exceedance = np.exp(lw[largest] - top) - math.exp(cutoff - top)
-    k, scale = fit_generalized_pareto(exceedance)
-    if k <= 0:
-        # a light tail needs no smoothing
-        return lw, k
-    ranks = (np.arange(tail) + 0.5) / tail
-    # quantile function of the law: scale ((1-u)^-k - 1)/k
-    quantile = scale * np.expm1(-k * np.log1p(-ranks)) / k
-    smoothed = lw.copy()
-    smoothed[largest] = np.minimum(np.log(quantile + math.exp(cutoff - top)) + top, top)
-    return smoothed, k
-
-
 def importance_estimate(
     *,
     base_logprob: ArrayLike,
@@ -181,11 +113,115 @@ def importance_estimate(
         InvalidInputError: unequal lengths, nan, a level outside (0, 1), or an rl_logprob that is
             not finite (such a completion was not scored under the distribution it was drawn from).
     """
+    (estimate,) = importance_estimates(
+        base_logprob=base_logprob,
+        rl_logprob=rl_logprob,
+        correct=correct,
+        draws=[np.size(base_logprob)],
+        completion=completion,
+        base_draws=None if base_draws is None else ([base_draws[0]], [base_draws[1]]),
+        threshold=threshold,
+        level=level,
+    )
+    return estimate
+
+
+def importance_estimates(
+    *,
+    base_logprob: ArrayLike,
+    rl_logprob: ArrayLike,
+    correct: ArrayLike,
+    draws: ArrayLike,
+    completion: ArrayLike | None = None,
+    base_draws: tuple[ArrayLike, ArrayLike] | None = None,
+    threshold: float | None = None,
+    level: float = 0.95,
+) -> list[ImportanceEstimate]:
+    """`importance_estimate` of many problems, whose limits are computed together.
+
+    Args:
+        base_logprob: as of `importance_estimate`, problem after problem, shape [sum of ``draws``].
+        rl_logprob: as of `importance_estimate`, same shape.
+        correct: as of `importance_estimate`, same shape.
+        draws: number of draws of each problem, shape [problems].
+        completion: as of `importance_estimate`, same shape; equal numbers of one problem are equal
+            completions.
+        base_draws: number of samples and number correct of base's own draws on each problem, two of
+            shape [problems]; None for no comparison.
+        threshold: as of `importance_estimate`.
+        level: one-sided confidence of each limit.
+
+    Returns:
+        One estimate a problem.
+
+    Raises:
+        InvalidInputError: as `importance_estimate`, or ``draws`` that do not add up.
+    """
     lb = np.asarray(base_logprob, dtype=np.float64)
     lr = np.asarray(rl_logprob, dtype=np.float64)
     right = np.asarray(correct, dtype=bool)
     which = None if completion is None else np.asarray(completion)
     level = as_probability("level", level)
+    drawn = as_counts("draws", draws)
+    _check_scores(lb, lr, right, which)
+    if drawn.ndim != 1 or drawn.sum() != len(lb):
+        raise InvalidInputError(
+            f"draws must be one number a problem that add up to the {len(lb)} completions; got "
+            f"shape {drawn.shape} and the sum {drawn.sum()}"
+        )
+    problem = np.repeat(np.arange(len(drawn)), drawn)
+    correct_draws = np.bincount(problem[right], minlength=len(drawn))
+    seen_mass = np.full(len(drawn), math.nan)
+    if which is not None:
+        seen_mass = _seen_mass(lb[right], problem[right], which[right], len(drawn))
+    kept = right & (lb > -np.inf)
+    weights = _Weights.of(lb[kept] - lr[kept], problem[kept], drawn)
+    low = np.fmax(weights.lower_limits(level), seen_mass)
+    low[correct_draws == 0] = math.nan
+    none = np.zeros_like(drawn)
+    own = as_samples_and_correct(*(base_draws or (none, none)), name="base")
+    least, most = clopper_pearson(*own, level=level)
+    contradicts = low > most * (1 + _SAME)
+    again = contradicts & (most < 1)
+    if again.any():
+        # two limits that fail one by one may cross by chance; those of a far smaller error rate not
+        strict = 1 - (1 - level) * _STRICT
+        most[again] = clopper_pearson(own[0][again], own[1][again], level=strict).high
+        sure = np.fmax(weights.lower_limits(strict, again), seen_mass[again])
+        contradicts[again] = sure > most[again] * (1 + _SAME)
+    value, log_value, ess = weights.means()
+    estimates = []
+    for at in range(len(drawn)):
+        facts = _Facts(
+            low=float(low[at]),
+            value=float(value[at]),
+            shape=float(weights.shape[at]),
+            correct=int(correct_draws[at]),
+            positive=int(weights.number[at]),
+            least=float(least[at]),
+            most=float(most[at]),
+            contradicts=bool(contradicts[at]),
+        )
+        reason = facts.reason(threshold)
+        estimates.append(
+            ImportanceEstimate(
+                low=facts.low,
+                value=math.nan if reason else facts.value,
+                seen_mass=float(seen_mass[at]),
+                log_value=float(log_value[at]),
+                pareto_k=facts.shape,
+                ess=float(ess[at]),
+                draws=int(drawn[at]),
+                correct=facts.correct,
+                contradicts=facts.contradicts,
+                reason=reason,
+                level=level,
+            )
+        )
+    return estimates
+
+
+def _check_scores(lb: Floats, lr: Floats, right: Bools, which: NDArray[Any] | None) -> None:
     shapes = [lb.shape, lr.shape, right.shape, *([] if which is None else [which.shape])]
     if lb.ndim != 1 or len(set(shapes)) > 1:
         raise InvalidInputError(
@@ -201,85 +237,129 @@ def importance_estimate(
                 f"{name} of {first_index(bad)} is {values[bad][0]}; a completion that was drawn "
                 "has a finite log-probability under the distribution it was drawn from"
             )
-    draws, number = len(lb), int(right.sum())
-    log_weights = lb[right] - lr[right]
-    log_weights = log_weights[log_weights > -np.inf]
-    seen_mass = math.nan if which is None else _seen_mass(lb[right], which[right])
-    if not len(log_weights):
-        reason = (
-            "no correct draw of the RL model has any probability under base"
-            if number
-            else "no draw of the RL model is correct"
-        )
-        low = 0.0 if number else math.nan
-        return ImportanceEstimate(
-            low, math.nan, seen_mass, -math.inf, math.nan, 0.0, draws, number, False, reason, level
-        )
-    smoothed, k = smooth_weights(log_weights)
-    top = float(log_weights.max())
-    raw, weights = np.maximum(np.exp(log_weights - top), 1e-300), np.exp(smoothed - top)
-    total, squares = float(weights.sum()), float((weights**2).sum())
-    low = _scaled(lower_mean_limit(raw, draws=draws, level=level), top)
-    if seen_mass > low:
-        low = seen_mass
-    value = _scaled(float(raw.sum()) / draws, top)
-    limit = min(0.7, 1 - 1 / math.log10(max(len(log_weights), 2)))
-    limit = limit if threshold is None else threshold
-    reason = ""
-    if math.isnan(k):
-        reason = (
-            f"the largest of {len(log_weights)} positive weights have fewer than {_LEAST_TAIL} "
-            "different values, which say nothing of larger ones"
-        )
-    elif k > limit:
-        reason = f"Pareto k {k:.2f} exceeds {limit:.2f}: a few completions carry the mean"
-    least, most = 0.0, 1.0
-    if base_draws is not None and base_draws[0] > 0:
-        own = clopper_pearson(base_draws[0], base_draws[1], level=level)
-        least, most = float(own.low), float(own.high)
-    contradicts = low > most * (1 + _SAME)
-    if contradicts and most < 1 and base_draws is not None:
-        # two limits that fail one by one may cross by chance; those of a far smaller error rate not
-        strict = 1 - (1 - level) * _STRICT
-        most = float(clopper_pearson(base_draws[0], base_draws[1], level=strict).high)
-        sure = _scaled(lower_mean_limit(raw, draws=draws, level=strict), top)
-        contradicts = np.nanmax([sure, seen_mass]) > most * (1 + _SAME)
-    if contradicts:
-        said = "a probability is at most" if most == 1 else "base’s own draws at most"
-        reason = (
-            f"draws and scores contradict each other: the scores say at least {low:.3g}, "
-            f"{said} {most:.3g}"
-        )
-    elif not reason and not least <= value <= most:
-        reason = (
-            f"the mean of the weights, {value:.3g}, is not what base’s own draws show "
-            f"({least:.3g} to {most:.3g}): RL’s draws miss completions that base draws, or hold "
-            "too many of its rare ones"
-        )
-    return ImportanceEstimate(
-        low=low,
-        value=math.nan if reason else value,
-        seen_mass=seen_mass,
-        log_value=math.log(total / draws) + top,
-        pareto_k=k,
-        ess=total * total / squares,
-        draws=draws,
-        correct=number,
-        contradicts=contradicts,
-        reason=reason,
-        level=level,
-    )
 
 
-def _seen_mass(logprob: Floats, completion: Floats) -> float:
-    """Sum of the probabilities of the different completions."""
-    _, first = np.unique(completion, return_index=True)
-    return float(np.exp(np.minimum(logprob[first], 0.0)).sum())
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """The positive weights of the correct draws of many problems.
+
+    Attributes:
+        raw: weights over the largest one of their problem, problem after problem.
+        smoothed: the same after Pareto smoothing.
+        number: how many weights each problem has, shape [problems].
+        top: natural log of the largest weight, shape [problems]; 0 where there is none.
+        shape: Pareto k, shape [problems]; nan where it is not known.
+        draws: number of draws, shape [problems].
+    """
+
+    raw: Floats
+    smoothed: Floats
+    number: Counts
+    top: Floats
+    shape: Floats
+    draws: Counts
+
+    @classmethod
+    def of(cls, log_weights: Floats, problem: Counts, draws: Counts) -> _Weights:
+        """From log weights and the problem of each, ascending."""
+        number = np.bincount(problem, minlength=len(draws))
+        start = np.cumsum(number) - number
+        any_ = number > 0
+        top = np.zeros(len(draws))
+        if any_.any():
+            top[any_] = np.maximum.reduceat(log_weights, start[any_])
+        smoothed, shape = log_weights.copy(), np.full(len(draws), math.nan)
+        for i in np.flatnonzero(number >= LEAST_TAIL * TAIL_SHARE):
+            mine = slice(start[i], start[i] + number[i])
+            smoothed[mine], shape[i] = smooth_weights(log_weights[mine])
+        raw = np.maximum(np.exp(log_weights - top[problem]), 1e-300)
+        return cls(raw, np.exp(smoothed - top[problem]), number, top, shape, draws)
+
+    def lower_limits(self, level: float, of: Bools | slice = slice(None)) -> Floats:
+        """Lower limits of the means over the draws, of some problems."""
+        some = np.zeros(len(self.draws), dtype=bool)
+        some[of] = True
+        limits = lower_mean_limits(
+            self.raw[np.repeat(some, self.number)],
+            positive=self.number[some],
+            draws=self.draws[some],
+            level=level,
+        )
+        return _scaled(limits, self.top[some])
+
+    def means(self) -> tuple[Floats, Floats, Floats]:
+        """Mean of the raw weights, log of the mean of the smoothed ones, effective number."""
+        problem = np.repeat(np.arange(len(self.number)), self.number)
+        raw, total, squares = (
+            np.bincount(problem, weights=values, minlength=len(self.number))
+            for values in (self.raw, self.smoothed, self.smoothed**2)
+        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            value = np.where(self.number > 0, _scaled(raw / self.draws, self.top), math.nan)
+            log_value = np.log(total / self.draws) + self.top
+            ess = np.where(self.number > 0, total * total / squares, 0.0)
+        return value, np.where(self.number > 0, log_value, -math.inf), ess
 
 
-def _scaled(mean: float, log_scale: float) -> float:
-    """The mean times exp(log_scale); 0 or inf where that is past the range of a float."""
-    if mean <= 0:
-        return 0.0
-    exponent = math.log(mean) + log_scale
-    return math.exp(exponent) if exponent < 700 else math.inf
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What the reason of an estimate depends on; `least` and `most` by base's own draws."""
+
+    low: float
+    value: float
+    shape: float
+    correct: int
+    positive: int
+    least: float
+    most: float
+    contradicts: bool
+
+    def reason(self, threshold: float | None) -> str:
+        """Why the value is not given, or that draws and scores contradict each other; or ""."""
+        if not self.positive:
+            return (
+                "no correct draw of the RL model has any probability under base"
+                if self.correct
+                else "no draw of the RL model is correct"
+            )
+        if self.contradicts:
+            said = "a probability is at most" if self.most == 1 else "base’s own draws at most"
+            return (
+                f"draws and scores contradict each other: the scores say at least {self.low:.3g}, "
+                f"{said} {self.most:.3g}"
+            )
+        if math.isnan(self.shape):
+            return (
+                f"the largest of {self.positive} positive weights have fewer than {LEAST_TAIL} "
+                "different values, which say nothing of larger ones"
+            )
+        limit = min(0.7, 1 - 1 / math.log10(max(self.positive, 2)))
+        limit = limit if threshold is None else threshold
+        if self.shape > limit:
+            return (
+                f"Pareto k {self.shape:.2f} exceeds {limit:.2f}: a few completions carry the mean"
+            )
+        if not self.least <= self.value <= self.most:
+            return (
+                f"the mean of the weights, {self.value:.3g}, is not what base’s own draws show "
+                f"({self.least:.3g} to {self.most:.3g}): RL’s draws miss completions that base "
+                "draws, or hold too many of its rare ones"
+            )
+        return ""
+
+
+def _seen_mass(logprob: Floats, problem: Counts, completion: NDArray[Any], problems: int) -> Floats:
+    """Sum of the probabilities of the different completions of each problem."""
+    order = np.lexsort((completion, problem))
+    problem, completion = problem[order], completion[order]
+    first = np.ones(len(order), dtype=bool)
+    first[1:] = (problem[1:] != problem[:-1]) | (completion[1:] != completion[:-1])
+    mass = np.exp(np.minimum(logprob[order], 0.0))[first]
+    return np.bincount(problem[first], mass, problems).astype(np.float64)
+
+
+def _scaled(mean: Floats, log_scale: Floats) -> Floats:
+    """The means times exp(log_scale); 0 or inf where that is past the range of a float."""
+    with np.errstate(divide="ignore"):
+        exponent = np.log(mean) + log_scale
+    return np.where(exponent < 700, np.exp(np.minimum(exponent, 700.0)), math.inf)

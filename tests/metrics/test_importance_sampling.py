@@ -17,7 +17,7 @@ from rlvr_fast.metrics import (
     importance_estimate,
     lower_mean_limit,
 )
-from rlvr_fast.metrics.importance import fit_generalized_pareto, smooth_weights
+from rlvr_fast.metrics.pareto import fit_generalized_pareto, smooth_weights
 
 
 def test_generalized_pareto_shape() -> None:

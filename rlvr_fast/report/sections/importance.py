@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.metrics import clopper_pearson, importance_estimate
+from rlvr_fast.metrics import ImportanceEstimate, clopper_pearson, importance_estimates
 from rlvr_fast.report.columns import LEVEL
 from rlvr_fast.report.comparison import Comparison
-from rlvr_fast.report.problems import FloatArray
+from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
 from rlvr_fast.report.scores import CompletionScores, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
+from rlvr_fast.report.table_files import ColumnRows
 
 __all__ = ["SECTION"]
 
 # Rows of the table on the page; the file has them all.
 _SHOWN = 12
+# Problems whose estimates are held at a time.
+_AT_ONCE = 20_000
 
 # Further sampling parameters that change the distribution, each with its neutral values.
 _NEUTRAL: dict[str, tuple[Any, ...]] = {
@@ -72,10 +77,12 @@ class _Found:
 def _measure(context: Context) -> Findings[None]:
     comparison = context.comparison
     pair, refusal = _pair(comparison)
-    rows, found = _rows(comparison, pair) if pair is not None else ([], _Found())
+    rows, found = _limits(comparison, pair) if pair else (ColumnRows({}), _Found())
     table = _table(rows, refusal)
-    limits = [row for row in rows if "low" in row]
-    usable = [row for row in limits if not row["contradicts"]]
+    low = np.asarray(rows.columns.get("low", ()), dtype=np.float64)
+    usable = ~np.isnan(low) & ~np.asarray(rows.columns.get("contradicts", ()), dtype=bool)
+    limits, contradictions = int(usable.sum()), int((~np.isnan(low) & ~usable).sum())
+    shown = np.flatnonzero(~np.isnan(low))[:_SHOWN]
     return Findings(
         measured=None,
         tables=(table,),
@@ -83,8 +90,8 @@ def _measure(context: Context) -> Findings[None]:
             "importance": {
                 "refusal": refusal or None,
                 "problems": len(rows),
-                "limits": len(usable),
-                "contradictions": len(limits) - len(usable),
+                "limits": limits,
+                "contradictions": contradictions,
                 "found": found.problems,
                 "found_possible": found.possible,
                 "found_above_epsilon": found.above,
@@ -93,12 +100,12 @@ def _measure(context: Context) -> Findings[None]:
         view=lambda: {
             "refusal": refusal,
             "problems": len(rows),
-            "limits": len(usable),
-            "contradictions": len(limits) - len(usable),
-            "impossible": sum(row["low"] == 0 for row in usable),
-            "missing": len(rows) - len(limits),
+            "limits": limits,
+            "contradictions": contradictions,
+            "impossible": int((low[usable] == 0).sum()),
+            "missing": len(rows) - limits - contradictions,
             "found": _sentence(found, comparison.epsilon),
-            "table": replace(table, rows=limits[:_SHOWN]),
+            "table": replace(table, rows=[rows[at] for at in shown.tolist()]),
         },
     )
 
@@ -175,7 +182,7 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
     return _Pair(base[0], base[1], row_for_row(own[0], base[0], own[1])), ""
 
 
-def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
+def _table(rows: ColumnRows, refusal: str) -> Table:
     """Lower limits of base's probability, one row per problem that RL solved.
 
     Found problems come first, then by base's measured accuracy. The row of a problem without a
@@ -220,66 +227,131 @@ def _table(rows: list[dict[str, Any]], refusal: str) -> Table:
     return Table("importance", caption, columns, rows)
 
 
-def _rows(comparison: Comparison, pair: _Pair) -> tuple[list[dict[str, Any]], _Found]:
-    base, rl = comparison.sides
-    labels = comparison.labels("seen")
-    known = ~np.isnan(pair.own)
-    problem = pair.scores.problem[known]
-    order = np.argsort(problem, kind="stable")
-    bounds = np.searchsorted(problem[order], np.arange(len(comparison.problems) + 1))
-    logprob, own, right = (
-        values[known][order] for values in (pair.base, pair.own, pair.scores.correct)
-    )
-    accuracy = base.accuracy
-    limits = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
-    solved = np.flatnonzero(rl.num_correct > 0)
-    expanded = sum(labels[i] == "expanded" for i in solved)
-    strict = 1 - (1 - LEVEL) / max(expanded, 1)
-    problems = possible = above = 0
-    rows = []
-    for i in sorted(solved, key=lambda i: (labels[i] != "expanded", accuracy[i], i)):
-        at = slice(bounds[i], bounds[i + 1])
-        row: dict[str, Any] = {
-            "problem_id": comparison.problems.ids[i],
-            "task": comparison.problems.tasks[i],
-            "label": labels[i],
-            "rl_draws": int(bounds[i + 1] - bounds[i]),
-            "rl_correct": int(right[at].sum()),
-            "base_samples": int(base.num_samples[i]),
-            "base_accuracy": float(accuracy[i]),
-            "base_low": float(limits.low[i]),
-            "base_high": float(limits.high[i]),
-        }
-        rows.append(row)
-        if rl.num_ungraded[i] > 0:
-            row["reason"] = f"{int(rl.num_ungraded[i])} draws are not graded yet"
-            continue
-        try:
-            e = importance_estimate(
-                base_logprob=logprob[at],
-                rl_logprob=own[at],
-                correct=right[at],
-                base_draws=(int(base.num_samples[i]), int(base.num_correct[i])),
-                level=LEVEL,
+@dataclass(frozen=True, slots=True)
+class _Draws:
+    """The scored draws of the RL run, problem after problem.
+
+    Attributes:
+        problem: index of the problem of each draw, ascending.
+        base: log p under base, as the draw was drawn.
+        own: the same under RL.
+        right: whether the draw is correct.
+        number: number of scored draws of each problem, shape [problems].
+        correct: number of correct ones among them, same shape.
+        faulty: whether a log p of the problem is not a possible one, same shape.
+    """
+
+    problem: IntArray
+    base: FloatArray
+    own: FloatArray
+    right: BoolArray
+    number: IntArray
+    correct: IntArray
+    faulty: BoolArray
+
+    @classmethod
+    def of(cls, pair: _Pair, problems: int) -> _Draws:
+        known = np.flatnonzero(~np.isnan(pair.own))
+        order = known[np.argsort(pair.scores.problem[known], kind="stable")]
+        problem = pair.scores.problem[order].astype(np.int64)
+        base, own, right = pair.base[order], pair.own[order], pair.scores.correct[order]
+        bad = np.isnan(base) | (base == np.inf) | np.isinf(own)
+        count = functools.partial(np.bincount, minlength=problems)
+        return cls(
+            problem=problem,
+            base=base,
+            own=own,
+            right=right,
+            number=count(problem),
+            correct=count(problem[right]),
+            faulty=count(problem[bad]) > 0,
+        )
+
+    def estimates(
+        self, problems: IntArray, own_draws: tuple[IntArray, IntArray] | None, level: float
+    ) -> Iterator[tuple[int, ImportanceEstimate]]:
+        """Problems, ascending, and their estimates.
+
+        Args:
+            problems: indices, ascending.
+            own_draws: base's samples and correct ones on each problem; None for no comparison.
+            level: of each lower limit.
+        """
+        for first in range(0, len(problems), _AT_ONCE):
+            mine = problems[first : first + _AT_ONCE]
+            some = np.zeros(len(self.number), dtype=bool)
+            some[mine] = True
+            at = some[self.problem]
+            found = importance_estimates(
+                base_logprob=self.base[at],
+                rl_logprob=self.own[at],
+                correct=self.right[at],
+                draws=self.number[mine],
+                base_draws=None if own_draws is None else (own_draws[0][mine], own_draws[1][mine]),
+                level=level,
             )
+            yield from zip(mine.tolist(), found, strict=True)
+
+    def fault(self, problem: int) -> str:
+        """What is wrong with the scores of a faulty problem."""
+        try:
+            list(self.estimates(np.array([problem]), None, LEVEL))
         except InvalidInputError as error:
-            row["reason"] = str(error)
-            continue
+            return str(error)
+        return ""
+
+
+def _limits(comparison: Comparison, pair: _Pair) -> tuple[ColumnRows, _Found]:
+    """The rows of the problems that RL solved, and what they say of the found ones."""
+    base, rl = comparison.sides
+    labels = np.asarray(comparison.labels("seen"))
+    draws = _Draws.of(pair, len(comparison.problems))
+    solved = np.flatnonzero(rl.num_correct > 0)
+    reason = dict.fromkeys(solved.tolist(), "")
+    low, shape, ess = (np.full(len(labels), np.nan) for _ in range(3))
+    contradicts, possible = (np.zeros(len(labels), dtype=bool) for _ in range(2))
+    usable = solved[(rl.num_ungraded[solved] == 0) & ~draws.faulty[solved]]
+    for i, e in draws.estimates(usable, (base.num_samples, base.num_correct), LEVEL):
         if math.isnan(e.low):
-            row["reason"] = "no scored draw of the RL model is correct"
+            reason[i] = "no scored draw of the RL model is correct"
             continue
-        row |= {"low": e.low, "pareto_k": e.pareto_k, "ess": e.ess, "contradicts": e.contradicts}
-        row["reason"] = e.reason if e.contradicts or e.low == 0 else ""
-        if labels[i] == "expanded" and not e.contradicts:
-            problems += 1
-            possible += e.log_value > -math.inf
-            if e.low > comparison.epsilon:
-                # all these limits hold together: each at a share of the error rate
-                joint = importance_estimate(
-                    base_logprob=logprob[at], rl_logprob=own[at], correct=right[at], level=strict
-                )
-                above += joint.low > comparison.epsilon
-    return rows, _Found(problems, possible, above)
+        low[i], shape[i], ess[i], contradicts[i] = e.low, e.pareto_k, e.ess, e.contradicts
+        possible[i] = e.log_value > -math.inf
+        reason[i] = e.reason if e.contradicts or e.low == 0 else ""
+    for i in np.setdiff1d(solved, usable).tolist():
+        ungraded = int(rl.num_ungraded[i])
+        reason[i] = f"{ungraded} draws are not graded yet" if ungraded else draws.fault(i)
+
+    expanded = solved[labels[solved] == "expanded"]
+    limited = expanded[~np.isnan(low[expanded]) & ~contradicts[expanded]]
+    # all these limits hold together: each at a share of the error rate
+    strict = 1 - (1 - LEVEL) / max(len(expanded), 1)
+    joint = draws.estimates(limited[low[limited] > comparison.epsilon], None, strict)
+    found = _Found(
+        problems=len(limited),
+        possible=int(possible[limited].sum()),
+        above=sum(e.low > comparison.epsilon for _, e in joint),
+    )
+
+    order = solved[np.lexsort((base.accuracy[solved], labels[solved] != "expanded"))]
+    interval = clopper_pearson(base.num_samples, base.num_correct, level=LEVEL)
+    columns = {
+        "problem_id": [comparison.problems.ids[i] for i in order],
+        "task": [comparison.problems.tasks[i] for i in order],
+        "label": labels[order].tolist(),
+        "rl_draws": draws.number[order],
+        "rl_correct": draws.correct[order],
+        "base_samples": base.num_samples[order],
+        "base_accuracy": base.accuracy[order],
+        "base_low": interval.low[order],
+        "base_high": interval.high[order],
+        "low": low[order],
+        "pareto_k": shape[order],
+        "ess": ess[order],
+        "contradicts": contradicts[order],
+        "reason": [reason[i] for i in order.tolist()],
+    }
+    return ColumnRows(columns), found
 
 
 SECTION = Section("importance", _measure)
