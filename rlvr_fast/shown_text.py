@@ -58,6 +58,11 @@ _HALVES = re.compile("[\\ud800-\\udfff]")
 _MARKED_LINE = re.compile(f"[{_HIDDEN}\\t\\n]|{_JOINER}")
 
 
+def _plain(text: str) -> bool:
+    """Whether a text has printable ASCII characters alone."""
+    return text.isascii() and text.isprintable()
+
+
 def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -> str:
     """Text whose control, direction-changing and hidden characters can be seen as ⟨U+001B⟩.
 
@@ -70,7 +75,7 @@ def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -
         return "none"
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
-    if text.isascii() and text.isprintable():  # the usual case, and quick
+    if _plain(text):  # the usual case, and quick
         return text
     marked = _MARKED if lines else _MARKED_LINE
     return marked.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
@@ -136,7 +141,8 @@ def json_text(
 def json_escaped(text: str) -> str:
     r"""A JSON document whose hidden and control characters are `\u` escapes."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return _MARKED.sub(_json_escape, text)
+    lines = text.split("\n")
+    return "\n".join(line if _plain(line) else _MARKED.sub(_json_escape, line) for line in lines)
 
 
 def _json_escape(match: re.Match[str]) -> str:
@@ -178,13 +184,14 @@ def latex(text: str) -> str:
     would be read as their argument. Names in other scripts than Latin stay unchanged, for XeLaTeX
     or LuaLaTeX.
     """
-    out = _BLANK_IN_LATEX.sub(" ", text).translate(_LATEX)
+    out = (text if _plain(text) else _BLANK_IN_LATEX.sub(" ", text)).translate(_LATEX)
     first = out.lstrip()[:1]
     return out.replace(first, f"{{{first}}}", 1) if first in ("[", "*") and first else out
 
 
 # What a spreadsheet takes for the start of a formula, in its own width or in the wide forms.
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_ASCII_FORMULA = "=+-@"
 # In a country whose lists have semicolons a spreadsheet splits a line there, and some at tabs or at
 # line breaks inside quotation marks.
 _FORMULA_START = re.compile(f"(?:^|(?<=[;\\t\\r\\n]))(?=[\\s\"']*[{_FORMULA}])|^(?=[\\t\\r])")
@@ -200,6 +207,8 @@ def csv_cell(value: Any) -> Any:
         return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
     if not isinstance(value, str):
         return value
+    if _plain(value) and ";" not in value and value.lstrip(" \"'")[:1] not in _ASCII_FORMULA:
+        return value  # the usual case, and quick
     return visible(_FORMULA_START.sub("'", value))
 
 
