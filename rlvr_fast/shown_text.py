@@ -71,7 +71,7 @@ _STACKED = re.compile(f"(?:^|(?<=[\\s\"'])){_OVER}+|{_OVER}{{{_MOST_STACKED + 1}
 
 def _shown(text: str, marked: re.Pattern[str], show: Callable[[int], str]) -> str:
     """The text with `show` in place of each character that acts, hides or covers others."""
-    if text.isascii() and text.isprintable():  # the usual case, and quick
+    if _plain(text):  # the usual case, and quick
         return text
     text = marked.sub(lambda match: show(ord(match[0])), text)
     if text.isascii():
@@ -88,6 +88,11 @@ def _unstacked(match: re.Match[str], show: Callable[[int], str]) -> str:
         alone, stacked = alone and over, stacked + 1 if over else 0
         out.append(show(ord(char)) if alone or stacked > _MOST_STACKED else char)
     return "".join(out)
+
+
+def _plain(text: str) -> bool:
+    """Whether a text has printable ASCII characters alone."""
+    return text.isascii() and text.isprintable()
 
 
 def visible(text: str | None, limit: int | None = None, *, lines: bool = True) -> str:
@@ -163,7 +168,10 @@ def json_text(
 def json_escaped(text: str) -> str:
     r"""A JSON document whose hidden and control characters are `\u` escapes."""
     # Outside its strings a document holds blanks, line feeds and ASCII only.
-    return _shown(text, _MARKED, _json_escape)
+    lines = text.split("\n")
+    return "\n".join(
+        line if _plain(line) else _shown(line, _MARKED, _json_escape) for line in lines
+    )
 
 
 def _json_escape(code: int) -> str:
@@ -216,6 +224,7 @@ def latex(text: str, limit: int | None = None) -> str:
 
 # What a spreadsheet takes for the start of a formula, in its own width or in the wide forms.
 _FORMULA = "=+\\-@\uff1d\uff0b\uff0d\uff20"
+_ASCII_FORMULA = "=+-@"
 # In a country whose lists have semicolons a spreadsheet splits a line there, and some at tabs or at
 # line breaks inside quotation marks. A run of blanks and quotation marks is read once: its start is
 # where no character of a run stands before it.
@@ -240,6 +249,8 @@ def csv_cell(value: Any) -> Any:
         return "" if math.isnan(value) else value  # CSV, unlike JSON, can hold infinities
     if not isinstance(value, str):
         return value
+    if _plain(value) and ";" not in value and value.lstrip(" \"'")[:1] not in _ASCII_FORMULA:
+        return value  # the usual case, and quick
     text = _FORMULA_START.sub(_with_apostrophe, value)
     return visible(f"'{text}" if text[:1] in ("\t", "\r") else text)
 

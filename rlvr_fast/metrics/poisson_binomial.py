@@ -19,6 +19,8 @@ __all__ = ["poisson_binomial_pmf", "poisson_binomial_tail"]
 # Above so many additions the trials are gathered first.
 _MANY = 200_000_000
 _NOTHING = 1e-300
+# Up to so many successes a tail is summed up without arrays.
+_SHORT = 16
 
 
 def poisson_binomial_pmf(probabilities: Floats) -> Floats:
@@ -60,6 +62,8 @@ def poisson_binomial_tail(probabilities: Floats, at_least: int) -> float:
         # the smallest terms first
         return float(min(1.0, law[max(at_least - first, 0) :][::-1].sum()))
     # pmf[-1] holds P(at least `at_least`), summed up directly so that small values stay accurate
+    if at_least <= _SHORT:
+        return _short_tail(possible.tolist(), at_least)
     pmf = np.zeros(at_least + 1)
     pmf[0] = 1.0
     for p in possible:
@@ -68,6 +72,19 @@ def poisson_binomial_tail(probabilities: Floats, at_least: int) -> float:
         pmf[0] *= 1 - p
         pmf[-1] = absorbed
     return float(min(1.0, pmf[-1]))
+
+
+def _short_tail(probabilities: list[float], at_least: int) -> float:
+    """The tail of few successes, number by number: arrays of few numbers take longer."""
+    pmf = [1.0, *[0.0] * at_least]
+    between = range(at_least - 1, 0, -1)
+    for p in probabilities:
+        not_p = 1 - p
+        pmf[-1] += p * pmf[-2]
+        for i in between:
+            pmf[i] = pmf[i] * not_p + pmf[i - 1] * p
+        pmf[0] *= not_p
+    return min(1.0, pmf[-1])
 
 
 def _gathered(probabilities: Floats) -> tuple[int, Floats]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import threading
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -28,15 +30,39 @@ __all__ = [
 _BLOCK_BYTES = 32 << 20
 # Up to so many rows each has a weight of its own, whatever the rows hold.
 _FEW_ROWS = 1 << 14
-# So many numbers of a seed are kept, for the many groups of few problems.
-_KEPT = 1 << 18
+# So many numbers of a seed are kept at most, for the many groups of few problems and the many
+# intervals of all problems: 128 MiB.
+_KEPT = 1 << 24
+_FIRST_KEPT = 1 << 18
 
 
-@lru_cache(maxsize=4)
-def _first_numbers(seed: int) -> Floats:
-    found = np.random.default_rng(seed).standard_exponential(_KEPT)
-    found.flags.writeable = False
-    return found
+class _Kept:
+    """The first exponential numbers of a seed, drawn when they are asked for."""
+
+    def __init__(self, seed: int) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._numbers = np.empty(_KEPT)  # takes memory where it is filled
+        self._filled = 0
+        self._lock = threading.Lock()
+
+    def between(self, start: int, stop: int) -> Floats:
+        """The numbers of these places, read-only; `stop` is at most `_KEPT`."""
+        with self._lock:
+            if stop > self._filled:
+                end = min(max(stop, 2 * self._filled, _FIRST_KEPT), _KEPT)
+                self._rng.standard_exponential(out=self._numbers[self._filled : end])
+                self._filled = end
+        found = self._numbers[start:stop]
+        found.flags.writeable = False
+        return found
+
+    def behind(self) -> np.random.Generator:
+        """A generator of the numbers behind those that are kept."""
+        self.between(0, _KEPT)
+        return copy.deepcopy(self._rng)
+
+
+_kept = lru_cache(maxsize=2)(_Kept)
 
 
 class Exponentials:
@@ -54,11 +80,18 @@ class Exponentials:
 
     def standard_exponential(self, shape: tuple[int, ...]) -> Floats:
         """Exponential numbers; read-only where they are kept."""
-        number = math.prod(shape)
-        if self._rng is None and self._used + number <= _KEPT:
+        if self._rng is not None:
+            return self._rng.standard_exponential(shape)
+        number, start = math.prod(shape), self._used
+        kept = _kept(self._seed)
+        if start + number <= _KEPT:
             self._used += number
-            return _first_numbers(self._seed)[self._used - number : self._used].reshape(shape)
-        return self._generator().standard_exponential(shape)
+            return kept.between(start, self._used).reshape(shape)
+        found = np.empty(number)
+        found[: _KEPT - start] = kept.between(start, _KEPT)
+        self._rng = kept.behind()
+        self._rng.standard_exponential(out=found[_KEPT - start :])
+        return found.reshape(shape)
 
     def standard_gamma(self, shape: Floats) -> Floats:
         """A number of the gamma law of each shape."""
@@ -67,7 +100,8 @@ class Exponentials:
     def _generator(self) -> np.random.Generator:
         if self._rng is None:
             self._rng = np.random.default_rng(self._seed)
-            self._rng.standard_exponential(self._used)  # those were given out
+            for start in range(0, self._used, _FIRST_KEPT):  # those were given out
+                self._rng.standard_exponential(min(_FIRST_KEPT, self._used - start))
         return self._rng
 
 

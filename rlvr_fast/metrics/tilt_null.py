@@ -75,6 +75,8 @@ class _Noncentral:
         self.log_factorial = gammaln(np.arange(int((bn + rn).max()) + 1) + 1.0)
         self.center, self.radius = math.nan, -1.0
         self.heaviness = _weight(self.most - self.least)
+        self.squared = self.heaviness * self.heaviness
+        self.factors = self.copies.astype(np.float64)
         self.scores: dict[float, tuple[float, float]] = {}
 
     def log_weight(self, x: Counts, rows: Counts | slice = slice(None)) -> Floats:
@@ -117,35 +119,38 @@ class _Noncentral:
         self.base = self.log_weight(x, self.row)
         self.x = x.astype(np.float64)
 
-    def moments(self, beta: float) -> tuple[Floats, Floats, Floats]:
-        """Log of the sum of the weights, mean and variance, of each distinct problem."""
+    def _weights(self, beta: float) -> tuple[Floats, Floats, Floats]:
+        """Weights over the largest of each distinct problem, its log, and their sum."""
         if not abs(beta - self.center) <= self.radius:
             self._move(beta)
         log = self.base + beta * self.x
         peak = np.maximum.reduceat(log, self.start)
         weight = np.exp(log - peak[self.row])
-        total = np.add.reduceat(weight, self.start)
+        return weight, peak, np.add.reduceat(weight, self.start)
+
+    def moments(self, beta: float) -> tuple[Floats, Floats]:
+        """Mean and variance of each distinct problem."""
+        weight, _, total = self._weights(beta)
         mean = np.add.reduceat(weight * self.x, self.start) / total
         apart = self.x - mean[self.row]
-        variance = np.add.reduceat(weight * apart * apart, self.start) / total
-        return peak + np.log(total) + self.log_step, mean, variance
+        return mean, np.add.reduceat(weight * apart * apart, self.start) / total
 
     def score(self, beta: float) -> tuple[float, float]:
         """Mean and variance of the sum over all problems of weight (x - least)."""
         # searches for a root ask for their ends several times
         found = self.scores.get(beta)
         if found is None:
-            _, mean, variance = self.moments(beta)
-            weight = self.heaviness
-            total = float(self.copies @ ((mean - self.least) * weight))
-            found = total, float(self.copies @ (variance * (weight * weight)))
+            mean, variance = self.moments(beta)
+            total = float(self.factors @ ((mean - self.least) * self.heaviness))
+            found = total, float(self.factors @ (variance * self.squared))
             if math.isinf(self.radius):  # else the last digit depends on where the windows stand
                 self.scores[beta] = found
         return found
 
     def one_sided(self, beta: float) -> tuple[Floats, Floats]:
         """Probability that all correct draws are RL's, and that all are base's; each problem."""
-        log_total, _, _ = self.moments(beta)
+        _, peak, total = self._weights(beta)
+        log_total = peak + np.log(total) + self.log_step
         top = np.minimum(self.total, self.rn)
         expand = np.exp(np.minimum(self.log_weight(top) + beta * top - log_total, 0.0))
         bottom = np.maximum(self.total - self.bn, 0)

@@ -40,6 +40,7 @@ STYLE = {
     "axes.spines.right": False,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
+    "axes.titley": 1.0,  # no axis has marks on top, which a search for room would measure
     "axes.grid": True,
     "axes.axisbelow": True,
     "grid.color": "#e4e4e0",

@@ -13,7 +13,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rlvr_fast.report.folder import check_folder, write_file
-from rlvr_fast.report.table_files import SUFFIXES, is_large, suffixes, table_json, write_large
+from rlvr_fast.report.table_files import (
+    SUFFIXES,
+    csv_column,
+    is_large,
+    suffixes,
+    table_json,
+    write_large,
+)
 from rlvr_fast.shown_text import csv_cell, finite
 from rlvr_fast.shown_text import latex as latex_escape
 
@@ -22,6 +29,7 @@ __all__ = [
     "Kind",
     "Table",
     "cell_text",
+    "column_texts",
     "finite",
     "latex",
     "write_tables",
@@ -68,7 +76,16 @@ class Table:
 
     def cells(self) -> list[list[str]]:
         """The rows as they are printed."""
-        return [[cell_text(row.get(c.key), c.kind) for c in self.columns] for row in self.rows]
+        return [list(row) for row in zip(*self.texts(), strict=True)]
+
+    def values(self) -> list[Sequence[Any]]:
+        """The values of each column; None for what a row lacks."""
+        rows = list(self.rows)
+        return [[row.get(c.key) for row in rows] for c in self.columns]
+
+    def texts(self) -> list[list[str]]:
+        """The columns as they are printed."""
+        return list(map(column_texts, self.values(), (c.kind for c in self.columns)))
 
 
 def cell_text(value: Any, kind: Kind) -> str:
@@ -92,6 +109,26 @@ def cell_text(value: Any, kind: Kind) -> str:
     if kind == "at least":
         return f"≥ {_number(_rounded_down(value))}"
     return _number(value)
+
+
+# Of the kinds that most numbers of long tables have: the text of a finite number.
+_FINITE_TEXT: dict[Kind, Callable[[Any], str]] = {
+    "count": "{:,.0f}".format,
+    "share": "{:.3f}".format,
+    "signed": lambda value: f"{value:+.3f}".replace("-", "−"),
+    "length": "{:,.1f}".format,
+}
+
+
+def column_texts(values: Sequence[Any], kind: Kind) -> list[str]:
+    """`cell_text` of each value of a column."""
+    text = _FINITE_TEXT.get(kind)
+    if text is not None and {*map(type, values)} <= {float, int, type(None)}:
+        return [
+            text(value) if value is not None and math.isfinite(value) else cell_text(value, kind)
+            for value in values
+        ]
+    return [cell_text(value, kind) for value in values]
 
 
 def _number(value: float) -> str:
@@ -129,41 +166,30 @@ def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:
             write_large([c.key for c in table.columns], table.rows, written[-1])
             continue
         keys = [c.key for c in table.columns]
-        rows = [list(map(row.get, keys)) for row in table.rows]
+        columns = table.values()
         text = io.StringIO(newline="")
         writer = csv.writer(text)
         writer.writerow([csv_cell(key) for key in keys])
-        in_csv = _remembering(csv_cell)
-        writer.writerows([in_csv(value) for value in row] for row in rows)
+        writer.writerows(zip(*map(csv_column, columns), strict=True))
         write_file(stem.with_suffix(".csv"), text.getvalue())
-        plain = [dict(zip(keys, map(_finite, row), strict=True)) for row in rows]
+        plain = [
+            dict(zip(keys, row, strict=True))
+            for row in zip(*map(_finite_column, columns), strict=True)
+        ]
         write_file(stem.with_suffix(".json"), table_json(table.caption, plain) + "\n")
         write_file(stem.with_suffix(".tex"), latex(table))
         written += [stem.with_suffix(s) for s in (".csv", ".json", ".tex")]
     return written
 
 
-def _finite(value: Any) -> Any:
-    """`finite` of a cell, quickly for the types that most cells have."""
-    kind = type(value)
-    if kind is float:
-        return value if math.isfinite(value) else None
-    return value if kind is str or kind is int or value is None else finite(value)
-
-
-def _remembering(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of cells that is asked once for each text: names and short numbers repeat."""
-    known: dict[str, Any] = {}
-
-    def of(value: Any) -> Any:
-        if type(value) is not str:
-            return function(value)
-        found = known.get(value)
-        if found is None:
-            found = known[value] = function(value)
-        return found
-
-    return of
+def _finite_column(values: Sequence[Any]) -> Sequence[Any]:
+    """`finite` of each cell of a column."""
+    kinds = {*map(type, values)}
+    if kinds <= {str, int, bool, type(None)}:
+        return values
+    if kinds == {float}:
+        return [value if math.isfinite(value) else None for value in values]
+    return [finite(value) for value in values]
 
 
 # TeX does not read a line of 200,000 characters; the other files hold whole texts.
@@ -172,12 +198,18 @@ _CELL_CHARACTERS = 400
 _PLAIN_LATEX = re.compile(r"[\x20-\x7e\xa1-\xff‘’“”…\u0100-\u017f]*")
 
 
+def _escaped(texts: Sequence[str]) -> list[str]:
+    # names and short numbers repeat
+    known = {text: latex_escape(text, _CELL_CHARACTERS) for text in {*texts}}
+    return [known[text] for text in texts]
+
+
 def latex(table: Table) -> str:
     """A booktabs table; a longtable above 40 rows, which do not fit a page."""
     align = "".join("l" if c.kind == "text" else "r" for c in table.columns)
     head = " & ".join(latex_escape(c.title, _CELL_CHARACTERS) for c in table.columns) + r" \\"
-    escaped = _remembering(lambda cell: latex_escape(cell, _CELL_CHARACTERS))
-    body = [" & ".join(map(escaped, cells)) + r" \\" for cells in table.cells()]
+    columns = map(_escaped, table.texts())
+    body = [" & ".join(cells) + r" \\" for cells in zip(*columns, strict=True)]
     caption = latex_escape(table.caption, 10 * _CELL_CHARACTERS)
     if len(body) > 40:
         lines = [
@@ -193,6 +225,6 @@ def latex(table: Table) -> str:
             r"\bottomrule", r"\end{tabular}", r"\end{table}",
         ]  # fmt: skip
     needs = "% needs \\usepackage{booktabs,longtable}\n"
-    if not all(_PLAIN_LATEX.fullmatch(line) for line in lines):
+    if not _PLAIN_LATEX.fullmatch("".join(lines)):
         needs += "% needs XeLaTeX or LuaLaTeX, for names in other scripts\n"
     return needs + "\n".join(lines) + "\n"

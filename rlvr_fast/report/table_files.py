@@ -26,6 +26,7 @@ __all__ = [
     "MOST_ROWS",
     "SUFFIXES",
     "ColumnRows",
+    "csv_column",
     "is_large",
     "suffixes",
     "table_file",
@@ -119,6 +120,19 @@ def table_json(caption: str, rows: Sequence[Mapping[str, Any]]) -> str:
     return json_escaped(f'{{\n "caption": {encode(caption)},\n "rows": {listed}\n}}')
 
 
+def csv_column(values: Sequence[Any]) -> Sequence[Any]:
+    """`csv_cell` of each cell of a column."""
+    kinds = {*map(type, values)}
+    if kinds <= {int, bool, type(None)}:
+        return values
+    if kinds <= {float, int, bool, type(None)}:
+        return ["" if value != value else value for value in values]  # nan
+    if kinds <= {str, type(None)}:  # names repeat
+        known = {value: csv_cell(value) for value in {*values}}
+        return [known[value] for value in values]
+    return [csv_cell(value) for value in values]
+
+
 def write_large(keys: Sequence[str], rows: Sequence[dict[str, Any]], file: Path) -> None:
     """Writes a table as compressed CSV.
 
@@ -151,7 +165,8 @@ def _column(rows: Sequence[dict[str, Any]], key: str, some: slice) -> pa.Array:
     if isinstance(values, np.ndarray) and values.dtype.kind in "iuf":
         return pa.array(values, from_pandas=True)
     values = values.tolist() if hasattr(values, "tolist") else values
-    values = [csv_cell(value) if isinstance(value, str) else value for value in values]
+    if any(isinstance(value, str) for value in values):
+        values = csv_column(values)
     try:
         found = pa.array(values, from_pandas=True)
     except (pa.ArrowInvalid, pa.ArrowTypeError):  # values of several types

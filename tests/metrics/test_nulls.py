@@ -98,3 +98,13 @@ def test_poisson_binomial_tail_by_enumeration(chances: list[float], least: int) 
 def test_poisson_binomial_tail_is_accurate_for_small_values() -> None:
     got = poisson_binomial_tail(np.full(200, 0.01), 25)
     assert got == pytest.approx(binom.sf(24, 200, 0.01), rel=1e-8)
+
+
+@pytest.mark.parametrize("least", [1, 5, 16])
+def test_tails_have_the_same_digits_with_and_without_arrays(
+    monkeypatch: pytest.MonkeyPatch, least: int
+) -> None:
+    p = np.random.default_rng(least).random(60) ** 9
+    short = poisson_binomial_tail(p, least)
+    monkeypatch.setattr("rlvr_fast.metrics.poisson_binomial._SHORT", 0)
+    assert poisson_binomial_tail(p, least) == short > 0
