@@ -209,8 +209,8 @@ def record_parts(
     Args:
         name: of the benchmark.
         parts: name to function of a part, called as part(folder, asked).
-        asked: the arguments of the command line; `only` names one part or is None, `dry` records
-            nothing.
+        asked: the arguments of the command line; `only` names one part or is None, and `dry` is
+            whether nothing is recorded. One part is not recorded: the page shows all of them.
     """
     rows: list[dict[str, Any]] = []
     for key, part in parts.items():
@@ -218,5 +218,5 @@ def record_parts(
             with tempfile.TemporaryDirectory() as folder:
                 rows += part(Path(folder), asked)
     print(json.dumps(rows, indent=1))
-    if not asked.dry:
+    if not asked.dry and asked.only is None:
         record(name, rows)

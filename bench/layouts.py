@@ -137,6 +137,12 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("page", figure("page_mb", " MB")),
         ("extra memory", figure("extra_mb", " MB")),
     ),
+    "large_store": (
+        WHAT,
+        TIME,
+        ("processor", figure("cpu_s", " s")),
+        ("peak memory", figure("peak_mib", " MiB")),
+    ),
     "large_report": (
         WHAT,
         TIME,
