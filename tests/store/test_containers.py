@@ -374,7 +374,7 @@ def test_values_beyond_strict_json() -> None:
 
 
 def test_a_line_beyond_the_limit_is_a_fault(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(json_rows, "longest_value", lambda file: 100_000)
+    monkeypatch.setattr(json_rows, "longest_row", lambda file: 100_000)
     long = json.dumps({"a": "x" * 300_000}).encode()
     for data, numbers in (
         (b'{"a": 1}\n' + long + b'\n{"a": 3}\n', [2]),

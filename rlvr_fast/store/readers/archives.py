@@ -43,7 +43,7 @@ FREE_BYTES = 4 << 30
 # times; a bomb more than 1000 times.
 MAX_RATIO = 500
 # One value that has to be in memory whole, with some copies of it: a row, a member of an inspect
-# log. A row of 1000 completions of 64 KB fits.
+# log. A row of 1000 completions of 64 KB fits; `longest_row` gives rows some more.
 MAX_IN_MEMORY = 64 << 20
 
 _CHUNK = 1 << 20

@@ -22,9 +22,9 @@ from rlvr_fast.store.readers.json_objects import (
     outline,
     pieces,
 )
-from rlvr_fast.store.readers.json_values import check_objects, json_value, size_in_memory
+from rlvr_fast.store.readers.json_values import check_row, json_value, size_in_memory
 from rlvr_fast.store.readers.reader import SourceFile
-from rlvr_fast.store.readers.streams import longest_value, open_text
+from rlvr_fast.store.readers.streams import longest_row, longest_value, open_text
 
 __all__ = [
     "array_batches",
@@ -59,7 +59,7 @@ class _Rows:
     def add(self, number: int, data: bytes) -> bool:
         """Parses a row; whether the batch is full."""
         try:
-            check_objects(data)
+            check_row(data)
             self._values.append(json_value(data))
             self._numbers.append(number)
         except ValueError as error:
@@ -88,7 +88,7 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
     with reading(file.name), open_text(file) as stream:
         rows = _Rows(file, limits)
         number = 0
-        most = longest_value(file)
+        most = longest_row(file)
         for lines, finished in _lines(stream, min(_BLOCK, limits.bytes), most):
             lines.reverse()
             while lines:
@@ -109,7 +109,7 @@ def line_batches(file: SourceFile, limits: Limits) -> Batches:
 
 def _add_last(rows: _Rows, number: int, data: bytes) -> None:
     try:
-        check_objects(data)
+        check_row(data)
         json_value(data)
     except ValueError as error:
         rows.fault(number, f"cut off at the end of the file ({error})")
@@ -216,13 +216,13 @@ def _piece_batch(file: SourceFile, piece: Piece, shared: dict[str, Any]) -> Batc
     faults: list[tuple[int, str]] = []
     try:
         for item in piece.items:
-            check_objects(item)
+            check_row(item)
         value = json_value(piece.text(piece.items, first=first))
     except ValueError:
         good = []
         for number, item in enumerate(piece.items, piece.number):  # which of them
             try:
-                check_objects(item)
+                check_row(item)
                 json_value(item if piece.is_list else b"{" + item + b"}")
                 good.append(item)
             except ValueError as error:
@@ -238,7 +238,7 @@ def _split_batches(file: SourceFile, limits: Limits, *, array: bool) -> Batches:
         rows = _Rows(file, limits)
         for number, (data, why) in enumerate(
             split_values(
-                stream, array=array, block=min(_BLOCK, limits.bytes), most=longest_value(file)
+                stream, array=array, block=min(_BLOCK, limits.bytes), most=longest_row(file)
             ),
             1,
         ):

@@ -8,11 +8,15 @@ from typing import Any
 
 import orjson
 
-__all__ = ["check_objects", "json_value", "size_in_memory"]
+from rlvr_fast.store.readers.archives import MAX_IN_MEMORY
+
+__all__ = ["check_row", "json_value", "size_in_memory"]
 
 _WIDE = 3
 _MARK = b"\xef\xbb\xbf"
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# UTF-8, or an escape, of a character that Python keeps four bytes for.
+_BEYOND_TWO_BYTES = re.compile(rb"[\xf0-\xf4]|\\u[dD][89abAB]")
 _EXACT = float(1 << 53)
 # Where a gold may stand: log-probabilities and token ids are longer lists.
 _GOLD_ITEMS, _GOLD_DEPTH = 64, 20
@@ -92,12 +96,14 @@ def _objects(data: bytes) -> int:
     return 64 * data.count(b"[") + 240 * data.count(b"{") + 60 * data.count(b",")
 
 
-def check_objects(data: bytes) -> None:
-    """Refuses a text of some MiB that stands for very many values.
+def check_row(data: bytes) -> None:
+    """Refuses a row that takes too much memory: of long texts, or of very many values.
 
     Raises:
         ValueError: the message gives the limit.
     """
+    if len(data) > MAX_IN_MEMORY and _BEYOND_TWO_BYTES.search(data):
+        raise ValueError(f"longer than {MAX_IN_MEMORY:,} bytes, with characters beyond U+FFFF")
     if _objects(data) <= _MOST_OBJECTS:
         return
     found = at = 0

@@ -47,6 +47,7 @@ def rows(number: int, size: int = 100) -> list[dict[str, Any]]:
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row may have 64 KiB in place of 64 MiB, so that files are made quickly."""
     monkeypatch.setattr(streams, "MAX_IN_MEMORY", 64 * KIB)
+    monkeypatch.setattr(json_values, "MAX_IN_MEMORY", 64 * KIB)
     monkeypatch.setattr(json_rows, "_BLOCK", 16 * KIB)
     monkeypatch.setattr(text_rows, "_LONGEST_ROW", 64 * KIB)
     monkeypatch.setattr(text_rows, "_LONGEST_YAML", 64 * KIB)
@@ -143,7 +144,10 @@ def test_a_layout_that_needs_the_whole_object_says_so(tmp_path: Path, short: Non
         ("a.csv", "question,answer,response\n1?,2,x\n" + "," * 100 * KIB, None),
         ("a.yaml", "- question: 1?\n  answer: 2\n  response: " + "x" * 100 * KIB, None),
         ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n{"question": "1?", '
-         '"response": "' + "x" * 100 * KIB + '"}\n', "longer than"),
+         '"response": "' + "x" * 120 * KIB + '"}\n', "longer than"),
+        ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n{"question": "1?", '
+         '"more": "' + "\U0001f600" * 1000 + '", "rest": "' + "x" * 80 * KIB + '"}\n',
+         "characters beyond"),
         ("a.json", '[{"question": "1?", "answer": "2", "response": "ok"}, {"question": "1?", '
          '"response": "' + '\\"' * 100 * KIB + '"}]', "longer than"),
         ("a.jsonl", '{"question": "1?", "answer": "2", "response": "ok"}\n' + "[" * 50 * KIB + "\n",
