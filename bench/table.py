@@ -94,14 +94,14 @@ NOTES = {
     "large_report": (
         "3000 tasks: each task is a group with intervals, nulls and tests of its own, about 10 ms "
         "of processor time, and 8 x 12 panels of figures in three formats take 6 s whatever the "
-        "study. Processor seconds before and after what was done, whole process: 66 and 38. Done: "
+        "study. Processor seconds before and after what was done, whole process: 62 and 39. Done: "
         "counts of a side checked once and not for each group; random numbers of a seed kept for "
         "all groups; small groups with equal counts computed once; a tilt's searches that compute "
         "moments alone; tails of few successes without arrays; figures laid out once and not for "
         "each format; tables written by column. Tried and left out: one search of all groups' "
-        "tilts in lockstep (2.5 s; its sums round differently), figures in a process of their "
-        "own (an estimated 3.7 s of wall time on two cores; a started process runs the caller's "
-        "script again), PNG compressed less (0.2 s, files 17 % larger)."
+        "tilts in lockstep (an estimated 2.5 s; its sums round differently), figures in a process "
+        "of their own (an estimated 3.7 s of wall time on two cores; a started process runs the "
+        "caller's script again), PNG compressed less (0.2 s, files 17 % larger)."
     ),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,6 +118,27 @@ def test_draws_of_a_top_up_are_named_until_they_are_graded(run: Run) -> None:
     assert any("1 of 73 draws are not graded yet" in text for text in said(run.path))
     grade_run(Run.open(run.path), OPTIONS)
     assert not said(run.path)
+
+
+@pytest.mark.parametrize("moment", [0, 4_102_444_800], ids=["1970", "2100"])
+def test_clocks_that_go_back_or_ahead_change_nothing(run: Run, moment: int) -> None:
+    """The files are older, or newer, than those that are written after them."""
+    grades = pq.read_table(run.path / "grades.parquet")
+
+    def restamp() -> None:
+        for file in run.path.rglob("*"):
+            os.utime(file, (moment, moment))
+
+    restamp()
+    assert not said(run.path)
+    grade_run(Run.open(run.path), OPTIONS)
+    assert pq.read_table(run.path / "grades.parquet").equals(grades)
+    draw(run, [("sums/0", 24)])
+    restamp()
+    grade_run(Run.open(run.path), OPTIONS)
+    assert not said(run.path)
+    counts = pq.read_table(run.path / "grades.parquet")["count"].to_pylist()
+    assert sum(counts) == sum(grades["count"].to_pylist()) + 1
 
 
 def agreement(value: dict) -> None:

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.feather as pf
 import pyarrow.parquet as pq
 import pytest
+from memory_peak import Peak
 
 from rlvr_fast import expansion
 from rlvr_fast.answers import grade_run
@@ -66,23 +67,6 @@ def listed() -> pa.Table:
         coded([TEXT[:300_000]], np.zeros(10_000, np.int32)),
     )
     return pa.table({"question": ["1?"] * 100, "answer": ["2"] * 100, "responses": lists})
-
-
-class Peak:
-    """The growth of the resident set during a block, at its largest."""
-
-    def __enter__(self) -> Peak:
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-        self.before = self._hwm()
-        return self
-
-    @staticmethod
-    def _hwm() -> int:
-        words = Path("/proc/self/status").read_text("ascii").split()
-        return int(words[words.index("VmHWM:") + 1]) << 10
-
-    def __exit__(self, *_: object) -> None:
-        self.bytes = self._hwm() - self.before
 
 
 # -- sources that expand ---------------------------------------------------------------------------

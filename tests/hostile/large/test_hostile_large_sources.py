@@ -53,6 +53,16 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_rows, "_LONGEST_YAML", 64 * KIB)
 
 
+def read_in_pieces(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file of Arrow, of which 2 MiB are held at most."""
+    before = pa.total_allocated_bytes()
+    found: list[dict[str, Any]] = []
+    for batch in open_container(SourceFile("a", path)).batches(Limits(bytes=MIB)):
+        assert pa.total_allocated_bytes() - before < 2 * MIB
+        found += batch.rows()
+    return found
+
+
 def draws(value: Any, tmp_path: Path) -> tuple[int, dict[str, Any]]:
     path = tmp_path / "a.json"
     path.write_text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
@@ -194,12 +204,7 @@ def test_a_batch_of_any_size_is_read_in_pieces(tmp_path: Path, kind: str) -> Non
     else:
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
             writer.write_table(table)
-    before = pa.total_allocated_bytes()
-    found = []
-    for batch in open_container(SourceFile("a", path)).batches(Limits(bytes=MIB)):
-        assert pa.total_allocated_bytes() - before < 2 * MIB
-        found += batch.rows()
-    assert found == table.to_pylist()
+    assert read_in_pieces(path) == table.to_pylist()
 
 
 def test_damage_in_the_last_row_of_a_batch_is_told_before_the_first(tmp_path: Path) -> None:
@@ -271,12 +276,7 @@ def test_a_large_compressed_batch_is_read_in_pieces(
     path = tmp_path / "a.feather"
     pf.write_feather(table, path, compression=codec)
     assert path.stat().st_size < MIB
-    before = pa.total_allocated_bytes()
-    found = []
-    for batch in open_container(SourceFile("a", path)).batches(Limits(bytes=MIB)):
-        assert pa.total_allocated_bytes() - before < 2 * MIB
-        found += batch.rows()
-    assert found == table.to_pylist()
+    assert read_in_pieces(path) == table.to_pylist()
     assert import_rollouts(path, tmp_path / "run", model="m").num_samples().sum() == 400
 
 

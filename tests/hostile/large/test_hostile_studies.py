@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from memory_peak import Peak
 
 from rlvr_fast.metrics import majority_at_k
 from rlvr_fast.report import compare_runs, dynamics
@@ -23,23 +24,6 @@ from planted_runs import write_pair
 MIB = 1 << 20
 # Problems times draws up to this number, a byte each, are 840 MB.
 FAR = 1 << 24
-
-
-class Peak:
-    """The growth of the resident set during a block, at its largest."""
-
-    def __enter__(self) -> Peak:
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-        self.before = self._hwm()
-        return self
-
-    @staticmethod
-    def _hwm() -> int:
-        words = Path("/proc/self/status").read_text("ascii").split()
-        return int(words[words.index("VmHWM:") + 1]) << 10
-
-    def __exit__(self, *_: object) -> None:
-        self.bytes = self._hwm() - self.before
 
 
 def renumber(run: Run, stages: tuple[str, ...], problem: str, old: int, new: int) -> None:
