@@ -1,0 +1,36 @@
+"""The kinds of answers: one module each.
+
+A kind is a module with two functions:
+
+    read(text, read)               -> the Value of a whole cleaned text, or None: not of this kind.
+                                      `read` reads a part of it, by all kinds.
+    compare(gold, answer, same)    -> whether the answer equals the gold; None: this kind does not
+                                      know this pair of Values. `same` compares parts, by all kinds.
+
+KINDS is the order in which a text is offered, and a pair of Values. A kind that reads must read
+the whole text: what it cannot account for, to the last sign, makes it return None. A new kind is a
+new module here and its name in this list.
+"""
+
+from __future__ import annotations
+
+__all__ = ["KINDS"]
+
+KINDS = (
+    "choice",  # (A) 5
+    "clock",  # 4:30 p.m., 2020-01-02
+    "numeral",  # 4210_5
+    "plus_minus",  # \pm 3
+    "piecewise",  # \begin{cases}
+    "qualified",  # 5 or more; n^2 if n is even; 20% increase
+    "congruence",  # n = 1, 2 mod 4
+    "ellipsis",  # 1, 3, 5, \ldots, 2n-1
+    "relation",  # x = 5, x < 3, k \ge 2, x \ne 1
+    "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}
+    "matrix",  # \begin{pmatrix}, [[1,2],[3,4]]
+    "collection",  # lists, tuples, sets
+    "percent",  # 10%, 5 per cent
+    "quantity",  # 5 km/h, \$5, 1.5 million
+    "expression",  # everything that is one term
+    "words",  # Evelyn, even, north
+)

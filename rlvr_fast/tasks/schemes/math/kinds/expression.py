@@ -1,0 +1,31 @@
+"""One mathematical expression: a number, a term with symbols, a function value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+
+__all__ = ["Expression", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Expression(Value):
+    """An answer that is one term."""
+
+    term: Term
+
+
+def read(text: str, read: Read) -> Value | None:
+    """The value of a text that is one term; see `kinds`."""
+    term = parse_term(text)
+    return None if term is None else Expression(term)
+
+
+def compare(gold: Value, answer: Value, same: Same) -> bool | None:
+    """Whether two terms are equal; see `kinds`."""
+    if isinstance(gold, Expression) and isinstance(answer, Expression):
+        return equal_terms(gold.term, answer.term)
+    return None

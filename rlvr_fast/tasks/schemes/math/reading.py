@@ -1,0 +1,65 @@
+"""From the text of an answer to its value, and whether two values are one answer."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from types import ModuleType
+
+from rlvr_fast.tasks.schemes.math.kinds import KINDS
+from rlvr_fast.tasks.schemes.math.values import Unread, Value
+from rlvr_fast.tasks.schemes.math.writing import clean
+
+__all__ = ["one_answer", "read_answer"]
+
+# Parts of parts: deeper nesting is not read.
+_DEEPEST = 24
+
+
+@functools.cache
+def _kinds() -> tuple[ModuleType, ...]:
+    return tuple(
+        importlib.import_module(f"rlvr_fast.tasks.schemes.math.kinds.{name}") for name in KINDS
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def read_answer(text: str) -> Value:
+    """The value of an answer; `Unread` where no kind reads it.
+
+    Example:
+        >>> read_answer("1/2") == read_answer("$1/2$")
+        True
+    """
+    return _read(clean(text), 0)
+
+
+def _read(text: str, depth: int) -> Value:
+    text = text.strip()
+    if depth < _DEEPEST and text:
+        for kind in _kinds():
+            value: Value | None = kind.read(text, lambda part: _read(part, depth + 1))
+            if value is not None:
+                return value
+    return Unread(text)
+
+
+def one_answer(gold: Value, answer: Value) -> bool:
+    """Whether an answer equals the gold answer.
+
+    Args:
+        gold: the value of the gold answer.
+        answer: the value of the answer. A bare answer may lack what the gold has (a unit), so the
+            two are not interchangeable.
+
+    Example:
+        >>> one_answer(read_answer("5"), read_answer("5"))
+        True
+    """
+    if isinstance(gold, Unread) or isinstance(answer, Unread):
+        return gold == answer
+    for kind in _kinds():
+        verdict: bool | None = kind.compare(gold, answer, one_answer)
+        if verdict is not None:
+            return verdict
+    return False

@@ -1,0 +1,17 @@
+"""Whether two terms have one value."""
+
+from __future__ import annotations
+
+from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+
+__all__ = ["equal_terms"]
+
+
+def equal_terms(gold: Term, answer: Term) -> bool:
+    """Whether two terms are equal: proven, or to 200 bits.
+
+    Args:
+        gold: the term of the gold answer.
+        answer: the term of the answer. The order of the two does not matter.
+    """
+    return gold == answer
