@@ -78,7 +78,7 @@ ONLY_IN = {
     "jinja2": ("report/",),
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),
     "math_verify": ("tasks/schemes/math_verify.py",),
-    "flint": ("tasks/schemes/math/terms/", "tasks/schemes/math/kinds/", "tasks/schemes/math/verifier.py"),
+    "flint": ("tasks/schemes/math/",),
     "datasets": ("tasks/hub.py",),
     "huggingface_hub": ("tasks/hub.py",),
     "typer": ("cli/",),

@@ -34,8 +34,9 @@ def audit_run(
 
     The sample is uniform over the distinct answers with the verdict correct or incorrect, half of
     each where there are enough. The second verifier is the reader for verdicts of canonical forms,
-    Math-Verify for verdicts of the reader, and the same verifier in a fresh process for verdicts of Reasoning Gym and of programs, which have one verifier. A
-    disagreement needs a human: either verifier may be right.
+    Math-Verify for verdicts of the reader, and the same verifier in a fresh process for verdicts of
+    Reasoning Gym and of programs, which have one verifier. A disagreement needs a human: either
+    verifier may be right.
 
     Args:
         run: a graded run.
