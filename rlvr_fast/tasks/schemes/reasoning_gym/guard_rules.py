@@ -16,6 +16,7 @@ from rlvr_fast.tasks.schemes.reasoning_gym.plain_numbers import is_rounding, num
 __all__ = [
     "buttons",
     "exact_number",
+    "formula",
     "integers_alone",
     "legal_drive",
     "legal_plan",
@@ -61,10 +62,14 @@ _INTERVAL = re.compile(rf"(?:\d{{1,9}} days,\s*)?{_CLOCK}", re.A)
 _DRIVE = re.compile(r"(?:[A-Z][+-]\d{1,2}[\s,]*)+", re.A)
 _STEP = re.compile(r"([A-Z])([+-])(\d+)", re.A)
 _BUTTONS = re.compile(r"[A-Ca-c](?:(?:\s|,|\u2192|->|=>)+[A-Ca-c])*|[A-Ca-c]+")
+_VARIABLE = re.compile("[A-Z]")
+_SUBFORMULA = re.compile("\\([A-Z]\\)|\u00ac[A-Z]|[A-Z][\u2227\u2228\u2192\u2194][A-Z]")
 _NO_SOLUTION = re.compile(r"(?:no (?:real )?(?:solutions?|roots?|values?)|none|empty|\[\]|\{\})?")
+_SIGNIFICANT = re.compile(r"maximum of ([0-9]{1,3}) significant digits")
 _EXACT_HALF = Decimal("0.0005")
 _CENT_HALF = Decimal("0.005")
 MOST_STEPS = 2000
+MOST_FORMULA = 4096  # characters
 
 
 def made_number(answer: str, entry: Entry) -> str | None:
@@ -164,10 +169,11 @@ def probability(answer: str, entry: Entry) -> str | None:
 def rounded_value(answer: str, entry: Entry) -> str | None:
     """The value, or the value rounded to three digits or more."""
     value, wanted = number(answer), Decimal(entry["answer"])
-    # The gold answer is rounded itself, in every step of its computation.
     _, digits, exponent = wanted.as_tuple()
-    rounded = isinstance(exponent, int) and len(digits) >= 6
-    error = Fraction(10) ** int(exponent) * 2 if rounded else Fraction(0)
+    asked = _SIGNIFICANT.search(str(entry.get("question", "")))
+    # A gold answer of as many digits as are asked for is rounded itself, in every step.
+    rounded = isinstance(exponent, int) and asked is not None and len(digits) >= int(asked[1])
+    error = 2 * Fraction(10) ** int(exponent) if rounded else Fraction(0)
     if value is not None and is_rounding(value, Fraction(wanted), error=error):
         return None
     return "it is not the value, rounded to 3 digits or more"
@@ -241,12 +247,15 @@ def whole_fraction(answer: str, entry: Entry) -> str | None:
 
 
 def whole_point(answer: str, entry: Entry) -> str | None:
-    """Two coordinates and nothing else, where the answer is a point."""
-    if not str(entry["answer"]).startswith("("):
-        return None
-    point = _POINT.fullmatch(answer.strip())
-    whole = point is not None and all(number(part) is not None for part in point.groups())
-    return None if whole else "it is more than a point"
+    """Two coordinates, an angle or a length, and nothing else."""
+    text = answer.strip()
+    if str(entry["answer"]).startswith("("):
+        point = _POINT.fullmatch(text)
+        parts = point.groups() if point else ()
+        whole = len(parts) == 2 and all(number(part) is not None for part in parts)
+    else:
+        whole = number(text.removesuffix("\u00b0")) is not None
+    return None if whole else "it is more than what was asked for"
 
 
 def whole_interval(answer: str, entry: Entry) -> str | None:
@@ -273,6 +282,17 @@ moves = _made_of(r"[UDLR\s,]*", "moves")
 def buttons(answer: str, entry: Entry) -> str | None:
     """Names of buttons with arrows, commas or blanks between them."""
     return None if _BUTTONS.fullmatch(answer.strip()) else "it has more than buttons"
+
+
+def formula(answer: str, entry: Entry) -> str | None:
+    """One formula of variables, connectives and brackets: it is made smaller to a variable."""
+    text = "".join(answer.split())
+    for _ in range(MOST_STEPS if len(text) <= MOST_FORMULA else 0):
+        smaller = _SUBFORMULA.sub("P", text)
+        if smaller == text:
+            break
+        text = smaller
+    return None if _VARIABLE.fullmatch(text) else "it is more than a formula"
 
 
 def legal_drive(answer: str, entry: Entry) -> str | None:

@@ -73,7 +73,11 @@ _WHOLE = Guard("whole text", "the right answer with any text behind it", rules.s
 _EXACT = Guard("plain number", "commas anywhere (1,2 for 12), underscores", rules.exact_number)
 
 GUARDS: dict[str, Guard] = {
-    "advanced_geometry": Guard("whole point", "a point with any text behind it", rules.whole_point),
+    "advanced_geometry": Guard(
+        "whole point",
+        "a point with any text behind it, an angle with signs in it",
+        rules.whole_point,
+    ),
     "boxnet": Guard("legal moves", "moves that the rules forbid, left out", rules.legal_plan),
     "calendar_arithmetic": Guard(
         "same number", "every number where the answer is -1", rules.same_number
@@ -115,6 +119,7 @@ GUARDS: dict[str, Guard] = {
         "same matrix", "a row for a column, and values within 1 per cent", rules.same_matrix
     ),
     "products": _EXACT,
+    "propositional_logic": Guard("formula alone", "a formula with words behind it", rules.formula),
     "puzzle24": _MADE,
     "quantum_lock": Guard("buttons alone", "other signs, left out", rules.buttons),
     "rush_hour": Guard("legal moves", "moves that the board forbids, left out", rules.legal_drive),

@@ -35,7 +35,7 @@ EXPRESSIONS = frozenset(
 )
 
 _GOLD_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_GOLD_WORD = re.compile(r"[A-Za-z]{2,}")
+_GOLD_WORD = re.compile(r"[A-Za-z]{2,12}")
 _GOLD_TOKEN = re.compile(r"[^\s\\$]*[^\s\\$.]")
 _WRAPPERS = tuple(
     re.compile(rf"{begin}(.*){end}", re.DOTALL)
