@@ -92,7 +92,7 @@ def made_number(answer: str, entry: Entry) -> str | None:
 
 
 def _value(node: ast.expr, allowed: frozenset[str], used: list[int]) -> Fraction | None:
-    if isinstance(node, ast.Constant) and type(node.value) in (int, float):
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         if node.value != int(node.value):
             return None
         used.append(int(node.value))
@@ -172,8 +172,9 @@ def rounded_value(answer: str, entry: Entry) -> str | None:
     _, digits, exponent = wanted.as_tuple()
     asked = _SIGNIFICANT.search(str(entry.get("question", "")))
     # A gold answer of as many digits as are asked for is rounded itself, in every step.
-    rounded = isinstance(exponent, int) and asked is not None and len(digits) >= int(asked[1])
-    error = 2 * Fraction(10) ** int(exponent) if rounded else Fraction(0)
+    error = Fraction(0)
+    if isinstance(exponent, int) and asked is not None and len(digits) >= int(asked[1]):
+        error = 2 * Fraction(10) ** exponent
     if value is not None and is_rounding(value, Fraction(wanted), error=error):
         return None
     return "it is not the value, rounded to 3 digits or more"
