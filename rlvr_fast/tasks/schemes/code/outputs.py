@@ -7,7 +7,7 @@ import re
 from decimal import Context, Decimal
 from typing import Any
 
-__all__ = ["same_output", "same_value"]
+__all__ = ["TOLERANCE", "same_output", "same_value"]
 
 # The absolute or relative error that statements of problems with a real answer allow.
 TOLERANCE = Decimal("1e-6")

@@ -16,7 +16,7 @@ from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.rows import file_sha256, read_rows
 from rlvr_fast.tasks.sandbox import Limits, ProgramResult, run_program
 from rlvr_fast.tasks.schemes.code.functions import CallTests, call_tests
-from rlvr_fast.tasks.schemes.code.outputs import same_output
+from rlvr_fast.tasks.schemes.code.outputs import TOLERANCE, same_output
 from rlvr_fast.tasks.schemes.code.prelude import RUNNER
 from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
 from rlvr_fast.tasks.specs import TaskSpec
@@ -103,7 +103,7 @@ class ProgramTask:
 
     def verifier(self) -> CodeVerifier:
         """Compares what a program writes, or a function returns, with the outputs of the file."""
-        return CodeVerifier("stdin/stdout", self._limits, self._tests)
+        return CodeVerifier(f"tests of a file, reals within {TOLERANCE:.0e}", self._limits, self._tests)
 
 
 @dataclass(frozen=True, slots=True)

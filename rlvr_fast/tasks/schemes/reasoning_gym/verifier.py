@@ -140,7 +140,12 @@ class GymVerifier:
 
     def _own_score(self, answer: str, entry: dict[str, Any]) -> float:
         # A copy, as knight_swap writes what it found into the entry that it is given.
-        return float(self._dataset.score_answer(answer, copy.deepcopy(entry)))
+        return float(self._loaded().score_answer(answer, copy.deepcopy(entry)))
+
+    def _loaded(self) -> Any:
+        if self._dataset is None:
+            self._dataset = dataset_of(self._spec)
+        return self._dataset
 
     def _entry(self, problem_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         index = metadata.get("index")
@@ -168,9 +173,7 @@ class GymVerifier:
 
     def _generated(self, index: int) -> dict[str, Any]:
         try:
-            if self._dataset is None:
-                self._dataset = dataset_of(self._spec)
-            entry: dict[str, Any] = self._dataset[index]
+            entry: dict[str, Any] = self._loaded()[index]
         except (MemoryError, RlvrError):
             raise
         except Exception as error:
