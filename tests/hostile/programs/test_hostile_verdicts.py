@@ -20,7 +20,8 @@ from rlvr_fast.tasks.sandbox import Limits, unavailable_reason
 from rlvr_fast.tasks.schemes.code import humaneval
 from rlvr_fast.tasks.schemes.code.calls import decoded, encoded
 from rlvr_fast.tasks.schemes.code.humaneval import FunctionTest
-from rlvr_fast.tasks.schemes.code.programs import ProgramTests, same_output
+from rlvr_fast.tasks.schemes.code.outputs import same_output
+from rlvr_fast.tasks.schemes.code.programs import ProgramTests
 from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
 from rlvr_fast.tasks.specs import parse_spec
 
