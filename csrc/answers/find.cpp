@@ -12,74 +12,75 @@ namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 
-// The last i < end where p[i] is a and p[i + 1] is b, or npos; p[end] can be read. Two bytes are
-// compared at once: in mathematics and code a lone '<' is common, "<a" and "</" are not.
-using FindPair = std::size_t (*)(const char* p, std::size_t end, char a, char b);
+// The first candidate of [begin, end), or npos; p[end] can be read. Two bytes are compared at once:
+// in mathematics and code a lone '<' is common, "<a" and "</" are not.
+using FindCandidate = std::size_t (*)(const char* p, std::size_t begin, std::size_t end);
 
-std::size_t rfind_pair_plain(const char* p, std::size_t end, char a, char b) {
-  while (end > 0) {
-    --end;
-    if (p[end] == a && p[end + 1] == b) return end;
+std::size_t find_plain(const char* p, std::size_t begin, std::size_t end) {
+  for (; begin < end; ++begin) {
+    const char c = p[begin];
+    if (c == ':') return begin;
+    if (c == '<' && static_cast<unsigned char>(p[begin + 1]) >= '/') return begin;
+    if (c == '\n' && (p[begin + 1] == '#' || p[begin + 1] == '*')) return begin;
   }
   return kNone;
 }
 
 #if defined(RLVR_X86)
 
-std::size_t rfind_pair_sse2(const char* p, std::size_t end, char a, char b) {
-  const __m128i first = _mm_set1_epi8(a), second = _mm_set1_epi8(b);
-  for (; end >= 16; end -= 16) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + end - 16));
-    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + end - 15));
+std::size_t find_sse2(const char* p, std::size_t begin, std::size_t end) {
+  const __m128i open = _mm_set1_epi8('<'), slash = _mm_set1_epi8('/'), colon = _mm_set1_epi8(':');
+  const __m128i line = _mm_set1_epi8('\n'), hash = _mm_set1_epi8('#'), star = _mm_set1_epi8('*');
+  for (; begin + 16 <= end; begin += 16) {
+    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + begin));
+    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + begin + 1));
+    const __m128i tag =
+        _mm_and_si128(_mm_cmpeq_epi8(x, open), _mm_cmpeq_epi8(_mm_max_epu8(y, slash), y));
+    const __m128i heading = _mm_and_si128(
+        _mm_cmpeq_epi8(x, line), _mm_or_si128(_mm_cmpeq_epi8(y, hash), _mm_cmpeq_epi8(y, star)));
     const auto mask = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(x, first), _mm_cmpeq_epi8(y, second))));
-    if (mask != 0) return end - 16 + static_cast<std::size_t>(31 - __builtin_clz(mask));
+        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), _mm_cmpeq_epi8(x, colon))));
+    if (mask != 0) return begin + static_cast<std::size_t>(__builtin_ctz(mask));
   }
-  return rfind_pair_plain(p, end, a, b);
+  return find_plain(p, begin, end);
 }
 
-// Prefetch distance in bytes: the hardware prefetches little for descending addresses.
-constexpr std::size_t kAhead = 1024;
-
-__attribute__((target("avx2"))) inline __m256i pairs_avx2(const char* p, __m256i first,
-                                                          __m256i second) {
+__attribute__((target("avx2"))) inline __m256i candidates_avx2(const char* p) {
   const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   const __m256i y = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 1));
-  return _mm256_and_si256(_mm256_cmpeq_epi8(x, first), _mm256_cmpeq_epi8(y, second));
+  const __m256i slash = _mm256_set1_epi8('/');
+  const __m256i tag = _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')),
+                                       _mm256_cmpeq_epi8(_mm256_max_epu8(y, slash), y));
+  const __m256i heading =
+      _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\n')),
+                       _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('#')),
+                                       _mm256_cmpeq_epi8(y, _mm256_set1_epi8('*'))));
+  return _mm256_or_si256(_mm256_or_si256(tag, heading),
+                         _mm256_cmpeq_epi8(x, _mm256_set1_epi8(':')));
 }
 
-__attribute__((target("avx2"))) std::size_t rfind_pair_avx2(const char* p, std::size_t end, char a,
-                                                            char b) {
-  const __m256i first = _mm256_set1_epi8(a), second = _mm256_set1_epi8(b);
-  // One branch for 128 bytes; the block with a pair is then searched in the loop below.
-  for (; end >= 128; end -= 128) {
-    const char* block = p + end - 128;
-    if (end >= 128 + kAhead) {
-      __builtin_prefetch(block - kAhead);
-      __builtin_prefetch(block - kAhead + 64);
-    }
-    const __m256i low =
-        _mm256_or_si256(pairs_avx2(block, first, second), pairs_avx2(block + 32, first, second));
-    const __m256i high = _mm256_or_si256(pairs_avx2(block + 64, first, second),
-                                         pairs_avx2(block + 96, first, second));
-    const __m256i any = _mm256_or_si256(low, high);
+__attribute__((target("avx2"))) std::size_t find_avx2(const char* p, std::size_t begin,
+                                                      std::size_t end) {
+  // One branch for 64 bytes; the block with a candidate is then searched in the loop below.
+  for (; begin + 64 <= end; begin += 64) {
+    const __m256i any =
+        _mm256_or_si256(candidates_avx2(p + begin), candidates_avx2(p + begin + 32));
     if (!_mm256_testz_si256(any, any)) break;
   }
-  for (; end >= 32; end -= 32) {
-    const auto mask =
-        static_cast<unsigned>(_mm256_movemask_epi8(pairs_avx2(p + end - 32, first, second)));
-    if (mask != 0) return end - 32 + static_cast<std::size_t>(31 - __builtin_clz(mask));
+  for (; begin + 32 <= end; begin += 32) {
+    const auto mask = static_cast<unsigned>(_mm256_movemask_epi8(candidates_avx2(p + begin)));
+    if (mask != 0) return begin + static_cast<std::size_t>(__builtin_ctz(mask));
   }
-  return rfind_pair_sse2(p, end, a, b);
+  return find_sse2(p, begin, end);
 }
 
 #endif
 
-FindPair choose() {
+FindCandidate choose() {
 #if defined(RLVR_X86)
-  return __builtin_cpu_supports("avx2") ? rfind_pair_avx2 : rfind_pair_sse2;
+  return __builtin_cpu_supports("avx2") ? find_avx2 : find_sse2;
 #else
-  return rfind_pair_plain;
+  return find_plain;
 #endif
 }
 
@@ -97,14 +98,12 @@ std::size_t rfind_byte(std::string_view s, char c, std::size_t end) {
 #endif
 }
 
-std::size_t rfind_word(std::string_view s, std::string_view word) {
-  static const FindPair find_pair = choose();
-  if (s.size() < word.size()) return kNone;
-  std::size_t end = s.size() - word.size() + 1;
-  for (;;) {
-    end = find_pair(s.data(), end, word[0], word[1]);
-    if (end == kNone || s.compare(end, word.size(), word) == 0) return end;
-  }
+std::size_t find_candidate(std::string_view s, std::size_t begin) {
+  static const FindCandidate find = choose();
+  if (begin >= s.size()) return kNone;
+  const std::size_t at = find(s.data(), begin, s.size() - 1);
+  if (at == kNone && s.back() == ':') return s.size() - 1;  // the only candidate of one byte
+  return at;
 }
 
 }  // namespace rlvr::answers

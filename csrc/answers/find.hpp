@@ -1,4 +1,4 @@
-// Searches from the end of a text, at the speed of memory.
+// Searches in a text, at the speed of memory.
 #pragma once
 
 #include <cstddef>
@@ -9,7 +9,8 @@ namespace rlvr::answers {
 // The last position of c before end, or npos.
 std::size_t rfind_byte(std::string_view s, char c, std::size_t end);
 
-// The last occurrence of word (two bytes or more), or npos.
-std::size_t rfind_word(std::string_view s, std::string_view word);
+// The first position of [begin, s.size()) where a mark that shapes the whole text may stand, or
+// npos: '<' before '/', a letter or the like; ':'; a line break before '#' or '*'.
+std::size_t find_candidate(std::string_view s, std::size_t begin);
 
 }  // namespace rlvr::answers
