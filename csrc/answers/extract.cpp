@@ -139,7 +139,8 @@ Extraction extract(std::string_view text, Policy policy, std::size_t max_bytes,
     part.text = text.substr(begin, end - begin);
     part.rest = text.substr(rest, end - rest);
   };
-  for (std::size_t at = 0; (at = find_candidate(text, at)) != kNone;) {
+  Candidates candidates(text);
+  for (std::size_t at = 0; (at = candidates.next(at)) != kNone;) {
     const Mark mark = read_mark(text, at);
     at = mark.kind == MarkKind::kNone ? at + 1 : mark.end;
     switch (mark.kind) {

@@ -4,6 +4,9 @@
 #include "answers/find.hpp"
 
 namespace rlvr::answers {
+
+using std::string_view_literals::operator""sv;
+
 namespace {
 
 // The boxes of one statement stand close to each other.
@@ -18,12 +21,20 @@ struct Box {
 
 // The length of the name of the box command at a backslash, or 0.
 std::size_t box_name(std::string_view text, std::size_t at) {
-  for (const std::string_view name : {"boxed", "fbox", "framebox"}) {
-    const std::size_t end = at + 1 + name.size();
-    if (text.compare(at + 1, name.size(), name) != 0) continue;
-    return end < text.size() && is_letter(text[end]) ? 0 : name.size();  // \boxedminipage
+  if (at + 5 > text.size()) return 0;
+  std::string_view name;
+  if (text[at + 1] == 'b' && text[at + 2] == 'o') {
+    name = "boxed";
+  } else if (text[at + 1] == 'f' && text[at + 2] == 'b') {
+    name = "fbox";
+  } else if (text[at + 1] == 'f' && text[at + 3] == 'a' && text[at + 4] == 'm') {
+    name = "framebox";
+  } else {
+    return 0;
   }
-  return 0;
+  const std::size_t end = at + 1 + name.size();
+  if (text.compare(at + 1, name.size(), name) != 0) return 0;
+  return end < text.size() && is_letter(text[end]) ? 0 : name.size();  // \boxedminipage
 }
 
 // The end of a command and of the groups that follow it: \frac{1}{2}, \sqrt[3]{2}, \frac12, \pi.
@@ -126,9 +137,22 @@ Box read_box(std::string_view text, std::size_t at, std::size_t max_bytes) {
 
 // What TeX and Markdown put around a formula, and spacing.
 std::size_t delimiter(std::string_view s) {
+  if (s.empty()) return 0;
+  switch (s.front()) {
+    case '$':
+    case '{':
+    case '}':
+    case '*':
+    case '~':
+      return 1;
+    case '\\':
+      break;
+    default:
+      return 0;
+  }
   for (const std::string_view mark :
-       {"$", "\\(", "\\)", "\\[", "\\]", "\\,", "\\;", "\\ ", "\\quad", "\\qquad", "\\text{",
-        "\\textbf{", "\\mathrm{", "{", "}", "*", "~"}) {
+       {"\\("sv, "\\)"sv, "\\["sv, "\\]"sv, "\\,"sv, "\\;"sv, "\\ "sv, "\\quad"sv, "\\qquad"sv,
+        "\\text{"sv, "\\textbf{"sv, "\\mathrm{"sv}) {
     if (s.substr(0, mark.size()) == mark) return mark.size();
   }
   return 0;
@@ -173,8 +197,9 @@ bool joins(std::string_view gap) {
     if (c == '\\' && gap.substr(i, 2) == "\\\\") separated = true;
   }
   for (const std::string_view sign :
-       {"\\Rightarrow", "\\implies", "\\to", "\\iff", "\\therefore", "\\approx", "\\cdot",
-        "\\times", "\\div", "\\le", "\\ge", "\\pm", "\\frac", "\\rightarrow", "\\equiv"}) {
+       {"\\Rightarrow"sv, "\\implies"sv, "\\to"sv, "\\iff"sv, "\\therefore"sv, "\\approx"sv,
+        "\\cdot"sv, "\\times"sv, "\\div"sv, "\\le"sv, "\\ge"sv, "\\pm"sv, "\\frac"sv,
+        "\\rightarrow"sv, "\\equiv"sv}) {
     if (gap.find(sign) != kNone) return false;
   }
   if (has_word(gap, {"so",      "thus",  "hence",    "therefore",    "then",       "but",
@@ -190,12 +215,29 @@ bool joins(std::string_view gap) {
   return separated ? newlines == 0 || label || !blank : label;
 }
 
+// Whether a box may end in the statement before `end`. Mostly the sentence has begun behind it.
+bool may_hold_box(std::string_view text, std::size_t end) {
+  const std::size_t stop = end > kGapBytes ? end - kGapBytes : 0;
+  for (std::size_t i = end; i-- > stop;) {
+    const char c = text[i];
+    if (c == '}') return true;
+    if (c == '\\' && box_name(text, i) != 0) return true;  // without braces
+    const bool breaks = c == '.' || c == '?' || c == '!' || c == '\n';
+    if (breaks && i + 1 < end && (c == '\n' ? text[i + 1] == '\n' : is_space(text[i + 1]))) {
+      return i > 0 && is_digit(text[i - 1]);  // "2. " may number an item of a list
+    }
+  }
+  return false;
+}
+
 // The box before `end` that belongs to one statement with the box at `end`, if there is one.
 Box box_before(std::string_view text, std::size_t end, std::size_t max_bytes) {
+  if (!may_hold_box(text, end)) return {};
   const std::size_t reach = end > kReachBytes ? end - kReachBytes : 0;
   for (std::size_t at = end; (at = rfind_byte(text, '\\', at)) != kNone && at >= reach;) {
+    if (box_name(text, at) == 0) continue;
     Box box = read_box(text, at, max_bytes);
-    if (!box.command || box.talked_about) continue;
+    if (box.talked_about) continue;
     const bool beside = box.answer.status == Status::kFound && box.end <= end;
     if (beside && joins(text.substr(box.end, end - box.end))) return box;
     break;
@@ -223,6 +265,9 @@ std::size_t closing_brace(std::string_view text, std::size_t begin, std::size_t 
 bool is_placeholder(std::string_view content) {
   content = trim(content);
   if (content.size() > 48) return false;
+  for (const char c : content) {
+    if (is_digit(c)) return false;
+  }
   char letters[48];
   std::size_t size = 0;
   for (std::size_t i = 0; i < content.size();) {
@@ -237,13 +282,15 @@ bool is_placeholder(std::string_view content) {
   }
   std::string_view name(letters, size);
   if (name.empty()) return content.find("\\text") == kNone;
-  for (const std::string_view word : {"insert", "put", "the", "my", "your", "final", "numerical"}) {
+  for (const std::string_view word :
+       {"insert"sv, "put"sv, "the"sv, "my"sv, "your"sv, "final"sv, "numerical"sv}) {
     if (name.substr(0, word.size()) == word && name.size() > word.size()) {
       name.remove_prefix(word.size());
     }
   }
-  for (const std::string_view word : {"...", "..", "\u2026", "\\ldots", "\\dots", "\\cdots",
-                                      "answer", "answerhere", "result", "resulthere", "and"}) {
+  for (const std::string_view word :
+       {"..."sv, ".."sv, "\u2026"sv, "\\ldots"sv, "\\dots"sv, "\\cdots"sv, "answer"sv,
+        "answerhere"sv, "result"sv, "resulthere"sv, "and"sv}) {
     if (name == word) return true;
   }
   return false;
@@ -253,8 +300,8 @@ Boxes find_boxes(std::string_view text, std::size_t max_bytes, std::string& buff
   Boxes boxes;
   Box last;
   for (std::size_t at = text.size(); (at = rfind_byte(text, '\\', at)) != kNone;) {
+    if (box_name(text, at) == 0) continue;
     last = read_box(text, at, max_bytes);
-    if (!last.command) continue;
     if (!last.talked_about) break;
     boxes.talked_about = true;
     last.command = false;

@@ -4,6 +4,9 @@
 #include "answers/extract_parts.hpp"
 
 namespace rlvr::answers {
+
+using std::string_view_literals::operator""sv;
+
 namespace {
 
 // How likely a block is the program that was asked for. Of equal ranks the last block is taken.
@@ -99,8 +102,8 @@ std::string_view language(std::string_view info) {
 }
 
 bool is_python(std::string_view name) {
-  for (const std::string_view word :
-       {"python", "py", "python3", "python2", "py3", "pypy", "pypy3", "cpython", "sage"}) {
+  for (const std::string_view word : {"python"sv, "py"sv, "python3"sv, "python2"sv, "py3"sv,
+                                      "pypy"sv, "pypy3"sv, "cpython"sv, "sage"sv}) {
     if (name.size() == word.size() && begins_with(name, word)) return true;
   }
   return false;
@@ -108,13 +111,14 @@ bool is_python(std::string_view name) {
 
 bool is_no_program(std::string_view name) {
   for (const std::string_view word :
-       {"text",     "txt",      "plaintext",  "plain", "output",        "out",        "console",
-        "bash",     "sh",       "shell",      "zsh",   "terminal",      "powershell", "cmd",
-        "bat",      "json",     "yaml",       "yml",   "toml",          "xml",        "csv",
-        "markdown", "md",       "diff",       "log",   "stdout",        "stdin",      "input",
-        "result",   "error",    "traceback",  "pycon", "latex",         "tex",        "math",
-        "mermaid",  "makefile", "dockerfile", "none",  "shell-session", "pytb",       "ini",
-        "tsv",      "example",  "summary"}) {
+       {"text"sv,       "txt"sv,        "plaintext"sv, "plain"sv,         "output"sv, "out"sv,
+        "console"sv,    "bash"sv,       "sh"sv,        "shell"sv,         "zsh"sv,    "terminal"sv,
+        "powershell"sv, "cmd"sv,        "bat"sv,       "json"sv,          "yaml"sv,   "yml"sv,
+        "toml"sv,       "xml"sv,        "csv"sv,       "markdown"sv,      "md"sv,     "diff"sv,
+        "log"sv,        "stdout"sv,     "stdin"sv,     "input"sv,         "result"sv, "error"sv,
+        "traceback"sv,  "pycon"sv,      "latex"sv,     "tex"sv,           "math"sv,   "mermaid"sv,
+        "makefile"sv,   "dockerfile"sv, "none"sv,      "shell-session"sv, "pytb"sv,   "ini"sv,
+        "tsv"sv,        "example"sv,    "summary"sv}) {
     if (name.size() == word.size() && begins_with(name, word, false)) return true;
   }
   return false;
@@ -265,6 +269,7 @@ Extraction program(std::string_view code, const Fence& fence, std::size_t max_by
 }  // namespace
 
 Extraction code_block(std::string_view text, std::size_t max_bytes, std::string& buffer) {
+  if (text.find("```") == kNone && text.find("~~~") == kNone) return {};
   bool strings = true;
   int best = -1;
   Fence fence;

@@ -4,6 +4,9 @@
 #include "answers/find.hpp"
 
 namespace rlvr::answers {
+
+using std::string_view_literals::operator""sv;
+
 namespace {
 
 // "answer" and "is" with "to the second question" between them.
@@ -30,7 +33,7 @@ std::string_view skip_marks(std::string_view s) {
 
 // The length of a dash that separates, with blanks on both sides, or 0.
 std::size_t dash(std::string_view s) {
-  for (const std::string_view mark : {"-", "\u2013", "\u2014"}) {
+  for (const std::string_view mark : {"-"sv, "\u2013"sv, "\u2014"sv}) {
     if (s.substr(0, mark.size()) == mark && s.size() > mark.size() && is_space(s[mark.size()])) {
       return mark.size();
     }

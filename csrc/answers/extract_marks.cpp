@@ -2,6 +2,8 @@
 
 namespace rlvr::answers {
 
+using std::string_view_literals::operator""sv;
+
 std::string_view trim_left(std::string_view s) {
   while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
   return s;
@@ -114,7 +116,8 @@ Mark read_tag(std::string_view text, std::size_t at) {
     return {MarkKind::kTurn, at, i};
   }
   if (is_speaker(name) && !closes) return {MarkKind::kTurn, at, i};
-  for (const std::string_view edge : {"begin_of_", "start_of_", "start_", "end_of_", "end_"}) {
+  for (const std::string_view edge :
+       {"begin_of_"sv, "start_of_"sv, "start_"sv, "end_of_"sv, "end_"sv}) {
     if (bar && name.substr(0, edge.size()) == edge) {
       name.remove_prefix(edge.size());
       closes = edge[0] == 'e';
@@ -190,10 +193,32 @@ Mark read_mark(std::string_view text, std::size_t at) {
   if (text[at] == '<') return read_tag(text, at);
   if (text[at] == '\n') return read_head(text, at + 1);
   // A colon: most follow words that begin no problem, such as "Step 1:" or "we get:".
-  std::size_t begin = at;
-  while (begin > 0 && at - begin < 40 && text[begin - 1] != '\n') --begin;
-  if (begin == 0 || text[begin - 1] == '\n') {
-    const Mark head = read_head(text, begin);
+  std::size_t end = at;
+  const auto back = [&](auto skips) {
+    for (std::size_t left = 8; left > 0 && end > 0 && skips(text[end - 1]); --left) --end;
+  };
+  back(is_decoration);
+  back(is_digit);
+  back(is_decoration);
+  std::size_t begin = end;
+  while (begin > 0 && end - begin < 12 && is_letter(text[begin - 1])) --begin;
+  if (begin == end) return {};
+  switch (lower(text[begin])) {  // question, problem, exercise, instruction, user, human, task
+    case 'q':
+    case 'p':
+    case 'e':
+    case 'i':
+    case 'u':
+    case 'h':
+    case 't':
+      break;
+    default:
+      return {};
+  }
+  std::size_t line = begin;
+  while (line > 0 && begin - line < 24 && text[line - 1] != '\n') --line;
+  if (line == 0 || text[line - 1] == '\n') {
+    const Mark head = read_head(text, line);
     if (head.kind != MarkKind::kNone && head.end > at) return head;
   }
   return inline_head(text, at);

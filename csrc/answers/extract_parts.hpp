@@ -46,7 +46,7 @@ struct Mark {
   MarkKind kind = MarkKind::kNone;
   std::size_t begin = 0, end = 0;
 };
-// The mark at a position that find_candidate gave.
+// The mark at a position that Candidates gave.
 Mark read_mark(std::string_view text, std::size_t at);
 // The head of another problem or turn in the line that begins at `begin`.
 Mark read_head(std::string_view text, std::size_t begin);

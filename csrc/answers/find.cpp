@@ -12,71 +12,98 @@ namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 
-// The first candidate of [begin, end), or npos; p[end] can be read. Two bytes are compared at once:
-// in mathematics and code a lone '<' is common, "<a" and "</" are not.
-using FindCandidate = std::size_t (*)(const char* p, std::size_t begin, std::size_t end);
+// Goes on from block to block of 64 bytes until one has a candidate or is not whole: the byte
+// behind each block is read too. Two bytes are compared at once: in mathematics and code a lone '<'
+// is common, "<a" and "</" are not.
+using FindBlock = std::uint64_t (*)(const char* p, std::size_t& block, std::size_t size);
 
-std::size_t find_plain(const char* p, std::size_t begin, std::size_t end) {
-  for (; begin < end; ++begin) {
-    const char c = p[begin];
-    if (c == ':') return begin;
-    if (c == '<' && static_cast<unsigned char>(p[begin + 1]) >= '/') return begin;
-    if (c == '\n' && (p[begin + 1] == '#' || p[begin + 1] == '*')) return begin;
+bool is_candidate(char c, char next) {
+  if (c == ':') return true;
+  if (c == '<') return static_cast<unsigned char>(next) >= '/';
+  return c == '\n' && (next == '#' || next == '*');
+}
+
+std::uint64_t last_block(const char* p, std::size_t block, std::size_t size) {
+  std::uint64_t mask = 0;
+  for (std::size_t i = block; i < size && i < block + 64; ++i) {
+    if (is_candidate(p[i], i + 1 < size ? p[i + 1] : '\0')) mask |= std::uint64_t{1} << (i - block);
   }
-  return kNone;
+  return mask;
 }
 
 #if defined(RLVR_X86)
 
-std::size_t find_sse2(const char* p, std::size_t begin, std::size_t end) {
-  const __m128i open = _mm_set1_epi8('<'), slash = _mm_set1_epi8('/'), colon = _mm_set1_epi8(':');
-  const __m128i line = _mm_set1_epi8('\n'), hash = _mm_set1_epi8('#'), star = _mm_set1_epi8('*');
-  for (; begin + 16 <= end; begin += 16) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + begin));
-    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + begin + 1));
-    const __m128i tag =
-        _mm_and_si128(_mm_cmpeq_epi8(x, open), _mm_cmpeq_epi8(_mm_max_epu8(y, slash), y));
-    const __m128i heading = _mm_and_si128(
-        _mm_cmpeq_epi8(x, line), _mm_or_si128(_mm_cmpeq_epi8(y, hash), _mm_cmpeq_epi8(y, star)));
-    const auto mask = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), _mm_cmpeq_epi8(x, colon))));
-    if (mask != 0) return begin + static_cast<std::size_t>(__builtin_ctz(mask));
+inline std::uint64_t mask_sse2(const char* p) {
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 1));
+  const __m128i tag = _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('<')),
+                                    _mm_cmpeq_epi8(_mm_max_epu8(y, _mm_set1_epi8('/')), y));
+  const __m128i heading = _mm_and_si128(
+      _mm_cmpeq_epi8(x, _mm_set1_epi8('\n')),
+      _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('#')), _mm_cmpeq_epi8(y, _mm_set1_epi8('*'))));
+  const __m128i colon = _mm_cmpeq_epi8(x, _mm_set1_epi8(':'));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), colon)));
+}
+
+std::uint64_t find_sse2(const char* p, std::size_t& block, std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    const char* at = p + block;
+    const std::uint64_t mask = mask_sse2(at) | mask_sse2(at + 16) << 16 | mask_sse2(at + 32) << 32 |
+                               mask_sse2(at + 48) << 48;
+    if (mask != 0) return mask;
   }
-  return find_plain(p, begin, end);
+  return block < size ? last_block(p, block, size) : 0;
 }
 
 __attribute__((target("avx2"))) inline __m256i candidates_avx2(const char* p) {
   const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   const __m256i y = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 1));
-  const __m256i slash = _mm256_set1_epi8('/');
-  const __m256i tag = _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')),
-                                       _mm256_cmpeq_epi8(_mm256_max_epu8(y, slash), y));
+  const __m256i tag =
+      _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')),
+                       _mm256_cmpeq_epi8(_mm256_max_epu8(y, _mm256_set1_epi8('/')), y));
   const __m256i heading =
       _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\n')),
                        _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('#')),
                                        _mm256_cmpeq_epi8(y, _mm256_set1_epi8('*'))));
-  return _mm256_or_si256(_mm256_or_si256(tag, heading),
-                         _mm256_cmpeq_epi8(x, _mm256_set1_epi8(':')));
+  const __m256i colon = _mm256_cmpeq_epi8(x, _mm256_set1_epi8(':'));
+  return _mm256_or_si256(_mm256_or_si256(tag, heading), colon);
 }
 
-__attribute__((target("avx2"))) std::size_t find_avx2(const char* p, std::size_t begin,
-                                                      std::size_t end) {
-  // One branch for 64 bytes; the block with a candidate is then searched in the loop below.
-  for (; begin + 64 <= end; begin += 64) {
-    const __m256i any =
-        _mm256_or_si256(candidates_avx2(p + begin), candidates_avx2(p + begin + 32));
-    if (!_mm256_testz_si256(any, any)) break;
+__attribute__((target("avx2"))) std::uint64_t find_avx2(const char* p, std::size_t& block,
+                                                        std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    const __m256i low = candidates_avx2(p + block), high = candidates_avx2(p + block + 32);
+    const __m256i any = _mm256_or_si256(low, high);
+    if (_mm256_testz_si256(any, any)) continue;
+    return static_cast<unsigned>(_mm256_movemask_epi8(low)) |
+           static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_epi8(high))) << 32;
   }
-  for (; begin + 32 <= end; begin += 32) {
-    const auto mask = static_cast<unsigned>(_mm256_movemask_epi8(candidates_avx2(p + begin)));
-    if (mask != 0) return begin + static_cast<std::size_t>(__builtin_ctz(mask));
+  if (block >= size) return 0;
+  if (size < 65) return last_block(p, block, size);
+  // The last block: the 64 bytes before the last byte, less what the blocks before it hold.
+  const char* at = p + size - 65;
+  const std::uint64_t mask = static_cast<unsigned>(_mm256_movemask_epi8(candidates_avx2(at))) |
+                             static_cast<std::uint64_t>(static_cast<unsigned>(
+                                 _mm256_movemask_epi8(candidates_avx2(at + 32))))
+                                 << 32;
+  const std::size_t known = block - (size - 65);  // 1 to 64
+  const std::uint64_t rest = known == 64 ? 0 : mask >> known;
+  return rest | static_cast<std::uint64_t>(p[size - 1] == ':') << (size - 1 - block);
+}
+
+#else
+
+std::uint64_t find_plain(const char* p, std::size_t& block, std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    const std::uint64_t mask = last_block(p, block, size);
+    if (mask != 0) return mask;
   }
-  return find_sse2(p, begin, end);
+  return block < size ? last_block(p, block, size) : 0;
 }
 
 #endif
 
-FindCandidate choose() {
+FindBlock choose() {
 #if defined(RLVR_X86)
   return __builtin_cpu_supports("avx2") ? find_avx2 : find_sse2;
 #else
@@ -98,12 +125,12 @@ std::size_t rfind_byte(std::string_view s, char c, std::size_t end) {
 #endif
 }
 
-std::size_t find_candidate(std::string_view s, std::size_t begin) {
-  static const FindCandidate find = choose();
-  if (begin >= s.size()) return kNone;
-  const std::size_t at = find(s.data(), begin, s.size() - 1);
-  if (at == kNone && s.back() == ':') return s.size() - 1;  // the only candidate of one byte
-  return at;
+Candidates::Candidates(std::string_view text) : text_(text) { refill(0); }
+
+void Candidates::refill(std::size_t block) {
+  static const FindBlock find = choose();
+  block_ = block;
+  mask_ = find(text_.data(), block_, text_.size());
 }
 
 }  // namespace rlvr::answers
