@@ -124,6 +124,18 @@ bool is_no_program(std::string_view name) {
   return false;
 }
 
+bool is_other_language(std::string_view name) {
+  for (const std::string_view word :
+       {"c"sv,    "cpp"sv,        "c++"sv,    "java"sv,   "js"sv,      "javascript"sv,
+        "ts"sv,   "typescript"sv, "go"sv,     "golang"sv, "rust"sv,    "rs"sv,
+        "ruby"sv, "rb"sv,         "r"sv,      "sql"sv,    "html"sv,    "css"sv,
+        "php"sv,  "kotlin"sv,     "swift"sv,  "scala"sv,  "haskell"sv, "perl"sv,
+        "lua"sv,  "julia"sv,      "csharp"sv, "cs"sv,     "c#"sv,      "matlab"sv}) {
+    if (name.size() == word.size() && begins_with(name, word, false)) return true;
+  }
+  return false;
+}
+
 bool looks_like_code(std::string_view code) {
   for (std::size_t begin = 0; begin < code.size();) {
     const Line line = line_at(code, begin);
@@ -169,9 +181,13 @@ bool announces_display(std::string_view label) {
 bool announces_example(std::string_view label) {
   while (!label.empty() && !is_letter(label.front())) label.remove_prefix(1);
   return label.size() <= 60 &&
-         first_word(label, {"usage", "example usage", "sample usage", "example output", "output",
-                            "expected output", "sample output", "example input", "input",
-                            "sample input", "test cases", "tests", "testing", "example"}) != 0;
+         first_word(label, {"usage",        "example usage",   "sample usage",  "example output",
+                            "output",       "expected output", "sample output", "example input",
+                            "input",        "sample input",    "test",          "test cases",
+                            "tests",        "testing",         "example",       "to test",
+                            "you can test", "let's test",      "to use",        "how to use",
+                            "you can use",  "to run",          "you can run",   "you can call"}) !=
+             0;
 }
 
 Rank rank_of(std::string_view info, std::string_view code, std::string_view label) {
@@ -228,9 +244,13 @@ Block read_block(std::string_view text, std::size_t begin, const Fence& open, bo
     Block close;
     if (same && fence.info.empty()) {
       close = {line.begin, line.next};
-    } else if (same && !language(fence.info).empty() && fence.info.find(fence.sign) == kNone &&
-               fence.length == open.length) {
-      close = {kNone, line.begin, true};
+    } else if (same && fence.length == open.length && fence.info.find(fence.sign) == kNone) {
+      const std::string_view name = language(fence.info);
+      if (!is_python(name) && !is_other_language(name) && !is_no_program(name)) {
+        close = {line.begin, line.next};  // words behind the closing fence
+      } else {
+        close = {kNone, line.begin, true};
+      }
     } else if (const std::size_t tail = may ? closes_at_end(line.text, open) : kNone;
                tail != kNone) {
       close = {line.begin + tail, line.next};
@@ -251,6 +271,11 @@ Block read_block(std::string_view text, std::size_t begin, const Fence& open, bo
 Extraction program(std::string_view code, const Fence& fence, std::size_t max_bytes,
                    std::string& buffer) {
   while (!code.empty() && (code.back() == '\n' || code.back() == '\r')) code.remove_suffix(1);
+  // Some write the language on the line below the fence.
+  if (const Line first = line_at(code, 0);
+      fence.sign != 0 && fence.info.empty() && is_python(trim(first.text))) {
+    code.remove_prefix(first.next);
+  }
   if (trim(code).empty()) return {{}, Status::kMalformed};
   if (fence.quotes > 0 || fence.indent > 0) {
     buffer.clear();

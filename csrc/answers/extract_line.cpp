@@ -12,7 +12,7 @@ namespace {
 // "answer" and "is" with "to the second question" between them.
 constexpr std::size_t kObjectBytes = 60;
 // A labelled answer that outranks a box is short: longer ones are sentences about the box.
-constexpr std::size_t kShortBytes = 64;
+constexpr std::size_t kShortBytes = 64, kChoiceBytes = 8;
 
 std::size_t rfind_nocase(std::string_view line, std::string_view word) {
   if (line.size() < word.size()) return kNone;
@@ -67,8 +67,9 @@ Statement stated(std::string_view text) {
   if (rest.empty()) return {};
   if (rest.front() == ':' || rest.substr(0, 3) == "\uFF1A") {
     rest.remove_prefix(rest.front() == ':' ? 1 : 3);
-    while (!rest.empty() && rest.front() == '}') rest.remove_prefix(1);  // \textbf{Answer:}
     rest = skip_marks(rest);
+    if (!rest.empty() && rest.front() == '}')
+      rest = skip_marks(rest.substr(1));  // \textbf{Answer:}
     return {!leads_in(rest), rest};
   }
   if (const std::size_t length = dash(rest); length != 0 && blank) {
@@ -92,7 +93,9 @@ Statement stated(std::string_view text) {
     if (first_word(rest, {"be", "equal", "then"}) == 0) return {};
   }
   const std::size_t verb =
-      first_word(rest, {"is", "are", "equals", "be", "equal", "becomes", "was"});
+      first_word(rest, {"is", "are", "equals", "be", "equal", "becomes", "was", "turns out to be",
+                        "comes out to be", "comes out to", "comes out as", "comes to",
+                        "works out to be", "works out to"});
   if (verb == 0) return {};
   rest = skip_marks(rest.substr(verb));
   for (;;) {
@@ -164,6 +167,12 @@ Statement statement_in(std::string_view line, bool body) {
     if (found.present) return found;
   }
   if (is_answer_heading(line)) return {true, {}};
+  if (const std::string_view rest = skip_marks(line); begins_with(rest, "ans")) {
+    const std::string_view behind = skip_marks(rest.substr(3));
+    if (!behind.empty() && (behind.front() == ':' || behind.front() == '=')) {
+      return {true, skip_marks(behind.substr(1))};
+    }
+  }
   const std::size_t hashes = line.rfind("####");
   if (hashes != kNone) {
     const std::string_view answer = skip_marks(line.substr(hashes + 4));
@@ -315,7 +324,9 @@ std::string_view labelled_answer(std::string_view text) {
       const std::string_view rest = skip_marks(line.substr(colon + 1));
       if (is_title(label) && !leads_in(rest)) {
         const std::string_view found = tidy(rest);
-        if (!found.empty() && found.size() <= kShortBytes) answer = found;
+        const bool shown = first_word(found, {"see", "above", "as"}) == 0;
+        const bool alone = rest.size() <= kShortBytes || found.size() <= kChoiceBytes;
+        if (!found.empty() && found.size() <= kShortBytes && alone && shown) answer = found;
       }
     }
     begin = end + 1;
