@@ -215,6 +215,11 @@ char string_state(std::string_view line, char open) {
   return open;
 }
 
+bool names_language(const Fence& fence) {
+  const std::string_view name = language(fence.info);
+  return is_python(name) || is_no_program(name) || is_other_language(name);
+}
+
 struct Block {
   std::size_t end = kNone;  // of the code: where the closing fence begins; kNone: not closed
   std::size_t next = 0;     // the line behind the block
@@ -232,40 +237,42 @@ std::size_t closes_at_end(std::string_view line, const Fence& fence) {
   return static_cast<std::size_t>(s.data() - line.data()) + first;
 }
 
+// Where the block ends whose code begins at `begin`. strings: heed the strings of programs.
 Block read_block(std::string_view text, std::size_t begin, const Fence& open, bool strings) {
-  Block first_close;  // where the block would end if no string were open
+  Block first;  // where the block ends if what looks like a string is none
   char string = 0;
+  std::size_t nested = 0;  // fences that are opened inside the string
   for (std::size_t at = begin; at < text.size();) {
     const Line line = line_at(text, at);
     at = line.next;
-    const bool may = line.text.find(open.sign) != kNone;
-    const Fence fence = may ? read_fence(line.text) : Fence{};
-    const bool same = fence.sign == open.sign && fence.length >= open.length;
     Block close;
-    if (same && fence.info.empty()) {
-      close = {line.begin, line.next};
-    } else if (same && fence.length == open.length && fence.info.find(fence.sign) == kNone) {
-      const std::string_view name = language(fence.info);
-      if (!is_python(name) && !is_other_language(name) && !is_no_program(name)) {
-        close = {line.begin, line.next};  // words behind the closing fence
-      } else {
+    if (line.text.find(open.sign) != kNone) {
+      const Fence fence = read_fence(line.text);
+      const bool same = fence.sign == open.sign && fence.length >= open.length;
+      if (same && names_language(fence) && fence.length == open.length) {
         close = {kNone, line.begin, true};
+      } else if (same && fence.info.find(fence.sign) == kNone) {
+        close = {line.begin, line.next};  // words may stand behind it
+      } else if (const std::size_t tail = closes_at_end(line.text, open); tail != kNone) {
+        close = {line.begin + tail, line.next};
       }
-    } else if (const std::size_t tail = may ? closes_at_end(line.text, open) : kNone;
-               tail != kNone) {
-      close = {line.begin + tail, line.next};
     }
     if (close.next != 0) {
       if (string == 0) return close;
-      if (first_close.next == 0) first_close = close;
+      if (close.reopened && first.next != 0) return first;
+      if (close.reopened) {
+        ++nested;
+      } else if (nested > 0) {
+        --nested;
+      } else if (first.next == 0) {
+        first = close;
+      }
     }
     if (strings) string = string_state(line.text, string);
   }
-  if (first_close.next != 0) {
-    first_close.in_string = true;
-    return first_close;
-  }
-  return {kNone, text.size()};
+  if (first.next == 0) return {kNone, text.size()};
+  first.in_string = true;
+  return first;
 }
 
 Extraction program(std::string_view code, const Fence& fence, std::size_t max_bytes,
