@@ -35,7 +35,7 @@ EXPRESSIONS = frozenset(
 )
 
 _GOLD_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_GOLD_WORD = re.compile(r"[A-Za-z]{2,12}")
+_GOLD_WORD = re.compile(r"[A-Z]?[a-z]{1,12}")
 _GOLD_TOKEN = re.compile(r"[^\s\\$]*[^\s\\$.]|(?=.*[0-9])[^\n\\$]{1,40}(?<!\.)")
 _GOLD_FRACTION = re.compile(r"\$?(?:\\d?frac\{[0-9]+\}\{[0-9]+\}|[0-9]+/[0-9]+)\$?")
 # What stands around a text, and what the text may then not hold: `$1$ or $2$` has no such signs.
