@@ -545,7 +545,7 @@ QUICK = (
 def dressed(entry, gold):
     """Ways to write a gold answer that is a number or a word."""
     number = re.fullmatch(r"-?\d+(\.\d+)?", gold)
-    word = gold.isalpha() and len(gold) <= 12 and re.search(rf"\b{gold}\b", entry["question"])
+    word = re.fullmatch("[A-Z]?[a-z]{1,12}", gold) and re.search(rf"\b{gold}\b", entry["question"])
     if not (number or word):
         return []
     ways = [
