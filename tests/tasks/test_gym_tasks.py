@@ -456,6 +456,20 @@ def test_forms_of_an_answer_have_its_value(gold, answer, read):
     assert (gold in [answer, *read_forms("leg_counting", answer, entry)]) == read
 
 
+def test_short_lines_and_fractions_are_read_in_their_dressings():
+    for name in ("fraction_simplification", "complex_arithmetic", "time_intervals", "dice"):
+        posed = Posed(f"{name}?seed=3")
+        for entry in map(posed.dataset.__getitem__, range(4)):
+            bare = entry["answer"].strip("$")
+            for way in (r"\boxed{%s}", r"$\boxed{%s}$.", r"\(%s\)", r"\boxed{\text{%s}}", "%s."):
+                assert posed.accepts(way % bare, entry), (name, way % bare)
+                assert not posed.accepts(way % f"{bare} {bare}", entry), (name, bare)
+            if divided := re.fullmatch(r"(\d+)/(\d+)", bare):
+                above, below = divided.groups()
+                assert posed.accepts(rf"$\frac{{{above}}}{{{below}}}$", entry), bare
+                assert not posed.accepts(rf"$\frac{{{below}}}{{{above}}}$", entry), bare
+
+
 @given(st.text(max_size=40), st.sampled_from(["500", "Yes", "bAd", "0.5, 1.0", "a b"]))
 def test_no_text_becomes_a_gold_answer_that_it_does_not_hold(answer, gold):
     entry = {"answer": gold, "question": "Is it so? (Answer Yes or No)"}
@@ -531,7 +545,7 @@ QUICK = (
 def dressed(entry, gold):
     """Ways to write a gold answer that is a number or a word."""
     number = re.fullmatch(r"-?\d+(\.\d+)?", gold)
-    word = gold.isalpha() and len(gold) <= 12 and re.search(rf"\b{gold}\b", entry["question"])
+    word = re.fullmatch("[A-Z]?[a-z]{1,12}", gold) and re.search(rf"\b{gold}\b", entry["question"])
     if not (number or word):
         return []
     ways = [

@@ -103,7 +103,8 @@ class ProgramTask:
 
     def verifier(self) -> CodeVerifier:
         """Compares what a program writes, or a function returns, with the outputs of the file."""
-        return CodeVerifier(f"tests of a file, reals within {TOLERANCE:.0e}", self._limits, self._tests)
+        grader = f"tests of a file, reals within {TOLERANCE:.0e}"
+        return CodeVerifier(grader, self._limits, self._tests)
 
 
 @dataclass(frozen=True, slots=True)

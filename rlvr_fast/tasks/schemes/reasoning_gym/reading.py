@@ -2,10 +2,10 @@ r"""Other ways to write an answer, which a dataset's verifier does not read.
 
 Upstream most verifiers compare texts: `\boxed{500}`, `$500$`, `500.` and `500.0` are no 500, `yes`
 is no Yes, and `3 \times 4` is no expression. `read_forms` gives the plain forms of an answer, by
-the type of the gold answer: a number, a word that the question names, one token, numbers between
-commas, or an expression. A form has the value of what was written, so that no wrong answer becomes
-right. Answers to other golds (texts with blanks, grids, lists, code) have no other form: their
-signs and blanks are what is asked for.
+the type of the gold answer: a number, a word that the question names, one token or a short line
+with digits, a fraction, or an expression. A form has the value of what was written, so that no
+wrong answer becomes right. Answers to other golds (sentences, grids, long lists, code) have no
+other form: their signs and blanks are what is asked for.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from rlvr_fast.tasks.schemes.reasoning_gym.plain_numbers import number, numbers
+from rlvr_fast.tasks.schemes.reasoning_gym.plain_numbers import number
 
 __all__ = ["EXPRESSIONS", "READING", "plain_expression", "read_forms", "undressed"]
 
@@ -35,19 +35,21 @@ EXPRESSIONS = frozenset(
 )
 
 _GOLD_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_GOLD_WORD = re.compile(r"[A-Za-z]{2,12}")
-_GOLD_TOKEN = re.compile(r"[^\s\\$]*[^\s\\$.]")
+_GOLD_WORD = re.compile(r"[A-Z]?[a-z]{1,12}")
+_GOLD_TOKEN = re.compile(r"[^\s\\$]*[^\s\\$.]|(?=.*[0-9])[^\n\\$]{1,40}(?<!\.)")
+_GOLD_FRACTION = re.compile(r"\$?(?:\\d?frac\{[0-9]+\}\{[0-9]+\}|[0-9]+/[0-9]+)\$?")
+# What stands around a text, and what the text may then not hold: `$1$ or $2$` has no such signs.
 _WRAPPERS = tuple(
-    re.compile(rf"{begin}(.*){end}", re.DOTALL)
-    for begin, end in (
-        (r"\$\$", r"\$\$"),
-        (r"\$", r"\$"),
-        (r"\\\(", r"\\\)"),
-        (r"\\\[", r"\\\]"),
-        (r"\\(?:boxed|fbox|text|textbf|textrm|mathrm|mathbf|mathit)\s*\{", r"\}"),
-        (r"\*\*", r"\*\*"),
-        (r"`", r"`"),
-        ('"', '"'),
+    (re.compile(rf"{begin}(.*){end}", re.DOTALL), sign)
+    for begin, end, sign in (
+        (r"\$\$", r"\$\$", "$"),
+        (r"\$", r"\$", "$"),
+        (r"\\\(", r"\\\)", "\\("),
+        (r"\\\[", r"\\\]", "\\["),
+        (r"\\(?:boxed|fbox|text|textbf|textrm|mathrm|mathbf|mathit)\s*\{", r"\}", ""),
+        (r"\*\*", r"\*\*", "**"),
+        ("`", "`", "`"),
+        ('"', '"', '"'),
     )
 )
 _SPACES = re.compile(r"\\[,;:! ]|[\u00a0\u2009\u202f~]")
@@ -65,6 +67,7 @@ _COMMANDS = {
 _COMMAND = re.compile(r"\\([A-Za-z]+)\s?")
 _FACTOR = re.compile(r"(?<![A-Za-z0-9_])((?:[0-9]+\.)?[0-9]+)\s?(?=[A-Za-z(])(?![eE][+-]?[0-9])")
 _EULER = re.compile(r"\be(?=\s?\*\*)")
+_LETTER = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])\s(?=[A-Za-z(])")
 _BETWEEN = re.compile(r"\)\s?(?=[A-Za-z0-9(])")
 
 
@@ -105,11 +108,10 @@ def _forms(answer: str, gold: str, entry: Mapping[str, Any]) -> list[str]:
     if _GOLD_WORD.fullmatch(gold) and _names(str(entry.get("question", "")), gold):
         text = text.removesuffix(".").rstrip()
         return [gold if text.lower() == gold.lower() else text]
-    if _GOLD_TOKEN.fullmatch(gold):
-        return [_DEGREES.sub("\u00b0", text).removesuffix(".").rstrip()]
-    if numbers(gold) is not None:
-        return [text if numbers(text) is not None else ""]
-    return []
+    text = _DEGREES.sub("\u00b0", text).removesuffix(".").rstrip()
+    if _GOLD_FRACTION.fullmatch(gold):
+        return [_PLAIN_FRACTION.sub(r"\1\2/\3", text)]
+    return [text] if _GOLD_TOKEN.fullmatch(gold) else []
 
 
 def _names(question: str, word: str) -> bool:
@@ -128,21 +130,28 @@ def undressed(text: str) -> str:
     for _ in range(MOST_LAYERS):
         end = "." if text.endswith(".") else ""
         body = text[: len(text) - len(end)].rstrip()
-        inner = next((found[1] for form in _WRAPPERS if (found := form.fullmatch(body))), None)
-        if inner is None or not _whole(inner):
+        inner = next(
+            (
+                found[1]
+                for form, sign in _WRAPPERS
+                if (found := form.fullmatch(body)) and not (sign and sign in found[1])
+            ),
+            None,
+        )
+        if inner is None or not _balanced(inner):
             return text
         text = inner.strip() + ("" if inner.rstrip().endswith(".") else end)
     return text
 
 
-def _whole(inner: str) -> bool:
-    """Whether the signs around a text belong together: `$1$ or $2$` has none around it."""
+def _balanced(inner: str) -> bool:
+    """Whether braces belong together: there is no box around the whole of two boxes."""
     depth = 0
     for sign in inner:
         depth += {"{": 1, "}": -1}.get(sign, 0)
         if depth < 0:
             return False
-    return depth == 0 and not any(sign in inner for sign in ("$", "**", "`", '"', "\\(", "\\["))
+    return depth == 0
 
 
 def plain_expression(answer: str, result: str | None = None) -> str:
@@ -173,7 +182,7 @@ def plain_expression(answer: str, result: str | None = None) -> str:
             break
     text = text.replace("^", "**")
     text = _FACTOR.sub(r"\1*", text)
-    text = _BETWEEN.sub(")*", text)
+    text = _LETTER.sub(r"\1*", _BETWEEN.sub(")*", text))
     return re.sub(r"\s+", " ", text).strip()
 
 
