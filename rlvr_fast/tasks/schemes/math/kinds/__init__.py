@@ -24,6 +24,7 @@ KINDS = (
     "piecewise",  # \begin{cases}
     "qualified",  # 5 or more; n^2 if n is even; 20% increase
     "congruence",  # n = 1, 2 mod 4
+    "statement",  # \forall x, \neg p, p \to q
     "ellipsis",  # 1, 3, 5, \ldots, 2n-1
     "relation",  # x = 5, x < 3, k \ge 2, x \ne 1
     "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}
