@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -14,6 +15,7 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     BOUNDS_BEFORE,
     BOUNDS_BEFORE_SIGNS,
     DRESSING_BEFORE,
+    IN_BRACKETS,
     KINDS_OF_NUMBERS,
     MARKERS,
     MATHEMATICAL_MARKERS,
@@ -166,7 +168,7 @@ def _bracketed(text: str, read: Read) -> Value | None:
     if match is None:
         return None
     words = match["words"].casefold().strip(" .")
-    qualifier = AFTER.get(words) or BEFORE.get(words)
+    qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
         return None
     value = _read(match["value"], read)
@@ -261,10 +263,8 @@ def _by_relation(head: str, word: str, rest: str, read: Read) -> Value | None:
     """A relation with a condition, where the kind of relations reads both."""
     if word in ("unless", "except", "as"):
         return None
-    from rlvr_fast.tasks.schemes.math.kinds import relation
-
-    return relation.read(latex(f"{head}, {rest}"), read) if _RELATION.search(rest) else \
-        relation.read(latex(f"{head} for {rest}"), read)
+    joint = "," if _RELATION.search(rest) else " for"
+    return relation.read(latex(f"{head}{joint} {rest}"), read)
 
 
 def _outside(text: str, position: int) -> bool:
