@@ -44,7 +44,9 @@ _EQUIVALENT = re.compile(
     + "|"
     + words("is congruent to|congruent to")
 )
-_IN_BRACKETS = re.compile(r"\(\s*((?:\\pmod|\\mod|\\bmod|mod|\\text\s*\{\s*mod\s*\}|\\mathrm\s*\{\s*mod\s*\}|\\operatorname\s*\{\s*mod\s*\})[^()]*)\)")
+_IN_BRACKETS = re.compile(
+    r"\(\s*((?:\\pmod|\\mod|\\bmod|mod|\\text\s*\{\s*mod\s*\}|\\mathrm\s*\{\s*mod\s*\}|\\operatorname\s*\{\s*mod\s*\})[^()]*)\)"
+)
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -87,7 +89,12 @@ def _congruence(left: list[str], modulus_text: str, read: Read) -> Congruence | 
     name_text, residue_text = first.parts
     name = _term(name_text, read) if name_text else None
     residues = [_term(part, read) for part in (residue_text, *left[1:])]
-    modulus = _term(modulus_text.strip().removesuffix(")") if modulus_text.count("(") < modulus_text.count(")") else modulus_text, read)
+    modulus = _term(
+        modulus_text.strip().removesuffix(")")
+        if modulus_text.count("(") < modulus_text.count(")")
+        else modulus_text,
+        read,
+    )
     values = flat(value for value in residues if value is not None)
     if modulus is None or None in residues or (name is None and name_text):
         return None

@@ -6,7 +6,6 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import List
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

@@ -124,14 +124,14 @@ def _relation(text: str, read: Read) -> Value | None:
     if any(isinstance(side, Unread) for side in sides):
         return None
     if not first:
-        return without_left_side(signs[0], sides[0], read) if len(signs) == 1 else None
-    return solved(Relation(signs, sides), pieces.parts, read)
+        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
+    return solved(Relation(signs, sides))
 
 
 def _side(text: str, read: Read) -> Value:
     """A name is read as such: elsewhere the letter A may be a choice and m a unit."""
     term = parse_term(text) if len(text) <= 40 else None
-    if term is not None and is_name(Expression(term)):
+    if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
         return Expression(term)
     return read(text)
 
