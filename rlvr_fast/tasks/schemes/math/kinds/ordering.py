@@ -12,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
 
-__all__ = ["close", "order", "sign"]
+__all__ = ["close", "order", "sign", "whole"]
 
 _PRECISIONS = (64, 256, 1024)
 _MINUS = Number(Fraction(-1))
@@ -58,3 +58,20 @@ def close(exact: Term, rounded: Term) -> bool:
     square = Mul((difference, difference))
     bound = Mul((_CLOSE, exact, _CLOSE, exact))
     return sign(Add((bound, Mul((_MINUS, square))))) == 1
+
+
+def whole(term: Term) -> int | None:
+    """The integer that a term without symbols is; None of every other term."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[0]
+        value = Evaluation({}, Budget(), real=False).value(term)
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < 10**18:
+        return int(value.p)
+    return None

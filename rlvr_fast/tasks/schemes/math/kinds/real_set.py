@@ -17,7 +17,7 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -139,7 +139,7 @@ def read(text: str, read: Read) -> Value | None:
     if named is not None:
         return named
     usual = _usual_brackets(text)
-    french = "]" in text and usual.count("[") != text.count("[")
+    french = usual.count("[") + usual.count("]") != text.count("[") + text.count("]")
     text = usual
     operations = split(text, _SETS)
     if operations is None:
@@ -208,7 +208,7 @@ def points(terms: Iterable[Term]) -> Value:
 def _usual_brackets(text: str) -> str:
     """`]1,2[` as `(1,2)`, where the square brackets of a text cannot be meant otherwise."""
     text = _SIZED.sub("", text)
-    if "]" not in text or not _FRENCH_SIGNS.search(text):
+    if not _FRENCH_SIGNS.search(text):
         return text
     return _FRENCH.sub(
         lambda match: (
@@ -293,7 +293,13 @@ def _of_condition(element: Value, condition: Value) -> Value:
         found = as_set(condition.value)
         if found is not None and (domain is not None or variable is element):
             parts = (found,) if domain in (None, REALS) else (domain, found)
-            return found if len(parts) == 1 else Operation("intersection", tuple(filter(None, parts)))
+            return (
+                found if len(parts) == 1 else Operation("intersection", tuple(filter(None, parts)))
+            )
+    if isinstance(condition, Named) and isinstance(condition.name, Expression):
+        name = condition.name.term
+        if isinstance(name, Symbol) and name.name in symbols(element):
+            return Family(element, ((name.name, condition.value),))
     return SetOf(element, condition)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.ordering import close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
@@ -88,6 +88,9 @@ def solved(relation: Relation) -> Value:
         signs, sides = relation.signs, relation.sides
         if not signs:
             return sides[0]
+    if len(signs) > 1 and set(signs) == {"="} and all(map(is_name, sides[:-1])):
+        value = sides[-1]
+        return List(tuple(Named(n, value, Relation(("=",), (n, value))) for n in sides[:-1]))
     if len(signs) == 2:
         return _between(relation)
     if len(signs) > 2:
