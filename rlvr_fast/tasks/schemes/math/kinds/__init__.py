@@ -19,6 +19,7 @@ __all__ = ["KINDS"]
 KINDS = (
     "choice",  # (A) 5
     "clock",  # 4:30 p.m., 2020-01-02
+    "compound",  # 3 ft 5 in, 1 h 30 min
     "numeral",  # 4210_5
     "plus_minus",  # \pm 3
     "piecewise",  # \begin{cases}
