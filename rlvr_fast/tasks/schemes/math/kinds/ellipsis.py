@@ -12,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, 
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["Ellipsis", "compare", "read"]
+__all__ = ["DOTS", "Ellipsis", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Ellipsis(Value):
     groups: tuple[tuple[Value, ...], ...]
 
 
-_DOTS = re.compile(r"\\(?:ldots|cdots|dots[a-z]?|hdots)(?![A-Za-z])|\.\s?\.\s?\.|…|⋯")
+DOTS = re.compile(r"\\(?:ldots|cdots|dots[a-z]?|hdots)(?![A-Za-z])|\.\s?\.\s?\.|…|⋯")
 _SEPARATORS = (
     (",", re.compile(rf"(?:{CONJUNCTION.pattern})+")),
     ("+", re.compile(r"[+-]")),
@@ -41,7 +41,7 @@ _SEPARATORS = (
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with dots; see `kinds`."""
-    if not _DOTS.search(text):
+    if not DOTS.search(text):
         return None
     if SIGN.search(text):
         pieces = split(text, SIGN, most=12)
@@ -69,7 +69,7 @@ def _groups(
 ) -> Value | None:
     groups: list[list[Value]] = [[]]
     for part, mark in zip(parts, ("", *marks), strict=True):
-        if _DOTS.fullmatch(part):
+        if DOTS.fullmatch(part):
             groups.append([])
             continue
         if not part:

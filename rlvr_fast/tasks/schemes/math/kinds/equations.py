@@ -11,7 +11,7 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation
 from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
 __all__ = ["same_relations"]

@@ -10,7 +10,7 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, environment, split
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -61,11 +61,7 @@ def _sum(text: str) -> Matrix | None:
         del parts[0], marks[0]
     if "\\begin" not in text and not _vectors(parts):
         return None
-    joined: list[tuple[str, str]] = []
-    for part, mark in zip(parts, marks, strict=True):
-        # a sign inside of a coefficient without brackets is none between matrices
-        joined.append((mark, part))
-    for mark, part in joined:
+    for mark, part in zip(marks, parts, strict=True):
         matrix = _multiple(part)
         if matrix is None:
             return None
@@ -185,21 +181,23 @@ def _expanded(rows: tuple[tuple[Term, ...], ...]) -> Term:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two matrices agree, cell by cell; a column or a row also equals a tuple."""
-    if not isinstance(gold, Matrix) and not isinstance(answer, Matrix):
-        return None
-    first, second = _cells(gold), _cells(answer)
-    if first is None or second is None:
-        return False
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
-        first, second = _of(gold), _of(answer)
-    elif isinstance(first[0], tuple) != isinstance(second[0], tuple):
-        # one of them is a tuple of numbers: it stands for a column, and for a row
-        first, second = _flat(gold) or (), _flat(answer) or ()
-    if not first or len(first) != len(second):
-        return False
-    return all(
-        all_in_order(one, other, same)
-        if isinstance(one, tuple) and isinstance(other, tuple)
-        else isinstance(one, Value) and isinstance(other, Value) and same(one, other)
-        for one, other in zip(first, second, strict=True)
-    )
+        return _shape(gold) == _shape(answer) and all(
+            all(map(equal_terms, first, second))
+            for first, second in zip(gold.rows, answer.rows, strict=True)
+        )
+    if isinstance(gold, Matrix) and isinstance(answer, Tuple):
+        return all_in_order(_parts(gold, answer), answer.parts, same)
+    if isinstance(gold, Tuple) and isinstance(answer, Matrix):
+        return all_in_order(gold.parts, _parts(answer, gold), same)
+    return False if isinstance(gold, Matrix) or isinstance(answer, Matrix) else None
+
+
+def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:
+    """The matrix as the parts of a tuple: of its rows, or of its cells if it is a vector."""
+    rows = tuple(Tuple(tuple(map(Expression, row)), "[") for row in matrix.rows)
+    if any(isinstance(part, Tuple) for part in other.parts):
+        return rows
+    if len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
+        return tuple(Expression(cell) for row in matrix.rows for cell in row)
+    return ()

@@ -32,7 +32,18 @@ class Piecewise(Value):
 
 
 _ENVIRONMENTS = frozenset(
-    ("cases", "dcases", "rcases", "aligned", "align", "array", "gathered", "split", "gather", "matrix")
+    (
+        "cases",
+        "dcases",
+        "rcases",
+        "aligned",
+        "align",
+        "array",
+        "gathered",
+        "split",
+        "gather",
+        "matrix",
+    )
 )
 _LEFT_BRACE = re.compile(
     r"\\left\s*(?:\\\{|\\lbrace)\s*(\\begin\{.*\\end\{[a-z]+\*?\})\s*\\right\s*(?:\.|\\\}|\\rbrace)?|"
@@ -42,7 +53,9 @@ _LEFT_BRACE = re.compile(
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
-_IF = re.compile(rf"(?:[,;:]|\\q?quad(?![A-Za-z])|\\ |\s|~)*(?:{words('if|for|when|where|whenever|on')})?(?:\\ |\s|~)*")
+_IF = re.compile(
+    rf"(?:[,;:]|\\q?quad(?![A-Za-z])|\\ |\s|~)*(?:{words('if|for|when|where|whenever|on')})?(?:\\ |\s|~)*"
+)
 _INNER_IF = re.compile(rf"(?:,\s*)?{words('if|for|when|whenever')}")
 _TEXT_IF = re.compile(r"\\text\s*\{\s*(?:if|for|when)\s+([^{}]*)\}")
 _OTHERWISE = re.compile(

@@ -6,7 +6,6 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import List
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
@@ -30,7 +29,7 @@ class Readings(Value):
 def read(text: str, read: Read) -> Value | None:
     r"""The values of a text with `\pm`; see `kinds`."""
     signs = list(_SIGN.finditer(text))
-    if not signs or len(signs) > 24:
+    if not signs or len(signs) > 24 or "mod" in text:  # residues of a congruence
         return None
     parts = split(text, CONJUNCTION)
     if parts is None:

@@ -17,6 +17,7 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -83,7 +84,7 @@ _UNION = r"(?P<union>\\bigcup|\\cup(?![A-Za-z])|∪|(?<=[\])}])\s*[Uu]\s*(?=[\[(
 _SETS = re.compile(
     rf"{_UNION}|(?P<intersection>\\cap(?![A-Za-z])|∩)"
     r"|(?P<minus>\\setminus(?![A-Za-z])|\\backslash(?![A-Za-z])|\\smallsetminus(?![A-Za-z])"
-    r"|(?<=\w|\})\s*(?:\\|-)\s*(?=\\?\{)|(?<=\w|\})\s*\\\s+(?=\{|\\\{)"
+    r"|(?<=[\w}])\s*(?:\\(?=\s*\\\{)|-(?=\s*\\?\{))\s*"
     rf"|{words('except for|except|excluding|other than|without')})"
 )
 _INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|\\infinity|∞|oo|inf(?:ty|inity)?|Infinity)")
@@ -138,7 +139,7 @@ def read(text: str, read: Read) -> Value | None:
     if named is not None:
         return named
     usual = _usual_brackets(text)
-    french = "]" in text and usual.count("[") != text.count("[")
+    french = usual.count("[") + usual.count("]") != text.count("[") + text.count("]")
     text = usual
     operations = split(text, _SETS)
     if operations is None:
@@ -207,12 +208,12 @@ def points(terms: Iterable[Term]) -> Value:
 def _usual_brackets(text: str) -> str:
     """`]1,2[` as `(1,2)`, where the square brackets of a text cannot be meant otherwise."""
     text = _SIZED.sub("", text)
-    if "]" not in text or not _FRENCH_SIGNS.search(text):
+    if not _FRENCH_SIGNS.search(text):
         return text
     return _FRENCH.sub(
-        lambda match: ("(" if match[1] == "]" else "[")
-        + match[2]
-        + (")" if match[3] == "[" else "]"),
+        lambda match: (
+            ("(" if match[1] == "]" else "[") + match[2] + (")" if match[3] == "[" else "]")
+        ),
         text,
     )
 
@@ -280,6 +281,25 @@ def _builder(text: str, read: Read) -> Value | None:
     element, condition = read(inside.parts[0]), read(condition_text)
     if isinstance(element, Unread) or isinstance(condition, Unread):
         return None
+    return _of_condition(element, condition)
+
+
+def _of_condition(element: Value, condition: Value) -> Value:
+    r"""`\{x \in \mathbb{R} : x > 0\}` as an interval where the condition is on x alone."""
+    variable, domain = element, None
+    if isinstance(element, Named):
+        variable, domain = element.name, as_set(element.value)
+    if isinstance(condition, Named) and condition.name == variable:
+        found = as_set(condition.value)
+        if found is not None and (domain is not None or variable is element):
+            parts = (found,) if domain in (None, REALS) else (domain, found)
+            return (
+                found if len(parts) == 1 else Operation("intersection", tuple(filter(None, parts)))
+            )
+    if isinstance(condition, Named) and isinstance(condition.name, Expression):
+        name = condition.name.term
+        if isinstance(name, Symbol) and name.name in symbols(element):
+            return Family(element, ((name.name, condition.value),))
     return SetOf(element, condition)
 
 

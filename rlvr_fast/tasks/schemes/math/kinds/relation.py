@@ -11,6 +11,7 @@ import re
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.families import same_families
@@ -34,7 +35,9 @@ from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 __all__ = ["compare", "read"]
 
 _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
-_MEMBERS = re.compile(rf"{CONJUNCTION.pattern}|{_WHERE}")
+_MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
+# Wide space between two equations is one space in a cleaned text.
+_SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus)\s+)*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
@@ -55,6 +58,8 @@ def read(text: str, read: Read) -> Value | None:
     if not SIGN.search(text):
         return None
     text = _without_figure(text)
+    if text.count("=") + text.count("\\in ") > 1:
+        text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
         text = f"{text[: match.start()]}, {match[1]}"
     members = split(text, _MEMBERS)
@@ -100,7 +105,7 @@ def _groups(members: Split) -> list[Split] | None:
 
 def _members(members: Split, read: Read) -> Value | None:
     values: list[Value] = []
-    for part in members.parts:
+    for part in _with_dots(members.parts):
         if not part:
             return None
         value = _relation(part, read) or _is_in(part) or _side(part, read)
@@ -110,6 +115,23 @@ def _members(members: Split, read: Read) -> Value | None:
     if not any(isinstance(value, Named | Relation) for value in values):
         return None
     return together(values, any(is_or(mark) for mark in members.marks))
+
+
+def _with_dots(parts: tuple[str, ...]) -> list[str]:
+    r"""The parts, with `k = 0, 1, \ldots, n` as one."""
+    found: list[str] = []
+    start = 0
+    while start < len(parts):
+        end = start + 1
+        while end < len(parts) and not SIGN.search(parts[end]):
+            end += 1
+        run = parts[start:end]
+        if len(run) > 1 and SIGN.search(run[0]) and any(map(DOTS.fullmatch, run)):
+            found.append(", ".join(run))
+        else:
+            found += run
+        start = end
+    return found
 
 
 def _relation(text: str, read: Read) -> Value | None:
@@ -124,14 +146,14 @@ def _relation(text: str, read: Read) -> Value | None:
     if any(isinstance(side, Unread) for side in sides):
         return None
     if not first:
-        return without_left_side(signs[0], sides[0], read) if len(signs) == 1 else None
-    return solved(Relation(signs, sides), pieces.parts, read)
+        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
+    return solved(Relation(signs, sides))
 
 
 def _side(text: str, read: Read) -> Value:
     """A name is read as such: elsewhere the letter A may be a choice and m a unit."""
     term = parse_term(text) if len(text) <= 40 else None
-    if term is not None and is_name(Expression(term)):
+    if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
         return Expression(term)
     return read(text)
 

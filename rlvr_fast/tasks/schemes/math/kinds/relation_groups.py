@@ -35,7 +35,11 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
     if parameters and rest:
         return Family(
             together(rest, alternatives),
-            tuple((_symbol(member), member.value) for member in parameters if isinstance(member, Named)),
+            tuple(
+                (_symbol(member), member.value)
+                for member in parameters
+                if isinstance(member, Named)
+            ),
         )
     first = members[0]
     if isinstance(first, Named) and all(
@@ -84,7 +88,8 @@ def _is_parameter(member: Value, members: Sequence[Value]) -> bool:
         if type(domain).__name__ != "Ellipsis":
             return False
     return any(
-        name in symbols(other.value if isinstance(other, Named) else other) and _symbol(other) != name
+        name in symbols(other.value if isinstance(other, Named) else other)
+        and _symbol(other) != name
         for other in members
         if other is not member
     )
@@ -95,7 +100,9 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     first = members[0]
     equations = [member.source.signs in (("=",), ("in",)) for member in members]
     if all(equations):
-        return Named(first.name, List(tuple(flat(member.value for member in members))), first.source)
+        return Named(
+            first.name, List(tuple(flat(member.value for member in members))), first.source
+        )
     sets = []
     for member in members:
         value = as_set(member.value)

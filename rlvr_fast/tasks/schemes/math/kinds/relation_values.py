@@ -12,9 +12,42 @@ __all__ = ["Approximate", "Family", "Named", "Relation", "infinite_sign", "is_na
 
 # Functions whose value an equation does not name.
 _FUNCTIONS = frozenset(
-    "sin cos tan cot sec csc arcsin arccos arctan arccot sinh cosh tanh coth ln log exp abs floor "
-    "ceil factorial double_factorial binomial gcd lcm max min re im conjugate arg degrees cis "
-    "mod".split()
+    [
+        "sin",
+        "cos",
+        "tan",
+        "cot",
+        "sec",
+        "csc",
+        "arcsin",
+        "arccos",
+        "arctan",
+        "arccot",
+        "sinh",
+        "cosh",
+        "tanh",
+        "coth",
+        "ln",
+        "log",
+        "exp",
+        "abs",
+        "floor",
+        "ceil",
+        "factorial",
+        "double_factorial",
+        "binomial",
+        "gcd",
+        "lcm",
+        "max",
+        "min",
+        "re",
+        "im",
+        "conjugate",
+        "arg",
+        "degrees",
+        "cis",
+        "mod",
+    ]
 )
 
 

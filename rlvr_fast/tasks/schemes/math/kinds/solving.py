@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.ordering import close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
-    NamedSet,
     Operation,
     as_set,
     without,
@@ -26,7 +24,7 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
 from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
 from rlvr_fast.tasks.schemes.math.terms.nodes import Term
-from rlvr_fast.tasks.schemes.math.values import Unread, Value
+from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
 
@@ -68,9 +66,7 @@ FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "much less": "much greater", "much greater": "much less",
 }  # fmt: skip
-SYMMETRIC = frozenset(
-    ("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent")
-)
+SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
 _ORDERS = ("<", "<=", ">", ">=")
 
 
@@ -92,6 +88,9 @@ def solved(relation: Relation) -> Value:
         signs, sides = relation.signs, relation.sides
         if not signs:
             return sides[0]
+    if len(signs) > 1 and set(signs) == {"="} and all(map(is_name, sides[:-1])):
+        value = sides[-1]
+        return List(tuple(Named(n, value, Relation(("=",), (n, value))) for n in sides[:-1]))
     if len(signs) == 2:
         return _between(relation)
     if len(signs) > 2:
@@ -151,7 +150,9 @@ def _between(relation: Relation) -> Value:
     (first, second), (left, name, right) = relation.signs, relation.sides
     if not is_name(name) or first not in _ORDERS or first[0] != second[:1]:
         return relation
-    if second not in _ORDERS or not (isinstance(left, Expression) and isinstance(right, Expression)):
+    if second not in _ORDERS or not (
+        isinstance(left, Expression) and isinstance(right, Expression)
+    ):
         return relation
     if symbols(name) & (symbols(left) | symbols(right)):
         return relation
@@ -172,8 +173,7 @@ def _interval(lower: Term | None, with_lower: bool, upper: Term | None, with_upp
 def _set(sign: str, value: Value) -> Value | None:
     """The set of x with x SIGN value; None where it is not known to be one."""
     if sign == "in":
-        found = as_set(value)
-        return value if isinstance(value, Tuple) or found is None and isinstance(value, Set) else found
+        return value if isinstance(value, Collection) else as_set(value)
     if sign == "not in":
         found = as_set(value)
         return None if found is None else Operation("minus", (REALS, found))

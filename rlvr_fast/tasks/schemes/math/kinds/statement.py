@@ -22,7 +22,9 @@ class Statement(Value):
 
 _QUANTIFIER = re.compile(r"(\\forall|\\exists|\\nexists|∀|∃|∄)\s*(!?)\s*(?=\S)")
 _NAMES = {"∀": "\\forall", "∃": "\\exists", "∄": "\\nexists"}
-_BODY = re.compile(rf"[,:;.]|\\colon(?![A-Za-z])|\\q?quad(?![A-Za-z])|{words('such that|s.t.|we have')}")
+_BODY = re.compile(
+    rf"[,:;.]|\\colon(?![A-Za-z])|\\q?quad(?![A-Za-z])|{words('such that|s.t.|we have')}"
+)
 # From the weakest operator to the strongest.
 _OPERATORS = (
     ("iff", re.compile(r"\\(?:iff|Leftrightarrow|leftrightarrow|Longleftrightarrow)(?![A-Za-z])|<=>|<->|⇔|↔")),
