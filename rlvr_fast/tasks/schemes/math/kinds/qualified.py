@@ -20,6 +20,8 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MARKERS,
     MATHEMATICAL_MARKERS,
 )
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
@@ -71,8 +73,12 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
-_ZERO = re.compile(r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?")
-_ERA = re.compile(r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?")
+_ZERO = re.compile(
+    r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
+)
+_ERA = re.compile(
+    r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
+)
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
 
@@ -126,7 +132,11 @@ def _bounded(text: str, read: Read) -> Value | None:
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
     words = match["words"].casefold()
-    sign = r"\ge" if words in ("more", "greater", "above", "over", "higher", "larger", "up") else r"\le"
+    sign = (
+        r"\ge"
+        if words in ("more", "greater", "above", "over", "higher", "larger", "up")
+        else r"\le"
+    )
     return _relation("", sign, f"{value} {rest}".strip(), read)
 
 
@@ -168,6 +178,9 @@ def _bracketed(text: str, read: Read) -> Value | None:
     if match is None:
         return None
     words = match["words"].casefold().strip(" .")
+    dressing = read_dressing(match["words"])
+    if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+        return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
         return None
@@ -190,8 +203,16 @@ def _affixed(text: str, read: Read) -> Value | None:
         last = " ".join(words[-count:]).casefold()
         if last in AFTER:
             value = _read(" ".join(words[:-count]), read)
+            if last == "left" and isinstance(value, Quantity) and _counted(value):
+                return value  # what remains
             return None if value is None else Qualified(value, AFTER[last])
     return None
+
+
+def _counted(value: Quantity) -> bool:
+    """Whether a quantity is no length, angle or number of steps, which have directions."""
+    directed = ((), (("m", 1),), (("angle", 1),), (("unit", 1),))
+    return bool(value.dressing.nouns - {"step"}) or value.dressing.unit.dimensions not in directed
 
 
 def _predicate(text: str, read: Read) -> Value | None:
@@ -241,8 +262,11 @@ def _condition(text: str, read: Read) -> Value | None:
         rest, _, head = rest.partition(",")
     if not head or not rest:
         return None
-    if len(found) > 1 and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()]) \
-            and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS:
+    if (
+        len(found) > 1
+        and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()])
+        and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
+    ):
         return None  # several values, each under its own condition: a list
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)

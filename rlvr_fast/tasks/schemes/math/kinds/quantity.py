@@ -54,6 +54,7 @@ _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
+_FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _MOST_CANDIDATES = 6
 
 
@@ -64,6 +65,8 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if ordinal := _ORDINAL.fullmatch(text):
         return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+    if (half := _half(text)) is not None:
+        return Expression(half)
     return _money(text) or _spoken(text) or _numbered(text)
 
 
@@ -78,7 +81,7 @@ def _money(text: str) -> Value | None:
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
-    if term is not None and not (has_symbols(term) and not match[2] == "$"):
+    if term is not None and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
     inner = _numbered(sign + rest)
     if isinstance(inner, Expression):
@@ -151,9 +154,7 @@ def _candidates(text: str) -> list[int]:
             depth += 1
         elif token in ")}]":
             depth -= 1
-        elif depth == 0 and match.start() and _LETTER.match(token):
-            found.append(match.start())
-        elif depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac"):
+        elif depth == 0 and match.start() and (_LETTER.match(token) or token in _FRACTIONS):
             found.append(match.start())
         if len(found) >= _MOST_CANDIDATES:
             break
@@ -252,6 +253,4 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(
-        Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second))
-    )
+    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))

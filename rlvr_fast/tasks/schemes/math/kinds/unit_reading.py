@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.units_table import Unit, find_unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import FILLERS, is_noun, noun_lemma
+from rlvr_fast.tasks.schemes.math.kinds.units_table import NO_UNIT, Unit, find_unit
+from rlvr_fast.tasks.schemes.math.kinds.wording import FILLERS, is_noun, noun_lemma, word_set
 
 __all__ = ["NOTHING", "Dressing", "alike", "read_dressing"]
 
@@ -23,7 +23,7 @@ class Dressing:
         product: the text is a product of single letters ("m g").
     """
 
-    unit: Unit = Unit()
+    unit: Unit = NO_UNIT
     nouns: frozenset[str] = frozenset()
     letters: bool = False
     product: bool = False
@@ -49,9 +49,9 @@ _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _POWER_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWER_AFTER = {"squared": 2, "cubed": 3}
 # Signs of one or two letters that are surely units, even right after a digit.
-_SURE = frozenset(
+_SURE = word_set(
     """cm mm km kg nm Hz ft in lb oz Pa kJ kW kV GB MB KB TB dB mL Wh °C hr yd mi sq cu yr ppm
-    Rs Gy Sv Wb lx""".split()
+    Rs Gy Sv Wb lx"""
 )
 _MOST_WORDS = 12
 
@@ -78,7 +78,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.unit = Unit()
+        self.unit = NO_UNIT
         self.nouns: set[str] = set()
         self.sure = self.operator = False
         self.names = 0
@@ -160,8 +160,9 @@ class _Reader:
                 elif following[1].casefold() in _POWER_AFTER:
                     exponent *= _POWER_AFTER[following[1].casefold()]
                     index += 1
-                self.unit = self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) \
-                    else unit
+                self.unit = (
+                    self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) else unit
+                )
                 self.names += 1
                 sign, power, after_unit = 1, 1, True
         return not group and sign == 1 and power == 1
