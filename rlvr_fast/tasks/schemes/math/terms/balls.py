@@ -26,7 +26,13 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Symbol,
     Term,
 )
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, TooMuch, Undecided, Undefined
+from rlvr_fast.tasks.schemes.math.terms.outcomes import (
+    Budget,
+    NoValue,
+    TooMuch,
+    Undecided,
+    Undefined,
+)
 
 __all__ = ["Evaluation", "Scalar", "magnitude"]
 
@@ -214,7 +220,7 @@ class Evaluation:
         ball = self.ball(base)
         if isinstance(exponent, fmpq) and exponent.q == 2:
             root = ball.sqrt()
-            return root if exponent.p == 1 else root ** exponent.p
+            return root if exponent.p == 1 else root**exponent.p
         return ball ** self.ball(exponent)
 
     def _integer_power(self, base: Scalar, exponent: fmpz) -> Scalar:

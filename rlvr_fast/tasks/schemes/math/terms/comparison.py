@@ -71,9 +71,7 @@ def _equal(
     return _equal_at_points(gold, answer, found, decimal_log, budget)
 
 
-def _equal_constants(
-    gold: Term, answer: Term, decimal_log: bool, budget: Budget
-) -> bool | None:
+def _equal_constants(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool | None:
     first, second = _constant(gold, decimal_log), _constant(answer, decimal_log)
     if first is not None and second is not None:
         if isinstance(first, fmpq) and isinstance(second, fmpq):
@@ -318,7 +316,9 @@ def _rounds_to(
         return False
     ctx.prec = 128 + 4 * digits
     try:
-        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(term)
+        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(
+            term
+        )
     except NoValue:
         return False
     if isinstance(value, acb):
@@ -351,5 +351,3 @@ def _exponent(value: Fraction) -> int:
     while value < ten**found:
         found -= 1
     return found
-
-
