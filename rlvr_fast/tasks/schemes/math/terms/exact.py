@@ -82,7 +82,7 @@ def binomial(upper: fmpq, lower: int) -> fmpq | None:
     """The binomial coefficient of any upper number; None where that is too large."""
     if lower < 0:
         return fmpq(0)
-    if is_integer(upper) and 0 <= upper:
+    if is_integer(upper) and upper >= 0:
         if lower > upper:
             return fmpq(0)
         lower = min(lower, int(upper.p) - lower)
