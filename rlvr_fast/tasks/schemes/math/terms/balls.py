@@ -26,7 +26,13 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Symbol,
     Term,
 )
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, TooMuch, Undecided, Undefined
+from rlvr_fast.tasks.schemes.math.terms.outcomes import (
+    Budget,
+    NoValue,
+    TooMuch,
+    Undecided,
+    Undefined,
+)
 
 __all__ = ["Evaluation", "Scalar", "magnitude"]
 
@@ -214,7 +220,7 @@ class Evaluation:
         ball = self.ball(base)
         if isinstance(exponent, fmpq) and exponent.q == 2:
             root = ball.sqrt()
-            return root if exponent.p == 1 else root ** exponent.p
+            return root if exponent.p == 1 else root**exponent.p
         return ball ** self.ball(exponent)
 
     def _integer_power(self, base: Scalar, exponent: fmpz) -> Scalar:
@@ -356,6 +362,8 @@ class Evaluation:
         value = arguments[0]
         if isinstance(value, acb) and self._path is not None:
             return value.real_abs(analytic=self._path)
+        if isinstance(value, fmpq):
+            return value if value >= 0 else -value
         return abs(value)
 
     def _re(self, arguments: list[Scalar], term: Call) -> Scalar:
@@ -401,6 +409,18 @@ class Evaluation:
         if whole is None:
             raise Undecided
         return fmpq(whole)
+
+    def _round(self, arguments: list[Scalar], term: Call) -> Scalar:
+        value = self._collapsed(arguments[0])
+        if isinstance(value, fmpq) and value.q == 2:
+            raise Undefined  # conventions differ
+        return self._floor_of(value + fmpq(1, 2))
+
+    def _sign(self, arguments: list[Scalar], term: Call) -> Scalar:
+        value = self._collapsed(arguments[0])
+        if isinstance(value, acb):
+            raise Undefined
+        return fmpq(functions.sign(arb(value)))
 
     def _mod(self, arguments: list[Scalar], term: Call) -> Scalar:
         value, modulus = arguments
@@ -601,6 +621,8 @@ _CALLS: dict[tuple[str, int], Callable[[Evaluation, list[Scalar], Call], Scalar]
     ("arg", 1): Evaluation._arg,
     ("floor", 1): Evaluation._floor,
     ("ceil", 1): Evaluation._ceil,
+    ("round", 1): Evaluation._round,
+    ("sgn", 1): Evaluation._sign,
     ("mod", 2): Evaluation._mod,
     ("factorial", 1): Evaluation._factorial,
     ("double_factorial", 1): Evaluation._double_factorial,
