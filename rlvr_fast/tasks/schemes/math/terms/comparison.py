@@ -9,7 +9,8 @@ from fractions import Fraction
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation, Scalar
+from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
+from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
