@@ -7,6 +7,7 @@ import re
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.ordering import close
+from rlvr_fast.tasks.schemes.math.kinds.qualified import Approximately
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
@@ -15,7 +16,6 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     without,
 )
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
-    Approximate,
     Named,
     Relation,
     infinite_sign,
@@ -75,7 +75,7 @@ def without_left_side(sign: str, value: Value) -> Value | None:
     if sign in ("=", "in"):
         return value
     if sign == "~":
-        return Approximate(value)
+        return Approximately(value)
     found = _set(sign, value)
     return found if found is not None else Relation((sign,), (value,))
 
@@ -106,7 +106,7 @@ def solved(relation: Relation) -> Value:
         if sign_ == "=":
             return Named(name, value, relation)
         if sign_ == "~":
-            return Named(name, Approximate(value), relation)
+            return Named(name, Approximately(value), relation)
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
