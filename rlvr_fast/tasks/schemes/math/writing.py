@@ -57,7 +57,7 @@ _GROUPS = re.compile(
 )
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
-    r"(?<![A-Za-z\d_.\\^])(\d+\.?\d*|\.\d+)"
+    r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
     r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d.^_!]|\*\*)"
 )
 _LETTER_TIMES = re.compile(r"(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)")
@@ -98,7 +98,7 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    text = re.sub(r"[ \t\r\n\f\v]+", " ", text)
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)

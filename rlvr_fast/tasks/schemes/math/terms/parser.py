@@ -33,8 +33,14 @@ __all__ = ["parse_term"]
 
 _LONGEST = 4000
 _DEEPEST = 40
+# The powers, factorials and primes after one factor.
+_MARKS = 8
 # A power of ten of this size is part of the number before it: 1.5\times 10^{3}.
 _LARGEST_EXPONENT = 400
+# A decimal before an ellipsis: the most digits that are searched for a period, and the fewest that
+# tell a number that is cut there.
+_LONGEST_PERIODS = 64
+_CUT = 7
 _MINUS_ONE = Number(Fraction(-1))
 _ONE = Number(Fraction(1))
 _TWO = Number(Fraction(2))
@@ -81,20 +87,23 @@ def parse_term(text: str) -> Term | None:
         True
     """
     text = text.strip()
-    if not text or len(text) > _LONGEST or _is_word(text):
+    if not text or len(text) > _LONGEST:
+        return None
+    tokens = tokens_of(text)
+    if _is_word(tokens):
         return None
     try:
-        return _Parser(tokens_of(text)).whole()
+        return _Parser(tokens).whole()
     except _Unread:
         return None
 
 
-def _is_word(text: str) -> bool:
-    if not (text.isascii() and text.isalpha()) or text in FUNCTIONS:
+def _is_word(tokens: list[Token]) -> bool:
+    """Whether a whole text is a word, and no product of letters."""
+    run = tokens[0].run
+    if not run or any(token.run != run or token.kind != "letter" for token in tokens):
         return False
-    if text in CONSTANTS or text in GREEK or text.isupper():
-        return False
-    return len(text) > 2 or text.lower() in WORDS
+    return (len(tokens) > 2 and run.islower()) or run.lower() in WORDS
 
 
 def _product(factors: list[Term]) -> Term:
@@ -109,6 +118,10 @@ def _negative(term: Term) -> Term:
 
 def _quotient(upper: Term, lower: Term) -> Term:
     return Mul((upper, Pow(lower, _MINUS_ONE)))
+
+
+def _significant(text: str) -> int:
+    return len(text.replace(".", "").lstrip("0")) or 1
 
 
 def _is_integer(term: Term) -> bool:
@@ -164,21 +177,30 @@ class _Parser:
         if self.is_next("[") and self.partner.get(0) == len(self.tokens) - 1:
             raise _Unread  # a list
         term = self.structure()
+        if self.accept("choose"):
+            term = Call("binomial", (term, self.structure()))
         if self.at != len(self.tokens):
             raise _Unread
         return term
 
     # Operators, from those that bind least.
 
-    def structure(self, level: int = 0) -> Term:
+    def deeper(self) -> None:
         self.depth += 1
         if self.depth > _DEEPEST:
             raise _Unread
+
+    def structure(self, level: int = 0) -> Term:
+        self.deeper()
         left = self.modulo()
+        operators = 0
         while (token := self.peek()).kind == "command" and token.text in OPERATORS:
             name, own, ordered = OPERATORS[token.text]
             if own < level:
                 break
+            operators += 1
+            if operators > _DEEPEST:
+                raise _Unread
             self.at += 1
             right = self.structure(own + 1)
             parts: tuple[Term, ...] = (left, right)
@@ -192,7 +214,7 @@ class _Parser:
 
     def modulo(self) -> Term:
         left = self.sum()
-        while self.is_next("bmod") or (self.peek().kind == "name" and self.peek().text == "mod"):
+        if self.is_next("bmod") or (self.peek().kind == "name" and self.peek().text == "mod"):
             self.at += 1
             left = Call("mod", (left, self.sum()))
         return left
@@ -230,6 +252,7 @@ class _Parser:
                 minus = self.signs()
                 right = self.denominator()
                 factors.append(Pow(_negative(right) if minus else right, _MINUS_ONE))
+                self.more(factors)
             else:
                 break
         return _product(factors)
@@ -285,7 +308,7 @@ class _Parser:
             raise _Unread
         if len(before.run) > 2 and before.kind == "letter":
             raise _Unread
-        if token.run in WORDS and self.peek(2).space:
+        if token.run in WORDS and (self.peek(2).space or self.peek(2).kind == "end"):
             raise _Unread
 
     def implicit(self) -> Term:
@@ -294,12 +317,20 @@ class _Parser:
         first = self.factor()
         if self.at == start + 1 and self.tokens[start].kind == "number" and _is_integer(first):
             first = self.mixed(first)
+            if self.peek().text in ("C", "P") and self.peek(1).kind == "number":
+                if not self.peek().space and not self.peek(1).space:  # 5C2
+                    kind = self.take().text
+                    first = self.chosen(kind, first, self.number())
         factors = [first]
+        self.more(factors)
+        return _product(factors)
+
+    def more(self, factors: list[Term]) -> None:
+        """Appends the factors that stand side by side."""
         while self.starts_factor():
             self.check_apart()
             self.no_two_numbers()
             factors.append(self.factor())
-        return _product(factors)
 
     def no_two_numbers(self) -> None:
         if self.peek().kind == "number" and self.tokens[self.at - 1].kind == "number":
@@ -329,23 +360,26 @@ class _Parser:
         return Add((whole, Number(fraction)))
 
     def literal_fraction(self) -> Fraction | None:
-        r"""The value of a `\frac` of two integers, taken; None where it has other parts."""
-        match = re.match(
-            r"frac(?:\{(\d+)\}|(\d)(?!\d*\}))(?:\{(\d+)\}|(\d)(?!\d))",
-            "".join(token.text for token in self.tokens[self.at : self.at + 7]),
-        )
-        if match is None:
-            single = self.peek(1)
-            if single.kind == "number" and re.fullmatch(r"\d\d", single.text):
-                self.at += 2
-                upper, lower = single.text
-                return Fraction(int(upper), int(lower)) if int(lower) else None
+        r"""The value of a `\frac` of two whole numbers, taken; None where it has other parts."""
+        digits: list[str] = []
+        at = self.at + 1
+        while len(digits) < 2:
+            braced = at < len(self.tokens) and self.tokens[at].text == "{"
+            at += braced
+            token = self.tokens[at] if at < len(self.tokens) else _END
+            if token.kind != "number" or not token.text.isdigit():
+                return None
+            if braced:
+                if self.partner.get(at - 1) != at + 1:
+                    return None
+                digits.append(token.text)
+            else:
+                digits += token.text
+            at += 1 + braced
+        if len(digits) > 2 or not int(digits[1]):
             return None
-        upper, lower = match[1] or match[2], match[3] or match[4]
-        if not int(lower):
-            return None
-        self.at += 1 + (3 if match[1] else 1) + (3 if match[3] else 1)
-        return Fraction(int(upper), int(lower))
+        self.at = at
+        return Fraction(int(digits[0]), int(digits[1]))
 
     def denominator(self) -> Term:
         """What stands after a slash: 1/2x is (1/2)x, t/RC is t/(RC)."""
@@ -354,16 +388,15 @@ class _Parser:
             token.kind in ("name", "command") and token.text in GREEK
         )
         factors = [self.factor()]
-        while letters and self.starts_factor() and not self.peek().space:
-            self.no_two_numbers()
-            factors.append(self.factor())
+        if letters:
+            self.more(factors)
         return _product(factors)
 
     # Factors: what binds more than a product.
 
     def factor(self) -> Term:
         base = self.primary()
-        while True:
+        for _ in range(_MARKS):
             token = self.peek()
             if token.kind != "mark":
                 return base
@@ -387,6 +420,7 @@ class _Parser:
                 base = self.primed(base, token.text)
             else:
                 return base
+        raise _Unread
 
     def primed(self, base: Term, primes: str) -> Term:
         if isinstance(base, Number | Constant):
@@ -432,12 +466,18 @@ class _Parser:
         if mark == "*" and base in (Symbol("z"), Symbol("w")):
             return Call("conjugate", (base,))
         if isinstance(base, Symbol):
-            return Symbol(base.name + (mark if mark[0] == "'" else f"^{mark}"))
+            return self.named(base.name + mark) if mark[0] == "'" else Symbol(f"{base.name}^{mark}")
         if isinstance(base, Number | Constant):
             raise _Unread
         return Call(f"^{mark}", (base,))
 
     def exponent(self) -> Term:
+        self.deeper()
+        term = self.signed_exponent()
+        self.depth -= 1
+        return term
+
+    def signed_exponent(self) -> Term:
         if self.is_next("-") or self.is_next("+"):
             minus = self.signs()
             term = self.exponent()
@@ -451,6 +491,12 @@ class _Parser:
         return term
 
     def primary(self) -> Term:
+        self.deeper()
+        term = self.unmarked()
+        self.depth -= 1
+        return term
+
+    def unmarked(self) -> Term:
         token = self.peek()
         if token.kind == "number":
             return self.number()
@@ -473,12 +519,10 @@ class _Parser:
                 return value
         if self.is_next("_"):
             raise _Unread  # a numeral of a base
-        if text.endswith("."):
-            if not self.is_next(".") and self.at == len(self.tokens):
-                raise _Unread
-            text = text[:-1]
-        digits = len(text.replace(".", "").lstrip("0")) or 1 if "." in text else 0
-        return Number(Fraction(text), digits)
+        if text == ".":
+            raise _Unread
+        digits = _significant(text) if "." in text else 0
+        return Number(Fraction(text.rstrip(".")), digits)
 
     def repeating(self, text: str) -> Number | None:
         """A decimal that repeats: 0.(3), 0.333..., with an overline, with dots."""
@@ -487,10 +531,14 @@ class _Parser:
         if token.space:
             return None
         if token.kind == "command" and token.text == "ldots":
-            match = re.search(r"\.\d*?((\d)\2+|(\d{2,9})\3+)$", text)
-            if match is None:
+            if len(text) > _LONGEST_PERIODS:
                 raise _Unread
+            match = re.search(r"\.\d*?((\d)\2+|(\d{2,9})\3+)$", text)
             self.at += 1
+            if match is None:
+                if _significant(text) < _CUT:
+                    raise _Unread
+                return None
             block = match[2] or match[3]
             text = text[: match.start(1)]
         elif token.kind == "command" and token.text in ("overline", "bar"):
@@ -529,6 +577,8 @@ class _Parser:
         return token.text
 
     def bracket(self, token: Token) -> Term:
+        if token.text in ("^", "_") or (token.text == "{" and self.is_next("}", 1)):
+            return self.combinations()
         if token.text == "(":
             return self.group("(", ")")
         if token.text == "[":
@@ -541,7 +591,26 @@ class _Parser:
             inside = self.structure()
             self.bars[-1] -= 1
             self.expect(token.text)
-            return Call("abs" if token.text == "|" else "norm", (inside,))
+            return Call("abs", (inside,))
+        raise _Unread
+
+    def combinations(self) -> Term:
+        r"""`{}^{5}C_{2}` or `_5C_2`: 5 over 2; with P, the arrangements of 2 of 5."""
+        if self.accept("{"):
+            self.expect("}")
+        if not (self.accept("^") or self.accept("_")):
+            raise _Unread
+        upper = self.base()
+        kind = self.take().text
+        self.expect("_")
+        return self.chosen(kind, upper, self.base())
+
+    def chosen(self, kind: str, upper: Term, lower: Term) -> Term:
+        if kind == "C":
+            return Call("binomial", (upper, lower))
+        if kind == "P":
+            rest = Call("factorial", (Add((upper, _negative(lower))),))
+            return _quotient(Call("factorial", (upper,)), rest)
         raise _Unread
 
     def opened(self, given: bool = False) -> None:
@@ -628,6 +697,9 @@ class _Parser:
         base = name
         while True:
             if self.is_next("_"):
+                if self.holds_bound():
+                    self.at += 1
+                    return Call(f"{name}_", (self.base(),))
                 name += self.subscript()
             elif self.peek().text[:1] == "'" and self.peek().kind == "mark":
                 name += self.take().text
@@ -638,32 +710,39 @@ class _Parser:
         if self.is_next("^") and self.inverse_call(base):
             return Call(f"{name}^{{-1}}", self.arguments())
         if self.is_next("(") or self.is_next("["):
-            if self.is_application(base, name):
+            if self.is_application(base):
                 arguments = self.arguments()
                 if name in ("C", "nCr") and len(arguments) == 2:
                     return Call("binomial", arguments)
                 return Call(name, arguments)
         return Symbol(name)
 
+    def holds_bound(self) -> bool:
+        """Whether the subscript that follows has a bound variable, so that it is an argument."""
+        close = self.partner.get(self.at + 1, self.at + 1)
+        inside = self.tokens[self.at + 1 : close + 1]
+        return any(token.kind == "letter" and token.text in self.bound for token in inside)
+
     def inverse_call(self, base: str) -> bool:
         raw = "".join(token.text for token in self.tokens[self.at : self.at + 5])
         if raw != "^{-1}" or not self.is_next("(", 5):
             return False
         self.at += 5
-        if self.is_application(base, base):
+        if self.is_application(base):
             return True
         self.at -= 5
         return False
 
-    def is_application(self, base: str, name: str) -> bool:
+    def is_application(self, base: str) -> bool:
         """Whether the bracket that follows a name holds its arguments: f(x), but not x(y+z)."""
+        base = base.rstrip("'")
         close = self.partner.get(self.at)
         if close is None:
             raise _Unread
         if self.is_next("["):
             return base in ("E", "P", "Var", "Cov", "mathbb(E)", "mathbb(P)")
         inside = self.tokens[self.at + 1 : close]
-        if base == "f" or base in ("Gamma", "zeta", "mathbb(E)", "mathbb(P)"):
+        if base == "f" or base in ("Gamma", "zeta", "O", "mathbb(E)", "mathbb(P)"):
             return True
         if base in ("pi", "d"):
             return False
@@ -702,10 +781,17 @@ class _Parser:
         return tuple(arguments)
 
     def argument(self) -> Term:
+        self.deeper()
+        term = self.related()
+        self.depth -= 1
+        return term
+
+    def related(self) -> Term:
         left = self.structure()
         while (token := self.peek()).kind in ("mark", "command"):
             if token.text in _RELATIONS:
                 self.at += 1
+                self.deeper()
                 left = Call(token.text, (left, self.structure()))
             elif token.text == "mid" or (token.text == "|" and self.given[-1]):
                 self.at += 1
@@ -875,6 +961,13 @@ class _Parser:
             return Call("laplacian", (self.factor(),))
         return Call("gradient", (self.factor(),))
 
+    def on_partial(self) -> Term:
+        name = "partial" + self.subscript()
+        operand = self.factor()
+        if isinstance(operand, Symbol):
+            return Symbol(f"{name}({operand.name})")
+        return Call(name, (operand,))
+
     def raw_after(self) -> str:
         self.at += 1
         raw = self.raw_exponent() or ""
@@ -925,6 +1018,7 @@ class _Parser:
         if lower[0].text != upper[0].text or len(lower) < 2:
             return None
         sign = upper[0].text
+        lower = [token for token in lower if token.text not in "{}"]
         variables = _differentials(lower, sign)
         order, start = _order(upper, 1)
         if variables is None or order != len(variables):
@@ -935,8 +1029,10 @@ class _Parser:
             self.at = end + 1
             operand = self.factor()
         else:
-            rest = _Parser(self.tokens[inside_at:close])
-            operand = rest.whole()
+            self.at = inside_at
+            operand = self.structure()
+            if self.at != close:
+                raise _Unread
             self.at = end + 1
         if isinstance(operand, Symbol):
             if sign == "d":
@@ -977,6 +1073,9 @@ class _Parser:
         if self.is_next("{"):
             return self.brace()
         if self.peek().kind == "number":
+            text = self.peek().text
+            if len(text) > 1 and text.isdigit() and self.peek(1).kind == "end":
+                return self.one()  # \log_28 is \log_2 8
             return self.number()
         return self.one()
 
@@ -984,22 +1083,31 @@ class _Parser:
         if name == "sqrt":
             return self.root()
         sets = ("max", "min", "gcd", "lcm", "sup", "inf")
+        if self.is_next("{") and self.partner.get(self.at + 1, -2) + 1 == self.partner.get(self.at):
+            # Braces around brackets: \gcd{(a,b)}.
+            self.at += 1
+            if self.is_next("("):
+                arguments = self.arguments()
+                self.expect("}")
+                return self.call(name, arguments, index)
+            self.at -= 1
         if self.is_next("(") or self.is_next("[") or (self.is_next("\\{") and name in sets):
             arguments = self.arguments()
-        elif name in ("pow", "binomial", "gcd", "lcm", "max", "min", "comb"):
-            if name in ("pow", "binomial"):
-                raise _Unread
-            arguments = (self.bare(name),)
+        elif name in ("pow", "binomial"):
+            raise _Unread
         else:
             arguments = (self.bare(name),)
+        return self.call(name, arguments, index)
+
+    def call(self, name: str, arguments: tuple[Term, ...], index: Term | None) -> Term:
         if name == "cbrt" and len(arguments) == 1:
             return Root(_THREE, arguments[0])
         if name == "pow":
             if len(arguments) != 2:
                 raise _Unread
             return Pow(*arguments)
-        if name == "log" and len(arguments) == 2 and index is None:
-            return Call(name, arguments[:1], arguments[1])
+        if name in ("log", "ln") and len(arguments) == 2 and index is None:
+            return Call("log", arguments[:1], arguments[1])
         return Call(name, arguments, index)
 
     def bare(self, name: str) -> Term:
@@ -1137,7 +1245,7 @@ class _Parser:
                 self.at += 1
                 variable = self.variable()
             self.differentials.pop()
-        if name == "int" and variable:
+        if name == "int" and variable and lower is not None and upper is not None:
             return Bound("integral", variable, lower, upper, body)
         ends = tuple(end for end in (lower, upper) if end is not None)
         along = (Symbol(variable),) if variable else ()
@@ -1184,7 +1292,8 @@ def _with_products(tokens: list[Token], partner: dict[int, int]) -> list[Token]:
             until = max(until, partner.get(index + 1, index + 1))
         if token.kind == "capitals" and index > until:
             for at, letter in enumerate(token.text):
-                kept.append(Token("letter", letter, token.space and not at, ""))
+                kind = "letter" if letter.isalpha() else "mark"
+                kept.append(Token(kind, letter, token.space and not at, ""))
         else:
             kept.append(token)
     return kept

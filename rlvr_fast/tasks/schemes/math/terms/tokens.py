@@ -16,10 +16,14 @@ from rlvr_fast.tasks.schemes.math.terms.names import (
 __all__ = ["Token", "tokens_of"]
 
 _TOKEN = re.compile(
-    r"(?P<space> +)|(?P<number>\d+\.?\d*|\.\d+)|(?P<run>[A-Za-z]+)|\\(?P<command>[A-Za-z]+)"
+    r"(?P<space> +)|(?P<number>\d+\.?\d*|\.\d+|\.(?=\\overline|\\dot|\\bar|\(\d))|(?P<primed>(?:[A-Z]'*)+[A-Z]'+(?![A-Za-z]))|(?P<run>[A-Za-z]+)|\\(?P<command>[A-Za-z]+)"
     r"|(?P<mark>\\[{}|]|\*\*|\^\\circ(?![A-Za-z])|'+|.)",
     re.DOTALL,
 )
+
+_NAMES = "|".join(GLUED)
+_GLUED = re.compile(f"[A-Za-z]?(?:(?:{_NAMES})(?:pi|[A-Za-z]))+")
+_GLUED_PART = re.compile(f"({_NAMES})")
 
 
 @dataclass(slots=True)
@@ -55,6 +59,8 @@ def tokens_of(text: str) -> list[Token]:
             for piece in pieces:
                 piece.run = found
             tokens += pieces
+        elif kind == "primed":
+            tokens.append(Token("capitals", found, space))  # A'B': a name of geometry
         elif kind == "command":
             tokens.append(Token("command", found[1:], space))
         else:
@@ -102,12 +108,8 @@ def _pieces(run: str) -> list[Token]:
         return [Token("name", run)]
     if run.isupper():
         return [Token("capitals", run)]
-    if len(run) <= 12:
-        for name in GLUED:
-            at = run.find(name)
-            if at >= 0 and at <= 2 and len(run) - at - len(name) <= 2:
-                parts = (run[:at], name, run[at + len(name) :])
-                return [piece for part in parts if part for piece in _pieces(part)]
+    if len(run) <= 16 and (parts := _glued(run)):
+        return [piece for part in parts for piece in _pieces(part)]
         for at in (0, len(run) - 2):
             if len(run) <= 4 and run[at : at + 2] == "pi":
                 parts = (run[:at], "pi", run[at + 2 :])
@@ -116,6 +118,14 @@ def _pieces(run: str) -> list[Token]:
         return [Token("word", run)]
     parts = re.findall(r"[A-Z]{2,}|[A-Za-z]", run)
     return [Token("letter" if len(part) == 1 else "capitals", part) for part in parts]
+
+
+def _glued(run: str) -> list[str]:
+    """The parts of functions without spaces, 'xsinx'; empty where the run is none."""
+    match = _GLUED.fullmatch(run)
+    if match is None:
+        return []
+    return [part for part in _GLUED_PART.split(run) if part]
 
 
 def _is_word(run: str) -> bool:
