@@ -17,6 +17,7 @@ from __future__ import annotations
 __all__ = ["KINDS"]
 
 KINDS = (
+    "sentence",  # The answer is 42, since ...; 48 + 24 = 72
     "choice",  # (A) 5
     "clock",  # 4:30 p.m., 2020-01-02
     "compound",  # 3 ft 5 in, 1 h 30 min

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -14,6 +15,7 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     BOUNDS_BEFORE,
     BOUNDS_BEFORE_SIGNS,
     DRESSING_BEFORE,
+    IN_BRACKETS,
     KINDS_OF_NUMBERS,
     MARKERS,
     MATHEMATICAL_MARKERS,
@@ -69,12 +71,8 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
-_ZERO = re.compile(
-    r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
-)
-_ERA = re.compile(
-    r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
-)
+_ZERO = re.compile(r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?")
+_ERA = re.compile(r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?")
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
 
@@ -128,11 +126,7 @@ def _bounded(text: str, read: Read) -> Value | None:
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
     words = match["words"].casefold()
-    sign = (
-        r"\ge"
-        if words in ("more", "greater", "above", "over", "higher", "larger", "up")
-        else r"\le"
-    )
+    sign = r"\ge" if words in ("more", "greater", "above", "over", "higher", "larger", "up") else r"\le"
     return _relation("", sign, f"{value} {rest}".strip(), read)
 
 
@@ -174,7 +168,7 @@ def _bracketed(text: str, read: Read) -> Value | None:
     if match is None:
         return None
     words = match["words"].casefold().strip(" .")
-    qualifier = AFTER.get(words) or BEFORE.get(words)
+    qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
         return None
     value = _read(match["value"], read)
@@ -247,11 +241,8 @@ def _condition(text: str, read: Read) -> Value | None:
         rest, _, head = rest.partition(",")
     if not head or not rest:
         return None
-    if (
-        len(found) > 1
-        and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()])
-        and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
-    ):
+    if len(found) > 1 and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()]) \
+            and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS:
         return None  # several values, each under its own condition: a list
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)
@@ -272,13 +263,8 @@ def _by_relation(head: str, word: str, rest: str, read: Read) -> Value | None:
     """A relation with a condition, where the kind of relations reads both."""
     if word in ("unless", "except", "as"):
         return None
-    from rlvr_fast.tasks.schemes.math.kinds import relation
-
-    return (
-        relation.read(latex(f"{head}, {rest}"), read)
-        if _RELATION.search(rest)
-        else relation.read(latex(f"{head} for {rest}"), read)
-    )
+    joint = "," if _RELATION.search(rest) else " for"
+    return relation.read(latex(f"{head}{joint} {rest}"), read)
 
 
 def _outside(text: str, position: int) -> bool:

@@ -13,6 +13,7 @@ __all__ = [
     "BOUNDS_BEFORE",
     "BOUNDS_BEFORE_SIGNS",
     "DRESSING_BEFORE",
+    "IN_BRACKETS",
     "KINDS_OF_NUMBERS",
     "MARKERS",
     "MATHEMATICAL_MARKERS",
@@ -78,8 +79,8 @@ _NAMES = {
     "backward": "backward|backwards|back",
     "clockwise": "clockwise",
     "counterclockwise": "counterclockwise|anticlockwise|counter-clockwise|anti-clockwise",
-    "max": "max|maximum|at maximum|at most",
-    "min": "min|minimum|at minimum",
+    "max": "maximum|at maximum",
+    "min": "minimum|at minimum",
     "top": "top",
     "bottom": "bottom",
     "first": "first|the first",
@@ -111,6 +112,8 @@ AFTER = {
     if name not in ("each", "squared", "top", "bottom")
     for wording in wordings.split("|")
 }
+# In brackets only: "15 min" is a time.
+IN_BRACKETS = {"max": "max", "min": "min"}
 _BEFORE_OF = ("increase", "decrease", "profit", "loss")
 BEFORE = {
     wording: name
