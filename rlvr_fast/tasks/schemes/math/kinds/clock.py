@@ -45,7 +45,9 @@ class SlashedDate(Value):
     parts: tuple[int, int, int]
 
 
-_HALF = r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
+_HALF = (
+    r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
+)
 _TIME = re.compile(
     rf"(?:at\s+)?(?P<hour>\d{{1,2}})\s*:\s*(?P<minute>\d\d)(?:\s*:\s*(?P<second>\d\d))?"
     rf"\s*(?:o'?clock)?\s*(?:\(?{_HALF}\)?)?"
@@ -55,20 +57,9 @@ _HOUR = re.compile(
     rf"(?:at\s+)?(?P<hour>\d{{1,2}}|[a-zA-Z]{{3,6}})\s*(?P<clock>o'?clock)?\s*(?:{_HALF})?"
 )
 _NOON = {"noon": 12, "midday": 12, "midnight": 0}
-_MONTHS = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+_MONTHS = (
+    "january february march april may june july august september october november december".split()
+)
 _MONTH = rf"(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)}|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:\s*\^?\{?(?:st|nd|rd|th)\}?)?"
 _YEAR = r"(?P<year>\d{4})"
@@ -186,3 +177,4 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             hour = Expression(Number(Fraction(clock.hour)))
             return same(hour, other) if first else same(other, hour)
     return None
+

@@ -118,7 +118,7 @@ _BEFORE_OF = ("increase", "decrease", "profit", "loss")
 BEFORE = {
     wording: name
     for name in (
-        *["top", "bottom", "first", "last", "left", "right", "up", "down", "north", "south", "east", "west", "forward", "backward"],
+        *"top bottom first last left right up down north south east west forward backward".split(),
         "max", "min", *_BEFORE_OF,
     )
     for wording in _NAMES[name].split("|")
@@ -134,31 +134,10 @@ BEFORE |= {"not": "not"}
 
 # What a number can be, in "n is odd" and "odd n".
 KINDS_OF_NUMBERS = frozenset(
-    [
-        "odd",
-        "even",
-        "prime",
-        "composite",
-        "positive",
-        "negative",
-        "nonnegative",
-        "integer",
-        "natural",
-        "rational",
-        "irrational",
-        "real",
-        "square",
-        "cube",
-        "perfect",
-        "zero",
-        "nonzero",
-        "divisible",
-        "multiple",
-        "whole",
-        "complex",
-        "constant",
-        "arbitrary",
-    ]
+    """
+    odd even prime composite positive negative nonnegative integer natural rational irrational real
+    square cube perfect zero nonzero divisible multiple whole complex constant arbitrary
+    """.split()
 )
 
 # Words that begin a condition.

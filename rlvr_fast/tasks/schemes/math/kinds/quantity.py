@@ -151,9 +151,9 @@ def _candidates(text: str) -> list[int]:
             depth += 1
         elif token in ")}]":
             depth -= 1
-        elif (depth == 0 and match.start() and _LETTER.match(token)) or (
-            depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac")
-        ):
+        elif depth == 0 and match.start() and _LETTER.match(token):
+            found.append(match.start())
+        elif depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac"):
             found.append(match.start())
         if len(found) >= _MOST_CANDIDATES:
             break
@@ -252,4 +252,6 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))
+    return same(
+        Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second))
+    )

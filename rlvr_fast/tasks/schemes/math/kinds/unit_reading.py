@@ -50,42 +50,8 @@ _POWER_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWER_AFTER = {"squared": 2, "cubed": 3}
 # Signs of one or two letters that are surely units, even right after a digit.
 _SURE = frozenset(
-    [
-        "cm",
-        "mm",
-        "km",
-        "kg",
-        "nm",
-        "Hz",
-        "ft",
-        "in",
-        "lb",
-        "oz",
-        "Pa",
-        "kJ",
-        "kW",
-        "kV",
-        "GB",
-        "MB",
-        "KB",
-        "TB",
-        "dB",
-        "mL",
-        "Wh",
-        "°C",
-        "hr",
-        "yd",
-        "mi",
-        "sq",
-        "cu",
-        "yr",
-        "ppm",
-        "Rs",
-        "Gy",
-        "Sv",
-        "Wb",
-        "lx",
-    ]
+    """cm mm km kg nm Hz ft in lb oz Pa kJ kW kV GB MB KB TB dB mL Wh °C hr yd mi sq cu yr ppm
+    Rs Gy Sv Wb lx""".split()
 )
 _MOST_WORDS = 12
 
@@ -194,9 +160,8 @@ class _Reader:
                 elif following[1].casefold() in _POWER_AFTER:
                     exponent *= _POWER_AFTER[following[1].casefold()]
                     index += 1
-                self.unit = (
-                    self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) else unit
-                )
+                self.unit = self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) \
+                    else unit
                 self.names += 1
                 sign, power, after_unit = 1, 1, True
         return not group and sign == 1 and power == 1

@@ -50,46 +50,39 @@ NUMBER_WORDS = frozenset({*ONES, *TENS, *SCALES})
 
 # Words that are no name of a counted thing: they compare, deny, join, compute or ask.
 _NOT_NOUNS = frozenset(
-    ["or", "and", "not", "no", "nor", "but", "either", "neither", "both", "than", "more", "less", "fewer", "most", "least", "greater", "smaller", "larger", "bigger", "above", "below", "under", "over", "beyond", "between", "from", "to", "until", "till", "through", "about", "around", "approximately", "roughly", "nearly", "almost", "exactly", "only", "except", "unless", "if", "iff", "when", "whenever", "where", "whether", "while", "with", "without", "within", "for", "such", "that", "as", "because", "since", "so", "hence", "thus", "therefore", "then", "is", "are", "was", "were", "be", "been", "being", "isn", "aren", "wasn", "has", "have", "had", "do", "does", "did", "can", "cannot", "could", "may", "might", "must", "should", "would", "will", "shall", "equals", "equal", "equivalent", "times", "plus", "minus", "divided", "multiplied", "over", "squared", "cubed", "factorial", "mod", "modulo", "choose", "root", "power", "sqrt", "pi", "log", "ln", "sin", "cos", "tan", "cot", "sec", "csc", "exp", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "lim", "max", "min", "gcd", "lcm", "infinity", "infinite", "undefined", "nan", "true", "false", "yes", "none", "other", "another", "instead", "rather", "wait", "actually", "maybe", "perhaps", "possibly", "probably", "wrong", "incorrect", "correct", "right", "left", "up", "down", "north", "south", "east", "west", "even", "odd", "prime", "positive", "negative", "profit", "loss", "gain", "increase", "decrease", "rise", "drop", "fall", "top", "bottom", "bc", "ad", "bce", "ce", "am", "pm", "first", "last", "base", "binary", "hexadecimal", "octal", "decimal", "answer", "answers", "solution", "option", "choice", "all", "any", "every", "each", "some", "many", "several", "few", "what", "which", "who", "why", "how", "unknown", "x", "this", "these", "those", "it", "they", "he", "she", "we", "i", "you", "them", "us", "its", "their", "his", "her", "percent", "percentage", "per", "point", "points", "case", "cases", "remainder"]
+    """
+    or and not no nor but either neither both than more less fewer most least greater smaller
+    larger bigger above below under over beyond between from to until till through about around
+    approximately roughly nearly almost exactly only except unless if iff when whenever where
+    whether while with without within for such that as because since so hence thus therefore then
+    is are was were be been being isn aren wasn has have had do does did can cannot could may might
+    must should would will shall equals equal equivalent times plus minus divided multiplied over
+    squared cubed factorial mod modulo choose root power sqrt pi log ln sin cos tan cot sec csc
+    exp sinh cosh tanh arcsin arccos arctan lim max min gcd lcm infinity infinite undefined nan
+    true false yes none other another instead rather wait actually maybe perhaps possibly probably
+    wrong incorrect correct right left up down north south east west even odd prime positive
+    negative profit loss gain increase decrease rise drop fall top bottom bc ad bce ce am pm
+    first last base binary hexadecimal octal decimal answer answers solution option choice
+    all any every each some many several few what which who why how unknown x
+    this these those it they he she we i you them us its their his her
+    percent percentage per point points case cases remainder
+    """.split()
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
 # Words that say nothing more about what is counted.
 FILLERS = frozenset(
-    [
-        "total",
-        "altogether",
-        "overall",
-        "in",
-        "of",
-        "the",
-        "a",
-        "an",
-        "different",
-        "distinct",
-        "possible",
-        "unique",
-        "such",
-        "ways",
-        "way",
-        "number",
-        "numbers",
-        "whole",
-        "remaining",
-        "left",
-        "all",
-        "approximately",
-        "long",
-        "tall",
-        "wide",
-        "deep",
-        "high",
-        "old",
-        "away",
-        "each",
-    ]
+    """
+    total altogether overall in of the a an different distinct possible unique such ways way
+    number numbers whole remaining left all approximately long tall wide deep high old away each
+    """.split()
 )
-_PLAIN_NOUN_PARTS = frozenset(["of", "the", "in", "a", "an"])
+_PLAIN_NOUN_PARTS = frozenset("of the in a an".split())
 _SHORT_NOUNS = frozenset(
-    ["ant", "ape", "bag", "bar", "bat", "bed", "bee", "bet", "bin", "bow", "box", "boy", "bug", "bun", "bus", "can", "cap", "car", "cat", "cow", "cub", "cup", "cut", "day", "dog", "dot", "egg", "fan", "fly", "fox", "gem", "hat", "hen", "hit", "hot", "ice", "ink", "jar", "job", "key", "kid", "lap", "leg", "lot", "man", "map", "men", "mug", "net", "nut", "owl", "pan", "pea", "pen", "pet", "pie", "pig", "pin", "pit", "pot", "ram", "rat", "ray", "rib", "rod", "row", "rug", "run", "sea", "set", "sow", "spy", "sum", "tap", "tax", "tea", "tie", "tin", "tip", "top", "toy", "tub", "van", "vat", "way", "web", "win", "year", "cars", "row"]
+    """
+    ant ape bag bar bat bed bee bet bin bow box boy bug bun bus can cap car cat cow cub cup cut day
+    dog dot egg fan fly fox gem hat hen hit hot ice ink jar job key kid lap leg lot man map men mug
+    net nut owl pan pea pen pet pie pig pin pit pot ram rat ray rib rod row rug run sea set sow
+    spy sum tap tax tea tie tin tip top toy tub van vat way web win year cars row
+    """.split()
 ) | {"pcs"}  # fmt: skip
 _IRREGULAR = {
     "people": "person", "persons": "person", "men": "man", "women": "woman",
