@@ -144,9 +144,12 @@ def _relation(text: str, read: Read) -> Value | None:
     sides = tuple(_side(part, read) for part in pieces.parts if part)
     if any(isinstance(side, Unread) for side in sides):
         return None
+    about = read(f"approximately {others[-1]}") if signs[-1] == "~" else None
+    if isinstance(about, Unread):
+        about = None
     if not first:
-        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
-    return solved(Relation(signs, sides))
+        return without_left_side(signs[0], sides[0], about) if len(signs) == 1 else None
+    return solved(Relation(signs, sides), about)
 
 
 def _side(text: str, read: Read) -> Value:
