@@ -14,7 +14,7 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Matrix", "compare", "read"]
+__all__ = ["Matrix", "cells", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +161,8 @@ def _determinant(text: str) -> Term | None:
         matrix = _single(inner[1].strip())
     elif whole is not None and whole[0] == "vmatrix":
         matrix = _rows("matrix", whole[1])
-    elif text.startswith("|") and text.endswith("|"):
-        matrix = _single(text[1:-1].strip())
+    elif bars := re.fullmatch(r"(?:\||\\lvert)(.*)(?:\||\\rvert)", text, re.S):
+        matrix = _single(bars[1].strip())
     if matrix is None or len(matrix.rows) != len(matrix.rows[0]):
         return None
     return None if len(matrix.rows) > _LARGEST_DETERMINANT else _expanded(matrix.rows)
@@ -195,9 +195,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:
     """The matrix as the parts of a tuple: of its rows, or of its cells if it is a vector."""
-    rows = tuple(Tuple(tuple(map(Expression, row)), "[") for row in matrix.rows)
-    if any(isinstance(part, Tuple) for part in other.parts):
-        return rows
-    if len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
-        return tuple(Expression(cell) for row in matrix.rows for cell in row)
-    return ()
+    inner = [part.bracket for part in other.parts if isinstance(part, Tuple)]
+    if inner:
+        return tuple(Tuple(tuple(map(Expression, row)), inner[0]) for row in matrix.rows)
+    return cells(matrix)
+
+
+def cells(matrix: Matrix) -> tuple[Value, ...]:
+    """The cells of a row or a column; none of any other matrix."""
+    if len(matrix.rows) > 1 and len(matrix.rows[0]) > 1:
+        return ()
+    return tuple(Expression(cell) for row in matrix.rows for cell in row)

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
@@ -222,7 +222,10 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     values = [read(part) for part in parts]
     operands = [as_set(value) or _unknown_set(value) for value in values]
     total = operands[0]
-    for mark, operand in zip(marks, operands[1:], strict=True):
+    for index, mark in enumerate(marks):
+        operand = operands[index + 1]
+        if operand is None and re.match(r"[a-z\\]*(?:text|[eow])", mark):
+            operand = _exceptions(values[index + 1])
         if total is None or operand is None:
             return None
         name = "minus"
@@ -235,6 +238,13 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
         else:
             total = Operation(name, (total, operand))
     return total
+
+
+def _exceptions(value: Value) -> Value | None:
+    """The numbers in "all real numbers except 1 and 2" as a set."""
+    parts = value.parts if isinstance(value, List) else (value,)
+    terms = [part.term for part in parts if isinstance(part, Expression)]
+    return points(terms) if len(terms) == len(parts) else None
 
 
 def _unknown_set(value: Value) -> Value | None:

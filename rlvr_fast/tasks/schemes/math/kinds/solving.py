@@ -6,7 +6,8 @@ import re
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import close
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
@@ -20,9 +21,9 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
     infinite_sign,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
@@ -99,8 +100,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         return _between(relation)
     if len(signs) > 2:
         return relation
-    sign, (left, right) = signs[0], sides
-    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection):
+    sign, (left, right) = signs[0], tuple(map(_as_tuple, sides))
+    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection | Matrix):
         if left.parts and all(map(is_name, left.parts)):
             return Named(left, right, relation)
     for sign_, name, value in ((sign, left, right), (FLIPPED.get(sign, sign), right, left)):
@@ -114,7 +115,38 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
-    return relation
+    return _distance(sign, left, right, relation) or relation
+
+
+def _as_tuple(value: Value) -> Value:
+    """A column of names as a tuple: a name of several values."""
+    if isinstance(value, Matrix) and all(len(row) == 1 for row in value.rows):
+        parts = tuple(Expression(row[0]) for row in value.rows)
+        if all(map(is_name, parts)):
+            return Tuple(parts)
+    return value
+
+
+def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value | None:
+    r"""`|x - a| < b` as an interval, `|x - a| \ge b` as two."""
+    if not (isinstance(left, Expression) and isinstance(right, Expression)) or symbols(right):
+        return None
+    inside, names = left.term, symbols(left)
+    if not isinstance(inside, Call) or inside.name != "abs" or len(names) != 1:
+        return None
+    (name,) = names
+    shift = put(inside.arguments[0], {name: ZERO})
+    if sign not in _ORDERS or not equal_terms(inside.arguments[0], Add((Symbol(name), shift))):
+        return None
+    minus = Mul((MINUS, right.term))
+    ends = [Add((part, Mul((MINUS, shift)))) for part in (minus, right.term)]
+    closed = sign[-1] == "="
+    if sign[0] == "<":
+        found: Value = Interval(ends[0], closed, ends[1], closed)
+    else:
+        parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
+        found = Operation("union", parts)
+    return Named(Expression(Symbol(name)), found, relation)
 
 
 def _name(value: Value) -> bool:
