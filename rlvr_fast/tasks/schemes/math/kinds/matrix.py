@@ -33,6 +33,10 @@ _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}|\\binom(?=\s*\{)"
 )
+_TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
+_COMMA = re.compile(r"[,;]")
+_MOST_TUPLE = 12
+_ONE = Number(Fraction(1))
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
 _BINOMIAL = re.compile(r"\\binom\s*\{")
 # Determinants are expanded along a row: n! terms.
@@ -43,7 +47,8 @@ _MOST_CELLS = 400
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
     if "\\begin" not in text and "\\binom" not in text:
-        return None
+        if "," not in text or not re.search(r"[)>][^()]*[+-]|[A-Za-z0-9] ?\(|rangle.*[+-]", text):
+            return None
     if "\\begin" in text:
         determinant = _determinant(text)
         if determinant is not None:
@@ -100,7 +105,7 @@ def _multiple(text: str) -> Matrix | None:
     """A matrix with a factor before it, or before a product of two matrices."""
     match = _MATRIX.search(text)
     if match is None:
-        return None
+        return _multiple_of_tuple(text)
     before, rest = text[: match.start()].strip(), text[match.start() :].strip()
     matrix = _single(rest)
     if matrix is None or not before:
@@ -108,6 +113,25 @@ def _multiple(text: str) -> Matrix | None:
     before = _TIMES.sub("", before).strip()
     factor = parse_term(before)
     return None if factor is None else _scaled(factor, matrix)
+
+
+def _multiple_of_tuple(text: str) -> Matrix | None:
+    """`t(1, 2)` as a column with a factor."""
+    for match in _TUPLE.finditer(text):
+        brackets = enclosed(text[match.start() :])
+        inside = split(brackets[1], _COMMA, most=_MOST_TUPLE) if brackets else None
+        if brackets is None or inside is None or not inside.marks:
+            continue
+        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle"):
+            continue
+        terms = [parse_term(part) for part in inside.parts]
+        column = tuple((term,) for term in terms if term is not None)
+        before = _TIMES.sub("", text[: match.start()].strip()).strip()
+        factor = parse_term(before) if before else _ONE
+        if len(column) < len(terms) or factor is None:
+            return None
+        return _scaled(factor, Matrix(column))
+    return None
 
 
 def _single(text: str) -> Matrix | None:

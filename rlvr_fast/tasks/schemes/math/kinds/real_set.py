@@ -224,15 +224,15 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     total = operands[0]
     for index, mark in enumerate(marks):
         operand = operands[index + 1]
-        if operand is None and re.match(r"[a-z\\]*(?:text|[eow])", mark):
-            operand = _exceptions(values[index + 1])
-        if total is None or operand is None:
-            return None
         name = "minus"
         if re.search(r"cup|∪|^[Uu]$", mark):
             name = "union"
         elif re.search(r"cap|∩", mark):
             name = "intersection"
+        elif operand is None:
+            operand = _exceptions(values[index + 1])
+        if total is None or operand is None:
+            return None
         if isinstance(total, Operation) and total.name == name and name != "minus":
             total = Operation(name, (*total.parts, operand))
         else:

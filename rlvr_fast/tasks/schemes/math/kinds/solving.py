@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
+    NamedSet,
     Operation,
     as_set,
     without,
@@ -62,6 +63,11 @@ SIGN = re.compile(
     )
     + ")"
 )
+# The letters of sets of numbers in plain text, after "in" only.
+_LETTERS: dict[Value, Value] = {
+    Expression(Symbol("R")): REALS,
+    **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQ"},
+}
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "much less": "much greater", "much greater": "much less",
@@ -208,6 +214,8 @@ def _interval(lower: Term | None, with_lower: bool, upper: Term | None, with_upp
 
 def _set(sign: str, value: Value) -> Value | None:
     """The set of x with x SIGN value; None where it is not known to be one."""
+    if sign in ("in", "not in") and value in _LETTERS:
+        value = _LETTERS[value]
     if sign == "in":
         return value if isinstance(value, Collection) else as_set(value)
     if sign == "not in":
