@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
@@ -222,19 +222,29 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     values = [read(part) for part in parts]
     operands = [as_set(value) or _unknown_set(value) for value in values]
     total = operands[0]
-    for mark, operand in zip(marks, operands[1:], strict=True):
-        if total is None or operand is None:
-            return None
+    for index, mark in enumerate(marks):
+        operand = operands[index + 1]
         name = "minus"
         if re.search(r"cup|∪|^[Uu]$", mark):
             name = "union"
         elif re.search(r"cap|∩", mark):
             name = "intersection"
+        elif operand is None:
+            operand = _exceptions(values[index + 1])
+        if total is None or operand is None:
+            return None
         if isinstance(total, Operation) and total.name == name and name != "minus":
             total = Operation(name, (*total.parts, operand))
         else:
             total = Operation(name, (total, operand))
     return total
+
+
+def _exceptions(value: Value) -> Value | None:
+    """The numbers in "all real numbers except 1 and 2" as a set."""
+    parts = value.parts if isinstance(value, List) else (value,)
+    terms = [part.term for part in parts if isinstance(part, Expression)]
+    return points(terms) if len(terms) == len(parts) else None
 
 
 def _unknown_set(value: Value) -> Value | None:
@@ -336,7 +346,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return _same_builders(gold, answer, same)
     first, second = as_set(gold), as_set(answer)
     if first is None or second is None:
-        return False
+        return None
     return _same_sets(first, second, same)
 
 

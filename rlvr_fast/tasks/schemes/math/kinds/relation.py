@@ -16,10 +16,10 @@ from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.families import same_families
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
-    Approximate,
     Family,
     Named,
     Relation,
@@ -50,6 +50,9 @@ _OVER = re.compile(
 )
 _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*)\s+(?:is|are|being|=)?\s*(?P<set>[a-z\- ]+)")
 _SET_FIRST = re.compile(r"(?P<set>[a-z\- ]+?)\s+(?P<name>\\?[A-Za-z]\w*)")
+# Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
+_FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
+_ARGUMENT = re.compile(r"[xyzntm]")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
 
 
@@ -108,7 +111,8 @@ def _members(members: Split, read: Read) -> Value | None:
     for part in _with_dots(members.parts):
         if not part:
             return None
-        value = _relation(part, read) or _is_in(part) or _side(part, read)
+        value = _relation(part, read) if "mod" not in part else read(part)
+        value = value or _is_in(part) or _side(part, read)
         if isinstance(value, Unread):
             return None
         values.append(value)
@@ -145,9 +149,12 @@ def _relation(text: str, read: Read) -> Value | None:
     sides = tuple(_side(part, read) for part in pieces.parts if part)
     if any(isinstance(side, Unread) for side in sides):
         return None
+    about = read(f"approximately {others[-1]}") if signs[-1] == "~" else None
+    if isinstance(about, Unread):
+        about = None
     if not first:
-        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
-    return solved(Relation(signs, sides))
+        return without_left_side(signs[0], sides[0], about) if len(signs) == 1 else None
+    return solved(Relation(signs, sides), about)
 
 
 def _side(text: str, read: Read) -> Value:
@@ -172,8 +179,6 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
-    if isinstance(gold, Approximate) or isinstance(answer, Approximate):
-        return _approximate(gold, answer, same)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -199,16 +204,10 @@ def _source(value: Named | Relation) -> Relation:
     return value.source if isinstance(value, Named) else value
 
 
-def _approximate(gold: Value, answer: Value, same: Same) -> bool:
-    if isinstance(answer, Approximate):
-        return same(gold.value if isinstance(gold, Approximate) else gold, answer.value)
-    return False
-
-
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
         return same(gold.value, answer.value)
-    renamed = _argument_renamed(gold.name, answer)
+    renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
     first, second = _expanded(gold), _expanded(answer)
@@ -223,7 +222,7 @@ def _same_names(gold: Value, answer: Value, same: Same) -> bool:
     return type(gold) is type(answer) and same(gold, answer)
 
 
-def _argument_renamed(gold: Value, answer: Named) -> Named | None:
+def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:
     """The answer `f(t) = t^2` as f(x) = x^2, where the gold has f(x)."""
     if not (isinstance(gold, Expression) and isinstance(answer.name, Expression)):
         return None
@@ -237,8 +236,12 @@ def _argument_renamed(gold: Value, answer: Named) -> Named | None:
         for old, new in zip(second.arguments, first.arguments, strict=True)
         if isinstance(old, Symbol) and isinstance(new, Symbol)
     }
-    if len(names) != len(first.arguments):
+    if len(names) != len(first.arguments) or not _FUNCTION.fullmatch(first.name):
         return None
+    for argument in first.arguments:
+        known = isinstance(argument, Symbol) and _ARGUMENT.fullmatch(argument.name)
+        if not known and not symbols(argument) <= symbols(gold_value):
+            return None
     free = symbols(answer.value) - set(names)
     if free & {new.name for new in names.values() if isinstance(new, Symbol)}:
         return None
@@ -249,8 +252,9 @@ def _expanded(value: Named) -> Value | None:
     """`(x, y) = (1, 2)` as x = 1, y = 2; a list of tuples as a list of such lists."""
     if not isinstance(value.name, Tuple):
         return None
-    if isinstance(value.value, Tuple):
-        names, parts = value.name.parts, value.value.parts
+    if isinstance(value.value, Tuple | Matrix):
+        names = value.name.parts
+        parts = value.value.parts if isinstance(value.value, Tuple) else cells(value.value)
         if len(names) != len(parts):
             return None
         return List(

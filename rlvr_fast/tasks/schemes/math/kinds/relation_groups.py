@@ -42,6 +42,8 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
             ),
         )
     first = members[0]
+    if len(members) == 1:
+        return first
     if isinstance(first, Named) and all(
         isinstance(member, Named) and member.name == first.name for member in members
     ):
@@ -113,6 +115,9 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
         sets.append(value)
     both = Operation("intersection", tuple(sets))
     # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
+    # "x is not 1 or x is not 2" excludes both
+    if all(member.source.signs == ("!=",) for member in members):
+        return Named(first.name, both, first.source)
     if alternatives or is_empty(both):
         return Named(first.name, Operation("union", tuple(sets)), first.source)
     return Named(first.name, both, first.source)

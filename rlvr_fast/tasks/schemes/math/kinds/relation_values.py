@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Mul, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["Approximate", "Family", "Named", "Relation", "infinite_sign", "is_name"]
+__all__ = ["Family", "Named", "Relation", "infinite_sign", "is_name"]
 
 # Functions whose value an equation does not name.
 _FUNCTIONS = frozenset(
@@ -92,13 +92,6 @@ class Family(Value):
     parameters: tuple[tuple[str, Value], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Approximate(Value):
-    """A value that is said to be approximate."""
-
-    value: Value
-
-
 def is_name(value: Value) -> bool:
     """Whether a value can be the name of another: a symbol, or an unknown function's value."""
     if not isinstance(value, Expression):
@@ -106,6 +99,8 @@ def is_name(value: Value) -> bool:
     term = value.term
     if isinstance(term, Call):
         return term.name not in _FUNCTIONS
+    if isinstance(term, Bound):
+        return _is_unknown(term.body)
     return isinstance(term, Symbol) or term in (Constant("e"), Constant("i"))
 
 
@@ -118,3 +113,8 @@ def infinite_sign(term: Term) -> int:
         if other is not None and other.value:
             return 1 if other.value > 0 else -1
     return 0
+
+
+def _is_unknown(term: Term) -> bool:
+    """Whether a term is a value of an unknown function."""
+    return isinstance(term, Call) and term.name not in _FUNCTIONS

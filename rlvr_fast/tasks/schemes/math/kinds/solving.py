@@ -6,24 +6,25 @@ import re
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import close
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
+    NamedSet,
     Operation,
     as_set,
     without,
 )
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
-    Approximate,
     Named,
     Relation,
     infinite_sign,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
@@ -62,6 +63,11 @@ SIGN = re.compile(
     )
     + ")"
 )
+# The letters of sets of numbers in plain text, after "in" only.
+_LETTERS: dict[Value, Value] = {
+    Expression(Symbol("R")): REALS,
+    **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQ"},
+}
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "much less": "much greater", "much greater": "much less",
@@ -70,18 +76,23 @@ SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "
 _ORDERS = ("<", "<=", ">", ">=")
 
 
-def without_left_side(sign: str, value: Value) -> Value | None:
+def without_left_side(sign: str, value: Value, about: Value | None) -> Value | None:
     r"""The value of a relation with nothing on its left: `\\ge 5` is a set, `= 5` is 5."""
-    if sign in ("=", "in"):
+    if sign == "=" or (sign == "in" and not isinstance(value, Expression)):
         return value
     if sign == "~":
-        return Approximate(value)
+        return about
     found = _set(sign, value)
     return found if found is not None else Relation((sign,), (value,))
 
 
-def solved(relation: Relation) -> Value:
-    """What a relation says: a value, a named value, or no more than it is."""
+def solved(relation: Relation, about: Value | None = None) -> Value:
+    """What a relation says: a value, a named value, or no more than it is.
+
+    Args:
+        relation: the relation as it was written.
+        about: the last side as an approximate value, where the last sign says so.
+    """
     signs, sides = relation.signs, relation.sides
     if "=" in signs or "~" in signs:
         relation = _shortened(relation)
@@ -95,8 +106,8 @@ def solved(relation: Relation) -> Value:
         return _between(relation)
     if len(signs) > 2:
         return relation
-    sign, (left, right) = signs[0], sides
-    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection):
+    sign, (left, right) = signs[0], tuple(map(_as_tuple, sides))
+    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection | Matrix):
         if left.parts and all(map(is_name, left.parts)):
             return Named(left, right, relation)
     for sign_, name, value in ((sign, left, right), (FLIPPED.get(sign, sign), right, left)):
@@ -106,11 +117,42 @@ def solved(relation: Relation) -> Value:
         if sign_ == "=":
             return Named(name, value, relation)
         if sign_ == "~":
-            return Named(name, Approximate(value), relation)
+            return relation if about is None else Named(name, about, relation)
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
-    return relation
+    return _distance(sign, left, right, relation) or relation
+
+
+def _as_tuple(value: Value) -> Value:
+    """A column of names as a tuple: a name of several values."""
+    if isinstance(value, Matrix) and all(len(row) == 1 for row in value.rows):
+        parts = tuple(Expression(row[0]) for row in value.rows)
+        if all(map(is_name, parts)):
+            return Tuple(parts)
+    return value
+
+
+def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value | None:
+    r"""`|x - a| < b` as an interval, `|x - a| \ge b` as two."""
+    if not (isinstance(left, Expression) and isinstance(right, Expression)) or symbols(right):
+        return None
+    inside, names = left.term, symbols(left)
+    if not isinstance(inside, Call) or inside.name != "abs" or len(names) != 1:
+        return None
+    (name,) = names
+    shift = put(inside.arguments[0], {name: ZERO})
+    if sign not in _ORDERS or not equal_terms(inside.arguments[0], Add((Symbol(name), shift))):
+        return None
+    minus = Mul((MINUS, right.term))
+    ends = [Add((part, Mul((MINUS, shift)))) for part in (minus, right.term)]
+    closed = sign[-1] == "="
+    if sign[0] == "<":
+        found: Value = Interval(ends[0], closed, ends[1], closed)
+    else:
+        parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
+        found = Operation("union", parts)
+    return Named(Expression(Symbol(name)), found, relation)
 
 
 def _name(value: Value) -> bool:
@@ -172,6 +214,8 @@ def _interval(lower: Term | None, with_lower: bool, upper: Term | None, with_upp
 
 def _set(sign: str, value: Value) -> Value | None:
     """The set of x with x SIGN value; None where it is not known to be one."""
+    if sign in ("in", "not in") and value in _LETTERS:
+        value = _LETTERS[value]
     if sign == "in":
         return value if isinstance(value, Collection) else as_set(value)
     if sign == "not in":

@@ -9,8 +9,10 @@ from fractions import Fraction
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation, Scalar
+from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
+from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
+from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points
@@ -24,7 +26,7 @@ _CLOSED_BITS = 256
 _POINT_BITS = 128
 # Points where both terms have a value and agree; points that are tried at least and at most.
 _COMMON_POINTS = 8
-_FEWEST_POINTS = 40
+_FEWEST_POINTS = 24
 _MOST_POINTS = 192
 # A decimal of so many digits may be a rounded value.
 _ROUNDED_DIGITS = 7
@@ -40,9 +42,29 @@ class _Mode:
     complexes: frozenset[str] = frozenset()
 
 
+class _Same:
+    """A term as a key of a cache: the same object, for the hash of a term takes long."""
+
+    __slots__ = ("term",)
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+
+    def __hash__(self) -> int:
+        return id(self.term)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.term is other.term
+
+
+@functools.lru_cache(maxsize=4096)
+def _facts(key: _Same) -> Facts:
+    return facts(key.term)
+
+
 def equal_values(gold: Term, answer: Term) -> bool:
     """Whether two terms have one value; see `equal_terms`."""
-    found = facts(gold) | facts(answer)
+    found = _facts(_Same(gold)) | _facts(_Same(answer))
     before = ctx.prec
     try:
         budget = Budget()
@@ -71,28 +93,32 @@ def _equal(
     return _equal_at_points(gold, answer, found, decimal_log, budget)
 
 
-def _equal_constants(
-    gold: Term, answer: Term, decimal_log: bool, budget: Budget
-) -> bool | None:
-    first, second = _constant(gold, decimal_log), _constant(answer, decimal_log)
+def _equal_constants(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool | None:
+    first, second = (_constant(_Same(term), decimal_log) for term in (gold, answer))
     if first is not None and second is not None:
         if isinstance(first, fmpq) and isinstance(second, fmpq):
             return bool(first == second)
-        if not (first - second).contains(0):
+        if _apart(first, second):
             return False
     return _compare(gold, answer, {}, _CLOSED, decimal_log, _CLOSED_BITS, budget)
+
+
+def _apart(first: Scalar, second: Scalar) -> bool:
+    """Whether two finite values surely differ."""
+    difference = first - second
+    return difference != 0 if isinstance(difference, fmpq) else not difference.contains(0)
 
 
 _CLOSED = _Mode(real=False)
 
 
 @functools.lru_cache(maxsize=4096)
-def _constant(term: Term, decimal_log: bool) -> Scalar | None:
+def _constant(key: _Same, decimal_log: bool) -> Scalar | None:
     """The value at the first precision; None where there is none that bounds its error."""
     ctx.prec = _FIRST_PRECISION
     evaluation = Evaluation({}, Budget(), real=False, decimal_log=decimal_log)
     try:
-        value = evaluation.value(term)
+        value = evaluation.value(key.term)
     except (NoValue, OutOfBudget):
         return None
     if evaluation.trusted_bits is not None:
@@ -138,17 +164,17 @@ def _compare(
 
 def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> bool | None:
     """What two values tell, of which `needed` bits make them equal."""
-    if isinstance(gold, fmpq) and isinstance(answer, fmpq):
-        return bool(gold == answer)
     finite = [isinstance(v, fmpq) or v.is_finite() for v in (gold, answer)]
     if not all(finite):
         return _infinite(gold, answer)
     difference = gold - answer
+    if isinstance(difference, fmpq):
+        return bool(difference == 0)
     if trusted is not None:
         # No ball bounds the error: the values are equal to the bits that are trusted, or different.
         if ctx.prec < 2 * _CLOSED_BITS:
             return None
-        return bool(abs(difference) < abs(answer) * arb(2) ** -(trusted - 8))
+        return bool(size_of(difference) < size_of(answer) * arb(2) ** -(trusted - 8))
     if not difference.contains(0):
         return False
     if all(isinstance(v, fmpq) or v.rel_accuracy_bits() >= needed for v in (gold, answer)):
@@ -162,7 +188,7 @@ def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> 
     if zeros and (radius == 0 or radius > arb(2) ** (-8 * ctx.prec)):
         return True
     # A complex value may have one part about zero.
-    close = radius * arb(2) ** needed < arb(abs(acb(difference.mid()) + acb(gold)))
+    close = radius * arb(2) ** needed < size_of(difference.mid() + gold)
     return True if close else None
 
 
@@ -222,8 +248,8 @@ def _points(names: frozenset[str], mode: _Mode) -> tuple[Point, ...]:
 
 
 @functools.lru_cache(maxsize=512)
-def _values(term: Term, names: frozenset[str], mode: _Mode, log: bool) -> _Values:
-    return _Values(term, _points(names, mode), mode, log)
+def _values(key: _Same, names: frozenset[str], mode: _Mode, log: bool) -> _Values:
+    return _Values(key.term, _points(names, mode), mode, log)
 
 
 def _modes(found: Facts) -> Iterator[_Mode]:
@@ -242,8 +268,8 @@ def _equal_at_points(
     for mode in _modes(found):
         common = 0
         places = _points(found.symbols, mode)
-        wanted = _values(gold, found.symbols, mode, decimal_log)
-        got = _values(answer, found.symbols, mode, decimal_log)
+        wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
+        got = _values(_Same(answer), found.symbols, mode, decimal_log)
         for index, point in enumerate(places):
             ctx.prec = _FIRST_PRECISION
             first, second = wanted.at(index, budget), got.at(index, budget)
@@ -251,7 +277,7 @@ def _equal_at_points(
             if first is not None and second is not None:
                 if isinstance(first, fmpq) and isinstance(second, fmpq):
                     same = bool(first == second)
-                elif not (first - second).contains(0):
+                elif _apart(first, second):
                     same = False
                 else:
                     same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
@@ -287,8 +313,8 @@ def _decimal(term: Term) -> tuple[Fraction, int] | None:
         case Number(value, digits) if digits > 0:
             return value, digits
         case Mul(parts) if 2 <= len(parts) <= 3:
-            digits = [part.digits for part in parts if isinstance(part, Number) and part.digits]
-            if len(digits) != 1:
+            shown = [part.digits for part in parts if isinstance(part, Number) and part.digits]
+            if len(shown) != 1:
                 return None
             product = Fraction(1)
             for part in parts:
@@ -296,7 +322,7 @@ def _decimal(term: Term) -> tuple[Fraction, int] | None:
                 if factor is None:
                     return None
                 product *= factor
-            return product, digits[0]
+            return product, shown[0]
     return None
 
 
@@ -318,7 +344,9 @@ def _rounds_to(
         return False
     ctx.prec = 128 + 4 * digits
     try:
-        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(term)
+        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(
+            term
+        )
     except NoValue:
         return False
     if isinstance(value, acb):
@@ -351,5 +379,3 @@ def _exponent(value: Fraction) -> int:
     while value < ten**found:
         found -= 1
     return found
-
-
