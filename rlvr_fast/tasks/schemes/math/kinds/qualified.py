@@ -23,6 +23,7 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
 from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -86,9 +87,9 @@ _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a qualifier; see `kinds`."""
     text = plain(text)
-    if len(text) > _LONGEST or not re.search(r"[A-Za-z]{2}|\\approx|~", text):
+    if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
-    for part in (_era, _bounded, _approximate, _zero, _bracketed, _affixed, _predicate, _condition):
+    for part in (_era, _bounded, _approximate, _zero, _bracketed, _predicate, _condition, _affixed):
         value = part(text, read)
         if value is not None:
             return value
@@ -198,15 +199,20 @@ def _affixed(text: str, read: Read) -> Value | None:
         rest = " ".join(words[count:])
         if first in DRESSING_BEFORE:
             return _read(rest, read)
-        if first in BEFORE and (value := _read(rest, read)) is not None:
+        if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
         if last in AFTER:
             value = _read(" ".join(words[:-count]), read)
             if last == "left" and isinstance(value, Quantity) and _counted(value):
                 return value  # what remains
-            return None if value is None else Qualified(value, AFTER[last])
+            return None if value is None or not _is_one(value) else Qualified(value, AFTER[last])
     return None
+
+
+def _is_one(value: Value) -> bool:
+    """Whether a value is one answer, and no word or list."""
+    return not isinstance(value, Words | Conditional) and not hasattr(value, "parts")
 
 
 def _counted(value: Quantity) -> bool:

@@ -23,7 +23,7 @@ __all__ = [
 
 LONGEST = 4000
 
-_DEGREE = re.compile(r" *\^ *(?:\{ *\\circ *\}|\\circ(?![A-Za-z])) *")
+_DEGREE = re.compile(r" *\^ *(?:\{ *\\circ *\}|\\circ(?![A-Za-z]))(?: +(?=[CFK](?![A-Za-z])))?")
 _OHM = re.compile(r"\\Omega(?![A-Za-z])|\u2126")
 _MICRO = re.compile(r"\\mu(?![A-Za-z]) *")
 _SPACE = re.compile(r"\s+")
