@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -21,6 +22,7 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MATHEMATICAL_MARKERS,
 )
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
 from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
@@ -62,6 +64,7 @@ class Conditional(Value):
 
 
 _LONGEST = 1000
+_LONGEST_CONDITION = 200
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-Za-z])")
 _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
@@ -212,7 +215,14 @@ def _affixed(text: str, read: Read) -> Value | None:
 
 def _is_one(value: Value) -> bool:
     """Whether a value is one answer, and no word or list."""
-    return not isinstance(value, Words | Conditional) and not hasattr(value, "parts")
+    return not isinstance(value, Words | Conditional | Collection)
+
+
+def _is_prose(value: Value) -> bool:
+    """Whether a value is words, or a list with words."""
+    if isinstance(value, Words):
+        return True
+    return isinstance(value, Collection) and any(_is_prose(part) for part in value.parts)
 
 
 def _counted(value: Quantity) -> bool:
@@ -279,7 +289,9 @@ def _condition(text: str, read: Read) -> Value | None:
         if value is not None:
             return value
     value = _read(head, read)
-    if value is None or isinstance(value, Conditional):
+    if value is None or isinstance(value, Conditional) or _is_prose(value):
+        return None
+    if len(rest) > _LONGEST_CONDITION:
         return None
     relation = word if word in ("unless", "except", "as") else "if"
     rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
@@ -324,4 +336,4 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _has_parts(gold: Value, answer: Value) -> bool:
     """Whether one is a list or a named value, which other kinds compare by its parts."""
-    return any(hasattr(value, "parts") or hasattr(value, "name") for value in (gold, answer))
+    return any(isinstance(value, Collection | Named) for value in (gold, answer))

@@ -32,7 +32,8 @@ class Quantity(Value):
         dressing: the unit and the nouns.
         product: the whole text as a product of letters, where it may be one ("5 m").
         bare: whether the number alone is the same answer, for a gold answer. A unit of letters
-            right after the number ("5m") may be a product, so the number alone does not do.
+            right after the number ("5m") or after anything but a decimal number may be a
+            product, so the number alone does not do.
     """
 
     term: Term
@@ -55,6 +56,7 @@ _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
+_DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
 _MOST_CANDIDATES = 6
 
 
@@ -139,7 +141,8 @@ def _numbered(text: str) -> Value | None:
                 return Expression(term)
         product = parse_term(latex(text)) if scale == 1 and dressing.letters else None
         glued = text[position - 1 : position] != " "
-        bare = not (dressing.product or (dressing.letters and glued))
+        doubtful = dressing.letters and (glued or not _DECIMAL.fullmatch(head))
+        bare = not (dressing.product or doubtful)
         return Quantity(term, dressing, product, bare)
     return None
 

@@ -69,12 +69,12 @@ _HOPE = re.compile(
 )
 # A reason may hold figures; a remark may not, save for what the value is a part of.
 _TAIL = re.compile(
-    r"\s*,?\s+(?P<reason>because|since|as(?=\s+[a-z])|due to|by the|for the reason that|"
+    r"\s*,?\s+(?P<reason>because|since|as (?:we|it|the|there|this|required|"
+    r"desired|expected|shown)|due to|by the|for the reason that|"
     r"which follows)"
     r"(?![A-Za-z])|"
     r"\s*,\s*(?P<remark>in total|altogether|in all|overall|in the end|as required|as desired|"
-    r"as expected|as claimed|so|hence|thus|therefore|which|that is the|out of)(?![A-Za-z])",
-    re.IGNORECASE,
+    r"as expected|as claimed|so|hence|thus|therefore|which|that is the|out of)(?![A-Za-z])"
 )
 _PART_OF = re.compile(r"out of (?:the )?\d+", re.IGNORECASE)
 _VERB = re.compile(
@@ -90,6 +90,9 @@ _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?:]\s+")
+# Another sentence, or a figure that is computed: more is said than one reason.
+_NEXT = re.compile(r"[.!?:;]\s|<<|#")
+_LONGEST_REASON = 120
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATHEMATICAL = re.compile(
     r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])"
@@ -164,7 +167,9 @@ def _with_reason(text: str, read: Read) -> Value | None:
     if match is None or not match.start() or match.start() > 200:
         return None
     tail = text[match.start() :]
-    if _DENIES.search(tail) or _MARK.search(tail):
+    if len(tail) > _LONGEST_REASON or _NEXT.search(tail) or _DENIES.search(tail):
+        return None
+    if _MARK.search(tail) or tail.count("=") > 1:
         return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None

@@ -20,11 +20,13 @@ class Words(Value):
     words: tuple[str, ...]
 
 
-_WORDS = re.compile(r"[^\W\d_][\w'.\-]*(?:[ ,]+[\w'.\-]+)*", re.UNICODE)
+_LETTERS = r"[^\W\d_][\w'.]*(?:-[^\W\d_][\w'.]*)*"
+_WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
 _ROMAN = re.compile(r"[IVX]+")
 _LONGEST = 200
+_MOST = 8
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -37,6 +39,8 @@ def read(text: str, read: Read) -> Value | None:
     if not any(len(word) > 1 and word.isalpha() for word in words):
         return None
     if any("_" in word for word in words) or text.casefold() in _NO_WORDS:
+        return None
+    if len(words) > _MOST:
         return None
     kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
     return Words(tuple(_folded(word) for word in kept or words))
