@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, flat
+from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     NamedSet,
@@ -56,7 +57,7 @@ def _continued(values: Sequence[Value]) -> list[Value]:
     members: list[Value] = []
     for value in values:
         last = members[-1] if members else None
-        if isinstance(last, Named) and not isinstance(value, Named | Relation):
+        if isinstance(last, Named) and not isinstance(value, Named | Relation | Congruence):
             sign = last.source.signs[0] if len(last.source.signs) == 1 else ""
             source = Relation((sign,), (last.name, value))
             if sign == "=":
