@@ -46,9 +46,8 @@ _MOST_CELLS = 400
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
-    if "\\begin" not in text and "\\binom" not in text:
-        if "," not in text and ";" not in text:
-            return None
+    if "\\begin" not in text and "\\binom" not in text and "," not in text and ";" not in text:
+        return None
     if "\\begin" in text:
         determinant = _determinant(text)
         if determinant is not None:
