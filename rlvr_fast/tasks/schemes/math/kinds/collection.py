@@ -162,9 +162,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if not isinstance(gold, Collection) or not isinstance(answer, Collection):
         return _single(gold, answer, same)
     if isinstance(gold, Tuple) and isinstance(answer, Tuple):
-        if gold.bracket != answer.bracket and len(gold.parts) == 2:
-            if {gold.bracket, answer.bracket} == {"(", "["}:
-                return False  # two intervals
+        if len(gold.parts) == 2 and {gold.bracket, answer.bracket} == {"(", "["}:
+            return False  # two intervals
         return all_in_order(gold.parts, answer.parts, same)
     if isinstance(gold, Tuple) or isinstance(answer, Tuple):
         other = answer if isinstance(gold, Tuple) else gold

@@ -85,7 +85,7 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _turned(halves: tuple[str, ...]) -> tuple[str, str] | None:
-    r"""`n \\bmod 4 = 1` as n = 1 and 4."""
+    r"""`n \bmod 4 = 1` as n = 1 and 4."""
     pieces = split(halves[1], _EQUIVALENT, most=2)
     if pieces is None or len(pieces.parts) > 2:
         return None
@@ -99,7 +99,7 @@ def _turned(halves: tuple[str, ...]) -> tuple[str, str] | None:
 def _congruence(
     left: list[str], modulus_text: str, in_brackets: bool, read: Read
 ) -> Congruence | None:
-    """Residues with a name before the first: ["n \\equiv 1", "2"] and "4"."""
+    r"""Residues with a name before the first: ["n \equiv 1", "2"] and "4"."""
     first = split(left[0], _EQUIVALENT, most=2)
     if first is None or len(first.parts) > 2:
         return None

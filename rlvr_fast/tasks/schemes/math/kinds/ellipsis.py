@@ -30,9 +30,9 @@ class Ellipsis(Value):
     groups: tuple[tuple[Value, ...], ...]
 
 
-DOTS = re.compile(r"\\(?:ldots|cdots|dots[a-z]?|hdots)(?![A-Za-z])|\.\s?\.\s?\.|…|⋯")
-_TIMES = re.compile(r"\\cdot(?![A-Za-z])|\\times(?![A-Za-z])")
-_TIMES_DOTS = re.compile(rf"(?:\\(?:cdot|times)\s*)?(?:{DOTS.pattern})(?:\s*\\(?:cdot|times)(?![A-Za-z]))?")
+DOTS = re.compile(r"\\ldots(?![A-Za-z])")
+_TIMES = re.compile(r"\\(?:cdot|times)(?![A-Za-z])")
+_TIMES_DOTS = re.compile(rf"(?:{_TIMES.pattern} ?)?{DOTS.pattern}(?: ?{_TIMES.pattern})?")
 _SEPARATORS = (
     (",", re.compile(rf"(?:{CONJUNCTION.pattern})+")),
     ("+", re.compile(r"[+-]")),

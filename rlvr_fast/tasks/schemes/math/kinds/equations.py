@@ -17,7 +17,6 @@ from rlvr_fast.tasks.schemes.math.values import Same
 __all__ = ["same_relations"]
 
 
-
 def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
     """Whether two relations agree: side by side, or as one equation or inequality scaled."""
     if len(gold.signs) != len(answer.signs) or len(gold.sides) != len(answer.sides):
@@ -78,5 +77,6 @@ def _difference(relation: Relation) -> tuple[str, Term] | None:
         left, right, sign_ = right, left, FLIPPED[sign_]
     if sign_ not in ("=", "!=", "<", "<="):
         return None
-    assert isinstance(left, Expression) and isinstance(right, Expression)
+    assert isinstance(left, Expression)
+    assert isinstance(right, Expression)
     return sign_, Add((left.term, Mul((MINUS, right.term))))

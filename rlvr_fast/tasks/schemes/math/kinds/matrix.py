@@ -46,9 +46,8 @@ _MOST_CELLS = 400
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
-    if "\\begin" not in text and "\\binom" not in text:
-        if "," not in text or not re.search(r"[)>][^()]*[+-]|[A-Za-z0-9] ?\(|rangle.*[+-]", text):
-            return None
+    if "\\begin" not in text and "\\binom" not in text and "," not in text and ";" not in text:
+        return None
     if "\\begin" in text:
         determinant = _determinant(text)
         if determinant is not None:
@@ -64,7 +63,7 @@ def _sum(text: str) -> Matrix | None:
     parts, marks = list(pieces.parts), ["+", *pieces.marks]
     if not parts[0] and len(parts) > 1:
         del parts[0], marks[0]
-    if "\\begin" not in text and not _vectors(parts):
+    if "\\begin" not in text and not (_binomials(parts) or _tuples(parts)):
         return None
     for mark, part in zip(marks, parts, strict=True):
         matrix = _multiple(part)
@@ -86,7 +85,12 @@ def _sum(text: str) -> Matrix | None:
     return total
 
 
-def _vectors(parts: list[str]) -> bool:
+def _tuples(parts: list[str]) -> bool:
+    """Whether a sum has tuples, one of them without a factor: f(1, 2) is a value of f."""
+    return len(parts) > 1 and any(part.startswith(("(", "\\langle")) for part in parts)
+
+
+def _binomials(parts: list[str]) -> bool:
     r"""Whether each part is a multiple of one `\binom`, which then is a column."""
     return len(parts) > 1 and all(
         len(_BINOMIAL.findall(part)) == 1 and part.endswith("}") for part in parts

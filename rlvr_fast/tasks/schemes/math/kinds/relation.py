@@ -39,21 +39,18 @@ _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 # Wide space between two equations is one space in a cleaned text.
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
 _FIGURE = re.compile(
-    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus)\s+)*"
+    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
-    r"sphere|graph)\s*(?:(?:is|of|with|has|equation)\s*)*:?\s*(?![A-Za-z]{2})",
+    r"sphere|graph)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
     re.I,
 )
-_TEXT_START = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([A-Za-z: ]*)\}\s*")
-_OVER = re.compile(
-    r"\s*(?:,\s*)?\(([^()]*(?:\\in(?![a-z])|∈)[^()]*(?:\\mathbb|\\[ZNRQ]|[ℤℕℝℚ])[^()]*|[^()]*integers?)\)$"
-)
-_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*)\s+(?:is|are|being|=)?\s*(?P<set>[a-z\- ]+)")
-_SET_FIRST = re.compile(r"(?P<set>[a-z\- ]+?)\s+(?P<name>\\?[A-Za-z]\w*)")
+# A set that a parameter runs over, in brackets after a formula.
+_OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
+_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
+_SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 _ARGUMENT = re.compile(r"[xyzntm]")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -79,12 +76,9 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _without_figure(text: str) -> str:
-    r"""`\\text{the line } y = 2` is its equation."""
-    plain = text
-    if match := _TEXT_START.match(text):
-        plain = f"{match[1].strip()} {text[match.end() :]}"
-    match = _FIGURE.match(plain)
-    return plain[match.end() :] if match and SIGN.search(plain, match.end()) else text
+    r"""`\text{the line } y = 2` is its equation."""
+    match = _FIGURE.match(text)
+    return text[match.end() :] if match and SIGN.search(text, match.end()) else text
 
 
 def _groups(members: Split) -> list[Split] | None:
@@ -167,9 +161,8 @@ def _side(text: str, read: Read) -> Value:
 
 def _is_in(text: str) -> Value | None:
     """`k is an integer`, `any integer k`."""
-    plain = " ".join(_TEXT.sub(r" \1 ", text).split())
     for pattern in (_IS, _SET_FIRST):
-        if match := pattern.fullmatch(plain):
+        if match := pattern.fullmatch(text):
             term, domain = parse_term(match["name"]), in_words(match["set"])
             if term is not None and domain is not None and is_name(Expression(term)):
                 name = Expression(term)

@@ -5,50 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Constant, Mul, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import (
+    Bound,
+    Call,
+    Constant,
+    Mul,
+    Number,
+    Symbol,
+    Term,
+)
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["Family", "Named", "Relation", "infinite_sign", "is_name"]
 
 # Functions whose value an equation does not name.
-_FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arccot",
-        "sinh",
-        "cosh",
-        "tanh",
-        "coth",
-        "ln",
-        "log",
-        "exp",
-        "abs",
-        "floor",
-        "ceil",
-        "factorial",
-        "double_factorial",
-        "binomial",
-        "gcd",
-        "lcm",
-        "max",
-        "min",
-        "re",
-        "im",
-        "conjugate",
-        "arg",
-        "degrees",
-        "cis",
-        "mod",
-    ]
-)
+_FUNCTIONS = frozenset((
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "sinh",
+    "cosh", "tanh", "coth", "ln", "log", "exp", "abs", "floor", "ceil", "factorial", "binomial",
+    "double_factorial", "gcd", "lcm", "max", "min", "re", "im", "conjugate", "arg", "degrees",
+    "cis", "mod", "round", "sgn",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +57,7 @@ class Named(Value):
 
 @dataclass(frozen=True, slots=True)
 class Family(Value):
-    r"""Values with parameters: `x = 2k\\pi, k \\in \\mathbb{Z}`.
+    r"""Values with parameters: `x = 2k\pi, k \in \mathbb{Z}`.
 
     Attributes:
         body: what depends on the parameters.
