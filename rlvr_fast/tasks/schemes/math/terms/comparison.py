@@ -168,14 +168,14 @@ def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> 
     if not all(finite):
         return _infinite(gold, answer)
     difference = gold - answer
-    if isinstance(difference, fmpq):
+    if isinstance(difference, fmpq) and (trusted is None or difference == 0):
         return bool(difference == 0)
     if trusted is not None:
         # No ball bounds the error: the values are equal to the bits that are trusted, or different.
         if ctx.prec < 2 * _CLOSED_BITS:
             return None
         return bool(size_of(difference) < size_of(answer) * arb(2) ** -(trusted - 8))
-    if not difference.contains(0):
+    if isinstance(difference, fmpq) or not difference.contains(0):
         return False
     if all(isinstance(v, fmpq) or v.rel_accuracy_bits() >= needed for v in (gold, answer)):
         return True

@@ -24,7 +24,8 @@ _MOST_BITS = 160
 _STEP = 240  # a limit is approached to 2^-240
 _LIMIT_PRECISION = 1024
 _MOST_DIRECT_TERMS = 3000
-_INTEGRAL_EVALUATIONS = 2000
+_INTEGRAL_EVALUATIONS = 10_000
+_NESTED_EVALUATIONS = 60
 _LEVIN_TERMS = (60, 80)
 _LEVIN_PRECISION = 600
 # The double exponential rule: nodes on either side, nodes in each unit of its variable.
@@ -138,13 +139,15 @@ def _extrapolated(function: Function, first: int, adds: bool) -> Numeric:
     return _agreed(results)
 
 
-def proper_integral(function: Callable[[acb, bool], acb], lower: acb, upper: acb) -> acb:
+def proper_integral(
+    function: Callable[[acb, bool], acb], lower: acb, upper: acb, nested: bool
+) -> acb:
     """The integral along the line between two points; a wide ball where it is not found."""
     return acb.integral(
         function,
         lower,
         upper,
-        eval_limit=_INTEGRAL_EVALUATIONS,
+        eval_limit=_NESTED_EVALUATIONS if nested else _INTEGRAL_EVALUATIONS,
         rel_tol=arb(2) ** -(ctx.prec // 2 + 32),
     )
 
