@@ -30,6 +30,7 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
 from rlvr_fast.tasks.schemes.math.terms.outcomes import (
     Budget,
     NoValue,
+    OutOfBudget,
     TooMuch,
     Undefined,
 )
@@ -236,8 +237,8 @@ class Evaluation(Arithmetic):
             self.path = analytic or bool(outer)
             try:
                 return acb(self.ball(at(value)))
-            except NoValue:
-                return acb("nan")
+            except (NoValue, OutOfBudget, RecursionError):
+                return acb("nan")  # an exception does not pass through the C code
             finally:
                 self.path = outer
 
