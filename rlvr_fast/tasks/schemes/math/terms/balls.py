@@ -38,6 +38,8 @@ from rlvr_fast.tasks.schemes.math.terms.outcomes import (
 __all__ = ["Evaluation"]
 
 _MOST_TERMS = 10_000
+# An infinite series takes about as long as the evaluation of so many nodes.
+_SERIES_NODES = 4000
 # A sum of sums of sums; more would not end.
 _DEEPEST_OPERATOR = 3
 # A sum with all its parts takes no more bits than this beside those of its result.
@@ -214,6 +216,7 @@ class Evaluation(Arithmetic):
         at = self._function(term)
         adds = term.operator == "sum"
         if isinstance(upper, arb) and not upper.is_finite():
+            self._budget.spend(_SERIES_NODES)
             return self._numeric(operators.infinite_series(at, first, adds))
         last = self.integer(upper)
         if last is None or last < first - 1:

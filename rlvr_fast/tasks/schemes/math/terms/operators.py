@@ -26,8 +26,8 @@ _LIMIT_PRECISION = 1024
 _MOST_DIRECT_TERMS = 3000
 _INTEGRAL_EVALUATIONS = 3000
 _NESTED_EVALUATIONS = 60
-_LEVIN_TERMS = (60, 80)
-_LEVIN_PRECISION = 600
+_LEVIN_TERMS = (44, 56)
+_LEVIN_PRECISION = 400
 # The double exponential rule: nodes on either side, nodes in each unit of its variable.
 _NODES = 717
 _NODES_PER_UNIT = 128
@@ -134,7 +134,10 @@ def _extrapolated(function: Function, first: int, adds: bool) -> Numeric:
             raise TooMuch
         results = []
         for count in _LEVIN_TERMS:
-            found, _ = mpmath.levin(method="levin", variant="u").update(terms[:count])
+            try:
+                found, _ = mpmath.levin(method="levin", variant="u").update(terms[:count])
+            except (ArithmeticError, ValueError):
+                raise TooMuch from None
             results.append(arb(found) if adds else arb(found).exp())
     return _agreed(results)
 
