@@ -39,7 +39,7 @@ class Label(Value):
     product: Expression | None = None
 
 
-_ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?)")
+_ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?|([a-j])\))")
 _NAMED = re.compile(
     r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
@@ -63,7 +63,7 @@ _ROMAN = re.compile(r"\(?\s*(x{0,3}(?:ix|iv|v?i{0,3}))\s*[.)]?\)?")
 def read(text: str, read: Read) -> Value | None:
     """The value of a choice; see `kinds`."""
     if match := _ALONE.fullmatch(text):
-        return Choice(match[1] or match[2] or match[3])
+        return Choice(next(group for group in match.groups() if group).upper())
     roman = _ROMAN.fullmatch(text)
     if roman and len(roman[1]) > 1:
         term = parse_term(roman[1])

@@ -47,6 +47,7 @@ _CURRENCY = re.compile(
     + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
+_EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
 _WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
@@ -78,7 +79,7 @@ def _money(text: str) -> Value | None:
         return None
     sign = "-" if "-" in (match[1], match[3]) else ""
     currency = UNITS[CURRENCY_SIGNS[match[2]]]
-    rest = text[match.end() :].strip()
+    rest = _EACH.sub(" per ", text[match.end() :].strip())
     factor = 1
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]

@@ -58,7 +58,9 @@ _LEAD = re.compile(
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
-    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter)"
+    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
+    r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
+    r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
     r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
     re.IGNORECASE,
 )
@@ -173,7 +175,7 @@ def _with_reason(text: str, read: Read) -> Value | None:
         return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None
-    return _known(text[: match.start()], read, words=False)
+    return _known(text[: match.start()], read, words=True)
 
 
 def _told(text: str, read: Read) -> Value | None:
@@ -198,7 +200,12 @@ def _last_sentence(text: str, read: Read) -> Value | None:
     if not ends:
         return None
     before, last = text[: ends[-1].start()], text[ends[-1].end() :]
-    if len(_WORD.findall(before)) < 2 or _DENIES.search(before) or _WORD.search(last):
+    if (
+        len(_WORD.findall(before)) < 2
+        or _MARK.search(before)
+        or _DENIES.search(before)
+        or _WORD.search(last)
+    ):
         return None
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None
