@@ -149,6 +149,9 @@ def _e_notation(match: re.Match[str]) -> str:
 def _without_markdown(text: str) -> str:
     text = re.sub(r"(?<![^\s(*])\*\*(?=[^\s*])([^*]*[^\s*])\*\*(?![\w*])", r"\1", text)
     text = text.strip()
+    for mark in ("**", "__"):
+        if len(text) > 4 and text.startswith(mark) and text.endswith(mark):
+            text = text[2:-2].strip()
     if len(text) > 2 and text[0] == text[-1] and text[0] in "*_" and text[0] not in text[1:-1]:
         text = text[1:-1]
     return text.replace("```", " ").replace("`", "")
@@ -340,7 +343,7 @@ def _unwrapped(tokens: list[str], partner: dict[int, int], index: int) -> None:
     inside = _argument(tokens, partner, index + 1)
     tokens[index] = _JOINT
     if inside:
-        # A word stands apart from the letters beside it; capitals may be digits or part of a product.
+        # A word stands apart from letters beside it; capitals may be digits or part of a product.
         word = len(inside) > 3 and any(tokens[at].islower() for at in inside)
         tokens[index] = tokens[inside[-1]] = _JOINT if word else ""
         tokens[inside[0]] = ""
