@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Same, Value
@@ -42,7 +42,16 @@ def same_families(gold: Value, answer: Value, same: Same) -> bool:
 
 
 def _free(family: Family) -> frozenset[str]:
-    return symbols(family.body) - {name for name, _ in family.parameters}
+    """The symbols of a family's values, without its parameters and without names of values."""
+    return _of_values(family.body) - {name for name, _ in family.parameters}
+
+
+def _of_values(value: Value) -> frozenset[str]:
+    if isinstance(value, Named):
+        return _of_values(value.value)
+    if isinstance(value, List):
+        return frozenset().union(*map(_of_values, value.parts))
+    return symbols(value)
 
 
 def _family(value: Value, other: Value) -> Family | None:
