@@ -149,6 +149,9 @@ def _e_notation(match: re.Match[str]) -> str:
 def _without_markdown(text: str) -> str:
     text = re.sub(r"(?<![^\s(*])\*\*(?=[^\s*])([^*]*[^\s*])\*\*(?![\w*])", r"\1", text)
     text = text.strip()
+    for mark in ("**", "__"):
+        if len(text) > 4 and text.startswith(mark) and text.endswith(mark):
+            text = text[2:-2].strip()
     if len(text) > 2 and text[0] == text[-1] and text[0] in "*_" and text[0] not in text[1:-1]:
         text = text[1:-1]
     return text.replace("```", " ").replace("`", "")
@@ -286,7 +289,7 @@ def _bars(tokens: list[str]) -> None:
 
 
 _LINES = {r"\(", r"\)", r"\[", r"\]"}
-# A space that is kept only between two letters or two digits.
+# A space that is kept only between letters and digits.
 _JOINT = "\ue002"
 
 
@@ -340,8 +343,9 @@ def _unwrapped(tokens: list[str], partner: dict[int, int], index: int) -> None:
     inside = _argument(tokens, partner, index + 1)
     tokens[index] = _JOINT
     if inside:
-        # A word stands apart from the letters beside it; a single letter may be part of a product.
-        tokens[index] = tokens[inside[-1]] = _JOINT if len(inside) > 3 else ""
+        # A word stands apart from letters beside it; capitals may be digits or part of a product.
+        word = len(inside) > 3 and any(tokens[at].islower() for at in inside)
+        tokens[index] = tokens[inside[-1]] = _JOINT if word else ""
         tokens[inside[0]] = ""
 
 
@@ -355,11 +359,8 @@ def _joined(tokens: list[str]) -> str:
             joint = True
             continue
         command = last[:1] == "\\" and last[-1].isalpha()
-        word = joint and (
-            (last[-1:].isalpha() and token[0].isalpha())
-            or (last[-1:].isdigit() and token[0].isdigit())
-        )
-        if (command and token[0].isalpha()) or word:
+        apart = joint and last[-1:].isalnum() and token[0].isalnum()
+        if (command and token[0].isalpha()) or apart:
             parts.append(" ")
         parts.append(token)
         last, joint = token, False

@@ -45,9 +45,7 @@ class SlashedDate(Value):
     parts: tuple[int, int, int]
 
 
-_HALF = (
-    r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
-)
+_HALF = r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
 _TIME = re.compile(
     rf"(?:at\s+)?(?P<hour>\d{{1,2}})\s*:\s*(?P<minute>\d\d)(?:\s*:\s*(?P<second>\d\d))?"
     rf"\s*(?:o'?clock)?\s*(?:\(?{_HALF}\)?)?"
@@ -58,8 +56,9 @@ _HOUR = re.compile(
 )
 _NOON = {"noon": 12, "midday": 12, "midnight": 0}
 _MONTHS = (
-    "january february march april may june july august september october november december".split()
-)
+    "january", "february", "march", "april", "may", "june", "july", "august", "september",
+    "october", "november", "december",
+)  # fmt: skip
 _MONTH = rf"(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)}|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:\s*\^?\{?(?:st|nd|rd|th)\}?)?"
 _YEAR = r"(?P<year>\d{4})"
@@ -177,4 +176,3 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             hour = Expression(Number(Fraction(clock.hour)))
             return same(hour, other) if first else same(other, hour)
     return None
-

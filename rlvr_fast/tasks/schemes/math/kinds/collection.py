@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -23,7 +23,14 @@ class Collection(Value):
 
 @dataclass(frozen=True, slots=True)
 class List(Collection):
-    """Parts without brackets: the order does not count, the number does up to repetition."""
+    """Parts without brackets: neither order nor repetition counts.
+
+    Attributes:
+        parts: the parts.
+        alternatives: whether the text says "or": such a list is no tuple.
+    """
+
+    alternatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +79,7 @@ def read(text: str, read: Read) -> Value | None:
     if parts is None or not parts.marks:
         return None
     values = _values(parts.parts, read)
-    return None if values is None else List(tuple(flat(values)))
+    return None if values is None else List(tuple(flat(values)), any(map(is_or, parts.marks)))
 
 
 def _values(parts: Sequence[str], read: Read) -> list[Value] | None:
@@ -155,12 +162,12 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if not isinstance(gold, Collection) or not isinstance(answer, Collection):
         return _single(gold, answer, same)
     if isinstance(gold, Tuple) and isinstance(answer, Tuple):
-        if gold.bracket != answer.bracket and len(gold.parts) == 2:
-            if {gold.bracket, answer.bracket} == {"(", "["}:
-                return False  # two intervals
+        if len(gold.parts) == 2 and {gold.bracket, answer.bracket} == {"(", "["}:
+            return False  # two intervals
         return all_in_order(gold.parts, answer.parts, same)
     if isinstance(gold, Tuple) or isinstance(answer, Tuple):
-        if isinstance(gold, Set) or isinstance(answer, Set):
+        other = answer if isinstance(gold, Tuple) else gold
+        if isinstance(other, Set) or (isinstance(other, List) and other.alternatives):
             return False
         if isinstance(gold, Tuple) and gold.bracket == "[" and len(gold.parts) == 2:
             return False

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, sign
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation
 from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
@@ -15,9 +15,6 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
 __all__ = ["same_relations"]
-
-_ZERO = Number(Fraction(0))
-_MINUS = Number(Fraction(-1))
 
 
 def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
@@ -59,7 +56,7 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
             for index, name in enumerate(sorted(names))
         }
         at_first, at_second = put(first[1], point), put(second[1], point)
-        if equal_terms(at_first, _ZERO) or equal_terms(at_second, _ZERO):
+        if equal_terms(at_first, ZERO) or equal_terms(at_second, ZERO):
             continue
         crosswise = Mul((first[1], at_second)), Mul((second[1], at_first))
         if not equal_terms(*crosswise):
@@ -80,5 +77,6 @@ def _difference(relation: Relation) -> tuple[str, Term] | None:
         left, right, sign_ = right, left, FLIPPED[sign_]
     if sign_ not in ("=", "!=", "<", "<="):
         return None
-    assert isinstance(left, Expression) and isinstance(right, Expression)
-    return sign_, Add((left.term, Mul((_MINUS, right.term))))
+    assert isinstance(left, Expression)
+    assert isinstance(right, Expression)
+    return sign_, Add((left.term, Mul((MINUS, right.term))))

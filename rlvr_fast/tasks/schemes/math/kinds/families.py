@@ -6,6 +6,8 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
@@ -30,11 +32,17 @@ def same_families(gold: Value, answer: Value, same: Same) -> bool:
         return False
     if len(first.parameters) != len(second.parameters) or len(first.parameters) > _MOST_PARAMETERS:
         return False
+    if _free(first) != _free(second):
+        return False
     return any(
         same(first.body, body)
         for order in itertools.permutations(second.parameters)
         for body in _renamed(first, second, order, same)
     )
+
+
+def _free(family: Family) -> frozenset[str]:
+    return symbols(family.body) - {name for name, _ in family.parameters}
 
 
 def _family(value: Value, other: Value) -> Family | None:
@@ -83,4 +91,4 @@ def _renamed(
 
 
 def _discrete(domain: Value) -> bool:
-    return type(domain).__name__ in ("Ellipsis", "Set", "List", "Tuple")
+    return isinstance(domain, Collection | Ellipsis)

@@ -14,7 +14,7 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Matrix", "compare", "read"]
+__all__ = ["Matrix", "cells", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}|\\binom(?=\s*\{)"
 )
+_TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
+_COMMA = re.compile(r"[,;]")
+_MOST_TUPLE = 12
+_ONE = Number(Fraction(1))
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
 _BINOMIAL = re.compile(r"\\binom\s*\{")
 # Determinants are expanded along a row: n! terms.
@@ -42,7 +46,7 @@ _MOST_CELLS = 400
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
-    if "\\begin" not in text and "\\binom" not in text:
+    if "\\begin" not in text and "\\binom" not in text and "," not in text and ";" not in text:
         return None
     if "\\begin" in text:
         determinant = _determinant(text)
@@ -59,7 +63,7 @@ def _sum(text: str) -> Matrix | None:
     parts, marks = list(pieces.parts), ["+", *pieces.marks]
     if not parts[0] and len(parts) > 1:
         del parts[0], marks[0]
-    if "\\begin" not in text and not _vectors(parts):
+    if "\\begin" not in text and not (_binomials(parts) or _tuples(parts)):
         return None
     for mark, part in zip(marks, parts, strict=True):
         matrix = _multiple(part)
@@ -81,7 +85,12 @@ def _sum(text: str) -> Matrix | None:
     return total
 
 
-def _vectors(parts: list[str]) -> bool:
+def _tuples(parts: list[str]) -> bool:
+    """Whether a sum has tuples, one of them without a factor: f(1, 2) is a value of f."""
+    return len(parts) > 1 and any(part.startswith(("(", "\\langle")) for part in parts)
+
+
+def _binomials(parts: list[str]) -> bool:
     r"""Whether each part is a multiple of one `\binom`, which then is a column."""
     return len(parts) > 1 and all(
         len(_BINOMIAL.findall(part)) == 1 and part.endswith("}") for part in parts
@@ -100,7 +109,7 @@ def _multiple(text: str) -> Matrix | None:
     """A matrix with a factor before it, or before a product of two matrices."""
     match = _MATRIX.search(text)
     if match is None:
-        return None
+        return _multiple_of_tuple(text)
     before, rest = text[: match.start()].strip(), text[match.start() :].strip()
     matrix = _single(rest)
     if matrix is None or not before:
@@ -108,6 +117,25 @@ def _multiple(text: str) -> Matrix | None:
     before = _TIMES.sub("", before).strip()
     factor = parse_term(before)
     return None if factor is None else _scaled(factor, matrix)
+
+
+def _multiple_of_tuple(text: str) -> Matrix | None:
+    """`t(1, 2)` as a column with a factor."""
+    for match in _TUPLE.finditer(text):
+        brackets = enclosed(text[match.start() :])
+        inside = split(brackets[1], _COMMA, most=_MOST_TUPLE) if brackets else None
+        if brackets is None or inside is None or not inside.marks:
+            continue
+        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle"):
+            continue
+        terms = [parse_term(part) for part in inside.parts]
+        column = tuple((term,) for term in terms if term is not None)
+        before = _TIMES.sub("", text[: match.start()].strip()).strip()
+        factor = parse_term(before) if before else _ONE
+        if len(column) < len(terms) or factor is None:
+            return None
+        return _scaled(factor, Matrix(column))
+    return None
 
 
 def _single(text: str) -> Matrix | None:
@@ -161,8 +189,8 @@ def _determinant(text: str) -> Term | None:
         matrix = _single(inner[1].strip())
     elif whole is not None and whole[0] == "vmatrix":
         matrix = _rows("matrix", whole[1])
-    elif text.startswith("|") and text.endswith("|"):
-        matrix = _single(text[1:-1].strip())
+    elif bars := re.fullmatch(r"(?:\||\\lvert)(.*)(?:\||\\rvert)", text, re.S):
+        matrix = _single(bars[1].strip())
     if matrix is None or len(matrix.rows) != len(matrix.rows[0]):
         return None
     return None if len(matrix.rows) > _LARGEST_DETERMINANT else _expanded(matrix.rows)
@@ -195,9 +223,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:
     """The matrix as the parts of a tuple: of its rows, or of its cells if it is a vector."""
-    rows = tuple(Tuple(tuple(map(Expression, row)), "[") for row in matrix.rows)
-    if any(isinstance(part, Tuple) for part in other.parts):
-        return rows
-    if len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
-        return tuple(Expression(cell) for row in matrix.rows for cell in row)
-    return ()
+    inner = [part.bracket for part in other.parts if isinstance(part, Tuple)]
+    if inner:
+        return tuple(Tuple(tuple(map(Expression, row)), inner[0]) for row in matrix.rows)
+    return cells(matrix)
+
+
+def cells(matrix: Matrix) -> tuple[Value, ...]:
+    """The cells of a row or a column; none of any other matrix."""
+    if len(matrix.rows) > 1 and len(matrix.rows[0]) > 1:
+        return ()
+    return tuple(Expression(cell) for row in matrix.rows for cell in row)

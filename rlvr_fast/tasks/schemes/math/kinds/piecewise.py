@@ -31,37 +31,18 @@ class Piecewise(Value):
     cases: tuple[Case, ...]
 
 
-_ENVIRONMENTS = frozenset(
-    (
-        "cases",
-        "dcases",
-        "rcases",
-        "aligned",
-        "align",
-        "array",
-        "gathered",
-        "split",
-        "gather",
-        "matrix",
-    )
-)
+_CASES = frozenset(("cases", "dcases", "rcases", "array"))
+_ENVIRONMENTS = _CASES | {"aligned", "align", "alignedat", "gathered", "gather", "split"}
 _LEFT_BRACE = re.compile(
-    r"\\left\s*(?:\\\{|\\lbrace)\s*(\\begin\{.*\\end\{[a-z]+\*?\})\s*\\right\s*(?:\.|\\\}|\\rbrace)?|"
-    r"\\\{\s*(\\begin\{(?:array|aligned)\}.*\\end\{(?:array|aligned)\})\s*\.?",
+    r"\\\{ ?(\\begin\{(?:array|aligned|matrix)\}.*\\end\{(?:array|aligned|matrix)\}) ?(?:\.|\\\})?",
     re.S,
 )
-_COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
-_ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
+_COLUMNS = re.compile(r" ?\{[lcr|@ {}]*?\}")
+_ROW = re.compile(r"\\\\(?: ?\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
-_IF = re.compile(
-    rf"(?:[,;:]|\\q?quad(?![A-Za-z])|\\ |\s|~)*(?:{words('if|for|when|where|whenever|on')})?(?:\\ |\s|~)*"
-)
-_INNER_IF = re.compile(rf"(?:,\s*)?{words('if|for|when|whenever')}")
-_TEXT_IF = re.compile(r"\\text\s*\{\s*(?:if|for|when)\s+([^{}]*)\}")
-_OTHERWISE = re.compile(
-    r"\s*(?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*)?(?:otherwise|else|elsewhere|in all other cases)\s*\.?\s*\}?\s*",
-    re.I,
-)
+_IF = re.compile(rf"[,;: ]*(?:{words('if|for|when|where|whenever|on')})? ?")
+_INNER_IF = re.compile(rf"(?:, ?)?{words('if|for|when|whenever')}")
+_OTHERWISE = re.compile(r"(?:otherwise|else|elsewhere|in all other cases)\.?", re.I)
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -69,8 +50,8 @@ def read(text: str, read: Read) -> Value | None:
     if "\\begin" not in text:
         return None
     braced = _LEFT_BRACE.fullmatch(text)
-    whole = environment((braced[1] or braced[2]).strip() if braced else text)
-    if whole is None or whole[0] not in _ENVIRONMENTS or (whole[0] == "matrix" and not braced):
+    whole = environment(braced[1] if braced else text)
+    if whole is None or whole[0] not in _ENVIRONMENTS | ({"matrix"} if braced else set()):
         return None
     name, inside = whole
     if name == "array":
@@ -81,7 +62,7 @@ def read(text: str, read: Read) -> Value | None:
     if rows is None:
         return None
     texts = [row for row in rows.parts if row]
-    if name in ("cases", "dcases", "rcases", "array"):
+    if name in _CASES:
         cases = [_case(row, read) for row in texts]
         if cases and all(case is not None for case in cases):
             return Piecewise(_with_conditions(tuple(case for case in cases if case is not None)))
@@ -89,7 +70,7 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _case(row: str, read: Read) -> Case | None:
-    cells = split(_TEXT_IF.sub(r"\\text{if} \1", row), _CELL, most=8)
+    cells = split(row, _CELL, most=8)
     if cells is None:
         return None
     parts = [part for part in cells.parts if part]

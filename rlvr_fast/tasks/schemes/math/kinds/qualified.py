@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -20,7 +21,11 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MARKERS,
     MATHEMATICAL_MARKERS,
 )
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
+from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -59,6 +64,7 @@ class Conditional(Value):
 
 
 _LONGEST = 1000
+_LONGEST_CONDITION = 200
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-Za-z])")
 _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
@@ -71,8 +77,12 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
-_ZERO = re.compile(r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?")
-_ERA = re.compile(r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?")
+_ZERO = re.compile(
+    r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
+)
+_ERA = re.compile(
+    r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
+)
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
 
@@ -80,9 +90,9 @@ _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a qualifier; see `kinds`."""
     text = plain(text)
-    if len(text) > _LONGEST or not re.search(r"[A-Za-z]{2}|\\approx|~", text):
+    if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
-    for part in (_era, _bounded, _approximate, _zero, _bracketed, _affixed, _predicate, _condition):
+    for part in (_era, _bounded, _approximate, _zero, _bracketed, _predicate, _condition, _affixed):
         value = part(text, read)
         if value is not None:
             return value
@@ -126,7 +136,11 @@ def _bounded(text: str, read: Read) -> Value | None:
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
     words = match["words"].casefold()
-    sign = r"\ge" if words in ("more", "greater", "above", "over", "higher", "larger", "up") else r"\le"
+    sign = (
+        r"\ge"
+        if words in ("more", "greater", "above", "over", "higher", "larger", "up")
+        else r"\le"
+    )
     return _relation("", sign, f"{value} {rest}".strip(), read)
 
 
@@ -168,6 +182,9 @@ def _bracketed(text: str, read: Read) -> Value | None:
     if match is None:
         return None
     words = match["words"].casefold().strip(" .")
+    dressing = read_dressing(match["words"])
+    if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+        return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
         return None
@@ -185,13 +202,33 @@ def _affixed(text: str, read: Read) -> Value | None:
         rest = " ".join(words[count:])
         if first in DRESSING_BEFORE:
             return _read(rest, read)
-        if first in BEFORE and (value := _read(rest, read)) is not None:
+        if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
         if last in AFTER:
             value = _read(" ".join(words[:-count]), read)
-            return None if value is None else Qualified(value, AFTER[last])
+            if last == "left" and isinstance(value, Quantity) and _counted(value):
+                return value  # what remains
+            return None if value is None or not _is_one(value) else Qualified(value, AFTER[last])
     return None
+
+
+def _is_one(value: Value) -> bool:
+    """Whether a value is one answer, and no word or list."""
+    return not isinstance(value, Words | Conditional | Collection)
+
+
+def _is_prose(value: Value) -> bool:
+    """Whether a value is words, or a list with words."""
+    if isinstance(value, Words):
+        return True
+    return isinstance(value, Collection) and any(_is_prose(part) for part in value.parts)
+
+
+def _counted(value: Quantity) -> bool:
+    """Whether a quantity is no length, angle or number of steps, which have directions."""
+    directed = ((), (("m", 1),), (("angle", 1),), (("unit", 1),))
+    return bool(value.dressing.nouns - {"step"}) or value.dressing.unit.dimensions not in directed
 
 
 def _predicate(text: str, read: Read) -> Value | None:
@@ -241,15 +278,20 @@ def _condition(text: str, read: Read) -> Value | None:
         rest, _, head = rest.partition(",")
     if not head or not rest:
         return None
-    if len(found) > 1 and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()]) \
-            and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS:
+    if (
+        len(found) > 1
+        and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()])
+        and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
+    ):
         return None  # several values, each under its own condition: a list
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)
         if value is not None:
             return value
     value = _read(head, read)
-    if value is None or isinstance(value, Conditional):
+    if value is None or isinstance(value, Conditional) or _is_prose(value):
+        return None
+    if len(rest) > _LONGEST_CONDITION:
         return None
     relation = word if word in ("unless", "except", "as") else "if"
     rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
@@ -294,4 +336,4 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _has_parts(gold: Value, answer: Value) -> bool:
     """Whether one is a list or a named value, which other kinds compare by its parts."""
-    return any(hasattr(value, "parts") or hasattr(value, "name") for value in (gold, answer))
+    return any(isinstance(value, Collection | Named) for value in (gold, answer))

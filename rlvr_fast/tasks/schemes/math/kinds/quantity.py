@@ -32,7 +32,8 @@ class Quantity(Value):
         dressing: the unit and the nouns.
         product: the whole text as a product of letters, where it may be one ("5 m").
         bare: whether the number alone is the same answer, for a gold answer. A unit of letters
-            right after the number ("5m") may be a product, so the number alone does not do.
+            right after the number ("5m") or after anything but a decimal number may be a
+            product, so the number alone does not do.
     """
 
     term: Term
@@ -54,6 +55,8 @@ _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
+_FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
+_DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
 _MOST_CANDIDATES = 6
 
 
@@ -64,6 +67,8 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if ordinal := _ORDINAL.fullmatch(text):
         return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+    if (half := _half(text)) is not None:
+        return Expression(half)
     return _money(text) or _spoken(text) or _numbered(text)
 
 
@@ -78,7 +83,7 @@ def _money(text: str) -> Value | None:
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
-    if term is not None and not (has_symbols(term) and not match[2] == "$"):
+    if term is not None and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
     inner = _numbered(sign + rest)
     if isinstance(inner, Expression):
@@ -136,7 +141,8 @@ def _numbered(text: str) -> Value | None:
                 return Expression(term)
         product = parse_term(latex(text)) if scale == 1 and dressing.letters else None
         glued = text[position - 1 : position] != " "
-        bare = not (dressing.product or (dressing.letters and glued))
+        doubtful = dressing.letters and (glued or not _DECIMAL.fullmatch(head))
+        bare = not (dressing.product or doubtful)
         return Quantity(term, dressing, product, bare)
     return None
 
@@ -151,9 +157,7 @@ def _candidates(text: str) -> list[int]:
             depth += 1
         elif token in ")}]":
             depth -= 1
-        elif depth == 0 and match.start() and _LETTER.match(token):
-            found.append(match.start())
-        elif depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac"):
+        elif depth == 0 and match.start() and (_LETTER.match(token) or token in _FRACTIONS):
             found.append(match.start())
         if len(found) >= _MOST_CANDIDATES:
             break
@@ -252,6 +256,4 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(
-        Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second))
-    )
+    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))

@@ -16,6 +16,7 @@ from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.families import same_families
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
@@ -38,18 +39,18 @@ _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 # Wide space between two equations is one space in a cleaned text.
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
 _FIGURE = re.compile(
-    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus)\s+)*"
+    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
-    r"sphere|graph)\s*(?:(?:is|of|with|has|equation)\s*)*:?\s*(?![A-Za-z]{2})",
+    r"sphere|graph)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
     re.I,
 )
-_TEXT_START = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([A-Za-z: ]*)\}\s*")
-_OVER = re.compile(
-    r"\s*(?:,\s*)?\(([^()]*(?:\\in(?![a-z])|∈)[^()]*(?:\\mathbb|\\[ZNRQ]|[ℤℕℝℚ])[^()]*|[^()]*integers?)\)$"
-)
-_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*)\s+(?:is|are|being|=)?\s*(?P<set>[a-z\- ]+)")
-_SET_FIRST = re.compile(r"(?P<set>[a-z\- ]+?)\s+(?P<name>\\?[A-Za-z]\w*)")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
+# A set that a parameter runs over, in brackets after a formula.
+_OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
+_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
+_SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+# Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
+_FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
+_ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -75,12 +76,9 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _without_figure(text: str) -> str:
-    r"""`\\text{the line } y = 2` is its equation."""
-    plain = text
-    if match := _TEXT_START.match(text):
-        plain = f"{match[1].strip()} {text[match.end() :]}"
-    match = _FIGURE.match(plain)
-    return plain[match.end() :] if match and SIGN.search(plain, match.end()) else text
+    r"""`\text{the line } y = 2` is its equation."""
+    match = _FIGURE.match(text)
+    return text[match.end() :] if match and SIGN.search(text, match.end()) else text
 
 
 def _groups(members: Split) -> list[Split] | None:
@@ -107,7 +105,8 @@ def _members(members: Split, read: Read) -> Value | None:
     for part in _with_dots(members.parts):
         if not part:
             return None
-        value = _relation(part, read) or _is_in(part) or _side(part, read)
+        value = _relation(part, read) if "mod" not in part else read(part)
+        value = value or _is_in(part) or _side(part, read)
         if isinstance(value, Unread):
             return None
         values.append(value)
@@ -162,9 +161,8 @@ def _side(text: str, read: Read) -> Value:
 
 def _is_in(text: str) -> Value | None:
     """`k is an integer`, `any integer k`."""
-    plain = " ".join(_TEXT.sub(r" \1 ", text).split())
     for pattern in (_IS, _SET_FIRST):
-        if match := pattern.fullmatch(plain):
+        if match := pattern.fullmatch(text):
             term, domain = parse_term(match["name"]), in_words(match["set"])
             if term is not None and domain is not None and is_name(Expression(term)):
                 name = Expression(term)
@@ -202,7 +200,7 @@ def _source(value: Named | Relation) -> Relation:
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
         return same(gold.value, answer.value)
-    renamed = _argument_renamed(gold.name, answer)
+    renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
     first, second = _expanded(gold), _expanded(answer)
@@ -217,7 +215,7 @@ def _same_names(gold: Value, answer: Value, same: Same) -> bool:
     return type(gold) is type(answer) and same(gold, answer)
 
 
-def _argument_renamed(gold: Value, answer: Named) -> Named | None:
+def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:
     """The answer `f(t) = t^2` as f(x) = x^2, where the gold has f(x)."""
     if not (isinstance(gold, Expression) and isinstance(answer.name, Expression)):
         return None
@@ -231,8 +229,12 @@ def _argument_renamed(gold: Value, answer: Named) -> Named | None:
         for old, new in zip(second.arguments, first.arguments, strict=True)
         if isinstance(old, Symbol) and isinstance(new, Symbol)
     }
-    if len(names) != len(first.arguments):
+    if len(names) != len(first.arguments) or not _FUNCTION.fullmatch(first.name):
         return None
+    for argument in first.arguments:
+        known = isinstance(argument, Symbol) and _ARGUMENT.fullmatch(argument.name)
+        if not known and not symbols(argument) <= symbols(gold_value):
+            return None
     free = symbols(answer.value) - set(names)
     if free & {new.name for new in names.values() if isinstance(new, Symbol)}:
         return None
@@ -243,8 +245,9 @@ def _expanded(value: Named) -> Value | None:
     """`(x, y) = (1, 2)` as x = 1, y = 2; a list of tuples as a list of such lists."""
     if not isinstance(value.name, Tuple):
         return None
-    if isinstance(value.value, Tuple):
-        names, parts = value.name.parts, value.value.parts
+    if isinstance(value.value, Tuple | Matrix):
+        names = value.name.parts
+        parts = value.value.parts if isinstance(value.value, Tuple) else cells(value.value)
         if len(names) != len(parts):
             return None
         return List(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
 from rlvr_fast.tasks.schemes.math.terms.names import DIFFERENTIALS, GREEK
 from rlvr_fast.tasks.schemes.math.terms.naming import Naming
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.terms.tokens import Token
 
 __all__ = ["Calculus"]
@@ -96,7 +97,10 @@ class Calculus(Naming):
     def end(self) -> Term:
         """One end of an integral, or the upper end of a sum."""
         minus = self.accept("-")
-        term = self.number() if self.peek().kind == "number" else self.one()
+        if self.peek().kind == "number":
+            term: Term = Number(Fraction(self.take().text.rstrip(".") or "0"))
+        else:
+            term = self.one()
         return negative(term) if minus else term
 
     def _on_sum(self) -> Term:
