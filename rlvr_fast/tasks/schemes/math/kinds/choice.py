@@ -103,18 +103,18 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return gold.letter == answer.letter
     if isinstance(gold, Choice):
         if gold.content is None:
-            return _small(answer) == gold.letter
+            return _letter(answer) == gold.letter if isinstance(answer, Expression) else None
         return not isinstance(gold.content, Unread) and same(gold.content, answer)
     if isinstance(answer, Choice):
         content = answer.content
-        return content is not None and not isinstance(content, Unread) and same(gold, content)
+        if content is None:
+            return gold.term == Symbol(answer.letter) if isinstance(gold, Expression) else None
+        return not isinstance(content, Unread) and same(gold, content)
     return None
 
 
-def _small(answer: Value) -> str | None:
-    """The capital of an answer that is one small letter."""
-    if not isinstance(answer, Expression):
-        return None
+def _letter(answer: Expression) -> str | None:
+    """The capital of an answer that is one letter."""
     term = answer.term
     if isinstance(term, Symbol | Constant) and len(term.name) == 1:
         return term.name.upper()

@@ -88,7 +88,8 @@ _NOT_NOUNS = word_set(
 FILLERS = word_set(
     """
     total altogether overall in of the a an different distinct possible unique such ways way
-    number numbers whole remaining left all approximately long won scored sold tall wide deep high old away each
+    number numbers whole remaining left all approximately long won scored sold
+    tall wide deep high old away each
     """
 )
 _SHORT_NOUNS = word_set(
