@@ -28,7 +28,7 @@ from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, s
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
 from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -240,12 +240,12 @@ def _affixed(text: str, read: Read) -> Value | None:
 
 def _is_one(value: Value) -> bool:
     """Whether a value is one answer, and no word or list."""
-    return not isinstance(value, Words | Conditional | Collection)
+    return not isinstance(value, Words | Phrase | Conditional | Collection)
 
 
 def _is_prose(value: Value) -> bool:
     """Whether a value is words, or a list with words."""
-    if isinstance(value, Words):
+    if isinstance(value, Words | Phrase):
         return True
     return isinstance(value, Collection) and any(_is_prose(part) for part in value.parts)
 

@@ -15,7 +15,8 @@ from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.kinds.wording import TURNING
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -91,7 +92,7 @@ _VERB = re.compile(
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
-_SENTENCE_END = re.compile(r"[.!?:]\s+")
+_SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
 # Another sentence, or a figure that is computed: more is said than one reason.
 _NEXT = re.compile(r"[.!?:;]\s|<<|#")
 _LONGEST_REASON = 120
@@ -119,9 +120,9 @@ def read(text: str, read: Read) -> Value | None:
 
 def _known(text: str, read: Read, *, words: bool) -> Value | None:
     value = read(text.strip(" ,;:"))
-    if isinstance(value, Unread) or (isinstance(value, Words) and not words):
+    if isinstance(value, Unread | Phrase) or (isinstance(value, Words) and not words):
         return None
-    if isinstance(value, Words) and (len(value.words) > 4 or any(map(str.isdigit, value.words))):
+    if isinstance(value, Words) and len(value.words) > 4:
         return None
     return value
 
@@ -173,6 +174,8 @@ def _with_reason(text: str, read: Read) -> Value | None:
         return None
     if _MARK.search(tail) or tail.count("=") > 1:
         return None
+    if match["reason"] and not ("=" in tail or len(tail.split()) > 2):
+        return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None
     return _known(text[: match.start()], read, words=True)
@@ -185,6 +188,8 @@ def _told(text: str, read: Read) -> Value | None:
         return None
     subject = match["subject"].split()
     if len(subject) > 12 or (len(subject) == 1 and len(subject[0]) == 1):
+        return None
+    if TURNING & {word.casefold().strip(",") for word in subject}:
         return None
     value = _known(_LEFT.sub("", match["value"]), read, words=False)
     numbers = Expression | Quantity | Percent | Clock

@@ -13,6 +13,7 @@ __all__ = [
     "LONGEST",
     "NUMBER_WORDS",
     "SCALES",
+    "TURNING",
     "is_noun",
     "latex",
     "noun_lemma",
@@ -84,6 +85,14 @@ _NOT_NOUNS = word_set(
     past axis axes intercept coordinate percent percentage per case cases remainder
     """
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
+# Words that turn what a phrase says: it is no name of a value.
+TURNING = word_set(
+    """
+    or and not no nor than more less fewer least most but except without only half times over under
+    above below between if unless when where because since so is are was were be has have had will
+    would can could may might do does plus minus up down about until
+    """
+)
 # Words that say nothing more about what is counted.
 FILLERS = word_set(
     """
