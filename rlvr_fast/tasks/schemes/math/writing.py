@@ -51,6 +51,8 @@ _SIGNS = (
     (re.compile(r"\^ *\{ *(?:\\circ|\\degree) *\}| *\^ *\\circ(?![A-Za-z])"), r"^\\circ "),
     (re.compile(r"(?<=\d)\^ *(?:\{ *[oO] *\}|o\b)"), r"^\\circ "),
 )
+# Names of points, which OCR writes with spaces.
+_POINTS = re.compile(r"(\\(?:angle|triangle|odot) *)([A-Z](?: [A-Z]){1,3})(?![A-Za-z])")
 _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z]))")
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
@@ -60,7 +62,9 @@ _E_NOTATION = re.compile(
     r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
     r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d.^_!]|\*\*)"
 )
-_LETTER_TIMES = re.compile(r"(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)")
+_LETTER_TIMES = re.compile(
+    r"(?<=\d) times (?=\d)|(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)"
+)
 
 
 def clean(text: str) -> str:
@@ -106,6 +110,7 @@ def clean(text: str) -> str:
     for pattern, sign in _SIGNS:
         text = pattern.sub(sign, text)
     text = _PRIMES.sub(_primes, text)
+    text = _POINTS.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
     text = _tidy(_whole(text))
     text = _without_groups(text)
     text = _LETTER_TIMES.sub(r"\\times ", text.replace(NARROW, " "))
@@ -364,4 +369,5 @@ def _joined(tokens: list[str]) -> str:
             parts.append(" ")
         parts.append(token)
         last, joint = token, False
-    return "".join(parts).replace("{,}", "\ue001")
+    text = "".join(parts)
+    return text.replace("{,}", "\ue001").replace(f"{{{NARROW}}}", NARROW)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.calling import Calling
@@ -24,6 +25,8 @@ _LONGEST = 4000
 _MARKS = 8
 # A power of ten of this size is part of the number before it: 1.5\times 10^{3}.
 _LARGEST_EXPONENT = 400
+_CYCLES = re.compile(r"(?:\(\d+\)){2,}")
+_MOST_CYCLES = 60
 
 
 def parse_term(text: str) -> Term | None:
@@ -66,6 +69,8 @@ class Parser(Calling):
         """The expression that all tokens are."""
         if self.is_next("[") and self.partner.get(0) == len(self.tokens) - 1:
             raise NoTermError  # a list
+        if _CYCLES.fullmatch("".join(token.text for token in self.tokens[:_MOST_CYCLES])):
+            raise NoTermError  # (12)(34), a permutation
         term = self.structure()
         if self.accept("choose"):
             term = Call("binomial", (term, self.structure()))
@@ -291,6 +296,9 @@ class Parser(Calling):
             return self.named(token.text)
         if token.kind == "name" or token.kind == "command":
             return self.command(token)
+        if token.kind == "word" and self.is_next("(", 1) and not self.peek(1).space:
+            self.at += 1
+            return Call(token.text, self.arguments())  # Bin(10, 0.5)
         raise NoTermError
 
     def bracket(self, token: Token) -> Term:
@@ -300,7 +308,7 @@ class Parser(Calling):
         if token.text == "(":
             return self.group("(", ")")
         if token.text == "[":
-            return self.group("[", "]")
+            return self.square()
         if token.text == "{":
             return self.brace()
         if token.text in ("|", "\\|"):
@@ -311,6 +319,13 @@ class Parser(Calling):
             self.expect(token.text)
             return Call("abs", (inside,))
         raise NoTermError
+
+    def square(self) -> Term:
+        """Square brackets: round a sum or other brackets; else a function of their own."""
+        close = self.partner.get(self.at, self.at)
+        brackets = any(token.text == "(" for token in self.tokens[self.at : close])
+        inside = self.group("[", "]")
+        return inside if brackets or isinstance(inside, Add) else Call("bracket", (inside,))
 
 
 def _is_integer(term: Term) -> bool:
