@@ -32,7 +32,7 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["compare", "read"]
+__all__ = ["compare", "read", "read_members"]
 
 _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
 _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
@@ -55,8 +55,11 @@ _ARGUMENT = re.compile(r"[xyzntm]")
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
-    if not SIGN.search(text):
-        return None
+    return read_members(text, read) if SIGN.search(text) else None
+
+
+def read_members(text: str, read: Read) -> Value | None:
+    """The value of a text with relations, or with words for one ("k is an integer")."""
     text = _without_figure(text)
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
