@@ -50,8 +50,8 @@ _WITH_TEXT = re.compile(
     r"([A-J])[.)](?=[A-Za-z][a-z]))(?=\S)"
 )
 _OTHERS = re.compile(
-    r"(?:and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|"
-    r"\\(?:cup|cap|times|cdot|le|ge)",
+    r"(?:option|choice|answer|and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|"
+    r"\(?[A-HJ]\)?\s*(?:[.:)]|$)|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )
 _ANOTHER = re.compile(

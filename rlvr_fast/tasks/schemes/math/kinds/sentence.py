@@ -176,6 +176,8 @@ def _with_reason(text: str, read: Read) -> Value | None:
         return None
     if match["reason"] and not ("=" in tail or len(tail.split()) > 2):
         return None
+    if match["remark"] == "which" and len(tail.split()) < 4:
+        return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None
     return _known(text[: match.start()], read, words=True)
@@ -207,6 +209,7 @@ def _last_sentence(text: str, read: Read) -> Value | None:
     before, last = text[: ends[-1].start()], text[ends[-1].end() :]
     if (
         len(_WORD.findall(before)) < 2
+        or not before[0].isupper()
         or _MARK.search(before)
         or _DENIES.search(before)
         or _WORD.search(last)
