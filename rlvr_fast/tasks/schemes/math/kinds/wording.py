@@ -192,6 +192,8 @@ def spoken_number(words: tuple[str, ...]) -> Fraction | None:
 
 
 def _part(words: tuple[str, ...]) -> Fraction | None:
+    if not words:
+        return None
     *above, below = words
     name = "half" if below == "halves" else below
     if name not in PARTS:
