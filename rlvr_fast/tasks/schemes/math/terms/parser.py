@@ -109,21 +109,24 @@ class Parser(Calling):
         return left
 
     def sum(self) -> Term:
-        terms = [self.signed()]
+        terms = [self.signed(1)]
         while self.is_next("+") or self.is_next("-"):
-            terms.append(self.signed())
+            terms.append(self.signed(2))
         return terms[0] if len(terms) == 1 else Add(tuple(terms))
 
-    def signs(self) -> bool:
+    def signs(self, most: int = 1) -> bool:
         """Takes signs; whether they are negative together."""
         minus = False
         while self.is_next("+") or self.is_next("-"):
+            most -= 1
+            if most < 0:
+                raise NoTermError
             minus ^= self.take().text == "-"
         return minus
 
-    def signed(self) -> Term:
-        """A product with signs."""
-        minus = self.signs()
+    def signed(self, most: int) -> Term:
+        """A product with signs: the one that adds it, and its own."""
+        minus = self.signs(most)
         term = self.product()
         return negative(term) if minus else term
 
