@@ -1,17 +1,72 @@
-"""To be written."""
+r"""Words: Evelyn, even, type II, Sunday."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["compare", "read"]
+__all__ = ["Phrase", "Words", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Words(Value):
+    """Words without articles, in small letters save for single letters and Roman numerals."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase(Value):
+    """Words that are no name: with a figure, or with a word such as "than" or "not"."""
+
+    words: tuple[str, ...]
+
+
+_LETTERS = r"[^\W\d_][\w'.]*(?:-[^\W\d_][\w'.]*)*"
+_WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
+_SPLIT = re.compile(r"[ ,\-]+")
+_NO_WORDS = frozenset({"answer", "nan", "solution"})
+_ROMAN = re.compile(r"[IVX]+")
+_LONGEST = 200
+_MOST = 8
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
-    return None
+    """The value of a text of words; see `kinds`."""
+    text = plain(text).strip("\"'.!")
+    if len(text) > _LONGEST or not _WORDS.fullmatch(text):
+        return None
+    words = [word.strip("'.") for word in _SPLIT.split(text)]
+    words = [word for word in words if word]
+    if not any(len(word) > 1 and word.isalpha() for word in words):
+        return None
+    if any("_" in word for word in words) or text.casefold() in _NO_WORDS:
+        return None
+    if len(words) > _MOST:
+        return None
+    kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
+    folded = tuple(_folded(word) for word in kept or words)
+    turned = any(word in TURNING or word[-1].isdigit() for word in folded)
+    return Phrase(folded) if len(folded) > 1 and turned else Words(folded)
+
+
+def _folded(word: str) -> str:
+    return word if len(word) < 2 or _ROMAN.fullmatch(word) else word.casefold()
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two texts of words are equal; see `kinds`."""
+    if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
+        return gold.words == answer.words
+    for words, other in ((gold, answer), (answer, gold)):
+        # "YES" is read as a name; beside "Yes" it is the word.
+        if isinstance(words, Words) and isinstance(other, Expression):
+            term = other.term
+            name = term.name if isinstance(term, Symbol) else ""
+            return len(name) > 1 and name.isupper() and words.words == (name.casefold(),)
     return None
