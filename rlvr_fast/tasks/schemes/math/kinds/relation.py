@@ -39,6 +39,8 @@ _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
 _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 # Wide space between two equations is one space in a cleaned text.
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
+# "x in [1, 2]" in plain text.
+_IN = re.compile(r"^([A-Za-z]\w*) in (?=[\[({\\])")
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
@@ -51,18 +53,18 @@ _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
-_AXES = [Expression(Symbol(name)) for name in "xyz"]
+_AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
-    return read_members(text, read) if SIGN.search(text) else None
+    return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
 
 
 def read_members(text: str, read: Read) -> Value | None:
     """The value of a text with relations, or with words for one ("k is an integer")."""
-    text = _without_figure(text)
+    text = _IN.sub(r"\1 \\in ", _without_figure(text), count=1)
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
