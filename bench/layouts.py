@@ -108,6 +108,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("peak memory", figure("peak_memory_mib", " MiB")),
         ("load average", figure("load_average")),
     ),
+    "verdicts": (
+        WHAT,
+        ("pairs", figure("pairs")),
+        ("of equal value", figure("of_equal_value")),
+        ("false equals", figure("false_equals")),
+        ("missed equals", figure("missed_equals")),
+        ("left open", figure("left_open")),
+        ("microseconds a pair", figure("reader_microseconds_per_pair")),
+    ),
     "sampling": (
         WHAT,
         TIME,

@@ -31,6 +31,13 @@ SECTIONS = {
         "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
     ),
     "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
+    "verdicts": (
+        "Verdicts on expressions of known value",
+        "Pairs of expressions in random notations, whose values are computed from the trees that "
+        "they were written from (`bench_verdicts.py`): equal ones, near ones (one digit, sign, "
+        "exponent or part changed, or the value by 1e-6 to 1e-30 of itself) and unrelated ones. "
+        "A pair that the canonical forms leave open is decided by the reader.",
+    ),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
     "import": (
         "Import of rollouts",

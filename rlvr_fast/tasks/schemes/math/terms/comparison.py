@@ -29,6 +29,8 @@ _POINT_BITS = 128
 _COMMON_POINTS = 8
 _FEWEST_POINTS = 24
 _MOST_POINTS = 192
+# Each point where the highest precision does not tell takes long.
+_MOST_UNDECIDED = 16
 # A decimal of so many digits may be a rounded value.
 _ROUNDED_DIGITS = 7
 
@@ -280,7 +282,7 @@ def _equal_at_points(
     gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
 ) -> bool | None:
     for mode in _modes(found):
-        common = 0
+        common = undecided = 0
         places = _points(found.symbols, mode)
         wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
         got = _values(_Same(answer), found.symbols, mode, decimal_log)
@@ -296,9 +298,12 @@ def _equal_at_points(
                 same = False
             else:
                 same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+                undecided += same is None
             if same is False:
                 return False
             common += same is True
+            if undecided > _MOST_UNDECIDED:
+                return None
             if common >= _COMMON_POINTS and index + 1 >= _FEWEST_POINTS:
                 return True
     return None

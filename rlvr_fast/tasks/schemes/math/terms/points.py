@@ -16,6 +16,8 @@ __all__ = ["Point", "points"]
 Point = dict[str, "fmpq | arb | acb"]
 
 _SIGNS = 8
+# The signs of the first three symbols are independent, and those of any two.
+_MASKS = (1, 2, 4, 7, 3, 5, 6)
 # The values of a symbol lie between these, in turn. Narrow domains need several points each.
 _RANGES = ((1, 4), (0, 1), (10, 200), (0, 10), (0, 2), (1, 6), (2, 30), (200, 3000))
 _INTEGER_RANGES = ((1, 6), (2, 10), (3, 25), (1, 12), (0, 4), (4, 40), (1, 8), (2, 18))
@@ -44,12 +46,15 @@ def _integer(name: str, index: int) -> fmpq:
     return fmpq(low + _draw(name, index, "integer") % (high - low + 1))
 
 
-def _sign(position: int, index: int) -> int:
-    # All are positive, then all negative, then those in which position and index share odd bits.
-    pattern = index % _SIGNS
-    if pattern == _SIGNS - 1:
-        return -1
-    return -1 if ((position + 1) & pattern).bit_count() % 2 else 1
+def _sign(name: str, position: int, index: int) -> int:
+    # All are positive, then combinations of signs, at last all negative.
+    turn, pattern = divmod(index, _SIGNS)
+    if pattern in (0, _SIGNS - 1):
+        return -1 if pattern else 1
+    odd = (_MASKS[position % len(_MASKS)] & pattern).bit_count() % 2
+    if turn:
+        odd ^= _draw(name, index, "sign") % 2
+    return -1 if odd else 1
 
 
 def points(
@@ -73,7 +78,7 @@ def points(
     for index in range(count):
         point: Point = {}
         for position, name in enumerate(ordered):
-            sign = _sign(position, index)
+            sign = _sign(name, position, index)
             if name in naturals:
                 # A negative integer has no factorial; one in eight is enough for gcd and sums.
                 point[name] = _integer(name, index) * (1 if index % _SIGNS else sign)
@@ -82,7 +87,7 @@ def points(
             elif name in complexes:
                 point[name] = acb(
                     _dyadic(name, index) * sign,
-                    _dyadic(name + "'", index) * _sign(position + 3, index),
+                    _dyadic(name + "'", index) * _sign(name + "'", position + 3, index),
                 )
             else:
                 point[name] = _real(name, index) * sign
