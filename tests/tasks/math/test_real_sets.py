@@ -218,6 +218,7 @@ A\cup B ;; A
 A\cup B\cup C ;; A\cup B
 A\cap(B\cup C) ;; (A\cap B)\cup C
 A\subset B ;; A\in B
+2k+1, k \in \mathbb{Z} ;; 2x+3
 x in [1,2] ;; x in [1,3]
 1\le x<2 ;; 1<x\le 2
 x if x >= 0, -x if x < 0 ;; -x if x >= 0, x if x < 0

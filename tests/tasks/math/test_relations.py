@@ -89,6 +89,7 @@ x=2,\ y=3 ;; x=2, y=3
 x=2 \text{ and } y=3 ;; y=3,x=2
 x = 2; y = 3 ;; x=2,y=3
 f(x)=2x \text{ and } f(x)=0 ;; f(x)=0, f(x)=2x
+f(x)=0 \text{ for all } x ;; f(x)=0
 f(n)=n+1 ;; f(x)=x+1
 f = 2x+1 ;; 2x+1
 f(x,y)=x+y ;; f(a,b)=a+b
@@ -210,6 +211,10 @@ p\implies q ;; q\implies p
 p \iff q ;; p\implies q
 \neg p\lor q ;; p\lor\neg q
 \neg(p\lor q) ;; \neg p\lor q
+x = 2 or 3 ;; 2x+3=7
+x=1 or y=2 ;; 1,2
+x=1 or y=2 ;; x=1, y=2
+x=1,2 ;; y=1,2
 R - {1} ;; x\ne 2
 AB\perp CD ;; AB\parallel CD
 y-2=3(x-1) ;; y=3x+1
