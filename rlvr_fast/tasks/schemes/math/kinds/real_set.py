@@ -83,9 +83,11 @@ _MOST_ENDS = 128
 _SETS = re.compile(
     r"(?P<union>\\cup(?![A-Za-z])|(?<=[\])}]) ?[Uu] ?(?=[\[(\\{]))"
     r"|(?P<intersection>\\cap(?![A-Za-z]))"
-    r"|\\setminus(?![A-Za-z])|(?<=[\w}]) ?- ?(?=\\?\{)|(?<=\\mathbb\{R\}) (?=\\?\{)"
+    r"|\\setminus(?![A-Za-z])|(?<=[\w}]) ?- ?(?=\\?\{)"
     rf"|{words('except for|except|excluding|other than|without')}"
 )
+# A backslash alone is the sign of a difference in plain text; cleaning drops or joins it.
+_REALS_BUT = re.compile(r"(?:\\mathbb\{R\}|^R)(?: ?- ?| ?)(?=\\?\{)")
 _INFINITY = re.compile(r"([+-]?) ?(?:\\infty|oo|inf(?:ty|inity)?|Infinity)")
 _NAME = re.compile(r"\\mathbb\{([A-Z])\}")
 _MARK = re.compile(
@@ -122,6 +124,7 @@ def read(text: str, read: Read) -> Value | None:
     named = _by_sign(text) or in_words(text, alone=True)
     if named is not None:
         return named
+    text = _REALS_BUT.sub(r"\\mathbb{R} \\setminus ", text)
     usual = _usual_brackets(text)
     french = usual.count("[") + usual.count("]") != text.count("[") + text.count("]")
     text = usual
