@@ -25,10 +25,13 @@ _MOST_PRECISION = 1 << 14
 # Bits to which values agree that are held equal: without symbols, and at each of several points.
 _CLOSED_BITS = 256
 _POINT_BITS = 128
-# Points where both terms have a value and agree; points that are tried at least and at most.
+# Points where both terms have a value and agree; points that are tried at least, more where one
+# region does not tell of the others; and at most.
 _COMMON_POINTS = 8
 _FEWEST_POINTS = 24
-_MOST_POINTS = 192
+_FEWEST_BRANCHED = 96
+_FEWEST_ON_A_LINE = 192
+_MOST_POINTS = 256
 # Each point where the highest precision does not tell takes long.
 _MOST_UNDECIDED = 16
 # A decimal of so many digits may be a rounded value.
@@ -281,6 +284,10 @@ def _modes(found: Facts) -> Iterator[_Mode]:
 def _equal_at_points(
     gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
 ) -> bool | None:
+    many = found.branched and not found.operators
+    fewest = _FEWEST_POINTS
+    if many:
+        fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
         common = undecided = 0
         places = _points(found.symbols, mode)
@@ -304,7 +311,7 @@ def _equal_at_points(
             common += same is True
             if undecided > _MOST_UNDECIDED:
                 return None
-            if common >= _COMMON_POINTS and index + 1 >= _FEWEST_POINTS:
+            if common >= _COMMON_POINTS and index + 1 >= fewest:
                 return True
     return None
 
