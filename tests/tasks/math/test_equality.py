@@ -387,7 +387,7 @@ def _check_pairs(pairs: ModuleType, seed: int, count: int) -> None:
 
 
 def test_pairs_of_known_value(verdict_pairs: ModuleType) -> None:
-    _check_pairs(verdict_pairs, 1, 1500)
+    _check_pairs(verdict_pairs, 1, 800)
 
 
 @pytest.mark.slow

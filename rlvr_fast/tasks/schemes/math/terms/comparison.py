@@ -12,9 +12,10 @@ from flint import acb, arb, ctx, fmpq
 
 from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.terms.decimals import decimal_of, ends, first_place
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points
 
@@ -22,13 +23,18 @@ __all__ = ["equal_values"]
 
 _FIRST_PRECISION = 64
 _MOST_PRECISION = 1 << 14
-# Bits to which values agree that are held equal: without symbols, and at each of several points.
+# Bits to which values agree that are held equal: without symbols, at each of several points, and at
+# further points that look for another region only.
 _CLOSED_BITS = 256
 _POINT_BITS = 128
-# Points where both terms have a value and agree; points that are tried at least and at most.
+_FEWEST_BITS = 40
+# Points where both terms have a value and agree; points that are tried at least, more where one
+# region does not tell of the others; and at most.
 _COMMON_POINTS = 8
 _FEWEST_POINTS = 24
-_MOST_POINTS = 192
+_FEWEST_BRANCHED = 96
+_FEWEST_ON_A_LINE = 192
+_MOST_POINTS = 256
 # Each point where the highest precision does not tell takes long.
 _MOST_UNDECIDED = 16
 # A decimal of so many digits may be a rounded value.
@@ -281,6 +287,10 @@ def _modes(found: Facts) -> Iterator[_Mode]:
 def _equal_at_points(
     gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
 ) -> bool | None:
+    many = found.branched and not found.operators
+    fewest = _FEWEST_POINTS
+    if many:
+        fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
         common = undecided = 0
         places = _points(found.symbols, mode)
@@ -296,6 +306,8 @@ def _equal_at_points(
                 same = bool(first == second)
             elif first is not None and second is not None and _apart(first, second):
                 same = False
+            elif common >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
+                same = True
             else:
                 same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
                 undecided += same is None
@@ -304,9 +316,16 @@ def _equal_at_points(
             common += same is True
             if undecided > _MOST_UNDECIDED:
                 return None
-            if common >= _COMMON_POINTS and index + 1 >= _FEWEST_POINTS:
+            if common >= _COMMON_POINTS and index + 1 >= fewest:
                 return True
     return None
+
+
+def _accurate(value: _First) -> bool:
+    """Whether a value that overlaps with another tells, after many points at a high precision."""
+    if isinstance(value, arb | acb):
+        return int(value.rel_accuracy_bits()) >= _FEWEST_BITS
+    return isinstance(value, fmpq)
 
 
 def _never(gold: Term, first: _First, answer: Term, second: _First) -> bool:
@@ -318,8 +337,8 @@ def _never(gold: Term, first: _First, answer: Term, second: _First) -> bool:
 def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool:
     """Whether one side is the other rounded to many digits, or without the sign of degrees."""
     for side, other in ((gold, answer), (answer, gold)):
-        decimal = _decimal(side)
-        if decimal is not None and _decimal(other) is None:
+        decimal = decimal_of(side)
+        if decimal is not None and decimal_of(other) is None:
             return _rounds_to(other, *decimal, decimal_log, budget)
         if _is_degrees(side) and not _is_degrees(other):
             assert isinstance(side, Call)
@@ -329,35 +348,6 @@ def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> boo
 
 def _is_degrees(term: Term) -> bool:
     return isinstance(term, Call) and term.name == "degrees"
-
-
-def _decimal(term: Term) -> tuple[Fraction, int] | None:
-    """The value and the significant digits of a term that is one decimal number."""
-    match term:
-        case Number(value, digits) if digits > 0:
-            return value, digits
-        case Mul(parts) if 2 <= len(parts) <= 3:
-            shown = [part.digits for part in parts if isinstance(part, Number) and part.digits]
-            if len(shown) != 1:
-                return None
-            product = Fraction(1)
-            for part in parts:
-                factor = _factor(part)
-                if factor is None:
-                    return None
-                product *= factor
-            return product, shown[0]
-    return None
-
-
-def _factor(term: Term) -> Fraction | None:
-    """A factor that only moves the point of a decimal or changes its sign, or the decimal."""
-    match term:
-        case Number(value, digits) if digits > 0 or value == -1:
-            return value
-        case Pow(Number(base), Number(exponent)) if base == 10 and exponent.denominator == 1:
-            return base ** int(exponent) if abs(exponent) <= 4000 else None
-    return None
 
 
 def _rounds_to(
@@ -372,29 +362,9 @@ def _rounds_to(
         value = evaluation.collapsed(evaluation.value(term))
     except NoValue:
         return False
-    if isinstance(value, acb) or (isinstance(value, fmpq) and _ends(int(value.q))):
+    if isinstance(value, acb) or (isinstance(value, fmpq) and ends(int(value.q))):
         return False
-    last = fmpq(10) ** (_exponent(abs(decimal)) - digits + 1)
+    last = fmpq(10) ** (first_place(abs(decimal)) - digits + 1)
     exact = fmpq(decimal.numerator, decimal.denominator)
     beyond = (value - exact) * (1 if decimal > 0 else -1)
     return bool(beyond >= -last / 2 and beyond < last)
-
-
-def _ends(denominator: int) -> bool:
-    """Whether a fraction with this denominator has a decimal that ends."""
-    for prime in (2, 5):
-        while denominator % prime == 0:
-            denominator //= prime
-    return denominator == 1
-
-
-def _exponent(value: Fraction) -> int:
-    """The power of ten of the first digit of a positive number."""
-    bits = value.numerator.bit_length() - value.denominator.bit_length()
-    found = int(bits * 0.30103) - 1
-    ten = Fraction(10)
-    while value >= ten ** (found + 1):
-        found += 1
-    while value < ten**found:
-        found -= 1
-    return found
