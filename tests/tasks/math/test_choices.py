@@ -56,6 +56,10 @@ A_CHOICES = [
     "The answer is option A.",
 ]
 NOT_A = [
+    "A. B",
+    "(A) B",
+    "(A) Option C",
+    "A: (B)",
     "B",
     "(B)",
     "A or B",

@@ -102,6 +102,12 @@ k_BT ;; k_B T
 [(x+1)^2]^3 ;; (x+1)^6
 \frac{d}{dx}(x^2) ;; \frac{d}{dx} x^2
 \sum_{i=1}^n x_i ;; \sum_{j=1}^n x_j
+\text{Bin}(10, 0.5) ;; Bin(10,1/2)
+\angle A B C ;; \angle ABC ;; m\angle ABC
+3+4i ;; 3+4j ;; 4j+3
+f'(x) ;; \frac{df(x)}{dx} ;; \frac{d}{dx}f(x)
+xsin(x) ;; x\sin x
+math.e ;; e
 \text{lcm}(a,b) ;; \operatorname{lcm}(a,b) ;; lcm(a,b)
 """
 
@@ -161,15 +167,22 @@ n \bmod 2 ;; n \bmod 3
 2\frac{1}{2} ;; 1
 e^{i\pi/3} ;; e^{-i\pi/3}
 aA ;; a^2
+[x]+1 ;; x+1
+\text{Bin}(10,0.5) ;; \text{Poi}(10,0.5)
+\angle A B C ;; \angle A C B
+A B ;; B A
+3i+4j ;; 3i+4i
 """
 
 UNREAD = r"""
-stop;;no;;NaN;;Evelyn;;red, blue;;x=5;;x<3;;5 cm of;;1 2 3;;(1,2);;[1,2];;[5];;\{1,2\};;101_2
+(12)(34);;stop;;NaN;;Evelyn;;red, blue;;x=5;;x<3;;5 cm of;;1 2 3;;(1,2);;[1,2];;[5];;\{1,2\}
+101_2;;no
 5%;;5 trees;;5 or 6;;x if y;;top 5;;5 east;;5 apples;;(;;);;5);;(5;;x^;;x_;;\frac{1};;\frac;;\sqrt
 \sin;;+;;-;;*5;;5*;;5+;;/2;;a:b;;\foo;;\foo{x};;|x;;x|;;a|b;;\{x;;x\mid y;;1.2.3;;..;;\ldots
 1+\ldots+5;;5,000,10;;2x3;;2 3;;\pm 3;;1\pm 2;;';;x^^2;;x__1;;{};;{x;;x};;\$5;;n is even;;all n
 f(;;f();;\log_;;\sum;;\sum k;;\int_0;;@;;#5;;x=y=z;;x \in A;;abc;;The answer;;a and b;;5!!!
-x % 3;;4:30;;\begin{pmatrix}1\\2\end{pmatrix};;\pmod 3;;\lim_{x\to 0^+} f(x);;1\frac{3}{2};;(x]
+++5;;--5;;+-+5;;5..;;5,,;;~5;;5`;;`5;;$5,$,;;x % 3;;4:30;;\begin{pmatrix}1\\2\end{pmatrix}
+\pmod 3;;\lim_{x\to 0^+} f(x);;1\frac{3}{2};;(x]
 n even;;at least 5;;max 5;;i think so;;7^\circ\foo;;x!y!z@;;5\text{ (max)};;0.5...;;5 \cdot;;x'y(
 """
 

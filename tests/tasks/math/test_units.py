@@ -20,6 +20,9 @@ def agrees(gold: str, answer: str) -> bool:
 
 
 DRESSINGS = [
+    "5 ways to choose", r"5 \AA", "5 {eV}", r"5{}^\circ", "5 points", r"5\,\text{rad/s}", "5 [cm]",
+    r"5\text{ kcal m}^{-2}\text{ yr}^{-1}", r"5 \mathrm{~km} / \mathrm{s}", "5 J/(mol K)",
+    r"5 \frac{\text{m}}{\text{s}^2}", r"5 \mathrm{photons} / \mathrm{pulse}", "5 light-years",
     r"5\text{ cm}", r"5\,\mathrm{cm}", "5cm", "5 cm", r"5~\text{m}", "5 m", r"5\ \Omega",
     "5 km/h", r"5\text{ km/h}", r"5\,\frac{\text{km}}{\text{h}}", r"5 \frac{m}{s}",
     r"5\text{ m/s}^2", r"5\,\mathrm{m\,s^{-2}}", r"5\text{ erg s}^{-1}", "5 kJ/mol",
@@ -58,6 +61,8 @@ def test_a_unit_of_the_gold_is_dressing(gold: str) -> None:
 
 
 EQUAL = [
+    ("0.3333333 hours", "20 min"), ("20 min", "0.33333333 hours"), ("180°", "3.14159265 rad"),
+    ("3.14159265 rad", "180°"), ("1/3", "33.3333333%"), ("37 °C", "98.6 °F"),
     ("5 km", "5000 m"), ("5 km", r"5\,000\text{ m}"), ("60 min", "1 hour"), ("1 hour", "3600 s"),
     ("5 m", "500 cm"), ("1 kg", "1000 g"), (r"5\text{ inches}", "5 in"), ("1 ft", "12 in"),
     ("1 mile", "5280 feet"), ("1 yd", "3 ft"), ("2.54 cm", "1 inch"), ("1 L", "1000 mL"),
@@ -95,6 +100,9 @@ EQUAL = [
     ("7200 seconds", "2 hours"), ("0.5 km", "500 meters"), ("3°30'", "3.5°"),
 ]  # fmt: skip
 DIFFERENT = [
+    ("x'", "x"), ("x''", "x"), ("x", "x'"), ("f'", "f"),
+    ("0.333 hours", "20 min"), ("180°", "3.14 rad"), ("37 °C", "98.7 °F"), ("5", "5 u(t)"),
+    (r"\frac{37}{4} m", r"\frac{37}{4}"), (r"\frac{2}{3} \frac{C}{S}", r"\frac{2}{3}"),
     ("5 km", "5 cm"), ("5 km", "5 m"), ("10 kg", "10 g"), ("5 cm^2", "5 cm^3"), ("1 mile", "1 km"),
     ("3 hours", "3 minutes"), ("2 days", "2 weeks"), ("5 mg", "5 kg"), (r"\$5", "5 cents"),
     (r"5 \Omega", r"5 k\Omega"), ("5 J", "5 kJ"), ("5 N", "5 kN"), ("5 m", "5 s"),

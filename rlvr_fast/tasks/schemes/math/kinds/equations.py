@@ -7,7 +7,7 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, sign
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -19,8 +19,11 @@ __all__ = ["same_relations"]
 
 def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
     """Whether two relations agree: side by side, or as one equation or inequality scaled."""
-    if len(gold.signs) != len(answer.signs) or len(gold.sides) != len(answer.sides):
+    if len(gold.signs) != len(answer.signs):
         return False
+    if len(gold.sides) != len(answer.sides):
+        first, second = _without_name(gold), _without_name(answer)
+        return first.signs == second.signs and same(first.sides[-1], second.sides[-1])
     if gold.signs == answer.signs and all_in_order(gold.sides, answer.sides, same):
         return True
     if len(answer.sides) > len(answer.signs):
@@ -28,6 +31,15 @@ def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
         if gold.signs == turned.signs and all_in_order(gold.sides, turned.sides, same):
             return True
     return _scaled(gold, answer)
+
+
+def _without_name(relation: Relation) -> Relation:
+    """`x > 5 km` as `> 5 km`, to compare it with the latter."""
+    if len(relation.sides) == 2 and not is_name(relation.sides[0]) and is_name(relation.sides[1]):
+        relation = _turned(relation)
+    if len(relation.sides) == 2 and not is_name(relation.sides[0]):
+        return Relation(("",), relation.sides)
+    return relation
 
 
 def _turned(relation: Relation) -> Relation:

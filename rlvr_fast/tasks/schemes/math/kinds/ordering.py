@@ -12,12 +12,13 @@ from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
 
-__all__ = ["MINUS", "ZERO", "close", "order", "sign", "whole"]
+__all__ = ["MINUS", "ZERO", "close", "nearest", "order", "sign", "whole"]
 
 _PRECISIONS = (64, 256, 1024)
 MINUS = Number(Fraction(-1))
 ZERO = Number(Fraction(0))
 # "The root is about 1.41" is a remark on the root where it is no further off than a twentieth.
+_LARGEST = 10**18
 _CLOSE = Number(Fraction(1, 20))
 
 
@@ -73,6 +74,24 @@ def whole(term: Term) -> int | None:
         return None
     finally:
         ctx.prec = before
-    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < 10**18:
+    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < _LARGEST:
         return int(value.p)
     return None
+
+
+def nearest(term: Term) -> int | None:
+    """The integer that a real term without symbols is, as far as its ball tells."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[1]
+        value = Evaluation({}, Budget(), real=False).value(term)
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    if isinstance(value, fmpq):
+        return int(value.p) if value.q == 1 and abs(value.p) < _LARGEST else None
+    found = (value.real if isinstance(value, acb) else value).unique_fmpz()
+    return None if found is None or abs(found) > _LARGEST else int(found)

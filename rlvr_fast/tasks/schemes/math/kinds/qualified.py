@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -21,11 +24,11 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MARKERS,
     MATHEMATICAL_MARKERS,
 )
-from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
 from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -63,6 +66,7 @@ class Conditional(Value):
     condition: Value
 
 
+_SIGNED = re.compile(r"(?P<sign>minus|negative|positive)\s+(?P<value>[\dA-Za-z\\$].*)", re.I | re.S)
 _LONGEST = 1000
 _LONGEST_CONDITION = 200
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-Za-z])")
@@ -84,7 +88,7 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
-_BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
+_BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -92,7 +96,17 @@ def read(text: str, read: Read) -> Value | None:
     text = plain(text)
     if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
-    for part in (_era, _bounded, _approximate, _zero, _bracketed, _predicate, _condition, _affixed):
+    for part in (
+        _era,
+        _signed,
+        _bounded,
+        _approximate,
+        _zero,
+        _bracketed,
+        _predicate,
+        _condition,
+        _affixed,
+    ):
         value = part(text, read)
         if value is not None:
             return value
@@ -117,6 +131,17 @@ def _era(text: str, read: Read) -> Value | None:
     if era not in _ERAS or year is None:
         return None
     return Qualified(year, "BC") if _ERAS[era] == "BC" else year
+
+
+def _signed(text: str, read: Read) -> Value | None:
+    """`minus 5`, `negative five`, `positive 5`: the value with its sign."""
+    match = _SIGNED.fullmatch(text)
+    value = _read(match["value"], read) if match else None
+    if match is None or not isinstance(value, Expression | Quantity) or has_symbols(value.term):
+        return None
+    if match["sign"].casefold() == "positive":
+        return value
+    return dataclasses.replace(value, term=scaled(value.term, Fraction(-1)))
 
 
 def _bounded(text: str, read: Read) -> Value | None:
@@ -215,12 +240,12 @@ def _affixed(text: str, read: Read) -> Value | None:
 
 def _is_one(value: Value) -> bool:
     """Whether a value is one answer, and no word or list."""
-    return not isinstance(value, Words | Conditional | Collection)
+    return not isinstance(value, Words | Phrase | Conditional | Collection)
 
 
 def _is_prose(value: Value) -> bool:
     """Whether a value is words, or a list with words."""
-    if isinstance(value, Words):
+    if isinstance(value, Words | Phrase):
         return True
     return isinstance(value, Collection) and any(_is_prose(part) for part in value.parts)
 

@@ -58,7 +58,19 @@ APPROXIMATE_AFTER = re.compile(
 
 # Words before a value that change nothing.
 DRESSING_BEFORE = frozenset(
-    {"exactly", "only", "just", "precisely", "a total of", "total of", "total", "in total"}
+    {
+        "the number",
+        "the value",
+        "a value of",
+        "exactly",
+        "only",
+        "just",
+        "precisely",
+        "a total of",
+        "total of",
+        "total",
+        "in total",
+    }
 )
 
 _NAMES = {

@@ -47,6 +47,7 @@ _CURRENCY = re.compile(
     + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
+_EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
 _WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
@@ -78,7 +79,7 @@ def _money(text: str) -> Value | None:
         return None
     sign = "-" if "-" in (match[1], match[3]) else ""
     currency = UNITS[CURRENCY_SIGNS[match[2]]]
-    rest = text[match.end() :].strip()
+    rest = _EACH.sub(" per ", text[match.end() :].strip())
     factor = 1
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
@@ -130,6 +131,8 @@ def _numbered(text: str) -> Value | None:
             return None  # "3 cm + 4 cm"
         if "°" in head or (dressing.unit.pi and not _PLAIN_NUMBER.fullmatch(head)):
             return None
+        if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
+            return None  # a prime
         term = _half(head) or parse_term(latex(head))
         if term is None:
             continue
@@ -210,20 +213,27 @@ def scaled(term: Term, factor: Fraction) -> Term:
     if factor == 1:
         return term
     if isinstance(term, Number):
-        return Number(term.value * factor, term.digits)
+        # A decimal stays one only where the point moves.
+        power = factor if factor > 1 else 1 / factor if factor else factor
+        decimal = power.denominator == 1 and str(power).strip("0") == "1"
+        return Number(term.value * factor, term.digits if decimal else 0)
     return Mul((Number(factor), term))
 
 
-def _in_base(term: Term, unit: Unit) -> Term:
-    """The value in the base unit of its dimensions."""
-    if unit.offset:
-        term = (
-            Number(term.value + unit.offset, term.digits)
-            if isinstance(term, Number)
-            else Add((term, Number(unit.offset)))
-        )
-    term = scaled(term, unit.factor)
-    return Mul((term, Pow(Constant("pi"), Number(Fraction(unit.pi))))) if unit.pi else term
+def _shifted(term: Term, offset: Fraction) -> Term:
+    if not offset:
+        return term
+    if isinstance(term, Number):
+        return Number(term.value + offset)
+    return Add((term, Number(offset)))
+
+
+def _converted(term: Term, unit: Unit, target: Unit) -> Term:
+    """The value in another unit of the same dimensions."""
+    factor = unit.factor / target.factor
+    term = _shifted(scaled(_shifted(term, unit.offset), factor), -target.offset)
+    pi = unit.pi - target.pi
+    return Mul((term, Pow(Constant("pi"), Number(Fraction(pi))))) if pi else term
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
@@ -244,7 +254,7 @@ def _as_terms(quantity: Quantity) -> list[Term]:
     terms = [] if quantity.product is None else [quantity.product]
     unit = quantity.dressing.unit
     if unit.dimensions == (("angle", 1),):
-        terms.append(_in_base(quantity.term, unit))
+        terms.append(_converted(quantity.term, unit, UNITS["rad"]))
     return terms
 
 
@@ -256,4 +266,7 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))
+    # A rounded decimal is compared as it was written, so each side is converted in turn.
+    return same(Expression(gold.term), Expression(_converted(answer.term, second, first))) or same(
+        Expression(_converted(gold.term, first, second)), Expression(answer.term)
+    )

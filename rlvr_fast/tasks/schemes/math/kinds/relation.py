@@ -8,6 +8,7 @@ r"""Equations, inequalities and other relations; values with a name.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
@@ -32,7 +33,7 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["compare", "read"]
+__all__ = ["compare", "read", "read_members"]
 
 _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
 _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
@@ -50,13 +51,17 @@ _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
+_AXES = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
-    if not SIGN.search(text):
-        return None
+    return read_members(text, read) if SIGN.search(text) else None
+
+
+def read_members(text: str, read: Read) -> Value | None:
+    """The value of a text with relations, or with words for one ("k is an integer")."""
     text = _without_figure(text)
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
@@ -179,14 +184,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Named | Relation) and isinstance(answer, Named | Relation):
         return same_relations(_source(gold), _source(answer), same)
     if isinstance(gold, Named):
-        if _has_names(answer):
-            expanded = _expanded(gold)
-            return expanded is not None and same(expanded, answer)
+        expanded = _expanded(gold)
+        if _has_names(answer) or isinstance(answer, Tuple):
+            return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
-        if _has_names(gold):
-            expanded = _expanded(answer)
-            return expanded is not None and same(gold, expanded)
+        expanded = _expanded(answer)
+        if _has_names(gold) or isinstance(gold, Tuple):
+            return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return False
@@ -279,4 +284,13 @@ def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
         return None
     if all(isinstance(part, List) for part in named.parts):
         return None
-    return all_in_order(gold.parts, answer.parts, same)
+    return all_in_order(_ordered(gold), _ordered(answer), same)
+
+
+def _ordered(value: Collection) -> Sequence[Value]:
+    """The parts in order; coordinates are in the order of the axes, however they are written."""
+    names = [part.name if isinstance(part, Named) else None for part in value.parts]
+    if len(set(names)) == len(names) and set(names) <= set(_AXES):
+        places = [_AXES.index(name) for name in names if name is not None]
+        return [value.parts[places.index(place)] for place in sorted(places)]
+    return value.parts

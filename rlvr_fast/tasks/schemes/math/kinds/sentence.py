@@ -15,7 +15,8 @@ from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.kinds.wording import TURNING
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -58,7 +59,9 @@ _LEAD = re.compile(
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
-    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter)"
+    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
+    r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
+    r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
     r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
     re.IGNORECASE,
 )
@@ -89,7 +92,7 @@ _VERB = re.compile(
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
-_SENTENCE_END = re.compile(r"[.!?:]\s+")
+_SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
 # Another sentence, or a figure that is computed: more is said than one reason.
 _NEXT = re.compile(r"[.!?:;]\s|<<|#")
 _LONGEST_REASON = 120
@@ -117,9 +120,9 @@ def read(text: str, read: Read) -> Value | None:
 
 def _known(text: str, read: Read, *, words: bool) -> Value | None:
     value = read(text.strip(" ,;:"))
-    if isinstance(value, Unread) or (isinstance(value, Words) and not words):
+    if isinstance(value, Unread | Phrase) or (isinstance(value, Words) and not words):
         return None
-    if isinstance(value, Words) and (len(value.words) > 4 or any(map(str.isdigit, value.words))):
+    if isinstance(value, Words) and len(value.words) > 4:
         return None
     return value
 
@@ -171,9 +174,13 @@ def _with_reason(text: str, read: Read) -> Value | None:
         return None
     if _MARK.search(tail) or tail.count("=") > 1:
         return None
+    if match["reason"] and not ("=" in tail or len(tail.split()) > 2):
+        return None
+    if match["remark"] == "which" and len(tail.split()) < 4:
+        return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None
-    return _known(text[: match.start()], read, words=False)
+    return _known(text[: match.start()], read, words=True)
 
 
 def _told(text: str, read: Read) -> Value | None:
@@ -183,6 +190,8 @@ def _told(text: str, read: Read) -> Value | None:
         return None
     subject = match["subject"].split()
     if len(subject) > 12 or (len(subject) == 1 and len(subject[0]) == 1):
+        return None
+    if TURNING & {word.casefold().strip(",") for word in subject}:
         return None
     value = _known(_LEFT.sub("", match["value"]), read, words=False)
     numbers = Expression | Quantity | Percent | Clock
@@ -198,7 +207,13 @@ def _last_sentence(text: str, read: Read) -> Value | None:
     if not ends:
         return None
     before, last = text[: ends[-1].start()], text[ends[-1].end() :]
-    if len(_WORD.findall(before)) < 2 or _DENIES.search(before) or _WORD.search(last):
+    if (
+        len(_WORD.findall(before)) < 2
+        or not before[0].isupper()
+        or _MARK.search(before)
+        or _DENIES.search(before)
+        or _WORD.search(last)
+    ):
         return None
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None

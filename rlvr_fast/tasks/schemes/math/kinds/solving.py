@@ -69,6 +69,10 @@ _LETTERS: dict[Value, Value] = {
     Expression(Symbol("R")): REALS,
     **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQ"},
 }
+# Words that say more of a value than its name.
+_NO_NAME = frozenset(
+    ("not", "no", "never", "than", "least", "most", "without", "or", "if", "unless", "neither")
+)
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "much less": "much greater", "much greater": "much less",
@@ -158,7 +162,9 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
 
 def _name(value: Value) -> bool:
     """A name on the left of an equation may also be words ("Area")."""
-    return is_name(value) or isinstance(value, Words)
+    if isinstance(value, Words):
+        return not _NO_NAME & set(value.words)
+    return is_name(value)
 
 
 def _shortened(relation: Relation) -> Relation:

@@ -62,6 +62,12 @@ _COMMON = frozenset(
         ("g", "L", -1), ("N", "C", -1), ("m", "K", -1), ("J", "g", -1),
     )
 )  # fmt: skip
+# "ways to choose the hats": a clause that says which things are counted.
+_CLAUSE = re.compile(
+    r"(?P<nouns>[A-Za-z ]+?) (?:to|that|who|which) "
+    r"(?P<clause>[A-Za-z]{2,15}(?: [A-Za-z]{1,15}){0,7})"
+)
+_TURNS = word_set("or and not no than more less fewer but at nor never be")
 _MOST_WORDS = 12
 
 
@@ -76,6 +82,9 @@ def read_dressing(text: str) -> Dressing | None:
     """
     if len(text) > 120:
         return None
+    clause = _CLAUSE.fullmatch(text)
+    if clause and not _TURNS & set(clause["clause"].casefold().split()):
+        return read_dressing(clause["nouns"])
     fraction = _FRACTION.fullmatch(text.strip())
     if fraction:
         text = f"{fraction[1]}/({fraction[2]})"
@@ -153,7 +162,7 @@ class _Reader:
                 return False  # a power without its unit
             elif low in _POWER_BEFORE and following[0] in ("word", "times"):
                 power, self.sure = _POWER_BEFORE[low], True
-            elif low in ("a", "an") and after_unit and following[0] == "word":
+            elif low in ("a", "an", "every", "each") and after_unit and following[0] == "word":
                 sign = -1
             else:
                 unit = self._unit_of(kind, token, following)

@@ -73,7 +73,7 @@ _PREFIXED_SYMBOLS = {
     "eV": _unit("kg m^2 s^-2", Fraction("1.602176634e-19")), "bar": _unit("kg m^-1 s^-2", 10**5),
     "cal": _unit("kg m^2 s^-2", "4.184"), "pc": _unit("parsec"), "bit": _unit("bit"),
     "B": _unit("bit", 8), "rad": _unit("angle"), "Wh": _unit("kg m^2 s^-2", 3600),
-    "t": _unit("kg", 1000), "M": _unit("mol m^-3", 1000),
+    "Da": _unit("dalton"), "t": _unit("kg", 1000), "M": _unit("mol m^-3", 1000),
 }  # fmt: skip
 _SYMBOLS = {
     "min": _unit("s", 60), "h": _unit("s", 3600), "hr": _unit("s", 3600), "hrs": _unit("s", 3600),
@@ -94,7 +94,7 @@ _SYMBOLS = {
     "mmHg": _unit("kg m^-1 s^-2", "133.322387415"), "erg": _unit("kg m^2 s^-2", "1e-7"),
     "ergs": _unit("kg m^2 s^-2", "1e-7"), "dyn": _unit("kg m s^-2", "1e-5"),
     "hp": _unit("kg m^2 s^-3", "745.69987158227022"), "amu": _unit("dalton"), "u": _unit("dalton"),
-    "Da": _unit("dalton"), "AU": _unit("m", 149597870700), "au": _unit("m", 149597870700),
+    "AU": _unit("m", 149597870700), "au": _unit("m", 149597870700),
     "ly": _unit("m", 9460730472580800), "\u00c5": _unit("m", "1e-10"),
     "\u00b5m": _unit("m", "1e-6"),
     "\u00b0": _unit("angle", "1/180", 1), "deg": _unit("angle", "1/180", 1),
@@ -106,6 +106,7 @@ _SYMBOLS = {
     "USD": _unit("dollar"), "EUR": _unit("euro"), "GBP": _unit("pound sterling"),
     "INR": _unit("rupee"), "Rs": _unit("rupee"), "JPY": _unit("yen"), "ppm": _unit("ratio", "1e-6"),
     "ppb": _unit("ratio", "1e-9"), "KB": _unit("bit", 8000), "gm": _unit("kg", "0.001"),
+    "Nm": _unit("kg m^2 s^-2"), "dB": _unit("decibel"), "rev": _unit("angle", 2, 1),
     "kgs": _unit("kg"), "kms": _unit("m", 1000), "gms": _unit("kg", "0.001"),
     "\u212b": _unit("m", "1e-10"), "kWh": _unit("kg m^2 s^-2", 3600000),
 }  # fmt: skip

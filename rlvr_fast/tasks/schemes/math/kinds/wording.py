@@ -13,6 +13,7 @@ __all__ = [
     "LONGEST",
     "NUMBER_WORDS",
     "SCALES",
+    "TURNING",
     "is_noun",
     "latex",
     "noun_lemma",
@@ -26,6 +27,9 @@ LONGEST = 4000
 _DEGREE = re.compile(r" *\^ *(?:\{ *\\circ *\}|\\circ(?![A-Za-z]))(?: +(?=[CFK](?![A-Za-z])))?")
 _OHM = re.compile(r"\\Omega(?![A-Za-z])|\u2126")
 _MICRO = re.compile(r"\\mu(?![A-Za-z]) *")
+_ANGSTROM = re.compile(r"\\(?:AA|angstrom)(?![A-Za-z])")
+# "5 {eV}": braces that group nothing.
+_BRACED = re.compile(r"(?<=[\d ])\{([A-Za-z]{1,12})\}")
 _SPACE = re.compile(r"\s+")
 
 
@@ -78,14 +82,23 @@ _NOT_NOUNS = word_set(
     first last base binary hexadecimal octal decimal answer answers solution option choice
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
-    percent percentage per point points case cases remainder
+    past axis axes intercept coordinate percent percentage per case cases remainder
     """
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
+# Words that turn what a phrase says: it is no name of a value.
+TURNING = word_set(
+    """
+    or and not no nor than more less fewer least most but except without only half times over under
+    above below between if unless when where because since so is are was were be has have had will
+    would can could may might do does plus minus up down about until
+    """
+)
 # Words that say nothing more about what is counted.
 FILLERS = word_set(
     """
     total altogether overall in of the a an different distinct possible unique such ways way
-    number numbers whole remaining left all approximately long tall wide deep high old away each
+    number numbers whole remaining left all approximately long won scored sold
+    tall wide deep high old away each
     """
 )
 _SHORT_NOUNS = word_set(
@@ -114,6 +127,7 @@ def plain(text: str) -> str:
         ('10°C', '$5')
     """
     text = _DEGREE.sub("\u00b0", text)
+    text = _ANGSTROM.sub("\u00c5", _BRACED.sub(r"\1", text.replace("{}", "")))
     text = _MICRO.sub("\u00b5", _OHM.sub("\u03a9", text))
     return _SPACE.sub(" ", text.replace(r"\$", "$")).strip()
 
@@ -192,6 +206,8 @@ def spoken_number(words: tuple[str, ...]) -> Fraction | None:
 
 
 def _part(words: tuple[str, ...]) -> Fraction | None:
+    if not words:
+        return None
     *above, below = words
     name = "half" if below == "halves" else below
     if name not in PARTS:

@@ -6,16 +6,23 @@ import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, plain
+from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Words", "compare", "read"]
+__all__ = ["Phrase", "Words", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Words(Value):
     """Words without articles, in small letters save for single letters and Roman numerals."""
+
+    words: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase(Value):
+    """Words that are no name: with a figure, or with a word such as "than" or "not"."""
 
     words: tuple[str, ...]
 
@@ -43,7 +50,9 @@ def read(text: str, read: Read) -> Value | None:
     if len(words) > _MOST:
         return None
     kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
-    return Words(tuple(_folded(word) for word in kept or words))
+    folded = tuple(_folded(word) for word in kept or words)
+    turned = any(word in TURNING or word[-1].isdigit() for word in folded)
+    return Phrase(folded) if len(folded) > 1 and turned else Words(folded)
 
 
 def _folded(word: str) -> str:
@@ -52,7 +61,7 @@ def _folded(word: str) -> str:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two texts of words are equal; see `kinds`."""
-    if isinstance(gold, Words) and isinstance(answer, Words):
+    if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
         return gold.words == answer.words
     for words, other in ((gold, answer), (answer, gold)):
         # "YES" is read as a name; beside "Yes" it is the word.
