@@ -12,9 +12,8 @@ from rlvr_fast.tasks.schemes.math.values import Unread
 
 
 def pairs(table):
-    return [
-        tuple(line.split(" ;; ")) for line in table.strip().replace(" ;;\n", " ;; ").splitlines()
-    ]
+    lines = table.strip().replace(" ;;\n", " ;; ").splitlines()
+    return [tuple(line.split(" ;; ")) for line in lines]
 
 
 def same(gold, answer):
@@ -92,6 +91,8 @@ n \not\equiv 0 \pmod 3 ;; n \equiv 1, 2 \pmod 3
 a \equiv b \pmod m ;; b \equiv a \pmod m
 f(x)=\begin{cases}x^2,&x>0\\0,&x=0\\-x^2,&x<0\end{cases} ;;
 f(x)=\begin{cases}0&x=0\\-x^2&x<0\\x^2&x>0\end{cases}
+\begin{cases}1&\text{if }n\text{ is even}\\0&\text{if }n\text{ is odd}\end{cases} ;;
+\begin{cases}0&n\text{ odd}\\1&n\text{ even}\end{cases}
 \begin{cases}1&n\text{ even}\\0&\text{otherwise}\end{cases} ;;
 \begin{cases}1&n\text{ even}\\0&\text{else}\end{cases}
 \begin{cases}x=1\\y=2\end{cases} ;; \begin{cases}y=2\\x=1\end{cases}
@@ -147,6 +148,42 @@ p \iff q ;; q \Leftrightarrow p
 (1 2)(3 4) ;; (3 4)(1 2)
 (1 3 2) ;; (3 2 1)
 (1\ 2\ 3) ;; (1 2 3)
+\begin{pmatrix}1\\2\end{pmatrix} ;; [[1],[2]]
+\begin{pmatrix}1\\2\end{pmatrix} ;; <1,2>
+\begin{pmatrix}1&2\\3&4\end{pmatrix} ;; Matrix([[1,2],[3,4]])
+\begin{pmatrix}1&2\\3&4\end{pmatrix} ;; np.array([[1,2],[3,4]])
+\{(1,2)\} ;; (1,2)
+(1,2) ;; \hat{i}+2\hat{j}
+\begin{pmatrix}1\\-2\\3\end{pmatrix} ;; \hat{i}-2\hat{j}+3\hat{k}
+\begin{pmatrix}1\\2\end{pmatrix} ;; (1,2)^T
+\begin{pmatrix}1\\2\end{pmatrix} ;; \begin{pmatrix}1&2\end{pmatrix}^T
+\begin{pmatrix} 1 \\[4pt] 2\end{pmatrix} ;; (1,2)
+\left(\begin{array}{c}1\\2\end{array}\right) ;; \begin{bmatrix}1\\2\end{bmatrix}
+\begin{array}{cc}1&2\\3&4\end{array} ;; \begin{pmatrix}1&2\\3&4\end{pmatrix}
+\triangle ABC \cong \triangle DEF ;; \triangle DEF\cong\triangle ABC
+AB\perp CD ;; CD \perp AB
+x = -3 \text{ or } x = 3 ;; \pm 3
+(2, -1, 3) ;; \left(2,-1,3\right)
+\{ (0,1), (1,0) \} ;; (1,0) \text{ and } (0,1)
+n \equiv 2 \pmod{5} ;; n \equiv 2 \ (\text{mod } 5)
+n \equiv 2 \pmod{5} ;; n = 5k + 2 \text{ for some integer } k
+n\equiv 2 \pmod 5 ;; 2 \bmod 5
+1,2,3,4,5 ;; \{1,2,3,4,5\}
+2, 3, 5, 7, \ldots ;; 2,3,5,7,...
+\{n \in \mathbb{N} : n \equiv 1 \pmod 3\} ;; \{n\in\mathbb{N} \mid n\equiv 1\pmod 3\}
+p \land q ;; q \wedge p
+f(x)=\left\{\begin{array}{ll} x & \text{if } x\ge0\\ -x & \text{if } x<0\end{array}\right. ;;
+f(x)=\begin{cases}x&x\ge0\\-x&x<0\end{cases}
+\begin{cases} x, & \text{for } x\ge0\\ -x, & \text{for } x<0\end{cases} ;;
+\begin{cases}x&\text{when }x\ge0\\-x&0>x\end{cases}
+x if x >= 0, -x if x < 0 ;; \begin{cases}x&x\ge0\\-x&x<0\end{cases}
+x=\frac{1\pm\sqrt{5}}{2} ;; x=\frac{1+\sqrt5}{2} \text{ or } x=\frac{1-\sqrt5}{2}
+-2\pm i ;; -2+i,-2-i
+2 \pm 3i ;; \{2-3i, 2+3i\}
+±5 ;; 5,-5
++/-5 ;; \pm 5
+\{\pm1,\pm2\} ;; \{1,-1,2,-2\}
+(0,\pm\sqrt{5}) ;; (0,\sqrt5) \text{ and } (0,-\sqrt5)
 """
 
 # Two different answers a line.
@@ -195,6 +232,7 @@ x \mid y ;; y \mid x
 5 ;; 5)(
 5 ;; ((5
 5 ;; {5
+5 ;; 5,,
 5 ;; ;5 ; ;
 5 ;; 5|
 5 ;; \{5
@@ -249,6 +287,28 @@ x+y\ge2 ;; 2
 (1 2 3) ;; (1 2)
 1 2 3 ;; 123
 A \subset B ;; B \subset A
+A\subset B ;; A \subseteq B
+\{(1,2)\} ;; (2,1)
+(1,2) ;; \hat{i}-2\hat{j}
+(1,2) ;; 2\hat{i}+\hat{j}
+(1,2)^T ;; (2,1)
+\triangle ABC \cong \triangle DEF ;; \triangle ABC \cong \triangle EDF
+\triangle ABC \sim \triangle DEF ;; \triangle ABC \cong \triangle DEF
+\{\pm1,\pm2\} ;; \{1,2\}
+±5 ;; 5
+5 ;; ±5
+n\equiv 2\pmod 5 ;; n = 5k+3
+n\equiv 2\pmod 5 ;; 2
+p\land q ;; p
+(a,b) ;; (b,a)
+1:2 ;; 2:1
+1:2:3 ;; 1:3:2
+3:4 ;; 0.7
+2, 3, 5, 7, \ldots ;; 2, 3, 5, 8, \ldots
+A \subseteq B ;; B\subseteq A
+A-B ;; B-A
+a\mid b ;; b \mid a
+x\propto y ;; x \propto y^2
 """
 
 
@@ -275,7 +335,7 @@ def mixed(values, seed):
     return values
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(INTEGERS, min_size=2, max_size=7, unique=True), st.integers(0, 99), st.data())
 def test_lists_and_sets_have_no_order(numbers, seed, data):
     other = mixed(numbers, seed)
@@ -289,7 +349,7 @@ def test_lists_and_sets_have_no_order(numbers, seed, data):
     assert not same(gold, joined.join(map(str, other[:-1])))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(INTEGERS, min_size=2, max_size=6, unique=True), st.integers(0, 99))
 def test_tuples_have_an_order(numbers, seed):
     other = mixed(numbers, seed)
@@ -299,7 +359,7 @@ def test_tuples_have_an_order(numbers, seed):
     assert same(gold, column) == (numbers == other)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.integers(2, 30),
     st.lists(st.integers(0, 29), min_size=1, max_size=4),
@@ -344,7 +404,7 @@ def test_cases_in_another_order(bounds, seed, data):
             assert not same(gold, text([*rows[:index], row, *rows[index + 1 :]]))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.lists(INTEGERS, min_size=2, max_size=5), st.integers(0, 4), st.integers(0, 4))
 def test_dots_have_a_place(numbers, place, changed):
     place, changed = place % (len(numbers) + 1), changed % len(numbers)
@@ -379,7 +439,7 @@ TOKENS = [
 ]  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), min_size=1, max_size=14))
 def test_nothing_that_is_written_raises(tokens):
     value = read_answer("".join(tokens))
@@ -388,7 +448,7 @@ def test_nothing_that_is_written_raises(tokens):
         one_answer(value, read_answer(gold))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(st.sampled_from(TOKENS), max_size=8), st.sampled_from("([)]"), st.data())
 def test_no_number_is_taken_from_a_text_with_an_unmatched_bracket(tokens, bracket, data):
     tokens = [token for token in tokens if not set(token) & set("([)]")]

@@ -32,7 +32,8 @@ _SPACES = {
     "\\\n": NARROW, r"\!": "",
 }  # fmt: skip
 _BLANK = " " + NARROW
-_FINAL = (".", ",", ";", ":")
+# One sign, or two periods: of a sentence inside a delimiter, and of the one around it.
+_FINAL = re.compile(r"(?<![.,;:])(?:\.|\. ?\.|[,;:])$")
 
 # The spellings of signs in plain text, the longer first.
 _SIGNS = (
@@ -170,8 +171,8 @@ def _whole(text: str) -> str:
     text = text.strip(_BLANK)
     for _ in range(2):
         text = text.removesuffix("\\\\").strip(_BLANK)
-        if text[-1:] in _FINAL and text[-2:-1] not in _FINAL:
-            text = text[:-1].strip(_BLANK)
+        if final := _FINAL.search(text.replace(NARROW, " ")):
+            text = text[: final.start()].strip(_BLANK)
             break
         if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
             text = text[1:-1].strip(_BLANK)

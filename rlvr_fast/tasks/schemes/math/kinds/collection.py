@@ -61,6 +61,7 @@ class Cycles(Value):
 _CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
 _CYCLE = re.compile(r"\(([^()]*)\)")
 _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
+_ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
 
@@ -72,7 +73,8 @@ def read(text: str, read: Read) -> Value | None:
             return cycles
     if _SEQUENCE.fullmatch(text):
         return Tuple(tuple(read(part) for part in text.replace("~", " ").split()), "")
-    brackets = enclosed(text)
+    angles = _ANGLES.fullmatch(text)
+    brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
         return _bracketed(*brackets, read)
     parts = split(text, CONJUNCTION)
@@ -159,8 +161,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
-    if not isinstance(gold, Collection) or not isinstance(answer, Collection):
+    pair = isinstance(gold, Collection) and isinstance(answer, Collection)
+    if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)
+    assert isinstance(gold, Collection)
+    assert isinstance(answer, Collection)
     if isinstance(gold, Tuple) and isinstance(answer, Tuple):
         if len(gold.parts) == 2 and {gold.bracket, answer.bracket} == {"(", "["}:
             return False  # two intervals
@@ -175,12 +180,17 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return all_matched(_distinct(gold.parts, same), _distinct(answer.parts, same), same)
 
 
+def _is_one_tuple(value: Value) -> bool:
+    """Whether a value is a set of one tuple."""
+    return isinstance(value, Set) and len(value.parts) == 1 and isinstance(value.parts[0], Tuple)
+
+
 def _single(gold: Value, answer: Value, same: Same) -> bool | None:
     """A set of one number is that number; so is a list of equal ones."""
     for collection, other, swapped in ((gold, answer, False), (answer, gold, True)):
-        if isinstance(collection, List | Set) and isinstance(other, Expression):
+        if isinstance(collection, List | Set) and isinstance(other, Expression | Tuple):
             parts = _distinct(collection.parts, same)
-            if len(parts) != 1 or not isinstance(parts[0], Expression):
+            if len(parts) != 1 or not isinstance(parts[0], Expression | Tuple):
                 return False
             return same(other, parts[0]) if swapped else same(parts[0], other)
     return None

@@ -20,6 +20,8 @@ from rlvr_fast.tasks.schemes.math.values import Same, Value
 __all__ = ["same_families"]
 
 _INTEGERS = NamedSet("Z")
+# Names that a parameter may have that no text declares.
+_INDICES = frozenset("ijklmnpqst")
 _ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 
@@ -57,7 +59,7 @@ def _family(value: Value, other: Value) -> Family | None:
     declared = [name for name, _ in other.parameters]
     if not names >= set(declared):
         free = sorted(names - symbols(other.body))
-        if len(declared) != 1 or len(free) != 1:
+        if len(declared) != 1 or len(free) != 1 or free[0] not in _INDICES:
             return None
         declared = free
     return Family(value, tuple((name, _INTEGERS) for name in declared))

@@ -9,9 +9,11 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, environment, split
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Matrix", "cells", "compare", "read"]
@@ -24,11 +26,12 @@ class Matrix(Value):
     rows: tuple[tuple[Term, ...], ...]
 
 
-_MINUS = Number(Fraction(-1))
 _ENVIRONMENTS = frozenset(("pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array"))
 _ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])")
 _CELL = re.compile(r"&")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
+_PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)\)", re.S)
+_TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
 _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}|\\binom(?=\s*\{)"
@@ -36,6 +39,7 @@ _MATRIX = re.compile(
 _TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
 _COMMA = re.compile(r"[,;]")
 _MOST_TUPLE = 12
+_UNITS = ("hat(i)", "hat(j)", "hat(k)")
 _ONE = Number(Fraction(1))
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
 _BINOMIAL = re.compile(r"\\binom\s*\{")
@@ -46,6 +50,13 @@ _MOST_CELLS = 400
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
+    if match := _PYTHON.fullmatch(text):
+        value = read(match[1])
+        return value if isinstance(value, Tuple) else None
+    if match := _TRANSPOSED.fullmatch(text):
+        column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
+        matrix = None if column is not None else _single(match[1])
+        return column if matrix is None else _transposed(matrix)
     if "\\begin" not in text and "\\binom" not in text and "," not in text and ";" not in text:
         return None
     if "\\begin" in text:
@@ -53,6 +64,10 @@ def read(text: str, read: Read) -> Value | None:
         if determinant is not None:
             return Expression(determinant)
     return _sum(text)
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+    return Matrix(tuple(zip(*matrix.rows, strict=True)))
 
 
 def _sum(text: str) -> Matrix | None:
@@ -70,7 +85,7 @@ def _sum(text: str) -> Matrix | None:
         if matrix is None:
             return None
         if mark == "-":
-            matrix = _scaled(_MINUS, matrix)
+            matrix = _scaled(MINUS, matrix)
         if total is None:
             total = matrix
         elif _shape(total) != _shape(matrix):
@@ -203,12 +218,13 @@ def _expanded(rows: tuple[tuple[Term, ...], ...]) -> Term:
     for column, cell in enumerate(rows[0]):
         minor = tuple(row[:column] + row[column + 1 :] for row in rows[1:])
         factors = (cell, _expanded(minor))
-        parts.append(Mul((_MINUS, *factors)) if column % 2 else Mul(factors))
+        parts.append(Mul((MINUS, *factors)) if column % 2 else Mul(factors))
     return Add(tuple(parts))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two matrices agree, cell by cell; a column or a row also equals a tuple."""
+    gold, answer = _with_components(gold, answer), _with_components(answer, gold)
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
         return _shape(gold) == _shape(answer) and all(
             all(map(equal_terms, first, second))
@@ -219,6 +235,22 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Tuple) and isinstance(answer, Matrix):
         return all_in_order(gold.parts, _parts(answer, gold), same)
     return False if isinstance(gold, Matrix) or isinstance(answer, Matrix) else None
+
+
+def _with_components(value: Value, other: Value) -> Value:
+    r"""`\hat{i} + 2 \hat{j}` as a column, to compare it with a tuple or a column."""
+    if not isinstance(value, Expression) or not isinstance(other, Matrix | Tuple):
+        return value
+    size = len(cells(other)) if isinstance(other, Matrix) else len(other.parts)
+    units = _UNITS[:size]
+    if size not in (2, 3) or not symbols(value) & set(units):
+        return value
+    none = dict.fromkeys(units, ZERO)
+    terms = tuple(put(value.term, {**none, unit: _ONE}) for unit in units)
+    total = Add(tuple(Mul((term, Symbol(unit))) for term, unit in zip(terms, units, strict=True)))
+    if not equal_terms(total, value.term):
+        return value
+    return Matrix(tuple((term,) for term in terms))
 
 
 def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:

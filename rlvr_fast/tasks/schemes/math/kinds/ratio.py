@@ -44,7 +44,9 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two ratios agree; a ratio of two numbers is also their quotient."""
     if isinstance(gold, Ratio) and isinstance(answer, Ratio):
         return len(gold.terms) == len(answer.terms) and all(
-            equal_terms(Mul((gold.terms[i], answer.terms[j])), Mul((gold.terms[j], answer.terms[i])))
+            equal_terms(
+                Mul((gold.terms[i], answer.terms[j])), Mul((gold.terms[j], answer.terms[i]))
+            )
             for j in range(len(gold.terms))
             for i in range(j)
         )
@@ -53,7 +55,5 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             if len(ratio.terms) != 2 or not isinstance(other, Expression):
                 return False
             upper, lower = ratio.terms
-            return not equal_terms(lower, ZERO) and equal_terms(
-                Mul((other.term, lower)), upper
-            )
+            return not equal_terms(lower, ZERO) and equal_terms(Mul((other.term, lower)), upper)
     return None

@@ -36,9 +36,12 @@ from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 __all__ = ["compare", "read", "read_members"]
 
 _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
+_WHERE_MARK, _ALL = re.compile(_WHERE), re.compile(words("for (?:all|every|any)"))
 _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 # Wide space between two equations is one space in a cleaned text.
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
+# "x in [1, 2]" in plain text.
+_IN = re.compile(r"^([A-Za-z]\w*) in (?=[\[({\\])")
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
@@ -51,18 +54,18 @@ _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
-_AXES = [Expression(Symbol(name)) for name in "xyz"]
+_AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
-    return read_members(text, read) if SIGN.search(text) else None
+    return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
 
 
 def read_members(text: str, read: Read) -> Value | None:
     """The value of a text with relations, or with words for one ("k is an integer")."""
-    text = _without_figure(text)
+    text = _IN.sub(r"\1 \\in ", _without_figure(text), count=1)
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
@@ -107,22 +110,27 @@ def _groups(members: Split) -> list[Split] | None:
 
 def _members(members: Split, read: Read) -> Value | None:
     values: list[Value] = []
-    for part in _with_dots(members.parts):
+    for part, mark in _with_dots(members):
         if not part:
             return None
         value = _relation(part, read) if "mod" not in part else read(part)
         value = value or _is_in(part) or _side(part, read)
         if isinstance(value, Unread):
             return None
+        if _WHERE_MARK.search(mark) and not isinstance(value, Named | Relation):
+            if not _ALL.search(mark) or not is_name(value):
+                return None
+            continue  # f(x) = 0 for all x
         values.append(value)
     if not any(isinstance(value, Named | Relation) for value in values):
         return None
     return together(values, any(is_or(mark) for mark in members.marks))
 
 
-def _with_dots(parts: tuple[str, ...]) -> list[str]:
-    r"""The parts, with `k = 0, 1, \ldots, n` as one."""
-    found: list[str] = []
+def _with_dots(members: Split) -> list[tuple[str, str]]:
+    r"""The parts and the separator before each, with `k = 0, 1, \ldots, n` as one."""
+    parts, marks = members.parts, ("", *members.marks)
+    found: list[tuple[str, str]] = []
     start = 0
     while start < len(parts):
         end = start + 1
@@ -130,9 +138,9 @@ def _with_dots(parts: tuple[str, ...]) -> list[str]:
             end += 1
         run = parts[start:end]
         if len(run) > 1 and SIGN.search(run[0]) and any(map(DOTS.fullmatch, run)):
-            found.append(", ".join(run))
+            found.append((", ".join(run), marks[start]))
         else:
-            found += run
+            found += zip(run, marks[start:end], strict=True)
         start = end
     return found
 
@@ -268,6 +276,14 @@ def _expanded(value: Named) -> Value | None:
     return None
 
 
+def _says_or(value: Value) -> bool:
+    return isinstance(value, List) and value.alternatives
+
+
+def _has_name(value: Collection) -> bool:
+    return any(isinstance(part, Named) for part in value.parts)
+
+
 def _has_names(value: Value) -> bool:
     """Whether a value is a list of named values, or of such lists."""
     return isinstance(value, List) and any(
@@ -279,11 +295,15 @@ def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
     """`x = 1, y = 2` against the bare values 1, 2 in the same order."""
     if not (isinstance(gold, Collection) and isinstance(answer, Collection)):
         return None
+    if _says_or(gold) != _says_or(answer) and _has_name(gold) and _has_name(answer):
+        return False  # x = 1 or y = 2
     named, other = (gold, answer) if _has_names(gold) else (answer, gold)
     if not _has_names(named) or _has_names(other) or isinstance(other, Set):
         return None
     if all(isinstance(part, List) for part in named.parts):
         return None
+    if isinstance(named, List) and named.alternatives:
+        return False  # x = 1 or y = 2
     return all_in_order(_ordered(gold), _ordered(answer), same)
 
 

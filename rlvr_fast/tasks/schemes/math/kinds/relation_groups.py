@@ -49,7 +49,7 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
         isinstance(member, Named) and member.name == first.name for member in members
     ):
         return _of_one_name([m for m in members if isinstance(m, Named)], alternatives)
-    return List(tuple(members))
+    return List(tuple(members), alternatives)
 
 
 def _continued(values: Sequence[Value]) -> list[Value]:
@@ -102,22 +102,25 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     first = members[0]
     equations = [member.source.signs in (("=",), ("in",)) for member in members]
     if all(equations):
-        return Named(
-            first.name, List(tuple(flat(member.value for member in members))), first.source
-        )
+        return _named(first.name, List(tuple(flat(member.value for member in members))))
     sets = []
     for member in members:
         value = as_set(member.value)
         if value is None and isinstance(member.value, Expression):
             value = points((member.value.term,))
         if value is None:
-            return List(tuple(members))
+            return List(tuple(members), alternatives)
         sets.append(value)
     both = Operation("intersection", tuple(sets))
     # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
     # "x is not 1 or x is not 2" excludes both
     if all(member.source.signs == ("!=",) for member in members):
-        return Named(first.name, both, first.source)
+        return _named(first.name, both)
     if alternatives or is_empty(both):
-        return Named(first.name, Operation("union", tuple(sets)), first.source)
-    return Named(first.name, both, first.source)
+        return _named(first.name, Operation("union", tuple(sets)))
+    return _named(first.name, both)
+
+
+def _named(name: Value, value: Value) -> Named:
+    """A value that several relations give; they are no single equation or inequality."""
+    return Named(name, value, Relation(("",), (name, value)))

@@ -41,8 +41,10 @@ _SPELLINGS = {
     "~": (r"\approx", r"\thickapprox", r"\doteq"),
     "in": (r"\in",),
     "not in": (r"\notin",),
-    "subset": (r"\subset", r"\subseteq"),
-    "superset": (r"\supset", r"\supseteq"),
+    "subset": (r"\subset",),
+    "subset or equal": (r"\subseteq",),
+    "superset": (r"\supset",),
+    "superset or equal": (r"\supseteq",),
     "not subset": (r"\not\subset", r"\nsubseteq", r"\not\subseteq"),
     "parallel": (r"\parallel", r"\|"),
     "perpendicular": (r"\perp", r"\bot"),
@@ -75,6 +77,7 @@ _NO_NAME = frozenset(
 )
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
+    "superset or equal": "subset or equal", "subset or equal": "superset or equal",
     "much less": "much greater", "much greater": "much less",
 }  # fmt: skip
 SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
@@ -119,7 +122,7 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         named = _name(name) if name is left else is_name(name)
         if not named or (name is right and sign not in SYMMETRIC and sign not in _ORDERS):
             continue
-        if sign_ == "=":
+        if sign_ == "=" and not _is_in(name, value):
             return Named(name, value, relation)
         if sign_ == "~":
             return relation if about is None else Named(name, about, relation)
@@ -158,6 +161,13 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
         parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
         found = Operation("union", parts)
     return Named(Expression(Symbol(name)), found, relation)
+
+
+def _is_in(name: Value, value: Value) -> bool:
+    """Whether a symbol is part of a value: `x = x + 1` names nothing."""
+    if not isinstance(name, Expression) or not isinstance(name.term, Symbol):
+        return False
+    return name.term.name in symbols(value)
 
 
 def _name(value: Value) -> bool:

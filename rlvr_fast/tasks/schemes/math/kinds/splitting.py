@@ -15,6 +15,7 @@ __all__ = [
     "environment",
     "is_or",
     "split",
+    "with_cases",
     "words",
 ]
 
@@ -130,6 +131,25 @@ def enclosed(text: str) -> tuple[str, str, str] | None:
             inside = text[len(first) : token.start()].strip()
             return first, inside, sign
     return None
+
+
+_LEFT_BRACE = re.compile(
+    r"\\\{ ?\\begin\{(array|aligned|matrix)\}(?: ?\{[lcr|@ ]*\})?((?:(?!\\begin|\\end).)*)"
+    r"\\end\{\1\}(?: ?\.$)?(?! ?\\\})",
+    re.S,
+)
+
+
+def with_cases(text: str) -> str:
+    r"""The text with `cases` for what has a large brace on its left only.
+
+    Example:
+        >>> with_cases(r"\{\begin{array}{l} 1 \\ 2 \end{array}")
+        '\\begin{cases} 1 \\\\ 2 \\end{cases}'
+    """
+    if "\\begin" not in text:
+        return text
+    return _LEFT_BRACE.sub(r"\\begin{cases}\2\\end{cases}", text)
 
 
 _BEGIN = re.compile(r"\\begin\s*\{([A-Za-z]+)\*?\}")
