@@ -63,6 +63,7 @@ def refused(chosen: Iterable[Gold], equal: Equal) -> list[tuple[str, str, str]]:
     return [
         (name, gold, text)
         for gold, unordered in chosen
+        if gold not in MISPRINTED
         for name, text in dict.fromkeys(dressings(gold, unordered))
         if (gold, text) not in DIFFERENT_ALL_THE_SAME and not equal(gold, text)
     ]
