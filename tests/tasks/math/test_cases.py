@@ -94,7 +94,7 @@ def test_expectations_that_we_hold_wrong_are_those_of_cases():
     assert set(HELD_WRONG) <= known
 
 
-@needs_sandbox
+@pytest.mark.slow
 def test_our_own_cases_get_the_verdicts_that_were_decided_beforehand():
     wrong = [one for one in graded(OURS) if "correct" not in accepted(one[0])]
     right = [one for one in graded(OURS) if "correct" in accepted(one[0])]
