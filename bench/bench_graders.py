@@ -175,6 +175,7 @@ def losses(
                         "ours": found[OURS][place],
                         "expected": grading_cases.accepted(case)[0],
                         "right": winners,
+                        "view": grading_cases.HELD_WRONG.get(grading_cases.key(case), ""),
                     }
                 )
     return sorted(lost, key=lambda one: -len(one["right"]))[:MOST_LISTED]

@@ -258,11 +258,11 @@ def graders(rows: list[Row]) -> list[str]:
     if lost:
         lines += ["", "Cases where a rival is right and we are wrong:", ""]
         lines += table(
-            ["kind", "gold", "answer or text", "ours", "expected", "right"],
+            ["kind", "gold", "answer or text", "ours", "expected", "right", "why we differ"],
             [
                 [
                     one["kind"], f"`{one['gold']}`", f"`{one['answer'][:80]}`", str(one["ours"]),
-                    one["expected"], ", ".join(one["right"]),
+                    one["expected"], _few(one["right"]), one["view"],
                 ]
                 for one in lost
             ],
@@ -275,3 +275,7 @@ def _part(row: Row, part: str, whole: str, *, share: bool = False) -> str:
         return ""
     text = f"{row[part]}/{row[whole]}"
     return f"{text} ({100 * row[part] / row[whole]:.3g} %)" if share else text
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} graders"

@@ -47,6 +47,10 @@ def hashed(answer: str) -> str:
     return f"#### {answer}"
 
 
+def stated(answer: str) -> str:
+    return f"The answer is {answer}"
+
+
 def alone(answer: str) -> str:
     return answer
 
@@ -227,7 +231,7 @@ GRADERS = (
     Grader("lm-eval gsm8k strict", ("lm_eval",),
            _gsm8k(r"#### (\-?[0-9\.\,]+)", last=False), hashed),
     Grader("lm-eval gsm8k flexible", ("lm_eval",),
-           _gsm8k("(-?[$0-9.,]{2,})|(-?[0-9]+)", last=True)),
+           _gsm8k("(-?[$0-9.,]{2,})|(-?[0-9]+)", last=True), stated),
     Grader("verl math_reward (string rules)", ("verl",), _verl_reward),
     Grader("verl math_dapo", ("verl",), _verl_dapo, lambda answer: f"Answer: {answer}"),
     Grader("verl prime_math", ("verl", "pylatexenc"), _verl_prime),

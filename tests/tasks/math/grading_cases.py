@@ -20,13 +20,23 @@ from rlvr_fast.answers.workers import verify_pairs
 from rlvr_fast.tasks import load_task
 from rlvr_fast.tasks.sandbox import Limits
 
-__all__ = ["CASES", "OURS", "SHARED", "accepted", "is_right", "outcomes", "read_cases"]
+__all__ = [
+    "CASES", "HELD_WRONG", "OURS", "SHARED", "accepted", "is_right", "key", "outcomes", "read_cases",
+]  # fmt: skip
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[3] / ".." / "shared"))
 CASES = SHARED / "cases" / "grading.jsonl"
 OURS = Path(__file__).parent / "cases_of_ours.jsonl"
 
 Case = dict[str, Any]
+
+# Expectations of the cases that we hold to be wrong: (kind, gold or text, answer) -> why. They
+# count as they stand; docs/grading.md says more.
+HELD_WRONG: dict[tuple[str, str, str], str] = {
+    ("FP unparsed LaTeX", r"\prod_{k=1}^{n} k", r"\prod_{k=2}^{n} k"): "both are n factorial",
+    ("FP base suffix", "10_2", "10"): "the digits of a gold with a base may stand alone",
+    ("end to end (final_line): display", "12", r"\["): "an opening delimiter is no answer",
+}
 
 _PROMPT = 'def inc(n: int) -> int:\n    """Add one."""\n'
 _CHECK = "def check(candidate):\n    assert candidate(1) == 2\n    assert candidate(-1) == 0\n"
@@ -41,6 +51,11 @@ def accepted(case: Case) -> tuple[str, ...]:
     """The outcomes that a case accepts."""
     expected = case["expected"]
     return (expected,) if isinstance(expected, str) else tuple(expected)
+
+
+def key(case: Case) -> tuple[str, str, str]:
+    """The kind of a case, its gold (or text) and its answer, as `HELD_WRONG` names them."""
+    return case["kind"], case.get("gold") or case.get("text", ""), case.get("answer", "")
 
 
 def is_right(case: Case, outcome: str) -> bool:
