@@ -21,7 +21,8 @@ from rlvr_fast.tasks import load_task
 from rlvr_fast.tasks.sandbox import Limits
 
 __all__ = [
-    "CASES", "HELD_WRONG", "OURS", "SHARED", "accepted", "is_right", "key", "outcomes", "read_cases",
+    "CASES", "HELD_WRONG", "OURS", "SHARED",
+    "accepted", "is_right", "key", "outcomes", "read_cases",
 ]  # fmt: skip
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[3] / ".." / "shared"))
