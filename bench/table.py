@@ -26,11 +26,6 @@ SECTIONS = {
         "`Scorer` against a forward pass, log-softmax and entropy in transformers "
         "(`bench_scorer.py`).",
     ),
-    "answers": (
-        "Answer engine",
-        "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
-    ),
-    "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
     "graders": (
         "Verdicts",
         "Graders on 1119 cases of grading from public bug reports (`bench_graders.py`; the cases "
@@ -42,6 +37,11 @@ SECTIONS = {
         "Reasoning Gym, code blocks) is not counted for it. Seconds are those of one run on a "
         "shared machine; ours include programs and Reasoning Gym.",
     ),
+    "answers": (
+        "Answer engine",
+        "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
+    ),
+    "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
     "import": (
         "Import of rollouts",
