@@ -167,7 +167,7 @@ def test_missing_and_foreign_files_are_named(tmp_path):
         ("1,3,5", "1", "incorrect"),
         ("1,3,5", "1, 3", "incorrect"),
         ("1,3,5", "1, 3, 5, 7", "incorrect"),
-        ("1,3,5", "1, 1, 3, 5", "correct"),  # a set: repetition does not matter
+        ("1,3,5", "1, 1, 3, 5", "incorrect"),  # no set: repetition counts
         ("$69$,$84$", "84 and 69", "correct"),
         ("$(1,8,19), (2,7,13), (4,5,7)$", "(4,5,7), (1,8,19), (2,7,13)", "correct"),
         ("$(1,8,19), (2,7,13), (4,5,7)$", "(1,8,19)", "incorrect"),

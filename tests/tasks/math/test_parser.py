@@ -54,8 +54,10 @@ e^{-t} ;; exp(-t) ;; e^-t ;; e**(-t) ;; np.exp(-t)
 \overline{z} ;; \bar{z} ;; z^* ;; conj(z)
 \overline{3+4i} ;; 3-4i
 \vec{AB} ;; \overrightarrow{AB}
-x' ;; x^{\prime} ;; x^\prime ;; \dot{x} ;; \dot x ;; \frac{dx}{dt} ;; dx/dt ;; \frac{d x}{d t}
-y'' ;; y^{\prime\prime} ;; \frac{d^2y}{dx^2} ;; \frac{d^{2}y}{dx^{2}} ;; y^{''} ;; \ddot{y}
+x' ;; x^{\prime} ;; x^\prime ;; \dot{x} ;; \dot x
+\frac{dx}{dt} ;; dx/dt ;; \frac{d x}{d t}
+\frac{d^2y}{dx^2} ;; \frac{d^{2}y}{dx^{2}}
+y'' ;; y^{\prime\prime} ;; y^{''} ;; \ddot{y}
 f''(x) ;; f^{\prime\prime}(x) ;; f^{(2)}(x)
 A^T ;; A^\top ;; A^{\mathrm T} ;; A^{T} ;; Aᵀ
 \frac{\partial f}{\partial x} ;; \frac{\partial{f}}{\partial{x}}

@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
+from rlvr_fast.tasks.schemes.math.kinds.derivatives import with_variables
 from rlvr_fast.tasks.schemes.math.kinds.splitting import with_cases
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
@@ -70,10 +71,14 @@ def one_answer(gold: Value, answer: Value) -> bool:
         >>> one_answer(read_answer("5"), read_answer("5"))
         True
     """
+    return _agree(*with_variables(gold, answer))
+
+
+def _agree(gold: Value, answer: Value) -> bool:
     if isinstance(gold, Unread) or isinstance(answer, Unread):
         return gold == answer
     for kind in _kinds():
-        verdict: bool | None = kind.compare(gold, answer, one_answer)
+        verdict: bool | None = kind.compare(gold, answer, _agree)
         if verdict is not None:
             return verdict
     return False

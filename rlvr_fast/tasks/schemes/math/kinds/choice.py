@@ -20,10 +20,12 @@ class Choice(Value):
     Attributes:
         letter: a capital.
         content: what stands after the letter; None where nothing does.
+        name: the small letter of (e) as an expression; None of every other choice.
     """
 
     letter: str
     content: Value | None = None
+    name: Expression | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class Label(Value):
 
 
 _ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?|([a-j])\))")
+_SMALL = re.compile(r"\(\s*([a-j])\s*\)")
+# Small letters that are choices without brackets too; others are names: e, g, i.
+_BARE = frozenset("abcd")
 _NAMED = re.compile(
     r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
@@ -64,6 +69,9 @@ def read(text: str, read: Read) -> Value | None:
     """The value of a choice; see `kinds`."""
     if match := _ALONE.fullmatch(text):
         return Choice(next(group for group in match.groups() if group).upper())
+    if match := _SMALL.fullmatch(text):
+        term = parse_term(match[1])
+        return Choice(match[1].upper(), name=None if term is None else Expression(term))
     roman = _ROMAN.fullmatch(text)
     if roman and len(roman[1]) > 1:
         term = parse_term(roman[1])
@@ -102,11 +110,15 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Choice) and isinstance(answer, Choice):
         return gold.letter == answer.letter
     if isinstance(gold, Choice):
+        if gold.name is not None and isinstance(answer, Expression):
+            return same(gold.name, answer) or _letter(answer) == gold.letter
         if gold.content is None:
             return _letter(answer) == gold.letter if isinstance(answer, Expression) else None
         return not isinstance(gold.content, Unread) and same(gold.content, answer)
     if isinstance(answer, Choice):
         content = answer.content
+        if answer.name is not None:
+            return same(gold, answer.name)
         if content is None:
             return gold.term == Symbol(answer.letter) if isinstance(gold, Expression) else None
         return not isinstance(content, Unread) and same(gold, content)
@@ -114,8 +126,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 
 def _letter(answer: Expression) -> str | None:
-    """The capital of an answer that is one letter."""
+    """The capital of an answer that is one letter of a choice."""
     term = answer.term
-    if isinstance(term, Symbol | Constant) and len(term.name) == 1:
-        return term.name.upper()
-    return None
+    if not isinstance(term, Symbol | Constant) or len(term.name) != 1:
+        return None
+    return term.name.upper() if term.name in _BARE else term.name

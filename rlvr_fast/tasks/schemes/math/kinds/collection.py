@@ -23,7 +23,7 @@ class Collection(Value):
 
 @dataclass(frozen=True, slots=True)
 class List(Collection):
-    """Parts without brackets: neither order nor repetition counts.
+    """Parts without brackets: their order does not count, but how often each is there.
 
     Attributes:
         parts: the parts.
@@ -177,6 +177,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if isinstance(gold, Tuple) and gold.bracket == "[" and len(gold.parts) == 2:
             return False
         return all_in_order(gold.parts, answer.parts, same)
+    if isinstance(gold, List) and isinstance(answer, List):
+        return all_matched(gold.parts, answer.parts, same)
     return all_matched(_distinct(gold.parts, same), _distinct(answer.parts, same), same)
 
 
@@ -186,10 +188,12 @@ def _is_one_tuple(value: Value) -> bool:
 
 
 def _single(gold: Value, answer: Value, same: Same) -> bool | None:
-    """A set of one number is that number; so is a list of equal ones."""
+    """A set of one number is that number."""
     for collection, other, swapped in ((gold, answer, False), (answer, gold, True)):
         if isinstance(collection, List | Set) and isinstance(other, Expression | Tuple):
-            parts = _distinct(collection.parts, same)
+            parts: Sequence[Value] = collection.parts
+            if isinstance(collection, Set):
+                parts = _distinct(parts, same)
             if len(parts) != 1 or not isinstance(parts[0], Expression | Tuple):
                 return False
             return same(other, parts[0]) if swapped else same(parts[0], other)

@@ -21,7 +21,7 @@ __all__ = ["same_families"]
 
 _INTEGERS = NamedSet("Z")
 # Names that a parameter may have that no text declares.
-_INDICES = frozenset("ijklmnpqst")
+_INDICES = frozenset("ijklmn")
 _ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 

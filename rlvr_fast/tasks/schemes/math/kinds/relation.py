@@ -298,13 +298,34 @@ def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
     if _says_or(gold) != _says_or(answer) and _has_name(gold) and _has_name(answer):
         return False  # x = 1 or y = 2
     named, other = (gold, answer) if _has_names(gold) else (answer, gold)
-    if not _has_names(named) or _has_names(other) or isinstance(other, Set):
+    if not _has_names(named) or _has_names(other):
         return None
+    if isinstance(other, Set):
+        return _in_a_set(named, other, same)
     if all(isinstance(part, List) for part in named.parts):
         return None
     if isinstance(named, List) and named.alternatives:
         return False  # x = 1 or y = 2
     return all_in_order(_ordered(gold), _ordered(answer), same)
+
+
+def _in_a_set(named: Collection, values: Set, same: Same) -> bool | None:
+    r"""`x = 2, y = 1` against a set: no set of numbers says which name has which value.
+
+    The names of several roots (x_1, x_2) do not count; a set of one tuple is that tuple.
+    """
+    if len(values.parts) == 1 and isinstance(values.parts[0], Tuple):
+        return all_in_order(_ordered(named), values.parts[0].parts, same)
+    names = [part.name for part in named.parts if isinstance(part, Named)]
+    stems = {_stem(name) for name in names}
+    return None if len(names) < len(named.parts) or len(stems) == 1 != len(names) else False
+
+
+def _stem(name: Value) -> Value | str:
+    """The letter of an indexed name; any other name."""
+    if isinstance(name, Expression) and isinstance(name.term, Symbol):
+        return name.term.name.partition("_")[0]
+    return name
 
 
 def _ordered(value: Collection) -> Sequence[Value]:

@@ -3,10 +3,10 @@ r"""Words: Evelyn, even, type II, Sunday."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain
+from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -15,9 +15,15 @@ __all__ = ["Phrase", "Words", "compare", "read"]
 
 @dataclass(frozen=True, slots=True)
 class Words(Value):
-    """Words without articles, in small letters save for single letters and Roman numerals."""
+    """Words without articles, in small letters save for single letters and Roman numerals.
+
+    Attributes:
+        words: the words.
+        capital: whether the text begins with a capital.
+    """
 
     words: tuple[str, ...]
+    capital: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,15 @@ _WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
 _ROMAN = re.compile(r"[IVX]+")
+# Words that are answers in capitals too.
+_IN_CAPITALS = word_set(
+    """
+    yes no true false even odd none never always north south east west left right up down both
+    neither either all positive negative zero increasing decreasing convergent divergent converges
+    diverges prime composite rational irrational finite infinite undefined impossible possible
+    monday tuesday wednesday thursday friday saturday sunday red blue green white black heads tails
+    """
+)
 _LONGEST = 200
 _MOST = 8
 
@@ -52,7 +67,7 @@ def read(text: str, read: Read) -> Value | None:
     kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
     folded = tuple(_folded(word) for word in kept or words)
     turned = any(word in TURNING or word[-1].isdigit() for word in folded)
-    return Phrase(folded) if len(folded) > 1 and turned else Words(folded)
+    return Phrase(folded) if len(folded) > 1 and turned else Words(folded, text[0].isupper())
 
 
 def _folded(word: str) -> str:
@@ -64,9 +79,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
         return gold.words == answer.words
     for words, other in ((gold, answer), (answer, gold)):
-        # "YES" is read as a name; beside "Yes" it is the word.
+        # "YES" is read as a name; beside "Yes" it is the word, but "abc" is no "ABC".
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term
             name = term.name if isinstance(term, Symbol) else ""
-            return len(name) > 1 and name.isupper() and words.words == (name.casefold(),)
+            word = name.casefold()
+            spelled = words.capital or word in _IN_CAPITALS
+            return len(name) > 1 and name.isupper() and spelled and words.words == (word,)
     return None

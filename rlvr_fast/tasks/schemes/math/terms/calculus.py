@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
-from rlvr_fast.tasks.schemes.math.terms.names import DIFFERENTIALS, FUNCTIONS, GREEK
+from rlvr_fast.tasks.schemes.math.terms.names import ALONG, DIFFERENTIALS, FUNCTIONS, GREEK
 from rlvr_fast.tasks.schemes.math.terms.naming import Naming
 from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.terms.tokens import Token
@@ -72,8 +72,8 @@ class Calculus(Naming):
                 raise NoTermError
             self.at = end + 1
         if isinstance(operand, Symbol):
-            if sign == "d":
-                return Symbol(operand.name + operator)
+            if sign == "d" and len(set(variables)) == 1:
+                return Symbol(f"{operand.name}{operator}{ALONG}{variables[0]}")
             return Symbol(f"{operator}({operand.name})")
         if sign == "d":
             at_variable = getattr(operand, "arguments", None) == (Symbol(variables[0]),)

@@ -17,7 +17,7 @@ from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
-from rlvr_fast.tasks.schemes.math.terms.points import Point, points
+from rlvr_fast.tasks.schemes.math.terms.points import Point, points, step_points
 
 __all__ = ["equal_values"]
 
@@ -218,8 +218,9 @@ def _both_vanish(values: Sequence[Scalar], radius: arb, earlier: tuple[int, arb]
     A ball that does not shrink is not known, and one that is far smaller than the precision makes
     it is about a small value.
     """
-    if not all(v == 0 if isinstance(v, fmpq) else v.contains(0) for v in values):
-        return False
+    for value in values:
+        if not (value == 0 if isinstance(value, fmpq) else value.is_finite() and value.contains(0)):
+            return False
     if radius == 0:
         return True
     if earlier is None or not radius > arb(2) ** (-8 * ctx.prec):
@@ -317,8 +318,32 @@ def _equal_at_points(
             if undecided > _MOST_UNDECIDED:
                 return None
             if common >= _COMMON_POINTS and index + 1 >= fewest:
-                return True
+                return _equal_at_steps(gold, answer, found, mode, decimal_log, budget)
     return None
+
+
+def _equal_at_steps(
+    gold: Term, answer: Term, found: Facts, mode: _Mode, decimal_log: bool, budget: Budget
+) -> bool:
+    """Whether two terms that agree at the common points also agree at jumps of step functions."""
+    if not found.steps:
+        return True
+    undecided = 0
+    whole = mode.naturals | mode.integers
+    for point in step_points(found.symbols, found.steps, whole, bounds=found.operators):
+        first = _first_value(gold, point, mode, decimal_log, budget)
+        second = _first_value(answer, point, mode, decimal_log, budget)
+        if isinstance(first, NoValue) or isinstance(second, NoValue):
+            continue
+        if first is not None and second is not None:
+            if _apart(first, second):
+                return False
+        elif undecided < _MOST_UNDECIDED:
+            same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+            if same is False:
+                return False
+            undecided += same is None
+    return True
 
 
 def _accurate(value: _First) -> bool:

@@ -24,6 +24,8 @@ __all__ = ["Facts", "facts", "structure"]
 _OF_INTEGERS = {"factorial", "double_factorial", "binomial", "gcd", "lcm"}
 # Functions of real numbers that are mostly asked of integers, where the name is one of an integer.
 _OF_INTEGER_NAMES = {"floor", "ceil", "mod"}
+# Functions of real numbers that are constant between jumps, or nearly so.
+_STEPS = _OF_INTEGER_NAMES | {"round"}
 _INTEGER_NAMES = set("ijklmnpqMN")
 # Functions that tell complex numbers from real ones.
 _OF_COMPLEX = {"re", "im", "conjugate", "arg"}
@@ -45,6 +47,7 @@ class Facts:
         branched: whether it has a function that is not one analytic function of its symbols, such
             as an absolute value or a root: what holds in one region need not hold in another.
         operators: whether it has a sum, a product, an integral or a limit.
+        steps: the free names in the argument of a step function, such as a floor.
     """
 
     symbols: frozenset[str] = frozenset()
@@ -55,6 +58,7 @@ class Facts:
     plain_log: bool = False
     branched: bool = False
     operators: bool = False
+    steps: frozenset[str] = frozenset()
 
     def __or__(self, other: Facts) -> Facts:
         if self is _NOTHING:
@@ -70,6 +74,7 @@ class Facts:
             self.plain_log or other.plain_log,
             self.branched or other.branched,
             self.operators or other.operators,
+            self.steps | other.steps,
         )
 
 
@@ -84,6 +89,7 @@ class _Search:
         self.integers: set[str] = set()
         self.exponents: set[str] = set()
         self.complexes: set[str] = set()
+        self.steps: set[str] = set()
         self.imaginary = False
         self.plain_log = False
         self.branched = False
@@ -125,6 +131,7 @@ class _Search:
         self.integers |= other.integers
         self.exponents |= other.exponents
         self.complexes |= other.complexes
+        self.steps |= other.steps
         self.imaginary = self.imaginary or other.imaginary
         self.plain_log = self.plain_log or other.plain_log
         self.branched = self.branched or other.branched
@@ -133,6 +140,8 @@ class _Search:
     def _visit_call(self, term: Call) -> None:
         found = self._apart(*term.arguments)
         found.branched = found.branched or term.name not in _ANALYTIC
+        if term.name in _STEPS:
+            found.steps |= found.symbols
         if term.name in _OF_INTEGERS:
             found.integers |= found.symbols
         elif term.name in _OF_INTEGER_NAMES:
@@ -150,7 +159,7 @@ class _Search:
 
     def _visit_bound(self, term: Bound) -> None:
         found = self._apart(term.body)
-        for names in (found.symbols, found.integers, found.exponents, found.complexes):
+        for names in (found.symbols, found.integers, found.exponents, found.complexes, found.steps):
             names.discard(term.variable)
         ends = self._apart(*(end for end in (term.lower, term.upper) if end is not None))
         if term.operator in ("sum", "product"):
@@ -180,6 +189,7 @@ def facts(term: Term) -> Facts:
         found.plain_log,
         found.branched,
         found.operators,
+        frozenset(found.steps),
     )
 
 

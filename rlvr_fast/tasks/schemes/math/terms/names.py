@@ -4,6 +4,7 @@ from __future__ import annotations
 
 __all__ = [
     "ACCENTS",
+    "ALONG",
     "BARE",
     "CONSTANTS",
     "DIFFERENTIALS",
@@ -85,6 +86,8 @@ LETTERS = frozenset(("ell", "hbar", "aleph", "wp", "mho", "beth"))
 # Names in front of a dot in Python: np.sin.
 PYTHON = frozenset(("np", "numpy", "math", "cmath", "sympy", "sp", "scipy", "mpmath", "mp"))
 
+# Between the name of a derivative and its variable, where the text names one: \\frac{dx}{dt}.
+ALONG = "|"
 # Marks above a letter or several -> the name of the mark.
 ACCENTS = {
     "bar": "bar", "overline": "overline", "hat": "hat", "widehat": "widehat", "vec": "vec",

@@ -7,6 +7,7 @@ import re
 from rlvr_fast.tasks.schemes.math.terms.cursor import END, NoTermError
 from rlvr_fast.tasks.schemes.math.terms.names import (
     ACCENTS,
+    ALONG,
     CONSTANTS,
     FUNCTION_LETTERS,
     GREEK,
@@ -62,8 +63,8 @@ class Naming(Numbers):
         if self.peek(2).text != "d" or len(self.peek(2).run) != 2 or self.is_next("^", 4):
             return None
         name = self.take().text
-        self.at += 3
-        return Symbol(f"{name}'")
+        self.at += 2
+        return Symbol(f"{name}'{ALONG}{self.take().text}")
 
     def subscript(self) -> str:
         """A subscript, taken, as it stands in a name."""

@@ -65,8 +65,11 @@ def _is_word(tokens: list[Token]) -> bool:
 class Parser(Calling):
     """A precedence parser: operators, from those that bind least, and factors."""
 
+    ordered_times = False
+
     def whole(self) -> Term:
         """The expression that all tokens are."""
+        self.ordered_times = _has_ordered_times(self.tokens)
         if self.is_next("[") and self.partner.get(0) == len(self.tokens) - 1:
             raise NoTermError  # a list
         if _CYCLES.fullmatch("".join(token.text for token in self.tokens[:_MOST_CYCLES])):
@@ -154,7 +157,7 @@ class Parser(Calling):
     def multiply(self, factors: list[Term], sign: str, right: Term) -> None:
         """Appends a factor after a sign of multiplication."""
         last = factors[-1]
-        if sign == "times" and _is_vector(last) and _is_vector(right):
+        if sign == "times" and self.is_ordered(last, right):
             factors[-1] = Call("cross", (last, right))
             return
         if (
@@ -173,6 +176,12 @@ class Parser(Calling):
             factors[-1] = Number(last.value * Fraction(10) ** power, digits)
             return
         factors.append(right)
+
+    def is_ordered(self, left: Term, right: Term) -> bool:
+        r"""Whether the factors beside `\times` are vectors or sets, whose order counts."""
+        if self.ordered_times:
+            return not (isinstance(left, Number) or isinstance(right, Number))
+        return _is_vector(left) and _is_vector(right)
 
     def implicit(self) -> Term:
         """A product without signs: 2x(y+1)."""
@@ -336,4 +345,25 @@ def _is_integer(term: Term) -> bool:
 
 
 def _is_vector(term: Term) -> bool:
+    if isinstance(term, Call):
+        return term.name == "cross"
     return isinstance(term, Symbol) and term.name.startswith("vec(")
+
+
+def _has_ordered_times(tokens: list[Token]) -> bool:
+    r"""Whether `\times` in a text is a product of sets or of vectors, and no plain product.
+
+    So it is between capitals, where the text has nothing else, and beside a `\cdot` between
+    symbols.
+    """
+    signs = set()
+    for index, token in enumerate(tokens):
+        if token.text in ("cdot", "times") and 0 < index < len(tokens) - 1:
+            before, after = tokens[index - 1], tokens[index + 1]
+            if (before.is_name() or before.text == ")") and (after.is_name() or after.text == "("):
+                signs.add(token.text)
+    if "times" in signs and "cdot" in signs:
+        return True
+    names = [token for token in tokens if token.text not in ("times", "mathbb", "{", "}")]
+    capitals = all(token.kind in ("letter", "capitals") and token.text.isupper() for token in names)
+    return capitals and 1 < len(names) == 1 + sum(token.text == "times" for token in tokens)

@@ -7,11 +7,11 @@ combinations of signs (of few symbols), and through small and large values.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from flint import acb, arb, fmpq
 
-__all__ = ["Point", "points"]
+__all__ = ["Point", "points", "step_points"]
 
 Point = dict[str, "fmpq | arb | acb"]
 
@@ -31,6 +31,26 @@ _STEPS = (6180339887, 7548776662, 5698402910, 8191725134, 6710436067, 4142135624
 _INTEGER_RANGES = ((1, 6), (2, 10), (3, 25), (1, 12), (0, 4), (4, 40), (1, 8), (2, 18))
 # A prime: values are no integers, nor halves, nor tenths.
 _DENOMINATOR = 9973
+
+
+def _about(numbers: Iterable[int], *offsets: int) -> list[int]:
+    return [number + offset for number in numbers for offset in offsets]
+
+
+# Integers about which step functions jump: multiples of small ones, powers, and what is so large
+# that a factor that is nearly 1 moves a jump over it.
+_JUMPS = tuple(
+    dict.fromkeys(
+        (
+            *range(1, 26),
+            *_about((50, 100, 144, 729, 1000, 1024, 7744), -1, 0, 1, 2),
+            *_about((10**6, 10**7, 2**20, 2**26, 215**3, 1009**2, 9876**2), -1, 0, 1, 2),
+            *(10**6 + 8_765_431 * index for index in range(11)),
+        )
+    )
+)
+_LARGEST_BOUND = 100
+_MOST_STEPS = 240
 
 
 def _draw(name: str, index: int, what: str) -> int:
@@ -110,3 +130,35 @@ def points(
             else:
                 point[name] = _real(name, position, index) * sign
         yield point
+
+
+def step_points(
+    names: Collection[str], steps: Collection[str], integers: Collection[str], *, bounds: bool
+) -> Iterator[Point]:
+    """Yields points at which terms with step functions are compared.
+
+    Args:
+        names: the symbols.
+        steps: those in the argument of a step function, one at least.
+        integers: those that stand for integers.
+        bounds: whether a symbol may be the number of terms of a sum, so that it has to be small.
+    """
+    jumps = [jump for jump in _JUMPS if not bounds or jump <= _LARGEST_BOUND]
+    ordered = sorted(steps)
+    turns: list[Collection[str]] = [(name,) for name in ordered]
+    if len(ordered) > 1:
+        turns.append(ordered)
+    stride = -(-len(jumps) * len(turns) // _MOST_STEPS)
+    for turn, jumping in enumerate(turns):
+        for index in range(turn % stride, len(jumps), stride):
+            point: Point = {}
+            for position, name in enumerate(sorted(names)):
+                if name in jumping:
+                    other = jumps[(index + 7 * position * (len(jumping) > 1)) % len(jumps)]
+                    between = 0 if name in integers or index % 3 else _DENOMINATOR // 3
+                    point[name] = other + fmpq(between, _DENOMINATOR)
+                elif name in integers:
+                    point[name] = _integer(name, index)
+                else:
+                    point[name] = _real(name, position, index)
+            yield point
