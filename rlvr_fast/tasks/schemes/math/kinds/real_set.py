@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
@@ -18,6 +17,16 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.kinds.set_values import (
+    EMPTY,
+    REALS,
+    Interval,
+    NamedSet,
+    Operation,
+    SetOf,
+    points,
+    without,
+)
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -40,42 +49,6 @@ __all__ = [
     "without",
 ]
 
-
-@dataclass(frozen=True, slots=True)
-class Interval(Value):
-    """An interval; an end that is None is infinite."""
-
-    lower: Term | None
-    with_lower: bool
-    upper: Term | None
-    with_upper: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSet(Value):
-    """A set of numbers that has a name and is no interval: the integers and the like."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation(Value):
-    """A union, an intersection or a difference ("union", "intersection", "minus") of sets."""
-
-    name: str
-    parts: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetOf(Value):
-    r"""A set in set-builder notation whose condition is no interval: `\{x : f(x) = 0\}`."""
-
-    element: Value
-    condition: Value
-
-
-REALS = Interval(None, False, None, False)
-EMPTY = Operation("union", ())
 
 # More ends than any answer has; ordering them takes a comparison for each step of a sort.
 _MOST_ENDS = 128
@@ -177,16 +150,6 @@ def _number_set(name: str) -> Value:
         "R0-": Interval(None, False, zero, True),
     }
     return sets[name]
-
-
-def without(*terms: Term) -> Operation:
-    """The real numbers but some."""
-    return Operation("minus", (REALS, points(terms)))
-
-
-def points(terms: Iterable[Term]) -> Value:
-    """The set of some numbers."""
-    return Operation("union", tuple(Interval(term, True, term, True) for term in terms))
 
 
 def _usual_brackets(text: str) -> str:

@@ -216,7 +216,7 @@ class Evaluation(Arithmetic):
         at = self._function(term)
         adds = term.operator == "sum"
         if isinstance(upper, arb) and not upper.is_finite():
-            self._budget.spend(_SERIES_NODES)
+            self._budget.spend(_SERIES_NODES * 10 ** (self._depth - 1))
             return self._numeric(operators.infinite_series(at, first, adds))
         last = self.integer(upper)
         if last is None or last < first - 1:
