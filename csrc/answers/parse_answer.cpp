@@ -39,17 +39,14 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
-// (iv): a numbered choice. Read as a product of letters, (iv) would equal (vi).
-std::string_view roman_numeral(std::string_view s) {
-  if (s.size() > 2 && s.front() == '(' && s.back() == ')') s = trim(s.substr(1, s.size() - 2));
-  if (s.size() < 2 || s.size() > 6) return {};
-  for (const std::string_view letters : {"ivx", "IVX"}) {
-    if (s.find(letters[0]) != kNone && s.find_first_not_of(letters) == kNone) return s;
-  }
-  return {};
-}
+// The text of a value without its name and unit.
+std::string bare_text(const Value& value);
 
 }  // namespace
+
+bool is_currency_sign(std::string_view unit) {
+  return unit == "\\$" || unit == "\u20ac" || unit == "\u00a3";
+}
 
 bool parse_answer(std::string_view text, Value& value) {
   value = Value();
@@ -75,11 +72,6 @@ bool parse_answer(std::string_view text, Value& value) {
   s = unwrapped(s);
   drop_period();
   if (s.empty() || dots) return false;
-  if (const std::string_view roman = roman_numeral(s); !roman.empty()) {
-    value.kind = ValueKind::kText;
-    value.text = roman;
-    return true;
-  }
   Value out;
   if (!Parser(s).answer(out)) return false;
   value = std::move(out);
@@ -87,6 +79,19 @@ bool parse_answer(std::string_view text, Value& value) {
 }
 
 std::string to_string(const Value& value) {
+  std::string out = bare_text(value);
+  if (is_currency_sign(value.unit)) {
+    out = value.unit + out;
+  } else if (!value.unit.empty()) {
+    if (value.expression.terms.size() > 1) out = concat({"(", out, ")"});
+    out += value.unit == kDegrees ? value.unit : concat({"\\text{ ", value.unit, "}"});
+  }
+  return value.name.empty() ? out : concat({value.name, "=", out});
+}
+
+namespace {
+
+std::string bare_text(const Value& value) {
   const auto joined = [&](std::string_view separator) {
     std::string out;
     for (std::size_t i = 0; i < value.parts.size(); ++i) {
@@ -97,7 +102,7 @@ std::string to_string(const Value& value) {
   };
   switch (value.kind) {
     case ValueKind::kExpression:
-      return to_string(value.expression);
+      return value.decimal.empty() ? to_string(value.expression) : value.decimal;
     case ValueKind::kInfinity:
     case ValueKind::kNumeral:
       return value.text;
@@ -121,5 +126,7 @@ std::string to_string(const Value& value) {
   }
   return out + "\\end{pmatrix}";
 }
+
+}  // namespace
 
 }  // namespace rlvr::answers

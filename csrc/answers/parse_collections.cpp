@@ -9,7 +9,25 @@ using namespace parser_detail;
 
 namespace {
 
+constexpr std::string_view kUnitLetters = "cdghlmst";
 constexpr std::string_view kMatrices[] = {"pmatrix", "bmatrix", "matrix", "array", "smallmatrix"};
+
+// 5 m, 3 A, 2 m/s: a number beside letters that abbreviate units.
+bool may_be_unit(const Expression& x) {
+  if (x.terms.size() != 1) return false;
+  const Term& term = x.terms[0];
+  bool any = false;
+  for (const Factor& f : term.factors) {
+    if (f.kind == FactorKind::kOpaque) return false;
+    if (f.kind != FactorKind::kSymbol) continue;
+    any = true;
+    const bool capital = f.name[0] >= 'A' && f.name[0] <= 'Z';
+    if (f.name.size() > 1 || !(capital || kUnitLetters.find(f.name[0]) != kNone)) return false;
+  }
+  const bool alone = term.coefficient.one() && term.factors.size() == 1 &&
+                     term.factors[0].exponent == Exponent{1, 1};
+  return any && !alone;
+}
 
 }  // namespace
 
@@ -63,19 +81,6 @@ bool Parser::component(Value& out) {
     if (closing(commas) == kNone) return fail();
     if (commas) return bracket(out);
   }
-  if (c == '{') {
-    bool commas;
-    const std::size_t end = closing(commas);
-    if (end == kNone) return fail();
-    if (commas) {
-      ++pos_, ++brackets_;
-      std::vector<Value> items;
-      if (!list(items, '}') || !take('}')) return fail();
-      --brackets_;
-      out = unique(collection(std::move(items)));
-      return true;
-    }
-  }
   if (c == '\\') {
     if (pos_ + 1 < s_.size() && s_[pos_ + 1] == '{') return set(out);
     const std::string_view name = command();
@@ -90,22 +95,16 @@ bool Parser::component(Value& out) {
   if (infinity(out)) return true;
   if (is_digit(c) && numeral(out)) return true;
   out = Value();
-  const bool bracketed = c == '[';
   const std::size_t start = pos_;
-  bool only_bracket = false;
-  if (bracketed) {
-    bool commas;
-    const std::size_t end = closing(commas);
-    const std::size_t save = pos_;
-    pos_ = end + 1;
-    const char next = peek();
-    only_bracket = next == '\0' || next == ',' || next == ';';
-    pos_ = save;
-  }
-  if (only_bracket) return fail();  // [5] may be a list, an interval or a group
+  const int decimals = decimals_;
   if (!sum(out.expression)) return false;
-  if (pos_ == start) return fail();
-  unit_ended_ = false;
+  if (pos_ == start || may_be_unit(out.expression)) return fail();
+  if (decimals_ == decimals) return true;
+  // A decimal that may be rounded: how it is written counts, so that it has to stand alone.
+  std::string_view text = s_.substr(start, pos_ - start);
+  const std::size_t sign = text[0] == '-' || text[0] == '+';
+  if (text.substr(sign, text.find_last_not_of(' ') + 1 - sign) != decimal_written_) return fail();
+  out.decimal = (text[0] == '-' ? "-" : "") + decimal_;
   return true;
 }
 
@@ -151,19 +150,13 @@ bool Parser::bracket(Value& out) {
   value.kind = ValueKind::kBracket;
   value.open = s_[pos_++];
   ++brackets_;
-  std::string first_unit;
-  for (;;) {
+  do {
     Value part;
-    const int outer = signs_;
-    unit_.clear();
     if (!component(part)) return false;
-    if (!same_unit(first_unit)) return fail();
-    if (signs_ != outer) return fail();  // (\pm 1, 2): the pairs are ambiguous
+    if (!unit_.empty()) return fail();
     value.parts.push_back(std::move(part));
     if (value.parts.size() > 256) return fail();
-    if (take(',') || take(';')) continue;
-    break;
-  }
+  } while (take(','));
   const char close = peek();
   if (close != ')' && close != ']') return fail();
   ++pos_;
@@ -188,10 +181,8 @@ bool Parser::set(Value& out) {
   };
   if (end()) return true;
   std::vector<Value> items;
-  if (!list(items, '}')) return false;
-  if (!end()) return fail();
-  out = unique(collection(std::move(items)));
-  return true;
+  if (!list(items) || !unit_.empty() || !end()) return fail();
+  return braced(out, std::move(items));
 }
 
 bool Parser::matrix(Value& out) {
@@ -212,7 +203,7 @@ bool Parser::matrix(Value& out) {
   std::size_t column = 0;
   for (;;) {
     Value cell;
-    if (!component(cell) || signs_ != 0) return fail();
+    if (!component(cell) || !unit_.empty()) return fail();
     if (cell.kind != ValueKind::kExpression) return fail();
     out.parts.push_back(std::move(cell));
     ++column;

@@ -97,6 +97,26 @@ Normalized normalize_column(const Column& answers) {
   return result;
 }
 
+StringArray complete_column(const Column& forms, const Column& golds) {
+  if (forms.size() != golds.size()) {
+    throw InvalidInput("expected as many golds as forms; got " + std::to_string(golds.size()) +
+                       " and " + std::to_string(forms.size()));
+  }
+  return build_strings(
+      forms.size(), [] { return Nothing{}; },
+      [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& out) {
+        forms.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row form = string_chunk(chunk, "forms").string_at(i);
+          std::int64_t at;
+          const Row gold = string_chunk(golds.chunk_at(row, at), "golds").string_at(at);
+          if (!form.null) {
+            complete_form(form.text, gold.null ? std::string_view() : gold.text, out);
+          }
+          done(row, !form.null);
+        });
+      });
+}
+
 std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& answers) {
   if (golds.size() != answers.size()) {
     throw InvalidInput("expected as many golds as answers; got " + std::to_string(golds.size()) +

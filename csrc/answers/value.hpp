@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "answers/expression.hpp"
@@ -12,8 +13,8 @@ enum class ValueKind : std::uint8_t {
   kExpression,
   kInfinity,  // text is "\infty" or "-\infty"
   kBracket,   // a tuple or an interval, with its open and close signs; (1,2) may be either
-  kSet,       // order-free, no element twice
-  kList,      // order-free, some element twice
+  kSet,       // \{1,2\}: order-free, no element twice
+  kList,      // 1,2: in the order as written, which is that of a tuple
   kUnion,
   kMatrix,
   kText,     // words
@@ -27,7 +28,17 @@ struct Value {
   std::size_t columns = 0;  // of a matrix
   char open = 0, close = 0;
   std::string text;
+  // What may stand around the value of a whole answer; empty where nothing does.
+  std::string name;  // "x" of x = 5, "f(x)" of f(x) = 5
+  std::string unit;  // "cm^2", "^\\circ", or a currency sign: "\\$", or one sign of UTF-8
+  // A decimal of many digits, as written: it may be rounded from a value that does not end.
+  std::string decimal;
 };
+
+// The unit of degrees, however written.
+constexpr std::string_view kDegrees = "^\\circ";
+// The units that stand before a number.
+bool is_currency_sign(std::string_view unit);
 
 // Reads text as an answer. False where the value cannot be determined; `value` is then undefined.
 bool parse_answer(std::string_view text, Value& value);
