@@ -61,8 +61,8 @@ bool clean_latex(std::string_view s, std::string& out) {
   out.clear();
   // One dollar sign alone is a currency, where it comes first; pairs are math delimiters.
   std::size_t dollars = 0;
-  for (std::size_t i = 0; i < s.size(); ++i) {
-    dollars += s[i] == '$' && (i == 0 || s[i - 1] != '\\');
+  for (std::size_t i = s.find('$'); i != std::string_view::npos; i = s.find('$', i + 1)) {
+    dollars += i == 0 || s[i - 1] != '\\';
   }
   const bool delimiters = dollars % 2 == 0;
   if (!delimiters && (dollars > 1 || s[s.find_first_not_of(" \t\n\r")] != '$')) return false;

@@ -73,8 +73,8 @@ bool all_numbers(const Value& v) { return std::all_of(v.parts.begin(), v.parts.e
 
 // One letter that may name a choice.
 bool choice(const Value& value) {
-  if (value.kind != ValueKind::kExpression) return false;
-  const std::string text = to_string(value.expression);
+  if (value.kind != ValueKind::kExpression || value.expression.terms.size() != 1) return false;
+  const std::string text = to_string(value);
   return text.size() == 1 && text[0] >= 'A' && text[0] <= 'Z';
 }
 
@@ -92,7 +92,7 @@ std::vector<std::string> symbols(const Expression& x) {
 
 // A decimal of many digits equals the values without an end that are rounded or cut to it.
 CanonicalComparison compare_decimal(const Value& decimal, const Value& other) {
-  if (rational(other) && (!other.decimal.empty() || terminates(other.expression.value()))) {
+  if (rational(other) && (other.rounded() || terminates(other.expression.value()))) {
     return decimal.expression.value() == other.expression.value() ? kEqual : kDifferent;
   }
   const Approximation a = approximate(decimal.expression), b = approximate(other.expression);
@@ -106,8 +106,8 @@ CanonicalComparison compare_decimal(const Value& decimal, const Value& other) {
 CanonicalComparison compare_polynomials(const Value& x, const Value& y) {
   const std::vector<std::string> in_x = symbols(x.expression), in_y = symbols(y.expression);
   if (in_x.empty() && in_y.empty()) {
-    if (!x.decimal.empty()) return compare_decimal(x, y);
-    if (!y.decimal.empty()) return compare_decimal(y, x);
+    if (x.rounded()) return compare_decimal(x, y);
+    if (y.rounded()) return compare_decimal(y, x);
     return kDifferent;
   }
   if (in_x == in_y || (choice(x) && choice(y))) return kDifferent;
@@ -165,7 +165,8 @@ bool may_be_thousands(const Value& bracket) {
   return true;
 }
 
-CanonicalComparison compare_bare(const Value& gold, const Value& answer) {
+CanonicalComparison compare(const Value& gold, const Value& answer) {
+  if (to_string(gold) == to_string(answer)) return kEqual;
   if (polynomial(gold) && polynomial(answer)) return compare_polynomials(gold, answer);
   const auto kinds = [&](ValueKind x, ValueKind y) {
     return (gold.kind == x && answer.kind == y) || (gold.kind == y && answer.kind == x);
@@ -200,19 +201,20 @@ CanonicalComparison compare_bare(const Value& gold, const Value& answer) {
                                                                                : kUnknown;
 }
 
-// Compares two values; a name, and a unit that is no angle's, counts where both have one.
-CanonicalComparison compare(const Value& gold, const Value& answer) {
-  const bool names = gold.name == answer.name || gold.name.empty() || answer.name.empty();
+// A name, or a unit, counts where both have one.
+CanonicalComparison compare(const Answer& gold, const Answer& answer) {
+  const bool one_name = gold.name.empty() != answer.name.empty();
   const bool one_unit = gold.unit.empty() != answer.unit.empty();
-  if (!names || (gold.unit != answer.unit && !one_unit)) return kUnknown;
-  Value x = gold, y = answer;
-  x.name.clear(), x.unit.clear(), y.name.clear(), y.unit.clear();
-  if (to_string(x) == to_string(y)) return kEqual;
+  if ((gold.name != answer.name && !one_name) || (gold.unit != answer.unit && !one_unit)) {
+    return kUnknown;
+  }
   // 180 degrees are pi.
-  const bool degrees = one_unit && (gold.unit == kDegrees || answer.unit == kDegrees);
-  const bool exact = rational(x) && rational(y) && x.decimal.empty() && y.decimal.empty();
-  if (degrees && !exact) return kUnknown;
-  return compare_bare(x, y);
+  const auto exact = [](const Value& value) { return rational(value) && !value.rounded(); };
+  if (one_unit && (gold.unit == kDegrees || answer.unit == kDegrees) &&
+      !(exact(gold.value) && exact(answer.value))) {
+    return to_string(gold.value) == to_string(answer.value) ? kEqual : kUnknown;
+  }
+  return compare(gold.value, answer.value);
 }
 
 }  // namespace
@@ -220,7 +222,7 @@ CanonicalComparison compare(const Value& gold, const Value& answer) {
 bool normalize(std::string_view answer, std::string& out) {
   if (plain_integer(answer, out)) return true;
   if (answer.size() <= kMaxParsedBytes) {
-    Value value;
+    Answer value;
     if (parse_answer(answer, value)) {
       out += to_string(value);
       return true;
@@ -234,7 +236,7 @@ CanonicalComparison compare_canonical(std::string_view gold, std::string_view an
   if (gold == answer) return kEqual;
   if (!resolved(gold) || !resolved(answer)) return kUnknown;
   if (whole_number(gold) && whole_number(answer)) return kDifferent;
-  Value x, y;
+  Answer x, y;
   if (!parse_answer(gold, x) || !parse_answer(answer, y)) return kUnknown;
   return compare(x, y);
 }
@@ -243,30 +245,33 @@ void complete_form(std::string_view form, std::string_view gold, std::string& ou
   const auto unchanged = [&] { out += form; };
   if (form == gold || !resolved(form) || !resolved(gold)) return unchanged();
   if (whole_number(form) && whole_number(gold)) return unchanged();
-  Value value, model;
-  if (!parse_answer(form, value) || !parse_answer(gold, model)) return unchanged();
-  if (value.kind == ValueKind::kList && value.name.empty()) {
+  Answer answer, model;
+  if (!parse_answer(form, answer) || !parse_answer(gold, model)) return unchanged();
+  Value& value = answer.value;
+  const ValueKind kind = model.value.kind;
+  if (value.kind == ValueKind::kList && answer.name.empty()) {
     // The order of a list counts against a tuple alone.
-    const bool unordered = model.kind == ValueKind::kList || model.kind == ValueKind::kSet ||
-                           model.kind == ValueKind::kExpression;
-    if (!unordered) return unchanged();
+    if (kind != ValueKind::kList && kind != ValueKind::kSet && kind != ValueKind::kExpression) {
+      return unchanged();
+    }
     std::sort(value.parts.begin(), value.parts.end(),
               [](const Value& x, const Value& y) { return to_string(x) < to_string(y); });
     out += to_string(value);
     return;
   }
-  if (value.kind != ValueKind::kExpression || model.kind != ValueKind::kExpression ||
-      choice(model)) {
+  if (value.kind != ValueKind::kExpression || kind != ValueKind::kExpression ||
+      choice(model.value)) {
     return unchanged();
   }
-  if (model.name.empty() || value.name.empty()) value.name = model.name;
-  const bool degrees = model.unit == kDegrees || value.unit == kDegrees;
-  const bool known = degrees ? rational(value) && rational(model) : number(value);
-  if (known && (model.unit.empty() || value.unit.empty())) value.unit = model.unit;
-  if (rational(model) && terminates(model.expression.value()) && value.unit == model.unit) {
-    value.decimal.clear();
+  if (model.name.empty() || answer.name.empty()) answer.name = model.name;
+  const bool degrees = model.unit == kDegrees || answer.unit == kDegrees;
+  const bool known = degrees ? rational(value) && rational(model.value) : number(value);
+  if (known && (model.unit.empty() || answer.unit.empty())) answer.unit = model.unit;
+  if (rational(model.value) && terminates(model.value.expression.value()) &&
+      answer.unit == model.unit) {
+    value.text.clear();
   }
-  const std::string text = to_string(value);
+  const std::string text = to_string(answer);
   std::string again;
   // Not every value can have every name: x = x + 1.
   if (normalize(text, again) && again == text) {

@@ -39,21 +39,17 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
-// The text of a value without its name and unit.
-std::string bare_text(const Value& value);
-
 }  // namespace
 
 bool is_currency_sign(std::string_view unit) {
   return unit == "\\$" || unit == "\u20ac" || unit == "\u00a3";
 }
 
-bool parse_answer(std::string_view text, Value& value) {
-  value = Value();
+bool parse_answer(std::string_view text, Answer& out) {
   std::string words = plain_words(text);
   if (!words.empty()) {
-    value.kind = ValueKind::kText;
-    value.text = std::move(words);
+    out.value.kind = ValueKind::kText;
+    out.value.text = std::move(words);
     return true;
   }
   std::string clean;
@@ -72,26 +68,22 @@ bool parse_answer(std::string_view text, Value& value) {
   s = unwrapped(s);
   drop_period();
   if (s.empty() || dots) return false;
-  Value out;
-  if (!Parser(s).answer(out)) return false;
-  value = std::move(out);
-  return true;
+  return Parser(s).answer(out);
+}
+
+std::string to_string(const Answer& answer) {
+  std::string out = to_string(answer.value);
+  if (is_currency_sign(answer.unit)) {
+    out.insert(0, answer.unit);
+  } else if (!answer.unit.empty()) {
+    if (answer.value.expression.terms.size() > 1) out = concat({"(", out, ")"});
+    out += answer.unit == kDegrees ? answer.unit : concat({"\\text{ ", answer.unit, "}"});
+  }
+  if (!answer.name.empty()) out.insert(0, concat({answer.name, "="}));
+  return out;
 }
 
 std::string to_string(const Value& value) {
-  std::string out = bare_text(value);
-  if (is_currency_sign(value.unit)) {
-    out = value.unit + out;
-  } else if (!value.unit.empty()) {
-    if (value.expression.terms.size() > 1) out = concat({"(", out, ")"});
-    out += value.unit == kDegrees ? value.unit : concat({"\\text{ ", value.unit, "}"});
-  }
-  return value.name.empty() ? out : concat({value.name, "=", out});
-}
-
-namespace {
-
-std::string bare_text(const Value& value) {
   const auto joined = [&](std::string_view separator) {
     std::string out;
     for (std::size_t i = 0; i < value.parts.size(); ++i) {
@@ -102,7 +94,7 @@ std::string bare_text(const Value& value) {
   };
   switch (value.kind) {
     case ValueKind::kExpression:
-      return value.decimal.empty() ? to_string(value.expression) : value.decimal;
+      return value.text.empty() ? to_string(value.expression) : value.text;
     case ValueKind::kInfinity:
     case ValueKind::kNumeral:
       return value.text;
@@ -126,7 +118,5 @@ std::string bare_text(const Value& value) {
   }
   return out + "\\end{pmatrix}";
 }
-
-}  // namespace
 
 }  // namespace rlvr::answers

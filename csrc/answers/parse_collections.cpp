@@ -104,7 +104,7 @@ bool Parser::component(Value& out) {
   std::string_view text = s_.substr(start, pos_ - start);
   const std::size_t sign = text[0] == '-' || text[0] == '+';
   if (text.substr(sign, text.find_last_not_of(' ') + 1 - sign) != decimal_written_) return fail();
-  out.decimal = (text[0] == '-' ? "-" : "") + decimal_;
+  out.text = (text[0] == '-' ? "-" : "") + decimal_;
   return true;
 }
 

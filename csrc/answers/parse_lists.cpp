@@ -20,7 +20,7 @@ bool range(std::string_view s) {
 
 }  // namespace
 
-bool Parser::answer(Value& out) {
+bool Parser::answer(Answer& out) {
   skip();
   const std::optional<std::string> name = assignment();
   const std::string sign = currency();
@@ -31,17 +31,18 @@ bool Parser::answer(Value& out) {
   skip();
   if (pos_ != s_.size() || (!sign.empty() && !unit.empty())) return fail();
   if (!sign.empty()) unit = sign;
+  Value& value = out.value;
   if (items.size() == 1) {
-    out = std::move(items[0]);
+    value = std::move(items[0]);
   } else {
     if (merged_thousands_) return fail();
-    out.kind = ValueKind::kList;
-    out.parts = std::move(items);
+    value.kind = ValueKind::kList;
+    value.parts = std::move(items);
   }
-  if (!unit.empty() && (out.kind != ValueKind::kExpression || !out.expression.numeric())) {
+  if (!unit.empty() && (value.kind != ValueKind::kExpression || !value.expression.numeric())) {
     return fail();
   }
-  if (name && mentions(out, *name)) return fail();
+  if (name && mentions(value, *name)) return fail();
   if (name) out.name = *name;
   out.unit = std::move(unit);
   return budget_.ok();

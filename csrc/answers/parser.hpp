@@ -53,7 +53,7 @@ class Parser {
   explicit Parser(std::string_view text) : s_(text) {}
 
   // Reads the whole text. False where the value cannot be determined.
-  bool answer(Value& out);
+  bool answer(Answer& out);
 
  private:
   static constexpr int kMaxDepth = 40;

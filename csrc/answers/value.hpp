@@ -27,12 +27,18 @@ struct Value {
   std::vector<Value> parts;
   std::size_t columns = 0;  // of a matrix
   char open = 0, close = 0;
+  // Of an expression: empty, or the decimal of many digits that was written. It may be rounded from
+  // a value that does not end.
   std::string text;
-  // What may stand around the value of a whole answer; empty where nothing does.
+
+  bool rounded() const { return kind == ValueKind::kExpression && !text.empty(); }
+};
+
+// A whole answer: a value, and what may stand around it; empty where nothing does.
+struct Answer {
+  Value value;
   std::string name;  // "x" of x = 5, "f(x)" of f(x) = 5
   std::string unit;  // "cm^2", "^\\circ", or a currency sign: "\\$", or one sign of UTF-8
-  // A decimal of many digits, as written: it may be rounded from a value that does not end.
-  std::string decimal;
 };
 
 // The unit of degrees, however written.
@@ -40,9 +46,10 @@ constexpr std::string_view kDegrees = "^\\circ";
 // The units that stand before a number.
 bool is_currency_sign(std::string_view unit);
 
-// Reads text as an answer. False where the value cannot be determined; `value` is then undefined.
-bool parse_answer(std::string_view text, Value& value);
-// A text that parse_answer reads as the same value.
+// Reads text as an answer. False where the value cannot be determined; `out` is then undefined.
+bool parse_answer(std::string_view text, Answer& out);
+// Texts that parse_answer reads as the same.
 std::string to_string(const Value& value);
+std::string to_string(const Answer& answer);
 
 }  // namespace rlvr::answers
