@@ -201,6 +201,8 @@ std::string plain_words(std::string_view s) {
       capitals |= end > i && words[end] >= 'A' && words[end] <= 'Z';
     }
     if (letters == 0) return {};
+    // nRT may be a product.
+    if (capitals && !wrapped && words.find_first_of("abcdefghijklmnopqrstuvwxyz", i) < end) return {};
     if (!out.empty()) out += ' ';
     const std::size_t start = out.size();
     out += words.substr(i, end - i);

@@ -1,4 +1,7 @@
-"""Two values never share a canonical form: ambiguous answers, and a fuzz of known meanings."""
+"""Two values never share a canonical form: ambiguous answers, and a fuzz of known meanings.
+
+The reader that decides what the forms leave open (tasks/schemes/math/reading.py) is the judge.
+"""
 
 from __future__ import annotations
 
@@ -78,19 +81,22 @@ def test_confusable_answers_have_different_forms(group: list[str]) -> None:
     assert len(set(forms)) == len(forms), dict(zip(group, forms, strict=True))
 
 
-# Notation that the form drops by decision (docs/grading.md, "What the form drops").
-DROPPED = [
-    ["5", "5 cm", "5 km", r"5\text{ cm}^2", "5 hours", "5 people", r"5^\circ", "5 degrees"],
-    ["5", r"\$5", "$5", "5 dollars", "5 cents", "\u20ac5", "5 euros"],
-    ["5", "x=5", "y = 5", "f(x)=5", "x_1=5", r"\theta=5"],
-    ["1,2", r"\{1,2\}", "1 and 2", "1 or 2", "x=1,2", "2, 1", "1; 2"],
-    ["A", "(A)", r"\text{A}", r"\textbf{(A)}"],
+# Forms keep what some gold could ask for.
+KEPT = [
+    ["5", "5 cm", "5 km", r"5\text{ cm}^2", "5 hours", "5 people", r"5^\circ"],
+    ["5", r"\$5", "5 cents", "\u20ac5", "\u00a35"],
+    ["5", "x=5", "y = 5", "f(x)=5", "f(y)=5", "x_1=5", r"\theta=5"],
+    ["1,2", r"\{1,2\}", "1 and 2", "1 or 2", "x=1,2", "2, 1", "1; 2", r"x \in \{1,2\}"],
+    ["1.000000", "1.0000000", "1"],
+    ["AB", "BA", "ab", "A B"],
+    ["RLRL", "RRLL", "LRLR", "rlrl"],
+    ["stop", "pots"],
 ]
 
 
-@pytest.mark.parametrize("group", DROPPED, ids=lambda group: group[0] + " " + group[1])
-def test_dropped_notation_is_that_of_the_docs(group: list[str]) -> None:
-    assert len(set(normalize_answers(group))) == 1
+@pytest.mark.parametrize("group", KEPT, ids=lambda group: group[0] + " " + group[1])
+def test_forms_keep_what_a_gold_may_ask_for(group: list[str]) -> None:
+    assert len(set(normalize_answers(group))) == len(group)
 
 
 @pytest.mark.parametrize(
@@ -100,11 +106,13 @@ def test_dropped_notation_is_that_of_the_docs(group: list[str]) -> None:
         ("2e", "e+2.7182818", "unknown"),
         ("e+1", "5", "different"),
         ("e^2", "e^3", "different"),
-        ("(ii)", "(iii)", "different"),
-        ("(iv)", "(vi)", "different"),
+        ("(ii)", "(iii)", "unknown"),
         (r"\text{xi}", r"\text{ix}", "unknown"),
-        # a difference of large terms is known no better than its terms are
-        (r"10^{18}\sqrt{2}-1414213562373095048", "0.8", "unknown"),
+        # a difference of large terms is not 0.8, but 0.8016887...
+        (r"10^{18}\sqrt{2}-1414213562373095048", "0.8", "different"),
+        # a long decimal is compared no better than the terms are known
+        (r"10^{18}\sqrt{2}-1414213562373095048", "0.8016887", "unknown"),
+        (r"10^{18}\sqrt{2}-1414213562373095048", "0.9016887", "unknown"),
         (r"10^{18}\sqrt{2}", r"10^{18}\sqrt{3}", "different"),
     ],
 )
@@ -284,7 +292,6 @@ class Meanings:
                 rf"\({text}\)",
                 f" {text} ",
                 rf"\boxed{{{text}}}",
-                f"x_1 = {text}",
                 rf"\displaystyle {text}",
                 rf"{text}\,",
             ]
@@ -309,7 +316,7 @@ def check_meanings(seed: int, count: int) -> tuple[int, int]:
 
 def test_answers_that_share_a_form_mean_the_same() -> None:
     resolved, shared = check_meanings(seed=11, count=2500)
-    assert resolved > 1400
+    assert resolved > 1300
     assert shared > 300
 
 
