@@ -14,4 +14,8 @@ def equal_terms(gold: Term, answer: Term) -> bool:
         gold: the term of the gold answer.
         answer: the term of the answer. The order of the two does not matter.
     """
-    return gold == answer
+    if gold == answer:
+        return True
+    from rlvr_fast.tasks.schemes.math.terms.comparison import equal_values
+
+    return equal_values(gold, answer)

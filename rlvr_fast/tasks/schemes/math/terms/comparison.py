@@ -1,0 +1,355 @@
+"""Whether two terms have one value, by balls at rising precision and points at need."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+
+from flint import acb, arb, ctx, fmpq
+
+from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation, Scalar
+from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
+from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
+from rlvr_fast.tasks.schemes.math.terms.points import Point, points
+
+__all__ = ["equal_values"]
+
+_FIRST_PRECISION = 64
+_MOST_PRECISION = 1 << 14
+# Bits to which values agree that are held equal: without symbols, and at each of several points.
+_CLOSED_BITS = 256
+_POINT_BITS = 128
+# Points where both terms have a value and agree; points that are tried at least and at most.
+_COMMON_POINTS = 8
+_FEWEST_POINTS = 40
+_MOST_POINTS = 192
+# A decimal of so many digits may be a rounded value.
+_ROUNDED_DIGITS = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Mode:
+    """How symbols are read at the points."""
+
+    real: bool
+    naturals: frozenset[str] = frozenset()
+    integers: frozenset[str] = frozenset()
+    complexes: frozenset[str] = frozenset()
+
+
+def equal_values(gold: Term, answer: Term) -> bool:
+    """Whether two terms have one value; see `equal_terms`."""
+    found = facts(gold) | facts(answer)
+    before = ctx.prec
+    try:
+        budget = Budget()
+        for decimal_log in (False, True) if found.plain_log else (False,):
+            verdict = _equal(gold, answer, found, decimal_log, budget)
+            if verdict:
+                return True
+    except (OutOfBudget, RecursionError):
+        verdict = None
+    finally:
+        ctx.prec = before
+    if verdict is None:
+        return structure(gold) == structure(answer)
+    return False
+
+
+def _equal(
+    gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
+) -> bool | None:
+    """Whether two terms are equal; None where neither is shown."""
+    if not found.symbols:
+        verdict = _equal_constants(gold, answer, decimal_log, budget)
+        if not verdict:
+            verdict = _dressed(gold, answer, decimal_log, budget) or verdict
+        return verdict
+    return _equal_at_points(gold, answer, found, decimal_log, budget)
+
+
+def _equal_constants(
+    gold: Term, answer: Term, decimal_log: bool, budget: Budget
+) -> bool | None:
+    first, second = _constant(gold, decimal_log), _constant(answer, decimal_log)
+    if first is not None and second is not None:
+        if isinstance(first, fmpq) and isinstance(second, fmpq):
+            return bool(first == second)
+        if not (first - second).contains(0):
+            return False
+    return _compare(gold, answer, {}, _CLOSED, decimal_log, _CLOSED_BITS, budget)
+
+
+_CLOSED = _Mode(real=False)
+
+
+@functools.lru_cache(maxsize=4096)
+def _constant(term: Term, decimal_log: bool) -> Scalar | None:
+    """The value at the first precision; None where there is none that bounds its error."""
+    ctx.prec = _FIRST_PRECISION
+    evaluation = Evaluation({}, Budget(), real=False, decimal_log=decimal_log)
+    try:
+        value = evaluation.value(term)
+    except (NoValue, OutOfBudget):
+        return None
+    if evaluation.trusted_bits is not None:
+        return None
+    return value if isinstance(value, fmpq) or value.is_finite() else None
+
+
+def _compare(
+    gold: Term,
+    answer: Term,
+    point: Point,
+    mode: _Mode,
+    decimal_log: bool,
+    bits: int,
+    budget: Budget,
+) -> bool | None:
+    """Whether the two are equal at a point, at rising precision; None where that is not known."""
+    precision, settled = _FIRST_PRECISION, False
+    while precision <= _MOST_PRECISION:
+        ctx.prec = precision
+        values: list[Scalar] = []
+        needed, trusted = bits, None
+        try:
+            for term in (gold, answer):
+                evaluation = Evaluation(
+                    point, budget, real=mode.real, decimal_log=decimal_log, settled=settled
+                )
+                values.append(evaluation.value(term))
+                needed += evaluation.spent_bits
+                if evaluation.trusted_bits is not None:
+                    trusted = min(evaluation.trusted_bits, trusted or _MOST_PRECISION)
+            verdict = _verdict(values[0], values[1], needed, trusted)
+            if verdict is not None:
+                return verdict
+        except Undecided:
+            pass
+        except NoValue:
+            return None
+        wanted = 2 * needed + 64
+        precision, settled = (wanted if wanted > precision else 2 * precision), True
+    return None
+
+
+def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> bool | None:
+    """What two values tell, of which `needed` bits make them equal."""
+    if isinstance(gold, fmpq) and isinstance(answer, fmpq):
+        return bool(gold == answer)
+    finite = [isinstance(v, fmpq) or v.is_finite() for v in (gold, answer)]
+    if not all(finite):
+        return _infinite(gold, answer)
+    difference = gold - answer
+    if trusted is not None:
+        # No ball bounds the error: the values are equal to the bits that are trusted, or different.
+        if ctx.prec < 2 * _CLOSED_BITS:
+            return None
+        return bool(abs(difference) < abs(answer) * arb(2) ** -(trusted - 8))
+    if not difference.contains(0):
+        return False
+    if all(isinstance(v, fmpq) or v.rel_accuracy_bits() >= needed for v in (gold, answer)):
+        return True
+    # Balls about zero have no relative accuracy: what cancels to so many bits is zero, unless the
+    # ball is so small that the value itself is.
+    if ctx.prec < 2 * needed:
+        return None
+    zeros = all(v == 0 if isinstance(v, fmpq) else v.contains(0) for v in (gold, answer))
+    radius = difference.rad()
+    if zeros and (radius == 0 or radius > arb(2) ** (-8 * ctx.prec)):
+        return True
+    # A complex value may have one part about zero.
+    close = radius * arb(2) ** needed < arb(abs(acb(difference.mid()) + acb(gold)))
+    return True if close else None
+
+
+def _infinite(gold: Scalar, answer: Scalar) -> bool | None:
+    """Whether two values are one infinity; None where one only overflows."""
+    for value in (gold, answer):
+        if isinstance(value, acb):
+            return None
+        if isinstance(value, arb) and not value.is_finite() and not value.is_exact():
+            return None
+        if isinstance(value, arb) and value.is_nan():
+            return None
+    return bool(gold == answer)
+
+
+class _Values:
+    """The values of one term at the points of a mode, at the first precision."""
+
+    def __init__(self, term: Term, places: tuple[Point, ...], mode: _Mode, log: bool) -> None:
+        self._term, self._places, self._mode, self._log = term, places, mode, log
+        self._known: dict[int, Scalar | None] = {}
+
+    def at(self, index: int, budget: Budget) -> Scalar | None:
+        """The value at a point; None where more bits are needed, or there is none.
+
+        Raises:
+            NoValue: no precision gives a value.
+        """
+        if index not in self._known:
+            self._known[index] = self._evaluate(index, budget)
+        return self._known[index]
+
+    def _evaluate(self, index: int, budget: Budget) -> Scalar | None:
+        evaluation = Evaluation(
+            self._places[index], budget, real=self._mode.real, decimal_log=self._log
+        )
+        try:
+            value = evaluation.value(self._term)
+        except NoValue:
+            return None
+        if evaluation.trusted_bits is not None:
+            return None
+        return value if isinstance(value, fmpq) or value.is_finite() else None
+
+
+@functools.lru_cache(maxsize=256)
+def _points(names: frozenset[str], mode: _Mode) -> tuple[Point, ...]:
+    return tuple(
+        points(
+            names,
+            count=_MOST_POINTS,
+            naturals=mode.naturals,
+            integers=mode.integers,
+            complexes=mode.complexes,
+        )
+    )
+
+
+@functools.lru_cache(maxsize=512)
+def _values(term: Term, names: frozenset[str], mode: _Mode, log: bool) -> _Values:
+    return _Values(term, _points(names, mode), mode, log)
+
+
+def _modes(found: Facts) -> Iterator[_Mode]:
+    if found.imaginary:
+        yield _Mode(False, found.integers, complexes=found.complexes - found.integers)
+        return
+    yield _Mode(True, found.integers)
+    if found.exponents - found.integers:
+        yield _Mode(True, found.integers, found.exponents - found.integers)
+    yield _Mode(False, found.integers)
+
+
+def _equal_at_points(
+    gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
+) -> bool | None:
+    for mode in _modes(found):
+        common = 0
+        places = _points(found.symbols, mode)
+        wanted = _values(gold, found.symbols, mode, decimal_log)
+        got = _values(answer, found.symbols, mode, decimal_log)
+        for index, point in enumerate(places):
+            ctx.prec = _FIRST_PRECISION
+            first, second = wanted.at(index, budget), got.at(index, budget)
+            same: bool | None
+            if first is not None and second is not None:
+                if isinstance(first, fmpq) and isinstance(second, fmpq):
+                    same = bool(first == second)
+                elif not (first - second).contains(0):
+                    same = False
+                else:
+                    same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+            else:
+                same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+            if same is False:
+                return False
+            common += same is True
+            if common >= _COMMON_POINTS and index + 1 >= _FEWEST_POINTS:
+                return True
+    return None
+
+
+def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool:
+    """Whether one side is the other rounded to many digits, or without the sign of degrees."""
+    for side, other in ((gold, answer), (answer, gold)):
+        decimal = _decimal(side)
+        if decimal is not None and _decimal(other) is None:
+            return _rounds_to(other, *decimal, decimal_log, budget)
+        if _is_degrees(side) and not _is_degrees(other):
+            assert isinstance(side, Call)
+            return bool(_equal_constants(side.arguments[0], other, decimal_log, budget))
+    return False
+
+
+def _is_degrees(term: Term) -> bool:
+    return isinstance(term, Call) and term.name == "degrees"
+
+
+def _decimal(term: Term) -> tuple[Fraction, int] | None:
+    """The value and the significant digits of a term that is one decimal number."""
+    match term:
+        case Number(value, digits) if digits > 0:
+            return value, digits
+        case Mul(parts) if 2 <= len(parts) <= 3:
+            digits = [part.digits for part in parts if isinstance(part, Number) and part.digits]
+            if len(digits) != 1:
+                return None
+            product = Fraction(1)
+            for part in parts:
+                factor = _factor(part)
+                if factor is None:
+                    return None
+                product *= factor
+            return product, digits[0]
+    return None
+
+
+def _factor(term: Term) -> Fraction | None:
+    """A factor that only moves the point of a decimal or changes its sign, or the decimal."""
+    match term:
+        case Number(value, digits) if digits > 0 or value == -1:
+            return value
+        case Pow(Number(base), Number(exponent)) if base == 10 and exponent.denominator == 1:
+            return base ** int(exponent) if abs(exponent) <= 4000 else None
+    return None
+
+
+def _rounds_to(
+    term: Term, decimal: Fraction, digits: int, decimal_log: bool, budget: Budget
+) -> bool:
+    """Whether a value that does not end is, rounded or cut to some digits, a decimal."""
+    if digits < _ROUNDED_DIGITS or decimal == 0:
+        return False
+    ctx.prec = 128 + 4 * digits
+    try:
+        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(term)
+    except NoValue:
+        return False
+    if isinstance(value, acb):
+        if not value.imag.contains(0):
+            return False
+        value = value.real
+    if isinstance(value, fmpq) and _ends(int(value.q)):
+        return False
+    last = fmpq(10) ** (_exponent(abs(decimal)) - digits + 1)
+    exact = fmpq(decimal.numerator, decimal.denominator)
+    beyond = (value - exact) * (1 if decimal > 0 else -1)
+    return bool(beyond >= -last / 2 and beyond < last)
+
+
+def _ends(denominator: int) -> bool:
+    """Whether a fraction with this denominator has a decimal that ends."""
+    for prime in (2, 5):
+        while denominator % prime == 0:
+            denominator //= prime
+    return denominator == 1
+
+
+def _exponent(value: Fraction) -> int:
+    """The power of ten of the first digit of a positive number."""
+    bits = value.numerator.bit_length() - value.denominator.bit_length()
+    found = int(bits * 0.30103) - 1
+    ten = Fraction(10)
+    while value >= ten ** (found + 1):
+        found += 1
+    while value < ten**found:
+        found -= 1
+    return found
+
+

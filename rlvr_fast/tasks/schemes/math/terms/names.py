@@ -1,0 +1,97 @@
+"""Names that a parser of expressions knows: functions, constants, letters, operators."""
+
+from __future__ import annotations
+
+__all__ = [
+    "ACCENTS",
+    "CONSTANTS",
+    "FUNCTIONS",
+    "GLUED",
+    "GREEK",
+    "INVERSES",
+    "OPERATORS",
+    "PYTHON",
+    "TRIGONOMETRY",
+    "WORDS",
+]
+
+_TRIG = ("sin", "cos", "tan", "cot", "sec", "csc")
+TRIGONOMETRY = frozenset(_TRIG)
+# What `^{-1}` makes of a function.
+INVERSES = {name: f"arc{name}" for name in (*_TRIG, *(f"{name}h" for name in _TRIG))}
+
+# Spelling, plain or as a command -> name of the function.
+FUNCTIONS = {
+    **{name: name for name in INVERSES},
+    **{name: name for name in INVERSES.values()},
+    **{f"a{name}": f"arc{name}" for name in INVERSES},
+    **{f"ar{name}h": f"arc{name}h" for name in _TRIG},
+    "tg": "tan", "ctg": "cot", "cotg": "cot", "cosec": "csc", "arctg": "arctan",
+    "arcctg": "arccot", "cosech": "csch", "sh": "sinh", "ch": "cosh", "th": "tanh",
+    "ln": "ln", "log": "log", "lg": "log10", "lb": "log2", "exp": "exp", "abs": "abs",
+    "Abs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil", "round": "round",
+    "factorial": "factorial", "binomial": "binomial", "binom": "binomial", "comb": "binomial",
+    "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "Max": "max", "Min": "min",
+    "GCD": "gcd", "LCM": "lcm", "MAX": "max", "MIN": "min", "Re": "re", "Im": "im", "re": "re",
+    "im": "im", "conj": "conjugate", "conjugate": "conjugate", "arg": "arg", "Arg": "arg",
+    "cis": "cis", "sqrt": "sqrt", "cbrt": "cbrt", "pow": "pow", "radians": "degrees",
+    "deg2rad": "degrees", "sup": "sup", "inf": "inf", "det": "det", "dim": "dim", "deg": "deg",
+    "ker": "ker", "hom": "hom", "rank": "rank", "tr": "tr", "Tr": "tr", "trace": "tr",
+    "sgn": "sgn", "sign": "sgn", "span": "span", "diag": "diag", "erf": "erf", "ord": "ord",
+    "argmax": "argmax", "argmin": "argmin", "Var": "Var", "var": "Var", "Cov": "Cov",
+    "cov": "Cov", "Pr": "P", "proj": "proj", "area": "area", "Area": "area", "vol": "vol",
+    "Vol": "vol", "lim": "lim", "sum": "sum", "prod": "prod", "liminf": "liminf",
+    "limsup": "limsup", "hcf": "gcd", "HCF": "gcd", "Log": "ln", "Ln": "ln", "Sqrt": "sqrt",
+    "Gamma": "Gamma", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Exp": "exp",
+}  # fmt: skip
+# 'sinx', '2xlnx': these may stand in a run of letters without a space.
+GLUED = (
+    "arcsin", "arccos", "arctan", "sinh", "cosh", "tanh", "sin", "cos", "tan", "cot", "sec",
+    "csc", "log", "exp", "sqrt", "ln",
+)  # fmt: skip
+
+CONSTANTS = {
+    "pi": "pi", "Pi": "Pi", "e": "e", "i": "i", "infty": "infinity", "infinity": "infinity",
+    "oo": "infinity", "inf": "infinity", "Infinity": "infinity", "Inf": "infinity",
+}  # fmt: skip
+
+_GREEK_SMALL = (
+    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa",
+    "lambda", "mu", "nu", "xi", "omicron", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi",
+    "omega",
+)  # fmt: skip
+GREEK = frozenset((
+    *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), "pi", "Pi",
+    *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")),
+    "ell", "hbar", "aleph", "wp", "nabla", "partial", "mho", "beth", "complement",
+))  # fmt: skip
+
+# Names in front of a dot in Python: np.sin.
+PYTHON = frozenset(("np", "numpy", "math", "cmath", "sympy", "sp", "scipy", "mpmath", "mp"))
+
+# Marks above a letter or several -> the name of the mark.
+ACCENTS = {
+    "bar": "bar", "overline": "overline", "hat": "hat", "widehat": "widehat", "vec": "vec",
+    "overrightarrow": "vec", "tilde": "tilde", "widetilde": "tilde", "dot": "'", "ddot": "''",
+    "dddot": "'''", "overleftarrow": "overleftarrow", "overleftrightarrow": "line",
+    "underline": "underline", "mathring": "mathring", "check": "check", "breve": "breve",
+    "mathbb": "mathbb", "mathcal": "mathcal", "mathfrak": "mathfrak", "mathscr": "mathscr",
+}  # fmt: skip
+
+# Operators between names that are only structure: command -> (name, level, order is meaning).
+# A lower level binds less.
+OPERATORS = {
+    "implies": ("implies", 0, True), "iff": ("iff", 0, False), "to": ("to", 1, True),
+    "mapsto": ("mapsto", 1, True), "leftrightarrow": ("iff", 0, False),
+    "leftarrow": ("leftarrow", 1, True), "lor": ("or", 2, False), "land": ("and", 3, False),
+    "oplus": ("oplus", 4, False), "otimes": ("otimes", 5, True), "cup": ("cup", 4, False),
+    "cap": ("cap", 5, False), "setminus": ("setminus", 6, True), "circ": ("compose", 7, True),
+    "triangle": ("triangle", 4, False), "sqcup": ("cup", 4, False),
+    "parallel": ("parallel", 0, False), "perp": ("perp", 0, False),
+}  # fmt: skip
+
+# Words of two letters; longer words are known by their length.
+WORDS = frozenset((
+    "no", "or", "if", "is", "in", "on", "at", "to", "of", "by", "we", "he", "it", "an", "as",
+    "so", "do", "go", "up", "us", "am", "pm", "my", "me", "be", "ok", "hi",
+))  # fmt: skip

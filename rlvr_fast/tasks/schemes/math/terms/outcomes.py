@@ -1,0 +1,42 @@
+"""Why a term has no value, and how much work may be spent on the search for it."""
+
+from __future__ import annotations
+
+__all__ = ["Budget", "NoValue", "OutOfBudget", "TooMuch", "Undecided", "Undefined"]
+
+
+class NoValue(ArithmeticError):
+    """A term was not evaluated."""
+
+
+class Undefined(NoValue):
+    """The term has no value there, such as 1/0 or the logarithm of a negative real number."""
+
+
+class Undecided(NoValue):
+    """The balls are too wide to tell; more bits may help."""
+
+
+class TooMuch(NoValue):
+    """The value is too large, or the operator too long, to be evaluated there."""
+
+
+class OutOfBudget(Exception):
+    """The comparison of two terms takes more work than it may."""
+
+
+class Budget:
+    """The work that one comparison may take, in nodes evaluated."""
+
+    def __init__(self, nodes: int = 400_000) -> None:
+        self.nodes = nodes
+
+    def spend(self) -> None:
+        """Counts one node.
+
+        Raises:
+            OutOfBudget: none is left.
+        """
+        self.nodes -= 1
+        if self.nodes < 0:
+            raise OutOfBudget
