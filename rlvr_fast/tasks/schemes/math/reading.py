@@ -8,12 +8,14 @@ from types import ModuleType
 
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
-from rlvr_fast.tasks.schemes.math.writing import clean
+from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
 __all__ = ["one_answer", "read_answer"]
 
 # Parts of parts: deeper nesting is not read.
 _DEEPEST = 24
+# Different parts of one text; beyond, no part is read.
+_MOST_PARTS = 2000
 
 
 @functools.cache
@@ -31,17 +33,28 @@ def read_answer(text: str) -> Value:
         >>> read_answer("1/2") == read_answer("$1/2$")
         True
     """
-    return _read(clean(text), 0)
+    return _read(clean(text), 0, {})
 
 
-def _read(text: str, depth: int) -> Value:
+def _read(text: str, depth: int, known: dict[str, Value]) -> Value:
+    """The value of a part.
+
+    Args:
+        text: the part.
+        depth: how many parts it is in.
+        known: the values of parts that were read: several kinds may ask for the same one.
+    """
     text = text.strip()
-    if depth < _DEEPEST and text:
+    if text in known:
+        return known[text]
+    value: Value | None = None
+    if text and depth < _DEEPEST and len(text) <= LONGEST and len(known) < _MOST_PARTS:
         for kind in _kinds():
-            value: Value | None = kind.read(text, lambda part: _read(part, depth + 1))
+            value = kind.read(text, lambda part: _read(part, depth + 1, known))
             if value is not None:
-                return value
-    return Unread(text)
+                break
+    known[text] = Unread(text) if value is None else value
+    return known[text]
 
 
 def one_answer(gold: Value, answer: Value) -> bool:

@@ -17,13 +17,16 @@ from __future__ import annotations
 __all__ = ["KINDS"]
 
 KINDS = (
+    "sentence",  # The answer is 42, since ...; 48 + 24 = 72
     "choice",  # (A) 5
     "clock",  # 4:30 p.m., 2020-01-02
+    "compound",  # 3 ft 5 in, 1 h 30 min
     "numeral",  # 4210_5
     "plus_minus",  # \pm 3
     "piecewise",  # \begin{cases}
     "qualified",  # 5 or more; n^2 if n is even; 20% increase
     "congruence",  # n = 1, 2 mod 4
+    "statement",  # \forall x, \neg p, p \to q
     "ellipsis",  # 1, 3, 5, \ldots, 2n-1
     "relation",  # x = 5, x < 3, k \ge 2, x \ne 1
     "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}

@@ -1,17 +1,118 @@
-"""To be written."""
+r"""Choices of a question: A, (A) 5, A. text, Option A; labels in Roman numerals: (iv)."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from dataclasses import dataclass
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Choice", "Label", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Value):
+    """A letter from A to J.
+
+    Attributes:
+        letter: a capital.
+        content: what stands after the letter; None where nothing does.
+    """
+
+    letter: str
+    content: Value | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Value):
+    """A Roman numeral in small letters, such as (iv).
+
+    Attributes:
+        name: the letters.
+        product: the letters as a product; None where they are none.
+    """
+
+    name: str
+    product: Expression | None = None
+
+
+_ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?)")
+_NAMED = re.compile(
+    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
+    r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
+    re.IGNORECASE,
+)
+_WITH_TEXT = re.compile(
+    r"(?:\(\s*([A-J])\s*\)\s*[.:]?\s+|\(([A-J])\)(?=[$\d])|([A-J])\s?[.:)]\s+|([A-J])[.)](?=[A-Za-z$]))"
+    r"(?=\S)"
+)
+_OTHERS = re.compile(
+    r"(?:and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|\\(?:cup|cap|times|cdot|le|ge)",
+    re.IGNORECASE,
+)
+_ANOTHER = re.compile(r"\([A-J]\)|(?<![A-Za-z])[A-J][.:)](?=\s)|(?<![A-Za-z])(?:or|and)\s+[A-J](?![A-Za-z])")
+_ROMAN = re.compile(r"\(?\s*(x{0,3}(?:ix|iv|v?i{0,3}))\s*[.)]?\)?")
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
-    return None
+    """The value of a choice; see `kinds`."""
+    if match := _ALONE.fullmatch(text):
+        return Choice(match[1] or match[2] or match[3])
+    roman = _ROMAN.fullmatch(text)
+    if roman and len(roman[1]) > 1:
+        term = parse_term(roman[1])
+        return Label(roman[1], None if term is None else Expression(term))
+    if match := _NAMED.match(text):
+        letter = (match[1] or match[2]).upper()
+        rest = text[match.end() :]
+        if not rest:
+            return Choice(letter)
+        if match[0].rstrip()[-1] not in ".:)" or _several(rest):
+            return None
+        return _with(letter, rest, read)
+    match = _WITH_TEXT.match(text)
+    if match is None or _several(text[match.end() :]):
+        return None
+    return _with(next(group for group in match.groups() if group), text[match.end() :], read)
+
+
+def _with(letter: str, rest: str, read: Read) -> Choice:
+    return Choice(letter, read(rest))
+
+
+def _several(rest: str) -> bool:
+    """Whether what follows a letter goes on with another choice, or with mathematics."""
+    return bool(_OTHERS.match(rest) or _ANOTHER.search(rest))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two choices agree; see `kinds`."""
+    if isinstance(gold, Label) and isinstance(answer, Label):
+        return gold.name == answer.name
+    if isinstance(gold, Label) and isinstance(answer, Expression):
+        return gold.product is not None and same(gold.product, answer)
+    if isinstance(gold, Expression) and isinstance(answer, Label):
+        return answer.product is not None and same(gold, answer.product)
+    if isinstance(gold, Choice) and isinstance(answer, Choice):
+        return gold.letter == answer.letter
+    if isinstance(gold, Choice):
+        if gold.content is None:
+            return _small(answer) == gold.letter
+        return not isinstance(gold.content, Unread) and same(gold.content, answer)
+    if isinstance(answer, Choice):
+        content = answer.content
+        return content is not None and not isinstance(content, Unread) and same(gold, content)
+    return None
+
+
+def _small(answer: Value) -> str | None:
+    """The capital of an answer that is one small letter."""
+    if not isinstance(answer, Expression):
+        return None
+    term = answer.term
+    if isinstance(term, Symbol | Constant) and len(term.name) == 1:
+        return term.name.upper()
     return None

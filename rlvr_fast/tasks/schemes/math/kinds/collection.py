@@ -1,17 +1,179 @@
-"""To be written."""
+r"""Several answers in one: lists, tuples, sets, sequences, permutations in cycles."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection(Value):
+    """Anything with parts."""
+
+    parts: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class List(Collection):
+    """Parts without brackets: the order does not count, the number does up to repetition."""
+
+
+@dataclass(frozen=True, slots=True)
+class Set(Collection):
+    """Parts in braces: neither order nor repetition counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple(Collection):
+    r"""Parts in brackets, in order; "" is the bracket of a sequence such as `1 2 3`."""
+
+    bracket: str = "("
+
+
+@dataclass(frozen=True, slots=True)
+class Cycles(Value):
+    """A permutation in cycle notation.
+
+    Attributes:
+        cycles: each cycle starts with its least element.
+        product: the same text as a product of numbers; None where it is none.
+    """
+
+    cycles: frozenset[tuple[str, ...]]
+    product: Value | None = None
+
+
+_CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
+_CYCLE = re.compile(r"\(([^()]*)\)")
+_SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
+_PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
-    return None
+    """The value of a text that has parts; see `kinds`."""
+    if _CYCLES.fullmatch(text):
+        cycles = _cycles(text)
+        if cycles is not None:
+            return cycles
+    if _SEQUENCE.fullmatch(text):
+        return Tuple(tuple(read(part) for part in text.replace("~", " ").split()), "")
+    brackets = enclosed(text)
+    if brackets is not None:
+        return _bracketed(*brackets, read)
+    parts = split(text, CONJUNCTION)
+    if parts is None or not parts.marks:
+        return None
+    values = _values(parts.parts, read)
+    return None if values is None else List(tuple(flat(values)))
+
+
+def _values(parts: Sequence[str], read: Read) -> list[Value] | None:
+    if not all(parts):
+        return None
+    values = []
+    for part in parts:
+        value = read(part)
+        if isinstance(value, Unread):
+            return None
+        values.append(value)
+    return values
+
+
+def _bracketed(opening: str, inside: str, closing: str, read: Read) -> Value | None:
+    braces = opening in ("{", "\\{") and closing in ("}", "\\}")
+    bracket = _PAIRS.get((opening, closing))
+    if not braces and bracket is None:
+        return None
+    parts = split(inside, CONJUNCTION)
+    if parts is None or not inside:
+        return None
+    if not parts.marks:
+        value = read(inside)
+        if isinstance(value, Unread):
+            return None
+        if opening == "\\{" or bracket == "[":
+            return Set((value,)) if braces else Tuple((value,), "[")
+        if isinstance(value, Tuple) and not value.bracket:
+            return Tuple(value.parts, bracket or "(")
+        return value
+    values = _values(parts.parts, read)
+    if values is None:
+        return None
+    if braces:
+        return Set(tuple(flat(values)))
+    return Tuple(tuple(values), bracket or "(")
+
+
+def flat(values: Iterable[Value]) -> list[Value]:
+    r"""The parts, with the parts of a list such as `\pm 3` in its place."""
+    found: list[Value] = []
+    for value in values:
+        found += value.parts if isinstance(value, List) else (value,)
+    return found
+
+
+def _cycles(text: str) -> Value | None:
+    r"""`(1 2 3)(4 5)` and `(123)(45)`; one group of digits without spaces is a number."""
+    groups = [match[1].replace("~", " ").split() for match in _CYCLE.finditer(text)]
+    if all(len(group) == 1 for group in groups):
+        if len(groups) < 2 or any(len(group[0]) < 2 for group in groups):
+            return None
+        groups = [list(group[0]) for group in groups]
+    elements = [element for group in groups for element in group]
+    if len(set(elements)) != len(elements):
+        return None
+    cycles = set()
+    for group in groups:
+        least = group.index(min(group, key=int))
+        if len(group) > 1:
+            cycles.add((*group[least:], *group[:least]))
+    return Cycles(frozenset(cycles))
+
+
+def _distinct(parts: Sequence[Value], same: Same) -> list[Value]:
+    if len(parts) > 64:
+        return list(parts)
+    found: list[Value] = []
+    for part in parts:
+        if not any(same(other, part) for other in found):
+            found.append(part)
+    return found
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two collections agree; see `kinds`."""
+    if isinstance(gold, Cycles) and isinstance(answer, Cycles):
+        return gold.cycles == answer.cycles
+    if not isinstance(gold, Collection) or not isinstance(answer, Collection):
+        return _single(gold, answer, same)
+    if isinstance(gold, Tuple) and isinstance(answer, Tuple):
+        if gold.bracket != answer.bracket and len(gold.parts) == 2:
+            if {gold.bracket, answer.bracket} == {"(", "["}:
+                return False  # two intervals
+        return all_in_order(gold.parts, answer.parts, same)
+    if isinstance(gold, Tuple) or isinstance(answer, Tuple):
+        if isinstance(gold, Set) or isinstance(answer, Set):
+            return False
+        if isinstance(gold, Tuple) and gold.bracket == "[" and len(gold.parts) == 2:
+            return False
+        return all_in_order(gold.parts, answer.parts, same)
+    return all_matched(_distinct(gold.parts, same), _distinct(answer.parts, same), same)
+
+
+def _single(gold: Value, answer: Value, same: Same) -> bool | None:
+    """A set of one number is that number; so is a list of equal ones."""
+    for collection, other, swapped in ((gold, answer, False), (answer, gold, True)):
+        if isinstance(collection, List | Set) and isinstance(other, Expression):
+            parts = _distinct(collection.parts, same)
+            if len(parts) != 1 or not isinstance(parts[0], Expression):
+                return False
+            return same(other, parts[0]) if swapped else same(parts[0], other)
     return None

@@ -1,17 +1,196 @@
-"""To be written."""
+r"""Congruences: `n \equiv 1, 2 \pmod 4`."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from dataclasses import dataclass
+from fractions import Fraction
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.collection import List, flat
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
+from rlvr_fast.tasks.schemes.math.kinds.ordering import whole
+from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named, is_name
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split, words
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Symbol
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Congruence", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Congruence(Value):
+    """Residues of a name.
+
+    Attributes:
+        name: what is congruent; None where nothing stands on the left.
+        residues: the residues; integers between 0 and an integer modulus, each once.
+        modulus: the modulus.
+        negated: whether the name is congruent to none of the residues.
+    """
+
+    name: Value | None
+    residues: tuple[Value, ...]
+    modulus: Value
+    negated: bool = False
+
+
+_MOD = r"(?:\\p?mod|\\bmod|\\pod|(?<![A-Za-z\\])mod(?:ulo)?)(?![A-Za-z])"
+_MODULUS = re.compile(rf"\s*{_MOD}\s*")
+_IN_BRACKETS = re.compile(rf"\(\s*({_MOD}[^()]*)\)")
+_EQUIVALENT = re.compile(
+    r"(?P<not>\\not\s*(?:\\equiv|=)|\\nequiv|\\ncong|\\neq?(?![A-Za-z]))"
+    rf"|\\equiv(?![A-Za-z])|\\cong(?![A-Za-z])|=|{words('is congruent to|congruent to')}"
+)
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
-    return None
+    """The value of a text of congruences; see `kinds`."""
+    if "mod" not in text:
+        return None
+    text, brackets = _IN_BRACKETS.subn(r" \1", text)
+    in_brackets = brackets > 0 or "\\pmod" in text or "\\pod" in text
+    pieces = split(text, CONJUNCTION)
+    if pieces is None:
+        return None
+    found: list[Congruence] = []
+    waiting: list[str] = []
+    for part in pieces.parts:
+        if not part:
+            return None
+        halves = split(part, _MODULUS, most=2)
+        if halves is None or len(halves.parts) > 2:
+            return None
+        if len(halves.parts) == 1:
+            waiting.append(part)
+            continue
+        congruence = _congruence([*waiting, halves.parts[0]], halves.parts[1], in_brackets, read)
+        if congruence is None:
+            return None
+        found.append(congruence)
+        waiting = []
+    if waiting or not found:
+        return None
+    return _merged(found)
+
+
+def _congruence(
+    left: list[str], modulus_text: str, in_brackets: bool, read: Read
+) -> Congruence | None:
+    """Residues with a name before the first: ["n \\equiv 1", "2"] and "4"."""
+    first = split(left[0], _EQUIVALENT, most=2)
+    if first is None or len(first.parts) > 2:
+        return None
+    negated, name_text, residue_text = False, "", first.parts[-1]
+    if first.marks:
+        mark = _EQUIVALENT.fullmatch(first.marks[0])
+        negated, name_text = mark is not None and mark["not"] is not None, first.parts[0]
+    elif len(left) == 1 and not in_brackets:
+        return None  # `17 mod 5` is a number
+    name = _term(name_text, read) if name_text else None
+    residues = [_term(part, read) for part in (residue_text, *left[1:])]
+    modulus = _term(
+        modulus_text.strip().removesuffix(")")
+        if modulus_text.count("(") < modulus_text.count(")")
+        else modulus_text,
+        read,
+    )
+    values = flat(value for value in residues if value is not None)
+    if modulus is None or None in residues or (name is None and name_text):
+        return None
+    if not isinstance(modulus, Expression):
+        return None
+    return Congruence(name, _reduced(values, modulus), modulus, negated)
+
+
+def _term(text: str, read: Read) -> Value | None:
+    term = parse_term(text)
+    if term is not None and is_name(Expression(term)):
+        return Expression(term)
+    value = read(text)
+    return None if isinstance(value, Unread) else value
+
+
+def _reduced(residues: list[Value], modulus: Value) -> tuple[Value, ...]:
+    divisor = whole(modulus.term) if isinstance(modulus, Expression) else None
+    if not divisor:
+        return tuple(residues)
+    found: list[Value] = []
+    for residue in residues:
+        number = whole(residue.term) if isinstance(residue, Expression) else None
+        if number is not None:
+            residue = Expression(Number(Fraction(number % abs(divisor))))
+        if residue not in found:
+            found.append(residue)
+    return tuple(found)
+
+
+def _merged(congruences: list[Congruence]) -> Value:
+    """Congruences of one name and modulus as one."""
+    first = congruences[0]
+    rest = congruences[1:]
+    if all(
+        (other.name is None or other.name == first.name)
+        and other.modulus == first.modulus
+        and other.negated == first.negated
+        for other in rest
+    ):
+        residues: list[Value] = []
+        for congruence in congruences:
+            residues += [part for part in congruence.residues if part not in residues]
+        return Congruence(first.name, tuple(residues), first.modulus, first.negated)
+    return List(tuple(congruences))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
-    return None
+    """Whether two congruences agree; see `kinds`."""
+    if not isinstance(gold, Congruence) and not isinstance(answer, Congruence):
+        return None
+    first, second = _as_congruence(gold), _as_congruence(answer)
+    if first is None or second is None:
+        return False
+    if first.negated != second.negated or not same(first.modulus, second.modulus):
+        return False
+    if first.name is None or second.name is None or same(first.name, second.name):
+        return all_matched(first.residues, second.residues, same)
+    # a = b mod m is b = a mod m
+    return (
+        len(first.residues) == len(second.residues) == 1
+        and same(first.name, second.residues[0])
+        and same(first.residues[0], second.name)
+    )
+
+
+def _as_congruence(value: Value) -> Congruence | None:
+    """The value as a congruence: `n = 4k + 1` is n = 1 mod 4, as is `1 mod 4`."""
+    if isinstance(value, Congruence):
+        return value
+    if isinstance(value, Expression) and isinstance(value.term, Call):
+        call = value.term
+        if call.name == "mod" and len(call.arguments) == 2:
+            residue, modulus = map(Expression, call.arguments)
+            return Congruence(None, _reduced([residue], modulus), modulus)
+    if isinstance(value, Family):
+        if [domain for _, domain in value.parameters] != [NamedSet("Z")]:
+            return None
+        value = value.body
+    if not isinstance(value, Named) or not isinstance(value.value, Expression):
+        return None
+    term, names = value.value.term, symbols(value.value)
+    if len(names) != 1:
+        return None
+    at = [put(term, {name: Number(Fraction(k)) for name in names}) for k in range(2)]
+    ends = [whole(part) for part in at]
+    if ends[0] is None or ends[1] is None or abs(ends[1] - ends[0]) < 2:
+        return None
+    step = ends[1] - ends[0]
+    (name,) = names
+    line = Add((Mul((Number(Fraction(step)), Symbol(name))), Number(Fraction(ends[0]))))
+    if not equal_terms(term, line):
+        return None
+    modulus = Expression(Number(Fraction(abs(step))))
+    residue = Expression(Number(Fraction(ends[0])))
+    return Congruence(value.name, _reduced([residue], modulus), modulus)

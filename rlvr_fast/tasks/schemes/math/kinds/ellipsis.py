@@ -1,17 +1,100 @@
-"""To be written."""
+r"""Lists and sums that go on: `1, 3, 5, \ldots, 2n-1`."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from dataclasses import dataclass
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
+from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["DOTS", "Ellipsis", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ellipsis(Value):
+    """Elements before and after dots.
+
+    Attributes:
+        separator: what stands between elements: "," of a list or a set, "+", "*", ":" ...
+        bracket: "(" of a tuple; "" of everything else.
+        groups: the elements between the dots; one group more than there are dots.
+    """
+
+    separator: str
+    bracket: str
+    groups: tuple[tuple[Value, ...], ...]
+
+
+DOTS = re.compile(r"\\(?:ldots|cdots|dots[a-z]?|hdots)(?![A-Za-z])|\.\s?\.\s?\.|…|⋯")
+_SEPARATORS = (
+    (",", re.compile(rf"(?:{CONJUNCTION.pattern})+")),
+    ("+", re.compile(r"[+-]")),
+    ("*", re.compile(r"\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|\*|×")),
+    (":", re.compile(r":")),
+)
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
+    """The value of a text with dots; see `kinds`."""
+    if not DOTS.search(text):
+        return None
+    if SIGN.search(text):
+        pieces = split(text, SIGN, most=12)
+        if pieces is None or pieces.marks:
+            return None  # a relation, whose side has dots
+    brackets = enclosed(text)
+    bracket = ""
+    if brackets is not None:
+        opening, text, closing = brackets
+        if opening + closing in ("()", "[]", "\\langle\\rangle"):
+            bracket = "("
+        elif opening + closing not in ("\\{\\}", "{}"):
+            return None
+    for name, separator in _SEPARATORS:
+        pieces = split(text, separator, most=64)
+        if pieces is None:
+            return None
+        if pieces.marks:
+            return _groups(name, bracket, pieces.parts, pieces.marks, read)
     return None
 
 
+def _groups(
+    separator: str, bracket: str, parts: tuple[str, ...], marks: tuple[str, ...], read: Read
+) -> Value | None:
+    groups: list[list[Value]] = [[]]
+    for part, mark in zip(parts, ("", *marks), strict=True):
+        if DOTS.fullmatch(part):
+            groups.append([])
+            continue
+        if not part:
+            return None
+        signed = f"-{part}" if separator == "+" and mark == "-" else part
+        term = parse_term(signed)
+        value = Expression(term) if term is not None else read(signed)
+        if isinstance(value, Unread):
+            return None
+        groups[-1].append(value)
+    if len(groups) < 2:
+        return None
+    return Ellipsis(separator, bracket, tuple(tuple(group) for group in groups))
+
+
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two lists with dots agree, element by element; see `kinds`."""
+    if isinstance(gold, Ellipsis) and isinstance(answer, Ellipsis):
+        return (
+            gold.separator == answer.separator
+            and (gold.bracket == answer.bracket or not (gold.bracket and answer.bracket))
+            and len(gold.groups) == len(answer.groups)
+            and all(
+                all_in_order(first, second, same)
+                for first, second in zip(gold.groups, answer.groups, strict=True)
+            )
+        )
     return None

@@ -1,17 +1,174 @@
-"""To be written."""
+r"""Functions by cases, and the rows of systems: `\begin{cases}`, `\begin{aligned}`."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from dataclasses import dataclass
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
+from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, Operation, as_set
+from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named, Relation
+from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, environment, split, words
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Case", "Piecewise", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case(Value):
+    """A value and when it holds; None: otherwise."""
+
+    value: Value
+    condition: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class Piecewise(Value):
+    """A function by cases; the order of the cases does not count."""
+
+    cases: tuple[Case, ...]
+
+
+_ENVIRONMENTS = frozenset(
+    (
+        "cases",
+        "dcases",
+        "rcases",
+        "aligned",
+        "align",
+        "array",
+        "gathered",
+        "split",
+        "gather",
+        "matrix",
+    )
+)
+_LEFT_BRACE = re.compile(
+    r"\\left\s*(?:\\\{|\\lbrace)\s*(\\begin\{.*\\end\{[a-z]+\*?\})\s*\\right\s*(?:\.|\\\}|\\rbrace)?|"
+    r"\\\{\s*(\\begin\{(?:array|aligned)\}.*\\end\{(?:array|aligned)\})\s*\.?",
+    re.S,
+)
+_COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
+_ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
+_CELL = re.compile(r"&")
+_IF = re.compile(
+    rf"(?:[,;:]|\\q?quad(?![A-Za-z])|\\ |\s|~)*(?:{words('if|for|when|where|whenever|on')})?(?:\\ |\s|~)*"
+)
+_INNER_IF = re.compile(rf"(?:,\s*)?{words('if|for|when|whenever')}")
+_TEXT_IF = re.compile(r"\\text\s*\{\s*(?:if|for|when)\s+([^{}]*)\}")
+_OTHERWISE = re.compile(
+    r"\s*(?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*)?(?:otherwise|else|elsewhere|in all other cases)\s*\.?\s*\}?\s*",
+    re.I,
+)
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
-    return None
+    """The value of a text that is a function by cases or a system; see `kinds`."""
+    if "\\begin" not in text:
+        return None
+    braced = _LEFT_BRACE.fullmatch(text)
+    whole = environment((braced[1] or braced[2]).strip() if braced else text)
+    if whole is None or whole[0] not in _ENVIRONMENTS or (whole[0] == "matrix" and not braced):
+        return None
+    name, inside = whole
+    if name == "array":
+        if not braced:
+            return None
+        inside = _COLUMNS.sub("", inside, count=1)
+    rows = split(inside, _ROW, most=64)
+    if rows is None:
+        return None
+    texts = [row for row in rows.parts if row]
+    if name in ("cases", "dcases", "rcases", "array"):
+        cases = [_case(row, read) for row in texts]
+        if cases and all(case is not None for case in cases):
+            return Piecewise(_with_conditions(tuple(case for case in cases if case is not None)))
+    return _system(texts, read)
+
+
+def _case(row: str, read: Read) -> Case | None:
+    cells = split(_TEXT_IF.sub(r"\\text{if} \1", row), _CELL, most=8)
+    if cells is None:
+        return None
+    parts = [part for part in cells.parts if part]
+    if len(parts) == 1:
+        halves = split(parts[0], _INNER_IF, most=2)
+        if halves is None or len(halves.parts) != 2 or not all(halves.parts):
+            return None
+        parts = list(halves.parts)
+    if len(parts) < 2:
+        return None
+    condition_text = _IF.sub("", " ".join(parts[1:]), count=1).strip().rstrip(".,;")
+    value = read(parts[0].rstrip(",; "))
+    if isinstance(value, Unread):
+        return None
+    if _OTHERWISE.fullmatch(condition_text):
+        return Case(value, None)
+    if not condition_text or (SIGN.match(condition_text) and SIGN.search(parts[0]) is None):
+        return None  # `x & = 1`: a row of a system
+    condition = read(condition_text)
+    return None if isinstance(condition, Unread) else Case(value, condition)
+
+
+def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
+    """The cases with the condition of the one that holds otherwise, where the others are sets."""
+    others = [case.condition for case in cases if case.condition is not None]
+    if len(others) != len(cases) - 1 or not others:
+        return cases
+    named = [other for other in others if isinstance(other, Named)]
+    sets = [as_set(other.value) for other in named]
+    known = [part for part in sets if part is not None]
+    if len(known) != len(others) or any(other.name != named[0].name for other in named):
+        return cases
+    rest = Operation("minus", (REALS, *known))
+    name = named[0].name
+    condition = Named(name, rest, Relation(("in",), (name, rest)))
+    return tuple(
+        case if case.condition is not None else Case(case.value, condition) for case in cases
+    )
+
+
+def _system(rows: list[str], read: Read) -> Value | None:
+    r"""Rows of equations as a list of them; `&` only aligns. A row may go on with `=`."""
+    lines: list[str] = []
+    for row in rows:
+        cells = split(row, _CELL)
+        if cells is None:
+            return None
+        line = " ".join(cells.parts).strip().rstrip(",;")
+        if lines and SIGN.match(line):
+            lines[-1] += " " + line
+        else:
+            lines.append(line)
+    if len(lines) > 1 and not all(SIGN.search(line) for line in lines):
+        return None
+    if len(lines) == 1:
+        value = read(lines[0])
+        return None if isinstance(value, Unread) else value
+    values: list[Value] = []
+    for line in lines:
+        parts = split(line, CONJUNCTION)
+        for part in parts.parts if parts else ():
+            values.append(read(part))
+    if not values or any(isinstance(value, Unread) for value in values):
+        return None
+    return together(values, False)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two functions by cases agree; see `kinds`."""
+    if isinstance(gold, Piecewise) and isinstance(answer, Piecewise):
+        return all_matched(gold.cases, answer.cases, same)
+    if isinstance(gold, Case) and isinstance(answer, Case):
+        if gold.condition is None or answer.condition is None:
+            agree = gold.condition is answer.condition
+        else:
+            agree = same(gold.condition, answer.condition)
+        return agree and same(gold.value, answer.value)
+    if isinstance(gold, Piecewise | Case) or isinstance(answer, Piecewise | Case):
+        if isinstance(gold, Named) or isinstance(answer, Named):
+            return None  # f(x) = ..., which names the function
+        return False
     return None

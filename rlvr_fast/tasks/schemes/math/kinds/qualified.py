@@ -1,17 +1,297 @@
-"""To be written."""
+"""Values with words that change them: 5 or more, 20% increase, 5 km east, n^2 if n is even."""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from dataclasses import dataclass
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds import relation
+from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
+    AFTER,
+    APPROXIMATE,
+    APPROXIMATE_AFTER,
+    BEFORE,
+    BOUNDS_AFTER,
+    BOUNDS_BEFORE,
+    BOUNDS_BEFORE_SIGNS,
+    DRESSING_BEFORE,
+    IN_BRACKETS,
+    KINDS_OF_NUMBERS,
+    MARKERS,
+    MATHEMATICAL_MARKERS,
+)
+from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Approximately", "Conditional", "Qualified", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Qualified(Value):
+    """A value with a qualifier in one wording ("increase", "east", "top", "is even")."""
+
+    value: Value
+    qualifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Approximately(Value):
+    """A value that the text calls an approximation."""
+
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Conditional(Value):
+    """A value under a condition.
+
+    Attributes:
+        value: the value.
+        relation: "if", "unless" or "as".
+        condition: the condition; `Unread` where it is prose.
+    """
+
+    value: Value
+    relation: str
+    condition: Value
+
+
+_LONGEST = 1000
+_RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-Za-z])")
+_SPACE = re.compile(r"\s+")
+_QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
+_IS = re.compile(
+    r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+(?:(?P<negated>is not|isn't|are not)|is|are)?\s*"
+    r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?:number|integer)s?)?"
+)
+_KIND_FIRST = re.compile(
+    r"(?:(?P<quantifier>all|any|every)\s+)?(?:the\s+)?(?P<kind>[a-z][a-z-]{2,14}s?)"
+    r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
+    re.DOTALL,
+)
+_ZERO = re.compile(r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?")
+_ERA = re.compile(r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?")
+_ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
+_BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
+    """The value of a text with a qualifier; see `kinds`."""
+    text = plain(text)
+    if len(text) > _LONGEST or not re.search(r"[A-Za-z]{2}|\\approx|~", text):
+        return None
+    for part in (_era, _bounded, _approximate, _zero, _bracketed, _affixed, _predicate, _condition):
+        value = part(text, read)
+        if value is not None:
+            return value
     return None
+
+
+def _read(text: str, read: Read) -> Value | None:
+    """A part; None where no kind reads it."""
+    text = latex(text.strip(" ,;"))
+    if not text:
+        return None
+    value = read(text)
+    return None if isinstance(value, Unread) else value
+
+
+def _era(text: str, read: Read) -> Value | None:
+    match = _ERA.fullmatch(text)
+    if match is None or (match["first"] is None) == (match["era"] is None):
+        return None
+    era = re.sub(r"[. ]", "", match["era"] or "AD")
+    year = _read(match["year"], read)
+    if era not in _ERAS or year is None:
+        return None
+    return Qualified(year, "BC") if _ERAS[era] == "BC" else year
+
+
+def _bounded(text: str, read: Read) -> Value | None:
+    """`at least 5`, `5 or more`: the relation that the words say."""
+    match = BOUNDS_BEFORE.search(text)
+    if match is not None and match.start() < 80:
+        name, rest = text[: match.start()].strip(), text[match.end() :].strip()
+        words = _SPACE.sub(" ", match[0].strip().casefold())
+        sign = next(sign for pattern, sign in BOUNDS_BEFORE_SIGNS if pattern.fullmatch(words))
+        if name and not _is_name(name):
+            return None
+        return _relation(name, sign, rest, read)
+    match = BOUNDS_AFTER.search(text)
+    if match is None:
+        return None
+    value, rest = text[: match.start()].strip(), text[match.end() :].strip()
+    if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
+        return None
+    words = match["words"].casefold()
+    sign = r"\ge" if words in ("more", "greater", "above", "over", "higher", "larger", "up") else r"\le"
+    return _relation("", sign, f"{value} {rest}".strip(), read)
+
+
+def _relation(name: str, sign: str, value: str, read: Read) -> Value | None:
+    if _RELATION.search(value) or not value:
+        return None
+    if _read(value, read) is None:
+        return None
+    return _read(f"{name} {sign} {value}", read)
+
+
+def _is_name(text: str) -> bool:
+    return isinstance(parse_term(latex(text)), Symbol) and len(text) < 12
+
+
+def _approximate(text: str, read: Read) -> Value | None:
+    match = APPROXIMATE.match(text)
+    if match is not None:
+        rest = text[match.end() :]
+    elif (match := APPROXIMATE_AFTER.search(text)) is not None:
+        rest = text[: match.start()]
+    else:
+        return None
+    value = _read(rest, read)
+    return None if value is None else Approximately(value)
+
+
+def _zero(text: str, read: Read) -> Value | None:
+    """`10 degrees below zero` is -10 degrees."""
+    match = _ZERO.fullmatch(text)
+    if match is None or match["value"].startswith("-"):
+        return None
+    sign = "-" if match["side"] == "below" else ""
+    return _read(f"{sign}{match['value']} {match['unit'] or ''}", read)
+
+
+def _bracketed(text: str, read: Read) -> Value | None:
+    match = _BRACKETED.fullmatch(text)
+    if match is None:
+        return None
+    words = match["words"].casefold().strip(" .")
+    qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
+    if qualifier is None:
+        return None
+    value = _read(match["value"], read)
+    return None if value is None else Qualified(value, qualifier)
+
+
+def _affixed(text: str, read: Read) -> Value | None:
+    """A word before or after the value."""
+    words = text.split(" ")
+    for count in (4, 3, 2, 1):
+        if len(words) <= count:
+            continue
+        first = " ".join(words[:count]).casefold().rstrip(":")
+        rest = " ".join(words[count:])
+        if first in DRESSING_BEFORE:
+            return _read(rest, read)
+        if first in BEFORE and (value := _read(rest, read)) is not None:
+            return Qualified(value, BEFORE[first])
+        last = " ".join(words[-count:]).casefold()
+        if last in AFTER:
+            value = _read(" ".join(words[:-count]), read)
+            return None if value is None else Qualified(value, AFTER[last])
+    return None
+
+
+def _predicate(text: str, read: Read) -> Value | None:
+    """`n is odd`, `odd n`, `all primes p`."""
+    match = _IS.fullmatch(text)
+    if match is not None:
+        kind = _kind(match["kind"])
+        if kind is not None and _is_name(match["name"]):
+            value = _read(match["name"], read)
+            negated = "not " if match["negated"] else ""
+            return None if value is None else Qualified(value, f"is {negated}{kind}")
+    match = _KIND_FIRST.fullmatch(text)
+    if match is None:
+        return None
+    kind = _kind(match["kind"])
+    if kind is None:
+        return None
+    if kind == "integer" and not match["quantifier"]:
+        return None
+    value = _read(match["rest"], read)
+    return None if value is None else Qualified(value, f"is {kind}")
+
+
+def _kind(words: str) -> str | None:
+    found = []
+    for word in words.casefold().replace("-", " ").split():
+        if word in ARTICLES or word in ("number", "numbers"):
+            continue
+        name = word if word in KINDS_OF_NUMBERS else word.removesuffix("s")
+        if name not in KINDS_OF_NUMBERS:
+            return None
+        if name != "integer":
+            found.append(name)
+    return " ".join(sorted(found)) or "integer"
+
+
+def _condition(text: str, read: Read) -> Value | None:
+    """`n^2 if n is even`: what stands before and after the one word that begins a condition."""
+    found = [match for match in MARKERS.finditer(text) if _outside(text, match.start())]
+    if not found or (len(found) > 1 and any(match.start() == 0 for match in found)):
+        return None
+    marker = found[0]
+    head, rest = text[: marker.start()].strip(" ,;"), text[marker.end() :].strip(" ,;")
+    word = _SPACE.sub(" ", marker["word"].casefold())
+    if not head:
+        # "if n is even, n^2"
+        rest, _, head = rest.partition(",")
+    if not head or not rest:
+        return None
+    if len(found) > 1 and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()]) \
+            and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS:
+        return None  # several values, each under its own condition: a list
+    if _RELATION.search(head):
+        value = _by_relation(head, word, rest, read)
+        if value is not None:
+            return value
+    value = _read(head, read)
+    if value is None or isinstance(value, Conditional):
+        return None
+    relation = word if word in ("unless", "except", "as") else "if"
+    rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
+    condition = read(latex(rest))
+    if isinstance(condition, Unread):
+        condition = Unread(_SPACE.sub(" ", rest))
+    return Conditional(value, relation, condition)
+
+
+def _by_relation(head: str, word: str, rest: str, read: Read) -> Value | None:
+    """A relation with a condition, where the kind of relations reads both."""
+    if word in ("unless", "except", "as"):
+        return None
+    joint = "," if _RELATION.search(rest) else " for"
+    return relation.read(latex(f"{head}{joint} {rest}"), read)
+
+
+def _outside(text: str, position: int) -> bool:
+    before = text[:position]
+    return all(before.count(a) == before.count(b) for a, b in ("()", "[]", "{}"))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two values agree of which one has a qualifier; see `kinds`."""
+    if isinstance(answer, Approximately):
+        # In an answer the word is dressing.
+        return same(gold.value if isinstance(gold, Approximately) else gold, answer.value)
+    if isinstance(gold, Approximately):
+        return False
+    if isinstance(gold, Qualified) and isinstance(answer, Qualified):
+        return gold.qualifier == answer.qualifier and same(gold.value, answer.value)
+    if isinstance(gold, Conditional) and isinstance(answer, Conditional):
+        return (
+            gold.relation == answer.relation
+            and same(gold.value, answer.value)
+            and (gold.condition == answer.condition or same(gold.condition, answer.condition))
+        )
+    if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):
+        return False if not _has_parts(gold, answer) else None
     return None
+
+
+def _has_parts(gold: Value, answer: Value) -> bool:
+    """Whether one is a list or a named value, which other kinds compare by its parts."""
+    return any(hasattr(value, "parts") or hasattr(value, "name") for value in (gold, answer))

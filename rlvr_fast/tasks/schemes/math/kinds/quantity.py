@@ -1,17 +1,257 @@
-"""To be written."""
+r"""Numbers with a unit, a currency or a counted thing: 5 km/h, \$5, 1.5 million, seven trees."""
 
 from __future__ import annotations
 
+import dataclasses
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.unit_reading import (
+    NOTHING,
+    Dressing,
+    alike,
+    read_dressing,
+)
+from rlvr_fast.tasks.schemes.math.kinds.units_table import CURRENCY_SIGNS, UNITS, Unit
+from rlvr_fast.tasks.schemes.math.kinds.wording import SCALES, latex, plain, spoken_number
+from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["compare", "read"]
+__all__ = ["Quantity", "compare", "has_symbols", "read", "scaled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity(Value):
+    """A number and what stands beside it.
+
+    Attributes:
+        term: the number.
+        dressing: the unit and the nouns.
+        product: the whole text as a product of letters, where it may be one ("5 m").
+        bare: whether the number alone is the same answer, for a gold answer. A unit of letters
+            right after the number ("5m") may be a product, so the number alone does not do.
+    """
+
+    term: Term
+    dressing: Dressing
+    product: Term | None = None
+    bare: bool = True
+
+
+_CURRENCY = re.compile(
+    r"([+-]?)\s*("
+    + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
+    + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
+)
+_SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
+_MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
+_WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
+_LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥'\"]")
+_ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)")
+_PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
+_SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
+_UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
+_MOST_CANDIDATES = 6
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
+    """The value of a number with something beside it; see `kinds`."""
+    text = plain(text)
+    if not text or not _LETTER.search(text):
+        return None
+    if ordinal := _ORDINAL.fullmatch(text):
+        return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+    return _money(text) or _spoken(text) or _numbered(text)
+
+
+def _money(text: str) -> Value | None:
+    match = _CURRENCY.match(text)
+    if match is None:
+        return None
+    sign = "-" if "-" in (match[1], match[3]) else ""
+    currency = UNITS[CURRENCY_SIGNS[match[2]]]
+    rest = text[match.end() :].strip()
+    factor = 1
+    if suffix := _MONEY_SUFFIX.fullmatch(rest):
+        rest, factor = suffix[1], _SUFFIX[suffix[2]]
+    term = parse_term(latex(sign + rest))
+    if term is not None and not (has_symbols(term) and not match[2] == "$"):
+        return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
+    inner = _numbered(sign + rest)
+    if isinstance(inner, Expression):
+        return Quantity(inner.term, Dressing(currency))
+    if not isinstance(inner, Quantity):
+        return None
+    unit = inner.dressing.unit
+    if any(power > 0 for _, power in unit.dimensions) and unit.dimensions != currency.dimensions:
+        return None
+    whole = currency if unit.dimensions == currency.dimensions else currency.times(unit)
+    return Quantity(inner.term, dataclasses.replace(inner.dressing, unit=whole, letters=False))
+
+
+def _spoken(text: str) -> Value | None:
+    """Number words, and what they count."""
+    head = _SPOKEN.match(text)
+    if head is None:
+        return None
+    words = head[0].replace("-", " ").split(" ")
+    for count in range(min(len(words), 12), 0, -1):
+        value = spoken_number(tuple(words[:count]))
+        if value is None:
+            continue
+        rest = " ".join(words[count:]) + text[head.end() :]
+        number = Number(value)
+        if not rest.strip():
+            return Expression(number)
+        if rest.strip().startswith("of ") and value.denominator == 1:
+            return None  # "one of them"
+        dressing = read_dressing(rest.strip())
+        return None if dressing is None else Quantity(number, dressing)
     return None
+
+
+def _numbered(text: str) -> Value | None:
+    """A term, a scale such as "million", and what is counted."""
+    for position in _candidates(text):
+        head, rest = text[:position].strip(), text[position:].strip()
+        scale, rest_after = _scale(rest)
+        dressing = read_dressing(rest_after) if rest_after else NOTHING
+        if dressing is None or (scale == 1 and dressing is NOTHING):
+            continue
+        if scale == 1 and any(_is_unit(word) for word in _UNIT_WORD.findall(head)):
+            return None  # "3 cm + 4 cm"
+        if "°" in head or (dressing.unit.pi and not _PLAIN_NUMBER.fullmatch(head)):
+            return None
+        term = _half(head) or parse_term(latex(head))
+        if term is None:
+            continue
+        if has_symbols(term) and (scale != 1 or (dressing.letters and len(rest) < 3)):
+            continue
+        if scale != 1:
+            term = scaled(term, Fraction(scale))
+            if dressing is NOTHING:
+                return Expression(term)
+        product = parse_term(latex(text)) if scale == 1 and dressing.letters else None
+        glued = text[position - 1 : position] != " "
+        bare = not (dressing.product or (dressing.letters and glued))
+        return Quantity(term, dressing, product, bare)
+    return None
+
+
+def _candidates(text: str) -> list[int]:
+    """Where a unit may begin: letters outside of brackets, after the first sign."""
+    found: list[int] = []
+    depth = 0
+    for match in _WORD_START.finditer(text):
+        token = match[0]
+        if token in "({[":
+            depth += 1
+        elif token in ")}]":
+            depth -= 1
+        elif depth == 0 and match.start() and _LETTER.match(token):
+            found.append(match.start())
+        elif depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac"):
+            found.append(match.start())
+        if len(found) >= _MOST_CANDIDATES:
+            break
+    return found
+
+
+def _scale(rest: str) -> tuple[int, str]:
+    """The factor that a text begins with ("million", "hundred thousand"), and what follows."""
+    scale = 1
+    for _ in range(3):
+        word, _, after = rest.partition(" ")
+        name = word.casefold()
+        name = name if name in SCALES else name.removesuffix("s")
+        if name not in SCALES:
+            break
+        scale, rest = scale * SCALES[name], after.strip()
+    return scale, rest
+
+
+def _half(head: str) -> Term | None:
+    """`2 and a half`."""
+    match = re.fullmatch(r"(\d{1,9}) and ([a-z -]{1,30})", head)
+    part = spoken_number(tuple(match[2].replace("-", " ").split())) if match else None
+    if match is None or part is None or part >= 1:
+        return None
+    return Number(int(match[1]) + part)
+
+
+def _is_unit(word: str) -> bool:
+    dressing = read_dressing(word)
+    return dressing is not None and bool(dressing.unit.dimensions)
+
+
+def has_symbols(term: Term) -> bool:
+    """Whether a term has a free name or a function of which nothing is known."""
+    stack: list[object] = [term]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, Symbol):
+            return True
+        if isinstance(node, Term):
+            stack += [getattr(node, field.name) for field in dataclasses.fields(node)]
+        elif isinstance(node, tuple):
+            stack += node
+    return False
+
+
+def scaled(term: Term, factor: Fraction) -> Term:
+    """A term times a rational number."""
+    if factor == 1:
+        return term
+    if isinstance(term, Number):
+        return Number(term.value * factor, term.digits)
+    return Mul((Number(factor), term))
+
+
+def _in_base(term: Term, unit: Unit) -> Term:
+    """The value in the base unit of its dimensions."""
+    if unit.offset:
+        term = (
+            Number(term.value + unit.offset, term.digits)
+            if isinstance(term, Number)
+            else Add((term, Number(unit.offset)))
+        )
+    term = scaled(term, unit.factor)
+    return Mul((term, Pow(Constant("pi"), Number(Fraction(unit.pi))))) if unit.pi else term
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two quantities agree; see `kinds`."""
+    if isinstance(gold, Quantity) and isinstance(answer, Quantity):
+        return _both(gold, answer, same)
+    if isinstance(gold, Quantity) and isinstance(answer, Expression):
+        return (gold.bare and same(Expression(gold.term), answer)) or any(
+            same(Expression(term), answer) for term in _as_terms(gold)
+        )
+    if isinstance(gold, Expression) and isinstance(answer, Quantity):
+        return any(same(gold, Expression(term)) for term in (answer.term, *_as_terms(answer)))
     return None
+
+
+def _as_terms(quantity: Quantity) -> list[Term]:
+    """What else a quantity is: a product of letters, an angle in radians."""
+    terms = [] if quantity.product is None else [quantity.product]
+    unit = quantity.dressing.unit
+    if unit.dimensions == (("angle", 1),):
+        terms.append(_in_base(quantity.term, unit))
+    return terms
+
+
+def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
+    if gold.dressing.product and answer.dressing.product and gold.product and answer.product:
+        return same(Expression(gold.product), Expression(answer.product))
+    if not alike(gold.dressing, answer.dressing):
+        return False
+    first, second = gold.dressing.unit, answer.dressing.unit
+    if first == second or first.dimensions != second.dimensions:
+        return same(Expression(gold.term), Expression(answer.term))
+    return same(
+        Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second))
+    )

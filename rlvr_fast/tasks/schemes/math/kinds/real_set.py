@@ -1,17 +1,455 @@
-"""To be written."""
+r"""Sets of real numbers: intervals, unions, differences, set-builder notation.
+
+A set is kept as it was written, as a tree of operations on intervals. Two sets are one where they
+agree on each end of an interval in either of them and between neighbouring ends. Where the ends
+cannot be ordered (they have symbols), the trees are compared.
+"""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
 
-__all__ = ["compare", "read"]
+from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.kinds.ordering import order
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = [
+    "EMPTY",
+    "REALS",
+    "Interval",
+    "NamedSet",
+    "Operation",
+    "SetOf",
+    "as_set",
+    "compare",
+    "in_words",
+    "is_empty",
+    "points",
+    "read",
+    "without",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Interval(Value):
+    """An interval; an end that is None is infinite."""
+
+    lower: Term | None
+    with_lower: bool
+    upper: Term | None
+    with_upper: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSet(Value):
+    """A set of numbers that has a name and is no interval: the integers and the like."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Value):
+    """A union, an intersection or a difference ("union", "intersection", "minus") of sets."""
+
+    name: str
+    parts: tuple[Value, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SetOf(Value):
+    r"""A set in set-builder notation whose condition is no interval: `\{2k : k \in \mathbb{Z}\}`."""
+
+    element: Value
+    condition: Value
+
+
+REALS = Interval(None, False, None, False)
+EMPTY = Operation("union", ())
+
+# More ends than any answer has; ordering them takes a comparison for each step of a sort.
+_MOST_ENDS = 128
+
+_UNION = r"(?P<union>\\bigcup|\\cup(?![A-Za-z])|∪|(?<=[\])}])\s*[Uu]\s*(?=[\[(\\{]))"
+_SETS = re.compile(
+    rf"{_UNION}|(?P<intersection>\\cap(?![A-Za-z])|∩)"
+    r"|(?P<minus>\\setminus(?![A-Za-z])|\\backslash(?![A-Za-z])|\\smallsetminus(?![A-Za-z])"
+    r"|(?<=[\w}])\s*(?:\\(?=\s*\\\{)|-(?=\s*\\?\{))\s*"
+    rf"|{words('except for|except|excluding|other than|without')})"
+)
+_INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|\\infinity|∞|oo|inf(?:ty|inity)?|Infinity)")
+_REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb|mathds)\s*\{?\s*R\s*\}?|ℝ|\\R(?![A-Za-z])|\\Reals?")
+_OTHER = re.compile(
+    r"(?:\\(?:mathbb|mathbf|Bbb|mathds)\s*\{?\s*(?P<letter>[A-Z])\s*\}?"
+    r"|\\(?P<macro>[NZQC])(?![A-Za-z])|(?P<sign>[ℕℤℚℂ]))"
+)
+_MARK = re.compile(
+    r"\s*(?:[\^_]\s*\{?\s*(?P<mark>\+|-|\*|\\ast|\\times|0)\s*\}?"
+    r"|_\s*\{?\s*(?P<relation>\\geq?|\\leq?|>=?|<=?|\\neq?|≥|≤|≠|\\geqslant|\\leqslant)\s*0\s*\}?)"
+)
+_MARKS = {
+    "": "", "+": "+", "-": "-", "*": "*", "\\ast": "*", "\\times": "*", "0": "0+", "\\ge": "0+",
+    "\\geq": "0+", "\\geqslant": "0+", ">=": "0+", "≥": "0+", "\\le": "0-", "\\leq": "0-",
+    "\\leqslant": "0-", "<=": "0-", "≤": "0-", ">": "+", "<": "-", "\\ne": "*", "\\neq": "*",
+    "≠": "*",
+}  # fmt: skip
+# Sets of numbers in words, without article and in the singular.
+_IN_WORDS = {
+    "real": "R", "real number": "R", "positive real": "R+", "positive real number": "R+",
+    "negative real": "R-", "negative real number": "R-", "nonzero real number": "R*",
+    "nonzero real": "R*", "nonnegative real number": "R0+", "nonnegative real": "R0+",
+    "integer": "Z", "natural number": "N", "positive integer": "Z+", "negative integer": "Z-",
+    "nonnegative integer": "Z0+", "nonzero integer": "Z*", "whole number": "Z0+",
+    "rational number": "Q", "rational": "Q", "complex number": "C", "prime": "P",
+    "prime number": "P", "even integer": "2Z", "odd integer": "2Z+1", "even number": "2Z",
+    "odd number": "2Z+1", "positive even integer": "2Z_+", "positive odd integer": "2Z+1_+",
+}  # fmt: skip
+_ARTICLES = re.compile(r"(?:(?:the|all|any|some|an|a|every|arbitrary|set|of)\s+)+", re.I)
+_EMPTY = re.compile(
+    r"\\emptyset|\\varnothing|∅|\\\{\s*\\\}|\{\s*\}|(?:the )?empty set|no (?:real )?solutions?",
+    re.I,
+)
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
+_SIZED = re.compile(r"\\(?:left|right)(?![A-Za-z])\s*")
+_FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
+_FRENCH_SIGNS = re.compile(
+    r"^\s*\]|\[\s*$|\[\s*(?=\\cup|\\cap|∪|∩)|(?:\\cup|\\cap|∪|∩)\s*\]|\\setminus\s*\]|\[\s*\\setminus"
+)
+_BAR = re.compile(
+    rf"\\mid(?![A-Za-z])|\\vert(?![A-Za-z])|\||\\colon(?![A-Za-z])|:|{words('such that')}"
+)
+_ENDS = re.compile(r"[,;]")
 
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
+    """The value of a text that is a set of numbers; see `kinds`."""
+    if _EMPTY.fullmatch(_TEXT.sub(r"\1", text).strip()):
+        return EMPTY
+    named = _by_sign(text) or in_words(text, alone=True)
+    if named is not None:
+        return named
+    usual = _usual_brackets(text)
+    french = usual.count("[") + usual.count("]") != text.count("[") + text.count("]")
+    text = usual
+    operations = split(text, _SETS)
+    if operations is None:
+        return None
+    if operations.marks:
+        return _operation(operations.parts, operations.marks, read)
+    return _interval(text, french, read) or _builder(text, read)
+
+
+def _by_sign(text: str) -> Value | None:
+    match = _REALS.match(text) or _OTHER.match(text)
+    if match is None:
+        return None
+    rest = text[match.end() :]
+    mark = _MARK.fullmatch(rest) if rest else None
+    if rest and mark is None:
+        return None
+    sign = _MARKS[(mark["mark"] or mark["relation"]) if mark else ""]
+    if match.re is _REALS:
+        return _number_set("R" + sign)
+    letter = match["letter"] or match["macro"] or "NZQC"["ℕℤℚℂ".index(match["sign"])]
+    return _number_set(letter + sign)
+
+
+def in_words(text: str, alone: bool = False) -> Value | None:
+    """The set of numbers that words name: "an integer", "all real numbers".
+
+    Args:
+        text: the words.
+        alone: whether the words are a whole answer: a set is named by the plural.
+    """
+    words_ = " ".join(_TEXT.sub(r"\1", text).lower().replace("non-", "non").split())
+    words_ = _ARTICLES.sub("", words_ + " ", count=1).strip()
+    single = words_.removesuffix("s")
+    if alone and single == words_:
+        return None
+    name = _IN_WORDS.get(single)
+    return None if name is None else _number_set(name)
+
+
+def _number_set(name: str) -> Value:
+    if not name.startswith("R"):
+        return NamedSet(name)
+    zero = Number(Fraction(0))
+    sets: dict[str, Value] = {
+        "R": REALS,
+        "R+": Interval(zero, False, None, False),
+        "R-": Interval(None, False, zero, False),
+        "R*": without(zero),
+        "R0+": Interval(zero, True, None, False),
+        "R0-": Interval(None, False, zero, True),
+    }
+    return sets[name]
+
+
+def without(*terms: Term) -> Operation:
+    """The real numbers but some."""
+    return Operation("minus", (REALS, points(terms)))
+
+
+def points(terms: Iterable[Term]) -> Value:
+    """The set of some numbers."""
+    return Operation("union", tuple(Interval(term, True, term, True) for term in terms))
+
+
+def _usual_brackets(text: str) -> str:
+    """`]1,2[` as `(1,2)`, where the square brackets of a text cannot be meant otherwise."""
+    text = _SIZED.sub("", text)
+    if not _FRENCH_SIGNS.search(text):
+        return text
+    return _FRENCH.sub(
+        lambda match: (
+            ("(" if match[1] == "]" else "[") + match[2] + (")" if match[3] == "[" else "]")
+        ),
+        text,
+    )
+
+
+def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value | None:
+    values = [read(part) for part in parts]
+    operands = [as_set(value) or _unknown_set(value) for value in values]
+    total = operands[0]
+    for mark, operand in zip(marks, operands[1:], strict=True):
+        if total is None or operand is None:
+            return None
+        name = "minus"
+        if re.search(r"cup|∪|^[Uu]$", mark):
+            name = "union"
+        elif re.search(r"cap|∩", mark):
+            name = "intersection"
+        if isinstance(total, Operation) and total.name == name and name != "minus":
+            total = Operation(name, (*total.parts, operand))
+        else:
+            total = Operation(name, (total, operand))
+    return total
+
+
+def _unknown_set(value: Value) -> Value | None:
+    if isinstance(value, Expression) and isinstance(value.term, Symbol):
+        return value
     return None
+
+
+def _interval(text: str, pairs: bool, read: Read) -> Value | None:
+    brackets = enclosed(text)
+    if brackets is None or brackets[0] not in "([" or brackets[2] not in ")]":
+        return None
+    inside = split(brackets[1], _ENDS, most=2)
+    if inside is None or len(inside.parts) != 2:
+        return None
+    infinite = [_INFINITY.fullmatch(part.strip("{} ")) for part in inside.parts]
+    if not pairs and not any(infinite) and brackets[0] + brackets[2] in ("()", "[]"):
+        return None  # a pair, which `as_set` takes for an interval where the other side is one
+    if (infinite[0] and infinite[0][1] != "-") or (infinite[1] and infinite[1][1] == "-"):
+        return None
+    ends: list[Term | None] = []
+    for part, match in zip(inside.parts, infinite, strict=True):
+        value = None if match else read(part)
+        if value is not None and not isinstance(value, Expression):
+            return None
+        ends.append(value.term if value is not None else None)
+    return Interval(
+        ends[0],
+        brackets[0] == "[" and ends[0] is not None,
+        ends[1],
+        brackets[2] == "]" and ends[1] is not None,
+    )
+
+
+def _builder(text: str, read: Read) -> Value | None:
+    brackets = enclosed(text)
+    if brackets is None or brackets[0] not in ("\\{", "{") or brackets[2] not in ("\\}", "}"):
+        return None
+    inside = split(brackets[1], _BAR)
+    if inside is None or len(inside.parts) < 2 or not inside.marks[0]:
+        return None
+    start = brackets[1].index(inside.marks[0], len(inside.parts[0]))
+    condition_text = brackets[1][start + len(inside.marks[0]) :].strip()
+    element, condition = read(inside.parts[0]), read(condition_text)
+    if isinstance(element, Unread) or isinstance(condition, Unread):
+        return None
+    return _of_condition(element, condition)
+
+
+def _of_condition(element: Value, condition: Value) -> Value:
+    r"""`\{x \in \mathbb{R} : x > 0\}` as an interval where the condition is on x alone."""
+    variable, domain = element, None
+    if isinstance(element, Named):
+        variable, domain = element.name, as_set(element.value)
+    if isinstance(condition, Named) and condition.name == variable:
+        found = as_set(condition.value)
+        if found is not None and (domain is not None or variable is element):
+            parts = (found,) if domain in (None, REALS) else (domain, found)
+            return (
+                found if len(parts) == 1 else Operation("intersection", tuple(filter(None, parts)))
+            )
+    if isinstance(condition, Named) and isinstance(condition.name, Expression):
+        name = condition.name.term
+        if isinstance(name, Symbol) and name.name in symbols(element):
+            return Family(element, ((name.name, condition.value),))
+    return SetOf(element, condition)
+
+
+def as_set(value: Value) -> Value | None:
+    """The value as a set of real numbers, where it can be one; a pair is an interval then."""
+    if isinstance(value, Interval | NamedSet | Operation | SetOf):
+        return value
+    if isinstance(value, Set):
+        terms = [part.term for part in value.parts if isinstance(part, Expression)]
+        return points(terms) if len(terms) == len(value.parts) else None
+    if isinstance(value, Tuple) and len(value.parts) == 2 and value.bracket in ("(", "["):
+        lower, upper = value.parts
+        if isinstance(lower, Expression) and isinstance(upper, Expression):
+            if order(lower.term, upper.term) == 1:
+                return None
+            closed = value.bracket == "["
+            return Interval(lower.term, closed, upper.term, closed)
+    return None
+
+
+def is_empty(value: Value) -> bool:
+    """Whether a set is known to have no element."""
+    grid = _grid(value)
+    members = None if grid is None else _members(value, grid)
+    return members is not None and not any(members)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two sets are one; see `kinds`."""
+    kinds = (Interval, NamedSet, Operation, SetOf)
+    if not isinstance(gold, kinds) and not isinstance(answer, kinds):
+        return None
+    if isinstance(gold, SetOf) and isinstance(answer, SetOf):
+        return _same_builders(gold, answer, same)
+    first, second = as_set(gold), as_set(answer)
+    if first is None or second is None:
+        return False
+    return _same_sets(first, second, same)
+
+
+def _same_builders(gold: SetOf, answer: SetOf, same: Same) -> bool:
+    renamed = answer
+    if isinstance(gold.element, Expression) and isinstance(answer.element, Expression):
+        first, second = gold.element.term, answer.element.term
+        if isinstance(first, Symbol) and isinstance(second, Symbol):
+            renamed = put(answer, {second.name: first})
+    return same(gold.element, renamed.element) and same(gold.condition, renamed.condition)
+
+
+def _same_sets(gold: Value, answer: Value, same: Same) -> bool:
+    grid = _grid(gold, answer)
+    if grid is not None:
+        first, second = _members(gold, grid), _members(answer, grid)
+        if first is not None and second is not None:
+            return first == second
+    if isinstance(gold, Interval) and isinstance(answer, Interval):
+        return (
+            gold.with_lower == answer.with_lower
+            and gold.with_upper == answer.with_upper
+            and _same_ends(gold.lower, answer.lower)
+            and _same_ends(gold.upper, answer.upper)
+        )
+    if isinstance(gold, NamedSet) and isinstance(answer, NamedSet):
+        pair = {gold.name, answer.name}
+        return len(pair) == 1 or pair in ({"N", "Z+"}, {"N", "Z0+"}, {"N+", "Z+"}, {"N0+", "Z0+"})
+    if isinstance(gold, Operation) and isinstance(answer, Operation):
+        if gold.name != answer.name:
+            return False
+        matched = all_in_order if gold.name == "minus" else all_matched
+        return matched(gold.parts, answer.parts, same)
+    return False
+
+
+def _same_ends(gold: Term | None, answer: Term | None) -> bool:
+    if gold is None or answer is None:
+        return gold is answer
+    return equal_terms(gold, answer)
+
+
+def _ends(value: Value) -> list[Term] | None:
+    """All finite ends of the intervals in a set; None where a part is no set of intervals."""
+    if isinstance(value, Interval):
+        return [end for end in (value.lower, value.upper) if end is not None]
+    if isinstance(value, Operation):
+        ends: list[Term] = []
+        for part in value.parts:
+            more = _ends(part)
+            if more is None:
+                return None
+            ends += more
+        return ends
     return None
+
+
+class _Unordered(Exception):
+    """Two ends of intervals cannot be ordered."""
+
+
+def _grid(*sets: Value) -> list[Term] | None:
+    """The different ends of some sets in ascending order; None where they have no known order."""
+    ends: list[Term] = []
+    for value in sets:
+        more = _ends(value)
+        if more is None or len(ends) + len(more) > _MOST_ENDS:
+            return None
+        ends += more
+    if any(symbols(end) for end in ends):
+        return None
+
+    def ordered(first: Term, second: Term) -> int:
+        found = order(first, second)
+        if found is None:
+            raise _Unordered
+        return found
+
+    try:
+        ends.sort(key=functools.cmp_to_key(ordered))
+        return [
+            end for index, end in enumerate(ends) if index == 0 or ordered(ends[index - 1], end)
+        ]
+    except _Unordered:
+        return None
+
+
+def _members(value: Value, grid: list[Term]) -> list[bool] | None:
+    """Whether a set holds the gap before each end of the grid, the end, and the last gap."""
+    if isinstance(value, Interval):
+        lower = _place(value.lower, grid, value.with_lower, -1)
+        upper = _place(value.upper, grid, not value.with_upper, 2 * len(grid) + 1)
+        # place of an end: 2i+1; the gaps beside it are 2i and 2i+2
+        return [
+            (place >= lower if value.with_lower else place > lower)
+            and (place <= upper if value.with_upper else place < upper)
+            for place in range(2 * len(grid) + 1)
+        ]
+    assert isinstance(value, Operation)
+    parts = [_members(part, grid) for part in value.parts]
+    if any(part is None for part in parts):
+        return None
+    columns = list(zip(*(part for part in parts if part is not None), strict=True))
+    if not parts:
+        return [False] * (2 * len(grid) + 1)
+    if value.name == "union":
+        return [any(column) for column in columns]
+    if value.name == "intersection":
+        return [all(column) for column in columns]
+    return [column[0] and not any(column[1:]) for column in columns]
+
+
+def _place(end: Term | None, grid: list[Term], closed: bool, infinite: int) -> int:
+    if end is None:
+        return infinite
+    return next(2 * index + 1 for index, other in enumerate(grid) if order(end, other) == 0)

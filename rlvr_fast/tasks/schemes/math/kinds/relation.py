@@ -1,17 +1,285 @@
-"""To be written."""
+r"""Equations, inequalities and other relations; values with a name.
+
+`x = 5`, `x \in \{1, 2\}`, `x < 3`, `1 < x \le 2` say which value or values a name has: they are
+`Named`. Every other relation is a `Relation`. Several relations in one text are read together:
+`x < 1 or x > 3` is one set, `x = 1 or x = 2` is one list, `x = 2k\pi, k \in \mathbb{Z}` a family.
+"""
 
 from __future__ import annotations
 
-from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+import re
+from typing import cast
+
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
+from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.families import same_families
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
+from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
+    Approximate,
+    Family,
+    Named,
+    Relation,
+    is_name,
+)
+from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, without_left_side
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read"]
 
+_WHERE = words("where|with|for which|for all|for every|for any|for some|for")
+_MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
+# Wide space between two equations is one space in a cleaned text.
+_SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
+_FIGURE = re.compile(
+    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus)\s+)*"
+    r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
+    r"sphere|graph)\s*(?:(?:is|of|with|has|equation)\s*)*:?\s*(?![A-Za-z]{2})",
+    re.I,
+)
+_TEXT_START = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([A-Za-z: ]*)\}\s*")
+_OVER = re.compile(
+    r"\s*(?:,\s*)?\(([^()]*(?:\\in(?![a-z])|∈)[^()]*(?:\\mathbb|\\[ZNRQ]|[ℤℕℝℚ])[^()]*|[^()]*integers?)\)$"
+)
+_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*)\s+(?:is|are|being|=)?\s*(?P<set>[a-z\- ]+)")
+_SET_FIRST = re.compile(r"(?P<set>[a-z\- ]+?)\s+(?P<name>\\?[A-Za-z]\w*)")
+_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
+
 
 def read(text: str, read: Read) -> Value | None:
-    """The value of a text of this kind; see `kinds`."""
+    """The value of a text with a relation; see `kinds`."""
+    if not SIGN.search(text):
+        return None
+    text = _without_figure(text)
+    if text.count("=") + text.count("\\in ") > 1:
+        text = _SPACED.sub(", ", text)
+    if match := _OVER.search(text):
+        text = f"{text[: match.start()]}, {match[1]}"
+    members = split(text, _MEMBERS)
+    if members is None:
+        return None
+    if not members.marks:
+        return _relation(text, read)
+    groups = _groups(members)
+    if groups is not None:
+        values = [_members(group, read) for group in groups]
+        known = [value for value in values if value is not None]
+        return List(tuple(known)) if len(known) == len(values) else None
+    return _members(members, read)
+
+
+def _without_figure(text: str) -> str:
+    r"""`\\text{the line } y = 2` is its equation."""
+    plain = text
+    if match := _TEXT_START.match(text):
+        plain = f"{match[1].strip()} {text[match.end() :]}"
+    match = _FIGURE.match(plain)
+    return plain[match.end() :] if match and SIGN.search(plain, match.end()) else text
+
+
+def _groups(members: Split) -> list[Split] | None:
+    """The members between the stronger separators, where each group has several relations."""
+    for strong in (is_or, lambda mark: ";" in mark):
+        cuts = [index + 1 for index, mark in enumerate(members.marks) if strong(mark)]
+        if not cuts or len(cuts) == len(members.marks):
+            continue
+        starts, ends = [0, *cuts], [*cuts, len(members.parts)]
+        groups = [
+            Split(members.parts[start:end], members.marks[start : end - 1])
+            for start, end in zip(starts, ends, strict=True)
+        ]
+        if all(
+            len(group.parts) > 1 and all(SIGN.search(part) for part in group.parts)
+            for group in groups
+        ):
+            return groups
+    return None
+
+
+def _members(members: Split, read: Read) -> Value | None:
+    values: list[Value] = []
+    for part in _with_dots(members.parts):
+        if not part:
+            return None
+        value = _relation(part, read) or _is_in(part) or _side(part, read)
+        if isinstance(value, Unread):
+            return None
+        values.append(value)
+    if not any(isinstance(value, Named | Relation) for value in values):
+        return None
+    return together(values, any(is_or(mark) for mark in members.marks))
+
+
+def _with_dots(parts: tuple[str, ...]) -> list[str]:
+    r"""The parts, with `k = 0, 1, \ldots, n` as one."""
+    found: list[str] = []
+    start = 0
+    while start < len(parts):
+        end = start + 1
+        while end < len(parts) and not SIGN.search(parts[end]):
+            end += 1
+        run = parts[start:end]
+        if len(run) > 1 and SIGN.search(run[0]) and any(map(DOTS.fullmatch, run)):
+            found.append(", ".join(run))
+        else:
+            found += run
+        start = end
+    return found
+
+
+def _relation(text: str, read: Read) -> Value | None:
+    pieces = split(text, SIGN, most=12)
+    if pieces is None or not pieces.marks:
+        return None
+    signs = tuple(SIGN_OF["".join(mark.split())] for mark in pieces.marks)
+    first, *others = pieces.parts
+    if not all(others):
+        return None
+    sides = tuple(_side(part, read) for part in pieces.parts if part)
+    if any(isinstance(side, Unread) for side in sides):
+        return None
+    if not first:
+        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
+    return solved(Relation(signs, sides))
+
+
+def _side(text: str, read: Read) -> Value:
+    """A name is read as such: elsewhere the letter A may be a choice and m a unit."""
+    term = parse_term(text) if len(text) <= 40 else None
+    if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
+        return Expression(term)
+    return read(text)
+
+
+def _is_in(text: str) -> Value | None:
+    """`k is an integer`, `any integer k`."""
+    plain = " ".join(_TEXT.sub(r" \1 ", text).split())
+    for pattern in (_IS, _SET_FIRST):
+        if match := pattern.fullmatch(plain):
+            term, domain = parse_term(match["name"]), in_words(match["set"])
+            if term is not None and domain is not None and is_name(Expression(term)):
+                name = Expression(term)
+                return Named(name, domain, Relation(("in",), (name, domain)))
     return None
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
-    """Whether the answer equals the gold; see `kinds`."""
+    """Whether two values agree of which one is a relation; see `kinds`."""
+    if isinstance(gold, Approximate) or isinstance(answer, Approximate):
+        return _approximate(gold, answer, same)
+    if isinstance(gold, Family) or isinstance(answer, Family):
+        return same_families(gold, answer, same)
+    if isinstance(gold, Named) and isinstance(answer, Named):
+        return _both_named(gold, answer, same)
+    if isinstance(gold, Named | Relation) and isinstance(answer, Named | Relation):
+        return same_relations(_source(gold), _source(answer), same)
+    if isinstance(gold, Named):
+        if _has_names(answer):
+            expanded = _expanded(gold)
+            return expanded is not None and same(expanded, answer)
+        return same(gold.value, answer)
+    if isinstance(answer, Named):
+        if _has_names(gold):
+            expanded = _expanded(answer)
+            return expanded is not None and same(gold, expanded)
+        return same(gold, answer.value)
+    if isinstance(gold, Relation) or isinstance(answer, Relation):
+        return False
+    return _assignments(gold, answer, same)
+
+
+def _source(value: Named | Relation) -> Relation:
+    return value.source if isinstance(value, Named) else value
+
+
+def _approximate(gold: Value, answer: Value, same: Same) -> bool:
+    if isinstance(answer, Approximate):
+        return same(gold.value if isinstance(gold, Approximate) else gold, answer.value)
+    return False
+
+
+def _both_named(gold: Named, answer: Named, same: Same) -> bool:
+    if _same_names(gold.name, answer.name, same):
+        return same(gold.value, answer.value)
+    renamed = _argument_renamed(gold.name, answer)
+    if renamed is not None:
+        return same(gold.value, renamed.value)
+    first, second = _expanded(gold), _expanded(answer)
+    if first is not None and second is not None:
+        return same(first, second)
+    return same_relations(gold.source, answer.source, same)
+
+
+def _same_names(gold: Value, answer: Value, same: Same) -> bool:
+    if isinstance(gold, Expression) and isinstance(answer, Expression):
+        return gold == answer or equal_terms(gold.term, answer.term)
+    return type(gold) is type(answer) and same(gold, answer)
+
+
+def _argument_renamed(gold: Value, answer: Named) -> Named | None:
+    """The answer `f(t) = t^2` as f(x) = x^2, where the gold has f(x)."""
+    if not (isinstance(gold, Expression) and isinstance(answer.name, Expression)):
+        return None
+    first, second = gold.term, answer.name.term
+    if not (isinstance(first, Call) and isinstance(second, Call)):
+        return None
+    if first.name != second.name or len(first.arguments) != len(second.arguments):
+        return None
+    names = {
+        old.name: new
+        for old, new in zip(second.arguments, first.arguments, strict=True)
+        if isinstance(old, Symbol) and isinstance(new, Symbol)
+    }
+    if len(names) != len(first.arguments):
+        return None
+    free = symbols(answer.value) - set(names)
+    if free & {new.name for new in names.values() if isinstance(new, Symbol)}:
+        return None
+    return cast(Named, put(answer, names))
+
+
+def _expanded(value: Named) -> Value | None:
+    """`(x, y) = (1, 2)` as x = 1, y = 2; a list of tuples as a list of such lists."""
+    if not isinstance(value.name, Tuple):
+        return None
+    if isinstance(value.value, Tuple):
+        names, parts = value.name.parts, value.value.parts
+        if len(names) != len(parts):
+            return None
+        return List(
+            tuple(
+                Named(name, part, Relation(("=",), (name, part)))
+                for name, part in zip(names, parts, strict=True)
+            )
+        )
+    if isinstance(value.value, List | Set):
+        found = [_expanded(Named(value.name, part, value.source)) for part in value.value.parts]
+        known = tuple(part for part in found if part is not None)
+        return List(known) if len(known) == len(found) else None
     return None
+
+
+def _has_names(value: Value) -> bool:
+    """Whether a value is a list of named values, or of such lists."""
+    return isinstance(value, List) and any(
+        isinstance(part, Named) or _has_names(part) for part in value.parts
+    )
+
+
+def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
+    """`x = 1, y = 2` against the bare values 1, 2 in the same order."""
+    if not (isinstance(gold, Collection) and isinstance(answer, Collection)):
+        return None
+    named, other = (gold, answer) if _has_names(gold) else (answer, gold)
+    if not _has_names(named) or _has_names(other) or isinstance(other, Set):
+        return None
+    if all(isinstance(part, List) for part in named.parts):
+        return None
+    return all_in_order(gold.parts, answer.parts, same)

@@ -28,8 +28,8 @@ _INTEGRAL_EVALUATIONS = 2000
 _LEVIN_TERMS = (60, 80)
 _LEVIN_PRECISION = 600
 # The double exponential rule: nodes on either side, nodes in each unit of its variable.
-_NODES = 358
-_NODES_PER_UNIT = 64
+_NODES = 717
+_NODES_PER_UNIT = 128
 _NODE_PRECISION = 800
 
 

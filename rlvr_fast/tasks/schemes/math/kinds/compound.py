@@ -1,0 +1,74 @@
+"""Quantities in several units: 3 ft 5 in, 1 h 30 min, 3 hours and 20 minutes, 5 dollars 20 cents."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.unit_reading import Dressing, read_dressing
+from rlvr_fast.tasks.schemes.math.kinds.units_table import Unit
+from rlvr_fast.tasks.schemes.math.kinds.wording import plain
+from rlvr_fast.tasks.schemes.math.terms.nodes import Number
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
+
+__all__ = ["compare", "read"]
+
+_PART = re.compile(
+    r"\s*(?:,\s*|and\s+|,\s*and\s+)?(\d{1,15}(?:\.\d{1,15})?(?:/\d{1,9})?)\s*-?\s*"
+    r"([A-Za-z]+\.?|°|''|'|\")"
+)
+_ANGLE = (("angle", 1),)
+
+
+def read(text: str, read: Read) -> Value | None:
+    """The value of a text with two to four numbers, each with its unit; see `kinds`."""
+    text = plain(text)
+    negative = text.startswith("-")
+    if not text[negative : negative + 1].isdigit() or len(text) > 120:
+        return None
+    parts: list[tuple[Fraction, Unit]] = []
+    position = int(negative)
+    while position < len(text):
+        match = _PART.match(text, position)
+        if match is None or len(parts) == 4:
+            return None
+        unit = _unit(match[2], bool(parts) and parts[0][1].dimensions == _ANGLE)
+        if unit is None:
+            return None
+        number, _, below = match[1].partition("/")
+        if below and not int(below):
+            return None
+        parts.append((Fraction(number) / int(below or 1), unit))
+        position = match.end()
+    if len(parts) < 2 or not _descending(parts):
+        return None
+    first = parts[0][1]
+    total = sum((value * unit.factor for value, unit in parts), Fraction(0)) / first.factor
+    return Quantity(Number(-total if negative else total), Dressing(first))
+
+
+def _unit(word: str, angle: bool) -> Unit | None:
+    if angle and word in ("'", "''", '"'):
+        word = "arcminute" if word == "'" else "arcsecond"
+    dressing = read_dressing(word.rstrip("."))
+    if dressing is None or dressing.nouns or not dressing.unit.dimensions:
+        return None
+    return dressing.unit
+
+
+def _descending(parts: list[tuple[Fraction, Unit]]) -> bool:
+    """Whether each part is in a smaller unit than the one before, and less than one of it."""
+    for (_, larger), (value, smaller) in zip(parts, parts[1:], strict=False):
+        if larger.dimensions != smaller.dimensions or larger.pi != smaller.pi:
+            return False
+        if larger.offset or smaller.offset or larger.factor <= smaller.factor:
+            return False
+        if value * smaller.factor >= larger.factor:
+            return False
+    return True
+
+
+def compare(gold: Value, answer: Value, same: Same) -> bool | None:
+    """None: a compound quantity is a `Quantity`; see `kinds`."""
+    return None

@@ -1,0 +1,84 @@
+"""When two relations say the same."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation
+from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.values import Same
+
+__all__ = ["same_relations"]
+
+_ZERO = Number(Fraction(0))
+_MINUS = Number(Fraction(-1))
+
+
+def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
+    """Whether two relations agree: side by side, or as one equation or inequality scaled."""
+    if len(gold.signs) != len(answer.signs) or len(gold.sides) != len(answer.sides):
+        return False
+    if gold.signs == answer.signs and all_in_order(gold.sides, answer.sides, same):
+        return True
+    if len(answer.sides) > len(answer.signs):
+        turned = _turned(answer)
+        if gold.signs == turned.signs and all_in_order(gold.sides, turned.sides, same):
+            return True
+    return _scaled(gold, answer)
+
+
+def _turned(relation: Relation) -> Relation:
+    """The relation read from right to left; a sign without a counterpart makes it match nothing."""
+    signs = tuple(
+        FLIPPED.get(sign_, sign_ if sign_ in SYMMETRIC else "") for sign_ in relation.signs[::-1]
+    )
+    return Relation(signs, relation.sides[::-1])
+
+
+def _scaled(gold: Relation, answer: Relation) -> bool:
+    """Whether left - right of one is a constant multiple of the other's.
+
+    The ratio must not be zero; of inequalities it must be positive. It is taken at a point and
+    then holds everywhere, or the two differ.
+    """
+    first, second = _difference(gold), _difference(answer)
+    if first is None or second is None or first[0] != second[0]:
+        return False
+    names = symbols(first[1])
+    if not names or names != symbols(second[1]):
+        return False
+    for attempt in range(3):
+        point = {
+            name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))
+            for index, name in enumerate(sorted(names))
+        }
+        at_first, at_second = put(first[1], point), put(second[1], point)
+        if equal_terms(at_first, _ZERO) or equal_terms(at_second, _ZERO):
+            continue
+        crosswise = Mul((first[1], at_second)), Mul((second[1], at_first))
+        if not equal_terms(*crosswise):
+            return False
+        return first[0] in ("=", "!=") or sign(Mul((at_first, at_second))) == 1
+    return False
+
+
+def _difference(relation: Relation) -> tuple[str, Term] | None:
+    """The sign ("=", "!=", "<" or "<=") and left - right, of a relation of two terms."""
+    if len(relation.signs) != 1 or len(relation.sides) != 2:
+        return None
+    left, right = relation.sides
+    sign_ = relation.signs[0]
+    if not (isinstance(left, Expression) and isinstance(right, Expression)):
+        return None
+    if sign_ in (">", ">="):
+        left, right, sign_ = right, left, FLIPPED[sign_]
+    if sign_ not in ("=", "!=", "<", "<="):
+        return None
+    assert isinstance(left, Expression) and isinstance(right, Expression)
+    return sign_, Add((left.term, Mul((_MINUS, right.term))))

@@ -1,0 +1,77 @@
+"""The order of two real terms without symbols, by balls."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from flint import acb, ctx, fmpq
+
+from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
+
+__all__ = ["close", "order", "sign", "whole"]
+
+_PRECISIONS = (64, 256, 1024)
+_MINUS = Number(Fraction(-1))
+# "The root is about 1.41" is a remark on the root where it is no further off than a twentieth.
+_CLOSE = Number(Fraction(1, 20))
+
+
+def order(first: Term, second: Term) -> int | None:
+    """-1, 0 or 1 as the first is smaller, equal or larger; None where that is not known."""
+    if first == second or equal_terms(first, second):
+        return 0
+    return sign(Add((first, Mul((_MINUS, second))))) or None
+
+
+def sign(term: Term) -> int | None:
+    """The sign of a real term without symbols; 0 only of a rational; None where not known."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        for precision in _PRECISIONS:
+            ctx.prec = precision
+            evaluation = Evaluation({}, Budget(), real=False)
+            value = evaluation.value(term)
+            if isinstance(value, acb):
+                if not value.imag.contains(0):
+                    return None
+                value = value.real
+            if isinstance(value, fmpq):
+                return (value > 0) - (value < 0)
+            if not value.contains(0) and value.is_finite():
+                return 1 if value > 0 else -1
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    return None
+
+
+def close(exact: Term, rounded: Term) -> bool:
+    """Whether a value is a rounded other one, roughly."""
+    difference = Add((exact, Mul((_MINUS, rounded))))
+    square = Mul((difference, difference))
+    bound = Mul((_CLOSE, exact, _CLOSE, exact))
+    return sign(Add((bound, Mul((_MINUS, square))))) == 1
+
+
+def whole(term: Term) -> int | None:
+    """The integer that a term without symbols is; None of every other term."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[0]
+        value = Evaluation({}, Budget(), real=False).value(term)
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < 10**18:
+        return int(value.p)
+    return None

@@ -1,0 +1,118 @@
+"""Several relations in one text, read together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, flat
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    NamedSet,
+    Operation,
+    as_set,
+    is_empty,
+    points,
+    without,
+)
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named, Relation
+from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
+from rlvr_fast.tasks.schemes.math.values import Value
+
+__all__ = ["together"]
+
+
+def together(values: Sequence[Value], alternatives: bool) -> Value:
+    """One value of several relations and bare values beside them.
+
+    Args:
+        values: the relations in the order of the text.
+        alternatives: whether "or" stands between them.
+    """
+    members = _continued(values)
+    parameters = [member for member in members if _is_parameter(member, members)]
+    rest = [member for member in members if member not in parameters]
+    if parameters and rest:
+        return Family(
+            together(rest, alternatives),
+            tuple(
+                (_symbol(member), member.value)
+                for member in parameters
+                if isinstance(member, Named)
+            ),
+        )
+    first = members[0]
+    if isinstance(first, Named) and all(
+        isinstance(member, Named) and member.name == first.name for member in members
+    ):
+        return _of_one_name([m for m in members if isinstance(m, Named)], alternatives)
+    return List(tuple(members))
+
+
+def _continued(values: Sequence[Value]) -> list[Value]:
+    r"""`x = 1, 2` as x = 1, x = 2; `x \\ne 1, 2` likewise; `k, n \\in Z` as k in Z, n in Z."""
+    members: list[Value] = []
+    for value in values:
+        last = members[-1] if members else None
+        if isinstance(last, Named) and not isinstance(value, Named | Relation):
+            sign = last.source.signs[0] if len(last.source.signs) == 1 else ""
+            source = Relation((sign,), (last.name, value))
+            if sign == "=":
+                value = Named(last.name, value, source)
+            elif sign == "!=" and isinstance(value, Expression):
+                value = Named(last.name, without(value.term), source)
+        if isinstance(value, Named) and value.source.signs == ("in",):
+            for index in range(len(members) - 1, -1, -1):
+                other = members[index]
+                if not (isinstance(other, Expression) and isinstance(other.term, Symbol)):
+                    break
+                members[index] = Named(other, value.value, value.source)
+        members.append(value)
+    return members
+
+
+def _symbol(value: Value) -> str:
+    if isinstance(value, Named) and isinstance(value.name, Expression):
+        if isinstance(value.name.term, Symbol):
+            return value.name.term.name
+    return ""
+
+
+def _is_parameter(member: Value, members: Sequence[Value]) -> bool:
+    """Whether a member only says over which set a symbol of another member runs."""
+    name = _symbol(member)
+    if not name or not isinstance(member, Named):
+        return False
+    domain = member.value
+    if as_set(domain) is None and not isinstance(domain, NamedSet | Collection):
+        if type(domain).__name__ != "Ellipsis":
+            return False
+    return any(
+        name in symbols(other.value if isinstance(other, Named) else other)
+        and _symbol(other) != name
+        for other in members
+        if other is not member
+    )
+
+
+def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
+    """All values that several relations give to one name."""
+    first = members[0]
+    equations = [member.source.signs in (("=",), ("in",)) for member in members]
+    if all(equations):
+        return Named(
+            first.name, List(tuple(flat(member.value for member in members))), first.source
+        )
+    sets = []
+    for member in members:
+        value = as_set(member.value)
+        if value is None and isinstance(member.value, Expression):
+            value = points((member.value.term,))
+        if value is None:
+            return List(tuple(members))
+        sets.append(value)
+    both = Operation("intersection", tuple(sets))
+    # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
+    if alternatives or is_empty(both):
+        return Named(first.name, Operation("union", tuple(sets)), first.source)
+    return Named(first.name, both, first.source)

@@ -1,0 +1,237 @@
+"""Sentences that state one answer: "The answer is 42, since ...", "72, in total", "48 + 24 = 72".
+
+A sentence is read only where everything beside the value is known to say nothing else: a mark of
+the answer, words that lead to it, a reason after it. A word that denies or doubts leaves it unread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
+from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
+from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
+
+__all__ = ["Stated", "compare", "read"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stated(Value):
+    """The right side of true equations between numbers."""
+
+    value: Value
+
+
+_LONGEST = 2000
+_DENIES = re.compile(
+    r"(?<![A-Za-z])(?:no|not|never|or|either|neither|nor|wrong|incorrect|false|if|unless|maybe|"
+    r"perhaps|possibly|might|could|cannot|wait|but|however|instead|rather|alternatively|unknown|"
+    r"impossible|except|whether|suppose|assume|guess|unclear|unsure|doubt|another|other|"
+    r"otherwise)(?![A-Za-z])|n't(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_IS = r"(?:is|are|was|were|=|:|equals|will be|would be|must be|should be|has to be|comes out to be)"
+_MARK = re.compile(
+    r"(?<![A-Za-z])(?:(?:the|my|our|your|a|its|this|final|correct|right|required|desired|exact|"
+    r"numerical|numeric|complete|overall)\s+)*(?:answers?|ans\.?)"
+    rf"(?:\s+(?:to|for|of)\s+(?:the|this|that)\s+(?:\w+\s+)?(?:question|problem|task|exercise))?"
+    rf"(?:\s+(?:therefore|thus|then|hence|here|now))?\s*,?\s*{_IS}"
+    r"(?:\s+(?:therefore|thus|then|hence|simply|just|indeed|clearly))?\s*:?\s*",
+    re.IGNORECASE,
+)
+_AFTER_MARK = re.compile(
+    r"(?P<value>.*\S)\s+(?:is|are)\s+(?:the|my|our)\s+(?:final\s+|correct\s+|right\s+)*answers?",
+    re.IGNORECASE | re.DOTALL,
+)
+_LEAD = re.compile(
+    r"(?:(?:so|hence|thus|therefore|then|and|finally|now|consequently|accordingly|in conclusion|"
+    r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
+    r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
+    r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|i\.e\.|namely|"
+    r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
+    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter)"
+    r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
+    re.IGNORECASE,
+)
+_HOPE = re.compile(
+    r"\s*[.,;]?\s*(?:I hope (?:it|this|that) (?:is correct|helps)|hope (?:it|this) helps|"
+    r"(?:thanks|thank you|done|q\.?e\.?d)\b.{0,20})\s*[.!]*",
+    re.IGNORECASE,
+)
+# A reason may hold figures; a remark may not, save for what the value is a part of.
+_TAIL = re.compile(
+    r"\s*,?\s+(?P<reason>because|since|as(?=\s+[a-z])|due to|by the|for the reason that|which follows)"
+    r"(?![A-Za-z])|"
+    r"\s*,\s*(?P<remark>in total|altogether|in all|overall|in the end|as required|as desired|"
+    r"as expected|as claimed|so|hence|thus|therefore|which|that is the|out of)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_PART_OF = re.compile(r"out of (?:the )?\d+", re.IGNORECASE)
+_VERB = re.compile(
+    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+(?:will have|would have|will be|will need|has|have|"
+    r"had|is|are|was|were|gets?|got|earns?|earned|needs?|costs?|makes?|made|equals|takes?|took|"
+    r"spends?|spent|saves?|saved|pays?|paid|weighs?|ate|eats?|sold|sells?|bought|buys?|ran|runs?|"
+    r"reads?|drove|drives?|walked|walks?|received|receives?|owes?|scored?|scores?)\s+"
+    r"(?P<value>\S.*)",
+    re.DOTALL,
+)
+_LEFT = re.compile(r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE)
+_SENTENCE_END = re.compile(r"[.!?:]\s+")
+_WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
+_MATHEMATICAL = re.compile(r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])")
+_MOST_SIDES = 8
+
+
+def read(text: str, read: Read) -> Value | None:
+    """The value that a sentence states; see `kinds`."""
+    if len(text) > _LONGEST:
+        return None
+    if "=" in text and (stated := _chain(text, read)) is not None:
+        return stated
+    if not _WORD.search(text):
+        return None
+    for part in (_hoped, _marked, _named_last, _led, _reasoned, _told, _last_sentence):
+        value = part(text, read)
+        if value is not None:
+            return value
+    return None
+
+
+def _known(text: str, read: Read, *, words: bool) -> Value | None:
+    value = read(text.strip(" ,;:"))
+    if isinstance(value, Unread) or (isinstance(value, Words) and not words):
+        return None
+    if isinstance(value, Words) and (len(value.words) > 4 or any(map(str.isdigit, value.words))):
+        return None
+    return value
+
+
+def _hoped(text: str, read: Read) -> Value | None:
+    for match in _HOPE.finditer(text):
+        if match.end() == len(text) and match.start():
+            return _known(text[: match.start()].rstrip(" ."), read, words=True)
+    return None
+
+
+def _marked(text: str, read: Read) -> Value | None:
+    """`... the answer is 42`: the last mark of an answer."""
+    marks = list(_MARK.finditer(text))
+    if not marks:
+        return None
+    before = _SENTENCE_END.split(text[: marks[-1].start()])[-1]
+    rest = text[marks[-1].end() :].strip()
+    if not rest or _DENIES.search(before):
+        return None
+    return _with_reason(rest, read) or _known(rest, read, words=True)
+
+
+def _named_last(text: str, read: Read) -> Value | None:
+    """`42 is the answer`."""
+    match = _AFTER_MARK.fullmatch(text)
+    return _known(match["value"], read, words=True) if match else None
+
+
+def _led(text: str, read: Read) -> Value | None:
+    """`So the result is 42`."""
+    match = _LEAD.match(text)
+    if match is None or match.end() == len(text):
+        return None
+    return _with_reason(text[match.end() :], read) or _known(text[match.end() :], read, words=False)
+
+
+def _reasoned(text: str, read: Read) -> Value | None:
+    return _with_reason(text, read)
+
+
+def _with_reason(text: str, read: Read) -> Value | None:
+    """`42 because ...`, `72, in total, ...`: the value and what is said after it."""
+    match = _TAIL.search(text)
+    if match is None or not match.start() or match.start() > 200:
+        return None
+    tail = text[match.start() :]
+    if _DENIES.search(tail) or _MARK.search(tail):
+        return None
+    if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
+        return None
+    return _known(text[: match.start()], read, words=False)
+
+
+def _told(text: str, read: Read) -> Value | None:
+    """`she has 12 dollars left`: words, a verb, and nothing but the value."""
+    match = _VERB.fullmatch(text)
+    if match is None or _DENIES.search(text):
+        return None
+    subject = match["subject"].split()
+    if len(subject) > 12 or (len(subject) == 1 and len(subject[0]) == 1):
+        return None
+    value = _known(_LEFT.sub("", match["value"]), read, words=False)
+    numbers = Expression | Quantity | Percent | Clock
+    if not isinstance(value, numbers):
+        return None
+    term = getattr(value, "term", None)
+    return None if isinstance(term, Term) and has_symbols(term) else value
+
+
+def _last_sentence(text: str, read: Read) -> Value | None:
+    """`First compute 6*7. 42`: a last line that is a value and nothing else."""
+    ends = list(_SENTENCE_END.finditer(text))
+    if not ends:
+        return None
+    before, last = text[: ends[-1].start()], text[ends[-1].end() :]
+    if len(_WORD.findall(before)) < 2 or _DENIES.search(before) or _WORD.search(last):
+        return None
+    value = _known(last, read, words=False)
+    return value if isinstance(value, Expression | Quantity | Percent | Choice) else None
+
+
+def _sides(text: str) -> Iterator[str]:
+    depth = start = 0
+    for position, letter in enumerate(text):
+        if letter in "([{":
+            depth += 1
+        elif letter in ")]}":
+            depth -= 1
+        elif letter == "=" and depth == 0:
+            yield text[start:position].strip()
+            start = position + 1
+    yield text[start:].strip()
+
+
+def _chain(text: str, read: Read) -> Value | None:
+    """`48 + 24 = 72`, `x = 2 \\cdot 3 = 6`: true equations between numbers."""
+    if _MATHEMATICAL.search(text) or text.count("=") > _MOST_SIDES or len(text) > 400:
+        return None
+    sides = list(_sides(text))
+    if len(sides) < 2 or not all(sides):
+        return None
+    first = parse_term(sides[0])
+    name = isinstance(first, Symbol)
+    if first is None or (name and len(sides) < 3) or (not name and has_symbols(first)):
+        return None
+    terms = [parse_term(side) for side in sides[name:-1]]
+    value = read(sides[-1])
+    last = value.term if isinstance(value, Expression | Quantity) else None
+    if last is None or has_symbols(last):
+        return None
+    for term in terms:
+        if term is None or has_symbols(term) or not equal_terms(term, last):
+            return None
+    if name:
+        named = read(f"{sides[0]} = {sides[-1]}")
+        return None if isinstance(named, Unread) else named
+    return Stated(value)
+
+
+def compare(gold: Value, answer: Value, same: Same) -> bool | None:
+    """Whether true equations state the gold; see `kinds`."""
+    if isinstance(answer, Stated):
+        return same(gold.value if isinstance(gold, Stated) else gold, answer.value)
+    return None

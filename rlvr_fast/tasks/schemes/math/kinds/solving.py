@@ -1,0 +1,188 @@
+"""The signs of relations; what a relation says about a name."""
+
+from __future__ import annotations
+
+import re
+
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.ordering import close
+from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    REALS,
+    Interval,
+    Operation,
+    as_set,
+    without,
+)
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
+    Approximate,
+    Named,
+    Relation,
+    infinite_sign,
+    is_name,
+)
+from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.values import Value
+
+__all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
+
+# One spelling for the signs of relations.
+_SPELLINGS = {
+    "=": ("=", "==", ":=", r"\eq", r"\equiv", r"\coloneqq", "≡", "≔"),
+    "!=": (r"\ne", r"\neq", "!=", "≠", r"\not=", "<>", "/=", "=/="),
+    "<": ("<", r"\lt"),
+    ">": (">", r"\gt"),
+    "<=": ("<=", "=<", r"\le", r"\leq", r"\leqslant", r"\leqq", "≤", "⩽", "≦"),
+    ">=": (">=", r"\ge", r"\geq", r"\geqslant", r"\geqq", "≥", "⩾", "≧"),
+    "~": (r"\approx", "≈", r"\approxeq", r"\thickapprox", r"\doteq", "≒"),
+    "in": (r"\in", "∈"),
+    "not in": (r"\notin", r"\not\in", "∉"),
+    "subset": (r"\subset", r"\subseteq", "⊂", "⊆"),
+    "superset": (r"\supset", r"\supseteq", "⊃", "⊇"),
+    "not subset": (r"\not\subset", r"\nsubseteq", r"\not\subseteq", "⊄"),
+    "parallel": (r"\parallel", "∥", r"\|"),
+    "perpendicular": (r"\perp", "⊥", r"\bot"),
+    "similar": (r"\sim", "∼", r"\simeq", "≃"),
+    "congruent": (r"\cong", "≅"),
+    "proportional": (r"\propto", "∝"),
+    "divides": (r"\mid", "∣"),
+    "not divides": (r"\nmid", r"\not\mid", "∤"),
+    "much less": (r"\ll", "≪"),
+    "much greater": (r"\gg", "≫"),
+}
+SIGN_OF = {spelling: sign for sign, spellings in _SPELLINGS.items() for spelling in spellings}
+SIGN = re.compile(
+    r"(?!<=>|=>|<->|->|<-)(?<!-)(?:"
+    + "|".join(
+        re.escape(spelling).replace(r"\\not", r"\\not\s*")
+        + ("(?![A-Za-z])" if spelling[-1].isascii() and spelling[-1].isalpha() else "")
+        for spelling in sorted(SIGN_OF, key=len, reverse=True)
+    )
+    + ")"
+)
+FLIPPED = {
+    ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
+    "much less": "much greater", "much greater": "much less",
+}  # fmt: skip
+SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
+_ORDERS = ("<", "<=", ">", ">=")
+
+
+def without_left_side(sign: str, value: Value) -> Value | None:
+    r"""The value of a relation with nothing on its left: `\\ge 5` is a set, `= 5` is 5."""
+    if sign in ("=", "in"):
+        return value
+    if sign == "~":
+        return Approximate(value)
+    found = _set(sign, value)
+    return found if found is not None else Relation((sign,), (value,))
+
+
+def solved(relation: Relation) -> Value:
+    """What a relation says: a value, a named value, or no more than it is."""
+    signs, sides = relation.signs, relation.sides
+    if "=" in signs or "~" in signs:
+        relation = _shortened(relation)
+        signs, sides = relation.signs, relation.sides
+        if not signs:
+            return sides[0]
+    if len(signs) > 1 and set(signs) == {"="} and all(map(is_name, sides[:-1])):
+        value = sides[-1]
+        return List(tuple(Named(n, value, Relation(("=",), (n, value))) for n in sides[:-1]))
+    if len(signs) == 2:
+        return _between(relation)
+    if len(signs) > 2:
+        return relation
+    sign, (left, right) = signs[0], sides
+    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection):
+        if left.parts and all(map(is_name, left.parts)):
+            return Named(left, right, relation)
+    for sign_, name, value in ((sign, left, right), (FLIPPED.get(sign, sign), right, left)):
+        named = _name(name) if name is left else is_name(name)
+        if not named or (name is right and sign not in SYMMETRIC and sign not in _ORDERS):
+            continue
+        if sign_ == "=":
+            return Named(name, value, relation)
+        if sign_ == "~":
+            return Named(name, Approximate(value), relation)
+        found = _set(sign_, value)
+        if found is not None and not symbols(name) & symbols(value):
+            return Named(name, found, relation)
+    return relation
+
+
+def _name(value: Value) -> bool:
+    """A name on the left of an equation may also be words ("Area")."""
+    return is_name(value) or type(value).__name__ == "Words"
+
+
+def _shortened(relation: Relation) -> Relation:
+    """`x = \\sqrt{4} = 2` as x = 2, `48 + 24 = 72` as 72, `x = \\sqrt{2} \\approx 1.41` as the root.
+
+    Only steps that hold are left out.
+    """
+    signs, sides = list(relation.signs), list(relation.sides)
+    if not set(signs) <= {"=", "~"}:
+        return relation
+    start = 1 if _name(sides[0]) else 0
+    while len(sides) - start >= 2:
+        first, second = sides[start], sides[start + 1]
+        if not (isinstance(first, Expression) and isinstance(second, Expression)):
+            return relation
+        sign = signs[start]
+        if sign == "~":
+            if len(sides) - start > 2 or not close(first.term, second.term):
+                return relation
+            del sides[start + 1], signs[start]
+            break
+        if start == 0 and (symbols(first) or symbols(second)):
+            return relation
+        if not equal_terms(first.term, second.term):
+            return relation
+        del sides[start], signs[start]
+    return Relation(tuple(signs), tuple(sides))
+
+
+def _between(relation: Relation) -> Value:
+    """`1 < x \\le 2` as a set of values of x."""
+    (first, second), (left, name, right) = relation.signs, relation.sides
+    if not is_name(name) or first not in _ORDERS or first[0] != second[:1]:
+        return relation
+    if second not in _ORDERS or not (
+        isinstance(left, Expression) and isinstance(right, Expression)
+    ):
+        return relation
+    if symbols(name) & (symbols(left) | symbols(right)):
+        return relation
+    lower, upper, below, above = left.term, right.term, first, second
+    if first[0] == ">":
+        lower, upper, below, above = upper, lower, above, below
+    return Named(name, _interval(lower, "=" in below, upper, "=" in above), relation)
+
+
+def _interval(lower: Term | None, with_lower: bool, upper: Term | None, with_upper: bool) -> Value:
+    if lower is not None and infinite_sign(lower) < 0:
+        lower, with_lower = None, False
+    if upper is not None and infinite_sign(upper) > 0:
+        upper, with_upper = None, False
+    return Interval(lower, with_lower, upper, with_upper)
+
+
+def _set(sign: str, value: Value) -> Value | None:
+    """The set of x with x SIGN value; None where it is not known to be one."""
+    if sign == "in":
+        return value if isinstance(value, Collection) else as_set(value)
+    if sign == "not in":
+        found = as_set(value)
+        return None if found is None else Operation("minus", (REALS, found))
+    if sign == "!=" and isinstance(value, List | Expression):
+        parts = value.parts if isinstance(value, List) else (value,)
+        terms = [part.term for part in parts if isinstance(part, Expression)]
+        return without(*terms) if len(terms) == len(parts) else None
+    if sign not in _ORDERS or not isinstance(value, Expression):
+        return None
+    if sign[0] == "<":
+        return _interval(None, False, value.term, sign == "<=")
+    return _interval(value.term, sign == ">=", None, False)
