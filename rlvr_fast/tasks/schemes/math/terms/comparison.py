@@ -9,8 +9,10 @@ from fractions import Fraction
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation, Scalar
+from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
+from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
+from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points
@@ -71,16 +73,20 @@ def _equal(
     return _equal_at_points(gold, answer, found, decimal_log, budget)
 
 
-def _equal_constants(
-    gold: Term, answer: Term, decimal_log: bool, budget: Budget
-) -> bool | None:
+def _equal_constants(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool | None:
     first, second = _constant(gold, decimal_log), _constant(answer, decimal_log)
     if first is not None and second is not None:
         if isinstance(first, fmpq) and isinstance(second, fmpq):
             return bool(first == second)
-        if not (first - second).contains(0):
+        if _apart(first, second):
             return False
     return _compare(gold, answer, {}, _CLOSED, decimal_log, _CLOSED_BITS, budget)
+
+
+def _apart(first: Scalar, second: Scalar) -> bool:
+    """Whether two finite values surely differ."""
+    difference = first - second
+    return difference != 0 if isinstance(difference, fmpq) else not difference.contains(0)
 
 
 _CLOSED = _Mode(real=False)
@@ -138,17 +144,17 @@ def _compare(
 
 def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> bool | None:
     """What two values tell, of which `needed` bits make them equal."""
-    if isinstance(gold, fmpq) and isinstance(answer, fmpq):
-        return bool(gold == answer)
     finite = [isinstance(v, fmpq) or v.is_finite() for v in (gold, answer)]
     if not all(finite):
         return _infinite(gold, answer)
     difference = gold - answer
+    if isinstance(difference, fmpq):
+        return bool(difference == 0)
     if trusted is not None:
         # No ball bounds the error: the values are equal to the bits that are trusted, or different.
         if ctx.prec < 2 * _CLOSED_BITS:
             return None
-        return bool(abs(difference) < abs(answer) * arb(2) ** -(trusted - 8))
+        return bool(size_of(difference) < size_of(answer) * arb(2) ** -(trusted - 8))
     if not difference.contains(0):
         return False
     if all(isinstance(v, fmpq) or v.rel_accuracy_bits() >= needed for v in (gold, answer)):
@@ -162,7 +168,7 @@ def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> 
     if zeros and (radius == 0 or radius > arb(2) ** (-8 * ctx.prec)):
         return True
     # A complex value may have one part about zero.
-    close = radius * arb(2) ** needed < arb(abs(acb(difference.mid()) + acb(gold)))
+    close = radius * arb(2) ** needed < size_of(difference.mid() + gold)
     return True if close else None
 
 
@@ -251,7 +257,7 @@ def _equal_at_points(
             if first is not None and second is not None:
                 if isinstance(first, fmpq) and isinstance(second, fmpq):
                     same = bool(first == second)
-                elif not (first - second).contains(0):
+                elif _apart(first, second):
                     same = False
                 else:
                     same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
@@ -287,8 +293,8 @@ def _decimal(term: Term) -> tuple[Fraction, int] | None:
         case Number(value, digits) if digits > 0:
             return value, digits
         case Mul(parts) if 2 <= len(parts) <= 3:
-            digits = [part.digits for part in parts if isinstance(part, Number) and part.digits]
-            if len(digits) != 1:
+            shown = [part.digits for part in parts if isinstance(part, Number) and part.digits]
+            if len(shown) != 1:
                 return None
             product = Fraction(1)
             for part in parts:
@@ -296,7 +302,7 @@ def _decimal(term: Term) -> tuple[Fraction, int] | None:
                 if factor is None:
                     return None
                 product *= factor
-            return product, digits[0]
+            return product, shown[0]
     return None
 
 
@@ -318,7 +324,9 @@ def _rounds_to(
         return False
     ctx.prec = 128 + 4 * digits
     try:
-        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(term)
+        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(
+            term
+        )
     except NoValue:
         return False
     if isinstance(value, acb):
@@ -351,5 +359,3 @@ def _exponent(value: Fraction) -> int:
     while value < ten**found:
         found -= 1
     return found
-
-

@@ -64,7 +64,7 @@ def root(value: fmpq, degree: int) -> fmpq | None:
 
 def factorial(value: int) -> fmpq | None:
     """The factorial of an integer that is not negative; None where that is too large."""
-    return fmpq(fmpz.fac_ui(value)) if value <= _LARGEST_FACTORIAL else None
+    return fmpq(fmpz.fac_ui(fmpz(value))) if value <= _LARGEST_FACTORIAL else None
 
 
 def double_factorial(value: int) -> fmpq | None:
@@ -72,17 +72,17 @@ def double_factorial(value: int) -> fmpq | None:
     if value > _LARGEST_FACTORIAL:
         return None
     half = value // 2
-    even = fmpz(2) ** half * fmpz.fac_ui(half)
+    even = fmpz(2) ** half * fmpz.fac_ui(fmpz(half))
     if value % 2 == 0:
         return fmpq(even)
-    return fmpq(fmpz.fac_ui(value) // even)
+    return fmpq(fmpz.fac_ui(fmpz(value)) // even)
 
 
 def binomial(upper: fmpq, lower: int) -> fmpq | None:
     """The binomial coefficient of any upper number; None where that is too large."""
     if lower < 0:
         return fmpq(0)
-    if is_integer(upper) and 0 <= upper:
+    if is_integer(upper) and upper >= 0:
         if lower > upper:
             return fmpq(0)
         lower = min(lower, int(upper.p) - lower)

@@ -8,11 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flint import acb, arb
+from flint import acb, arb, fmpq
 
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Undecided, Undefined
 
-__all__ = ["COMPLEX", "REAL", "complex_log", "complex_sqrt", "real_log", "sign"]
+__all__ = ["COMPLEX", "REAL", "complex_log", "complex_sqrt", "real_log", "sign", "size_of"]
+
+
+def size_of(value: fmpq | arb | acb) -> arb:
+    """The absolute value, as a ball."""
+    return abs(acb(value))
 
 
 def sign(value: arb) -> int:

@@ -62,9 +62,9 @@ def limit(function: Function, point: _Scalar) -> Numeric:
         values = [function(near) for steps in (_STEP, _STEP + 17) for near in _nears(point, steps)]
         if any(isinstance(value, acb) for value in values):
             raise TooMuch
-        sizes = [arb(abs(value)) for value in values]
+        sizes = [functions.size_of(value) for value in values]
         if all(size > arb(2) ** 60 for size in sizes) and sizes[-1] > sizes[0] * 2:
-            signs = {value > 0 for value in values}
+            signs = {arb(value) > 0 for value in values if not isinstance(value, acb)}
             if len(signs) == 2:
                 raise Undefined
             return Numeric(arb.pos_inf() if True in signs else -arb.pos_inf(), _MOST_BITS)
@@ -98,10 +98,10 @@ def _direct(function: Function, first: int, adds: bool) -> Numeric | None:
         value = function(fmpq(first + index))
         step = value if adds else value - 1
         total = total + value if adds else total * value
-        size = arb(abs(step))
+        size = functions.size_of(step)
         if not size.is_finite():
             raise TooMuch
-        below = below + 1 if size.is_zero() or size < small * arb(abs(total)) else 0
+        below = below + 1 if size.is_zero() or size < small * functions.size_of(total) else 0
         if below >= 8 and index > 16:
             return Numeric(total, _MOST_BITS)
         if index == 128:
@@ -114,7 +114,7 @@ def _direct(function: Function, first: int, adds: bool) -> Numeric | None:
 
 def _extrapolated(function: Function, first: int, adds: bool) -> Numeric:
     """Levin's transformation of two numbers of terms, where both agree."""
-    import mpmath
+    import mpmath  # type: ignore[import-untyped,unused-ignore]
 
     def at(index: int) -> Any:
         value = function(fmpq(index))
@@ -200,8 +200,10 @@ def improper_integral(function: Function, lower: arb, upper: arb) -> Numeric:
 def _agreed(values: Sequence[_Scalar]) -> Numeric:
     """The last of several approximations, with the bits to which all agree with it."""
     last = values[-1]
-    size = arb(abs(last))
-    difference = max((arb(abs(value - last)).upper() for value in values[:-1]), default=arb(0))
+    size = functions.size_of(last)
+    difference = max(
+        (functions.size_of(value - last).upper() for value in values[:-1]), default=arb(0)
+    )
     if not (difference.is_finite() and size.is_finite()):
         raise TooMuch
     for bits in (_MOST_BITS, 128, 96, _FEWEST_BITS):
