@@ -44,9 +44,9 @@ Exponent multiply(Budget& b, const Exponent& x, const Exponent& y) {
 }
 
 bool unknown_sign(const Factor& f) {
-  return f.kind == FactorKind::kSymbol ? f.name != "e"
-                                       : f.kind == FactorKind::kOpaque &&
-                                             (f.base == nullptr || !f.base->numeric());
+  return f.kind == FactorKind::kSymbol
+             ? f.name != "e"
+             : f.kind == FactorKind::kOpaque && (f.base == nullptr || !f.base->numeric());
 }
 
 // Whole powers of primes and of i move into the coefficient.
@@ -359,6 +359,10 @@ Expression power(Budget& b, const Expression& base, const Expression& exponent) 
   if (!e.integer()) return root(b, base, {n, static_cast<std::int64_t>(e.d)});
   if (base.zero()) {
     if (n <= 0) b.fail();  // 0^0 and 1/0 have no value
+    return {};
+  }
+  if (n == 0 && !base.numeric()) {
+    b.fail();
     return {};
   }
   if (base.terms.size() == 1) return expand(b, power(b, base.terms[0], n));

@@ -55,6 +55,25 @@ bool three_digits(std::string_view s, std::size_t at) {
          (at + 3 == s.size() || !is_digit(s[at + 3]));
 }
 
+// Whether math delimiters, where there are any, hold all but the commas of a list: $1$, $2$.
+bool whole_in_math(std::string_view s) {
+  bool inside = false, any = false, beside = false;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const std::string_view two = s.substr(i, 2);
+    if (two == "\\(" || two == "\\[" || two == "\\)" || two == "\\]") {
+      inside = two[1] == '(' || two[1] == '[';
+      any = true, ++i;
+    } else if (s[i] == '$') {
+      inside = !inside;
+      any = true, i += two == "$$";
+    } else {
+      beside |= !inside && !is_blank(s[i]) && s[i] != ',' && s[i] != '.';
+      i += s[i] == '\\';
+    }
+  }
+  return !any || !beside;
+}
+
 }  // namespace
 
 bool clean_latex(std::string_view s, std::string& out) {
@@ -65,6 +84,7 @@ bool clean_latex(std::string_view s, std::string& out) {
     dollars += i == 0 || s[i - 1] != '\\';
   }
   const bool delimiters = dollars % 2 == 0;
+  if (delimiters && !whole_in_math(s)) return false;
   if (!delimiters && (dollars > 1 || s[s.find_first_not_of(" \t\n\r")] != '$')) return false;
   for (std::size_t i = 0; i < s.size();) {
     const char c = s[i];
@@ -117,9 +137,9 @@ bool clean_latex(std::string_view s, std::string& out) {
           if (sign != '\0') return false;
         } else if (sign == '$') {
           out += kDollar;
-        } else if (sign == '(' || sign == ')' || sign == '[' || sign == ']' ||
-                   sign == ',' || sign == ';' || sign == ':' || sign == '!' || sign == ' ' ||
-                   sign == '>' || sign == '\n' || sign == '\t') {
+        } else if (sign == '(' || sign == ')' || sign == '[' || sign == ']' || sign == ',' ||
+                   sign == ';' || sign == ':' || sign == '!' || sign == ' ' || sign == '>' ||
+                   sign == '\n' || sign == '\t') {
           out += ' ';
         } else {
           return false;
@@ -202,7 +222,8 @@ std::string plain_words(std::string_view s) {
     }
     if (letters == 0) return {};
     // nRT may be a product.
-    if (capitals && !wrapped && words.find_first_of("abcdefghijklmnopqrstuvwxyz", i) < end) return {};
+    if (capitals && !wrapped && words.find_first_of("abcdefghijklmnopqrstuvwxyz", i) < end)
+      return {};
     if (!out.empty()) out += ' ';
     const std::size_t start = out.size();
     out += words.substr(i, end - i);
@@ -218,22 +239,22 @@ std::string plain_words(std::string_view s) {
 
 bool is_unit(std::string_view word) {
   static constexpr std::string_view kUnits[] = {
-      "cm",         "mm",        "km",         "m",           "kg",          "g",
-      "mg",         "ft",        "in",         "s",           "sec",         "min",
-      "h",          "hr",        "hrs",        "mph",         "meter",       "meters",
-      "metre",      "metres",    "inch",       "inches",      "foot",        "feet",
-      "yard",       "yards",     "mile",       "miles",       "degree",      "degrees",
-      "deg",        "unit",      "units",      "square",      "sq",          "cubic",
-      "dollar",     "dollars",   "cent",       "cents",       "euro",        "euros",
-      "hour",       "hours",     "minute",     "minutes",     "second",      "seconds",
-      "day",        "days",      "week",       "weeks",       "month",       "months",
-      "year",       "years",     "gram",       "grams",       "kilogram",    "kilograms",
-      "pound",      "pounds",    "ounce",      "ounces",      "liter",       "liters",
-      "litre",      "litres",    "gallon",     "gallons",     "kilometers",  "kilometer",
+      "cm",         "mm",          "km",          "m",          "kg",         "g",
+      "mg",         "ft",          "in",          "s",          "sec",        "min",
+      "h",          "hr",          "hrs",         "mph",        "meter",      "meters",
+      "metre",      "metres",      "inch",        "inches",     "foot",       "feet",
+      "yard",       "yards",       "mile",        "miles",      "degree",     "degrees",
+      "deg",        "unit",        "units",       "square",     "sq",         "cubic",
+      "dollar",     "dollars",     "cent",        "cents",      "euro",       "euros",
+      "hour",       "hours",       "minute",      "minutes",    "second",     "seconds",
+      "day",        "days",        "week",        "weeks",      "month",      "months",
+      "year",       "years",       "gram",        "grams",      "kilogram",   "kilograms",
+      "pound",      "pounds",      "ounce",       "ounces",     "liter",      "liters",
+      "litre",      "litres",      "gallon",      "gallons",    "kilometers", "kilometer",
       "centimeter", "centimeters", "millimeters", "millimeter", "people",     "students",
-      "children",   "apples",    "ways",       "points",      "pages",       "books",
-      "coins",      "balls",     "cards",      "boys",        "girls",       "eggs",
-      "cups",       "slices",    "pieces",     "items",       "tickets",     "cookies",
+      "children",   "apples",      "ways",        "points",     "pages",      "books",
+      "coins",      "balls",       "cards",       "boys",       "girls",      "eggs",
+      "cups",       "slices",      "pieces",      "items",      "tickets",    "cookies",
       "solutions",  "marbles"};
   return one_of(word, kUnits);
 }

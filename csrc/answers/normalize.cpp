@@ -111,9 +111,13 @@ CanonicalComparison compare_polynomials(const Value& x, const Value& y) {
     return kDifferent;
   }
   if (in_x == in_y || (choice(x) && choice(y))) return kDifferent;
-  const bool sum_against_number = (in_x.empty() && y.expression.terms.size() > 1) ||
-                                  (in_y.empty() && x.expression.terms.size() > 1);
-  return sum_against_number ? kDifferent : kUnknown;
+  const auto sum_in_symbols = [](const Value& value, const std::vector<std::string>& names) {
+    return value.expression.terms.size() > 1 &&
+           !std::all_of(names.begin(), names.end(), may_abbreviate_unit);
+  };
+  return (in_x.empty() && sum_in_symbols(y, in_y)) || (in_y.empty() && sum_in_symbols(x, in_x))
+             ? kDifferent
+             : kUnknown;
 }
 
 CanonicalComparison compare(const Value& gold, const Value& answer);
@@ -156,6 +160,15 @@ CanonicalComparison compare_in_order(const Value& x, const Value& y) {
   return result;
 }
 
+// (4,3] and (5,2] are both the empty set.
+bool may_be_empty(const Value& bracket) {
+  if ((bracket.open == '[') == (bracket.close == ']')) return false;
+  const Value &low = bracket.parts.front(), &high = bracket.parts.back();
+  if (low.text == "-\\infty" || high.text == "\\infty") return false;
+  return !rational(low) || !rational(high) ||
+         to_real(low.expression.value()) >= to_real(high.expression.value());
+}
+
 // (1,234) may be one number, or a pair.
 bool may_be_thousands(const Value& bracket) {
   for (std::size_t i = 1; i < bracket.parts.size(); ++i) {
@@ -173,6 +186,7 @@ CanonicalComparison compare(const Value& gold, const Value& answer) {
   };
   if (kinds(ValueKind::kBracket, ValueKind::kBracket)) {
     if (gold.open != answer.open || gold.close != answer.close) return kUnknown;
+    if (may_be_empty(gold) && may_be_empty(answer)) return kUnknown;
     return compare_in_order(gold, answer);
   }
   if (kinds(ValueKind::kMatrix, ValueKind::kMatrix)) {
@@ -191,14 +205,15 @@ CanonicalComparison compare(const Value& gold, const Value& answer) {
     if (!list) return kDifferent;
     return unmatched(gold, answer) || unmatched(answer, gold) ? kDifferent : kUnknown;
   }
-  // A number against several numbers.
-  const auto several = [](const Value& v) {
-    return v.parts.size() >= 2 && all_numbers(v) &&
-           (v.kind == ValueKind::kSet || v.kind == ValueKind::kList ||
-            (v.kind == ValueKind::kBracket && !may_be_thousands(v)));
+  // A number against several numbers, of which one is another number.
+  const auto several = [](const Value& v, const Value& single) {
+    const bool numbers = v.kind == ValueKind::kSet || v.kind == ValueKind::kList ||
+                         (v.kind == ValueKind::kBracket && !may_be_thousands(v));
+    return numbers && number(single) && v.parts.size() >= 2 && all_numbers(v) &&
+           std::any_of(v.parts.begin(), v.parts.end(),
+                       [&](const Value& part) { return compare(part, single) == kDifferent; });
   };
-  return (number(gold) && several(answer)) || (number(answer) && several(gold)) ? kDifferent
-                                                                               : kUnknown;
+  return several(gold, answer) || several(answer, gold) ? kDifferent : kUnknown;
 }
 
 // A name, or a unit, counts where both have one.
@@ -249,7 +264,7 @@ void complete_form(std::string_view form, std::string_view gold, std::string& ou
   if (!parse_answer(form, answer) || !parse_answer(gold, model)) return unchanged();
   Value& value = answer.value;
   const ValueKind kind = model.value.kind;
-  if (value.kind == ValueKind::kList && answer.name.empty()) {
+  if (value.kind == ValueKind::kList && answer.name.empty() && all_numbers(value)) {
     // The order of a list counts against a tuple alone.
     if (kind != ValueKind::kList && kind != ValueKind::kSet && kind != ValueKind::kExpression) {
       return unchanged();

@@ -41,6 +41,12 @@ std::string_view unwrapped(std::string_view s) {
 
 }  // namespace
 
+bool may_abbreviate_unit(std::string_view symbol) {
+  if (symbol.size() > 1) return symbol == "\\Omega " || symbol == "\\mu ";
+  return (symbol[0] >= 'A' && symbol[0] <= 'Z') ||
+         std::string_view("cdghlmst").find(symbol[0]) != kNone;
+}
+
 bool is_currency_sign(std::string_view unit) {
   return unit == "\\$" || unit == "\u20ac" || unit == "\u00a3";
 }
@@ -55,8 +61,9 @@ bool parse_answer(std::string_view text, Answer& out) {
   std::string clean;
   if (!clean_latex(text, clean)) return false;
   std::string_view s = trim(clean);
-  if (s.size() > 4 && s.substr(0, 2) == "**" && s.substr(s.size() - 2) == "**") {
-    s = trim(s.substr(2, s.size() - 4));
+  if (s.size() > 4 && s.starts_with("**") && s.ends_with("**") && trim(text).starts_with("**") &&
+      s.substr(2, s.size() - 4).find('*') == kNone && s[2] != ' ' && s[s.size() - 3] != ' ') {
+    s = s.substr(2, s.size() - 4);
   }
   bool dots = false;  // 0.333... is a repeating decimal; "$x.$." has two periods
   const auto drop_period = [&] {

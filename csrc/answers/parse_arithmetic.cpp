@@ -8,6 +8,11 @@ using namespace parser_detail;
 
 namespace {
 
+// Whether a product hides what stands beside a zero: 0 m.
+bool lost(const Expression& x, const Expression& y) {
+  return (x.zero() && !y.numeric()) || (y.zero() && !x.numeric());
+}
+
 constexpr std::string_view kDegreeWords[] = {"degree", "degrees", "deg"};
 
 }  // namespace
@@ -64,7 +69,7 @@ bool Parser::term(Expression& out) {
       // 1/2x means (1/2)x or 1/(2x).
       if (after_slash) return fail();
       Expression next;
-      if (!factor(next)) return false;
+      if (!factor(next) || lost(out, next)) return fail();
       out = multiply(budget_, out, next);
       continue;
     }
@@ -74,7 +79,7 @@ bool Parser::term(Expression& out) {
       ++pos_;
     }
     Expression next;
-    if (!factor(next)) return false;
+    if (!factor(next) || lost(out, next)) return fail();
     if (negative) next = negate(std::move(next));
     out = divide_by ? divide(budget_, out, next) : multiply(budget_, out, next);
     after_slash = divide_by;
@@ -206,11 +211,13 @@ void Parser::unit_power() {
 
 bool Parser::factor(Expression& out) {
   const Nest nest(*this);
+  const bool applies = may_apply(peek());
   if (!ok() || !primary(out)) return false;
   bool raised = false;
   for (;;) {
     if (!ok()) return false;
     const char c = peek();
+    if (c == '(' && raised && applies) return fail();  // f^{-1}(x)
     if (c == '!') {
       ++pos_;
       // n!! is not (n!)!, and 2^3! has two readings.
@@ -258,8 +265,10 @@ bool Parser::degrees() {
 
 bool Parser::exponent_of(Expression& out) {
   const char c = peek();
-  if (c == '{') return group(out, '{', '}');
-  if (c == '(') return group(out, '(', ')');
+  if (c == '{' || c == '(') {
+    const bool transpose = s_.substr(pos_ + 1, 2) == "T}";
+    return !transpose && group(out, c, c == '{' ? '}' : ')');
+  }
   const bool negative = take('-');
   if (is_digit(peek())) {
     // 2^10 is 2^{10}, as writers mean it.
@@ -273,7 +282,7 @@ bool Parser::exponent_of(Expression& out) {
       return fail();  // x^1/2
     }
   } else if (is_letter(peek())) {
-    if (word().size() > 1) return fail();
+    if (word().size() > 1 || peek() == 'T') return fail();  // A^T is a transpose
     if (!symbol(out)) return false;
   } else if (command() == "pi" || one_of(command(), kGreek) || command() == "frac") {
     if (!primary(out)) return false;
@@ -294,6 +303,9 @@ bool Parser::factorial(Expression& x) {
       x = constant(value);
       return ok();
     }
+    if (n > 10000) return fail();
+  } else if (x.has(FactorKind::kOpaque)) {
+    return fail();
   }
   return opaque_atom(x, concat({"(", to_string(x), ")!"}));
 }

@@ -8,10 +8,6 @@ using namespace parser_detail;
 
 namespace {
 
-// Letters that name functions: before a parenthesis such a letter may be a function instead of a
-// factor.
-constexpr std::string_view kApplying = "fghpquvwyFGHPQTUVWXYI";
-
 bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 
 // Whether letters side by side can only be a product: 2xy and ab + 1, but not "am", "nm", "dx".
@@ -64,6 +60,11 @@ bool Parser::number(Rational& out) {
       k = stop;
     }
     if (thousands && k > end) {
+      // 1,234 stands alone, or with a unit.
+      const std::size_t next = std::min(s_.find_first_not_of(' ', k), s_.size());
+      const bool alone = next == s_.size() || s_[next] == '.' || s_[next] == '\\' ||
+                         is_letter(s_[next]) || s_[next] < ' ';
+      if (!alone || s_.substr(0, i).find_first_of("0123456789(") != kNone) return fail();
       for (std::size_t at = i; at < k; ++at) {
         if (s_[at] != ',') digits += s_[at];
       }
@@ -74,7 +75,7 @@ bool Parser::number(Rational& out) {
   if (digits.empty()) {
     while (i < s_.size() && (is_digit(s_[i]) || s_[i] == kThousands)) {
       if (s_[i] == kThousands) {
-        if (i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
+        if (brackets_ > 0 || i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
             !is_digit(s_[i + 3])) {
           return fail();
         }
@@ -94,7 +95,7 @@ bool Parser::number(Rational& out) {
       digits += s_[k++];
       --scale;
     }
-    if (k == i + 1 && digits.empty()) return fail();
+    if (k == i + 1) return fail();
     i = k;
     if (i < s_.size() && s_[i] == '.') return fail();
     // 0.1(6) repeats and 5.12(3) is uncertain.
@@ -197,7 +198,7 @@ bool Parser::symbol(Expression& out) {
 }
 
 bool Parser::multiplies(char letter) {
-  if (kApplying.find(letter) != kNone) return fail();
+  if (may_apply(letter)) return fail();
   bool commas;
   const std::size_t end = closing(commas);
   if (end == kNone || commas) return fail();
@@ -316,7 +317,7 @@ bool Parser::command_value(Expression& out) {
     const std::size_t end = s_.find('}', pos_);
     if (end == kNone) return fail();
     for (std::size_t i = pos_; i < end; ++i) letters += is_letter(s_[i]);
-    if (letters > 1 && name != "boxed" && name != "fbox") return fail();
+    if (letters > 1 || name == "boxed" || name == "fbox") return fail();
     // Bold letters are vectors.
     if (name == "mathbf" || name == "boldsymbol" || name == "bold") return fail();
     return group(out, '{', '}');
@@ -348,7 +349,9 @@ bool Parser::function(Expression& out, std::string_view name) {
     if (name == "log" && peek() == '_') {
       ++pos_;
       Expression base;
+      const bool digit = is_digit(peek());
       if (!argument(base)) return false;
+      if (digit && pos_ < s_.size() && is_digit(s_[pos_])) return fail();  // \log_32
       label += concat({"_{", to_string(base), "}"});
     } else if (peek() == '^') {
       ++pos_;

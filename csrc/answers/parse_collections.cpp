@@ -9,8 +9,41 @@ using namespace parser_detail;
 
 namespace {
 
-constexpr std::string_view kUnitLetters = "cdghlmst";
+constexpr std::string_view kDegreeStarts[] = {"^\\circ", "^{\\circ", "deg",
+                                              "\\deg",   "\\text",   "\\mathrm"};
 constexpr std::string_view kMatrices[] = {"pmatrix", "bmatrix", "matrix", "array", "smallmatrix"};
+
+bool one_symbol(const Expression& x) {
+  return x.terms.size() == 1 && x.terms[0].coefficient.one() && x.terms[0].factors.size() == 1 &&
+         x.terms[0].factors[0].kind == FactorKind::kSymbol &&
+         x.terms[0].factors[0].exponent == Exponent{1, 1} && x.terms[0].factors[0].name.size() == 1;
+}
+
+// (12)(34): a permutation, as its cycles.
+bool cycles(std::string_view s) {
+  return s.find_first_not_of("0123456789() ") == kNone && s.find(')') < s.rfind('(') &&
+         s.rfind('(') != kNone;
+}
+
+// Degrees stand beside a number as it is written: \sqrt{2}^\circ is a power.
+bool number_before_degrees(std::string_view s) {
+  const std::size_t end = s.find_first_not_of("+-0123456789./ ");
+  if (end == 0 || end == kNone) return false;
+  std::string rest(s.substr(end));
+  std::erase(rest, ' ');
+  return std::any_of(std::begin(kDegreeStarts), std::end(kDegreeStarts),
+                     [&](std::string_view start) { return rest.starts_with(start); });
+}
+
+// 3-5, 2020-01-02: a range or a date rather than a difference.
+bool range(std::string_view s) {
+  if (s.find_first_not_of("0123456789-. ()/") != kNone) return false;
+  for (std::size_t at = s.find('-'); at != kNone; at = s.find('-', at + 1)) {
+    const std::size_t before = at == 0 ? kNone : s.find_last_not_of(' ', at - 1);
+    if (before != kNone && is_digit(s[before])) return true;
+  }
+  return false;
+}
 
 // 5 m, 3 A, 2 m/s: a number beside letters that abbreviate units.
 bool may_be_unit(const Expression& x) {
@@ -21,8 +54,8 @@ bool may_be_unit(const Expression& x) {
     if (f.kind == FactorKind::kOpaque) return false;
     if (f.kind != FactorKind::kSymbol) continue;
     any = true;
-    const bool capital = f.name[0] >= 'A' && f.name[0] <= 'Z';
-    if (f.name.size() > 1 || !(capital || kUnitLetters.find(f.name[0]) != kNone)) return false;
+    if (f.name == "\\Omega " || f.name == "\\mu ") return true;
+    if (!may_abbreviate_unit(f.name)) return false;
   }
   const bool alone = term.coefficient.one() && term.factors.size() == 1 &&
                      term.factors[0].exponent == Exponent{1, 1};
@@ -99,11 +132,16 @@ bool Parser::component(Value& out) {
   const int decimals = decimals_;
   if (!sum(out.expression)) return false;
   if (pos_ == start || may_be_unit(out.expression)) return fail();
+  std::string_view text = s_.substr(start, pos_ - start);
+  while (text.back() == ' ') text.remove_suffix(1);
+  if (range(text) || cycles(text)) return fail();
+  // B^1 is no choice, and 1 m is a length.
+  if (one_symbol(out.expression) && text.find_first_of("0123456789/*^+-") != kNone) return fail();
+  if (unit_ == kDegrees && !number_before_degrees(text)) return fail();
   if (decimals_ == decimals) return true;
   // A decimal that may be rounded: how it is written counts, so that it has to stand alone.
-  std::string_view text = s_.substr(start, pos_ - start);
   const std::size_t sign = text[0] == '-' || text[0] == '+';
-  if (text.substr(sign, text.find_last_not_of(' ') + 1 - sign) != decimal_written_) return fail();
+  if (text.substr(sign) != decimal_written_) return fail();
   out.text = (text[0] == '-' ? "-" : "") + decimal_;
   return true;
 }
@@ -135,7 +173,12 @@ bool Parser::numeral(Value& out) {
   const std::size_t at = i;
   while (i < s_.size() && is_digit(s_[i]) && (braced || i == at)) ++i;
   const std::string_view base = s_.substr(at, i - at);
-  if (base.empty() || base.size() > 3 || digits.size() > 64) return fail();
+  if (base.empty() || base.size() > 2 || digits.size() > 64) return fail();
+  const int radix = base.size() == 1 ? base[0] - '0' : 10 * (base[0] - '0') + base[1] - '0';
+  if (radix < 2) return fail();
+  for (const char digit : digits) {
+    if (digit - '0' >= radix) return fail();
+  }
   if (braced && (i >= s_.size() || s_[i++] != '}')) return fail();
   pos_ = i;
   out = Value();

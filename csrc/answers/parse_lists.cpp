@@ -9,17 +9,6 @@ namespace rlvr::answers {
 
 using namespace parser_detail;
 
-namespace {
-
-// 3-5, 2020-01-02: a range or a date rather than a difference.
-bool range(std::string_view s) {
-  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-  return !s.empty() && is_digit(s.front()) && is_digit(s.back()) && s.find('-') != kNone &&
-         s.find_first_not_of("0123456789-. ") == kNone;
-}
-
-}  // namespace
-
 bool Parser::answer(Answer& out) {
   skip();
   const std::optional<std::string> name = assignment();
@@ -42,7 +31,7 @@ bool Parser::answer(Answer& out) {
   if (!unit.empty() && (value.kind != ValueKind::kExpression || !value.expression.numeric())) {
     return fail();
   }
-  if (name && mentions(value, *name)) return fail();
+  if (name && (letter_alone(value) || mentions(value, *name))) return fail();
   if (name) out.name = *name;
   out.unit = std::move(unit);
   return budget_.ok();
@@ -118,14 +107,21 @@ bool Parser::list(std::vector<Value>& items) {
   do {
     if (!unit_.empty()) return fail();  // 3 ft, 5 in
     skip();
-    const std::size_t start = pos_;
     Value value;
     if (!union_of(value)) return false;
-    if (range(s_.substr(start, pos_ - start))) return fail();
     items.push_back(std::move(value));
     if (items.size() > 256) return fail();
   } while (take(','));
   return items.size() == 1 || unit_.empty() || fail();
+}
+
+bool Parser::letter_alone(const Value& value) {
+  if (value.kind != ValueKind::kExpression || value.expression.terms.size() != 1) return false;
+  const Term& term = value.expression.terms[0];
+  if (!term.coefficient.one() || term.factors.size() != 1) return false;
+  const Factor& f = term.factors[0];
+  return f.kind == FactorKind::kSymbol && f.exponent == Exponent{1, 1} && f.name.size() == 1 &&
+         f.name[0] >= 'A' && f.name[0] <= 'Z';
 }
 
 bool Parser::mentions(const Value& value, const std::string& whole) {

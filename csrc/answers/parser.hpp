@@ -29,16 +29,21 @@ constexpr std::size_t kNone = std::string_view::npos;
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+// Whether a letter names functions: before a parenthesis it may be a function instead of a factor.
+inline bool may_apply(char letter) {
+  return std::string_view("fghpquvwyFGHPQTUVWXYI").find(letter) != kNone;
+}
+
 template <std::size_t N>
 bool one_of(std::string_view word, const std::string_view (&words)[N]) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 inline constexpr std::string_view kGreek[] = {
-    "alpha", "beta",   "gamma",  "delta", "epsilon", "varepsilon", "zeta",  "eta",   "theta",
-    "iota",  "kappa",  "lambda", "mu",    "nu",      "xi",         "rho",   "sigma", "tau",
-    "phi",   "varphi", "chi",    "psi",   "omega",   "Gamma",      "Theta", "Lambda",
-    "Phi",   "Psi",    "Omega",  "hbar",  "ell",     "Xi",         "vartheta"};
+    "alpha", "beta",   "gamma",  "delta", "epsilon", "varepsilon", "zeta",  "eta",    "theta",
+    "iota",  "kappa",  "lambda", "mu",    "nu",      "xi",         "rho",   "sigma",  "tau",
+    "phi",   "varphi", "chi",    "psi",   "omega",   "Gamma",      "Theta", "Lambda", "Phi",
+    "Psi",   "Omega",  "hbar",   "ell",   "Xi",      "vartheta"};
 inline constexpr std::string_view kFunctions[] = {"sin",  "cos",    "tan",    "cot",    "sec",
                                                   "csc",  "arcsin", "arccos", "arctan", "sinh",
                                                   "cosh", "tanh",   "ln",     "log",    "exp"};
@@ -115,6 +120,8 @@ class Parser {
   std::string currency();
   // Items up to a brace, or to the end.
   bool list(std::vector<Value>& items);
+  // A: a choice, or a symbol.
+  static bool letter_alone(const Value& value);
   static bool mentions(const Value& value, const std::string& name);
   bool union_of(Value& out);
   // Where the bracket at pos_ closes (any kind closes any: "(3,4]"), and whether commas separate
@@ -170,7 +177,7 @@ class Parser {
   std::string unit_;     // the unit that ended the item; empty for none
   std::string decimal_;  // the last decimal of many digits
   std::string_view decimal_written_;
-  int decimals_ = 0;     // the number of such decimals
+  int decimals_ = 0;  // the number of such decimals
   bool merged_thousands_ = false;
 };
 

@@ -43,6 +43,8 @@ struct Answer {
 
 // The unit of degrees, however written.
 constexpr std::string_view kDegrees = "^\\circ";
+// Whether a symbol may be the abbreviation of a unit (m, A).
+bool may_abbreviate_unit(std::string_view symbol);
 // The units that stand before a number.
 bool is_currency_sign(std::string_view unit);
 
