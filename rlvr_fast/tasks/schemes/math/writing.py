@@ -57,7 +57,7 @@ _GROUPS = re.compile(
 )
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
-    r"(?<![A-Za-z\d_.\\^])(\d+\.?\d*|\.\d+)"
+    r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
     r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d.^_!]|\*\*)"
 )
 _LETTER_TIMES = re.compile(r"(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)")
@@ -98,7 +98,7 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = text.replace("\n", " ").replace("\t", " ").replace("\r", " ")
+    text = re.sub(r"[ \t\r\n\f\v]+", " ", text)
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)
@@ -120,7 +120,7 @@ def _vulgar(text: str) -> str:
         lower = "".join(SUBSCRIPTS[sign] for sign in match[2])
         return f"\\frac{{{upper}}}{{{lower}}}"
 
-    return re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]+)[⁄/]([₀₁₂₃₄₅₆₇₈₉]+)", fraction, text)
+    return re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9})[⁄/]([₀₁₂₃₄₅₆₇₈₉]{1,9})", fraction, text)
 
 
 def _raised(match: re.Match[str]) -> str:
@@ -236,6 +236,11 @@ def _partners(tokens: list[str]) -> dict[int, int]:
 
 def _dollars(tokens: list[str]) -> None:
     signs = [index for index, token in enumerate(tokens) if token == "$"]
+    # Of each dollar, the first one from there that can close: no digit follows it.
+    closers: list[int | None] = [None] * (len(signs) + 1)
+    for number in range(len(signs) - 1, -1, -1):
+        after = "".join(tokens[signs[number] + 1 : signs[number] + 2])
+        closers[number] = closers[number + 1] if after.isdigit() else number
     position = 0
     while position < len(signs):
         index = signs[position]
@@ -243,14 +248,7 @@ def _dollars(tokens: list[str]) -> None:
         if index + 1 < len(tokens) and tokens[index + 1] == "$":
             tokens[index] = " "  # one of '$$'
             continue
-        closing = next(
-            (
-                later
-                for later in range(position, len(signs))
-                if not "".join(tokens[signs[later] + 1 : signs[later] + 2]).isdigit()
-            ),
-            None,
-        )
+        closing = closers[position]
         if closing is not None:
             # A pair is a delimiter; a dollar between the two is a currency.
             tokens[index] = tokens[signs[closing]] = " "

@@ -16,7 +16,7 @@ _GREEK = {
     "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "ϕ": "phi",
     "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "∆": "Delta",
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi",
-    "Ω": "Omega", "\u2126": "Omega", "ℓ": "ell", "ℏ": "hbar",
+    "Ω": "Omega", "\u2126": "Omega", "ℓ": "ell", "ℏ": "hbar", "ħ": "hbar",
 }  # fmt: skip
 
 _SIGNS = {

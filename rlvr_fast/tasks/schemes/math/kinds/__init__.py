@@ -23,13 +23,13 @@ KINDS = (
     "compound",  # 3 ft 5 in, 1 h 30 min
     "numeral",  # 4210_5
     "plus_minus",  # \pm 3
+    "statement",  # \forall x, \neg p, p \to q
+    "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}
     "piecewise",  # \begin{cases}
     "qualified",  # 5 or more; n^2 if n is even; 20% increase
     "congruence",  # n = 1, 2 mod 4
-    "statement",  # \forall x, \neg p, p \to q
     "ellipsis",  # 1, 3, 5, \ldots, 2n-1
     "relation",  # x = 5, x < 3, k \ge 2, x \ne 1
-    "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}
     "matrix",  # \begin{pmatrix}, [[1,2],[3,4]]
     "collection",  # lists, tuples, sets
     "percent",  # 10%, 5 per cent

@@ -32,7 +32,7 @@ def read(text: str, read: Read) -> Value | None:
     if not signs or len(signs) > 24 or "mod" in text:  # residues of a congruence
         return None
     parts = split(text, CONJUNCTION)
-    if parts is None:
+    if parts is None or any(_in_set(text, sign.start()) for sign in signs):
         return None
     lower = [sign[0].strip() in _LOWER for sign in signs]
     if parts.marks and not _linked(parts.parts):
@@ -50,6 +50,11 @@ def read(text: str, read: Read) -> Value | None:
 def _linked(parts: tuple[str, ...]) -> bool:
     r"""Whether the signs of several parts belong together: `x = \pm 1, y = \mp 2`."""
     return all("=" in part for part in parts) and sum(bool(_SIGN.search(p)) for p in parts) > 1
+
+
+def _in_set(text: str, position: int) -> bool:
+    """Whether a place is inside of the braces of a set, whose elements are read one by one."""
+    return text.count("\\{", 0, position) > text.count("\\}", 0, position)
 
 
 def _expanded(

@@ -336,7 +336,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return _same_builders(gold, answer, same)
     first, second = as_set(gold), as_set(answer)
     if first is None or second is None:
-        return False
+        return None
     return _same_sets(first, second, same)
 
 

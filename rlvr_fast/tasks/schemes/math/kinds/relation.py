@@ -19,7 +19,6 @@ from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
-    Approximate,
     Family,
     Named,
     Relation,
@@ -145,9 +144,12 @@ def _relation(text: str, read: Read) -> Value | None:
     sides = tuple(_side(part, read) for part in pieces.parts if part)
     if any(isinstance(side, Unread) for side in sides):
         return None
+    about = read(f"approximately {others[-1]}") if signs[-1] == "~" else None
+    if isinstance(about, Unread):
+        about = None
     if not first:
-        return without_left_side(signs[0], sides[0]) if len(signs) == 1 else None
-    return solved(Relation(signs, sides))
+        return without_left_side(signs[0], sides[0], about) if len(signs) == 1 else None
+    return solved(Relation(signs, sides), about)
 
 
 def _side(text: str, read: Read) -> Value:
@@ -172,8 +174,6 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
-    if isinstance(gold, Approximate) or isinstance(answer, Approximate):
-        return _approximate(gold, answer, same)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -197,12 +197,6 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _source(value: Named | Relation) -> Relation:
     return value.source if isinstance(value, Named) else value
-
-
-def _approximate(gold: Value, answer: Value, same: Same) -> bool:
-    if isinstance(answer, Approximate):
-        return same(gold.value if isinstance(gold, Approximate) else gold, answer.value)
-    return False
 
 
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:

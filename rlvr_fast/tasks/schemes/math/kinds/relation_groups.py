@@ -42,6 +42,8 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
             ),
         )
     first = members[0]
+    if len(members) == 1:
+        return first
     if isinstance(first, Named) and all(
         isinstance(member, Named) and member.name == first.name for member in members
     ):

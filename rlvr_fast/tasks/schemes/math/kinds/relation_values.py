@@ -8,7 +8,7 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["Approximate", "Family", "Named", "Relation", "infinite_sign", "is_name"]
+__all__ = ["Family", "Named", "Relation", "infinite_sign", "is_name"]
 
 # Functions whose value an equation does not name.
 _FUNCTIONS = frozenset(
@@ -90,13 +90,6 @@ class Family(Value):
 
     body: Value
     parameters: tuple[tuple[str, Value], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Approximate(Value):
-    """A value that is said to be approximate."""
-
-    value: Value
 
 
 def is_name(value: Value) -> bool:

@@ -15,7 +15,6 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     without,
 )
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
-    Approximate,
     Named,
     Relation,
     infinite_sign,
@@ -70,18 +69,23 @@ SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "
 _ORDERS = ("<", "<=", ">", ">=")
 
 
-def without_left_side(sign: str, value: Value) -> Value | None:
+def without_left_side(sign: str, value: Value, about: Value | None) -> Value | None:
     r"""The value of a relation with nothing on its left: `\\ge 5` is a set, `= 5` is 5."""
-    if sign in ("=", "in"):
+    if sign == "=" or (sign == "in" and not isinstance(value, Expression)):
         return value
     if sign == "~":
-        return Approximate(value)
+        return about
     found = _set(sign, value)
     return found if found is not None else Relation((sign,), (value,))
 
 
-def solved(relation: Relation) -> Value:
-    """What a relation says: a value, a named value, or no more than it is."""
+def solved(relation: Relation, about: Value | None = None) -> Value:
+    """What a relation says: a value, a named value, or no more than it is.
+
+    Args:
+        relation: the relation as it was written.
+        about: the last side as an approximate value, where the last sign says so.
+    """
     signs, sides = relation.signs, relation.sides
     if "=" in signs or "~" in signs:
         relation = _shortened(relation)
@@ -106,7 +110,7 @@ def solved(relation: Relation) -> Value:
         if sign_ == "=":
             return Named(name, value, relation)
         if sign_ == "~":
-            return Named(name, Approximate(value), relation)
+            return relation if about is None else Named(name, about, relation)
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)

@@ -86,7 +86,8 @@ class Arithmetic:
     def total(self, balls: Sequence[arb | acb]) -> arb | acb:
         """The sum of one or more balls."""
         if self.path is None:
-            sizes = [size for size in map(magnitude, balls) if size is not None]
+            # A part that may be zero has no size, at this precision.
+            sizes = [magnitude(ball) or 0 for ball in balls if not ball.contains(0)]
             if sizes:
                 self.spent_bits += max(sizes) - min(sizes)
         total = balls[0]

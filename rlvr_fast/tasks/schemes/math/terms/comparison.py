@@ -26,7 +26,7 @@ _CLOSED_BITS = 256
 _POINT_BITS = 128
 # Points where both terms have a value and agree; points that are tried at least and at most.
 _COMMON_POINTS = 8
-_FEWEST_POINTS = 40
+_FEWEST_POINTS = 24
 _MOST_POINTS = 192
 # A decimal of so many digits may be a rounded value.
 _ROUNDED_DIGITS = 7
@@ -42,9 +42,29 @@ class _Mode:
     complexes: frozenset[str] = frozenset()
 
 
+class _Same:
+    """A term as a key of a cache: the same object, for the hash of a term takes long."""
+
+    __slots__ = ("term",)
+
+    def __init__(self, term: Term) -> None:
+        self.term = term
+
+    def __hash__(self) -> int:
+        return id(self.term)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.term is other.term
+
+
+@functools.lru_cache(maxsize=4096)
+def _facts(key: _Same) -> Facts:
+    return facts(key.term)
+
+
 def equal_values(gold: Term, answer: Term) -> bool:
     """Whether two terms have one value; see `equal_terms`."""
-    found = facts(gold) | facts(answer)
+    found = _facts(_Same(gold)) | _facts(_Same(answer))
     before = ctx.prec
     try:
         budget = Budget()
@@ -74,7 +94,7 @@ def _equal(
 
 
 def _equal_constants(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool | None:
-    first, second = _constant(gold, decimal_log), _constant(answer, decimal_log)
+    first, second = (_constant(_Same(term), decimal_log) for term in (gold, answer))
     if first is not None and second is not None:
         if isinstance(first, fmpq) and isinstance(second, fmpq):
             return bool(first == second)
@@ -93,12 +113,12 @@ _CLOSED = _Mode(real=False)
 
 
 @functools.lru_cache(maxsize=4096)
-def _constant(term: Term, decimal_log: bool) -> Scalar | None:
+def _constant(key: _Same, decimal_log: bool) -> Scalar | None:
     """The value at the first precision; None where there is none that bounds its error."""
     ctx.prec = _FIRST_PRECISION
     evaluation = Evaluation({}, Budget(), real=False, decimal_log=decimal_log)
     try:
-        value = evaluation.value(term)
+        value = evaluation.value(key.term)
     except (NoValue, OutOfBudget):
         return None
     if evaluation.trusted_bits is not None:
@@ -228,8 +248,8 @@ def _points(names: frozenset[str], mode: _Mode) -> tuple[Point, ...]:
 
 
 @functools.lru_cache(maxsize=512)
-def _values(term: Term, names: frozenset[str], mode: _Mode, log: bool) -> _Values:
-    return _Values(term, _points(names, mode), mode, log)
+def _values(key: _Same, names: frozenset[str], mode: _Mode, log: bool) -> _Values:
+    return _Values(key.term, _points(names, mode), mode, log)
 
 
 def _modes(found: Facts) -> Iterator[_Mode]:
@@ -248,8 +268,8 @@ def _equal_at_points(
     for mode in _modes(found):
         common = 0
         places = _points(found.symbols, mode)
-        wanted = _values(gold, found.symbols, mode, decimal_log)
-        got = _values(answer, found.symbols, mode, decimal_log)
+        wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
+        got = _values(_Same(answer), found.symbols, mode, decimal_log)
         for index, point in enumerate(places):
             ctx.prec = _FIRST_PRECISION
             first, second = wanted.at(index, budget), got.at(index, budget)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
 
@@ -51,6 +50,10 @@ class Facts:
     plain_log: bool = False
 
     def __or__(self, other: Facts) -> Facts:
+        if self is _NOTHING:
+            return other
+        if other is _NOTHING:
+            return self
         return Facts(
             self.symbols | other.symbols,
             self.integers | other.integers,
@@ -64,7 +67,81 @@ class Facts:
 _NOTHING = Facts()
 
 
-@functools.lru_cache(maxsize=4096)
+class _Search:
+    """The facts of a term, collected in one pass."""
+
+    def __init__(self) -> None:
+        self.symbols: set[str] = set()
+        self.integers: set[str] = set()
+        self.exponents: set[str] = set()
+        self.complexes: set[str] = set()
+        self.imaginary = False
+        self.plain_log = False
+
+    def visit(self, term: Term) -> None:
+        """Adds what a term holds."""
+        if isinstance(term, Symbol):
+            self.symbols.add(term.name)
+        elif isinstance(term, Constant):
+            self.imaginary = self.imaginary or term.name == "i"
+        elif isinstance(term, Add | Mul):
+            for part in term.parts:
+                self.visit(part)
+        elif isinstance(term, Pow):
+            self.visit(term.base)
+            above = self._apart(term.exponent)
+            self.exponents |= {name for name in above.symbols if name[0] in _INTEGER_NAMES}
+            self._add(above)
+        elif isinstance(term, Root):
+            self.visit(term.degree)
+            self.visit(term.inside)
+        elif isinstance(term, Call):
+            self._visit_call(term)
+        elif isinstance(term, Bound):
+            self._visit_bound(term)
+
+    def _apart(self, *terms: Term) -> _Search:
+        found = _Search()
+        for term in terms:
+            found.visit(term)
+        return found
+
+    def _add(self, other: _Search) -> None:
+        self.symbols |= other.symbols
+        self.integers |= other.integers
+        self.exponents |= other.exponents
+        self.complexes |= other.complexes
+        self.imaginary = self.imaginary or other.imaginary
+        self.plain_log = self.plain_log or other.plain_log
+
+    def _visit_call(self, term: Call) -> None:
+        found = self._apart(*term.arguments)
+        if term.name in _OF_INTEGERS:
+            found.integers |= found.symbols
+        elif term.name in _OF_INTEGER_NAMES:
+            found.integers |= {name for name in found.symbols if name[0] in _INTEGER_NAMES}
+        elif term.name in _OF_COMPLEX:
+            found.complexes |= found.symbols
+            found.imaginary = True
+        elif term.name == "cis":
+            found.imaginary = True
+        elif term.name == "log" and term.index is None:
+            found.plain_log = True
+        self._add(found)
+        if term.index is not None:
+            self.visit(term.index)
+
+    def _visit_bound(self, term: Bound) -> None:
+        found = self._apart(term.body)
+        for names in (found.symbols, found.integers, found.exponents, found.complexes):
+            names.discard(term.variable)
+        ends = self._apart(*(end for end in (term.lower, term.upper) if end is not None))
+        if term.operator in ("sum", "product"):
+            ends.integers |= ends.symbols
+        self._add(found)
+        self._add(ends)
+
+
 def facts(term: Term) -> Facts:
     """What a term holds.
 
@@ -72,62 +149,18 @@ def facts(term: Term) -> Facts:
         >>> sorted(facts(Add((Symbol("x"), Symbol("y")))).symbols)
         ['x', 'y']
     """
-    match term:
-        case Number():
-            return _NOTHING
-        case Constant(name):
-            return Facts(imaginary=name == "i")
-        case Symbol(name):
-            return Facts(symbols=frozenset((name,)))
-        case Add(parts) | Mul(parts):
-            return functools.reduce(Facts.__or__, map(facts, parts), _NOTHING)
-        case Pow(base, exponent):
-            above = facts(exponent)
-            named = frozenset(s for s in above.symbols if s[0] in _INTEGER_NAMES)
-            return facts(base) | above | Facts(exponents=named)
-        case Root(degree, inside):
-            return facts(degree) | facts(inside)
-        case Call():
-            return _of_call(term)
-        case Bound():
-            return _of_bound(term)
-    raise TypeError(type(term))
-
-
-def _of_call(term: Call) -> Facts:
-    found = functools.reduce(Facts.__or__, map(facts, term.arguments), _NOTHING)
-    extra = _NOTHING
-    if term.name in _OF_INTEGERS:
-        extra = Facts(integers=found.symbols)
-    elif term.name in _OF_INTEGER_NAMES:
-        extra = Facts(integers=frozenset(s for s in found.symbols if s[0] in _INTEGER_NAMES))
-    elif term.name in _OF_COMPLEX:
-        extra = Facts(complexes=found.symbols, imaginary=True)
-    elif term.name == "cis":
-        extra = Facts(imaginary=True)
-    elif term.name == "log" and term.index is None:
-        extra = Facts(plain_log=True)
-    return found | extra | (_NOTHING if term.index is None else facts(term.index))
-
-
-def _of_bound(term: Bound) -> Facts:
-    inside = facts(term.body)
-    own = frozenset((term.variable,))
-    found = Facts(
-        inside.symbols - own,
-        inside.integers - own,
-        inside.exponents - own,
-        inside.complexes - own,
-        inside.imaginary,
-        inside.plain_log,
+    found = _Search()
+    found.visit(term)
+    if not found.symbols and not found.imaginary and not found.plain_log:
+        return _NOTHING
+    return Facts(
+        frozenset(found.symbols),
+        frozenset(found.integers),
+        frozenset(found.exponents),
+        frozenset(found.complexes),
+        found.imaginary,
+        found.plain_log,
     )
-    for end in (term.lower, term.upper):
-        if end is not None:
-            ends = facts(end)
-            found |= ends
-            if term.operator in ("sum", "product"):
-                found |= Facts(integers=ends.symbols)
-    return found
 
 
 def structure(term: Term, bound: tuple[str, ...] = ()) -> Hashable:

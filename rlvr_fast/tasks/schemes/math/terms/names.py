@@ -4,14 +4,27 @@ from __future__ import annotations
 
 __all__ = [
     "ACCENTS",
+    "BARE",
     "CONSTANTS",
+    "DIFFERENTIALS",
+    "FENCES",
     "FUNCTIONS",
+    "FUNCTION_LETTERS",
     "GLUED",
     "GREEK",
     "INVERSES",
+    "LETTERS",
+    "NAMERS",
+    "NO_FACTOR",
     "OPERATORS",
+    "OVER",
+    "PREFIXES",
     "PYTHON",
+    "RELATIONS",
+    "SUBSCRIPTS",
+    "TIMES",
     "TRIGONOMETRY",
+    "VARIABLES",
     "WORDS",
 ]
 
@@ -42,7 +55,7 @@ FUNCTIONS = {
     "cov": "Cov", "Pr": "P", "proj": "proj", "area": "area", "Area": "area", "vol": "vol",
     "Vol": "vol", "lim": "lim", "sum": "sum", "prod": "prod", "liminf": "liminf",
     "limsup": "limsup", "hcf": "gcd", "HCF": "gcd", "Log": "ln", "Ln": "ln", "Sqrt": "sqrt",
-    "Gamma": "Gamma", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Exp": "exp",
+    "Sin": "sin", "Cos": "cos", "Tan": "tan", "Exp": "exp",
 }  # fmt: skip
 # 'sinx', '2xlnx': these may stand in a run of letters without a space.
 GLUED = (
@@ -51,7 +64,7 @@ GLUED = (
 )  # fmt: skip
 
 CONSTANTS = {
-    "pi": "pi", "Pi": "Pi", "e": "e", "i": "i", "infty": "infinity", "infinity": "infinity",
+    "pi": "pi", "e": "e", "i": "i", "infty": "infinity", "infinity": "infinity",
     "oo": "infinity", "inf": "infinity", "Infinity": "infinity", "Inf": "infinity",
 }  # fmt: skip
 
@@ -63,8 +76,9 @@ _GREEK_SMALL = (
 GREEK = frozenset((
     *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), "pi", "Pi",
     *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")),
-    "ell", "hbar", "aleph", "wp", "nabla", "partial", "mho", "beth", "complement",
 ))  # fmt: skip
+# Further letters that are commands, but no words of plain text.
+LETTERS = frozenset(("ell", "hbar", "aleph", "wp", "mho", "beth"))
 
 # Names in front of a dot in Python: np.sin.
 PYTHON = frozenset(("np", "numpy", "math", "cmath", "sympy", "sp", "scipy", "mpmath", "mp"))
@@ -90,8 +104,48 @@ OPERATORS = {
     "parallel": ("parallel", 0, False), "perp": ("perp", 0, False),
 }  # fmt: skip
 
+# Words that are one subscript without braces too, x_in; of other letters only the first is.
+SUBSCRIPTS = frozenset((
+    "in", "out", "tot", "avg", "rms", "eff", "net", "rel", "ext", "int", "cm", "eq", "end", "new",
+    "old", "opt", "ref", "obs", "air", "gas", "top", "sum", "esc", "sun", "kin", "pot", "obj",
+))  # fmt: skip
+
 # Words of two letters; longer words are known by their length.
 WORDS = frozenset((
     "no", "or", "if", "is", "in", "on", "at", "to", "of", "by", "we", "he", "it", "an", "as",
     "so", "do", "go", "up", "us", "am", "pm", "my", "me", "be", "ok", "hi",
 ))  # fmt: skip
+
+TIMES = frozenset(("*", "cdot", "times"))
+OVER = frozenset(("/", "div"))
+RELATIONS = frozenset(
+    ("=", "<", ">", "le", "ge", "ne", "in", "notin", "equiv", "approx", "sim", "subset")
+)
+# Commands that do not begin a factor.
+NO_FACTOR = (
+    frozenset(OPERATORS)
+    | TIMES
+    | OVER
+    | RELATIONS
+    | frozenset(("rfloor", "rceil", "rvert", "rangle", "mid", "bmod", "choose", "over"))
+)
+# Functions that are written as brackets: the left one -> the right one, the name.
+FENCES = {
+    "lfloor": ("rfloor", "floor"), "lceil": ("rceil", "ceil"), "lvert": ("rvert", "abs"),
+    "langle": ("rangle", "average"),
+}  # fmt: skip
+# Commands before one name.
+PREFIXES = {
+    "neg": "not", "exists": "exists", "forall": "forall", "triangle": "triangle",
+    "odot": "circle",
+}  # fmt: skip
+# Commands after which capitals are a name, never a product.
+NAMERS = frozenset(("angle", "triangle", "odot", *ACCENTS))
+# Functions that in plain text need no brackets around their argument.
+BARE = frozenset((
+    *INVERSES, *INVERSES.values(), "ln", "log", "exp", "sqrt", "cbrt", "abs", "cis", "re", "im",
+))  # fmt: skip
+# Letters before a bracket that are functions where the bracket has one of VARIABLES alone.
+FUNCTION_LETTERS = frozenset("ghFGHPQ")
+VARIABLES = frozenset("xyznt")
+DIFFERENTIALS = frozenset(("d", "partial"))

@@ -17,7 +17,7 @@ Point = dict[str, "fmpq | arb | acb"]
 
 _SIGNS = 8
 # The values of a symbol lie between these, in turn. Narrow domains need several points each.
-_RANGES = ((1, 4), (0, 1), (0, 10), (10, 200), (0, 2), (1, 6), (2, 30), (200, 3000))
+_RANGES = ((1, 4), (0, 1), (10, 200), (0, 10), (0, 2), (1, 6), (2, 30), (200, 3000))
 _INTEGER_RANGES = ((1, 6), (2, 10), (3, 25), (1, 12), (0, 4), (4, 40), (1, 8), (2, 18))
 # A prime: values are no integers, nor halves, nor tenths.
 _DENOMINATOR = 9973

@@ -10,16 +10,22 @@ from rlvr_fast.tasks.schemes.math.terms.names import (
     FUNCTIONS,
     GLUED,
     GREEK,
+    NAMERS,
     PYTHON,
 )
 
-__all__ = ["Token", "tokens_of"]
+__all__ = ["Token", "has_variables", "partners", "tokens_of", "with_products"]
 
 _TOKEN = re.compile(
-    r"(?P<space> +)|(?P<number>\d+\.?\d*|\.\d+)|(?P<run>[A-Za-z]+)|\\(?P<command>[A-Za-z]+)"
+    r"(?P<space> +)|(?P<number>\d+\.?\d*|\.\d+|\.(?=\\overline|\\dot|\\bar|\(\d))"
+    r"|(?P<primed>(?:[A-Z]'*)+[A-Z]'+(?![A-Za-z]))|(?P<run>[A-Za-z]+)|\\(?P<command>[A-Za-z]+)"
     r"|(?P<mark>\\[{}|]|\*\*|\^\\circ(?![A-Za-z])|'+|.)",
     re.DOTALL,
 )
+
+_NAMES = "|".join(GLUED)
+_GLUED = re.compile(f"[A-Za-z]?(?:(?:{_NAMES})(?:pi|[A-Za-z]))+")
+_GLUED_PART = re.compile(f"({_NAMES})")
 
 
 @dataclass(slots=True)
@@ -55,6 +61,8 @@ def tokens_of(text: str) -> list[Token]:
             for piece in pieces:
                 piece.run = found
             tokens += pieces
+        elif kind == "primed":
+            tokens.append(Token("capitals", found, space))  # A'B': a name of geometry
         elif kind == "command":
             tokens.append(Token("command", found[1:], space))
         else:
@@ -86,8 +94,10 @@ def _without_modules(tokens: list[Token]) -> list[Token]:
 def _letters(token: Token) -> list[Token]:
     if len(token.text) > 2:
         return [Token("word", token.text, token.space, token.run)]
-    first, second = token.text
-    return [Token("letter", first, token.space, token.run), Token("letter", second, run=token.run)]
+    return [
+        Token("letter", token.text[0], token.space, token.run),
+        Token("letter", token.text[1], run=token.run),
+    ]
 
 
 def _known(run: str) -> bool:
@@ -100,22 +110,26 @@ def _pieces(run: str) -> list[Token]:
         return [Token("letter", run)]
     if _known(run) or run in PYTHON:
         return [Token("name", run)]
+    if run == "choose":
+        return [Token("command", run)]
     if run.isupper():
         return [Token("capitals", run)]
-    if len(run) <= 12:
-        for name in GLUED:
-            at = run.find(name)
-            if at >= 0 and at <= 2 and len(run) - at - len(name) <= 2:
-                parts = (run[:at], name, run[at + len(name) :])
-                return [piece for part in parts if part for piece in _pieces(part)]
-        for at in (0, len(run) - 2):
-            if len(run) <= 4 and run[at : at + 2] == "pi":
-                parts = (run[:at], "pi", run[at + 2 :])
-                return [piece for part in parts if part for piece in _pieces(part)]
+    if len(run) <= 16 and (parts := _glued(run)):
+        return [piece for part in parts for piece in _pieces(part)]
+    if len(run) == 3 and "pi" in run:
+        return [piece for part in re.split("(pi)", run) if part for piece in _pieces(part)]
     if _is_word(run):
         return [Token("word", run)]
     parts = re.findall(r"[A-Z]{2,}|[A-Za-z]", run)
     return [Token("letter" if len(part) == 1 else "capitals", part) for part in parts]
+
+
+def _glued(run: str) -> list[str]:
+    """The parts of functions without spaces, 'xsinx'; empty where the run is none."""
+    match = _GLUED.fullmatch(run)
+    if match is None:
+        return []
+    return [part for part in _GLUED_PART.split(run) if part]
 
 
 def _is_word(run: str) -> bool:
@@ -127,3 +141,50 @@ def _is_word(run: str) -> bool:
     if run.islower() and list(run) == sorted(set(run)):
         return False  # a product in the order of the alphabet
     return len(run) > 4 or len(set(run)) < len(run)
+
+
+def partners(tokens: list[Token]) -> dict[int, int]:
+    """The position of the closing bracket of each opening one."""
+    closing = {")": "(", "]": "[", "}": "{", "\\}": "\\{"}
+    partner: dict[int, int] = {}
+    opened: list[int] = []
+    for index, token in enumerate(tokens):
+        if token.kind != "mark":
+            continue
+        if token.text in ("(", "[", "{", "\\{"):
+            opened.append(index)
+        elif token.text in closing and opened and tokens[opened[-1]].text == closing[token.text]:
+            partner[opened.pop()] = index
+    return partner
+
+
+def has_variables(tokens: list[Token]) -> bool:
+    """Whether a text has lower-case variables, so that capitals side by side are a product."""
+    for index, token in enumerate(tokens):
+        before = tokens[index - 1].text if index else ""
+        if before == "_" or (before == "{" and index > 1 and tokens[index - 2].text == "_"):
+            continue
+        if token.kind == "letter" and token.text.islower() and token.text not in "eid":
+            return True
+        greek = token.kind in ("command", "name") and token.text in GREEK
+        if greek and token.text.islower() and token.text != "pi":
+            return True
+    return False
+
+
+def with_products(tokens: list[Token], partner: dict[int, int]) -> list[Token]:
+    """The tokens with runs of capitals as single letters, but in names of geometry."""
+    kept: list[Token] = []
+    until = -1
+    for index, token in enumerate(tokens):
+        if token.kind == "command" and token.text in NAMERS:
+            until = max(until, partner.get(index + 1, index + 1))
+        if token.text == "_" and token.kind == "mark":
+            until = max(until, partner.get(index + 1, until))
+        if token.kind == "capitals" and index > until:
+            for at, letter in enumerate(token.text):
+                kind = "letter" if letter.isalpha() else "mark"
+                kept.append(Token(kind, letter, token.space and not at, ""))
+        else:
+            kept.append(token)
+    return kept
