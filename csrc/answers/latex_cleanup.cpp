@@ -227,7 +227,7 @@ std::string plain_words(std::string_view s) {
     if (!out.empty()) out += ' ';
     const std::size_t start = out.size();
     out += words.substr(i, end - i);
-    if (!capitals && letters > 1 && out[start] >= 'A' && out[start] <= 'Z') out[start] += 32;
+    if (!capitals && letters > 2 && out[start] >= 'A' && out[start] <= 'Z') out[start] += 32;
     longest = std::max(longest, letters);
     i = end;
   }

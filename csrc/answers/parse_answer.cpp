@@ -59,7 +59,7 @@ bool parse_answer(std::string_view text, Answer& out) {
     return true;
   }
   std::string clean;
-  if (!clean_latex(text, clean)) return false;
+  if (!clean_latex(unwrapped(trim(text)), clean)) return false;
   std::string_view s = trim(clean);
   if (s.size() > 4 && s.starts_with("**") && s.ends_with("**") && trim(text).starts_with("**") &&
       s.substr(2, s.size() - 4).find('*') == kNone && s[2] != ' ' && s[s.size() - 3] != ' ') {

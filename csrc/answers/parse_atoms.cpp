@@ -13,6 +13,9 @@ bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
 // Whether letters side by side can only be a product: 2xy and ab + 1, but not "am", "nm", "dx".
 bool product(std::string_view w) {
   static constexpr std::string_view kOther[] = {"by", "my", "ty", "yr", "oz", "zu"};
+  for (std::size_t i = 1; i < w.size(); ++i) {
+    if (w.find(w[i]) < i) return false;
+  }
   return w.size() <= 3 && w.find_first_not_of("abcknmpqrtuvwxyz") == kNone && !one_of(w, kOther) &&
          (w == "ab" || w == "mn" || w == "pq" || w.find_first_of("xyz") != kNone);
 }
@@ -62,8 +65,9 @@ bool Parser::number(Rational& out) {
     if (thousands && k > end) {
       // 1,234 stands alone, or with a unit.
       const std::size_t next = std::min(s_.find_first_not_of(' ', k), s_.size());
-      const bool alone = next == s_.size() || s_[next] == '.' || s_[next] == '\\' ||
-                         is_letter(s_[next]) || s_[next] < ' ';
+      const bool alone = next == s_.size() || s_[next] == '.' || is_letter(s_[next]) ||
+                         s_[next] < ' ' || s_.substr(next).starts_with("\\text") ||
+                         s_.substr(next).starts_with("\\m");
       if (!alone || s_.substr(0, i).find_first_of("0123456789(") != kNone) return fail();
       for (std::size_t at = i; at < k; ++at) {
         if (s_[at] != ',') digits += s_[at];
@@ -79,6 +83,7 @@ bool Parser::number(Rational& out) {
             !is_digit(s_[i + 3])) {
           return fail();
         }
+        merged_thousands_ = true;
       } else {
         digits += s_[i];
       }
