@@ -6,10 +6,16 @@ The reader that decides what the forms leave open (tasks/schemes/math/reading.py
 from __future__ import annotations
 
 import random
+import re
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from test_normalization import gold_answers, needs_benchmarks
 
 from rlvr_fast.answers import compare_canonical, normalize_answers
+from rlvr_fast.answers.normalization import complete_forms
+from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
 
 sympy = pytest.importorskip("sympy")
 
@@ -326,3 +332,89 @@ def test_many_answers_that_share_a_form_mean_the_same(seed: int) -> None:
     resolved, shared = check_meanings(seed=seed, count=20_000)
     assert resolved > 10_000
     assert shared > 3000
+
+
+# ---------------------------------------------------------------------------- against the reader
+
+# Where the reader and the forms could part: names, units, digits, order, brackets, letters.
+SHAPES = [
+    "{a}", "-{a}", "{a}.{b}", "{a}{c}", "{a}{c}+{b}", "{c}^{a}", "{c}^1{a}", "{a}/{b}", "{c}",
+    "{c}={a}", "{c}_{a}={b}", "{c}={a} cm", "f({c})={a}{c}", "{a} cm", "{a} km", r"{a}\text{{ m}}",
+    "{a} m", "{a} {c}", r"{a}^\circ", "{a} degrees", r"\${a}", "{a} dollars", "{a} apples",
+    "{a},{b}", "{b}, {a}", "({a},{b})", "[{a},{b}]", "({a},{b}]", r"\{{{a},{b}\}}", "{a} and {b}",
+    "{a} or {b}", "0.{a}333333", "{b}.{a}000000", "0.{a}33", r"\frac{{{a}}}{{{b}}}", "{a}e{b}",
+    "{a}e-{b}", r"{a} \times 10^{{-{b}}}", r"{a}\sqrt{{{b}}}", r"\sqrt[3]{{{b}}}", r"{a}\pi/{b}",
+    "{a}i+{b}", "{a}-{b}", "{a} - {b}", "{a}+{b}", "{a} {b}/9", "{a}\\frac{{1}}{{{b}}}",
+    "({a})({b})", "{a}({c}+{b})", "{c}({a}+{c})", "{c}{c}", "{c}{d}", "{d}{c}", "{c}{d}+1", "{a}!", "{a}_{b}",
+    r"{a}\%", "{a}:{b}", r"\ln {b}", r"\sin({c})", "2^{b}0", r"\text{{{c}{d}}}", "({c})",
+    "{b},00{a}",
+    r"\ge {a}", "{c}<{a}", r"\pm {a}", "at least {a}", "{a} in", "{a} p.m.", "x={a},y={b}",
+]  # fmt: skip
+# Thousands with a thin and a wide space, which the reader takes for a list.
+READ_OTHERWISE = re.compile(r",\\! ")
+DRESSES = ["{t}", "${t}$", "x={t}", "{t}.", r"\boxed{{{t}}}", "{t} cm", r"\text{{{t}}}", "{t},{t}"]
+
+
+@st.composite
+def written(draw: st.DrawFn) -> str:
+    """An answer as a model may write it; small numbers and few letters, so that many are equal."""
+    a, b = draw(st.integers(0, 9)), draw(st.integers(1, 9))
+    c, d = draw(st.sampled_from("xymnAKRei")), draw(st.sampled_from("xyBRt"))
+    text = draw(st.sampled_from(SHAPES)).format(a=a, b=b, c=c, d=d)
+    return draw(st.sampled_from(DRESSES)).format(t=text) if draw(st.booleans()) else text
+
+
+def check_agreement(gold: str, answers: list[str]) -> None:
+    """The forms decide as the reader does, and completion changes no verdict."""
+    golds = normalize_answers([gold] * len(answers))
+    forms = normalize_answers(answers)
+    read = [one_answer(read_answer(gold), read_answer(answer)) for answer in answers]
+    for answer, form, says, same in zip(
+        answers, forms, compare_canonical(golds, forms), read, strict=True
+    ):
+        if says != "unknown":
+            assert same == (says == "equal"), f"gold {gold!r}, answer {answer!r}: {form} {says}"
+    by_form: dict[str, tuple[str, bool]] = {}
+    for answer, form, same in zip(answers, complete_forms(forms, golds), read, strict=True):
+        other, known = by_form.setdefault(form, (answer, same))
+        assert known == same, f"gold {gold!r}: {answer!r} and {other!r} complete to {form}"
+
+
+@given(written(), st.lists(written(), min_size=4, max_size=12))
+@settings(max_examples=150, deadline=None, derandomize=True)
+def test_forms_decide_as_the_reader_does(gold: str, answers: list[str]) -> None:
+    check_agreement(gold, [gold, *(shape.format(t=gold) for shape in DRESSES), *answers])
+
+
+@pytest.mark.slow
+@given(written(), st.lists(written(), min_size=8, max_size=24))
+@settings(max_examples=4000, deadline=None, derandomize=True)
+def test_many_forms_decide_as_the_reader_does(gold: str, answers: list[str]) -> None:
+    check_agreement(gold, [gold, *(shape.format(t=gold) for shape in DRESSES), *answers])
+
+
+@pytest.mark.slow
+@needs_benchmarks
+def test_forms_of_benchmark_golds_decide_as_the_reader_does() -> None:
+    golds = sorted({gold for gold in gold_answers() if len(gold) < 200})
+    rng = random.Random(5)
+    for gold in golds:
+        if READ_OTHERWISE.search(gold):
+            continue
+        answers = rng.sample(golds, 4)
+        check_agreement(gold, [gold, *(shape.format(t=gold) for shape in DRESSES), *answers])
+
+
+def test_answers_of_one_form_have_one_verdict_against_many_golds() -> None:
+    made, rng = Meanings(31), random.Random(32)
+    texts = sorted({made.make()[0] for _ in range(1500)})
+    by_form: dict[str, list[str]] = {}
+    for text, form in zip(texts, normalize_answers(texts), strict=True):
+        by_form.setdefault(form, []).append(text)
+    shared = [group for group in by_form.values() if len(group) > 1]
+    assert len(shared) > 60
+    for group in shared:
+        near = [shape.format(t=text) for text in group[:2] for shape in DRESSES[2:]]
+        for gold in (group[0], *rng.sample(near, 3), *rng.sample(texts, 2)):
+            verdicts = {one_answer(read_answer(gold), read_answer(text)) for text in group[:4]}
+            assert len(verdicts) == 1, f"gold {gold!r}: {group[:4]}"

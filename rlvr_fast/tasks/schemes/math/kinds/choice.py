@@ -53,7 +53,9 @@ _OTHERS = re.compile(
     r"(?:and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )
-_ANOTHER = re.compile(r"\([A-J]\)|(?<![A-Za-z])[A-J][.:)](?=\s)|(?<![A-Za-z])(?:or|and)\s+[A-J](?![A-Za-z])")
+_ANOTHER = re.compile(
+    r"\([A-J]\)|(?<![A-Za-z])[A-J][.:)](?=\s)|(?<![A-Za-z])(?:or|and)\s+[A-J](?![A-Za-z])"
+)
 _ROMAN = re.compile(r"\(?\s*(x{0,3}(?:ix|iv|v?i{0,3}))\s*[.)]?\)?")
 
 

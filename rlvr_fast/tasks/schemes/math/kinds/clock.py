@@ -45,9 +45,7 @@ class SlashedDate(Value):
     parts: tuple[int, int, int]
 
 
-_HALF = (
-    r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
-)
+_HALF = r"(?P<half>[aApP]\.?\s?[mM]\.?|noon|midnight|in the (?:morning|afternoon|evening)|at night)"
 _TIME = re.compile(
     rf"(?:at\s+)?(?P<hour>\d{{1,2}})\s*:\s*(?P<minute>\d\d)(?:\s*:\s*(?P<second>\d\d))?"
     rf"\s*(?:o'?clock)?\s*(?:\(?{_HALF}\)?)?"
@@ -177,4 +175,3 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             hour = Expression(Number(Fraction(clock.hour)))
             return same(hour, other) if first else same(other, hour)
     return None
-

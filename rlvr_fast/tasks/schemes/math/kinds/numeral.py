@@ -29,9 +29,7 @@ class Numeral(Value):
 
 _DIGITS = r"(?P<digits>[+-]?[0-9][0-9A-Za-z]{0,200}(?:\.[0-9A-Za-z]{1,200})?)"
 _BASE = r"(?:base[ -]*)?\(?\s*(?P<base>\d{1,2}|[A-Za-z]+(?:-[A-Za-z]+)?)\s*\)?"
-_SUBSCRIPT = re.compile(
-    rf"\(?\s*{_DIGITS}\s*\)?\s*_\s*(?:\{{\s*{_BASE}\s*\}}|(?P<one>\d{{1,2}}))"
-)
+_SUBSCRIPT = re.compile(rf"\(?\s*{_DIGITS}\s*\)?\s*_\s*(?:\{{\s*{_BASE}\s*\}}|(?P<one>\d{{1,2}}))")
 _WORDS = re.compile(
     rf"\(?{_DIGITS}\)?\s*,?\s*\(?\s*(?:in\s+|written\s+in\s+|to\s+)?(?:the\s+)?"
     r"(?:base[ -]*(?P<base>\d{1,2}|[A-Za-z]+(?:-[A-Za-z]+)?)"

@@ -71,8 +71,12 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
-_ZERO = re.compile(r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?")
-_ERA = re.compile(r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?")
+_ZERO = re.compile(
+    r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
+)
+_ERA = re.compile(
+    r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
+)
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
 
@@ -126,7 +130,11 @@ def _bounded(text: str, read: Read) -> Value | None:
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
     words = match["words"].casefold()
-    sign = r"\ge" if words in ("more", "greater", "above", "over", "higher", "larger", "up") else r"\le"
+    sign = (
+        r"\ge"
+        if words in ("more", "greater", "above", "over", "higher", "larger", "up")
+        else r"\le"
+    )
     return _relation("", sign, f"{value} {rest}".strip(), read)
 
 
@@ -241,8 +249,11 @@ def _condition(text: str, read: Read) -> Value | None:
         rest, _, head = rest.partition(",")
     if not head or not rest:
         return None
-    if len(found) > 1 and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()]) \
-            and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS:
+    if (
+        len(found) > 1
+        and re.search(r"[,;]|\band\b", text[marker.end() : found[1].start()])
+        and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
+    ):
         return None  # several values, each under its own condition: a list
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)

@@ -252,6 +252,4 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(
-        Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second))
-    )
+    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))

@@ -83,10 +83,14 @@ _VERB = re.compile(
     r"(?P<value>\S.*)",
     re.DOTALL,
 )
-_LEFT = re.compile(r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE)
+_LEFT = re.compile(
+    r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
+)
 _SENTENCE_END = re.compile(r"[.!?:]\s+")
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
-_MATHEMATICAL = re.compile(r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])")
+_MATHEMATICAL = re.compile(
+    r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])"
+)
 _MOST_SIDES = 8
 
 

@@ -160,8 +160,9 @@ class _Reader:
                 elif following[1].casefold() in _POWER_AFTER:
                     exponent *= _POWER_AFTER[following[1].casefold()]
                     index += 1
-                self.unit = self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) \
-                    else unit
+                self.unit = (
+                    self.unit.times(unit.power(exponent)) if self._scaled(unit, exponent) else unit
+                )
                 self.names += 1
                 sign, power, after_unit = 1, 1, True
         return not group and sign == 1 and power == 1

@@ -40,7 +40,9 @@ class Unit:
         return Unit(dimensions, self.factor * other.factor, self.pi + other.pi)
 
 
-def _unit(dimensions: str, factor: str | int | Fraction = 1, pi: int = 0, offset: str = "0") -> Unit:
+def _unit(
+    dimensions: str, factor: str | int | Fraction = 1, pi: int = 0, offset: str = "0"
+) -> Unit:
     """A unit from "kg m^2 s^-2"-like text."""
     powers = {}
     for item in dimensions.split():
@@ -106,7 +108,13 @@ _PREFIXES = {
     "n": -9, "p": -12, "f": -15,
 }  # fmt: skip
 # Prefixes that stand before few symbols only, so that no word is taken for a unit.
-_FEW = {"c": "m g L l", "d": "m g L l", "f": "m s", "T": "B Hz W bit J eV", "p": "m s g F A V C mol"}
+_FEW = {
+    "c": "m g L l",
+    "d": "m g L l",
+    "f": "m s",
+    "T": "B Hz W bit J eV",
+    "p": "m s g F A V C mol",
+}
 _NAME_PREFIXES = {
     "tera": 12, "giga": 9, "mega": 6, "kilo": 3, "hecto": 2, "deca": 1, "deci": -1, "centi": -2,
     "milli": -3, "micro": -6, "nano": -9, "pico": -12, "femto": -15,
