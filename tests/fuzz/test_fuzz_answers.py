@@ -38,7 +38,8 @@ SEEDS = [
     r"\boxed{\frac{1}{2}}", "<answer>3</answer>", "</think> 5", "Answer: 7", "1,234",
     r"(1,2]\cup[3,4)",
     r"\{1\pm\sqrt{5},-2\}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"2^{1/2}+\pi^2-3i", "52_8",
-    r"\sqrt[3]{x+1}^2", r"\lfloor n/2\rfloor", r"\log_{10}250", "5.4e-3 cm", r"3\frac{1}{2}",
+    r"\sqrt[3]{x+1}^2", r"x=5 cm5 cm", r"\$50.3333333", "2,1(1,2)", r"45^\circ45",
+    r"\lfloor n/2\rfloor", r"\log_{10}250", "5.4e-3 cm", r"3\frac{1}{2}",
 ]  # fmt: skip
 
 pytestmark = [
