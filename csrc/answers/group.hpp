@@ -71,8 +71,14 @@ class ProblemCache {
     return last_code_;
   }
   std::uint32_t code(std::string_view id);
+  // Whether the cache is large enough for prefetch(id), some rows before code(id), to pay.
+  bool large() const { return used_ > 4096; }
+  void prefetch(std::int64_t id) const {
+    __builtin_prefetch(&entries_[place(static_cast<std::uint64_t>(id) * hash_detail::kK0)]);
+  }
 
  private:
+  std::size_t place(std::uint64_t spread) const { return (spread >> 40) & (entries_.size() - 1); }
   std::uint32_t look_up(std::int64_t id);
   static constexpr std::size_t kMaxEntries = 1 << 18;
   // Ids are mostly small numbers: those below this have their codes in an array.
