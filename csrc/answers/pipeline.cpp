@@ -192,7 +192,12 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
-                for (std::int64_t k = 0; k < stop - i; ++k) code[k] = state.problems.code(ids[k]);
+                constexpr std::int64_t kAhead = 16;
+                const bool ahead = state.problems.large();
+                for (std::int64_t k = 0; k < stop - i; ++k) {
+                  if (ahead && k + kAhead < stop - i) state.problems.prefetch(ids[k + kAhead]);
+                  code[k] = state.problems.code(ids[k]);
+                }
                 return;
               }
               for (; i < stop; ++i, ++row) {
