@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import random
+import sys
 import time
 from collections import Counter
 from typing import Any
@@ -125,6 +126,9 @@ def main() -> None:
             counts += part
             errors += wrong
             seconds += took
+            done = sum(number for key, number in counts.items() if not key[0])
+            false = sum(number for key, number in counts.items() if key[2] == "false equal")
+            print(f"{done} pairs, {false} false equals", file=sys.stderr, flush=True)
     for outcome in ("false equal", "missed"):
         own = sorted(text for text in errors if text.startswith(outcome))
         print(f"{len(own)} {outcome}", *own[:SHOWN], sep="\n  ")

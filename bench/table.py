@@ -26,11 +26,29 @@ SECTIONS = {
         "`Scorer` against a forward pass, log-softmax and entropy in transformers "
         "(`bench_scorer.py`).",
     ),
+    "graders": (
+        "Verdicts",
+        "Graders on 1119 cases of grading from public bug reports (`bench_graders.py`; the cases "
+        "are not part of the project). They were collected because a grader erred on them, so the "
+        "shares say nothing about ordinary completions. A grader gets each answer as its users "
+        'give it: in a box, after "The final answer is" or alone. Extraction: rivals extract by '
+        "their one rule, we by the policy that the case names; a text counts where the grader "
+        "accepts the completion for the answer that it holds. What a grader does not do (programs, "
+        "Reasoning Gym, code blocks) is not counted for it. Seconds are those of one run on a "
+        "shared machine; ours include programs and Reasoning Gym.",
+    ),
     "answers": (
         "Answer engine",
         "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
     ),
     "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
+    "verdicts": (
+        "Verdicts on expressions of known value",
+        "Pairs of expressions in random notations, whose values are computed from the trees that "
+        "they were written from (`bench_verdicts.py`): equal ones, near ones (one digit, sign, "
+        "exponent or part changed, or the value by 1e-6 to 1e-30 of itself) and unrelated ones. "
+        "A pair that the canonical forms leave open is decided by the reader.",
+    ),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
     "import": (
         "Import of rollouts",
@@ -135,8 +153,8 @@ def section(name: str) -> list[str]:
     lines += [f"{where}; {value['date'][:10]}; commit {value['commit']}; {packages}.", ""]
     if show is not None:
         lines += show(rows)
-    elif name == "coverage":
-        lines += layouts.coverage(rows)
+    elif name in ("coverage", "graders"):
+        lines += getattr(layouts, name)(rows)
     else:
         lines += layouts.plain(layouts.COLUMNS.get(name) or layouts.every_figure(rows), rows)
     if name in NOTES:

@@ -289,7 +289,7 @@ def _replaced(tree: Tree, path: tuple[int, ...], change: Callable[[Tree], Tree])
 
 
 def near(tree: Tree, draw: random.Random) -> Tree:
-    """A tree of almost the same value, or with one sign, digit or exponent changed."""
+    """A tree of almost the same value, or with a sign, digit, exponent or part changed."""
     if draw.random() < 0.35:
         small = ("pow", ("int", 10), -draw.randint(6, 30))
         if draw.random() < 0.3:
@@ -308,10 +308,11 @@ def near(tree: Tree, draw: random.Random) -> Tree:
                 return ("scientific", number, exponent + draw.choice((-1, 1)), places)
             case ("pow", base, exponent):
                 return ("pow", base, exponent + draw.choice((-1, 1)))
-            case ("add", first, second):
-                return ("sub", first, second)
-            case ("sub", first, second):
-                return ("add", first, second)
+            case ("add" | "sub" as name, first, second):
+                other = "sub" if name == "add" else "add"
+                return draw.choice(((other, first, second), first, second))
+            case ("mul", first, second):
+                return draw.choice((("neg", node), first, second))
             case ("div", first, second):
                 return ("div", second, first)
             case ("sin" | "cos" as name, p, q):

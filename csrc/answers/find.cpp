@@ -12,74 +12,112 @@ namespace {
 
 constexpr std::size_t kNone = std::string_view::npos;
 
-// The last i < end where p[i] is a and p[i + 1] is b, or npos; p[end] can be read. Two bytes are
-// compared at once: in mathematics and code a lone '<' is common, "<a" and "</" are not.
-using FindPair = std::size_t (*)(const char* p, std::size_t end, char a, char b);
+// Goes on from block to block of 64 bytes until one has a candidate or is not whole: the byte
+// behind each block is read too. Two bytes are compared at once: in mathematics and code a lone '<'
+// is common, "<a" and "</" are not.
+using FindBlock = std::uint64_t (*)(const char* p, std::size_t& block, std::size_t size);
 
-std::size_t rfind_pair_plain(const char* p, std::size_t end, char a, char b) {
-  while (end > 0) {
-    --end;
-    if (p[end] == a && p[end + 1] == b) return end;
+bool is_candidate(char c, char next) {
+  if (c == ':') return true;
+  if (c == '<') return static_cast<unsigned char>(next) >= '/';
+  return c == '\n' && (next == '#' || next == '*' || next == 'P' || next == 'Q');
+}
+
+std::uint64_t last_block(const char* p, std::size_t block, std::size_t size) {
+  std::uint64_t mask = 0;
+  for (std::size_t i = block; i < size && i < block + 64; ++i) {
+    if (is_candidate(p[i], i + 1 < size ? p[i + 1] : '\0')) mask |= std::uint64_t{1} << (i - block);
   }
-  return kNone;
+  return mask;
 }
 
 #if defined(RLVR_X86)
 
-std::size_t rfind_pair_sse2(const char* p, std::size_t end, char a, char b) {
-  const __m128i first = _mm_set1_epi8(a), second = _mm_set1_epi8(b);
-  for (; end >= 16; end -= 16) {
-    const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + end - 16));
-    const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + end - 15));
-    const auto mask = static_cast<unsigned>(
-        _mm_movemask_epi8(_mm_and_si128(_mm_cmpeq_epi8(x, first), _mm_cmpeq_epi8(y, second))));
-    if (mask != 0) return end - 16 + static_cast<std::size_t>(31 - __builtin_clz(mask));
-  }
-  return rfind_pair_plain(p, end, a, b);
+inline std::uint64_t mask_sse2(const char* p) {
+  const __m128i x = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  const __m128i y = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p + 1));
+  const __m128i tag = _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('<')),
+                                    _mm_cmpeq_epi8(_mm_max_epu8(y, _mm_set1_epi8('/')), y));
+  const __m128i even = _mm_and_si128(y, _mm_set1_epi8(~1));  // 'P' of 'P' and 'Q'
+  const __m128i sign =
+      _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('#')), _mm_cmpeq_epi8(y, _mm_set1_epi8('*')));
+  const __m128i heading =
+      _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')),
+                    _mm_or_si128(sign, _mm_cmpeq_epi8(even, _mm_set1_epi8('P'))));
+  const __m128i colon = _mm_cmpeq_epi8(x, _mm_set1_epi8(':'));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), colon)));
 }
 
-// Prefetch distance in bytes: the hardware prefetches little for descending addresses.
-constexpr std::size_t kAhead = 1024;
+std::uint64_t find_sse2(const char* p, std::size_t& block, std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    const char* at = p + block;
+    const std::uint64_t mask = mask_sse2(at) | mask_sse2(at + 16) << 16 | mask_sse2(at + 32) << 32 |
+                               mask_sse2(at + 48) << 48;
+    if (mask != 0) return mask;
+  }
+  return block < size ? last_block(p, block, size) : 0;
+}
 
-__attribute__((target("avx2"))) inline __m256i pairs_avx2(const char* p, __m256i first,
-                                                          __m256i second) {
+// Prefetch distance in bytes. Texts lie side by side, so that it reaches into the next one; the
+// hardware begins anew on each page.
+constexpr std::size_t kAhead = 2048;
+
+__attribute__((target("avx2"))) inline __m256i candidates_avx2(const char* p) {
   const __m256i x = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p));
   const __m256i y = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 1));
-  return _mm256_and_si256(_mm256_cmpeq_epi8(x, first), _mm256_cmpeq_epi8(y, second));
+  const __m256i tag =
+      _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')),
+                       _mm256_cmpeq_epi8(_mm256_max_epu8(y, _mm256_set1_epi8('/')), y));
+  const __m256i even = _mm256_and_si256(y, _mm256_set1_epi8(~1));  // 'P' of 'P' and 'Q'
+  const __m256i sign = _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('#')),
+                                       _mm256_cmpeq_epi8(y, _mm256_set1_epi8('*')));
+  const __m256i heading =
+      _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\n')),
+                       _mm256_or_si256(sign, _mm256_cmpeq_epi8(even, _mm256_set1_epi8('P'))));
+  const __m256i colon = _mm256_cmpeq_epi8(x, _mm256_set1_epi8(':'));
+  return _mm256_or_si256(_mm256_or_si256(tag, heading), colon);
 }
 
-__attribute__((target("avx2"))) std::size_t rfind_pair_avx2(const char* p, std::size_t end, char a,
-                                                            char b) {
-  const __m256i first = _mm256_set1_epi8(a), second = _mm256_set1_epi8(b);
-  // One branch for 128 bytes; the block with a pair is then searched in the loop below.
-  for (; end >= 128; end -= 128) {
-    const char* block = p + end - 128;
-    if (end >= 128 + kAhead) {
-      __builtin_prefetch(block - kAhead);
-      __builtin_prefetch(block - kAhead + 64);
-    }
-    const __m256i low =
-        _mm256_or_si256(pairs_avx2(block, first, second), pairs_avx2(block + 32, first, second));
-    const __m256i high = _mm256_or_si256(pairs_avx2(block + 64, first, second),
-                                         pairs_avx2(block + 96, first, second));
+__attribute__((target("avx2"))) std::uint64_t find_avx2(const char* p, std::size_t& block,
+                                                        std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    __builtin_prefetch(p + block + kAhead);
+    const __m256i low = candidates_avx2(p + block), high = candidates_avx2(p + block + 32);
     const __m256i any = _mm256_or_si256(low, high);
-    if (!_mm256_testz_si256(any, any)) break;
+    if (_mm256_testz_si256(any, any)) continue;
+    return static_cast<unsigned>(_mm256_movemask_epi8(low)) |
+           static_cast<std::uint64_t>(static_cast<unsigned>(_mm256_movemask_epi8(high))) << 32;
   }
-  for (; end >= 32; end -= 32) {
-    const auto mask =
-        static_cast<unsigned>(_mm256_movemask_epi8(pairs_avx2(p + end - 32, first, second)));
-    if (mask != 0) return end - 32 + static_cast<std::size_t>(31 - __builtin_clz(mask));
+  if (block >= size) return 0;
+  if (size < 65) return last_block(p, block, size);
+  // The last block: the 64 bytes before the last byte, less what the blocks before it hold.
+  const char* at = p + size - 65;
+  const std::uint64_t mask = static_cast<unsigned>(_mm256_movemask_epi8(candidates_avx2(at))) |
+                             static_cast<std::uint64_t>(static_cast<unsigned>(
+                                 _mm256_movemask_epi8(candidates_avx2(at + 32))))
+                                 << 32;
+  const std::size_t known = block - (size - 65);  // 1 to 64
+  const std::uint64_t rest = known == 64 ? 0 : mask >> known;
+  return rest | static_cast<std::uint64_t>(p[size - 1] == ':') << (size - 1 - block);
+}
+
+#else
+
+std::uint64_t find_plain(const char* p, std::size_t& block, std::size_t size) {
+  for (; block + 64 < size; block += 64) {
+    const std::uint64_t mask = last_block(p, block, size);
+    if (mask != 0) return mask;
   }
-  return rfind_pair_sse2(p, end, a, b);
+  return block < size ? last_block(p, block, size) : 0;
 }
 
 #endif
 
-FindPair choose() {
+FindBlock choose() {
 #if defined(RLVR_X86)
-  return __builtin_cpu_supports("avx2") ? rfind_pair_avx2 : rfind_pair_sse2;
+  return __builtin_cpu_supports("avx2") ? find_avx2 : find_sse2;
 #else
-  return rfind_pair_plain;
+  return find_plain;
 #endif
 }
 
@@ -97,14 +135,12 @@ std::size_t rfind_byte(std::string_view s, char c, std::size_t end) {
 #endif
 }
 
-std::size_t rfind_word(std::string_view s, std::string_view word) {
-  static const FindPair find_pair = choose();
-  if (s.size() < word.size()) return kNone;
-  std::size_t end = s.size() - word.size() + 1;
-  for (;;) {
-    end = find_pair(s.data(), end, word[0], word[1]);
-    if (end == kNone || s.compare(end, word.size(), word) == 0) return end;
-  }
+Candidates::Candidates(std::string_view text) : text_(text) { refill(0); }
+
+void Candidates::refill(std::size_t block) {
+  static const FindBlock find = choose();
+  block_ = block;
+  mask_ = find(text_.data(), block_, text_.size());
 }
 
 }  // namespace rlvr::answers

@@ -65,11 +65,13 @@ Extracted extract_column(const Column& texts, Policy policy, std::size_t max_byt
   Extracted result;
   result.statuses.resize(rows);
   result.answers = build_strings(
-      rows, [] { return Nothing{}; },
-      [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& out) {
+      rows, [] { return std::string(); },
+      [&](std::string& buffer, std::int64_t begin, std::int64_t end, const auto& done,
+          std::string& out) {
         texts.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
           const Row text = string_chunk(chunk, "texts").string_at(i);
-          const Extraction found = text.null ? Extraction{} : extract(text.text, policy, max_bytes);
+          const Extraction found =
+              text.null ? Extraction{} : extract(text.text, policy, max_bytes, buffer);
           result.statuses[row] = static_cast<std::int8_t>(found.status);
           if (found.status == Status::kFound) append_utf8(found.answer, out);
           done(row, found.status == Status::kFound);
@@ -151,6 +153,7 @@ struct AddState {
   std::vector<std::unique_ptr<char[]>> arena;  // canonical forms of this batch
   std::size_t block = 0, used = 0;
   StatusCounts statuses;
+  std::string buffer;  // an answer that is no piece of its text, until the next row
 
   static constexpr std::size_t kBlock = 256 << 10;
   std::string_view keep(std::string_view bytes) {
@@ -209,7 +212,12 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
-                for (std::int64_t k = 0; k < stop - i; ++k) code[k] = state.problems.code(ids[k]);
+                constexpr std::int64_t kAhead = 16;
+                const bool ahead = state.problems.large();
+                for (std::int64_t k = 0; k < stop - i; ++k) {
+                  if (ahead && k + kAhead < stop - i) state.problems.prefetch(ids[k + kAhead]);
+                  code[k] = state.problems.code(ids[k]);
+                }
                 return;
               }
               for (; i < stop; ++i, ++row) {
@@ -234,8 +242,9 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           const std::uint32_t problem = codes[row - begin];
           Extraction found;
           if (!text.null) {
-            found = options.policy ? extract(text.text, *options.policy, options.max_bytes)
-                                   : Extraction{text.text, Status::kFound};
+            found = options.policy
+                        ? extract(text.text, *options.policy, options.max_bytes, state.buffer)
+                        : Extraction{text.text, Status::kFound};
           }
           ++state.statuses.by_status[static_cast<int>(found.status)];
           if (found.status != Status::kFound) {
@@ -245,7 +254,9 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             const std::string_view canonical = state.cache(found.answer, resolved);
             sink(row, problem, false, canonical.size() <= 12 ? canonical : state.keep(canonical));
           } else if (is_valid_utf8(found.answer)) {
-            sink(row, problem, false, found.answer);
+            const bool piece = found.answer.data() < state.buffer.data() ||
+                               found.answer.data() >= state.buffer.data() + state.buffer.size();
+            sink(row, problem, false, piece ? found.answer : state.keep(found.answer));
           } else {
             std::string clean;
             append_utf8(found.answer, clean);

@@ -33,10 +33,10 @@ def audit_run(
     """Verifies a sample of the verdicts of a graded run a second time and writes audit.json.
 
     The sample is uniform over the distinct answers with the verdict correct or incorrect, half of
-    each where there are enough. The second verifier is Math-Verify for verdicts of canonical forms,
-    a comparison of values at random points for verdicts of Math-Verify, and the same verifier in
-    a fresh process for verdicts of Reasoning Gym and of programs, which have one verifier. A
-    disagreement needs a human: either verifier may be right.
+    each where there are enough. The second verifier is the reader for verdicts of canonical forms,
+    Math-Verify for verdicts of the reader, and the same verifier in a fresh process for verdicts of
+    Reasoning Gym and of programs, which have one verifier. A disagreement needs a human: either
+    verifier may be right.
 
     Args:
         run: a graded run.

@@ -18,8 +18,15 @@ def has_bare_code(run: Run) -> bool:
     return (run.read_json("import.json") or {}).get("reader") in BARE_CODE
 
 
+# A fence, and all up to the end of the last thoughts.
+_FENCE = r"```|(?m:^\s*~~~)"
+_THOUGHTS = r"(?is)^.*</think(?:ing)?>[ \t]*\r?\n?"
+
+
 def fence_code(texts: Any) -> Any:
     r"""Texts without a fence, inside one; other texts, and blank ones, as they are.
+
+    Thoughts before the program are left out.
 
     Args:
         texts: an Arrow column of texts.
@@ -30,8 +37,11 @@ def fence_code(texts: Any) -> Any:
         ['```python\nx = 1\n```', '```python\ny = 2\n```']
     """
     texts = texts.cast(pa.large_string())
-    bare = pc.and_not(pc.match_substring_regex(texts, r"\S"), pc.match_substring(texts, "```"))
+    bare = pc.and_not(
+        pc.match_substring_regex(texts, r"\S"), pc.match_substring_regex(texts, _FENCE)
+    )
     before, after, between = (
         pa.scalar(text, pa.large_string()) for text in ("```python\n", "\n```", "")
     )
-    return pc.if_else(bare, pc.binary_join_element_wise(before, texts, after, between), texts)
+    programs = pc.replace_substring_regex(texts, _THOUGHTS, "")
+    return pc.if_else(bare, pc.binary_join_element_wise(before, programs, after, between), texts)

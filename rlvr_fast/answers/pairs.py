@@ -36,7 +36,7 @@ class Outcome:
 
     Attributes:
         verdict: the verdict.
-        grader: name and version of the verifier, such as "math-verify 0.9.0".
+        grader: name and version of the verifier, such as "rlvr_fast reader 1, python-flint 0.9.0".
         detail: the cause of a `timeout` or `error`, else empty.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -64,11 +65,9 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
     affected = [name for name in counts if counts[name][1]] if many else without
     texts, cut = _first_without_answer(run, affected)
     column = pa.array(texts, pa.large_string())
-    thinking = sum("<think>" in text and "</think>" not in text for text in texts)
-    cut_off = sum(
-        ended or ("<think>" in text and "</think>" not in text)
-        for text, ended in zip(texts, cut, strict=True)
-    )
+    _, behind = extract_answers(column, policy="after_think")
+    thinking = pc.equal(behind, "unfinished").to_pylist()
+    cut_off = sum(map(operator.or_, thinking, cut))
     unreadable, example = _unreadable(run, grades, affected)
     used = {tasks[name].policy for name in affected}
     found = _found_by_policy(column, used, programs=any(tasks[n].runs_programs for n in affected))
@@ -80,7 +79,7 @@ def diagnose(run: Run, tasks: Mapping[str, GradedTask], grades: pa.Table) -> dic
         "all_unparsed": without,
         "looked_at": len(texts),
         "cut_off": cut_off,
-        "unclosed_think": thinking,
+        "unclosed_think": sum(thinking),
         "found_by_policy": found,
         "best_policy": best,
     }
@@ -211,7 +210,7 @@ def _explain(
         remedies.append(f"to take the verdicts that came with the rollouts: {command}")
     if not reasons:
         if used == ["code_block"]:
-            reasons.append("they hold no block of code fenced by ```")
+            reasons.append("they hold no block of code fenced by ``` or ~~~")
             remedies.append("give the programs with their fences, or ask for a fenced block")
         else:
             asked = _asks_for_mark(run, affected)

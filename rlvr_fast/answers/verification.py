@@ -23,10 +23,10 @@ def verify_answers(
     workers: int | None = None,
     memory_mb: int = DEFAULT_MEMORY_MB,
 ) -> list[Verdict]:
-    r"""Whether each answer equals its gold answer: canonical forms first, then Math-Verify.
+    r"""Whether each answer equals its gold answer: canonical forms first, then the reader.
 
-    Each distinct pair is decided once. Gold and answer are not interchangeable: the answer 'x = 5'
-    is correct for the gold '5', but '5' need not be for the gold 'x = 5' (docs/grading.md).
+    Each distinct pair is decided once. Gold and answer are not interchangeable: the answer
+    4210 is correct for the gold 4210_5, but not the other way round (docs/grading.md).
 
     Args:
         golds: one gold answer for each row.

@@ -40,7 +40,7 @@ def test_pairs_of_several_tasks_in_one_call(countdown):
     assert [outcome.verdict for outcome in found] == [
         "correct", "correct", "incorrect", "incorrect",
     ]  # fmt: skip
-    assert found[0].grader.startswith("math-verify ")
+    assert found[0].grader.startswith("rlvr_fast reader ")
     assert found[1].grader.startswith("reasoning-gym ")
 
 

@@ -147,9 +147,9 @@ def test_names_need_no_heavy_library():
 
 def test_names_that_pose_no_problems_are_not_offered():
     assert scheme_names()[:3] == ("reasoning_gym", "math", "code")
-    assert "numeric" not in scheme_names()
+    assert "math_verify" not in scheme_names()
     assert engine_names()[:2] == ("transformers", "vllm")
-    assert scheme_of("numeric:values").load is None
+    assert scheme_of("math_verify:opinion").load is None
 
 
 def test_kinds_of_tasks_are_named_in_their_own_room_only():

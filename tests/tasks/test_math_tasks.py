@@ -185,7 +185,7 @@ def test_a_gold_of_several_answers_asks_for_all_of_them(gold, answer, expected):
         ("5", "x = 5", "correct"),
         (r"\frac{1}{2}", "0.5", "correct"),
         ("100000", "1e5", "correct"),
-        ("16", "sixteen", "incorrect"),
+        ("16", "sixteen", "correct"),
         ("16", "", "unparsed"),
         ("5", r"The answer is $5$", "correct"),
         ("5", r"\boxed{5}", "correct"),

@@ -27,7 +27,7 @@ BUILT_IN = (
     "reasoning_gym",
     "math",
     "code",
-    "numeric",
+    "math_verify",
 )
 
 # The group of entry points in which packages add kinds of tasks.

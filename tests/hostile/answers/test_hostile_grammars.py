@@ -21,6 +21,8 @@ HAND_OVER = sorted(EVALUATING - {"composite", "bitwise_arithmetic", "number_sort
 
 # Payloads that are of the form of a board (eval knows no such name), or a complex number.
 HARMLESS = {"n_queens": {"_", "__"}, "complex_arithmetic": {"1j"}}
+# Payloads that are read as the number or the fraction that they show (`reading.py`).
+READ = {"`1`", "$1$", "1j", r"\frac{1}{2}"}
 
 
 class Posed:
@@ -96,7 +98,7 @@ def test_hostile_answers_are_incorrect_and_reach_no_code_of_the_dataset(
 
     monkeypatch.setattr(subject.verifier._dataset, "score_answer", reached_dataset, raising=False)
     for payload in RUNS_CODE + EXHAUSTS:
-        if payload in HARMLESS.get(name, ()):
+        if payload in READ or payload in HARMLESS.get(name, ()):
             continue
         answer = payload.replace("{marker}", str(marker))
         assert subject.verdict(answer) == "incorrect"

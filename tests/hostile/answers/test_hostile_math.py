@@ -1,4 +1,4 @@
-"""Math-Verify turns text into expressions by grammars of its own; no text of an answer is run."""
+"""The reader and Math-Verify have grammars of their own; no text of an answer is run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
-from rlvr_fast.tasks.schemes.numeric import NumericVerifier
+from rlvr_fast.tasks.schemes.math_verify import MathVerifyVerifier
 
 WORD = "zqzq"
 FORMS = (
@@ -90,7 +90,7 @@ def test_no_text_of_an_answer_is_compiled(form, compiled):
     answer = form.replace("{}", WORD).replace("{{", "{").replace("}}", "}")
     for gold in ("5", r"\{1,2\}", "x=1", rf"\text{{{WORD}}}"):
         compiled.clear()
-        for verifier in (MathVerifier(), NumericVerifier()):
+        for verifier in (MathVerifier(), MathVerifyVerifier()):
             assert verifier.verify("p", gold, {}, answer) in ("correct", "incorrect", "unparsed")
         assert not any(WORD in text for text in compiled)
 

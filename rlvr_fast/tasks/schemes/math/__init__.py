@@ -1,4 +1,4 @@
-"""Problems of a file with gold answers, verified by Math-Verify."""
+"""Problems of a file with gold answers, verified by a reader of mathematical answers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SCHEME = Scheme(
     "hf://ORG/NAME?split=NAME",
     load=_load,
     verifier=_verifier,
-    second_opinion="numeric:values",
+    second_opinion="math_verify:opinion",
     posed_by_run=True,
-    packages=("math-verify",),
+    packages=("python-flint",),
 )

@@ -7,6 +7,7 @@ import importlib
 from types import ModuleType
 
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
+from rlvr_fast.tasks.schemes.math.kinds.splitting import with_cases
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
@@ -33,7 +34,7 @@ def read_answer(text: str) -> Value:
         >>> read_answer("1/2") == read_answer("$1/2$")
         True
     """
-    return _read(clean(text), 0, {})
+    return _read(with_cases(clean(text)), 0, {})
 
 
 def _read(text: str, depth: int, known: dict[str, Value]) -> Value:

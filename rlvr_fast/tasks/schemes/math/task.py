@@ -99,7 +99,7 @@ class MathTask:
         return list(self._problems)
 
     def verifier(self) -> MathVerifier:
-        """Math-Verify."""
+        """The reader of answers."""
         return MathVerifier()
 
 

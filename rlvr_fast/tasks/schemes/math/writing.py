@@ -29,9 +29,11 @@ _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 _ROOT = re.compile(r"([√∛∜]) *(\d+(?:\.\d+)?|[A-Za-z])?")
 _SPACES = {
     r"\,": NARROW, r"\;": NARROW, r"\:": NARROW, r"\ ": NARROW, r"\>": NARROW, "~": NARROW,
-    "\\\n": NARROW, r"\!": "", r"\/": "", r"\-": "", r"\@": "",
+    "\\\n": NARROW, r"\!": "",
 }  # fmt: skip
-_EDGE = " ,;:" + NARROW
+_BLANK = " " + NARROW
+# One sign, or two periods: of a sentence inside a delimiter, and of the one around it.
+_FINAL = re.compile(r"(?<![.,;:])(?:\.|\. ?\.|[,;:])$")
 
 # The spellings of signs in plain text, the longer first.
 _SIGNS = (
@@ -51,6 +53,8 @@ _SIGNS = (
     (re.compile(r"\^ *\{ *(?:\\circ|\\degree) *\}| *\^ *\\circ(?![A-Za-z])"), r"^\\circ "),
     (re.compile(r"(?<=\d)\^ *(?:\{ *[oO] *\}|o\b)"), r"^\\circ "),
 )
+# Names of points, which OCR writes with spaces.
+_POINTS = re.compile(r"(\\(?:angle|triangle|odot) *)([A-Z](?: [A-Z]){1,3})(?![A-Za-z])")
 _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z]))")
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
@@ -60,7 +64,9 @@ _E_NOTATION = re.compile(
     r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
     r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d.^_!]|\*\*)"
 )
-_LETTER_TIMES = re.compile(r"(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)")
+_LETTER_TIMES = re.compile(
+    r"(?<=\d) times (?=\d)|(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)"
+)
 
 
 def clean(text: str) -> str:
@@ -86,9 +92,9 @@ def clean(text: str) -> str:
       "\rvert". A plain "{" is a brace of LaTeX, or of a set in plain text;
     * has no thousands separators in a number: "10000", "1234.5". Any comma left separates parts;
     * has powers of ten for e-notation: "1.5\times 10^{3}"; superscripts as "x^{2}", "½" as
-      "\frac{1}{2}";
-    * has no period, comma, colon or semicolon at its end, nor marks of Markdown or quotes around
-      the whole.
+      "\frac{1}{2}"; "\approx" for a "~" at its start;
+    * has no final period, comma, colon or semicolon (one), no marks of Markdown, and no quotes
+      around the whole.
 
     Example:
         >>> clean("$10\\,000$.")
@@ -98,7 +104,9 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = re.sub(r"[ \t\r\n\f\v]+", " ", text)
+    text = re.sub(r"[ \t\r\n\f\v]+", " ", text).strip()
+    if text.startswith("~") and "\\" not in text:
+        text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)
@@ -106,6 +114,7 @@ def clean(text: str) -> str:
     for pattern, sign in _SIGNS:
         text = pattern.sub(sign, text)
     text = _PRIMES.sub(_primes, text)
+    text = _POINTS.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
     text = _tidy(_whole(text))
     text = _without_groups(text)
     text = _LETTER_TIMES.sub(r"\\times ", text.replace(NARROW, " "))
@@ -149,24 +158,25 @@ def _e_notation(match: re.Match[str]) -> str:
 def _without_markdown(text: str) -> str:
     text = re.sub(r"(?<![^\s(*])\*\*(?=[^\s*])([^*]*[^\s*])\*\*(?![\w*])", r"\1", text)
     text = text.strip()
+    for mark in ("**", "__"):
+        if len(text) > 4 and text.startswith(mark) and text.endswith(mark):
+            text = text[2:-2].strip()
     if len(text) > 2 and text[0] == text[-1] and text[0] in "*_" and text[0] not in text[1:-1]:
         text = text[1:-1]
-    return text.replace("```", " ").replace("`", "")
+    return re.sub(r"(`+)([^`]+)\1", r"\2", text)
 
 
 def _whole(text: str) -> str:
-    """The text without what stands around the whole."""
-    while True:
-        before = text
-        text = text.strip(" " + NARROW)
-        if text.endswith(r"\\"):
-            text = text[:-2]
+    """The text without what stands around the whole: quotes, and one sign at its end."""
+    text = text.strip(_BLANK)
+    for _ in range(2):
+        text = text.removesuffix("\\\\").strip(_BLANK)
+        if final := _FINAL.search(text.replace(NARROW, " ")):
+            text = text[: final.start()].strip(_BLANK)
+            break
         if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
-            text = text[1:-1]
-        if text.endswith(".") or (text and text[-1] in ",;:"):
-            text = text[:-1]
-        if text == before:
-            return text
+            text = text[1:-1].strip(_BLANK)
+    return text
 
 
 def _tidy(text: str) -> str:
@@ -180,7 +190,7 @@ def _tidy(text: str) -> str:
 def _without_groups(text: str) -> str:
     """The text without separators of thousands."""
     # '{,}' and ',\!' are never separators of parts, so they count inside brackets too.
-    text = re.sub(r"(?<=\d)\ue001(?=\d)", "\ue000", text)
+    text = re.sub(rf"(?<=\d)\ue001[ {NARROW}]?(?=\d)", "\ue000", text)
     depths = _depths(text)
 
     def joined(match: re.Match[str]) -> str:
@@ -256,8 +266,10 @@ def _dollars(tokens: list[str]) -> None:
                 tokens[between] = r"\$"
             position = closing + 1
         else:
+            # One alone is a currency, but for what is left of a pair at an end.
             following = "".join(tokens[index + 1 : index + 3]).lstrip()[:1]
-            tokens[index] = r"\$" if following.isdigit() or following == "." else " "
+            outer = index in (0, len(tokens) - 1) and not (following.isdigit() or following == ".")
+            tokens[index] = " " if outer else r"\$"
 
 
 def _bars(tokens: list[str]) -> None:
@@ -286,7 +298,7 @@ def _bars(tokens: list[str]) -> None:
 
 
 _LINES = {r"\(", r"\)", r"\[", r"\]"}
-# A space that is kept only between two letters or two digits.
+# A space that is kept only between letters and digits.
 _JOINT = "\ue002"
 
 
@@ -340,8 +352,9 @@ def _unwrapped(tokens: list[str], partner: dict[int, int], index: int) -> None:
     inside = _argument(tokens, partner, index + 1)
     tokens[index] = _JOINT
     if inside:
-        # A word stands apart from the letters beside it; a single letter may be part of a product.
-        tokens[index] = tokens[inside[-1]] = _JOINT if len(inside) > 3 else ""
+        # A word stands apart from letters beside it; capitals may be digits or part of a product.
+        word = len(inside) > 3 and any(tokens[at].islower() for at in inside)
+        tokens[index] = tokens[inside[-1]] = _JOINT if word else ""
         tokens[inside[0]] = ""
 
 
@@ -355,12 +368,10 @@ def _joined(tokens: list[str]) -> str:
             joint = True
             continue
         command = last[:1] == "\\" and last[-1].isalpha()
-        word = joint and (
-            (last[-1:].isalpha() and token[0].isalpha())
-            or (last[-1:].isdigit() and token[0].isdigit())
-        )
-        if (command and token[0].isalpha()) or word:
+        apart = joint and last[-1:].isalnum() and token[0].isalnum()
+        if (command and token[0].isalpha()) or apart:
             parts.append(" ")
         parts.append(token)
         last, joint = token, False
-    return "".join(parts).replace("{,}", "\ue001")
+    text = "".join(parts)
+    return text.replace("{,}", "\ue001").replace(f"{{{NARROW}}}", NARROW)

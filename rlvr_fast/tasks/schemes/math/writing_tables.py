@@ -60,7 +60,8 @@ def _characters() -> dict[int, str]:
         plain = unicodedata.normalize("NFKC", chr(code))
         if len(plain) == 1 and ord(plain) != code:
             table.setdefault(code, table.get(ord(plain), plain))
-    for code in range(0x80, 0x11000):
+    # Without the ideographs, which have no other spelling.
+    for code in (*range(0x80, 0x3400), *range(0xA000, 0xAC00), *range(0xFB00, 0x11000)):
         sign = chr(code)
         if code in table or sign in SUPERSCRIPTS or sign in SUBSCRIPTS:
             continue
@@ -71,9 +72,13 @@ def _characters() -> dict[int, str]:
             table[code] = NARROW
         elif category == "Cf" or 0xFE00 <= code <= 0xFE0F:
             table[code] = ""  # zero width: joiners, marks of direction, the byte order mark
-        elif category == "No" and "⁄" in unicodedata.normalize("NFKC", sign):
-            upper, _, lower = unicodedata.normalize("NFKC", sign).partition("⁄")
-            table[code] = f"\\frac{{{upper}}}{{{lower}}}" if lower else f"{upper}/"
+        else:
+            plain = unicodedata.normalize("NFKC", sign)
+            if "⁄" in plain:
+                upper, _, lower = plain.partition("⁄")
+                table[code] = f"\\frac{{{upper}}}{{{lower}}}" if lower else f"{upper}/"
+            elif plain.isascii() and "<su" not in unicodedata.decomposition(sign):
+                table[code] = plain  # Roman numerals, ligatures, units as one sign
     table[0x2062] = table[0x2063] = ""
     return table
 
@@ -97,6 +102,8 @@ COMMANDS = {
     "Bbb": r"\mathbb", "degree": r"^\circ", "textdegree": r"^\circ", "dollar": r"\$",
     "textdollar": r"\$", "middle": "", "bmod": r"\bmod", "mod": r"\bmod", "arcctg": r"\arccot",
     "imath": "i", "jmath": "j", "lVert": r"\|", "rVert": r"\|", "overarc": r"\widehat",
+    "overparen": r"\widehat", "measuredangle": r"\angle",
+    "sphericalangle": r"\angle",
     "wideparen": r"\widehat", "triangleq": "=", "coloneqq": "=", "iint": r"\iint",
     "euro": "€", "pounds": "£", "gets": r"\leftarrow", "owns": r"\ni", "land": r"\land",
     "And": r"\land", "textrightarrow": r"\to", "div": r"\div", "texttimes": r"\times",
@@ -118,7 +125,8 @@ DROPPED = frozenset((
 # Commands whose argument stands for itself.
 FONTS = frozenset((
     "text", "textrm", "textbf", "textit", "textsf", "texttt", "textnormal", "textup", "textsc",
-    "textmd", "textsl", "emph", "mbox", "hbox", "mathrm", "mathbf", "mathit", "mathsf", "mathtt",
+    "textmd", "textsl", "emph", "num", "mbox", "hbox", "mathrm", "mathbf", "mathit", "mathsf",
+    "mathtt",
     "mathnormal", "boldsymbol", "bm", "operatorname", "mathop", "mathbin", "mathrel", "mathord",
     "mathopen", "mathclose", "mathpunct", "mathinner", "boxed", "fbox", "framebox", "bbox",
     "ensuremath", "smash", "strong", "bold", "symbf", "symrm",

@@ -18,6 +18,7 @@ __all__ = [
     "DEFAULT_SEED",
     "DEFAULT_SIZE",
     "FIXES_OPTION",
+    "GUARDS_OPTION",
     "config_of",
     "dataset_of",
     "datasets",
@@ -26,10 +27,11 @@ __all__ = [
 
 DEFAULT_SIZE = 50
 DEFAULT_SEED = 0
-# An option of rlvr_fast beside those of the dataset: which corrections an answer gets before it is
-# scored (see fixes.py).
+# Options of rlvr_fast beside those of the dataset: which corrections an answer gets before it is
+# scored (see fixes.py), and whether our own checks and readings apply (see guards.py, reading.py).
 FIXES_OPTION = "fixes"
-FIXES_VALUES = ("none", "leash")
+GUARDS_OPTION = "guards"
+OWN_OPTIONS = {FIXES_OPTION: ("none", "leash"), GUARDS_OPTION: ("on", "off")}
 
 
 @functools.cache
@@ -77,17 +79,18 @@ def config_of(spec: TaskSpec) -> dict[str, Any]:
                 f"task {shown(str(spec))}: {shown(key)} has {len(text):,} characters; at most "
                 f"{MAX_OPTION_LENGTH:,} are read"
             )
-        if key == FIXES_OPTION:
-            if text not in FIXES_VALUES:
+        if key in OWN_OPTIONS:
+            if text not in OWN_OPTIONS[key]:
                 raise InvalidInputError(
-                    f"task {str(spec)!r}: fixes should be {' or '.join(FIXES_VALUES)}, got {text!r}"
+                    f"task {str(spec)!r}: {key} should be {' or '.join(OWN_OPTIONS[key])}, got "
+                    f"{text!r}"
                 )
             continue
         if key not in known:
             raise InvalidInputError(
                 f"task {str(spec)!r}: dataset {spec.source!r} has no config value {key!r}."
-                f"{closest(key, [*known, FIXES_OPTION])} It has: {', '.join(sorted(known))}; and "
-                f"{FIXES_OPTION}={' or '.join(FIXES_VALUES)}"
+                f"{closest(key, [*known, *OWN_OPTIONS])} It has: {', '.join(sorted(known))}; and "
+                + ", ".join(f"{name}={' or '.join(may)}" for name, may in OWN_OPTIONS.items())
             )
         try:
             values[key] = _read(text, known[key])

@@ -34,8 +34,8 @@ class GymTask:
 
     Values are read as the types of the dataset's config dataclass say; lists are
     comma-separated. `size` is 50 and `seed` 0 where not given: without a seed each use would pose
-    other problems. `fixes=leash` scores answers as arXiv 2507.14843 does (see `fixes.py`); by
-    default the dataset's own verifier decides alone.
+    other problems. `guards=off` leaves out our own checks and readings of answers (see `guards.py`,
+    `reading.py`); `fixes=leash` scores answers as arXiv 2507.14843 does (see `fixes.py`).
     """
 
     def __init__(self, spec: TaskSpec, name: str | None = None) -> None:

@@ -14,8 +14,15 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, RlvrError, shown
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.schemes.reasoning_gym.answer_grammars import EVALUATING, refusal
-from rlvr_fast.tasks.schemes.reasoning_gym.config import FIXES_OPTION, dataset_of, generator
+from rlvr_fast.tasks.schemes.reasoning_gym.config import (
+    FIXES_OPTION,
+    GUARDS_OPTION,
+    dataset_of,
+    generator,
+)
 from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
+from rlvr_fast.tasks.schemes.reasoning_gym.guards import guard_of, guard_refusal
+from rlvr_fast.tasks.schemes.reasoning_gym.reading import READING, read_forms
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
 
@@ -36,6 +43,10 @@ class GymVerifier:
     which evaluates answers in several datasets; one for which that code raises an exception is
     incorrect as well. Call the verifier in a worker process all the same.
 
+    The answer is scored as it stands, and then in its plain forms (`reading.py`). What the dataset
+    scores as correct has to pass the guard of the dataset too (`guards.py`). `guards=off` leaves
+    both out.
+
     Attributes:
         reason: why the dataset could not or was not asked to score the last answer, else empty.
     """
@@ -45,15 +56,18 @@ class GymVerifier:
     def __init__(self, spec: TaskSpec) -> None:
         self._spec = spec
         self._fixes = spec.options.get(FIXES_OPTION, "none")
+        self._guarded = spec.options.get(GUARDS_OPTION, "on") == "on"
         self._dataset: Any = None
         self.reason = ""
         self._entries: dict[int, dict[str, Any]] = {}
 
     @property
     def name(self) -> str:
-        """The package, its version, the dataset, and the fixes where there are any."""
+        """The package, its version, the dataset, our readings, guard and fixes."""
+        source, guard = self._spec.source, guard_of(self._spec.source)
+        ours = f"{READING}{f', guard {guard}' if guard else ''}" if self._guarded else "guards off"
         mended = " with leash fixes" if self._fixes == "leash" else ""
-        return f"{generator()} {self._spec.source}{mended}"
+        return f"{generator()} {source} ({ours}){mended}"
 
     @property
     def evaluates(self) -> bool:
@@ -79,36 +93,59 @@ class GymVerifier:
         return "correct" if self.score(problem_id, metadata, answer) >= 1.0 else "incorrect"
 
     def score(self, problem_id: str, metadata: Mapping[str, Any], answer: str) -> float:
-        """The dataset's own reward, partial credit included; with fixes the better of two."""
-        entry = self._entry(problem_id, metadata)
-        self.reason = ""
-        reward = self._reward(answer, entry)
-        if self._fixes == "leash" and reward < 1.0:
-            mended = fixed(self._spec.source, answer)
-            if mended != answer:
-                reward = max(reward, self._reward(mended, entry))
-        return reward
+        """The dataset's own reward, partial credit included; of all forms the best."""
+        return self.scored(answer, self._entry(problem_id, metadata))
+
+    def scored(self, answer: str, entry: dict[str, Any]) -> float:
+        """The score of an answer to a problem that the dataset generated."""
+        reasons = []
+        best = 0.0
+        for form in self._forms(answer, entry):
+            reward = self._reward(form, entry)
+            if reward >= 1.0:
+                self.reason = ""
+                return reward
+            reasons.append(self.reason)
+            best = max(best, reward)
+        self.reason = next(filter(None, reasons), "")
+        return best
+
+    def _forms(self, answer: str, entry: dict[str, Any]) -> list[str]:
+        """The answer as it stands, then in other forms, each once."""
+        forms = [answer]
+        if self._guarded:
+            forms += read_forms(self._spec.source, answer, entry)
+        if self._fixes == "leash":
+            forms.append(fixed(self._spec.source, answer))
+        return list(dict.fromkeys(forms))
 
     def _reward(self, answer: str, entry: dict[str, Any]) -> float:
-        reason = refusal(self._spec.source, answer, entry)
-        if reason is not None:
-            self.reason = reason
+        self.reason = refusal(self._spec.source, answer, entry) or ""
+        if self.reason:
             return 0.0
         try:
-            return self._scored(answer, entry)
+            reward = self._own_score(answer, entry)
+            if reward >= 1.0 and self._guarded:
+                self.reason = guard_refusal(self._spec.source, answer, entry) or ""
+            return 0.0 if self.reason else reward
         except (MemoryError, RecursionError):
             raise
         except Exception as error:
             # Several verifiers raise where an answer is not of their form (prime_factorization on
             # "7 and 11"). One that fails on its own gold answer as well is what is broken.
             if isinstance(entry["answer"], str):
-                self._scored(entry["answer"], entry)
+                self._own_score(entry["answer"], entry)
             self.reason = f"the dataset's verifier cannot read it ({type(error).__name__})"
             return 0.0
 
-    def _scored(self, answer: str, entry: dict[str, Any]) -> float:
+    def _own_score(self, answer: str, entry: dict[str, Any]) -> float:
         # A copy, as knight_swap writes what it found into the entry that it is given.
-        return float(self._dataset.score_answer(answer, copy.deepcopy(entry)))
+        return float(self._loaded().score_answer(answer, copy.deepcopy(entry)))
+
+    def _loaded(self) -> Any:
+        if self._dataset is None:
+            self._dataset = dataset_of(self._spec)
+        return self._dataset
 
     def _entry(self, problem_id: str, metadata: Mapping[str, Any]) -> dict[str, Any]:
         index = metadata.get("index")
@@ -136,9 +173,7 @@ class GymVerifier:
 
     def _generated(self, index: int) -> dict[str, Any]:
         try:
-            if self._dataset is None:
-                self._dataset = dataset_of(self._spec)
-            entry: dict[str, Any] = self._dataset[index]
+            entry: dict[str, Any] = self._loaded()[index]
         except (MemoryError, RlvrError):
             raise
         except Exception as error:

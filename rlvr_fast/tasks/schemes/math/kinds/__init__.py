@@ -24,6 +24,7 @@ KINDS = (
     "numeral",  # 4210_5
     "plus_minus",  # \pm 3
     "statement",  # \forall x, \neg p, p \to q
+    "family",  # 2k\pi where k is an integer
     "real_set",  # (1,2) \cup [3,4), {x : x > 0}, R \ {1}
     "piecewise",  # \begin{cases}
     "qualified",  # 5 or more; n^2 if n is even; 20% increase
@@ -31,6 +32,7 @@ KINDS = (
     "ellipsis",  # 1, 3, 5, \ldots, 2n-1
     "relation",  # x = 5, x < 3, k \ge 2, x \ne 1
     "matrix",  # \begin{pmatrix}, [[1,2],[3,4]]
+    "ratio",  # 1:2:3
     "collection",  # lists, tuples, sets
     "percent",  # 10%, 5 per cent
     "quantity",  # 5 km/h, \$5, 1.5 million

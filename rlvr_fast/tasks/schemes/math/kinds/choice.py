@@ -39,18 +39,19 @@ class Label(Value):
     product: Expression | None = None
 
 
-_ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?)")
+_ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?|([a-j])\))")
 _NAMED = re.compile(
     r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
     re.IGNORECASE,
 )
 _WITH_TEXT = re.compile(
-    r"(?:\(\s*([A-J])\s*\)\s*[.:]?\s+|\(([A-J])\)(?=[$\d])|([A-J])\s?[.:)]\s+|([A-J])[.)](?=[A-Za-z$]))"
-    r"(?=\S)"
+    r"(?:\(\s*([A-J])\s*\)\s*[.:]?\s+|\(([A-J])\)(?=\d)|([A-J])\s?[.:)]\s+|"
+    r"([A-J])[.)](?=[A-Za-z][a-z]))(?=\S)"
 )
 _OTHERS = re.compile(
-    r"(?:and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|\\(?:cup|cap|times|cdot|le|ge)",
+    r"(?:option|choice|answer|and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|"
+    r"\(?[A-HJ]\)?\s*(?:[.:)]|$)|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )
 _ANOTHER = re.compile(
@@ -62,7 +63,7 @@ _ROMAN = re.compile(r"\(?\s*(x{0,3}(?:ix|iv|v?i{0,3}))\s*[.)]?\)?")
 def read(text: str, read: Read) -> Value | None:
     """The value of a choice; see `kinds`."""
     if match := _ALONE.fullmatch(text):
-        return Choice(match[1] or match[2] or match[3])
+        return Choice(next(group for group in match.groups() if group).upper())
     roman = _ROMAN.fullmatch(text)
     if roman and len(roman[1]) > 1:
         term = parse_term(roman[1])
@@ -102,18 +103,18 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return gold.letter == answer.letter
     if isinstance(gold, Choice):
         if gold.content is None:
-            return _small(answer) == gold.letter
+            return _letter(answer) == gold.letter if isinstance(answer, Expression) else None
         return not isinstance(gold.content, Unread) and same(gold.content, answer)
     if isinstance(answer, Choice):
         content = answer.content
-        return content is not None and not isinstance(content, Unread) and same(gold, content)
+        if content is None:
+            return gold.term == Symbol(answer.letter) if isinstance(gold, Expression) else None
+        return not isinstance(content, Unread) and same(gold, content)
     return None
 
 
-def _small(answer: Value) -> str | None:
-    """The capital of an answer that is one small letter."""
-    if not isinstance(answer, Expression):
-        return None
+def _letter(answer: Expression) -> str | None:
+    """The capital of an answer that is one letter."""
     term = answer.term
     if isinstance(term, Symbol | Constant) and len(term.name) == 1:
         return term.name.upper()

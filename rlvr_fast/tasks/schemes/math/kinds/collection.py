@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -23,7 +23,14 @@ class Collection(Value):
 
 @dataclass(frozen=True, slots=True)
 class List(Collection):
-    """Parts without brackets: the order does not count, the number does up to repetition."""
+    """Parts without brackets: neither order nor repetition counts.
+
+    Attributes:
+        parts: the parts.
+        alternatives: whether the text says "or": such a list is no tuple.
+    """
+
+    alternatives: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,7 @@ class Cycles(Value):
 _CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
 _CYCLE = re.compile(r"\(([^()]*)\)")
 _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
+_ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
 
@@ -65,14 +73,15 @@ def read(text: str, read: Read) -> Value | None:
             return cycles
     if _SEQUENCE.fullmatch(text):
         return Tuple(tuple(read(part) for part in text.replace("~", " ").split()), "")
-    brackets = enclosed(text)
+    angles = _ANGLES.fullmatch(text)
+    brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
         return _bracketed(*brackets, read)
     parts = split(text, CONJUNCTION)
     if parts is None or not parts.marks:
         return None
     values = _values(parts.parts, read)
-    return None if values is None else List(tuple(flat(values)))
+    return None if values is None else List(tuple(flat(values)), any(map(is_or, parts.marks)))
 
 
 def _values(parts: Sequence[str], read: Read) -> list[Value] | None:
@@ -152,15 +161,18 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
-    if not isinstance(gold, Collection) or not isinstance(answer, Collection):
+    pair = isinstance(gold, Collection) and isinstance(answer, Collection)
+    if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)
+    assert isinstance(gold, Collection)
+    assert isinstance(answer, Collection)
     if isinstance(gold, Tuple) and isinstance(answer, Tuple):
-        if gold.bracket != answer.bracket and len(gold.parts) == 2:
-            if {gold.bracket, answer.bracket} == {"(", "["}:
-                return False  # two intervals
+        if len(gold.parts) == 2 and {gold.bracket, answer.bracket} == {"(", "["}:
+            return False  # two intervals
         return all_in_order(gold.parts, answer.parts, same)
     if isinstance(gold, Tuple) or isinstance(answer, Tuple):
-        if isinstance(gold, Set) or isinstance(answer, Set):
+        other = answer if isinstance(gold, Tuple) else gold
+        if isinstance(other, Set) or (isinstance(other, List) and other.alternatives):
             return False
         if isinstance(gold, Tuple) and gold.bracket == "[" and len(gold.parts) == 2:
             return False
@@ -168,12 +180,17 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return all_matched(_distinct(gold.parts, same), _distinct(answer.parts, same), same)
 
 
+def _is_one_tuple(value: Value) -> bool:
+    """Whether a value is a set of one tuple."""
+    return isinstance(value, Set) and len(value.parts) == 1 and isinstance(value.parts[0], Tuple)
+
+
 def _single(gold: Value, answer: Value, same: Same) -> bool | None:
     """A set of one number is that number; so is a list of equal ones."""
     for collection, other, swapped in ((gold, answer, False), (answer, gold, True)):
-        if isinstance(collection, List | Set) and isinstance(other, Expression):
+        if isinstance(collection, List | Set) and isinstance(other, Expression | Tuple):
             parts = _distinct(collection.parts, same)
-            if len(parts) != 1 or not isinstance(parts[0], Expression):
+            if len(parts) != 1 or not isinstance(parts[0], Expression | Tuple):
                 return False
             return same(other, parts[0]) if swapped else same(parts[0], other)
     return None

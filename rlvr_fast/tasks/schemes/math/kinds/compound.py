@@ -1,10 +1,12 @@
-"""Quantities in several units: 3 ft 5 in, 1 h 30 min, 3 hours and 20 minutes, 5 dollars 20 cents."""
+"""Quantities in several parts: 3 ft 5 in, 3 hours and 20 minutes, two and a half hours."""
 
 from __future__ import annotations
 
+import itertools
 import re
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.kinds import quantity
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
 from rlvr_fast.tasks.schemes.math.kinds.unit_reading import Dressing, read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.units_table import Unit
@@ -18,11 +20,15 @@ _PART = re.compile(
     r"\s*(?:,\s*|and\s+|,\s*and\s+)?(\d{1,15}(?:\.\d{1,15})?(?:/\d{1,9})?)\s*-?\s*"
     r"([A-Za-z]+\.?|°|''|'|\")"
 )
+# "and" inside a number: one hundred and five, 2 and a half hours.
+_WITH_AND = re.compile(r"(?:\d+|[A-Za-z]+)(?:[ -][A-Za-z]+){2,16}")
 _ANGLE = (("angle", 1),)
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with two to four numbers, each with its unit; see `kinds`."""
+    if " and " in text and _WITH_AND.fullmatch(text):
+        return quantity.read(text, read)
     text = plain(text)
     negative = text.startswith("-")
     if not text[negative : negative + 1].isdigit() or len(text) > 120:
@@ -59,7 +65,7 @@ def _unit(word: str, angle: bool) -> Unit | None:
 
 def _descending(parts: list[tuple[Fraction, Unit]]) -> bool:
     """Whether each part is in a smaller unit than the one before, and less than one of it."""
-    for (_, larger), (value, smaller) in zip(parts, parts[1:], strict=False):
+    for (_, larger), (value, smaller) in itertools.pairwise(parts):
         if larger.dimensions != smaller.dimensions or larger.pi != smaller.pi:
             return False
         if larger.offset or smaller.offset or larger.factor <= smaller.factor:

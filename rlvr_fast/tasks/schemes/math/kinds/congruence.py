@@ -38,6 +38,8 @@ class Congruence(Value):
     negated: bool = False
 
 
+# A negated congruence is written as the other residues up to this modulus.
+_MOST_RESIDUES = 60
 _MOD = r"(?:\\p?mod|\\bmod|\\pod|(?<![A-Za-z\\])mod(?:ulo)?)(?![A-Za-z])"
 _MODULUS = re.compile(rf"\s*{_MOD}\s*")
 _IN_BRACKETS = re.compile(rf"\(\s*({_MOD}[^()]*)\)")
@@ -65,9 +67,14 @@ def read(text: str, read: Read) -> Value | None:
         if halves is None or len(halves.parts) > 2:
             return None
         if len(halves.parts) == 1:
+            if waiting and _EQUIVALENT.search(part):
+                return None
             waiting.append(part)
             continue
-        congruence = _congruence([*waiting, halves.parts[0]], halves.parts[1], in_brackets, read)
+        halves_ = _turned(halves.parts)
+        if halves_ is None or (waiting and _EQUIVALENT.search(halves_[0])):
+            return None
+        congruence = _congruence([*waiting, halves_[0]], halves_[1], in_brackets, read)
         if congruence is None:
             return None
         found.append(congruence)
@@ -77,10 +84,22 @@ def read(text: str, read: Read) -> Value | None:
     return _merged(found)
 
 
+def _turned(halves: tuple[str, ...]) -> tuple[str, str] | None:
+    r"""`n \bmod 4 = 1` as n = 1 and 4."""
+    pieces = split(halves[1], _EQUIVALENT, most=2)
+    if pieces is None or len(pieces.parts) > 2:
+        return None
+    if not pieces.marks:
+        return halves[0], halves[1]
+    if _EQUIVALENT.search(halves[0]):
+        return None
+    return f"{halves[0]} {pieces.marks[0]} {pieces.parts[1]}", pieces.parts[0]
+
+
 def _congruence(
     left: list[str], modulus_text: str, in_brackets: bool, read: Read
 ) -> Congruence | None:
-    """Residues with a name before the first: ["n \\equiv 1", "2"] and "4"."""
+    r"""Residues with a name before the first: ["n \equiv 1", "2"] and "4"."""
     first = split(left[0], _EQUIVALENT, most=2)
     if first is None or len(first.parts) > 2:
         return None
@@ -149,7 +168,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two congruences agree; see `kinds`."""
     if not isinstance(gold, Congruence) and not isinstance(answer, Congruence):
         return None
-    first, second = _as_congruence(gold), _as_congruence(answer)
+    first, second = map(_usual, (_as_congruence(gold), _as_congruence(answer)))
     if first is None or second is None:
         return False
     if first.negated != second.negated or not same(first.modulus, second.modulus):
@@ -162,6 +181,20 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         and same(first.name, second.residues[0])
         and same(first.residues[0], second.name)
     )
+
+
+def _usual(value: Congruence | None) -> Congruence | None:
+    """A negated congruence as the other residues, where these are few."""
+    if value is None or not value.negated or not isinstance(value.modulus, Expression):
+        return value
+    divisor = whole(value.modulus.term)
+    if divisor is None or not 0 < divisor <= _MOST_RESIDUES:
+        return value
+    residues = [Expression(Number(Fraction(number))) for number in range(divisor)]
+    if not all(residue in residues for residue in value.residues):
+        return value
+    others = tuple(residue for residue in residues if residue not in value.residues)
+    return Congruence(value.name, others, value.modulus)
 
 
 def _as_congruence(value: Value) -> Congruence | None:
@@ -177,6 +210,13 @@ def _as_congruence(value: Value) -> Congruence | None:
         if [domain for _, domain in value.parameters] != [NamedSet("Z")]:
             return None
         value = value.body
+    if isinstance(value, Named) and isinstance(value.value, List):
+        lines = [
+            _as_congruence(Named(value.name, part, value.source)) for part in value.value.parts
+        ]
+        known = [line for line in lines if line is not None]
+        merged = _merged(known) if known and len(known) == len(lines) else None
+        return merged if isinstance(merged, Congruence) else None
     if not isinstance(value, Named) or not isinstance(value.value, Expression):
         return None
     term, names = value.value.term, symbols(value.value)

@@ -30,7 +30,9 @@ class Ellipsis(Value):
     groups: tuple[tuple[Value, ...], ...]
 
 
-DOTS = re.compile(r"\\(?:ldots|cdots|dots[a-z]?|hdots)(?![A-Za-z])|\.\s?\.\s?\.|…|⋯")
+DOTS = re.compile(r"\\ldots(?![A-Za-z])")
+_TIMES = re.compile(r"\\(?:cdot|times)(?![A-Za-z])")
+_TIMES_DOTS = re.compile(rf"(?:{_TIMES.pattern} ?)?{DOTS.pattern}(?: ?{_TIMES.pattern})?")
 _SEPARATORS = (
     (",", re.compile(rf"(?:{CONJUNCTION.pattern})+")),
     ("+", re.compile(r"[+-]")),
@@ -55,6 +57,9 @@ def read(text: str, read: Read) -> Value | None:
             bracket = "("
         elif opening + closing not in ("\\{\\}", "{}"):
             return None
+    if "," not in text and ";" not in text and _TIMES.search(text):
+        text = _TIMES_DOTS.sub(r" \\cdot \\ldots \\cdot ", text)
+        text = text.strip().removesuffix(r"\cdot").strip()
     for name, separator in _SEPARATORS:
         pieces = split(text, separator, most=64)
         if pieces is None:

@@ -6,8 +6,8 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, sign
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -16,14 +16,14 @@ from rlvr_fast.tasks.schemes.math.values import Same
 
 __all__ = ["same_relations"]
 
-_ZERO = Number(Fraction(0))
-_MINUS = Number(Fraction(-1))
-
 
 def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
     """Whether two relations agree: side by side, or as one equation or inequality scaled."""
-    if len(gold.signs) != len(answer.signs) or len(gold.sides) != len(answer.sides):
+    if len(gold.signs) != len(answer.signs):
         return False
+    if len(gold.sides) != len(answer.sides):
+        first, second = _without_name(gold), _without_name(answer)
+        return first.signs == second.signs and same(first.sides[-1], second.sides[-1])
     if gold.signs == answer.signs and all_in_order(gold.sides, answer.sides, same):
         return True
     if len(answer.sides) > len(answer.signs):
@@ -31,6 +31,15 @@ def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
         if gold.signs == turned.signs and all_in_order(gold.sides, turned.sides, same):
             return True
     return _scaled(gold, answer)
+
+
+def _without_name(relation: Relation) -> Relation:
+    """`x > 5 km` as `> 5 km`, to compare it with the latter."""
+    if len(relation.sides) == 2 and not is_name(relation.sides[0]) and is_name(relation.sides[1]):
+        relation = _turned(relation)
+    if len(relation.sides) == 2 and not is_name(relation.sides[0]):
+        return Relation(("",), relation.sides)
+    return relation
 
 
 def _turned(relation: Relation) -> Relation:
@@ -59,7 +68,7 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
             for index, name in enumerate(sorted(names))
         }
         at_first, at_second = put(first[1], point), put(second[1], point)
-        if equal_terms(at_first, _ZERO) or equal_terms(at_second, _ZERO):
+        if equal_terms(at_first, ZERO) or equal_terms(at_second, ZERO):
             continue
         crosswise = Mul((first[1], at_second)), Mul((second[1], at_first))
         if not equal_terms(*crosswise):
@@ -80,5 +89,6 @@ def _difference(relation: Relation) -> tuple[str, Term] | None:
         left, right, sign_ = right, left, FLIPPED[sign_]
     if sign_ not in ("=", "!=", "<", "<="):
         return None
-    assert isinstance(left, Expression) and isinstance(right, Expression)
-    return sign_, Add((left.term, Mul((_MINUS, right.term))))
+    assert isinstance(left, Expression)
+    assert isinstance(right, Expression)
+    return sign_, Add((left.term, Mul((MINUS, right.term))))

@@ -6,30 +6,40 @@ import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
+from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, nearest
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Same, Value
 
 __all__ = ["same_families"]
 
 _INTEGERS = NamedSet("Z")
-# A parameter over all integers may be shifted: 2k + 1 and 2k - 1 are one family.
-_SHIFTS = (0, 1, -1, 2, -2, 3, -3)
+# Names that a parameter may have that no text declares.
+_INDICES = frozenset("ijklmnpqst")
+_ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 
 
 def same_families(gold: Value, answer: Value, same: Same) -> bool:
     """Whether two families agree, in whatever names their parameters have.
 
-    Without a set for its parameters a formula is taken to hold for all integers.
+    Without a set for its parameters a formula is taken to hold for all integers. A parameter over
+    all integers may be shifted and negated: 2k + 1 and 1 - 2k are one family.
     """
     first, second = _family(gold, answer), _family(answer, gold)
-    if first is None or second is None:
+    if first is None or second is None or _free(first) != _free(second):
         return False
     if len(first.parameters) != len(second.parameters) or len(first.parameters) > _MOST_PARAMETERS:
         return False
+    golds, answers = _parts(first), _parts(second)
+    if len(golds) > 1 or len(answers) > 1:
+        return all_matched(golds, answers, same)
     return any(
         same(first.body, body)
         for order in itertools.permutations(second.parameters)
@@ -49,38 +59,67 @@ def _family(value: Value, other: Value) -> Family | None:
     declared = [name for name, _ in other.parameters]
     if not names >= set(declared):
         free = sorted(names - symbols(other.body))
-        if len(declared) != 1 or len(free) != 1:
+        if len(declared) != 1 or len(free) != 1 or free[0] not in _INDICES:
             return None
         declared = free
     return Family(value, tuple((name, _INTEGERS) for name in declared))
+
+
+def _free(family: Family) -> frozenset[str]:
+    """The symbols of a family's values, without its parameters and without names of values."""
+    return _of_values(family.body) - {name for name, _ in family.parameters}
+
+
+def _of_values(value: Value) -> frozenset[str]:
+    if isinstance(value, Named):
+        return _of_values(value.value)
+    if isinstance(value, List):
+        return frozenset().union(*map(_of_values, value.parts))
+    return symbols(value)
+
+
+def _parts(family: Family) -> list[Value]:
+    """A family of several formulas for one name as one family for each."""
+    body = family.body
+    if isinstance(body, Named) and isinstance(body.value, List):
+        bodies: list[Value] = [Named(body.name, part, body.source) for part in body.value.parts]
+    elif isinstance(body, List) and all(isinstance(part, Expression) for part in body.parts):
+        bodies = list(body.parts)
+    else:
+        return [family]
+    return [Family(part, family.parameters) for part in bodies]
 
 
 def _renamed(
     gold: Family, answer: Family, order: tuple[tuple[str, Value], ...], same: Same
 ) -> Iterator[Value]:
     """The body of the answer with the gold's parameters, in each way that keeps the family."""
-    choices: list[list[Term]] = []
     for (name, domain), (old, other) in zip(gold.parameters, order, strict=True):
-        over_integers = isinstance(domain, NamedSet)
-        if not same(domain, other) or (name != old and not over_integers and not _discrete(domain)):
+        over_integers = isinstance(domain, NamedSet | Collection | Ellipsis)
+        if not same(domain, other) or (name != old and not over_integers):
             return
-        symbol = Symbol(name)
-        choices.append([symbol])
-        if domain == _INTEGERS and len(order) == 1:
-            minus = Mul((Number(Fraction(-1)), symbol))
-            choices[-1] = [
-                Add((part, Number(Fraction(shift)))) if shift else part
-                for shift in _SHIFTS
-                for part in (symbol, minus)
-            ]
     if {name for name, _ in gold.parameters} & (
         symbols(answer.body) - {old for old, _ in answer.parameters}
     ):
         return
-    for terms in itertools.product(*choices):
-        renamed = {old: term for (old, _), term in zip(order, terms, strict=True)}
-        yield put(answer.body, renamed)
+    new = [Symbol(name) for name, _ in gold.parameters]
+    yield put(answer.body, {old: symbol for (old, _), symbol in zip(order, new, strict=True)})
+    if len(order) == 1 and order[0][1] == _INTEGERS:
+        shift = _shift(gold, answer)
+        for part in (new[0], Mul((MINUS, new[0]))):
+            yield put(answer.body, {order[0][0]: Add((part, Number(Fraction(shift))))})
 
 
-def _discrete(domain: Value) -> bool:
-    return type(domain).__name__ in ("Ellipsis", "Set", "List", "Tuple")
+def _shift(gold: Family, answer: Family) -> int:
+    """By how much the answer's parameter is larger where the gold's is 0, if both are linear."""
+    ends: list[Term] = []
+    for family in (gold, answer):
+        value = family.body.value if isinstance(family.body, Named) else family.body
+        if not isinstance(value, Expression):
+            return 0
+        (name, _) = family.parameters[0]
+        ends += [put(value.term, {name: ZERO}), put(value.term, {name: _ONE})]
+    start, _, other, following = ends
+    step = Add((following, Mul((MINUS, other))))
+    distance = Add((start, Mul((MINUS, other))))
+    return nearest(Mul((distance, Pow(step, MINUS)))) or 0

@@ -9,12 +9,14 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, environment, split
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Matrix", "compare", "read"]
+__all__ = ["Matrix", "cells", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,17 +26,22 @@ class Matrix(Value):
     rows: tuple[tuple[Term, ...], ...]
 
 
-_MINUS = Number(Fraction(-1))
 _ENVIRONMENTS = frozenset(("pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array"))
 _ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])")
 _CELL = re.compile(r"&")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
+_PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)\)", re.S)
+_TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
 _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
-    r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}|\\binom(?=\s*\{)"
+    r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}"
 )
+_TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
+_COMMA = re.compile(r"[,;]")
+_MOST_TUPLE = 12
+_UNITS = ("hat(i)", "hat(j)", "hat(k)")
+_ONE = Number(Fraction(1))
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
-_BINOMIAL = re.compile(r"\\binom\s*\{")
 # Determinants are expanded along a row: n! terms.
 _LARGEST_DETERMINANT = 4
 _MOST_CELLS = 400
@@ -42,13 +49,24 @@ _MOST_CELLS = 400
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a matrix, a sum of multiples of matrices, or a determinant."""
-    if "\\begin" not in text and "\\binom" not in text:
+    if match := _PYTHON.fullmatch(text):
+        value = read(match[1])
+        return value if isinstance(value, Tuple) else None
+    if match := _TRANSPOSED.fullmatch(text):
+        column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
+        matrix = None if column is not None else _single(match[1])
+        return column if matrix is None else _transposed(matrix)
+    if "\\begin" not in text and "," not in text and ";" not in text:
         return None
     if "\\begin" in text:
         determinant = _determinant(text)
         if determinant is not None:
             return Expression(determinant)
     return _sum(text)
+
+
+def _transposed(matrix: Matrix) -> Matrix:
+    return Matrix(tuple(zip(*matrix.rows, strict=True)))
 
 
 def _sum(text: str) -> Matrix | None:
@@ -59,14 +77,14 @@ def _sum(text: str) -> Matrix | None:
     parts, marks = list(pieces.parts), ["+", *pieces.marks]
     if not parts[0] and len(parts) > 1:
         del parts[0], marks[0]
-    if "\\begin" not in text and not _vectors(parts):
+    if "\\begin" not in text and not _tuples(parts):
         return None
     for mark, part in zip(marks, parts, strict=True):
         matrix = _multiple(part)
         if matrix is None:
             return None
         if mark == "-":
-            matrix = _scaled(_MINUS, matrix)
+            matrix = _scaled(MINUS, matrix)
         if total is None:
             total = matrix
         elif _shape(total) != _shape(matrix):
@@ -81,11 +99,9 @@ def _sum(text: str) -> Matrix | None:
     return total
 
 
-def _vectors(parts: list[str]) -> bool:
-    r"""Whether each part is a multiple of one `\binom`, which then is a column."""
-    return len(parts) > 1 and all(
-        len(_BINOMIAL.findall(part)) == 1 and part.endswith("}") for part in parts
-    )
+def _tuples(parts: list[str]) -> bool:
+    """Whether a sum has tuples, one of them without a factor: f(1, 2) is a value of f."""
+    return len(parts) > 1 and any(part.startswith(("(", "\\langle")) for part in parts)
 
 
 def _shape(matrix: Matrix) -> tuple[int, int]:
@@ -100,7 +116,7 @@ def _multiple(text: str) -> Matrix | None:
     """A matrix with a factor before it, or before a product of two matrices."""
     match = _MATRIX.search(text)
     if match is None:
-        return None
+        return _multiple_of_tuple(text)
     before, rest = text[: match.start()].strip(), text[match.start() :].strip()
     matrix = _single(rest)
     if matrix is None or not before:
@@ -110,14 +126,26 @@ def _multiple(text: str) -> Matrix | None:
     return None if factor is None else _scaled(factor, matrix)
 
 
-def _single(text: str) -> Matrix | None:
-    if text.startswith("\\binom"):
-        pair = re.fullmatch(r"\\binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}", text)
-        if pair is None:
+def _multiple_of_tuple(text: str) -> Matrix | None:
+    """`t(1, 2)` as a column with a factor."""
+    for match in _TUPLE.finditer(text):
+        brackets = enclosed(text[match.start() :])
+        inside = split(brackets[1], _COMMA, most=_MOST_TUPLE) if brackets else None
+        if brackets is None or inside is None or not inside.marks:
+            continue
+        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle"):
+            continue
+        terms = [parse_term(part) for part in inside.parts]
+        column = tuple((term,) for term in terms if term is not None)
+        before = _TIMES.sub("", text[: match.start()].strip()).strip()
+        factor = parse_term(before) if before else _ONE
+        if len(column) < len(terms) or factor is None:
             return None
-        cells = [parse_term(pair[1]), parse_term(pair[2])]
-        known = [cell for cell in cells if cell is not None]
-        return Matrix(tuple((cell,) for cell in known)) if len(known) == 2 else None
+        return _scaled(factor, Matrix(column))
+    return None
+
+
+def _single(text: str) -> Matrix | None:
     whole = environment(text)
     if whole is None:
         brackets = enclosed(text)
@@ -161,8 +189,8 @@ def _determinant(text: str) -> Term | None:
         matrix = _single(inner[1].strip())
     elif whole is not None and whole[0] == "vmatrix":
         matrix = _rows("matrix", whole[1])
-    elif text.startswith("|") and text.endswith("|"):
-        matrix = _single(text[1:-1].strip())
+    elif bars := re.fullmatch(r"(?:\||\\lvert)(.*)(?:\||\\rvert)", text, re.S):
+        matrix = _single(bars[1].strip())
     if matrix is None or len(matrix.rows) != len(matrix.rows[0]):
         return None
     return None if len(matrix.rows) > _LARGEST_DETERMINANT else _expanded(matrix.rows)
@@ -175,12 +203,13 @@ def _expanded(rows: tuple[tuple[Term, ...], ...]) -> Term:
     for column, cell in enumerate(rows[0]):
         minor = tuple(row[:column] + row[column + 1 :] for row in rows[1:])
         factors = (cell, _expanded(minor))
-        parts.append(Mul((_MINUS, *factors)) if column % 2 else Mul(factors))
+        parts.append(Mul((MINUS, *factors)) if column % 2 else Mul(factors))
     return Add(tuple(parts))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two matrices agree, cell by cell; a column or a row also equals a tuple."""
+    gold, answer = _with_components(gold, answer), _with_components(answer, gold)
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
         return _shape(gold) == _shape(answer) and all(
             all(map(equal_terms, first, second))
@@ -193,11 +222,32 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return False if isinstance(gold, Matrix) or isinstance(answer, Matrix) else None
 
 
+def _with_components(value: Value, other: Value) -> Value:
+    r"""`\hat{i} + 2 \hat{j}` as a column, to compare it with a tuple or a column."""
+    if not isinstance(value, Expression) or not isinstance(other, Matrix | Tuple):
+        return value
+    size = len(cells(other)) if isinstance(other, Matrix) else len(other.parts)
+    units = _UNITS[:size]
+    if size not in (2, 3) or not symbols(value) & set(units):
+        return value
+    none = dict.fromkeys(units, ZERO)
+    terms = tuple(put(value.term, {**none, unit: _ONE}) for unit in units)
+    total = Add(tuple(Mul((term, Symbol(unit))) for term, unit in zip(terms, units, strict=True)))
+    if not equal_terms(total, value.term):
+        return value
+    return Matrix(tuple((term,) for term in terms))
+
+
 def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:
     """The matrix as the parts of a tuple: of its rows, or of its cells if it is a vector."""
-    rows = tuple(Tuple(tuple(map(Expression, row)), "[") for row in matrix.rows)
-    if any(isinstance(part, Tuple) for part in other.parts):
-        return rows
-    if len(matrix.rows) == 1 or len(matrix.rows[0]) == 1:
-        return tuple(Expression(cell) for row in matrix.rows for cell in row)
-    return ()
+    inner = [part.bracket for part in other.parts if isinstance(part, Tuple)]
+    if inner:
+        return tuple(Tuple(tuple(map(Expression, row)), inner[0]) for row in matrix.rows)
+    return cells(matrix)
+
+
+def cells(matrix: Matrix) -> tuple[Value, ...]:
+    """The cells of a row or a column; none of any other matrix."""
+    if len(matrix.rows) > 1 and len(matrix.rows[0]) > 1:
+        return ()
+    return tuple(Expression(cell) for row in matrix.rows for cell in row)

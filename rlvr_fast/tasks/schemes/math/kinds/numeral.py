@@ -29,7 +29,9 @@ class Numeral(Value):
 
 _DIGITS = r"(?P<digits>[+-]?[0-9][0-9A-Za-z]{0,200}(?:\.[0-9A-Za-z]{1,200})?)"
 _BASE = r"(?:base[ -]*)?\(?\s*(?P<base>\d{1,2}|[A-Za-z]+(?:-[A-Za-z]+)?)\s*\)?"
-_SUBSCRIPT = re.compile(rf"\(?\s*{_DIGITS}\s*\)?\s*_\s*(?:\{{\s*{_BASE}\s*\}}|(?P<one>\d{{1,2}}))")
+_SUBSCRIPT = re.compile(
+    rf"\(?\s*{_DIGITS}\s*\)?\s*_\s*(?:\{{\s*{_BASE}\s*\}}|(?P<one>\d{{1,2}}|[a-z]{{3,11}}))"
+)
 _WORDS = re.compile(
     rf"\(?{_DIGITS}\)?\s*,?\s*\(?\s*(?:in\s+|written\s+in\s+|to\s+)?(?:the\s+)?"
     r"(?:base[ -]*(?P<base>\d{1,2}|[A-Za-z]+(?:-[A-Za-z]+)?)"
@@ -44,12 +46,9 @@ def read(text: str, read: Read) -> Value | None:
     if len(text) > 1000:
         return None
     if literal := _LITERAL.fullmatch(text):
-        digits, base = next(
-            (digits, base)
-            for digits, base in ((literal[2], 16), (literal[3], 2), (literal[4], 8))
-            if digits
-        )
-        return Expression(Number(Fraction(int(literal[1] + digits, base))))
+        radix = 16 if literal[2] else 2 if literal[3] else 8
+        digits = literal[2] or literal[3] or literal[4]
+        return Expression(Number(Fraction(int(literal[1] + digits, radix))))
     match = _SUBSCRIPT.fullmatch(text) or _WORDS.fullmatch(text)
     if match is None:
         return None

@@ -12,11 +12,13 @@ from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
 
-__all__ = ["close", "order", "sign", "whole"]
+__all__ = ["MINUS", "ZERO", "close", "nearest", "order", "sign", "whole"]
 
 _PRECISIONS = (64, 256, 1024)
-_MINUS = Number(Fraction(-1))
+MINUS = Number(Fraction(-1))
+ZERO = Number(Fraction(0))
 # "The root is about 1.41" is a remark on the root where it is no further off than a twentieth.
+_LARGEST = 10**18
 _CLOSE = Number(Fraction(1, 20))
 
 
@@ -24,7 +26,7 @@ def order(first: Term, second: Term) -> int | None:
     """-1, 0 or 1 as the first is smaller, equal or larger; None where that is not known."""
     if first == second or equal_terms(first, second):
         return 0
-    return sign(Add((first, Mul((_MINUS, second))))) or None
+    return sign(Add((first, Mul((MINUS, second))))) or None
 
 
 def sign(term: Term) -> int | None:
@@ -54,10 +56,10 @@ def sign(term: Term) -> int | None:
 
 def close(exact: Term, rounded: Term) -> bool:
     """Whether a value is a rounded other one, roughly."""
-    difference = Add((exact, Mul((_MINUS, rounded))))
+    difference = Add((exact, Mul((MINUS, rounded))))
     square = Mul((difference, difference))
     bound = Mul((_CLOSE, exact, _CLOSE, exact))
-    return sign(Add((bound, Mul((_MINUS, square))))) == 1
+    return sign(Add((bound, Mul((MINUS, square))))) == 1
 
 
 def whole(term: Term) -> int | None:
@@ -72,6 +74,24 @@ def whole(term: Term) -> int | None:
         return None
     finally:
         ctx.prec = before
-    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < 10**18:
+    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < _LARGEST:
         return int(value.p)
     return None
+
+
+def nearest(term: Term) -> int | None:
+    """The integer that a real term without symbols is, as far as its ball tells."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[1]
+        value = Evaluation({}, Budget(), real=False).value(term)
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    if isinstance(value, fmpq):
+        return int(value.p) if value.q == 1 and abs(value.p) < _LARGEST else None
+    found = (value.real if isinstance(value, acb) else value).unique_fmpz()
+    return None if found is None or abs(found) > _LARGEST else int(found)

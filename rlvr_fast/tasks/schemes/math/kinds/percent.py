@@ -23,12 +23,12 @@ class Percent(Value):
 
     Attributes:
         term: the number before the sign.
-        parts: 100 of per cent, 1000 of per mille.
+        per: 100 of per cent, 1000 of per mille.
         word: whether the sign is a word.
     """
 
     term: Term
-    parts: int
+    per: int
     word: bool
 
 
@@ -69,13 +69,13 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Percent) and isinstance(answer, Percent):
         return same(_value(gold), _value(answer))
     if isinstance(gold, Percent) and isinstance(answer, Expression):
-        bare = gold.parts == 100 and not gold.word and same(Expression(gold.term), answer)
+        bare = gold.per == 100 and not gold.word and same(Expression(gold.term), answer)
         return bare or same(_value(gold), answer)
     if isinstance(gold, Expression) and isinstance(answer, Percent):
-        bare = answer.parts == 100 and same(gold, Expression(answer.term))
+        bare = answer.per == 100 and same(gold, Expression(answer.term))
         return bare or same(gold, _value(answer))
     return None
 
 
 def _value(percent: Percent) -> Expression:
-    return Expression(scaled(percent.term, Fraction(1, percent.parts)))
+    return Expression(scaled(percent.term, Fraction(1, percent.per)))

@@ -31,65 +31,48 @@ class Piecewise(Value):
     cases: tuple[Case, ...]
 
 
-_ENVIRONMENTS = frozenset(
-    (
-        "cases",
-        "dcases",
-        "rcases",
-        "aligned",
-        "align",
-        "array",
-        "gathered",
-        "split",
-        "gather",
-        "matrix",
-    )
-)
-_LEFT_BRACE = re.compile(
-    r"\\left\s*(?:\\\{|\\lbrace)\s*(\\begin\{.*\\end\{[a-z]+\*?\})\s*\\right\s*(?:\.|\\\}|\\rbrace)?|"
-    r"\\\{\s*(\\begin\{(?:array|aligned)\}.*\\end\{(?:array|aligned)\})\s*\.?",
-    re.S,
-)
-_COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
-_ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
+_CASES = frozenset(("cases", "dcases", "rcases"))
+_ENVIRONMENTS = _CASES | {"aligned", "align", "alignedat", "gathered", "gather", "split"}
+_ROW = re.compile(r"\\\\(?: ?\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
-_IF = re.compile(
-    rf"(?:[,;:]|\\q?quad(?![A-Za-z])|\\ |\s|~)*(?:{words('if|for|when|where|whenever|on')})?(?:\\ |\s|~)*"
-)
-_INNER_IF = re.compile(rf"(?:,\s*)?{words('if|for|when|whenever')}")
-_TEXT_IF = re.compile(r"\\text\s*\{\s*(?:if|for|when)\s+([^{}]*)\}")
-_OTHERWISE = re.compile(
-    r"\s*(?:\\(?:text|mbox|mathrm|textrm)\s*\{\s*)?(?:otherwise|else|elsewhere|in all other cases)\s*\.?\s*\}?\s*",
-    re.I,
-)
+_IF = re.compile(rf"[,;: ]*(?:{words('if|for|when|where|whenever|on')})? ?")
+_INNER_IF = re.compile(rf"(?:, ?)?{words('if|when|whenever')}")
+_OTHERWISE = re.compile(r"(?:otherwise|else|elsewhere|in all other cases)\.?", re.I)
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a function by cases or a system; see `kinds`."""
     if "\\begin" not in text:
-        return None
-    braced = _LEFT_BRACE.fullmatch(text)
-    whole = environment((braced[1] or braced[2]).strip() if braced else text)
-    if whole is None or whole[0] not in _ENVIRONMENTS or (whole[0] == "matrix" and not braced):
+        return _in_words(text, read)
+    whole = environment(text)
+    if whole is None or whole[0] not in _ENVIRONMENTS:
         return None
     name, inside = whole
-    if name == "array":
-        if not braced:
-            return None
-        inside = _COLUMNS.sub("", inside, count=1)
     rows = split(inside, _ROW, most=64)
     if rows is None:
         return None
     texts = [row for row in rows.parts if row]
-    if name in ("cases", "dcases", "rcases", "array"):
+    if name in _CASES:
         cases = [_case(row, read) for row in texts]
         if cases and all(case is not None for case in cases):
             return Piecewise(_with_conditions(tuple(case for case in cases if case is not None)))
     return _system(texts, read)
 
 
+def _in_words(text: str, read: Read) -> Value | None:
+    """`x if x > 0, -x if x < 0`."""
+    if not _INNER_IF.search(text):
+        return None
+    parts = split(text, CONJUNCTION, most=16)
+    if parts is None or not parts.marks:
+        return None
+    cases = [_case(part, read) for part in parts.parts]
+    known = tuple(case for case in cases if case is not None)
+    return Piecewise(_with_conditions(known)) if len(known) == len(cases) else None
+
+
 def _case(row: str, read: Read) -> Case | None:
-    cells = split(_TEXT_IF.sub(r"\\text{if} \1", row), _CELL, most=8)
+    cells = split(row, _CELL, most=8)
     if cells is None:
         return None
     parts = [part for part in cells.parts if part]

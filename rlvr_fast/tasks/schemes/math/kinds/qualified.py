@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -20,7 +24,11 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MARKERS,
     MATHEMATICAL_MARKERS,
 )
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
+from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
+from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -58,7 +66,9 @@ class Conditional(Value):
     condition: Value
 
 
+_SIGNED = re.compile(r"(?P<sign>minus|negative|positive)\s+(?P<value>[\dA-Za-z\\$].*)", re.I | re.S)
 _LONGEST = 1000
+_LONGEST_CONDITION = 200
 _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-Za-z])")
 _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
@@ -78,15 +88,25 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
-_BRACKETED = re.compile(r"(?P<value>.*\S)\s*\(\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*\)")
+_BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a qualifier; see `kinds`."""
     text = plain(text)
-    if len(text) > _LONGEST or not re.search(r"[A-Za-z]{2}|\\approx|~", text):
+    if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
-    for part in (_era, _bounded, _approximate, _zero, _bracketed, _affixed, _predicate, _condition):
+    for part in (
+        _era,
+        _signed,
+        _bounded,
+        _approximate,
+        _zero,
+        _bracketed,
+        _predicate,
+        _condition,
+        _affixed,
+    ):
         value = part(text, read)
         if value is not None:
             return value
@@ -111,6 +131,17 @@ def _era(text: str, read: Read) -> Value | None:
     if era not in _ERAS or year is None:
         return None
     return Qualified(year, "BC") if _ERAS[era] == "BC" else year
+
+
+def _signed(text: str, read: Read) -> Value | None:
+    """`minus 5`, `negative five`, `positive 5`: the value with its sign."""
+    match = _SIGNED.fullmatch(text)
+    value = _read(match["value"], read) if match else None
+    if match is None or not isinstance(value, Expression | Quantity) or has_symbols(value.term):
+        return None
+    if match["sign"].casefold() == "positive":
+        return value
+    return dataclasses.replace(value, term=scaled(value.term, Fraction(-1)))
 
 
 def _bounded(text: str, read: Read) -> Value | None:
@@ -176,6 +207,9 @@ def _bracketed(text: str, read: Read) -> Value | None:
     if match is None:
         return None
     words = match["words"].casefold().strip(" .")
+    dressing = read_dressing(match["words"])
+    if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+        return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
         return None
@@ -193,13 +227,33 @@ def _affixed(text: str, read: Read) -> Value | None:
         rest = " ".join(words[count:])
         if first in DRESSING_BEFORE:
             return _read(rest, read)
-        if first in BEFORE and (value := _read(rest, read)) is not None:
+        if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
         if last in AFTER:
             value = _read(" ".join(words[:-count]), read)
-            return None if value is None else Qualified(value, AFTER[last])
+            if last == "left" and isinstance(value, Quantity) and _counted(value):
+                return value  # what remains
+            return None if value is None or not _is_one(value) else Qualified(value, AFTER[last])
     return None
+
+
+def _is_one(value: Value) -> bool:
+    """Whether a value is one answer, and no word or list."""
+    return not isinstance(value, Words | Phrase | Conditional | Collection)
+
+
+def _is_prose(value: Value) -> bool:
+    """Whether a value is words, or a list with words."""
+    if isinstance(value, Words | Phrase):
+        return True
+    return isinstance(value, Collection) and any(_is_prose(part) for part in value.parts)
+
+
+def _counted(value: Quantity) -> bool:
+    """Whether a quantity is no length, angle or number of steps, which have directions."""
+    directed = ((), (("m", 1),), (("angle", 1),), (("unit", 1),))
+    return bool(value.dressing.nouns - {"step"}) or value.dressing.unit.dimensions not in directed
 
 
 def _predicate(text: str, read: Read) -> Value | None:
@@ -260,7 +314,9 @@ def _condition(text: str, read: Read) -> Value | None:
         if value is not None:
             return value
     value = _read(head, read)
-    if value is None or isinstance(value, Conditional):
+    if value is None or isinstance(value, Conditional) or _is_prose(value):
+        return None
+    if len(rest) > _LONGEST_CONDITION:
         return None
     relation = word if word in ("unless", "except", "as") else "if"
     rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
@@ -305,4 +361,4 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def _has_parts(gold: Value, answer: Value) -> bool:
     """Whether one is a list or a named value, which other kinds compare by its parts."""
-    return any(hasattr(value, "parts") or hasattr(value, "name") for value in (gold, answer))
+    return any(isinstance(value, Collection | Named) for value in (gold, answer))

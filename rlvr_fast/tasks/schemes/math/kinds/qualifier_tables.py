@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from rlvr_fast.tasks.schemes.math.kinds.wording import word_set
+
 __all__ = [
     "AFTER",
     "APPROXIMATE",
@@ -45,7 +47,10 @@ BOUNDS_AFTER = re.compile(
     re.IGNORECASE,
 )
 
-_ABOUT = r"approximately|approx\.?|about|around|roughly|nearly|almost|close to|circa|ca\.|~|\\approx|\\sim"
+_ABOUT = (
+    r"approximately|approx\.?|about|around|roughly|nearly|almost|close to|circa|ca\.|~|\\approx|"
+    r"\\sim"
+)
 APPROXIMATE = re.compile(rf"(?:it is |is )?(?:{_ABOUT})(?![A-Za-z])\s*", re.IGNORECASE)
 APPROXIMATE_AFTER = re.compile(
     r"\s*,?\s*\(?(?:approximately|approx\.?|roughly|or so|rounded)\)?$", re.IGNORECASE
@@ -53,7 +58,19 @@ APPROXIMATE_AFTER = re.compile(
 
 # Words before a value that change nothing.
 DRESSING_BEFORE = frozenset(
-    {"exactly", "only", "just", "precisely", "a total of", "total of", "total", "in total"}
+    {
+        "the number",
+        "the value",
+        "a value of",
+        "exactly",
+        "only",
+        "just",
+        "precisely",
+        "a total of",
+        "total of",
+        "total",
+        "in total",
+    }
 )
 
 _NAMES = {
@@ -118,8 +135,8 @@ _BEFORE_OF = ("increase", "decrease", "profit", "loss")
 BEFORE = {
     wording: name
     for name in (
-        *"top bottom first last left right up down north south east west forward backward".split(),
-        "max", "min", *_BEFORE_OF,
+        "top", "bottom", "first", "last", "left", "right", "up", "down", "north", "south",
+        "east", "west", "forward", "backward", "max", "min", *_BEFORE_OF,
     )
     for wording in _NAMES[name].split("|")
 }  # fmt: skip
@@ -133,11 +150,11 @@ BEFORE |= {
 BEFORE |= {"not": "not"}
 
 # What a number can be, in "n is odd" and "odd n".
-KINDS_OF_NUMBERS = frozenset(
+KINDS_OF_NUMBERS = word_set(
     """
     odd even prime composite positive negative nonnegative integer natural rational irrational real
     square cube perfect zero nonzero divisible multiple whole complex constant arbitrary
-    """.split()
+    """
 )
 
 # Words that begin a condition.

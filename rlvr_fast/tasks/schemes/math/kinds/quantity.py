@@ -32,7 +32,8 @@ class Quantity(Value):
         dressing: the unit and the nouns.
         product: the whole text as a product of letters, where it may be one ("5 m").
         bare: whether the number alone is the same answer, for a gold answer. A unit of letters
-            right after the number ("5m") may be a product, so the number alone does not do.
+            right after the number ("5m") or after anything but a decimal number may be a
+            product, so the number alone does not do.
     """
 
     term: Term
@@ -46,6 +47,7 @@ _CURRENCY = re.compile(
     + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
+_EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
 _WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
@@ -54,6 +56,8 @@ _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
+_FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
+_DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
 _MOST_CANDIDATES = 6
 
 
@@ -64,6 +68,8 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if ordinal := _ORDINAL.fullmatch(text):
         return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+    if (half := _half(text)) is not None:
+        return Expression(half)
     return _money(text) or _spoken(text) or _numbered(text)
 
 
@@ -73,12 +79,12 @@ def _money(text: str) -> Value | None:
         return None
     sign = "-" if "-" in (match[1], match[3]) else ""
     currency = UNITS[CURRENCY_SIGNS[match[2]]]
-    rest = text[match.end() :].strip()
+    rest = _EACH.sub(" per ", text[match.end() :].strip())
     factor = 1
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
-    if term is not None and not (has_symbols(term) and not match[2] == "$"):
+    if term is not None and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
     inner = _numbered(sign + rest)
     if isinstance(inner, Expression):
@@ -125,6 +131,8 @@ def _numbered(text: str) -> Value | None:
             return None  # "3 cm + 4 cm"
         if "°" in head or (dressing.unit.pi and not _PLAIN_NUMBER.fullmatch(head)):
             return None
+        if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
+            return None  # a prime
         term = _half(head) or parse_term(latex(head))
         if term is None:
             continue
@@ -136,7 +144,8 @@ def _numbered(text: str) -> Value | None:
                 return Expression(term)
         product = parse_term(latex(text)) if scale == 1 and dressing.letters else None
         glued = text[position - 1 : position] != " "
-        bare = not (dressing.product or (dressing.letters and glued))
+        doubtful = dressing.letters and (glued or not _DECIMAL.fullmatch(head))
+        bare = not (dressing.product or doubtful)
         return Quantity(term, dressing, product, bare)
     return None
 
@@ -151,9 +160,7 @@ def _candidates(text: str) -> list[int]:
             depth += 1
         elif token in ")}]":
             depth -= 1
-        elif depth == 0 and match.start() and _LETTER.match(token):
-            found.append(match.start())
-        elif depth == 0 and match.start() and token in (r"\frac", r"\dfrac", r"\tfrac"):
+        elif depth == 0 and match.start() and (_LETTER.match(token) or token in _FRACTIONS):
             found.append(match.start())
         if len(found) >= _MOST_CANDIDATES:
             break
@@ -206,20 +213,27 @@ def scaled(term: Term, factor: Fraction) -> Term:
     if factor == 1:
         return term
     if isinstance(term, Number):
-        return Number(term.value * factor, term.digits)
+        # A decimal stays one only where the point moves.
+        power = factor if factor > 1 else 1 / factor if factor else factor
+        decimal = power.denominator == 1 and str(power).strip("0") == "1"
+        return Number(term.value * factor, term.digits if decimal else 0)
     return Mul((Number(factor), term))
 
 
-def _in_base(term: Term, unit: Unit) -> Term:
-    """The value in the base unit of its dimensions."""
-    if unit.offset:
-        term = (
-            Number(term.value + unit.offset, term.digits)
-            if isinstance(term, Number)
-            else Add((term, Number(unit.offset)))
-        )
-    term = scaled(term, unit.factor)
-    return Mul((term, Pow(Constant("pi"), Number(Fraction(unit.pi))))) if unit.pi else term
+def _shifted(term: Term, offset: Fraction) -> Term:
+    if not offset:
+        return term
+    if isinstance(term, Number):
+        return Number(term.value + offset)
+    return Add((term, Number(offset)))
+
+
+def _converted(term: Term, unit: Unit, target: Unit) -> Term:
+    """The value in another unit of the same dimensions."""
+    factor = unit.factor / target.factor
+    term = _shifted(scaled(_shifted(term, unit.offset), factor), -target.offset)
+    pi = unit.pi - target.pi
+    return Mul((term, Pow(Constant("pi"), Number(Fraction(pi))))) if pi else term
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
@@ -240,7 +254,7 @@ def _as_terms(quantity: Quantity) -> list[Term]:
     terms = [] if quantity.product is None else [quantity.product]
     unit = quantity.dressing.unit
     if unit.dimensions == (("angle", 1),):
-        terms.append(_in_base(quantity.term, unit))
+        terms.append(_converted(quantity.term, unit, UNITS["rad"]))
     return terms
 
 
@@ -252,4 +266,7 @@ def _both(gold: Quantity, answer: Quantity, same: Same) -> bool:
     first, second = gold.dressing.unit, answer.dressing.unit
     if first == second or first.dimensions != second.dimensions:
         return same(Expression(gold.term), Expression(answer.term))
-    return same(Expression(_in_base(gold.term, first)), Expression(_in_base(answer.term, second)))
+    # A rounded decimal is compared as it was written, so each side is converted in turn.
+    return same(Expression(gold.term), Expression(_converted(answer.term, second, first))) or same(
+        Expression(_converted(gold.term, first, second)), Expression(answer.term)
+    )

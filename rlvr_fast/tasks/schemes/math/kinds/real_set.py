@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import order
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.kinds.set_values import (
+    EMPTY,
+    REALS,
+    Interval,
+    NamedSet,
+    Operation,
+    SetOf,
+    points,
+    without,
+)
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
@@ -41,67 +50,26 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Interval(Value):
-    """An interval; an end that is None is infinite."""
-
-    lower: Term | None
-    with_lower: bool
-    upper: Term | None
-    with_upper: bool
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSet(Value):
-    """A set of numbers that has a name and is no interval: the integers and the like."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Operation(Value):
-    """A union, an intersection or a difference ("union", "intersection", "minus") of sets."""
-
-    name: str
-    parts: tuple[Value, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SetOf(Value):
-    r"""A set in set-builder notation whose condition is no interval: `\{2k : k \in \mathbb{Z}\}`."""
-
-    element: Value
-    condition: Value
-
-
-REALS = Interval(None, False, None, False)
-EMPTY = Operation("union", ())
-
 # More ends than any answer has; ordering them takes a comparison for each step of a sort.
 _MOST_ENDS = 128
 
-_UNION = r"(?P<union>\\bigcup|\\cup(?![A-Za-z])|∪|(?<=[\])}])\s*[Uu]\s*(?=[\[(\\{]))"
 _SETS = re.compile(
-    rf"{_UNION}|(?P<intersection>\\cap(?![A-Za-z])|∩)"
-    r"|(?P<minus>\\setminus(?![A-Za-z])|\\backslash(?![A-Za-z])|\\smallsetminus(?![A-Za-z])"
-    r"|(?<=[\w}])\s*(?:\\(?=\s*\\\{)|-(?=\s*\\?\{))\s*"
-    rf"|{words('except for|except|excluding|other than|without')})"
+    r"(?P<union>\\cup(?![A-Za-z])|(?<=[\])}]) ?[Uu] ?(?=[\[(\\{]))"
+    r"|(?P<intersection>\\cap(?![A-Za-z]))"
+    r"|\\setminus(?![A-Za-z])|(?<=[\w}]) ?- ?(?=\\?\{)"
+    rf"|{words('except for|except|excluding|other than|without')}"
 )
-_INFINITY = re.compile(r"([+-]?)\s*(?:\\infty|\\infinity|∞|oo|inf(?:ty|inity)?|Infinity)")
-_REALS = re.compile(r"\\(?:mathbb|mathbf|Bbb|mathds)\s*\{?\s*R\s*\}?|ℝ|\\R(?![A-Za-z])|\\Reals?")
-_OTHER = re.compile(
-    r"(?:\\(?:mathbb|mathbf|Bbb|mathds)\s*\{?\s*(?P<letter>[A-Z])\s*\}?"
-    r"|\\(?P<macro>[NZQC])(?![A-Za-z])|(?P<sign>[ℕℤℚℂ]))"
-)
+# A backslash alone is the sign of a difference in plain text; cleaning drops or joins it.
+_REALS_BUT = re.compile(r"(?:\\mathbb\{R\}|^R)(?: ?- ?| ?)(?=\\?\{)")
+_INFINITY = re.compile(r"([+-]?) ?(?:\\infty|oo|inf(?:ty|inity)?|Infinity)")
+_NAME = re.compile(r"\\mathbb\{([A-Z])\}")
 _MARK = re.compile(
-    r"\s*(?:[\^_]\s*\{?\s*(?P<mark>\+|-|\*|\\ast|\\times|0)\s*\}?"
-    r"|_\s*\{?\s*(?P<relation>\\geq?|\\leq?|>=?|<=?|\\neq?|≥|≤|≠|\\geqslant|\\leqslant)\s*0\s*\}?)"
+    r" ?(?:[\^_] ?\{? ?(?P<mark>\+|-|\*|\\ast|\\times|0) ?\}?"
+    r"|_ ?\{(?P<relation>\\ge|\\le|>|<|\\ne) ?0\})"
 )
 _MARKS = {
     "": "", "+": "+", "-": "-", "*": "*", "\\ast": "*", "\\times": "*", "0": "0+", "\\ge": "0+",
-    "\\geq": "0+", "\\geqslant": "0+", ">=": "0+", "≥": "0+", "\\le": "0-", "\\leq": "0-",
-    "\\leqslant": "0-", "<=": "0-", "≤": "0-", ">": "+", "<": "-", "\\ne": "*", "\\neq": "*",
-    "≠": "*",
+    "\\le": "0-", ">": "+", "<": "-", "\\ne": "*",
 }  # fmt: skip
 # Sets of numbers in words, without article and in the singular.
 _IN_WORDS = {
@@ -115,29 +83,21 @@ _IN_WORDS = {
     "odd number": "2Z+1", "positive even integer": "2Z_+", "positive odd integer": "2Z+1_+",
 }  # fmt: skip
 _ARTICLES = re.compile(r"(?:(?:the|all|any|some|an|a|every|arbitrary|set|of)\s+)+", re.I)
-_EMPTY = re.compile(
-    r"\\emptyset|\\varnothing|∅|\\\{\s*\\\}|\{\s*\}|(?:the )?empty set|no (?:real )?solutions?",
-    re.I,
-)
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
-_SIZED = re.compile(r"\\(?:left|right)(?![A-Za-z])\s*")
+_EMPTY = re.compile(r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|no (?:real )?solutions?", re.I)
 _FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
-_FRENCH_SIGNS = re.compile(
-    r"^\s*\]|\[\s*$|\[\s*(?=\\cup|\\cap|∪|∩)|(?:\\cup|\\cap|∪|∩)\s*\]|\\setminus\s*\]|\[\s*\\setminus"
-)
-_BAR = re.compile(
-    rf"\\mid(?![A-Za-z])|\\vert(?![A-Za-z])|\||\\colon(?![A-Za-z])|:|{words('such that')}"
-)
+_FRENCH_SIGNS = re.compile(r"^\]|\[$|\[ ?(?=\\cup|\\cap|\\setminus)|\\(?:cup|cap|setminus) ?\]")
+_BAR = re.compile(rf"\\mid(?![A-Za-z])|\||:|{words('such that')}")
 _ENDS = re.compile(r"[,;]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a set of numbers; see `kinds`."""
-    if _EMPTY.fullmatch(_TEXT.sub(r"\1", text).strip()):
+    if _EMPTY.fullmatch(text):
         return EMPTY
     named = _by_sign(text) or in_words(text, alone=True)
     if named is not None:
         return named
+    text = _REALS_BUT.sub(r"\\mathbb{R} \\setminus ", text)
     usual = _usual_brackets(text)
     french = usual.count("[") + usual.count("]") != text.count("[") + text.count("]")
     text = usual
@@ -150,7 +110,7 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _by_sign(text: str) -> Value | None:
-    match = _REALS.match(text) or _OTHER.match(text)
+    match = _NAME.match(text)
     if match is None:
         return None
     rest = text[match.end() :]
@@ -158,10 +118,7 @@ def _by_sign(text: str) -> Value | None:
     if rest and mark is None:
         return None
     sign = _MARKS[(mark["mark"] or mark["relation"]) if mark else ""]
-    if match.re is _REALS:
-        return _number_set("R" + sign)
-    letter = match["letter"] or match["macro"] or "NZQC"["ℕℤℚℂ".index(match["sign"])]
-    return _number_set(letter + sign)
+    return _number_set(match[1] + sign)
 
 
 def in_words(text: str, alone: bool = False) -> Value | None:
@@ -171,7 +128,7 @@ def in_words(text: str, alone: bool = False) -> Value | None:
         text: the words.
         alone: whether the words are a whole answer: a set is named by the plural.
     """
-    words_ = " ".join(_TEXT.sub(r"\1", text).lower().replace("non-", "non").split())
+    words_ = " ".join(text.lower().replace("non-", "non").split())
     words_ = _ARTICLES.sub("", words_ + " ", count=1).strip()
     single = words_.removesuffix("s")
     if alone and single == words_:
@@ -195,19 +152,8 @@ def _number_set(name: str) -> Value:
     return sets[name]
 
 
-def without(*terms: Term) -> Operation:
-    """The real numbers but some."""
-    return Operation("minus", (REALS, points(terms)))
-
-
-def points(terms: Iterable[Term]) -> Value:
-    """The set of some numbers."""
-    return Operation("union", tuple(Interval(term, True, term, True) for term in terms))
-
-
 def _usual_brackets(text: str) -> str:
     """`]1,2[` as `(1,2)`, where the square brackets of a text cannot be meant otherwise."""
-    text = _SIZED.sub("", text)
     if not _FRENCH_SIGNS.search(text):
         return text
     return _FRENCH.sub(
@@ -222,19 +168,29 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     values = [read(part) for part in parts]
     operands = [as_set(value) or _unknown_set(value) for value in values]
     total = operands[0]
-    for mark, operand in zip(marks, operands[1:], strict=True):
-        if total is None or operand is None:
-            return None
+    for index, mark in enumerate(marks):
+        operand = operands[index + 1]
         name = "minus"
         if re.search(r"cup|∪|^[Uu]$", mark):
             name = "union"
         elif re.search(r"cap|∩", mark):
             name = "intersection"
+        elif operand is None:
+            operand = _exceptions(values[index + 1])
+        if total is None or operand is None:
+            return None
         if isinstance(total, Operation) and total.name == name and name != "minus":
             total = Operation(name, (*total.parts, operand))
         else:
             total = Operation(name, (total, operand))
     return total
+
+
+def _exceptions(value: Value) -> Value | None:
+    """The numbers in "all real numbers except 1 and 2" as a set."""
+    parts = value.parts if isinstance(value, List) else (value,)
+    terms = [part.term for part in parts if isinstance(part, Expression)]
+    return points(terms) if len(terms) == len(parts) else None
 
 
 def _unknown_set(value: Value) -> Value | None:

@@ -8,6 +8,7 @@ r"""Equations, inequalities and other relations; values with a name.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
@@ -16,6 +17,7 @@ from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.families import same_families
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
@@ -31,32 +33,39 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["compare", "read"]
+__all__ = ["compare", "read", "read_members"]
 
 _WHERE = words("where|with|for which|for all|for every|for any|for some|for")
+_WHERE_MARK, _ALL = re.compile(_WHERE), re.compile(words("for (?:all|every|any)"))
 _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 # Wide space between two equations is one space in a cleaned text.
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
+# "x in [1, 2]" in plain text.
+_IN = re.compile(r"^([A-Za-z]\w*) in (?=[\[({\\])")
 _FIGURE = re.compile(
-    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus)\s+)*"
+    r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
-    r"sphere|graph)\s*(?:(?:is|of|with|has|equation)\s*)*:?\s*(?![A-Za-z]{2})",
+    r"sphere|graph)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
     re.I,
 )
-_TEXT_START = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([A-Za-z: ]*)\}\s*")
-_OVER = re.compile(
-    r"\s*(?:,\s*)?\(([^()]*(?:\\in(?![a-z])|∈)[^()]*(?:\\mathbb|\\[ZNRQ]|[ℤℕℝℚ])[^()]*|[^()]*integers?)\)$"
-)
-_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*)\s+(?:is|are|being|=)?\s*(?P<set>[a-z\- ]+)")
-_SET_FIRST = re.compile(r"(?P<set>[a-z\- ]+?)\s+(?P<name>\\?[A-Za-z]\w*)")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm)\s*\{([^{}]*)\}")
+# A set that a parameter runs over, in brackets after a formula.
+_OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
+_IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
+_SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+# Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
+_FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
+_AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
+_ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
-    if not SIGN.search(text):
-        return None
-    text = _without_figure(text)
+    return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
+
+
+def read_members(text: str, read: Read) -> Value | None:
+    """The value of a text with relations, or with words for one ("k is an integer")."""
+    text = _IN.sub(r"\1 \\in ", _without_figure(text), count=1)
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
@@ -75,12 +84,9 @@ def read(text: str, read: Read) -> Value | None:
 
 
 def _without_figure(text: str) -> str:
-    r"""`\\text{the line } y = 2` is its equation."""
-    plain = text
-    if match := _TEXT_START.match(text):
-        plain = f"{match[1].strip()} {text[match.end() :]}"
-    match = _FIGURE.match(plain)
-    return plain[match.end() :] if match and SIGN.search(plain, match.end()) else text
+    r"""`\text{the line } y = 2` is its equation."""
+    match = _FIGURE.match(text)
+    return text[match.end() :] if match and SIGN.search(text, match.end()) else text
 
 
 def _groups(members: Split) -> list[Split] | None:
@@ -104,21 +110,27 @@ def _groups(members: Split) -> list[Split] | None:
 
 def _members(members: Split, read: Read) -> Value | None:
     values: list[Value] = []
-    for part in _with_dots(members.parts):
+    for part, mark in _with_dots(members):
         if not part:
             return None
-        value = _relation(part, read) or _is_in(part) or _side(part, read)
+        value = _relation(part, read) if "mod" not in part else read(part)
+        value = value or _is_in(part) or _side(part, read)
         if isinstance(value, Unread):
             return None
+        if _WHERE_MARK.search(mark) and not isinstance(value, Named | Relation):
+            if not _ALL.search(mark) or not is_name(value):
+                return None
+            continue  # f(x) = 0 for all x
         values.append(value)
     if not any(isinstance(value, Named | Relation) for value in values):
         return None
     return together(values, any(is_or(mark) for mark in members.marks))
 
 
-def _with_dots(parts: tuple[str, ...]) -> list[str]:
-    r"""The parts, with `k = 0, 1, \ldots, n` as one."""
-    found: list[str] = []
+def _with_dots(members: Split) -> list[tuple[str, str]]:
+    r"""The parts and the separator before each, with `k = 0, 1, \ldots, n` as one."""
+    parts, marks = members.parts, ("", *members.marks)
+    found: list[tuple[str, str]] = []
     start = 0
     while start < len(parts):
         end = start + 1
@@ -126,9 +138,9 @@ def _with_dots(parts: tuple[str, ...]) -> list[str]:
             end += 1
         run = parts[start:end]
         if len(run) > 1 and SIGN.search(run[0]) and any(map(DOTS.fullmatch, run)):
-            found.append(", ".join(run))
+            found.append((", ".join(run), marks[start]))
         else:
-            found += run
+            found += zip(run, marks[start:end], strict=True)
         start = end
     return found
 
@@ -162,9 +174,8 @@ def _side(text: str, read: Read) -> Value:
 
 def _is_in(text: str) -> Value | None:
     """`k is an integer`, `any integer k`."""
-    plain = " ".join(_TEXT.sub(r" \1 ", text).split())
     for pattern in (_IS, _SET_FIRST):
-        if match := pattern.fullmatch(plain):
+        if match := pattern.fullmatch(text):
             term, domain = parse_term(match["name"]), in_words(match["set"])
             if term is not None and domain is not None and is_name(Expression(term)):
                 name = Expression(term)
@@ -181,14 +192,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Named | Relation) and isinstance(answer, Named | Relation):
         return same_relations(_source(gold), _source(answer), same)
     if isinstance(gold, Named):
-        if _has_names(answer):
-            expanded = _expanded(gold)
-            return expanded is not None and same(expanded, answer)
+        expanded = _expanded(gold)
+        if _has_names(answer) or isinstance(answer, Tuple):
+            return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
-        if _has_names(gold):
-            expanded = _expanded(answer)
-            return expanded is not None and same(gold, expanded)
+        expanded = _expanded(answer)
+        if _has_names(gold) or isinstance(gold, Tuple):
+            return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return False
@@ -202,7 +213,7 @@ def _source(value: Named | Relation) -> Relation:
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
         return same(gold.value, answer.value)
-    renamed = _argument_renamed(gold.name, answer)
+    renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
     first, second = _expanded(gold), _expanded(answer)
@@ -217,7 +228,7 @@ def _same_names(gold: Value, answer: Value, same: Same) -> bool:
     return type(gold) is type(answer) and same(gold, answer)
 
 
-def _argument_renamed(gold: Value, answer: Named) -> Named | None:
+def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:
     """The answer `f(t) = t^2` as f(x) = x^2, where the gold has f(x)."""
     if not (isinstance(gold, Expression) and isinstance(answer.name, Expression)):
         return None
@@ -231,8 +242,12 @@ def _argument_renamed(gold: Value, answer: Named) -> Named | None:
         for old, new in zip(second.arguments, first.arguments, strict=True)
         if isinstance(old, Symbol) and isinstance(new, Symbol)
     }
-    if len(names) != len(first.arguments):
+    if len(names) != len(first.arguments) or not _FUNCTION.fullmatch(first.name):
         return None
+    for argument in first.arguments:
+        known = isinstance(argument, Symbol) and _ARGUMENT.fullmatch(argument.name)
+        if not known and not symbols(argument) <= symbols(gold_value):
+            return None
     free = symbols(answer.value) - set(names)
     if free & {new.name for new in names.values() if isinstance(new, Symbol)}:
         return None
@@ -243,8 +258,9 @@ def _expanded(value: Named) -> Value | None:
     """`(x, y) = (1, 2)` as x = 1, y = 2; a list of tuples as a list of such lists."""
     if not isinstance(value.name, Tuple):
         return None
-    if isinstance(value.value, Tuple):
-        names, parts = value.name.parts, value.value.parts
+    if isinstance(value.value, Tuple | Matrix):
+        names = value.name.parts
+        parts = value.value.parts if isinstance(value.value, Tuple) else cells(value.value)
         if len(names) != len(parts):
             return None
         return List(
@@ -260,6 +276,14 @@ def _expanded(value: Named) -> Value | None:
     return None
 
 
+def _says_or(value: Value) -> bool:
+    return isinstance(value, List) and value.alternatives
+
+
+def _has_name(value: Collection) -> bool:
+    return any(isinstance(part, Named) for part in value.parts)
+
+
 def _has_names(value: Value) -> bool:
     """Whether a value is a list of named values, or of such lists."""
     return isinstance(value, List) and any(
@@ -271,9 +295,22 @@ def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
     """`x = 1, y = 2` against the bare values 1, 2 in the same order."""
     if not (isinstance(gold, Collection) and isinstance(answer, Collection)):
         return None
+    if _says_or(gold) != _says_or(answer) and _has_name(gold) and _has_name(answer):
+        return False  # x = 1 or y = 2
     named, other = (gold, answer) if _has_names(gold) else (answer, gold)
     if not _has_names(named) or _has_names(other) or isinstance(other, Set):
         return None
     if all(isinstance(part, List) for part in named.parts):
         return None
-    return all_in_order(gold.parts, answer.parts, same)
+    if isinstance(named, List) and named.alternatives:
+        return False  # x = 1 or y = 2
+    return all_in_order(_ordered(gold), _ordered(answer), same)
+
+
+def _ordered(value: Collection) -> Sequence[Value]:
+    """The parts in order; coordinates are in the order of the axes, however they are written."""
+    names = [part.name if isinstance(part, Named) else None for part in value.parts]
+    if len(set(names)) == len(names) and set(names) <= set(_AXES):
+        places = [_AXES.index(name) for name in names if name is not None]
+        return [value.parts[places.index(place)] for place in sorted(places)]
+    return value.parts

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, flat
+from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence
+from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
-    NamedSet,
     Operation,
     as_set,
     is_empty,
@@ -48,15 +49,15 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
         isinstance(member, Named) and member.name == first.name for member in members
     ):
         return _of_one_name([m for m in members if isinstance(m, Named)], alternatives)
-    return List(tuple(members))
+    return List(tuple(members), alternatives)
 
 
 def _continued(values: Sequence[Value]) -> list[Value]:
-    r"""`x = 1, 2` as x = 1, x = 2; `x \\ne 1, 2` likewise; `k, n \\in Z` as k in Z, n in Z."""
+    r"""`x = 1, 2` as x = 1, x = 2; `x \ne 1, 2` likewise; `k, n \in Z` as k in Z, n in Z."""
     members: list[Value] = []
     for value in values:
         last = members[-1] if members else None
-        if isinstance(last, Named) and not isinstance(value, Named | Relation):
+        if isinstance(last, Named) and not isinstance(value, Named | Relation | Congruence):
             sign = last.source.signs[0] if len(last.source.signs) == 1 else ""
             source = Relation((sign,), (last.name, value))
             if sign == "=":
@@ -74,10 +75,10 @@ def _continued(values: Sequence[Value]) -> list[Value]:
 
 
 def _symbol(value: Value) -> str:
-    if isinstance(value, Named) and isinstance(value.name, Expression):
-        if isinstance(value.name.term, Symbol):
-            return value.name.term.name
-    return ""
+    if not isinstance(value, Named) or not isinstance(value.name, Expression):
+        return ""
+    term = value.name.term
+    return term.name if isinstance(term, Symbol) else ""
 
 
 def _is_parameter(member: Value, members: Sequence[Value]) -> bool:
@@ -86,9 +87,8 @@ def _is_parameter(member: Value, members: Sequence[Value]) -> bool:
     if not name or not isinstance(member, Named):
         return False
     domain = member.value
-    if as_set(domain) is None and not isinstance(domain, NamedSet | Collection):
-        if type(domain).__name__ != "Ellipsis":
-            return False
+    if as_set(domain) is None and not isinstance(domain, Collection | Ellipsis):
+        return False
     return any(
         name in symbols(other.value if isinstance(other, Named) else other)
         and _symbol(other) != name
@@ -102,19 +102,25 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     first = members[0]
     equations = [member.source.signs in (("=",), ("in",)) for member in members]
     if all(equations):
-        return Named(
-            first.name, List(tuple(flat(member.value for member in members))), first.source
-        )
+        return _named(first.name, List(tuple(flat(member.value for member in members))))
     sets = []
     for member in members:
         value = as_set(member.value)
         if value is None and isinstance(member.value, Expression):
             value = points((member.value.term,))
         if value is None:
-            return List(tuple(members))
+            return List(tuple(members), alternatives)
         sets.append(value)
     both = Operation("intersection", tuple(sets))
     # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
+    # "x is not 1 or x is not 2" excludes both
+    if all(member.source.signs == ("!=",) for member in members):
+        return _named(first.name, both)
     if alternatives or is_empty(both):
-        return Named(first.name, Operation("union", tuple(sets)), first.source)
-    return Named(first.name, both, first.source)
+        return _named(first.name, Operation("union", tuple(sets)))
+    return _named(first.name, both)
+
+
+def _named(name: Value, value: Value) -> Named:
+    """A value that several relations give; they are no single equation or inequality."""
+    return Named(name, value, Relation(("",), (name, value)))

@@ -5,50 +5,26 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Mul, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import (
+    Bound,
+    Call,
+    Constant,
+    Mul,
+    Number,
+    Symbol,
+    Term,
+)
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["Family", "Named", "Relation", "infinite_sign", "is_name"]
 
 # Functions whose value an equation does not name.
-_FUNCTIONS = frozenset(
-    [
-        "sin",
-        "cos",
-        "tan",
-        "cot",
-        "sec",
-        "csc",
-        "arcsin",
-        "arccos",
-        "arctan",
-        "arccot",
-        "sinh",
-        "cosh",
-        "tanh",
-        "coth",
-        "ln",
-        "log",
-        "exp",
-        "abs",
-        "floor",
-        "ceil",
-        "factorial",
-        "double_factorial",
-        "binomial",
-        "gcd",
-        "lcm",
-        "max",
-        "min",
-        "re",
-        "im",
-        "conjugate",
-        "arg",
-        "degrees",
-        "cis",
-        "mod",
-    ]
-)
+_FUNCTIONS = frozenset((
+    "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "sinh",
+    "cosh", "tanh", "coth", "ln", "log", "exp", "abs", "floor", "ceil", "factorial", "binomial",
+    "double_factorial", "gcd", "lcm", "max", "min", "re", "im", "conjugate", "arg", "degrees",
+    "cis", "mod", "round", "sgn",
+))  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +57,7 @@ class Named(Value):
 
 @dataclass(frozen=True, slots=True)
 class Family(Value):
-    r"""Values with parameters: `x = 2k\\pi, k \\in \\mathbb{Z}`.
+    r"""Values with parameters: `x = 2k\pi, k \in \mathbb{Z}`.
 
     Attributes:
         body: what depends on the parameters.
@@ -99,6 +75,8 @@ def is_name(value: Value) -> bool:
     term = value.term
     if isinstance(term, Call):
         return term.name not in _FUNCTIONS
+    if isinstance(term, Bound):
+        return _is_unknown(term.body)
     return isinstance(term, Symbol) or term in (Constant("e"), Constant("i"))
 
 
@@ -111,3 +89,8 @@ def infinite_sign(term: Term) -> int:
         if other is not None and other.value:
             return 1 if other.value > 0 else -1
     return 0
+
+
+def _is_unknown(term: Term) -> bool:
+    """Whether a term is a value of an unknown function."""
+    return isinstance(term, Call) and term.name not in _FUNCTIONS

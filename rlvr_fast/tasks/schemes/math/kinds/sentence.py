@@ -15,7 +15,8 @@ from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.kinds.wording import TURNING
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -55,9 +56,12 @@ _LEAD = re.compile(
     r"(?:(?:so|hence|thus|therefore|then|and|finally|now|consequently|accordingly|in conclusion|"
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
     r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
-    r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|i\.e\.|namely|"
+    r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
+    r"i\.e\.|namely|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
-    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter)"
+    r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
+    r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
+    r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
     r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
     re.IGNORECASE,
 )
@@ -68,15 +72,17 @@ _HOPE = re.compile(
 )
 # A reason may hold figures; a remark may not, save for what the value is a part of.
 _TAIL = re.compile(
-    r"\s*,?\s+(?P<reason>because|since|as(?=\s+[a-z])|due to|by the|for the reason that|which follows)"
+    r"\s*,?\s+(?P<reason>because|since|as (?:we|it|the|there|this|required|"
+    r"desired|expected|shown)|due to|by the|for the reason that|"
+    r"which follows)"
     r"(?![A-Za-z])|"
     r"\s*,\s*(?P<remark>in total|altogether|in all|overall|in the end|as required|as desired|"
-    r"as expected|as claimed|so|hence|thus|therefore|which|that is the|out of)(?![A-Za-z])",
-    re.IGNORECASE,
+    r"as expected|as claimed|so|hence|thus|therefore|which|that is the|out of)(?![A-Za-z])"
 )
 _PART_OF = re.compile(r"out of (?:the )?\d+", re.IGNORECASE)
 _VERB = re.compile(
-    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+(?:will have|would have|will be|will need|has|have|"
+    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+(?:will have|would have|will be|will need|"
+    r"has|have|"
     r"had|is|are|was|were|gets?|got|earns?|earned|needs?|costs?|makes?|made|equals|takes?|took|"
     r"spends?|spent|saves?|saved|pays?|paid|weighs?|ate|eats?|sold|sells?|bought|buys?|ran|runs?|"
     r"reads?|drove|drives?|walked|walks?|received|receives?|owes?|scored?|scores?)\s+"
@@ -86,7 +92,10 @@ _VERB = re.compile(
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
-_SENTENCE_END = re.compile(r"[.!?:]\s+")
+_SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
+# Another sentence, or a figure that is computed: more is said than one reason.
+_NEXT = re.compile(r"[.!?:;]\s|<<|#")
+_LONGEST_REASON = 120
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATHEMATICAL = re.compile(
     r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])"
@@ -111,9 +120,9 @@ def read(text: str, read: Read) -> Value | None:
 
 def _known(text: str, read: Read, *, words: bool) -> Value | None:
     value = read(text.strip(" ,;:"))
-    if isinstance(value, Unread) or (isinstance(value, Words) and not words):
+    if isinstance(value, Unread | Phrase) or (isinstance(value, Words) and not words):
         return None
-    if isinstance(value, Words) and (len(value.words) > 4 or any(map(str.isdigit, value.words))):
+    if isinstance(value, Words) and len(value.words) > 4:
         return None
     return value
 
@@ -161,11 +170,17 @@ def _with_reason(text: str, read: Read) -> Value | None:
     if match is None or not match.start() or match.start() > 200:
         return None
     tail = text[match.start() :]
-    if _DENIES.search(tail) or _MARK.search(tail):
+    if len(tail) > _LONGEST_REASON or _NEXT.search(tail) or _DENIES.search(tail):
+        return None
+    if _MARK.search(tail) or tail.count("=") > 1:
+        return None
+    if match["reason"] and not ("=" in tail or len(tail.split()) > 2):
+        return None
+    if match["remark"] == "which" and len(tail.split()) < 4:
         return None
     if match["remark"] and re.search(r"[\d=$\\]", _PART_OF.sub("", tail)):
         return None
-    return _known(text[: match.start()], read, words=False)
+    return _known(text[: match.start()], read, words=True)
 
 
 def _told(text: str, read: Read) -> Value | None:
@@ -175,6 +190,8 @@ def _told(text: str, read: Read) -> Value | None:
         return None
     subject = match["subject"].split()
     if len(subject) > 12 or (len(subject) == 1 and len(subject[0]) == 1):
+        return None
+    if TURNING & {word.casefold().strip(",") for word in subject}:
         return None
     value = _known(_LEFT.sub("", match["value"]), read, words=False)
     numbers = Expression | Quantity | Percent | Clock
@@ -190,7 +207,13 @@ def _last_sentence(text: str, read: Read) -> Value | None:
     if not ends:
         return None
     before, last = text[: ends[-1].start()], text[ends[-1].end() :]
-    if len(_WORD.findall(before)) < 2 or _DENIES.search(before) or _WORD.search(last):
+    if (
+        len(_WORD.findall(before)) < 2
+        or not before[0].isupper()
+        or _MARK.search(before)
+        or _DENIES.search(before)
+        or _WORD.search(last)
+    ):
         return None
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None
@@ -210,7 +233,7 @@ def _sides(text: str) -> Iterator[str]:
 
 
 def _chain(text: str, read: Read) -> Value | None:
-    """`48 + 24 = 72`, `x = 2 \\cdot 3 = 6`: true equations between numbers."""
+    r"""`48 + 24 = 72`, `x = 2 \cdot 3 = 6`: true equations between numbers."""
     if _MATHEMATICAL.search(text) or text.count("=") > _MOST_SIDES or len(text) > 400:
         return None
     sides = list(_sides(text))

@@ -6,10 +6,12 @@ import re
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import close
+from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
+    NamedSet,
     Operation,
     as_set,
     without,
@@ -20,40 +22,43 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
     infinite_sign,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
 
 # One spelling for the signs of relations.
 _SPELLINGS = {
-    "=": ("=", "==", ":=", r"\eq", r"\equiv", r"\coloneqq", "≡", "≔"),
-    "!=": (r"\ne", r"\neq", "!=", "≠", r"\not=", "<>", "/=", "=/="),
-    "<": ("<", r"\lt"),
-    ">": (">", r"\gt"),
-    "<=": ("<=", "=<", r"\le", r"\leq", r"\leqslant", r"\leqq", "≤", "⩽", "≦"),
-    ">=": (">=", r"\ge", r"\geq", r"\geqslant", r"\geqq", "≥", "⩾", "≧"),
-    "~": (r"\approx", "≈", r"\approxeq", r"\thickapprox", r"\doteq", "≒"),
-    "in": (r"\in", "∈"),
-    "not in": (r"\notin", r"\not\in", "∉"),
-    "subset": (r"\subset", r"\subseteq", "⊂", "⊆"),
-    "superset": (r"\supset", r"\supseteq", "⊃", "⊇"),
-    "not subset": (r"\not\subset", r"\nsubseteq", r"\not\subseteq", "⊄"),
-    "parallel": (r"\parallel", "∥", r"\|"),
-    "perpendicular": (r"\perp", "⊥", r"\bot"),
-    "similar": (r"\sim", "∼", r"\simeq", "≃"),
-    "congruent": (r"\cong", "≅"),
-    "proportional": (r"\propto", "∝"),
-    "divides": (r"\mid", "∣"),
-    "not divides": (r"\nmid", r"\not\mid", "∤"),
-    "much less": (r"\ll", "≪"),
-    "much greater": (r"\gg", "≫"),
+    "=": ("=", ":=", r"\equiv", r"\coloneqq"),
+    "!=": (r"\ne",),
+    "<": ("<",),
+    ">": (">",),
+    "<=": (r"\le",),
+    ">=": (r"\ge",),
+    "~": (r"\approx", r"\thickapprox", r"\doteq"),
+    "in": (r"\in",),
+    "not in": (r"\notin",),
+    "subset": (r"\subset",),
+    "subset or equal": (r"\subseteq",),
+    "superset": (r"\supset",),
+    "superset or equal": (r"\supseteq",),
+    "not subset": (r"\not\subset", r"\nsubseteq", r"\not\subseteq"),
+    "parallel": (r"\parallel", r"\|"),
+    "perpendicular": (r"\perp", r"\bot"),
+    "similar": (r"\sim", r"\simeq"),
+    "congruent": (r"\cong",),
+    "proportional": (r"\propto",),
+    "divides": (r"\mid",),
+    "not divides": (r"\nmid", r"\not\mid"),
+    "much less": (r"\ll",),
+    "much greater": (r"\gg",),
 }
 SIGN_OF = {spelling: sign for sign, spellings in _SPELLINGS.items() for spelling in spellings}
 SIGN = re.compile(
-    r"(?!<=>|=>|<->|->|<-)(?<!-)(?:"
+    r"(?:"
     + "|".join(
         re.escape(spelling).replace(r"\\not", r"\\not\s*")
         + ("(?![A-Za-z])" if spelling[-1].isascii() and spelling[-1].isalpha() else "")
@@ -61,8 +66,18 @@ SIGN = re.compile(
     )
     + ")"
 )
+# The letters of sets of numbers in plain text, after "in" only.
+_LETTERS: dict[Value, Value] = {
+    Expression(Symbol("R")): REALS,
+    **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQ"},
+}
+# Words that say more of a value than its name.
+_NO_NAME = frozenset(
+    ("not", "no", "never", "than", "least", "most", "without", "or", "if", "unless", "neither")
+)
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
+    "superset or equal": "subset or equal", "subset or equal": "superset or equal",
     "much less": "much greater", "much greater": "much less",
 }  # fmt: skip
 SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
@@ -70,7 +85,7 @@ _ORDERS = ("<", "<=", ">", ">=")
 
 
 def without_left_side(sign: str, value: Value, about: Value | None) -> Value | None:
-    r"""The value of a relation with nothing on its left: `\\ge 5` is a set, `= 5` is 5."""
+    r"""The value of a relation with nothing on its left: `\ge 5` is a set, `= 5` is 5."""
     if sign == "=" or (sign == "in" and not isinstance(value, Expression)):
         return value
     if sign == "~":
@@ -99,33 +114,73 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         return _between(relation)
     if len(signs) > 2:
         return relation
-    sign, (left, right) = signs[0], sides
-    if sign == "=" and isinstance(left, Tuple) and isinstance(right, Collection):
-        if left.parts and all(map(is_name, left.parts)):
-            return Named(left, right, relation)
+    sign, (left, right) = signs[0], tuple(map(_as_tuple, sides))
+    names = isinstance(left, Tuple) and all(map(is_name, left.parts))
+    if names and sign == "=" and isinstance(right, Collection | Matrix):
+        return Named(left, right, relation)
     for sign_, name, value in ((sign, left, right), (FLIPPED.get(sign, sign), right, left)):
         named = _name(name) if name is left else is_name(name)
         if not named or (name is right and sign not in SYMMETRIC and sign not in _ORDERS):
             continue
-        if sign_ == "=":
+        if sign_ == "=" and not _is_in(name, value):
             return Named(name, value, relation)
         if sign_ == "~":
             return relation if about is None else Named(name, about, relation)
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
-    return relation
+    return _distance(sign, left, right, relation) or relation
+
+
+def _as_tuple(value: Value) -> Value:
+    """A column of names as a tuple: a name of several values."""
+    if isinstance(value, Matrix) and all(len(row) == 1 for row in value.rows):
+        parts = tuple(Expression(row[0]) for row in value.rows)
+        if all(map(is_name, parts)):
+            return Tuple(parts)
+    return value
+
+
+def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value | None:
+    r"""`|x - a| < b` as an interval, `|x - a| \ge b` as two."""
+    if not (isinstance(left, Expression) and isinstance(right, Expression)) or symbols(right):
+        return None
+    inside, names = left.term, symbols(left)
+    if not isinstance(inside, Call) or inside.name != "abs" or len(names) != 1:
+        return None
+    (name,) = names
+    shift = put(inside.arguments[0], {name: ZERO})
+    if sign not in _ORDERS or not equal_terms(inside.arguments[0], Add((Symbol(name), shift))):
+        return None
+    minus = Mul((MINUS, right.term))
+    ends = [Add((part, Mul((MINUS, shift)))) for part in (minus, right.term)]
+    closed = sign[-1] == "="
+    if sign[0] == "<":
+        found: Value = Interval(ends[0], closed, ends[1], closed)
+    else:
+        parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
+        found = Operation("union", parts)
+    return Named(Expression(Symbol(name)), found, relation)
+
+
+def _is_in(name: Value, value: Value) -> bool:
+    """Whether a symbol is part of a value: `x = x + 1` names nothing."""
+    if not isinstance(name, Expression) or not isinstance(name.term, Symbol):
+        return False
+    return name.term.name in symbols(value)
 
 
 def _name(value: Value) -> bool:
     """A name on the left of an equation may also be words ("Area")."""
-    return is_name(value) or type(value).__name__ == "Words"
+    if isinstance(value, Words):
+        return not _NO_NAME & set(value.words)
+    return is_name(value)
 
 
 def _shortened(relation: Relation) -> Relation:
-    """`x = \\sqrt{4} = 2` as x = 2, `48 + 24 = 72` as 72, `x = \\sqrt{2} \\approx 1.41` as the root.
+    r"""The relation without steps that hold.
 
-    Only steps that hold are left out.
+    `x = \sqrt{4} = 2` is x = 2, `48 + 24 = 72` is 72, `x = \sqrt{2} \approx 1.41` is the root.
     """
     signs, sides = list(relation.signs), list(relation.sides)
     if not set(signs) <= {"=", "~"}:
@@ -150,7 +205,7 @@ def _shortened(relation: Relation) -> Relation:
 
 
 def _between(relation: Relation) -> Value:
-    """`1 < x \\le 2` as a set of values of x."""
+    r"""`1 < x \le 2` as a set of values of x."""
     (first, second), (left, name, right) = relation.signs, relation.sides
     if not is_name(name) or first not in _ORDERS or first[0] != second[:1]:
         return relation
@@ -176,6 +231,8 @@ def _interval(lower: Term | None, with_lower: bool, upper: Term | None, with_upp
 
 def _set(sign: str, value: Value) -> Value | None:
     """The set of x with x SIGN value; None where it is not known to be one."""
+    if sign in ("in", "not in") and value in _LETTERS:
+        value = _LETTERS[value]
     if sign == "in":
         return value if isinstance(value, Collection) else as_set(value)
     if sign == "not in":

@@ -15,36 +15,26 @@ __all__ = [
     "environment",
     "is_or",
     "split",
-    "stripped",
+    "with_cases",
     "words",
 ]
 
-# Space that LaTeX writes, between two parts.
-_SPACE = r"(?:\s|~|\\quad(?![A-Za-z])|\\qquad(?![A-Za-z])|\\[,;:! ])"
-_EDGES = ("\\qquad", "\\quad", "\\,", "\\;", "\\:", "\\!", "\\ ", "~")
-
 
 def words(alternatives: str) -> str:
-    r"""A pattern of words in running text or in `\text{...}`.
+    """A pattern of words in running text.
 
     Example:
-        >>> bool(re.fullmatch(words("and|or"), r"\text{ and }"))
+        >>> bool(re.search(words("and|or"), "1 or 2"))
         True
     """
-    return (
-        rf"(?:\\(?:text|mbox|mathrm|textrm|textit|textnormal)\s*\{{[\s,~]*(?:{alternatives})[\s~]*\}}"
-        rf"|(?<![A-Za-z\\])(?:{alternatives})(?![A-Za-z]))"
-    )
+    return rf"(?<![A-Za-z\\])(?:{alternatives})(?![A-Za-z])"
 
 
-# The separators of a list: a sign, a word, or a sign and a word. Wide space alone separates too.
-_SIGN = r"(?:[,;\n]|\\\\|\\lor(?![A-Za-z])|\\vee(?![A-Za-z])|\\land(?![A-Za-z])|\\wedge(?![A-Za-z])|[∨∧])"
+# The separators of a list: a sign, a word, or a sign and a word.
 _WORD = words("and|or|as well as")
-CONJUNCTION = re.compile(
-    rf"{_SIGN}{_SPACE}*(?:{_WORD}{_SPACE}*)?|{_WORD}{_SPACE}*"
-    rf"|\\q?quad(?![A-Za-z]){_SPACE}*(?:{_SIGN}{_SPACE}*)?(?:{_WORD}{_SPACE}*)?"
-)
-_OR = re.compile(rf"\\lor|\\vee|∨|{words('or')}")
+_SIGN = r"(?:[,;]|\\\\|\\l(?:or|and)(?![A-Za-z]))"
+CONJUNCTION = re.compile(rf"{_SIGN} ?(?:{_WORD} ?)?|{_WORD} ?")
+_OR = re.compile(rf"\\lor|{words('or')}")
 
 
 def is_or(mark: str) -> bool:
@@ -57,24 +47,9 @@ def is_or(mark: str) -> bool:
     return _OR.search(mark) is not None
 
 
-def stripped(text: str) -> str:
-    r"""The text without space at its ends, LaTeX's space too.
-
-    Example:
-        >>> stripped("\\quad x ")
-        'x'
-    """
-    text = text.strip()
-    while text.startswith(_EDGES):
-        text = text[next(len(edge) for edge in _EDGES if text.startswith(edge)) :].lstrip()
-    while text.endswith(_EDGES) and not text.endswith("\\\\ "):
-        text = text[: -next(len(edge) for edge in _EDGES if text.endswith(edge))].rstrip()
-    return text
-
-
 _TOKEN = re.compile(r"\\begin\s*\{[A-Za-z]+\*?\}|\\end\s*\{[A-Za-z]+\*?\}|\\[A-Za-z]+|\\.|.", re.S)
-_OPEN = {"(", "[", "{", "\\{", "\\lbrace", "\\langle", "\\lfloor", "\\lceil", "\\lbrack", "⟨"}
-_CLOSE = {")", "]", "}", "\\}", "\\rbrace", "\\rangle", "\\rfloor", "\\rceil", "\\rbrack", "⟩"}
+_OPEN = frozenset(("(", "[", "{", "\\{", "\\langle", "\\lfloor", "\\lceil"))
+_CLOSE = frozenset((")", "]", "}", "\\}", "\\rangle", "\\rfloor", "\\rceil"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +81,7 @@ def split(text: str, separator: re.Pattern[str], most: int = 200) -> Split | Non
     start = position = depth = 0
     while position < len(text):
         if depth == 0 and (match := separator.match(text, position)) and match.end() > position:
-            parts.append(stripped(text[start:position]))
+            parts.append(text[start:position].strip())
             marks.append(match[0].strip())
             start = position = match.end()
             if len(parts) > most:
@@ -124,15 +99,8 @@ def split(text: str, separator: re.Pattern[str], most: int = 200) -> Split | Non
         position = token.end()
     if depth:
         return None
-    parts.append(stripped(text[start:]))
+    parts.append(text[start:].strip())
     return Split(tuple(parts), tuple(marks))
-
-
-_SIZED = re.compile(r"\\(?:left|right|[bB]igg?[lrm]?)(?![A-Za-z])\s*")
-_NAMED = {
-    "\\lbrace": "\\{", "\\rbrace": "\\}", "\\lbrack": "[", "\\rbrack": "]", "⟨": "\\langle",
-    "⟩": "\\rangle",
-}  # fmt: skip
 
 
 def enclosed(text: str) -> tuple[str, str, str] | None:
@@ -145,7 +113,6 @@ def enclosed(text: str) -> tuple[str, str, str] | None:
         ('(', '1,2', ']')
         >>> enclosed("(1)(2)")
     """
-    text = _SIZED.sub("", text).strip()
     depth = 0
     first = ""
     for token in _TOKEN.finditer(text):
@@ -162,8 +129,27 @@ def enclosed(text: str) -> tuple[str, str, str] | None:
             if token.end() != len(text) or sign not in _CLOSE:
                 return None
             inside = text[len(first) : token.start()].strip()
-            return _NAMED.get(first, first), inside, _NAMED.get(sign, sign)
+            return first, inside, sign
     return None
+
+
+_LEFT_BRACE = re.compile(
+    r"\\\{ ?\\begin\{(array|aligned|matrix)\}(?: ?\{[lcr|@ ]*\})?((?:(?!\\begin|\\end).)*)"
+    r"\\end\{\1\}(?: ?\.$)?(?! ?\\\})",
+    re.S,
+)
+
+
+def with_cases(text: str) -> str:
+    r"""The text with `cases` for what has a large brace on its left only.
+
+    Example:
+        >>> with_cases(r"\{\begin{array}{l} 1 \\ 2 \end{array}")
+        '\\begin{cases} 1 \\\\ 2 \\end{cases}'
+    """
+    if "\\begin" not in text:
+        return text
+    return _LEFT_BRACE.sub(r"\\begin{cases}\2\\end{cases}", text)
 
 
 _BEGIN = re.compile(r"\\begin\s*\{([A-Za-z]+)\*?\}")

@@ -20,28 +20,23 @@ class Statement(Value):
     parts: tuple[Value, ...]
 
 
-_QUANTIFIER = re.compile(r"(\\forall|\\exists|\\nexists|∀|∃|∄)\s*(!?)\s*(?=\S)")
-_NAMES = {"∀": "\\forall", "∃": "\\exists", "∄": "\\nexists"}
-_BODY = re.compile(
-    rf"[,:;.]|\\colon(?![A-Za-z])|\\q?quad(?![A-Za-z])|{words('such that|s.t.|we have')}"
-)
+_QUANTIFIER = re.compile(r"(\\forall|\\exists|\\nexists) ?(!?) ?(?=\S)")
+_BODY = re.compile(rf"[,:;]|{words('such that|we have')}")
 # From the weakest operator to the strongest.
 _OPERATORS = (
-    ("iff", re.compile(r"\\(?:iff|Leftrightarrow|leftrightarrow|Longleftrightarrow)(?![A-Za-z])|<=>|<->|⇔|↔")),
-    ("implies", re.compile(
-        r"\\(?:implies|Rightarrow|Longrightarrow|rightarrow|longrightarrow|to)(?![A-Za-z])|=>|->|⇒|→"
-    )),
-    ("or", re.compile(r"\\(?:lor|vee)(?![A-Za-z])|∨")),
-    ("and", re.compile(r"\\(?:land|wedge)(?![A-Za-z])|∧")),
-)  # fmt: skip
-_NOT = re.compile(r"(?:\\neg|\\lnot|¬)(?![A-Za-z])\s*")
-_PROPOSITION = re.compile(r"(?:\\neg|\\lnot|¬|\s|[()~])*[A-Za-z](?:_\{?\w+\}?)?\)*")
+    ("iff", re.compile(r"\\(?:iff|[lL]eftrightarrow)(?![A-Za-z])")),
+    ("implies", re.compile(r"\\(?:implies|to|longrightarrow)(?![A-Za-z])")),
+    ("or", re.compile(r"\\lor(?![A-Za-z])")),
+    ("and", re.compile(r"\\land(?![A-Za-z])")),
+)
+_NOT = re.compile(r"\\neg(?![A-Za-z]) ?")
+_PROPOSITION = re.compile(r"(?:\\neg|[ ()])*[A-Za-z](?:_\{?\w+\}?)?\)*")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a statement; see `kinds`."""
     if match := _QUANTIFIER.match(text):
-        operator = _NAMES.get(match[1], match[1]) + match[2]
+        operator = match[1] + match[2]
         pieces = split(text[match.end() :], _BODY)
         if pieces is None:
             return None
@@ -57,9 +52,9 @@ def read(text: str, read: Read) -> Value | None:
         pieces = split(text, operator_, most=16)
         if pieces is None or not pieces.marks:
             continue
-        if name in ("or", "and") and not all(map(_PROPOSITION.fullmatch, pieces.parts)):
-            if not any(mark in text for mark in ("\\neg", "\\lnot", "¬")):
-                return None  # alternatives: x = 1 or x = 2
+        propositions = "\\neg" in text or all(map(_PROPOSITION.fullmatch, pieces.parts))
+        if name in ("or", "and") and not propositions:
+            return None  # alternatives: x = 1 or x = 2
         return _statement(name, pieces.parts, read)
     if match := _NOT.match(text):
         return _statement("not", (text[match.end() :],), read)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.units_table import Unit, find_unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import FILLERS, is_noun, noun_lemma
+from rlvr_fast.tasks.schemes.math.kinds.units_table import NO_UNIT, UNITS, Unit, find_unit
+from rlvr_fast.tasks.schemes.math.kinds.wording import FILLERS, is_noun, noun_lemma, word_set
 
 __all__ = ["NOTHING", "Dressing", "alike", "read_dressing"]
 
@@ -20,10 +20,11 @@ class Dressing:
         nouns: what is counted, in the singular.
         letters: every unit in the text is a sign of one or two letters that could also be a
             product of variables.
-        product: the text is a product of single letters ("m g").
+        product: the text is a product or quotient of single letters ("m g", "C/S"), and none of
+            the common ones ("m/s").
     """
 
-    unit: Unit = Unit()
+    unit: Unit = NO_UNIT
     nouns: frozenset[str] = frozenset()
     letters: bool = False
     product: bool = False
@@ -49,10 +50,24 @@ _FRACTION = re.compile(r"\\[dt]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}")
 _POWER_BEFORE = {"square": 2, "sq": 2, "cubic": 3, "cu": 3}
 _POWER_AFTER = {"squared": 2, "cubed": 3}
 # Signs of one or two letters that are surely units, even right after a digit.
-_SURE = frozenset(
+_SURE = word_set(
     """cm mm km kg nm Hz ft in lb oz Pa kJ kW kV GB MB KB TB dB mL Wh °C hr yd mi sq cu yr ppm
-    Rs Gy Sv Wb lx""".split()
+    Rs Gy Sv Wb lx"""
 )
+# Quotients of single letters that are surely units.
+_COMMON = frozenset(
+    UNITS[first].times(UNITS[second].power(power))
+    for first, second, power in (
+        ("m", "s", -1), ("m", "s", -2), ("N", "m", -1), ("J", "K", -1), ("V", "m", -1),
+        ("g", "L", -1), ("N", "C", -1), ("m", "K", -1), ("J", "g", -1),
+    )
+)  # fmt: skip
+# "ways to choose the hats": a clause that says which things are counted.
+_CLAUSE = re.compile(
+    r"(?P<nouns>[A-Za-z ]+?) (?:to|that|who|which) "
+    r"(?P<clause>[A-Za-z]{2,15}(?: [A-Za-z]{1,15}){0,7})"
+)
+_TURNS = word_set("or and not no than more less fewer but at nor never be")
 _MOST_WORDS = 12
 
 
@@ -67,6 +82,9 @@ def read_dressing(text: str) -> Dressing | None:
     """
     if len(text) > 120:
         return None
+    clause = _CLAUSE.fullmatch(text)
+    if clause and not _TURNS & set(clause["clause"].casefold().split()):
+        return read_dressing(clause["nouns"])
     fraction = _FRACTION.fullmatch(text.strip())
     if fraction:
         text = f"{fraction[1]}/({fraction[2]})"
@@ -78,7 +96,7 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.unit = Unit()
+        self.unit = NO_UNIT
         self.nouns: set[str] = set()
         self.sure = self.operator = False
         self.names = 0
@@ -92,7 +110,8 @@ class _Reader:
         if not self.names and not self.nouns and not self.words:
             return None
         letters = bool(self.names) and not self.sure and not self.nouns
-        product = letters and not self.operator and len(self.single) > 1 and all(self.single)
+        product = letters and len(self.single) > 1 and all(self.single)
+        product = product and not (self.operator and self.unit in _COMMON)
         return Dressing(self.unit, frozenset(self.nouns), letters, product)
 
     def _tokens(self) -> list[tuple[str, str]] | None:
@@ -132,7 +151,7 @@ class _Reader:
                 if not following[0] and token != ".":
                     return False
             elif kind == "open":
-                if group or not following[0]:
+                if group or sign > 0 or not following[0]:
                     return False
                 group, sign = sign, 1
             elif kind == "close":
@@ -143,7 +162,7 @@ class _Reader:
                 return False  # a power without its unit
             elif low in _POWER_BEFORE and following[0] in ("word", "times"):
                 power, self.sure = _POWER_BEFORE[low], True
-            elif low in ("a", "an") and after_unit and following[0] == "word":
+            elif low in ("a", "an", "every", "each") and after_unit and following[0] == "word":
                 sign = -1
             else:
                 unit = self._unit_of(kind, token, following)

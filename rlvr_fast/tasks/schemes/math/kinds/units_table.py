@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["CURRENCY_SIGNS", "UNITS", "Unit", "find_unit"]
+__all__ = ["CURRENCY_SIGNS", "NO_UNIT", "UNITS", "Unit", "find_unit"]
 
 Dimensions = tuple[tuple[str, int], ...]
 
@@ -40,6 +40,9 @@ class Unit:
         return Unit(dimensions, self.factor * other.factor, self.pi + other.pi)
 
 
+NO_UNIT = Unit()
+
+
 def _unit(
     dimensions: str, factor: str | int | Fraction = 1, pi: int = 0, offset: str = "0"
 ) -> Unit:
@@ -70,27 +73,30 @@ _PREFIXED_SYMBOLS = {
     "eV": _unit("kg m^2 s^-2", Fraction("1.602176634e-19")), "bar": _unit("kg m^-1 s^-2", 10**5),
     "cal": _unit("kg m^2 s^-2", "4.184"), "pc": _unit("parsec"), "bit": _unit("bit"),
     "B": _unit("bit", 8), "rad": _unit("angle"), "Wh": _unit("kg m^2 s^-2", 3600),
-    "t": _unit("kg", 1000), "M": _unit("mol m^-3", 1000),
+    "Da": _unit("dalton"), "t": _unit("kg", 1000), "M": _unit("mol m^-3", 1000),
 }  # fmt: skip
 _SYMBOLS = {
     "min": _unit("s", 60), "h": _unit("s", 3600), "hr": _unit("s", 3600), "hrs": _unit("s", 3600),
     "mins": _unit("s", 60), "sec": _unit("s"), "secs": _unit("s"), "d": _unit("s", 86400),
-    "wk": _unit("s", 604800), "yr": _unit("year"), "yrs": _unit("year"), "mo": _unit("year", "1/12"),
+    "wk": _unit("s", 604800), "yr": _unit("year"), "yrs": _unit("year"),
+    "mo": _unit("year", "1/12"),
     "ha": _unit("m^2", 10**4), "in": _unit("m", _INCH), "ft": _unit("m", 12 * _INCH),
     "yd": _unit("m", 36 * _INCH), "yds": _unit("m", 36 * _INCH), "mi": _unit("m", 63360 * _INCH),
     "nmi": _unit("m", 1852), "lb": _unit("kg", _POUND), "lbs": _unit("kg", _POUND),
     "oz": _unit("kg", _POUND / 16), "lbf": _unit("kg m s^-2", _FORCE),
     "psi": _unit("kg m^-1 s^-2", _FORCE / _INCH**2), "mph": _unit("m s^-1", 63360 * _INCH / 3600),
     "kph": _unit("m s^-1", "5/18"), "kmph": _unit("m s^-1", "5/18"),
-    "kmh": _unit("m s^-1", "5/18"), "fps": _unit("m s^-1", 12 * _INCH), "rpm": _unit("s^-1", "1/60"),
+    "kmh": _unit("m s^-1", "5/18"), "fps": _unit("m s^-1", 12 * _INCH),
+    "rpm": _unit("s^-1", "1/60"),
     "gal": _unit("m^3", _GALLON), "qt": _unit("m^3", _GALLON / 4), "pt": _unit("m^3", _GALLON / 8),
     "tsp": _unit("m^3", _GALLON / 768), "tbsp": _unit("m^3", _GALLON / 256),
     "cc": _unit("m^3", "1e-6"), "atm": _unit("kg m^-1 s^-2", 101325),
     "mmHg": _unit("kg m^-1 s^-2", "133.322387415"), "erg": _unit("kg m^2 s^-2", "1e-7"),
     "ergs": _unit("kg m^2 s^-2", "1e-7"), "dyn": _unit("kg m s^-2", "1e-5"),
     "hp": _unit("kg m^2 s^-3", "745.69987158227022"), "amu": _unit("dalton"), "u": _unit("dalton"),
-    "Da": _unit("dalton"), "AU": _unit("m", 149597870700), "au": _unit("m", 149597870700),
-    "ly": _unit("m", 9460730472580800), "\u00c5": _unit("m", "1e-10"), "\u00b5m": _unit("m", "1e-6"),
+    "AU": _unit("m", 149597870700), "au": _unit("m", 149597870700),
+    "ly": _unit("m", 9460730472580800), "\u00c5": _unit("m", "1e-10"),
+    "\u00b5m": _unit("m", "1e-6"),
     "\u00b0": _unit("angle", "1/180", 1), "deg": _unit("angle", "1/180", 1),
     "\u00b0C": _unit("K", 1, 0, "273.15"), "\u00b0F": _unit("K", "5/9", 0, "459.67"),
     "\u00b0K": _unit("K"), "kcal": _unit("kg m^2 s^-2", 4184), "Cal": _unit("kg m^2 s^-2", 4184),
@@ -100,6 +106,7 @@ _SYMBOLS = {
     "USD": _unit("dollar"), "EUR": _unit("euro"), "GBP": _unit("pound sterling"),
     "INR": _unit("rupee"), "Rs": _unit("rupee"), "JPY": _unit("yen"), "ppm": _unit("ratio", "1e-6"),
     "ppb": _unit("ratio", "1e-9"), "KB": _unit("bit", 8000), "gm": _unit("kg", "0.001"),
+    "Nm": _unit("kg m^2 s^-2"), "dB": _unit("decibel"), "rev": _unit("angle", 2, 1),
     "kgs": _unit("kg"), "kms": _unit("m", 1000), "gms": _unit("kg", "0.001"),
     "\u212b": _unit("m", "1e-10"), "kWh": _unit("kg m^2 s^-2", 3600000),
 }  # fmt: skip
@@ -134,7 +141,8 @@ _NAMES = {
     "pound": "lb", "ounce": "oz", "gallon": "gal", "quart": "qt", "pint": "pt", "teaspoon": "tsp",
     "tablespoon": "tbsp", "tonne": "t", "degree": "\u00b0", "celsius": "\u00b0C",
     "centigrade": "\u00b0C", "fahrenheit": "\u00b0F", "dollar": "$", "cent": "\u00a2",
-    "euro": "\u20ac", "rupee": "\u20b9", "yen": "\u00a5", "buck": "$", "usd": "$", "atmosphere": "atm",
+    "euro": "\u20ac", "rupee": "\u20b9", "yen": "\u00a5", "buck": "$", "usd": "$",
+    "atmosphere": "atm",
     "horsepower": "hp", "dyne": "dyn", "rs": "Rs", "lightyear": "ly", "angstrom": "\u00c5",
     "dalton": "Da",
 }  # fmt: skip
@@ -144,7 +152,8 @@ _OTHER_NAMES = {
     "ton": _unit("ton"), "stone": _unit("kg", 14 * _POUND), "cup": _unit("m^3", _GALLON / 16),
     "knot": _unit("m s^-1", Fraction(1852, 3600)), "unit": _unit("unit"), "units": _unit("unit"),
     "penny": _unit("dollar", "1/100"), "pence": _unit("pound sterling", "1/100"),
-    "nickel": _unit("nickel"), "paise": _unit("rupee", "1/100"), "arcminute": _unit("angle", "1/10800", 1),
+    "nickel": _unit("nickel"), "paise": _unit("rupee", "1/100"),
+    "arcminute": _unit("angle", "1/10800", 1),
     "arcsecond": _unit("angle", "1/648000", 1), "revolution": _unit("angle", 2, 1),
     }  # fmt: skip
 _PLURALS = {"feet": "foot", "inches": "inch", "centuries": "century", "pennies": "penny"}

@@ -1,8 +1,9 @@
-r"""Words beside mathematics: a text as it is read aloud, number words, words that change a value."""
+r"""Words beside mathematics: nouns, fillers, number words."""
 
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 from fractions import Fraction
 
@@ -12,19 +13,35 @@ __all__ = [
     "LONGEST",
     "NUMBER_WORDS",
     "SCALES",
+    "TURNING",
     "is_noun",
     "latex",
     "noun_lemma",
     "plain",
     "spoken_number",
+    "word_set",
 ]
 
 LONGEST = 4000
 
-_DEGREE = re.compile(r" *\^ *(?:\{ *\\circ *\}|\\circ(?![A-Za-z])) *")
+_DEGREE = re.compile(r" *\^ *(?:\{ *\\circ *\}|\\circ(?![A-Za-z]))(?: +(?=[CFK](?![A-Za-z])))?")
 _OHM = re.compile(r"\\Omega(?![A-Za-z])|\u2126")
 _MICRO = re.compile(r"\\mu(?![A-Za-z]) *")
+_ANGSTROM = re.compile(r"\\(?:AA|angstrom)(?![A-Za-z])")
+# "5 {eV}": braces that group nothing.
+_BRACED = re.compile(r"(?<=[\d ])\{([A-Za-z]{1,12})\}")
 _SPACE = re.compile(r"\s+")
+
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a table.
+
+    Example:
+        >>> sorted(word_set("b a"))
+        ['a', 'b']
+    """
+    return frozenset(text.split())
+
 
 ARTICLES = frozenset({"a", "an", "the"})
 
@@ -49,7 +66,7 @@ PARTS = {
 NUMBER_WORDS = frozenset({*ONES, *TENS, *SCALES})
 
 # Words that are no name of a counted thing: they compare, deny, join, compute or ask.
-_NOT_NOUNS = frozenset(
+_NOT_NOUNS = word_set(
     """
     or and not no nor but either neither both than more less fewer most least greater smaller
     larger bigger above below under over beyond between from to until till through about around
@@ -65,24 +82,32 @@ _NOT_NOUNS = frozenset(
     first last base binary hexadecimal octal decimal answer answers solution option choice
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
-    percent percentage per point points case cases remainder
-    """.split()
+    past axis axes intercept coordinate percent percentage per case cases remainder
+    """
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
+# Words that turn what a phrase says: it is no name of a value.
+TURNING = word_set(
+    """
+    or and not no nor than more less fewer least most but except without only half times over under
+    above below between if unless when where because since so is are was were be has have had will
+    would can could may might do does plus minus up down about until
+    """
+)
 # Words that say nothing more about what is counted.
-FILLERS = frozenset(
+FILLERS = word_set(
     """
     total altogether overall in of the a an different distinct possible unique such ways way
-    number numbers whole remaining left all approximately long tall wide deep high old away each
-    """.split()
+    number numbers whole remaining left all approximately long won scored sold
+    tall wide deep high old away each
+    """
 )
-_PLAIN_NOUN_PARTS = frozenset("of the in a an".split())
-_SHORT_NOUNS = frozenset(
+_SHORT_NOUNS = word_set(
     """
     ant ape bag bar bat bed bee bet bin bow box boy bug bun bus can cap car cat cow cub cup cut day
     dog dot egg fan fly fox gem hat hen hit hot ice ink jar job key kid lap leg lot man map men mug
     net nut owl pan pea pen pet pie pig pin pit pot ram rat ray rib rod row rug run sea set sow
-    spy sum tap tax tea tie tin tip top toy tub van vat way web win year cars row
-    """.split()
+    spy sum tap tax tea tie tin tip top toy tub van vat way web win year red big new old dry wet
+    """
 ) | {"pcs"}  # fmt: skip
 _IRREGULAR = {
     "people": "person", "persons": "person", "men": "man", "women": "woman",
@@ -102,6 +127,7 @@ def plain(text: str) -> str:
         ('10°C', '$5')
     """
     text = _DEGREE.sub("\u00b0", text)
+    text = _ANGSTROM.sub("\u00c5", _BRACED.sub(r"\1", text.replace("{}", "")))
     text = _MICRO.sub("\u00b5", _OHM.sub("\u03a9", text))
     return _SPACE.sub(" ", text.replace(r"\$", "$")).strip()
 
@@ -152,7 +178,7 @@ def is_noun(word: str) -> bool:
     if len(low) < 4:
         return low in _SHORT_NOUNS or noun_lemma(low) in _SHORT_NOUNS
     # letters in the order of the alphabet ("abcd", "wxyz") are a product
-    steps = {ord(b) - ord(a) for a, b in zip(low, low[1:], strict=False)}
+    steps = {ord(b) - ord(a) for a, b in itertools.pairwise(low)}
     return bool(set(low) & set("aeiouy")) and steps != {1}
 
 
@@ -180,6 +206,8 @@ def spoken_number(words: tuple[str, ...]) -> Fraction | None:
 
 
 def _part(words: tuple[str, ...]) -> Fraction | None:
+    if not words:
+        return None
     *above, below = words
     name = "half" if below == "halves" else below
     if name not in PARTS:

@@ -5,24 +5,35 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, plain
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Words", "compare", "read"]
+__all__ = ["Phrase", "Words", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
 class Words(Value):
-    """Words without articles; in small letters, but single letters and Roman numerals as written."""
+    """Words without articles, in small letters save for single letters and Roman numerals."""
 
     words: tuple[str, ...]
 
 
-_WORDS = re.compile(r"[^\W\d_][\w'.\-]*(?:[ ,]+[\w'.\-]+)*", re.UNICODE)
+@dataclass(frozen=True, slots=True)
+class Phrase(Value):
+    """Words that are no name: with a figure, or with a word such as "than" or "not"."""
+
+    words: tuple[str, ...]
+
+
+_LETTERS = r"[^\W\d_][\w'.]*(?:-[^\W\d_][\w'.]*)*"
+_WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
 _ROMAN = re.compile(r"[IVX]+")
 _LONGEST = 200
+_MOST = 8
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -36,8 +47,12 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if any("_" in word for word in words) or text.casefold() in _NO_WORDS:
         return None
+    if len(words) > _MOST:
+        return None
     kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
-    return Words(tuple(_folded(word) for word in kept or words))
+    folded = tuple(_folded(word) for word in kept or words)
+    turned = any(word in TURNING or word[-1].isdigit() for word in folded)
+    return Phrase(folded) if len(folded) > 1 and turned else Words(folded)
 
 
 def _folded(word: str) -> str:
@@ -46,6 +61,12 @@ def _folded(word: str) -> str:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two texts of words are equal; see `kinds`."""
-    if isinstance(gold, Words) and isinstance(answer, Words):
+    if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
         return gold.words == answer.words
+    for words, other in ((gold, answer), (answer, gold)):
+        # "YES" is read as a name; beside "Yes" it is the word.
+        if isinstance(words, Words) and isinstance(other, Expression):
+            term = other.term
+            name = term.name if isinstance(term, Symbol) else ""
+            return len(name) > 1 and name.isupper() and words.words == (name.casefold(),)
     return None

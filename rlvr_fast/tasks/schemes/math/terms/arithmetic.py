@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from flint import acb, arb, fmpq, fmpz
+from flint import acb, arb, ctx, fmpq, fmpz
 
 from rlvr_fast.tasks.schemes.math.terms import exact, functions
 from rlvr_fast.tasks.schemes.math.terms.outcomes import NoValue, TooMuch, Undecided, Undefined
@@ -55,6 +55,11 @@ def magnitude(value: Scalar) -> int | None:
     return int(exponent) + int(abs(mantissa).bit_length())
 
 
+def _tiny() -> arb:
+    """What is small at the current precision: a quarter of its bits."""
+    return arb(2) ** -(ctx.prec // 4)
+
+
 class Arithmetic:
     """Operations on values, over the real or the complex numbers.
 
@@ -98,9 +103,11 @@ class Arithmetic:
     def collapsed(self, value: Scalar) -> Scalar:
         """A complex ball about a real number as a real ball, where the precision tells."""
         if isinstance(value, acb) and self.path is None:
-            small = self.settled and value.imag.contains(0)
-            if small or value.imag.is_zero():
-                return value.real
+            imag, real = value.imag, value.real
+            if imag.is_zero():
+                return real
+            if self.settled and imag.contains(0) and imag.rad() < abs(real) * _tiny():
+                return real
         return value
 
     def integer(self, value: Scalar) -> int | None:
@@ -115,7 +122,7 @@ class Arithmetic:
         if isinstance(value, acb) or not value.contains_integer():
             return None
         found = value.unique_fmpz()
-        if found is not None and self.settled:
+        if found is not None and self.settled and value.rad() < _tiny():
             return int(found)
         raise Undecided
 

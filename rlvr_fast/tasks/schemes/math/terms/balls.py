@@ -7,11 +7,13 @@ numbers, powers and roots are principal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from flint import acb, arb, ctx, fmpq
 
 from rlvr_fast.tasks.schemes.math.terms import calls, exact, functions, operators
 from rlvr_fast.tasks.schemes.math.terms.arithmetic import Arithmetic, Scalar
+from rlvr_fast.tasks.schemes.math.terms.facts import facts
 from rlvr_fast.tasks.schemes.math.terms.generic_functions import generic_value
 from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Add,
@@ -28,6 +30,7 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
 from rlvr_fast.tasks.schemes.math.terms.outcomes import (
     Budget,
     NoValue,
+    OutOfBudget,
     TooMuch,
     Undefined,
 )
@@ -35,6 +38,8 @@ from rlvr_fast.tasks.schemes.math.terms.outcomes import (
 __all__ = ["Evaluation"]
 
 _MOST_TERMS = 10_000
+# An infinite series takes about as long as the evaluation of so many nodes.
+_SERIES_NODES = 4000
 # A sum of sums of sums; more would not end.
 _DEEPEST_OPERATOR = 3
 # A sum with all its parts takes no more bits than this beside those of its result.
@@ -174,7 +179,8 @@ class Evaluation(Arithmetic):
         return generic_value(name, [acb(ball) for ball in balls])
 
     def _bound(self, term: Bound) -> Scalar:
-        if term.lower is None or self.path is not None or self._depth >= _DEEPEST_OPERATOR:
+        term = _as_series(term)
+        if term.lower is None or self._depth >= _DEEPEST_OPERATOR:
             raise TooMuch
         lower = self.value(term.lower)
         upper = None if term.upper is None else self.value(term.upper)
@@ -182,7 +188,7 @@ class Evaluation(Arithmetic):
         self._point = dict(outer)
         self._depth += 1
         try:
-            if term.operator == "limit":
+            if term.operator == "limit" and self.path is None:
                 return self._numeric(operators.limit(self._function(term), lower))
             if upper is None:
                 raise TooMuch
@@ -210,6 +216,7 @@ class Evaluation(Arithmetic):
         at = self._function(term)
         adds = term.operator == "sum"
         if isinstance(upper, arb) and not upper.is_finite():
+            self._budget.spend(_SERIES_NODES * 10 ** (self._depth - 1))
             return self._numeric(operators.infinite_series(at, first, adds))
         last = self.integer(upper)
         if last is None or last < first - 1:
@@ -226,24 +233,30 @@ class Evaluation(Arithmetic):
 
     def _integral(self, term: Bound, lower: Scalar, upper: Scalar) -> Scalar:
         at = self._function(term)
+        outer = self.path
 
         def on_path(value: acb, analytic: bool) -> acb:
-            self.path = analytic
+            # Where the outer integrand has to be analytic, the inner one has to be, in both.
+            self.path = analytic or bool(outer)
             try:
                 return acb(self.ball(at(value)))
-            except NoValue:
-                return acb("nan")
+            except (NoValue, OutOfBudget, RecursionError):
+                return acb("nan")  # an exception does not pass through the C code
             finally:
-                self.path = None
+                self.path = outer
 
         spent = self.spent_bits
         start, end = self.ball(lower), self.ball(upper)
         if start.is_finite() and end.is_finite():
-            found = operators.proper_integral(on_path, acb(start), acb(end))
+            nested = outer is not None
+            found = operators.proper_integral(on_path, acb(start), acb(end), nested)
             self.spent_bits = spent
-            if found.rel_accuracy_bits() >= ctx.prec // 2:
+            if nested:
+                return found
+            zero = found.contains(0) and found.rad() < arb(2) ** -(ctx.prec // 2)
+            if zero or found.rel_accuracy_bits() >= ctx.prec // 2:
                 return found.real if found.imag.contains(0) else found
-        if isinstance(start, acb) or isinstance(end, acb):
+        if isinstance(start, acb) or isinstance(end, acb) or outer is not None:
             raise TooMuch
         numeric = operators.improper_integral(at, start, end)
         self.spent_bits = spent
@@ -256,6 +269,20 @@ class Evaluation(Arithmetic):
 
 
 _E = Constant("e")
+_INFINITY = Constant("infinity")
+
+
+def _as_series(term: Bound) -> Bound:
+    """The infinite series that a limit of its partial sums is; any other operator unchanged."""
+    inner = term.body
+    if term.operator == "limit" and term.lower == _INFINITY and isinstance(inner, Bound):
+        last = Symbol(term.variable)
+        if inner.operator in ("sum", "product") and inner.upper == last and inner.lower is not None:
+            free = facts(inner.body).symbols - {inner.variable} | facts(inner.lower).symbols
+            if term.variable not in free:
+                return replace(inner, upper=_INFINITY)
+    return term
+
 
 _RULES: dict[type, Callable[..., Scalar]] = {
     Number: Evaluation._number,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
-from rlvr_fast.tasks.schemes.math.terms.names import DIFFERENTIALS, GREEK
+from rlvr_fast.tasks.schemes.math.terms.names import DIFFERENTIALS, FUNCTIONS, GREEK
 from rlvr_fast.tasks.schemes.math.terms.naming import Naming
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.terms.tokens import Token
 
 __all__ = ["Calculus"]
@@ -75,6 +76,9 @@ class Calculus(Naming):
                 return Symbol(operand.name + operator)
             return Symbol(f"{operator}({operand.name})")
         if sign == "d":
+            at_variable = getattr(operand, "arguments", None) == (Symbol(variables[0]),)
+            if isinstance(operand, Call) and at_variable and operand.name not in FUNCTIONS:
+                return Call(operand.name + operator, operand.arguments)
             return Call(f"d{order}/d{variables[0]}", (operand,))
         return Call(operator, (operand,))
 
@@ -96,7 +100,10 @@ class Calculus(Naming):
     def end(self) -> Term:
         """One end of an integral, or the upper end of a sum."""
         minus = self.accept("-")
-        term = self.number() if self.peek().kind == "number" else self.one()
+        if self.peek().kind == "number":
+            term: Term = Number(Fraction(self.take().text.rstrip(".") or "0"))
+        else:
+            term = self.one()
         return negative(term) if minus else term
 
     def _on_sum(self) -> Term:
@@ -185,6 +192,12 @@ class Calculus(Naming):
         return Call("gradient", (self.factor(),))
 
     def _on_partial(self) -> Term:
+        if self.is_next("/", 1) and self.is_next("partial", 2):
+            function, variable = self.peek(), self.peek(3)
+            if not (function.is_name() and variable.is_name()):
+                raise NoTermError
+            self.at += 4
+            return Symbol(f"partial_{variable.text}({function.text})")
         name = "partial" + self.subscript()
         operand = self.factor()
         if isinstance(operand, Symbol):

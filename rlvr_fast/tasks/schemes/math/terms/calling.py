@@ -126,10 +126,10 @@ class Calling(Calculus):
         """The term of a function of arguments."""
         if name == "cbrt" and len(arguments) == 1:
             return Root(THREE, arguments[0])
-        if name == "pow":
+        if name in ("pow", "ratio"):
             if len(arguments) != 2:
                 raise NoTermError
-            return Pow(*arguments)
+            return Pow(*arguments) if name == "pow" else quotient(*arguments)
         if name in ("log", "ln") and len(arguments) == 2 and index is None:
             return Call("log", arguments[:1], arguments[1])
         return Call(name, arguments, index)

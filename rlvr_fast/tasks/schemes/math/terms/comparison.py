@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import TypeAlias
 
 from flint import acb, arb, ctx, fmpq
 
 from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.terms.decimals import decimal_of, ends, first_place
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Number, Pow, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points
 
@@ -21,15 +23,26 @@ __all__ = ["equal_values"]
 
 _FIRST_PRECISION = 64
 _MOST_PRECISION = 1 << 14
-# Bits to which values agree that are held equal: without symbols, and at each of several points.
+# Bits to which values agree that are held equal: without symbols, at each of several points, and at
+# further points that look for another region only.
 _CLOSED_BITS = 256
 _POINT_BITS = 128
-# Points where both terms have a value and agree; points that are tried at least and at most.
+_FEWEST_BITS = 40
+# Points where both terms have a value and agree; points that are tried at least, more where one
+# region does not tell of the others; and at most.
 _COMMON_POINTS = 8
 _FEWEST_POINTS = 24
-_MOST_POINTS = 192
+_FEWEST_BRANCHED = 96
+_FEWEST_ON_A_LINE = 192
+_MOST_POINTS = 256
+# Each point where the highest precision does not tell takes long.
+_MOST_UNDECIDED = 16
 # A decimal of so many digits may be a rounded value.
 _ROUNDED_DIGITS = 7
+
+
+# A value at the first precision; None where that does not tell, or the reason why there is none.
+_First: TypeAlias = "Scalar | NoValue | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,8 @@ def _equal(
 
 def _equal_constants(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool | None:
     first, second = (_constant(_Same(term), decimal_log) for term in (gold, answer))
+    if isinstance(first, NoValue) or isinstance(second, NoValue):
+        return None
     if first is not None and second is not None:
         if isinstance(first, fmpq) and isinstance(second, fmpq):
             return bool(first == second)
@@ -113,14 +128,22 @@ _CLOSED = _Mode(real=False)
 
 
 @functools.lru_cache(maxsize=4096)
-def _constant(key: _Same, decimal_log: bool) -> Scalar | None:
-    """The value at the first precision; None where there is none that bounds its error."""
+def _constant(key: _Same, decimal_log: bool) -> _First:
+    return _first_value(key.term, {}, _CLOSED, decimal_log, Budget())
+
+
+def _first_value(
+    term: Term, point: Point, mode: _Mode, decimal_log: bool, budget: Budget
+) -> _First:
+    """The value at the first precision; None where more bits are needed, or why there is none."""
     ctx.prec = _FIRST_PRECISION
-    evaluation = Evaluation({}, Budget(), real=False, decimal_log=decimal_log)
+    evaluation = Evaluation(point, budget, real=mode.real, decimal_log=decimal_log)
     try:
-        value = evaluation.value(key.term)
-    except (NoValue, OutOfBudget):
+        value = evaluation.value(term)
+    except Undecided:
         return None
+    except NoValue as reason:
+        return reason.with_traceback(None)
     if evaluation.trusted_bits is not None:
         return None
     return value if isinstance(value, fmpq) or value.is_finite() else None
@@ -136,7 +159,8 @@ def _compare(
     budget: Budget,
 ) -> bool | None:
     """Whether the two are equal at a point, at rising precision; None where that is not known."""
-    precision, settled = _FIRST_PRECISION, False
+    precision = 2 * bits + 64
+    earlier: tuple[int, arb] | None = None
     while precision <= _MOST_PRECISION:
         ctx.prec = precision
         values: list[Scalar] = []
@@ -144,7 +168,7 @@ def _compare(
         try:
             for term in (gold, answer):
                 evaluation = Evaluation(
-                    point, budget, real=mode.real, decimal_log=decimal_log, settled=settled
+                    point, budget, real=mode.real, decimal_log=decimal_log, settled=True
                 )
                 values.append(evaluation.value(term))
                 needed += evaluation.spent_bits
@@ -153,12 +177,18 @@ def _compare(
             verdict = _verdict(values[0], values[1], needed, trusted)
             if verdict is not None:
                 return verdict
+            if trusted is None:
+                difference = values[0] - values[1]
+                radius = arb(0) if isinstance(difference, fmpq) else difference.rad()
+                if precision >= 2 * needed and _both_vanish(values, radius, earlier):
+                    return True
+                earlier = precision, radius
         except Undecided:
             pass
         except NoValue:
             return None
         wanted = 2 * needed + 64
-        precision, settled = (wanted if wanted > precision else 2 * precision), True
+        precision = wanted if wanted > precision else 2 * precision
     return None
 
 
@@ -168,28 +198,34 @@ def _verdict(gold: Scalar, answer: Scalar, needed: int, trusted: int | None) -> 
     if not all(finite):
         return _infinite(gold, answer)
     difference = gold - answer
-    if isinstance(difference, fmpq):
+    if isinstance(difference, fmpq) and (trusted is None or difference == 0):
         return bool(difference == 0)
     if trusted is not None:
         # No ball bounds the error: the values are equal to the bits that are trusted, or different.
-        if ctx.prec < 2 * _CLOSED_BITS:
-            return None
         return bool(size_of(difference) < size_of(answer) * arb(2) ** -(trusted - 8))
-    if not difference.contains(0):
+    if isinstance(difference, fmpq) or not difference.contains(0):
         return False
     if all(isinstance(v, fmpq) or v.rel_accuracy_bits() >= needed for v in (gold, answer)):
         return True
-    # Balls about zero have no relative accuracy: what cancels to so many bits is zero, unless the
-    # ball is so small that the value itself is.
-    if ctx.prec < 2 * needed:
-        return None
-    zeros = all(v == 0 if isinstance(v, fmpq) else v.contains(0) for v in (gold, answer))
-    radius = difference.rad()
-    if zeros and (radius == 0 or radius > arb(2) ** (-8 * ctx.prec)):
-        return True
     # A complex value may have one part about zero.
-    close = radius * arb(2) ** needed < size_of(difference.mid() + gold)
+    close = difference.rad() * arb(2) ** needed < size_of(gold)
     return True if close else None
+
+
+def _both_vanish(values: Sequence[Scalar], radius: arb, earlier: tuple[int, arb] | None) -> bool:
+    """Whether two values are zero: balls about zero that shrink as the precision rises.
+
+    A ball that does not shrink is not known, and one that is far smaller than the precision makes
+    it is about a small value.
+    """
+    if not all(v == 0 if isinstance(v, fmpq) else v.contains(0) for v in values):
+        return False
+    if radius == 0:
+        return True
+    if earlier is None or not radius > arb(2) ** (-8 * ctx.prec):
+        return False
+    precision, before = earlier
+    return bool(before.is_finite() and radius < before * arb(2) ** ((precision - ctx.prec) // 2))
 
 
 def _infinite(gold: Scalar, answer: Scalar) -> bool | None:
@@ -209,29 +245,15 @@ class _Values:
 
     def __init__(self, term: Term, places: tuple[Point, ...], mode: _Mode, log: bool) -> None:
         self._term, self._places, self._mode, self._log = term, places, mode, log
-        self._known: dict[int, Scalar | None] = {}
+        self._known: dict[int, _First] = {}
 
-    def at(self, index: int, budget: Budget) -> Scalar | None:
-        """The value at a point; None where more bits are needed, or there is none.
-
-        Raises:
-            NoValue: no precision gives a value.
-        """
+    def at(self, index: int, budget: Budget) -> _First:
+        """The value at a point; see `_first_value`."""
         if index not in self._known:
-            self._known[index] = self._evaluate(index, budget)
+            self._known[index] = _first_value(
+                self._term, self._places[index], self._mode, self._log, budget
+            )
         return self._known[index]
-
-    def _evaluate(self, index: int, budget: Budget) -> Scalar | None:
-        evaluation = Evaluation(
-            self._places[index], budget, real=self._mode.real, decimal_log=self._log
-        )
-        try:
-            value = evaluation.value(self._term)
-        except NoValue:
-            return None
-        if evaluation.trusted_bits is not None:
-            return None
-        return value if isinstance(value, fmpq) or value.is_finite() else None
 
 
 @functools.lru_cache(maxsize=256)
@@ -265,37 +287,58 @@ def _modes(found: Facts) -> Iterator[_Mode]:
 def _equal_at_points(
     gold: Term, answer: Term, found: Facts, decimal_log: bool, budget: Budget
 ) -> bool | None:
+    many = found.branched and not found.operators
+    fewest = _FEWEST_POINTS
+    if many:
+        fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
-        common = 0
+        common = undecided = 0
         places = _points(found.symbols, mode)
         wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
         got = _values(_Same(answer), found.symbols, mode, decimal_log)
         for index, point in enumerate(places):
-            ctx.prec = _FIRST_PRECISION
             first, second = wanted.at(index, budget), got.at(index, budget)
-            same: bool | None
-            if first is not None and second is not None:
-                if isinstance(first, fmpq) and isinstance(second, fmpq):
-                    same = bool(first == second)
-                elif _apart(first, second):
-                    same = False
-                else:
-                    same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+            same: bool | None = None
+            if isinstance(first, NoValue) or isinstance(second, NoValue):
+                if index == 0 and _never(gold, first, answer, second):
+                    return None
+            elif isinstance(first, fmpq) and isinstance(second, fmpq):
+                same = bool(first == second)
+            elif first is not None and second is not None and _apart(first, second):
+                same = False
+            elif common >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
+                same = True
             else:
                 same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+                undecided += same is None
             if same is False:
                 return False
             common += same is True
-            if common >= _COMMON_POINTS and index + 1 >= _FEWEST_POINTS:
+            if undecided > _MOST_UNDECIDED:
+                return None
+            if common >= _COMMON_POINTS and index + 1 >= fewest:
                 return True
     return None
+
+
+def _accurate(value: _First) -> bool:
+    """Whether a value that overlaps with another tells, after many points at a high precision."""
+    if isinstance(value, arb | acb):
+        return int(value.rel_accuracy_bits()) >= _FEWEST_BITS
+    return isinstance(value, fmpq)
+
+
+def _never(gold: Term, first: _First, answer: Term, second: _First) -> bool:
+    """Whether a term without symbols has no value, so that it has none at any point."""
+    pairs = ((gold, first), (answer, second))
+    return any(isinstance(v, NoValue) and not _facts(_Same(t)).symbols for t, v in pairs)
 
 
 def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool:
     """Whether one side is the other rounded to many digits, or without the sign of degrees."""
     for side, other in ((gold, answer), (answer, gold)):
-        decimal = _decimal(side)
-        if decimal is not None and _decimal(other) is None:
+        decimal = decimal_of(side)
+        if decimal is not None and decimal_of(other) is None:
             return _rounds_to(other, *decimal, decimal_log, budget)
         if _is_degrees(side) and not _is_degrees(other):
             assert isinstance(side, Call)
@@ -307,35 +350,6 @@ def _is_degrees(term: Term) -> bool:
     return isinstance(term, Call) and term.name == "degrees"
 
 
-def _decimal(term: Term) -> tuple[Fraction, int] | None:
-    """The value and the significant digits of a term that is one decimal number."""
-    match term:
-        case Number(value, digits) if digits > 0:
-            return value, digits
-        case Mul(parts) if 2 <= len(parts) <= 3:
-            shown = [part.digits for part in parts if isinstance(part, Number) and part.digits]
-            if len(shown) != 1:
-                return None
-            product = Fraction(1)
-            for part in parts:
-                factor = _factor(part)
-                if factor is None:
-                    return None
-                product *= factor
-            return product, shown[0]
-    return None
-
-
-def _factor(term: Term) -> Fraction | None:
-    """A factor that only moves the point of a decimal or changes its sign, or the decimal."""
-    match term:
-        case Number(value, digits) if digits > 0 or value == -1:
-            return value
-        case Pow(Number(base), Number(exponent)) if base == 10 and exponent.denominator == 1:
-            return base ** int(exponent) if abs(exponent) <= 4000 else None
-    return None
-
-
 def _rounds_to(
     term: Term, decimal: Fraction, digits: int, decimal_log: bool, budget: Budget
 ) -> bool:
@@ -343,39 +357,14 @@ def _rounds_to(
     if digits < _ROUNDED_DIGITS or decimal == 0:
         return False
     ctx.prec = 128 + 4 * digits
+    evaluation = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True)
     try:
-        value = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True).value(
-            term
-        )
+        value = evaluation.collapsed(evaluation.value(term))
     except NoValue:
         return False
-    if isinstance(value, acb):
-        if not value.imag.contains(0):
-            return False
-        value = value.real
-    if isinstance(value, fmpq) and _ends(int(value.q)):
+    if isinstance(value, acb) or (isinstance(value, fmpq) and ends(int(value.q))):
         return False
-    last = fmpq(10) ** (_exponent(abs(decimal)) - digits + 1)
+    last = fmpq(10) ** (first_place(abs(decimal)) - digits + 1)
     exact = fmpq(decimal.numerator, decimal.denominator)
     beyond = (value - exact) * (1 if decimal > 0 else -1)
     return bool(beyond >= -last / 2 and beyond < last)
-
-
-def _ends(denominator: int) -> bool:
-    """Whether a fraction with this denominator has a decimal that ends."""
-    for prime in (2, 5):
-        while denominator % prime == 0:
-            denominator //= prime
-    return denominator == 1
-
-
-def _exponent(value: Fraction) -> int:
-    """The power of ten of the first digit of a positive number."""
-    bits = value.numerator.bit_length() - value.denominator.bit_length()
-    found = int(bits * 0.30103) - 1
-    ten = Fraction(10)
-    while value >= ten ** (found + 1):
-        found += 1
-    while value < ten**found:
-        found -= 1
-    return found

@@ -27,6 +27,8 @@ _OF_INTEGER_NAMES = {"floor", "ceil", "mod"}
 _INTEGER_NAMES = set("ijklmnpqMN")
 # Functions that tell complex numbers from real ones.
 _OF_COMPLEX = {"re", "im", "conjugate", "arg"}
+# Functions that are analytic, but for poles, in all complex numbers.
+_ANALYTIC = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "exp", "degrees"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,9 @@ class Facts:
         complexes: those of them that stand for complex numbers.
         imaginary: whether the term speaks of complex numbers.
         plain_log: whether it has a logarithm without a base.
+        branched: whether it has a function that is not one analytic function of its symbols, such
+            as an absolute value or a root: what holds in one region need not hold in another.
+        operators: whether it has a sum, a product, an integral or a limit.
     """
 
     symbols: frozenset[str] = frozenset()
@@ -48,6 +53,8 @@ class Facts:
     complexes: frozenset[str] = frozenset()
     imaginary: bool = False
     plain_log: bool = False
+    branched: bool = False
+    operators: bool = False
 
     def __or__(self, other: Facts) -> Facts:
         if self is _NOTHING:
@@ -61,6 +68,8 @@ class Facts:
             self.complexes | other.complexes,
             self.imaginary or other.imaginary,
             self.plain_log or other.plain_log,
+            self.branched or other.branched,
+            self.operators or other.operators,
         )
 
 
@@ -77,6 +86,8 @@ class _Search:
         self.complexes: set[str] = set()
         self.imaginary = False
         self.plain_log = False
+        self.branched = False
+        self.operators = False
 
     def visit(self, term: Term) -> None:
         """Adds what a term holds."""
@@ -90,9 +101,12 @@ class _Search:
         elif isinstance(term, Pow):
             self.visit(term.base)
             above = self._apart(term.exponent)
+            whole = isinstance(term.exponent, Number) and term.exponent.value.denominator == 1
+            self.branched = self.branched or not whole
             self.exponents |= {name for name in above.symbols if name[0] in _INTEGER_NAMES}
             self._add(above)
         elif isinstance(term, Root):
+            self.branched = True
             self.visit(term.degree)
             self.visit(term.inside)
         elif isinstance(term, Call):
@@ -113,9 +127,12 @@ class _Search:
         self.complexes |= other.complexes
         self.imaginary = self.imaginary or other.imaginary
         self.plain_log = self.plain_log or other.plain_log
+        self.branched = self.branched or other.branched
+        self.operators = self.operators or other.operators
 
     def _visit_call(self, term: Call) -> None:
         found = self._apart(*term.arguments)
+        found.branched = found.branched or term.name not in _ANALYTIC
         if term.name in _OF_INTEGERS:
             found.integers |= found.symbols
         elif term.name in _OF_INTEGER_NAMES:
@@ -140,6 +157,7 @@ class _Search:
             ends.integers |= ends.symbols
         self._add(found)
         self._add(ends)
+        self.operators = True
 
 
 def facts(term: Term) -> Facts:
@@ -160,6 +178,8 @@ def facts(term: Term) -> Facts:
         frozenset(found.complexes),
         found.imaginary,
         found.plain_log,
+        found.branched,
+        found.operators,
     )
 
 

@@ -179,6 +179,5 @@ COMPLEX: dict[str, Callable[[acb, bool], acb]] = {
     "arctanh": _with_cuts(acb.atanh),
     "sqrt": complex_sqrt,
     "Gamma": _plain(acb.gamma),
-    "zeta": _plain(acb.zeta),
     "erf": _plain(acb.erf),
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
+from rlvr_fast.tasks.schemes.math.terms.cursor import END, NoTermError
 from rlvr_fast.tasks.schemes.math.terms.names import (
     ACCENTS,
     CONSTANTS,
@@ -32,6 +32,10 @@ class Naming(Numbers):
         if derivative is not None:
             return derivative
         after = self.peek()
+        if text == "m" and self.is_next("angle"):
+            return self.primary()  # the measure of an angle
+        if text == "j" and self.is_imaginary():
+            return Constant("i")
         if after.kind == "number" and not after.space and after.text.isdigit():
             if self.at > 1 and self.tokens[self.at - 2].kind == "number" and text in "xX":
                 raise NoTermError  # 2x3: two by three
@@ -43,6 +47,13 @@ class Naming(Numbers):
                 self.at += 1
                 return self.named(f"{text}_{after.text}")
         return self.named(text)
+
+    def is_imaginary(self) -> bool:
+        """Whether the letter j that is taken is the imaginary unit, as in Python: 3+4j."""
+        before = self.tokens[self.at - 2] if self.at > 1 else END
+        if before.kind != "number" or self.tokens[self.at - 1].space:
+            return False
+        return not any(token.is_name() and token.text != "j" for token in self.tokens)
 
     def leibniz_in_line(self, token: Token) -> Term | None:
         """The derivative dy/dx in plain text."""

@@ -24,9 +24,10 @@ _MOST_BITS = 160
 _STEP = 240  # a limit is approached to 2^-240
 _LIMIT_PRECISION = 1024
 _MOST_DIRECT_TERMS = 3000
-_INTEGRAL_EVALUATIONS = 2000
-_LEVIN_TERMS = (60, 80)
-_LEVIN_PRECISION = 600
+_INTEGRAL_EVALUATIONS = 3000
+_NESTED_EVALUATIONS = 60
+_LEVIN_TERMS = (44, 56)
+_LEVIN_PRECISION = 400
 # The double exponential rule: nodes on either side, nodes in each unit of its variable.
 _NODES = 717
 _NODES_PER_UNIT = 128
@@ -133,18 +134,23 @@ def _extrapolated(function: Function, first: int, adds: bool) -> Numeric:
             raise TooMuch
         results = []
         for count in _LEVIN_TERMS:
-            found, _ = mpmath.levin(method="levin", variant="u").update(terms[:count])
+            try:
+                found, _ = mpmath.levin(method="levin", variant="u").update(terms[:count])
+            except (ArithmeticError, ValueError):
+                raise TooMuch from None
             results.append(arb(found) if adds else arb(found).exp())
     return _agreed(results)
 
 
-def proper_integral(function: Callable[[acb, bool], acb], lower: acb, upper: acb) -> acb:
+def proper_integral(
+    function: Callable[[acb, bool], acb], lower: acb, upper: acb, nested: bool
+) -> acb:
     """The integral along the line between two points; a wide ball where it is not found."""
     return acb.integral(
         function,
         lower,
         upper,
-        eval_limit=_INTEGRAL_EVALUATIONS,
+        eval_limit=_NESTED_EVALUATIONS if nested else _INTEGRAL_EVALUATIONS,
         rel_tol=arb(2) ** -(ctx.prec // 2 + 32),
     )
 

@@ -31,12 +31,12 @@ class Budget:
     def __init__(self, nodes: int = 400_000) -> None:
         self.nodes = nodes
 
-    def spend(self) -> None:
-        """Counts one node.
+    def spend(self, nodes: int = 1) -> None:
+        """Counts nodes, or what takes as long.
 
         Raises:
             OutOfBudget: none is left.
         """
-        self.nodes -= 1
+        self.nodes -= nodes
         if self.nodes < 0:
             raise OutOfBudget

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.calling import Calling
@@ -24,6 +25,8 @@ _LONGEST = 4000
 _MARKS = 8
 # A power of ten of this size is part of the number before it: 1.5\times 10^{3}.
 _LARGEST_EXPONENT = 400
+_CYCLES = re.compile(r"(?:\(\d+\)){2,}")
+_MOST_CYCLES = 60
 
 
 def parse_term(text: str) -> Term | None:
@@ -66,6 +69,8 @@ class Parser(Calling):
         """The expression that all tokens are."""
         if self.is_next("[") and self.partner.get(0) == len(self.tokens) - 1:
             raise NoTermError  # a list
+        if _CYCLES.fullmatch("".join(token.text for token in self.tokens[:_MOST_CYCLES])):
+            raise NoTermError  # (12)(34), a permutation
         term = self.structure()
         if self.accept("choose"):
             term = Call("binomial", (term, self.structure()))
@@ -104,21 +109,24 @@ class Parser(Calling):
         return left
 
     def sum(self) -> Term:
-        terms = [self.signed()]
+        terms = [self.signed(1)]
         while self.is_next("+") or self.is_next("-"):
-            terms.append(self.signed())
+            terms.append(self.signed(2))
         return terms[0] if len(terms) == 1 else Add(tuple(terms))
 
-    def signs(self) -> bool:
+    def signs(self, most: int = 1) -> bool:
         """Takes signs; whether they are negative together."""
         minus = False
         while self.is_next("+") or self.is_next("-"):
+            most -= 1
+            if most < 0:
+                raise NoTermError
             minus ^= self.take().text == "-"
         return minus
 
-    def signed(self) -> Term:
-        """A product with signs."""
-        minus = self.signs()
+    def signed(self, most: int) -> Term:
+        """A product with signs: the one that adds it, and its own."""
+        minus = self.signs(most)
         term = self.product()
         return negative(term) if minus else term
 
@@ -291,6 +299,9 @@ class Parser(Calling):
             return self.named(token.text)
         if token.kind == "name" or token.kind == "command":
             return self.command(token)
+        if token.kind == "word" and self.is_next("(", 1) and not self.peek(1).space:
+            self.at += 1
+            return Call(token.text, self.arguments())  # Bin(10, 0.5)
         raise NoTermError
 
     def bracket(self, token: Token) -> Term:
@@ -300,7 +311,7 @@ class Parser(Calling):
         if token.text == "(":
             return self.group("(", ")")
         if token.text == "[":
-            return self.group("[", "]")
+            return self.square()
         if token.text == "{":
             return self.brace()
         if token.text in ("|", "\\|"):
@@ -311,6 +322,13 @@ class Parser(Calling):
             self.expect(token.text)
             return Call("abs", (inside,))
         raise NoTermError
+
+    def square(self) -> Term:
+        """Square brackets: round a sum or other brackets; else a function of their own."""
+        close = self.partner.get(self.at, self.at)
+        brackets = any(token.text == "(" for token in self.tokens[self.at : close])
+        inside = self.group("[", "]")
+        return inside if brackets or isinstance(inside, Add) else Call("bracket", (inside,))
 
 
 def _is_integer(term: Term) -> bool:

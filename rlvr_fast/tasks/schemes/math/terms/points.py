@@ -16,8 +16,18 @@ __all__ = ["Point", "points"]
 Point = dict[str, "fmpq | arb | acb"]
 
 _SIGNS = 8
-# The values of a symbol lie between these, in turn. Narrow domains need several points each.
-_RANGES = ((1, 4), (0, 1), (10, 200), (0, 10), (0, 2), (1, 6), (2, 30), (200, 3000))
+# The signs of the first three symbols are independent, and those of any two.
+_MASKS = (1, 2, 4, 7, 3, 5, 6)
+# The values of all symbols lie between these in the first turns.
+_FIRST_RANGES = ((1, 4), (0, 1), (200, 3000))
+# Later they go evenly through the numbers to 8 and, in every other turn, through the powers of two
+# from 2^-5 to 2^7: fractional parts of multiples of numbers that have no simple relation, one for
+# each symbol.
+_EVEN_TO = 8
+_OCTAVES = 12
+_LOWEST_OCTAVE = -5
+_UNIT = 10**10
+_STEPS = (6180339887, 7548776662, 5698402910, 8191725134, 6710436067, 4142135624, 7320508076)
 _INTEGER_RANGES = ((1, 6), (2, 10), (3, 25), (1, 12), (0, 4), (4, 40), (1, 8), (2, 18))
 # A prime: values are no integers, nor halves, nor tenths.
 _DENOMINATOR = 9973
@@ -28,15 +38,24 @@ def _draw(name: str, index: int, what: str) -> int:
     return int.from_bytes(digest, "big")
 
 
-def _real(name: str, index: int) -> fmpq:
-    low, high = _RANGES[index // _SIGNS % len(_RANGES)]
-    steps = _draw(name, index, "real") % ((high - low) * _DENOMINATOR - 1) + 1
-    return fmpq(low * _DENOMINATOR + steps, _DENOMINATOR)
+def _real(name: str, position: int, index: int) -> fmpq:
+    turn, pattern = divmod(index, _SIGNS)
+    if turn < len(_FIRST_RANGES):
+        low, high = _FIRST_RANGES[turn]
+        steps = _draw(name, index, "real") % ((high - low) * _DENOMINATOR - 1) + 1
+        return fmpq(low * _DENOMINATOR + steps, _DENOMINATOR)
+    # Each combination of signs has a sequence of its own.
+    share = (turn * _STEPS[position % len(_STEPS)] + _draw(name, pattern, "start")) % _UNIT
+    if turn % 2:
+        return fmpq(share * _EVEN_TO + 1, _UNIT + 1)
+    octave, rest = divmod(share * _OCTAVES, _UNIT)
+    steps = _DENOMINATOR + rest * _DENOMINATOR // _UNIT + 1
+    return fmpq(2) ** (octave + _LOWEST_OCTAVE) * fmpq(steps, _DENOMINATOR + 2)
 
 
-def _dyadic(name: str, index: int) -> arb:
+def _dyadic(name: str, position: int, index: int) -> arb:
     # A part of a complex number is a ball, and has to be exact at any precision.
-    return arb(fmpq((_real(name, index) * 8192).floor() + 1, 8192))
+    return arb(fmpq((_real(name, position, index) * 8192).floor() + 1, 8192))
 
 
 def _integer(name: str, index: int) -> fmpq:
@@ -44,12 +63,15 @@ def _integer(name: str, index: int) -> fmpq:
     return fmpq(low + _draw(name, index, "integer") % (high - low + 1))
 
 
-def _sign(position: int, index: int) -> int:
-    # All are positive, then all negative, then those in which position and index share odd bits.
-    pattern = index % _SIGNS
-    if pattern == _SIGNS - 1:
-        return -1
-    return -1 if ((position + 1) & pattern).bit_count() % 2 else 1
+def _sign(name: str, position: int, index: int) -> int:
+    # All are positive, then combinations of signs, at last all negative.
+    turn, pattern = divmod(index, _SIGNS)
+    if pattern in (0, _SIGNS - 1):
+        return -1 if pattern else 1
+    odd = (_MASKS[position % len(_MASKS)] & pattern).bit_count() % 2
+    if turn:
+        odd ^= _draw(name, index, "sign") % 2
+    return -1 if odd else 1
 
 
 def points(
@@ -73,7 +95,7 @@ def points(
     for index in range(count):
         point: Point = {}
         for position, name in enumerate(ordered):
-            sign = _sign(position, index)
+            sign = _sign(name, position, index)
             if name in naturals:
                 # A negative integer has no factorial; one in eight is enough for gcd and sums.
                 point[name] = _integer(name, index) * (1 if index % _SIGNS else sign)
@@ -81,9 +103,10 @@ def points(
                 point[name] = _integer(name, index) * sign
             elif name in complexes:
                 point[name] = acb(
-                    _dyadic(name, index) * sign,
-                    _dyadic(name + "'", index) * _sign(position + 3, index),
+                    _dyadic(name, position, index) * sign,
+                    _dyadic(name + "'", position + 3, index)
+                    * _sign(name + "'", position + 3, index),
                 )
             else:
-                point[name] = _real(name, index) * sign
+                point[name] = _real(name, position, index) * sign
         yield point

@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 _NAMES = "|".join(GLUED)
-_GLUED = re.compile(f"[A-Za-z]?(?:(?:{_NAMES})(?:pi|[A-Za-z]))+")
+_GLUED = re.compile(f"[A-Za-z]?(?:(?:{_NAMES})(?:pi|[A-Za-z]))+|[A-Za-z](?:{_NAMES})")
 _GLUED_PART = re.compile(f"({_NAMES})")
 
 
@@ -44,6 +44,10 @@ class Token:
     text: str
     space: bool = False
     run: str = ""
+
+    def is_name(self) -> bool:
+        """Whether the token is a letter of any alphabet."""
+        return self.kind == "letter" or self.text in GREEK
 
 
 def tokens_of(text: str) -> list[Token]:
@@ -68,7 +72,7 @@ def tokens_of(text: str) -> list[Token]:
         else:
             tokens.append(Token(kind, found, space))
         space = False
-    return _without_modules(tokens)
+    return _with_capitals(_without_modules(tokens))
 
 
 def _without_modules(tokens: list[Token]) -> list[Token]:
@@ -78,7 +82,7 @@ def _without_modules(tokens: list[Token]) -> list[Token]:
             len(kept) > 1
             and kept[-1].text == "."
             and kept[-2].text in PYTHON
-            and token.kind == "name"
+            and (token.kind == "name" or token.text == "e")
         ):
             module = kept[-2].text
             del kept[-2:]
@@ -98,6 +102,22 @@ def _letters(token: Token) -> list[Token]:
         Token("letter", token.text[0], token.space, token.run),
         Token("letter", token.text[1], run=token.run),
     ]
+
+
+def _with_capitals(tokens: list[Token]) -> list[Token]:
+    """The tokens with capitals side by side as one run, whatever spaces are between: A B C."""
+    kept: list[Token] = []
+    for index, token in enumerate(tokens):
+        after = tokens[index + 1].text if index + 1 < len(tokens) else ""
+        if kept and _are_capitals(kept[-1]) and _are_capitals(token) and after not in ("(", "["):
+            last = kept.pop()
+            token = Token("capitals", last.text + token.text, last.space, last.run)
+        kept.append(token)
+    return kept
+
+
+def _are_capitals(token: Token) -> bool:
+    return token.kind == "capitals" or (token.kind == "letter" and token.text.isupper())
 
 
 def _known(run: str) -> bool:
