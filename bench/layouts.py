@@ -224,3 +224,67 @@ def coverage(rows: list[Row]) -> list[str]:
 def _size(row: Row) -> str:
     named = (("n", "n = "), ("problems", "problems: "))
     return ", ".join(f"{text}{number(row[key])}" for key, text in named if key in row)
+
+
+def graders(rows: list[Row]) -> list[str]:
+    """Returns two tables of graders, over all cases and by subject, and the cases that we lose."""
+    overall = [row for row in rows if row.get("subject") == "all"]
+    subjects = [row for row in rows if row.get("subject", "all") != "all"]
+    names = [row["what"] for row in overall]
+    heads = list(dict.fromkeys(row["subject"] for row in subjects))
+    cells = {
+        (row["what"], row["subject"]): (
+            _part(row, "extracted", "of_texts")
+            if row["of_texts"]
+            else f"{_part(row, 'wrong_accepted', 'of_wrong')}; "
+            f"{_part(row, 'right_recognised', 'of_right')}"
+        )
+        for row in subjects
+    }
+    lines = table(
+        [
+            "grader", "wrong answers accepted", "right answers recognised", "final answers found",
+            "errors and time-outs", "seconds",
+        ],
+        [
+            [
+                row["what"],
+                _part(row, "wrong_accepted", "of_wrong", share=True),
+                _part(row, "right_recognised", "of_right", share=True),
+                _part(row, "extracted", "of_texts", share=True),
+                str(row["errors_and_timeouts"]),
+                number(row["seconds"]),
+            ]
+            for row in overall
+        ],
+    )  # fmt: skip
+    lines += ["", "Wrong accepted; right recognised, by subject (extraction: texts found):", ""]
+    lines += table(
+        ["grader", *heads],
+        [[name, *(cells.get((name, head), "") for head in heads)] for name in names],
+    )
+    lost = [one for row in rows for one in row.get("rivals_right_ours_wrong", ())]
+    if lost:
+        lines += ["", "Cases where a rival is right and we are wrong:", ""]
+        lines += table(
+            ["kind", "gold", "answer or text", "ours", "expected", "right", "why we differ"],
+            [
+                [
+                    one["kind"], f"`{one['gold']}`", f"`{one['answer'][:80]}`", str(one["ours"]),
+                    one["expected"], _few(one["right"]), one["view"],
+                ]
+                for one in lost
+            ],
+        )  # fmt: skip
+    return lines
+
+
+def _part(row: Row, part: str, whole: str, *, share: bool = False) -> str:
+    if not row[whole]:
+        return ""
+    text = f"{row[part]}/{row[whole]}"
+    return f"{text} ({100 * row[part] / row[whole]:.3g} %)" if share else text
+
+
+def _few(names: list[str]) -> str:
+    return ", ".join(names) if len(names) < 4 else f"{len(names)} graders"

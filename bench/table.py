@@ -26,6 +26,17 @@ SECTIONS = {
         "`Scorer` against a forward pass, log-softmax and entropy in transformers "
         "(`bench_scorer.py`).",
     ),
+    "graders": (
+        "Verdicts",
+        "Graders on 1119 cases of grading from public bug reports (`bench_graders.py`; the cases "
+        "are not part of the project). They were collected because a grader erred on them, so the "
+        "shares say nothing about ordinary completions. A grader gets each answer as its users "
+        'give it: in a box, after "The final answer is" or alone. Extraction: rivals extract by '
+        "their one rule, we by the policy that the case names; a text counts where the grader "
+        "accepts the completion for the answer that it holds. What a grader does not do (programs, "
+        "Reasoning Gym, code blocks) is not counted for it. Seconds are those of one run on a "
+        "shared machine; ours include programs and Reasoning Gym.",
+    ),
     "answers": (
         "Answer engine",
         "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
@@ -142,8 +153,8 @@ def section(name: str) -> list[str]:
     lines += [f"{where}; {value['date'][:10]}; commit {value['commit']}; {packages}.", ""]
     if show is not None:
         lines += show(rows)
-    elif name == "coverage":
-        lines += layouts.coverage(rows)
+    elif name in ("coverage", "graders"):
+        lines += getattr(layouts, name)(rows)
     else:
         lines += layouts.plain(layouts.COLUMNS.get(name) or layouts.every_figure(rows), rows)
     if name in NOTES:

@@ -47,7 +47,7 @@ def test_published_completions_get_the_published_verdicts(policy):
 
 def test_each_row_gets_its_own_verdict():
     golds = ["1/2", "1/2", "1/2", "5", "5", "5", "x^2-1"]
-    answers = ["0.50", "2", None, "x = 5", "", "five", "(x-1)(x+1)"]
+    answers = ["0.50", "2", None, "x = 5", "", "six", "(x-1)(x+1)"]
     assert verify_answers(golds, answers) == [
         "correct", "incorrect", "unparsed", "correct", "unparsed", "incorrect", "correct",
     ]  # fmt: skip
@@ -157,7 +157,7 @@ def test_canonical_forms_decide_most_published_pairs():
 
 @needs_shared
 @pytest.mark.slow
-def test_canonical_forms_agree_with_math_verify_on_published_pairs():
+def test_canonical_forms_agree_with_the_reader_on_published_pairs():
     pairs = [
         (pair, comparison)
         for pair, comparison in zip(published_pairs(), compared(published_pairs()), strict=True)

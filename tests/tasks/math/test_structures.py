@@ -62,7 +62,7 @@ x=0 \text{ or } x=\pm3 ;; 0,3,-3
 \begin{pmatrix}1\\2\end{pmatrix} ;; (1,2)
 \begin{bmatrix}1\\2\end{bmatrix} ;; \begin{pmatrix}1\\2\end{pmatrix}
 \left[\begin{array}{cc}1&2\\3&4\end{array}\right] ;; \begin{pmatrix}1&2\\3&4\end{pmatrix}
-\begin{pmatrix}1\\2\end{pmatrix}+t\begin{pmatrix}3\\4\end{pmatrix} ;; \binom{1}{2}+t\binom{3}{4}
+\binom{26}{8}+\binom{26}{9} ;; \binom{27}{9}
 \begin{pmatrix}1\\2\end{pmatrix}+t\begin{pmatrix}3\\4\end{pmatrix} ;; (1+3t, 2+4t)
 \begin{vmatrix}1&2\\3&4\end{vmatrix} ;; -2
 A = \begin{pmatrix}1&2\\3&4\end{pmatrix} ;; \begin{pmatrix}1&2\\3&4\end{pmatrix}

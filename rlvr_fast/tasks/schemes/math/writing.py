@@ -190,7 +190,7 @@ def _tidy(text: str) -> str:
 def _without_groups(text: str) -> str:
     """The text without separators of thousands."""
     # '{,}' and ',\!' are never separators of parts, so they count inside brackets too.
-    text = re.sub(r"(?<=\d)\ue001(?=\d)", "\ue000", text)
+    text = re.sub(rf"(?<=\d)\ue001[ {NARROW}]?(?=\d)", "\ue000", text)
     depths = _depths(text)
 
     def joined(match: re.Match[str]) -> str:

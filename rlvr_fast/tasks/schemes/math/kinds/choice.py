@@ -41,7 +41,7 @@ class Label(Value):
 
 _ALONE = re.compile(r"(?:\(\s*([A-J])\s*\)|\[\s*([A-J])\s*\]|([A-J])\s*[.):]?|([a-j])\))")
 _NAMED = re.compile(
-    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
+    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer(?:\s+choice)?)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
     re.IGNORECASE,
 )

@@ -34,7 +34,7 @@ _PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)
 _TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
 _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
-    r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}|\\binom(?=\s*\{)"
+    r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}"
 )
 _TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
 _COMMA = re.compile(r"[,;]")
@@ -42,7 +42,6 @@ _MOST_TUPLE = 12
 _UNITS = ("hat(i)", "hat(j)", "hat(k)")
 _ONE = Number(Fraction(1))
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
-_BINOMIAL = re.compile(r"\\binom\s*\{")
 # Determinants are expanded along a row: n! terms.
 _LARGEST_DETERMINANT = 4
 _MOST_CELLS = 400
@@ -57,7 +56,7 @@ def read(text: str, read: Read) -> Value | None:
         column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
         matrix = None if column is not None else _single(match[1])
         return column if matrix is None else _transposed(matrix)
-    if "\\begin" not in text and "\\binom" not in text and "," not in text and ";" not in text:
+    if "\\begin" not in text and "," not in text and ";" not in text:
         return None
     if "\\begin" in text:
         determinant = _determinant(text)
@@ -78,7 +77,7 @@ def _sum(text: str) -> Matrix | None:
     parts, marks = list(pieces.parts), ["+", *pieces.marks]
     if not parts[0] and len(parts) > 1:
         del parts[0], marks[0]
-    if "\\begin" not in text and not (_binomials(parts) or _tuples(parts)):
+    if "\\begin" not in text and not _tuples(parts):
         return None
     for mark, part in zip(marks, parts, strict=True):
         matrix = _multiple(part)
@@ -103,13 +102,6 @@ def _sum(text: str) -> Matrix | None:
 def _tuples(parts: list[str]) -> bool:
     """Whether a sum has tuples, one of them without a factor: f(1, 2) is a value of f."""
     return len(parts) > 1 and any(part.startswith(("(", "\\langle")) for part in parts)
-
-
-def _binomials(parts: list[str]) -> bool:
-    r"""Whether each part is a multiple of one `\binom`, which then is a column."""
-    return len(parts) > 1 and all(
-        len(_BINOMIAL.findall(part)) == 1 and part.endswith("}") for part in parts
-    )
 
 
 def _shape(matrix: Matrix) -> tuple[int, int]:
@@ -154,13 +146,6 @@ def _multiple_of_tuple(text: str) -> Matrix | None:
 
 
 def _single(text: str) -> Matrix | None:
-    if text.startswith("\\binom"):
-        pair = re.fullmatch(r"\\binom\s*\{([^{}]*)\}\s*\{([^{}]*)\}", text)
-        if pair is None:
-            return None
-        cells = [parse_term(pair[1]), parse_term(pair[2])]
-        known = [cell for cell in cells if cell is not None]
-        return Matrix(tuple((cell,) for cell in known)) if len(known) == 2 else None
     whole = environment(text)
     if whole is None:
         brackets = enclosed(text)
