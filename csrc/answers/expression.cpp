@@ -43,6 +43,12 @@ Exponent multiply(Budget& b, const Exponent& x, const Exponent& y) {
   return make_exponent(b, x.n * y.n, x.d * y.d);
 }
 
+bool unknown_sign(const Factor& f) {
+  return f.kind == FactorKind::kSymbol
+             ? f.name != "e"
+             : f.kind == FactorKind::kOpaque && (f.base == nullptr || !f.base->numeric());
+}
+
 // Whole powers of primes and of i move into the coefficient.
 void reduce(Budget& b, Term& term) {
   std::erase_if(term.factors, [&](Factor& f) {
@@ -86,7 +92,10 @@ Term multiply(Budget& b, const Term& x, const Term& y) {
       out.factors.push_back(*j++);
     } else {
       out.factors.push_back(*i);
-      out.factors.back().exponent = add(b, i->exponent, j->exponent);
+      const Exponent sum = add(b, i->exponent, j->exponent);
+      // \sqrt{x}\sqrt{x} is x only where \sqrt{x} is a real number.
+      if (sum.d == 1 && i->exponent.d != 1 && unknown_sign(*i)) b.fail();
+      out.factors.back().exponent = sum;
       ++i, ++j;
     }
   }
@@ -148,7 +157,11 @@ Term power(Budget& b, const Term& term, std::int64_t n) {
   Term out;
   out.coefficient = power(b, term.coefficient, n);
   out.factors = term.factors;
-  for (Factor& f : out.factors) f.exponent = multiply(b, f.exponent, {n, 1});
+  for (Factor& f : out.factors) {
+    const Exponent product = multiply(b, f.exponent, {n, 1});
+    if (product.d == 1 && f.exponent.d != 1 && unknown_sign(f)) b.fail();
+    f.exponent = product;
+  }
   if (b.ok()) reduce(b, out);
   return out;
 }
@@ -346,6 +359,10 @@ Expression power(Budget& b, const Expression& base, const Expression& exponent) 
   if (!e.integer()) return root(b, base, {n, static_cast<std::int64_t>(e.d)});
   if (base.zero()) {
     if (n <= 0) b.fail();  // 0^0 and 1/0 have no value
+    return {};
+  }
+  if (n == 0 && !base.numeric()) {
+    b.fail();
     return {};
   }
   if (base.terms.size() == 1) return expand(b, power(b, base.terms[0], n));

@@ -136,10 +136,10 @@ bool is_other_language(std::string_view name) {
   return false;
 }
 
-bool looks_like_code(std::string_view code) {
+bool looks_like_code(std::string_view code, std::size_t quotes) {
   for (std::size_t begin = 0; begin < code.size();) {
     const Line line = line_at(code, begin);
-    const std::string_view s = trim(line.text);
+    const std::string_view s = trim(unquote(line.text, quotes));
     if (first_word(s, {"def", "import", "class", "return", "lambda", "async"}) != 0 &&
         s.size() > 6) {
       return true;
@@ -190,10 +190,10 @@ bool announces_example(std::string_view label) {
              0;
 }
 
-Rank rank_of(std::string_view info, std::string_view code, std::string_view label) {
-  const std::string_view name = language(info);
+Rank rank_of(const Fence& fence, std::string_view code, std::string_view label) {
+  const std::string_view name = language(fence.info);
   if (name.empty()) {
-    if (looks_like_code(code)) return announces_example(label) ? kExample : kProgram;
+    if (looks_like_code(code, fence.quotes)) return announces_example(label) ? kExample : kProgram;
     return announces_display(label) ? kShown : kUntagged;
   }
   if (is_no_program(name)) return kShown;
@@ -338,14 +338,14 @@ Extraction code_block(std::string_view text, std::size_t max_bytes, std::string&
         text.substr(at, std::min(block.end == kNone ? block.next : block.end, text.size()) - at);
     if (block.end == kNone && !block.reopened) {
       const bool stray = trim(content).empty() && open.info.empty() && best >= 0;
-      const Rank rank = rank_of(open.info, content, label);
+      const Rank rank = rank_of(open, content, label);
       unfinished = !stray && rank >= best;
       break;
     }
     if (block.end != kNone && trim(content).empty()) {
       empty = true;
     } else if (block.end != kNone) {
-      const int rank = rank_of(open.info, content, label);
+      const int rank = rank_of(open, content, label);
       if (rank >= best) best = rank, fence = open, code = content;
     }
     label = {};

@@ -156,7 +156,8 @@ Mark inline_head(std::string_view text, std::size_t colon) {
   while (before > 0 && text[before - 1] == ' ') --before;
   if (before == begin || before == 0) return {};
   constexpr std::string_view kEnds = ".!?)]}$>\"'*`";
-  if (kEnds.find(text[before - 1]) == kNone) return {};
+  const char last = text[before - 1];
+  if (kEnds.find(last) == kNone && !(speaker && is_digit(last))) return {};
   return {speaker ? MarkKind::kTurn : MarkKind::kTask, begin, colon + 1};
 }
 

@@ -11,7 +11,7 @@ namespace rlvr::answers {
 std::size_t rfind_byte(std::string_view s, char c, std::size_t end);
 
 // The positions, in order, where a mark that shapes the whole text may stand: '<' before '/', a
-// letter or the like; ':'; a line break before '#' or '*'.
+// letter or the like; ':'; a line break before '#', '*', 'P' or 'Q'.
 class Candidates {
  public:
   explicit Candidates(std::string_view text);

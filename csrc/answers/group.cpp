@@ -1,6 +1,7 @@
 #include "answers/group.hpp"
 
 #include <algorithm>
+#include <bit>
 
 namespace rlvr::answers {
 
@@ -34,7 +35,7 @@ std::uint32_t ProblemTable::code(std::string_view id, std::string_view* stored) 
 template <typename Same>
 ProblemCache::Entry& ProblemCache::find(std::uint64_t key, std::uint64_t spread, const Same& same) {
   const std::size_t mask = entries_.size() - 1;
-  std::size_t at = (spread >> 40) & mask;
+  std::size_t at = place(spread);
   while (entries_[at].code != kFree && !(entries_[at].key == key && same(entries_[at]))) {
     at = (at + 1) & mask;
   }
@@ -51,6 +52,11 @@ void ProblemCache::added() {
 
 std::uint32_t ProblemCache::look_up(std::int64_t id) {
   const auto key = static_cast<std::uint64_t>(id);
+  if (key < kMaxDense) {
+    if (key >= dense_.size()) dense_.resize(std::bit_ceil(key + 1), kFree);
+    if (dense_[key] == kFree) dense_[key] = table_.code(id);
+    return dense_[key];
+  }
   Entry& entry = find(key, key * hash_detail::kK0, [](const Entry&) { return true; });
   std::uint32_t code = entry.code;
   if (code == kFree) {
@@ -200,10 +206,16 @@ void GroupIndex::drain(const std::vector<TaskEntries>& tasks, std::uint32_t* cod
     Shard& shard = shards_[s];
     for (const TaskEntries& task : tasks) {
       const Bucket& bucket = task.bucket(static_cast<int>(s));
+      bool outside = false;  // some answers are long
       for (std::size_t i = 0; i < bucket.size(); ++i) {
         if (i + 16 < bucket.size()) shard.prefetch_slot(bucket[i + 16].hash);
         if (i + 8 < bucket.size()) shard.prefetch_group(bucket[i + 8].hash);
+        if (outside && i + 12 < bucket.size()) {
+          if (bucket[i + 4].outside()) shard.prefetch_answer(bucket[i + 4].hash);
+          if (bucket[i + 12].outside()) __builtin_prefetch(bucket[i + 12].answer().data());
+        }
         const Entry& entry = bucket[i];
+        outside = outside || entry.outside();
         const std::uint32_t group =
             shard.add(entry.hash, entry.problem, entry.length, entry.answer(), 1 + entry.repeats,
                       num_rows_ + entry.row);

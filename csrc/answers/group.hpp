@@ -71,10 +71,18 @@ class ProblemCache {
     return last_code_;
   }
   std::uint32_t code(std::string_view id);
+  // Whether the cache is large enough for prefetch(id), some rows before code(id), to pay.
+  bool large() const { return used_ > 4096; }
+  void prefetch(std::int64_t id) const {
+    __builtin_prefetch(&entries_[place(static_cast<std::uint64_t>(id) * hash_detail::kK0)]);
+  }
 
  private:
+  std::size_t place(std::uint64_t spread) const { return (spread >> 40) & (entries_.size() - 1); }
   std::uint32_t look_up(std::int64_t id);
-  static constexpr std::size_t kMaxEntries = 1 << 16;
+  static constexpr std::size_t kMaxEntries = 1 << 18;
+  // Ids are mostly small numbers: those below this have their codes in an array.
+  static constexpr std::uint64_t kMaxDense = 1 << 20;
   static constexpr std::uint32_t kFree = 0xFFFFFFFF;
   struct Entry {
     std::uint64_t key = 0;
@@ -89,6 +97,7 @@ class ProblemCache {
 
   ProblemTable& table_;
   std::vector<Entry> entries_;
+  std::vector<std::uint32_t> dense_;
   std::size_t used_ = 0;
   std::int64_t last_id_ = 0;
   std::uint32_t last_code_ = kFree;
@@ -146,6 +155,8 @@ struct Entry {
     std::memcpy(bytes, &words.head, 8);
     std::memcpy(bytes + 8, &words.tail, 4);
   }
+  // The bytes of a longer answer lie in the text.
+  bool outside() const { return length > sizeof bytes && length != kNullLength; }
   std::string_view answer() const {
     if (length == kNullLength) return {};
     if (length <= sizeof bytes) return {bytes, length};
@@ -296,7 +307,7 @@ class Shard {
   std::uint32_t size() const { return size_; }
   const Group& operator[](std::uint32_t i) const { return blocks_[i / kBlock][i % kBlock]; }
   std::size_t memory() const;
-  // Two steps, some entries apart: the slot, then the group it points to.
+  // Three steps, some entries apart: the slot, the group it points to, a long answer of the group.
   void prefetch_slot(std::uint64_t hash) const {
     if (!slots_.empty()) __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
   }
@@ -304,6 +315,13 @@ class Shard {
     if (slots_.empty()) return;
     const std::uint32_t slot = slots_[hash & (slots_.size() - 1)];
     if (slot != 0) __builtin_prefetch(&(*this)[(slot & kGroupMask) - 1]);
+  }
+  void prefetch_answer(std::uint64_t hash) const {
+    if (slots_.empty()) return;
+    const std::uint32_t slot = slots_[hash & (slots_.size() - 1)];
+    if (slot == 0) return;
+    const Group& group = (*this)[(slot & kGroupMask) - 1];
+    if (!group.null() && group.length > sizeof group.bytes) __builtin_prefetch(group.pointer);
   }
 
  private:

@@ -24,8 +24,8 @@ constexpr Spelling kUnicode[] = {
     {"\u00b3", "^3"},       {"\u222a", "\\cup "},
     {"\u2208", "\\in "},    {"\u00a0", " "},
     {"\u2009", " "},        {"\u202f", " "},
-    {"\u200b", ""},         {"\u20ac", ""},
-    {"\u00a3", ""},         {"\u2205", "\\emptyset "},
+    {"\u200b", ""},         {"\u20ac", "\x03"},
+    {"\u00a3", "\x04"},     {"\u2205", "\\emptyset "},
     {"\u03b1", "\\alpha "}, {"\u03b2", "\\beta "},
     {"\u03b8", "\\theta "}, {"\u03bb", "\\lambda "},
     {"\u03c9", "\\omega "},
@@ -55,15 +55,37 @@ bool three_digits(std::string_view s, std::size_t at) {
          (at + 3 == s.size() || !is_digit(s[at + 3]));
 }
 
+// Whether math delimiters, where there are any, hold all but the commas of a list: $1$, $2$.
+bool whole_in_math(std::string_view s) {
+  bool inside = false, any = false, beside = false;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    const std::string_view two = s.substr(i, 2);
+    if (two == "\\(" || two == "\\[" || two == "\\)" || two == "\\]") {
+      inside = two[1] == '(' || two[1] == '[';
+      any = true, ++i;
+    } else if (s[i] == '$') {
+      inside = !inside;
+      any = true, i += two == "$$";
+    } else {
+      beside |= !inside && !is_blank(s[i]) && s[i] != ',' && s[i] != '.';
+      i += s[i] == '\\';
+    }
+  }
+  return !any || !beside;
+}
+
 }  // namespace
 
 bool clean_latex(std::string_view s, std::string& out) {
   out.clear();
-  int currencies = 0;  // "$3, 5 euros" is not a set of numbers
-  for (const std::string_view sign : {"\\$", "\u20ac", "\u00a3"}) {
-    currencies += s.find(sign) != std::string_view::npos;
+  // One dollar sign alone is a currency, where it comes first; pairs are math delimiters.
+  std::size_t dollars = 0;
+  for (std::size_t i = s.find('$'); i != std::string_view::npos; i = s.find('$', i + 1)) {
+    dollars += i == 0 || s[i - 1] != '\\';
   }
-  if (currencies > 1) return false;
+  const bool delimiters = dollars % 2 == 0;
+  if (delimiters && !whole_in_math(s)) return false;
+  if (!delimiters && (dollars > 1 || s[s.find_first_not_of(" \t\n\r")] != '$')) return false;
   for (std::size_t i = 0; i < s.size();) {
     const char c = s[i];
     if (static_cast<unsigned char>(c) >= 0x80) {
@@ -79,7 +101,7 @@ bool clean_latex(std::string_view s, std::string& out) {
     } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f || c == '%' || c == '#') {
       return false;
     } else if (c == '$') {
-      out += ' ';
+      out += delimiters ? ' ' : kDollar;
       ++i;
     } else if (c == '{' && s.compare(i, 3, "{,}") == 0) {
       out += kThousands;
@@ -113,9 +135,11 @@ bool clean_latex(std::string_view s, std::string& out) {
         } else if (sign == '%' || sign == '\0' || sign == '#' || sign == '|' || sign == '&' ||
                    sign == '_' || static_cast<unsigned char>(sign) >= 0x7f) {
           if (sign != '\0') return false;
-        } else if (sign == '$' || sign == '(' || sign == ')' || sign == '[' || sign == ']' ||
-                   sign == ',' || sign == ';' || sign == ':' || sign == '!' || sign == ' ' ||
-                   sign == '>' || sign == '\n' || sign == '\t') {
+        } else if (sign == '$') {
+          out += kDollar;
+        } else if (sign == '(' || sign == ')' || sign == '[' || sign == ']' || sign == ',' ||
+                   sign == ';' || sign == ':' || sign == '!' || sign == ' ' || sign == '>' ||
+                   sign == '\n' || sign == '\t') {
           out += ' ';
         } else {
           return false;
@@ -197,10 +221,13 @@ std::string plain_words(std::string_view s) {
       capitals |= end > i && words[end] >= 'A' && words[end] <= 'Z';
     }
     if (letters == 0) return {};
+    // nRT may be a product.
+    if (capitals && !wrapped && words.find_first_of("abcdefghijklmnopqrstuvwxyz", i) < end)
+      return {};
     if (!out.empty()) out += ' ';
     const std::size_t start = out.size();
     out += words.substr(i, end - i);
-    if (!capitals && letters > 1 && out[start] >= 'A' && out[start] <= 'Z') out[start] += 32;
+    if (!capitals && letters > 2 && out[start] >= 'A' && out[start] <= 'Z') out[start] += 32;
     longest = std::max(longest, letters);
     i = end;
   }
@@ -212,23 +239,23 @@ std::string plain_words(std::string_view s) {
 
 bool is_unit(std::string_view word) {
   static constexpr std::string_view kUnits[] = {
-      "cm",         "mm",        "km",         "m",           "kg",          "g",
-      "mg",         "ft",        "in",         "s",           "sec",         "min",
-      "h",          "hr",        "hrs",        "mph",         "meter",       "meters",
-      "metre",      "metres",    "inch",       "inches",      "foot",        "feet",
-      "yard",       "yards",     "mile",       "miles",       "degree",      "degrees",
-      "deg",        "radian",    "radians",    "unit",        "units",       "square",
-      "sq",         "cubic",     "dollar",     "dollars",     "cent",        "cents",
-      "euros",      "hour",      "hours",      "minute",      "minutes",     "second",
-      "seconds",    "day",       "days",       "week",        "weeks",       "month",
-      "months",     "year",      "years",      "gram",        "grams",       "kilogram",
-      "kilograms",  "pound",     "pounds",     "ounce",       "ounces",      "liter",
-      "liters",     "litre",     "litres",     "gallon",      "gallons",     "per",
-      "kilometers", "kilometer", "centimeter", "centimeters", "millimeters", "millimeter",
-      "people",     "students",  "children",   "apples",      "ways",        "points",
-      "times",      "pages",     "books",      "coins",       "balls",       "cards",
-      "boys",       "girls",     "eggs",       "cups",        "slices",      "pieces",
-      "pairs",      "items",     "tickets",    "cookies",     "solutions",   "marbles"};
+      "cm",         "mm",          "km",          "m",          "kg",         "g",
+      "mg",         "ft",          "in",          "s",          "sec",        "min",
+      "h",          "hr",          "hrs",         "mph",        "meter",      "meters",
+      "metre",      "metres",      "inch",        "inches",     "foot",       "feet",
+      "yard",       "yards",       "mile",        "miles",      "degree",     "degrees",
+      "deg",        "unit",        "units",       "square",     "sq",         "cubic",
+      "dollar",     "dollars",     "cent",        "cents",      "euro",       "euros",
+      "hour",       "hours",       "minute",      "minutes",    "second",     "seconds",
+      "day",        "days",        "week",        "weeks",      "month",      "months",
+      "year",       "years",       "gram",        "grams",      "kilogram",   "kilograms",
+      "pound",      "pounds",      "ounce",       "ounces",     "liter",      "liters",
+      "litre",      "litres",      "gallon",      "gallons",    "kilometers", "kilometer",
+      "centimeter", "centimeters", "millimeters", "millimeter", "people",     "students",
+      "children",   "apples",      "ways",        "points",     "pages",      "books",
+      "coins",      "balls",       "cards",       "boys",       "girls",      "eggs",
+      "cups",       "slices",      "pieces",      "items",      "tickets",    "cookies",
+      "solutions",  "marbles"};
   return one_of(word, kUnits);
 }
 

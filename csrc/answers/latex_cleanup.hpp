@@ -8,8 +8,10 @@ namespace rlvr::answers {
 
 // Stands for a comma that can only separate thousands: {,} and ,\!
 constexpr char kThousands = '\x01';
+// Stand for the signs of currencies.
+constexpr char kDollar = '\x02', kEuro = '\x03', kPound = '\x04';
 
-// Math delimiters, currency, sizes and spacing dropped, Unicode signs spelt in ASCII. False where
+// Math delimiters, sizes and spacing dropped, Unicode signs spelt in ASCII. False where
 // the answer holds a sign that the parser does not know.
 bool clean_latex(std::string_view text, std::string& out);
 

@@ -1,12 +1,11 @@
-// The canonical form of an answer. Two answers with equal canonical bytes have equal values; an
-// answer whose exact value cannot be determined is unresolved: its form is '?' and the text of the
-// answer with blanks collapsed. No resolved form begins with '?'.
+// The canonical form of an answer. Two answers with equal canonical bytes have one verdict against
+// every gold; an answer whose exact value cannot be determined is unresolved: its form is '?' and
+// the text of the answer with blanks collapsed. No resolved form begins with '?'.
 //
 // Dropped as typography: \text and font commands, \left/\right, spacing, math delimiters, a final
-// period, currency signs, degrees, units (as every rule grader does), "x =" before a value.
-// Represented exactly: sums of rational multiples of radicals, powers of pi, i and symbols; tuples,
-// intervals, sets, matrices and words. Percentages are left unresolved: gold answers write 50% as
-// 50 or as .5.
+// period. Represented exactly: sums of rational multiples of radicals, powers of pi, i and symbols;
+// tuples, intervals, sets, lists, matrices and words; the name in "x =", and one unit. Left
+// unresolved: what has several readings, or a value that these do not hold, such as percentages.
 #pragma once
 
 #include <string>
@@ -24,9 +23,13 @@ bool normalize(std::string_view answer, std::string& out);
 
 enum class CanonicalComparison : unsigned char { kEqual, kDifferent, kUnknown };
 
-// Compares two canonical forms. kDifferent means that the values differ by more than any verifier's
-// rounding (math-verify 0.9 compares floats to 6 decimals).
+// Compares two canonical forms. kUnknown means that the forms do not tell.
 CanonicalComparison compare_canonical(std::string_view gold, std::string_view answer);
+
+// Appends the form that stands for all forms that differ from it in dressing only, given the gold:
+// a name or unit that the gold lacks is dropped, one that only the gold has is added, a list that
+// meets no tuple is sorted. Both forms have one verdict against this gold.
+void complete_form(std::string_view form, std::string_view gold, std::string& out);
 
 // Caches the forms of recent answers, for one thread.
 class NormalizeCache {

@@ -39,31 +39,31 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
-// (iv): a numbered choice. Read as a product of letters, (iv) would equal (vi).
-std::string_view roman_numeral(std::string_view s) {
-  if (s.size() > 2 && s.front() == '(' && s.back() == ')') s = trim(s.substr(1, s.size() - 2));
-  if (s.size() < 2 || s.size() > 6) return {};
-  for (const std::string_view letters : {"ivx", "IVX"}) {
-    if (s.find(letters[0]) != kNone && s.find_first_not_of(letters) == kNone) return s;
-  }
-  return {};
-}
-
 }  // namespace
 
-bool parse_answer(std::string_view text, Value& value) {
-  value = Value();
+bool may_abbreviate_unit(std::string_view symbol) {
+  if (symbol.size() > 1) return symbol == "\\Omega " || symbol == "\\mu ";
+  return (symbol[0] >= 'A' && symbol[0] <= 'Z') ||
+         std::string_view("cdghlmst").find(symbol[0]) != kNone;
+}
+
+bool is_currency_sign(std::string_view unit) {
+  return unit == "\\$" || unit == "\u20ac" || unit == "\u00a3";
+}
+
+bool parse_answer(std::string_view text, Answer& out) {
   std::string words = plain_words(text);
   if (!words.empty()) {
-    value.kind = ValueKind::kText;
-    value.text = std::move(words);
+    out.value.kind = ValueKind::kText;
+    out.value.text = std::move(words);
     return true;
   }
   std::string clean;
-  if (!clean_latex(text, clean)) return false;
+  if (!clean_latex(unwrapped(trim(text)), clean)) return false;
   std::string_view s = trim(clean);
-  if (s.size() > 4 && s.substr(0, 2) == "**" && s.substr(s.size() - 2) == "**") {
-    s = trim(s.substr(2, s.size() - 4));
+  if (s.size() > 4 && s.starts_with("**") && s.ends_with("**") && trim(text).starts_with("**") &&
+      s.substr(2, s.size() - 4).find('*') == kNone && s[2] != ' ' && s[s.size() - 3] != ' ') {
+    s = s.substr(2, s.size() - 4);
   }
   bool dots = false;  // 0.333... is a repeating decimal; "$x.$." has two periods
   const auto drop_period = [&] {
@@ -75,15 +75,19 @@ bool parse_answer(std::string_view text, Value& value) {
   s = unwrapped(s);
   drop_period();
   if (s.empty() || dots) return false;
-  if (const std::string_view roman = roman_numeral(s); !roman.empty()) {
-    value.kind = ValueKind::kText;
-    value.text = roman;
-    return true;
+  return Parser(s).answer(out);
+}
+
+std::string to_string(const Answer& answer) {
+  std::string out = to_string(answer.value);
+  if (is_currency_sign(answer.unit)) {
+    out.insert(0, answer.unit);
+  } else if (!answer.unit.empty()) {
+    if (answer.value.expression.terms.size() > 1) out = concat({"(", out, ")"});
+    out += answer.unit == kDegrees ? answer.unit : concat({"\\text{ ", answer.unit, "}"});
   }
-  Value out;
-  if (!Parser(s).answer(out)) return false;
-  value = std::move(out);
-  return true;
+  if (!answer.name.empty()) out.insert(0, concat({answer.name, "="}));
+  return out;
 }
 
 std::string to_string(const Value& value) {
@@ -97,7 +101,7 @@ std::string to_string(const Value& value) {
   };
   switch (value.kind) {
     case ValueKind::kExpression:
-      return to_string(value.expression);
+      return value.text.empty() ? to_string(value.expression) : value.text;
     case ValueKind::kInfinity:
     case ValueKind::kNumeral:
       return value.text;

@@ -6,6 +6,17 @@ namespace rlvr::answers {
 
 using namespace parser_detail;
 
+namespace {
+
+// Whether a product hides what stands beside a zero: 0 m.
+bool lost(const Expression& x, const Expression& y) {
+  return (x.zero() && !y.numeric()) || (y.zero() && !x.numeric());
+}
+
+constexpr std::string_view kDegreeWords[] = {"degree", "degrees", "deg"};
+
+}  // namespace
+
 bool Parser::sum(Expression& out) {
   const Nest nest(*this);
   if (!ok()) return false;
@@ -17,10 +28,6 @@ bool Parser::sum(Expression& out) {
     if (c == '+' || c == '-') {
       sign = c == '-' ? -1 : 1;
       ++pos_;
-    } else if (command() == "pm" || command() == "mp") {
-      sign = command() == "pm" ? sign_ : -sign_;
-      ++signs_;
-      pos_ += 3;
     } else {
       signed_term = false;
     }
@@ -29,9 +36,10 @@ bool Parser::sum(Expression& out) {
     if (!term(value)) return false;
     if (sign < 0) value = negate(std::move(value));
     out = first ? std::move(value) : add(budget_, out, value);
-    first = false;
     if (!ok()) return false;
-    if (unit_ended_) return true;
+    // The unit of a sum has no certain place: 2 + 3 cm.
+    if (!unit_.empty()) return (first && out.numeric()) || fail();
+    first = false;
   }
 }
 
@@ -40,6 +48,7 @@ bool Parser::term(Expression& out) {
   bool after_slash = false;
   for (;;) {
     if (!ok()) return false;
+    if (!unit_.empty()) return true;
     const char c = peek();
     bool divide_by = false;
     if (c == '*') {
@@ -53,7 +62,6 @@ bool Parser::term(Expression& out) {
     } else if (take_command("div")) {
       divide_by = true;
     } else if (unit(out)) {
-      unit_ended_ = true;
       return ok();
     } else if (!implicit_factor()) {
       return ok();
@@ -61,7 +69,7 @@ bool Parser::term(Expression& out) {
       // 1/2x means (1/2)x or 1/(2x).
       if (after_slash) return fail();
       Expression next;
-      if (!factor(next)) return false;
+      if (!factor(next) || lost(out, next)) return fail();
       out = multiply(budget_, out, next);
       continue;
     }
@@ -71,7 +79,7 @@ bool Parser::term(Expression& out) {
       ++pos_;
     }
     Expression next;
-    if (!factor(next)) return false;
+    if (!factor(next) || lost(out, next)) return fail();
     if (negative) next = negate(std::move(next));
     out = divide_by ? divide(budget_, out, next) : multiply(budget_, out, next);
     after_slash = divide_by;
@@ -118,19 +126,20 @@ bool Parser::mixed_number(Expression& out) {
   const std::size_t end = pos_;
   if (implicit_factor() && !unit(out)) return fail();
   pos_ = end;
+  unit_.clear();
   return ok();
 }
 
 bool Parser::implicit_factor() {
   const char c = peek();
-  if (c == '(' || c == '[') return true;
+  if (c == '(') return true;
   if (c == '{') {
     // 3{2} shows as 32.
     const std::size_t at = s_.find_first_not_of(' ', pos_ + 1);
     return at == kNone || !is_digit(s_[at]) || fail();
   }
-  if (is_letter(c)) return !at_conjunction();
-  if (c != '\\' || at_conjunction()) return false;
+  if (is_letter(c)) return true;
+  if (c != '\\') return false;
   const std::string_view name = command();
   static constexpr std::string_view kAtoms[] = {"frac",  "dfrac",  "tfrac",  "cfrac",  "sqrt", "pi",
                                                 "binom", "dbinom", "tbinom", "lfloor", "lceil"};
@@ -142,27 +151,27 @@ bool Parser::unit(const Expression& value) {
   const std::size_t start = pos_;
   if (!value.numeric()) return false;
   const std::string_view name = command();
-  bool any = false;
-  unit_.clear();
   if (one_of(name, kWrappers)) {
     advance(name);
     if (!take('{')) return back_to(start);
     while (!take('}')) {
-      if (peek() == '/' || peek() == '.') {
-        ++pos_;
+      if (take('.')) continue;
+      if (take('/')) {
+        unit_ += '/';
         continue;
       }
-      if (!unit_word(any)) return back_to(start);
+      if (!unit_word()) return back_to(start);
     }
   } else {
     for (;;) {
       const std::string_view w = word();
       if (w.size() < 2 || !is_unit(w)) break;
-      if (!unit_word(any)) return back_to(start);
+      if (!unit_word()) return back_to(start);
     }
   }
-  if (!any) return back_to(start);
+  if (unit_.empty()) return back_to(start);
   unit_power();
+  if (one_of(unit_, kDegreeWords)) unit_ = kDegrees;
   return true;
 }
 
@@ -172,12 +181,12 @@ bool Parser::back_to(std::size_t start) {
   return false;
 }
 
-bool Parser::unit_word(bool& any) {
+bool Parser::unit_word() {
   const std::string_view w = word();
   if (w.empty() || !is_unit(w)) return false;
   pos_ += w.size();
-  any = true;
-  unit_ += concat({" ", w.size() > 2 && w.back() == 's' ? w.substr(0, w.size() - 1) : w});
+  if (!unit_.empty() && unit_.back() != '/') unit_ += ' ';
+  unit_ += w;
   unit_power();
   return true;
 }
@@ -196,22 +205,25 @@ void Parser::unit_power() {
     pos_ = start;
     return;
   }
+  unit_ += '^';
   unit_ += c;
 }
 
 bool Parser::factor(Expression& out) {
   const Nest nest(*this);
+  const bool applies = may_apply(peek());
   if (!ok() || !primary(out)) return false;
   bool raised = false;
   for (;;) {
     if (!ok()) return false;
     const char c = peek();
+    if (c == '(' && raised && applies) return fail();  // f^{-1}(x)
     if (c == '!') {
       ++pos_;
       // n!! is not (n!)!, and 2^3! has two readings.
       if (raised || peek() == '!' || !factorial(out)) return fail();
     } else if (degrees()) {
-      continue;
+      return true;
     } else if (c == '^') {
       ++pos_;
       if (raised) return fail();  // 2^3^2, x\u00b2\u00b3
@@ -242,8 +254,10 @@ bool Parser::degrees() {
   const std::string_view name = command();
   if (name == "degree" || name == "degrees" || (raised && name == "circ")) {
     advance(name);
-    // The sine of 30 degrees is not the sine of 30.
-    if (!braced || take('}')) return functions_ == 0 || fail();
+    if (!braced || take('}')) {
+      unit_ = kDegrees;
+      return true;
+    }
   }
   pos_ = start;
   return false;
@@ -251,21 +265,24 @@ bool Parser::degrees() {
 
 bool Parser::exponent_of(Expression& out) {
   const char c = peek();
-  if (c == '{') return group(out, '{', '}');
-  if (c == '(') return group(out, '(', ')');
+  if (c == '{' || c == '(') {
+    const bool transpose = s_.substr(pos_ + 1, 2) == "T}";
+    return !transpose && group(out, c, c == '{' ? '}' : ')');
+  }
   const bool negative = take('-');
   if (is_digit(peek())) {
-    // LaTeX reads 2^10 as 2^{1}0; all other notations read 2^{10}.
+    // 2^10 is 2^{10}, as writers mean it.
+    Int value = 0;
     const std::size_t at = pos_;
-    if (pos_ + 1 < s_.size() && is_digit(s_[pos_ + 1])) return fail();
-    out = constant({s_[at] - '0', 1});
-    ++pos_;
+    for (; pos_ < s_.size() && is_digit(s_[pos_]); ++pos_) value = 10 * value + (s_[pos_] - '0');
+    if (pos_ - at > 6) return fail();
+    out = constant({value, 1});
     if (pos_ < s_.size() && (s_[pos_] == '.' || s_[pos_] == '/') && pos_ + 1 < s_.size() &&
         is_digit(s_[pos_ + 1])) {
       return fail();  // x^1/2
     }
   } else if (is_letter(peek())) {
-    if (word().size() > 1) return fail();
+    if (word().size() > 1 || peek() == 'T') return fail();  // A^T is a transpose
     if (!symbol(out)) return false;
   } else if (command() == "pi" || one_of(command(), kGreek) || command() == "frac") {
     if (!primary(out)) return false;
@@ -286,6 +303,9 @@ bool Parser::factorial(Expression& x) {
       x = constant(value);
       return ok();
     }
+    if (n > 10000) return fail();
+  } else if (x.has(FactorKind::kOpaque)) {
+    return fail();
   }
   return opaque_atom(x, concat({"(", to_string(x), ")!"}));
 }
@@ -299,7 +319,7 @@ bool Parser::opaque_atom(Expression& out, std::string name) {
 bool Parser::group(Expression& out, char open, char close) {
   if (!take(open)) return fail();
   ++brackets_;
-  if (!sum(out) || unit_ended_) return fail();
+  if (!sum(out) || !unit_.empty()) return fail();
   if (!take(close)) return fail();
   --brackets_;
   return true;

@@ -8,9 +8,17 @@ using namespace parser_detail;
 
 namespace {
 
-// Letters that name functions: before a parenthesis such a letter may be a function instead of a
-// factor.
-constexpr std::string_view kApplying = "fghpquvwyFGHPQTUVWXYI";
+bool is_capital(char c) { return c >= 'A' && c <= 'Z'; }
+
+// Whether letters side by side can only be a product: 2xy and ab + 1, but not "am", "nm", "dx".
+bool product(std::string_view w) {
+  static constexpr std::string_view kOther[] = {"by", "my", "ty", "yr", "oz", "zu"};
+  for (std::size_t i = 1; i < w.size(); ++i) {
+    if (w.find(w[i]) < i) return false;
+  }
+  return w.size() <= 3 && w.find_first_not_of("abcknmpqrtuvwxyz") == kNone && !one_of(w, kOther) &&
+         (w == "ab" || w == "mn" || w == "pq" || w.find_first_of("xyz") != kNone);
+}
 
 // TeX does not show braces: whether the contents of braces form one factor without the braces, as
 // 2, x, (x+1) and \sqrt[3]{2} do.
@@ -55,6 +63,12 @@ bool Parser::number(Rational& out) {
       k = stop;
     }
     if (thousands && k > end) {
+      // 1,234 stands alone, or with a unit.
+      const std::size_t next = std::min(s_.find_first_not_of(' ', k), s_.size());
+      const bool alone = next == s_.size() || s_[next] == '.' || is_letter(s_[next]) ||
+                         s_[next] < ' ' || s_.substr(next).starts_with("\\text") ||
+                         s_.substr(next).starts_with("\\m");
+      if (!alone || s_.substr(0, i).find_first_of("0123456789(") != kNone) return fail();
       for (std::size_t at = i; at < k; ++at) {
         if (s_[at] != ',') digits += s_[at];
       }
@@ -65,10 +79,11 @@ bool Parser::number(Rational& out) {
   if (digits.empty()) {
     while (i < s_.size() && (is_digit(s_[i]) || s_[i] == kThousands)) {
       if (s_[i] == kThousands) {
-        if (i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
+        if (brackets_ > 0 || i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
             !is_digit(s_[i + 3])) {
           return fail();
         }
+        merged_thousands_ = true;
       } else {
         digits += s_[i];
       }
@@ -77,6 +92,7 @@ bool Parser::number(Rational& out) {
   }
   // 5,000,10,000 and 1,05 are not lists.
   if (pos_ > 0 && s_[pos_ - 1] == ',' && digits.size() > 1 && digits[0] == '0') return fail();
+  const bool thousands = merged_thousands_ || s_.substr(pos_, i - pos_).find(kThousands) != kNone;
   std::int64_t scale = 0;
   if (i < s_.size() && s_[i] == '.') {
     std::size_t k = i + 1;
@@ -84,13 +100,23 @@ bool Parser::number(Rational& out) {
       digits += s_[k++];
       --scale;
     }
-    if (k == i + 1 && digits.empty()) return fail();
+    if (k == i + 1) return fail();
     i = k;
     if (i < s_.size() && s_[i] == '.') return fail();
     // 0.1(6) repeats and 5.12(3) is uncertain.
     if (i + 1 < s_.size() && s_[i] == '(' && is_digit(s_[i + 1])) return fail();
   }
   if (digits.empty() || digits.size() > 60) return fail();
+  const std::size_t lead = std::min(digits.find_first_not_of('0'), digits.size());
+  if (scale < 0 && digits.size() - lead >= 7) {
+    if (thousands) return fail();
+    ++decimals_;
+    decimal_written_ = s_.substr(pos_, i - pos_);
+    const std::size_t whole = digits.size() + scale;
+    const std::size_t zeros = std::min(lead, whole);
+    decimal_ = concat({zeros == whole ? "0" : std::string_view(digits).substr(zeros, whole - zeros),
+                       ".", std::string_view(digits).substr(whole)});
+  }
   // e-notation needs its digits at once: 4.5e33, 1e-5.
   if (i < s_.size() && (s_[i] == 'e' || s_[i] == 'E')) {
     std::size_t k = i + 1;
@@ -125,7 +151,6 @@ bool Parser::primary(Expression& out) {
     return true;
   }
   if (c == '(') return group(out, '(', ')');
-  if (c == '[') return group(out, '[', ']');
   if (c == '{') return braces(out);
   if (is_letter(c)) return letters(out);
   if (c == '\\') return command_value(out);
@@ -157,10 +182,7 @@ bool Parser::letters(Expression& out) {
     out = power(budget_, inner, constant({1, 2}));
     return ok();
   }
-  if (w.size() > 3) return fail();
-  if (w.size() == 3 && !(w[0] < w[1] && w[1] < w[2])) return fail();  // "cat" is not a product
-  if (w == "no" || w == "or" || w == "oo" || w == "ln" || w == "inf") return fail();
-  return symbol(out);
+  return (w.size() == 1 || product(w) || fail()) && symbol(out);
 }
 
 bool Parser::symbol(Expression& out) {
@@ -175,11 +197,13 @@ bool Parser::symbol(Expression& out) {
   } else {
     out = c == 'i' ? atom(FactorKind::kI) : atom(FactorKind::kSymbol, std::move(name));
   }
+  // A run of capitals is one name, and their order counts.
+  if (is_capital(c) && is_capital(peek())) return fail();
   return peek() != '(' || multiplies(c);
 }
 
 bool Parser::multiplies(char letter) {
-  if (kApplying.find(letter) != kNone) return fail();
+  if (may_apply(letter)) return fail();
   bool commas;
   const std::size_t end = closing(commas);
   if (end == kNone || commas) return fail();
@@ -298,10 +322,9 @@ bool Parser::command_value(Expression& out) {
     const std::size_t end = s_.find('}', pos_);
     if (end == kNone) return fail();
     for (std::size_t i = pos_; i < end; ++i) letters += is_letter(s_[i]);
-    if (letters > 1 && name != "boxed" && name != "fbox") return fail();
-    // A bold i is a unit vector.
-    const bool bold = name == "mathbf" || name == "boldsymbol" || name == "bold";
-    if (bold && s_.substr(pos_, end - pos_).find('i') != kNone) return fail();
+    if (letters > 1 || name == "boxed" || name == "fbox") return fail();
+    // Bold letters are vectors.
+    if (name == "mathbf" || name == "boldsymbol" || name == "bold") return fail();
     return group(out, '{', '}');
   }
   return fail();
@@ -331,7 +354,9 @@ bool Parser::function(Expression& out, std::string_view name) {
     if (name == "log" && peek() == '_') {
       ++pos_;
       Expression base;
+      const bool digit = is_digit(peek());
       if (!argument(base)) return false;
+      if (digit && pos_ < s_.size() && is_digit(s_[pos_])) return fail();  // \log_32
       label += concat({"_{", to_string(base), "}"});
     } else if (peek() == '^') {
       ++pos_;
@@ -341,7 +366,6 @@ bool Parser::function(Expression& out, std::string_view name) {
     }
   }
   Expression inner;
-  ++functions_;
   if (peek() == '(') {
     if (!group(inner, '(', ')')) return false;
   } else if (peek() == '{') {
@@ -356,7 +380,6 @@ bool Parser::function(Expression& out, std::string_view name) {
     const char next = peek();
     if (next == '^' || next == '!' || next == '/' || implicit_factor()) return fail();
   }
-  --functions_;
   if (!opaque_atom(out, concat({label, "(", to_string(inner), ")"}))) return false;
   out = power(budget_, out, exponent);
   return ok();

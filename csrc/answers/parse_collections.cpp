@@ -9,7 +9,58 @@ using namespace parser_detail;
 
 namespace {
 
+constexpr std::string_view kDegreeStarts[] = {"^\\circ", "^{\\circ", "deg",
+                                              "\\deg",   "\\text",   "\\mathrm"};
 constexpr std::string_view kMatrices[] = {"pmatrix", "bmatrix", "matrix", "array", "smallmatrix"};
+
+bool one_symbol(const Expression& x) {
+  return x.terms.size() == 1 && x.terms[0].coefficient.one() && x.terms[0].factors.size() == 1 &&
+         x.terms[0].factors[0].kind == FactorKind::kSymbol &&
+         x.terms[0].factors[0].exponent == Exponent{1, 1} && x.terms[0].factors[0].name.size() == 1;
+}
+
+// (12)(34): a permutation, as its cycles.
+bool cycles(std::string_view s) {
+  return s.find_first_not_of("0123456789() ") == kNone && s.find(')') < s.rfind('(') &&
+         s.rfind('(') != kNone;
+}
+
+// Degrees stand beside a number as it is written: \sqrt{2}^\circ is a power.
+bool number_before_degrees(std::string_view s) {
+  const std::size_t end = s.find_first_not_of("+-0123456789./ ");
+  if (end == 0 || end == kNone) return false;
+  std::string rest(s.substr(end));
+  std::erase(rest, ' ');
+  return std::any_of(std::begin(kDegreeStarts), std::end(kDegreeStarts),
+                     [&](std::string_view start) { return rest.starts_with(start); });
+}
+
+// 3-5, 2020-01-02: a range or a date rather than a difference.
+bool range(std::string_view s) {
+  if (s.find_first_not_of("0123456789-. ()/") != kNone) return false;
+  for (std::size_t at = s.find('-'); at != kNone; at = s.find('-', at + 1)) {
+    const std::size_t before = at == 0 ? kNone : s.find_last_not_of(' ', at - 1);
+    if (before != kNone && is_digit(s[before])) return true;
+  }
+  return false;
+}
+
+// 5 m, 3 A, 2 m/s: a number beside letters that abbreviate units.
+bool may_be_unit(const Expression& x) {
+  if (x.terms.size() != 1) return false;
+  const Term& term = x.terms[0];
+  bool any = false;
+  for (const Factor& f : term.factors) {
+    if (f.kind == FactorKind::kOpaque) return false;
+    if (f.kind != FactorKind::kSymbol) continue;
+    any = true;
+    if (f.name == "\\Omega " || f.name == "\\mu ") return true;
+    if (!may_abbreviate_unit(f.name)) return false;
+  }
+  const bool alone = term.coefficient.one() && term.factors.size() == 1 &&
+                     term.factors[0].exponent == Exponent{1, 1};
+  return any && !alone;
+}
 
 }  // namespace
 
@@ -63,19 +114,6 @@ bool Parser::component(Value& out) {
     if (closing(commas) == kNone) return fail();
     if (commas) return bracket(out);
   }
-  if (c == '{') {
-    bool commas;
-    const std::size_t end = closing(commas);
-    if (end == kNone) return fail();
-    if (commas) {
-      ++pos_, ++brackets_;
-      std::vector<Value> items;
-      if (!list(items, '}') || !take('}')) return fail();
-      --brackets_;
-      out = unique(collection(std::move(items)));
-      return true;
-    }
-  }
   if (c == '\\') {
     if (pos_ + 1 < s_.size() && s_[pos_ + 1] == '{') return set(out);
     const std::string_view name = command();
@@ -90,22 +128,21 @@ bool Parser::component(Value& out) {
   if (infinity(out)) return true;
   if (is_digit(c) && numeral(out)) return true;
   out = Value();
-  const bool bracketed = c == '[';
   const std::size_t start = pos_;
-  bool only_bracket = false;
-  if (bracketed) {
-    bool commas;
-    const std::size_t end = closing(commas);
-    const std::size_t save = pos_;
-    pos_ = end + 1;
-    const char next = peek();
-    only_bracket = next == '\0' || next == ',' || next == ';';
-    pos_ = save;
-  }
-  if (only_bracket) return fail();  // [5] may be a list, an interval or a group
+  const int decimals = decimals_;
   if (!sum(out.expression)) return false;
-  if (pos_ == start) return fail();
-  unit_ended_ = false;
+  if (pos_ == start || may_be_unit(out.expression)) return fail();
+  std::string_view text = s_.substr(start, pos_ - start);
+  while (text.back() == ' ') text.remove_suffix(1);
+  if (range(text) || cycles(text)) return fail();
+  // B^1 is no choice, and 1 m is a length.
+  if (one_symbol(out.expression) && text.find_first_of("0123456789/*^+-") != kNone) return fail();
+  if (unit_ == kDegrees && !number_before_degrees(text)) return fail();
+  if (decimals_ == decimals) return true;
+  // A decimal that may be rounded: how it is written counts, so that it has to stand alone.
+  const std::size_t sign = text[0] == '-' || text[0] == '+';
+  if (text.substr(sign) != decimal_written_) return fail();
+  out.text = (text[0] == '-' ? "-" : "") + decimal_;
   return true;
 }
 
@@ -136,7 +173,12 @@ bool Parser::numeral(Value& out) {
   const std::size_t at = i;
   while (i < s_.size() && is_digit(s_[i]) && (braced || i == at)) ++i;
   const std::string_view base = s_.substr(at, i - at);
-  if (base.empty() || base.size() > 3 || digits.size() > 64) return fail();
+  if (base.empty() || base.size() > 2 || digits.size() > 64) return fail();
+  const int radix = base.size() == 1 ? base[0] - '0' : 10 * (base[0] - '0') + base[1] - '0';
+  if (radix < 2) return fail();
+  for (const char digit : digits) {
+    if (digit - '0' >= radix) return fail();
+  }
   if (braced && (i >= s_.size() || s_[i++] != '}')) return fail();
   pos_ = i;
   out = Value();
@@ -151,19 +193,13 @@ bool Parser::bracket(Value& out) {
   value.kind = ValueKind::kBracket;
   value.open = s_[pos_++];
   ++brackets_;
-  std::string first_unit;
-  for (;;) {
+  do {
     Value part;
-    const int outer = signs_;
-    unit_.clear();
     if (!component(part)) return false;
-    if (!same_unit(first_unit)) return fail();
-    if (signs_ != outer) return fail();  // (\pm 1, 2): the pairs are ambiguous
+    if (!unit_.empty()) return fail();
     value.parts.push_back(std::move(part));
     if (value.parts.size() > 256) return fail();
-    if (take(',') || take(';')) continue;
-    break;
-  }
+  } while (take(','));
   const char close = peek();
   if (close != ')' && close != ']') return fail();
   ++pos_;
@@ -188,10 +224,8 @@ bool Parser::set(Value& out) {
   };
   if (end()) return true;
   std::vector<Value> items;
-  if (!list(items, '}')) return false;
-  if (!end()) return fail();
-  out = unique(collection(std::move(items)));
-  return true;
+  if (!list(items) || !unit_.empty() || !end()) return fail();
+  return braced(out, std::move(items));
 }
 
 bool Parser::matrix(Value& out) {
@@ -212,7 +246,7 @@ bool Parser::matrix(Value& out) {
   std::size_t column = 0;
   for (;;) {
     Value cell;
-    if (!component(cell) || signs_ != 0) return fail();
+    if (!component(cell) || !unit_.empty()) return fail();
     if (cell.kind != ValueKind::kExpression) return fail();
     out.parts.push_back(std::move(cell));
     ++column;

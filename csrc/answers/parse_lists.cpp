@@ -2,40 +2,49 @@
 // list may hold.
 #include <algorithm>
 
+#include "answers/latex_cleanup.hpp"
 #include "answers/parser.hpp"
 
 namespace rlvr::answers {
 
 using namespace parser_detail;
 
-namespace {
-
-// 3-5, 2020-01-02: a range or a date rather than a difference.
-bool range(std::string_view s) {
-  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-  return !s.empty() && is_digit(s.front()) && is_digit(s.back()) && s.find('-') != kNone &&
-         s.find_first_not_of("0123456789-") == kNone;
-}
-
-}  // namespace
-
-bool Parser::answer(Value& out) {
+bool Parser::answer(Answer& out) {
   skip();
+  const std::optional<std::string> name = assignment();
+  const std::string sign = currency();
   std::vector<Value> items;
-  if (!list(items, '\0')) return false;
+  if (!list(items)) return false;
+  std::string unit = unit_;
+  if (unit.empty()) unit = currency();
   skip();
-  if (pos_ != s_.size()) return fail();
-  if (items.empty()) return fail();
-  if (items.size() > 1 && merged_thousands_) return fail();
+  if (pos_ != s_.size() || (!sign.empty() && !unit.empty())) return fail();
+  if (!sign.empty()) unit = sign;
+  Value& value = out.value;
   if (items.size() == 1) {
-    out = std::move(items[0]);
+    value = std::move(items[0]);
   } else {
-    out = collection(std::move(items));
+    if (merged_thousands_) return fail();
+    value.kind = ValueKind::kList;
+    value.parts = std::move(items);
   }
+  if (!unit.empty() && (value.kind != ValueKind::kExpression || !value.expression.numeric())) {
+    return fail();
+  }
+  if (name && (letter_alone(value) || mentions(value, *name))) return fail();
+  if (name) out.name = *name;
+  out.unit = std::move(unit);
   return budget_.ok();
 }
 
-Value Parser::collection(std::vector<Value> items) {
+std::string Parser::currency() {
+  const char c = peek();
+  if (c != kDollar && c != kEuro && c != kPound) return {};
+  ++pos_;
+  return c == kDollar ? "\\$" : c == kEuro ? "\u20ac" : "\u00a3";
+}
+
+bool Parser::braced(Value& out, std::vector<Value> items) {
   std::vector<std::pair<std::string, Value>> keyed;
   for (Value& item : items) {
     std::string key = to_string(item);
@@ -43,88 +52,38 @@ Value Parser::collection(std::vector<Value> items) {
   }
   std::stable_sort(keyed.begin(), keyed.end(),
                    [](const auto& x, const auto& y) { return x.first < y.first; });
-  Value out;
+  out = Value();
   out.kind = ValueKind::kSet;
   for (std::size_t i = 0; i < keyed.size(); ++i) {
-    if (i > 0 && keyed[i].first == keyed[i - 1].first) out.kind = ValueKind::kList;
+    if (i > 0 && keyed[i].first == keyed[i - 1].first) return fail();
     out.parts.push_back(std::move(keyed[i].second));
   }
-  return out;
+  return true;
 }
 
-Value Parser::unique(Value all) {
-  all.kind = ValueKind::kSet;
-  const auto same = [](const Value& x, const Value& y) { return to_string(x) == to_string(y); };
-  all.parts.erase(std::unique(all.parts.begin(), all.parts.end(), same), all.parts.end());
-  return all;
-}
-
-bool Parser::separator() {
-  bool any = false;
-  for (;;) {
-    const char c = peek();
-    if (!any && (c == ',' || c == ';')) {
-      ++pos_;
-      any = true;
-      continue;
-    }
-    if (at_conjunction()) {
-      take_conjunction();
-      return true;
-    }
-    return any;
-  }
-}
-
-std::size_t Parser::conjunction_end() {
-  skip();
-  std::string_view w = word();
-  if (w == "and" || w == "or") return pos_ + w.size();
-  const std::string_view name = command();
-  if (name != "text" && name != "mbox" && name != "textrm" && name != "mathrm") return kNone;
-  std::size_t i = pos_ + 1 + name.size();
-  const auto blanks = [&] {
-    while (i < s_.size() && s_[i] == ' ') ++i;
-  };
-  blanks();
-  if (i >= s_.size() || s_[i] != '{') return kNone;
-  ++i;
-  blanks();
-  std::size_t end = i;
-  while (end < s_.size() && is_letter(s_[end])) ++end;
-  w = s_.substr(i, end - i);
-  i = end;
-  blanks();
-  if ((w != "and" && w != "or") || i >= s_.size() || s_[i] != '}') return kNone;
-  return i + 1;
-}
-
-std::optional<std::string> Parser::assignment(bool& member) {
+std::optional<std::string> Parser::assignment() {
   const std::size_t start = pos_;
   std::string name;
   const auto back = [&]() -> std::optional<std::string> {
     pos_ = start;
     return std::nullopt;
   };
-  if (!variable(name)) return back();
-  if (peek() == '(') {
-    ++pos_;
-    std::string argument;
+  // i and e are numbers.
+  if (!variable(name) || name == "i" || name == "e") return back();
+  if (take('(')) {
+    name += '(';
     for (;;) {
+      std::string argument;
       if (!variable(argument)) return back();
+      name += argument;
       if (take(')')) break;
       if (!take(',')) return back();
+      name += ',';
     }
-    name += "()";
+    name += ')';
   }
-  member = take_command("in");
-  if (member || take('=')) return name;
+  if (take('=')) return name;
   return back();
-}
-
-bool Parser::same_unit(std::string& first) {
-  if (first.empty()) first = unit_;
-  return unit_.empty() || unit_ == first;
 }
 
 bool Parser::variable(std::string& name) {
@@ -142,58 +101,31 @@ bool Parser::variable(std::string& name) {
   return peek() != '_' || subscript(name);
 }
 
-bool Parser::list(std::vector<Value>& items, char close) {
+bool Parser::list(std::vector<Value>& items) {
   const Nest nest(*this);
   if (!ok()) return false;
-  std::string first_name, first_unit;
-  bool named = false;
-  for (;;) {
+  do {
+    if (!unit_.empty()) return fail();  // 3 ft, 5 in
     skip();
-    bool member = false;
-    const std::optional<std::string> name = assignment(member);
-    if (name) {
-      if (items.empty()) {
-        first_name = *name, named = true;
-      } else if (!named || first_name != *name) {
-        return fail();  // x = 1, y = 2 is not the set of 1 and 2
-      }
-    }
-    const std::size_t start = pos_;
-    const int outer_signs = signs_, outer_sign = sign_;
-    signs_ = 0, sign_ = 1;
     Value value;
-    unit_.clear();
     if (!union_of(value)) return false;
-    if (!same_unit(first_unit) || range(s_.substr(start, pos_ - start))) return fail();
-    if (member && value.kind != ValueKind::kBracket && value.kind != ValueKind::kSet &&
-        value.kind != ValueKind::kUnion) {
-      return fail();
-    }
-    const int seen = signs_;
-    if (name && mentions(value, *name)) return fail();
     items.push_back(std::move(value));
-    if (seen > 1) return fail();
-    if (seen == 1) {
-      pos_ = start, sign_ = -1, signs_ = 0;
-      Value other;
-      if (!union_of(other)) return false;
-      if (to_string(other) != to_string(items.back())) items.push_back(std::move(other));
-    }
-    signs_ = outer_signs, sign_ = outer_sign;
     if (items.size() > 256) return fail();
-    const std::size_t before = pos_;
-    if (!separator()) break;
-    if (pos_ == s_.size()) {  // a comma at the very end
-      pos_ = before;
-      return fail();
-    }
-  }
-  skip();
-  if (close == '\0') return pos_ == s_.size() || fail();
-  return true;
+  } while (take(','));
+  return items.size() == 1 || unit_.empty() || fail();
 }
 
-bool Parser::mentions(const Value& value, const std::string& name) {
+bool Parser::letter_alone(const Value& value) {
+  if (value.kind != ValueKind::kExpression || value.expression.terms.size() != 1) return false;
+  const Term& term = value.expression.terms[0];
+  if (!term.coefficient.one() || term.factors.size() != 1) return false;
+  const Factor& f = term.factors[0];
+  return f.kind == FactorKind::kSymbol && f.exponent == Exponent{1, 1} && f.name.size() == 1 &&
+         f.name[0] >= 'A' && f.name[0] <= 'Z';
+}
+
+bool Parser::mentions(const Value& value, const std::string& whole) {
+  const std::string name = whole.substr(0, whole.find('('));
   for (const Term& term : value.expression.terms) {
     for (const Factor& f : term.factors) {
       if (f.kind == FactorKind::kSymbol && (f.name == name || f.name == concat({name, " "})))

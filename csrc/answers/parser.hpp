@@ -2,7 +2,7 @@
 // readings in LaTeX or plain text, parsing fails and the answer stays unresolved.
 //
 //   answer      = list                                            parse_lists.cpp
-//   list        = [name "="] union {separator [name "="] union}
+//   list        = [name "="] [currency] union {"," union}
 //   union       = component {"\cup" component}                    parse_collections.cpp
 //   component   = bracket | set | matrix | infinity | numeral | sum
 //   sum         = [sign] term {sign term}                         parse_arithmetic.cpp
@@ -29,16 +29,21 @@ constexpr std::size_t kNone = std::string_view::npos;
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
+// Whether a letter names functions: before a parenthesis it may be a function instead of a factor.
+inline bool may_apply(char letter) {
+  return std::string_view("fghpquvwyFGHPQTUVWXYI").find(letter) != kNone;
+}
+
 template <std::size_t N>
 bool one_of(std::string_view word, const std::string_view (&words)[N]) {
   return std::find(std::begin(words), std::end(words), word) != std::end(words);
 }
 
 inline constexpr std::string_view kGreek[] = {
-    "alpha", "beta",   "gamma",  "delta", "epsilon", "varepsilon", "zeta",  "eta",   "theta",
-    "iota",  "kappa",  "lambda", "mu",    "nu",      "xi",         "rho",   "sigma", "tau",
-    "phi",   "varphi", "chi",    "psi",   "omega",   "Gamma",      "Delta", "Theta", "Lambda",
-    "Sigma", "Phi",    "Psi",    "Omega", "hbar",    "ell",        "Xi",    "Pi",    "vartheta"};
+    "alpha", "beta",   "gamma",  "delta", "epsilon", "varepsilon", "zeta",  "eta",    "theta",
+    "iota",  "kappa",  "lambda", "mu",    "nu",      "xi",         "rho",   "sigma",  "tau",
+    "phi",   "varphi", "chi",    "psi",   "omega",   "Gamma",      "Theta", "Lambda", "Phi",
+    "Psi",   "Omega",  "hbar",   "ell",   "Xi",      "vartheta"};
 inline constexpr std::string_view kFunctions[] = {"sin",  "cos",    "tan",    "cot",    "sec",
                                                   "csc",  "arcsin", "arccos", "arctan", "sinh",
                                                   "cosh", "tanh",   "ln",     "log",    "exp"};
@@ -53,7 +58,7 @@ class Parser {
   explicit Parser(std::string_view text) : s_(text) {}
 
   // Reads the whole text. False where the value cannot be determined.
-  bool answer(Value& out);
+  bool answer(Answer& out);
 
  private:
   static constexpr int kMaxDepth = 40;
@@ -106,21 +111,17 @@ class Parser {
   };
 
   // Lists and structures.
-  static Value collection(std::vector<Value> items);
-  // A set holds no element twice.
-  static Value unique(Value all);
-  bool separator();
-  // "and"/"or", bare or in \text{}.
-  std::size_t conjunction_end();
-  bool at_conjunction() { return conjunction_end() != parser_detail::kNone; }
-  void take_conjunction() { pos_ = conjunction_end(); }
-  // The "x =", "f(x) =" or "x \in" at pos_; returns the name, or nothing.
-  std::optional<std::string> assignment(bool& member);
+  // A set of items without order; fails where an element is written twice.
+  bool braced(Value& out, std::vector<Value> items);
+  // The "x =" or "f(x) =" at pos_; returns the name, or nothing.
+  std::optional<std::string> assignment();
   bool variable(std::string& name);
-  // Items up to close (a brace, or '\0' for the end); a \pm gives two.
-  bool list(std::vector<Value>& items, char close);
-  // Whether parts that all have a unit have the same unit: 3 ft and 5 in are not a set of numbers.
-  bool same_unit(std::string& first);
+  // The sign of a currency at pos_; empty where there is none.
+  std::string currency();
+  // Items up to a brace, or to the end.
+  bool list(std::vector<Value>& items);
+  // A: a choice, or a symbol.
+  static bool letter_alone(const Value& value);
   static bool mentions(const Value& value, const std::string& name);
   bool union_of(Value& out);
   // Where the bracket at pos_ closes (any kind closes any: "(3,4]"), and whether commas separate
@@ -140,13 +141,13 @@ class Parser {
   // 1\frac{4}{5}, 3 1/2: an integer and a proper fraction side by side are added.
   bool mixed_number(Expression& out);
   bool implicit_factor();
-  // A unit after a number is dropped: 5.4 \text{ cents}, 864 \mbox{ inches}^2, 12 cm.
+  // A unit after a number: 5.4 \text{ cents}, 864 \mbox{ inches}^2, 12 cm.
   bool unit(const Expression& value);
   bool back_to(std::size_t start);
-  bool unit_word(bool& any);
+  bool unit_word();
   void unit_power();
   bool factor(Expression& out);
-  // ^\circ, ^{\circ} and \degree: degrees are dropped, except in the argument of a function.
+  // ^\circ, ^{\circ} and \degree.
   bool degrees();
   bool exponent_of(Expression& out);
   bool factorial(Expression& x);
@@ -173,11 +174,10 @@ class Parser {
   Budget budget_;
   int depth_ = 0;
   int brackets_ = 0;
-  int sign_ = 1;   // the sign that \pm means in this reading
-  int signs_ = 0;  // the number of \pm signs in this item
-  bool unit_ended_ = false;
-  std::string unit_;   // the last unit; empty for none
-  int functions_ = 0;  // the number of open function arguments
+  std::string unit_;     // the unit that ended the item; empty for none
+  std::string decimal_;  // the last decimal of many digits
+  std::string_view decimal_written_;
+  int decimals_ = 0;  // the number of such decimals
   bool merged_thousands_ = false;
 };
 

@@ -99,6 +99,26 @@ Normalized normalize_column(const Column& answers) {
   return result;
 }
 
+StringArray complete_column(const Column& forms, const Column& golds) {
+  if (forms.size() != golds.size()) {
+    throw InvalidInput("expected as many golds as forms; got " + std::to_string(golds.size()) +
+                       " and " + std::to_string(forms.size()));
+  }
+  return build_strings(
+      forms.size(), [] { return Nothing{}; },
+      [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& out) {
+        forms.for_rows(begin, end, [&](std::int64_t row, const Chunk& chunk, std::int64_t i) {
+          const Row form = string_chunk(chunk, "forms").string_at(i);
+          std::int64_t at;
+          const Row gold = string_chunk(golds.chunk_at(row, at), "golds").string_at(at);
+          if (!form.null) {
+            complete_form(form.text, gold.null ? std::string_view() : gold.text, out);
+          }
+          done(row, !form.null);
+        });
+      });
+}
+
 std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& answers) {
   if (golds.size() != answers.size()) {
     throw InvalidInput("expected as many golds as answers; got " + std::to_string(golds.size()) +
@@ -192,7 +212,12 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
-                for (std::int64_t k = 0; k < stop - i; ++k) code[k] = state.problems.code(ids[k]);
+                constexpr std::int64_t kAhead = 16;
+                const bool ahead = state.problems.large();
+                for (std::int64_t k = 0; k < stop - i; ++k) {
+                  if (ahead && k + kAhead < stop - i) state.problems.prefetch(ids[k + kAhead]);
+                  code[k] = state.problems.code(ids[k]);
+                }
                 return;
               }
               for (; i < stop; ++i, ++row) {

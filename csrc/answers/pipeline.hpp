@@ -34,6 +34,9 @@ Normalized normalize_column(const Column& answers);
 
 std::vector<std::uint8_t> compare_columns(const Column& golds, const Column& answers);
 
+// complete_form of each row; a null gold changes nothing.
+StringArray complete_column(const Column& forms, const Column& golds);
+
 // Turns rows into answers before grouping.
 struct AddOptions {
   std::optional<Policy> policy;  // absent: the texts are answers already

@@ -92,6 +92,13 @@ Rational power(Budget& b, const Rational& x, std::int64_t exponent) {
   return out;
 }
 
+bool terminates(const Rational& x) {
+  Int d = x.d;
+  while (d % 2 == 0) d /= 2;
+  while (d % 5 == 0) d /= 5;
+  return d == 1;
+}
+
 std::string to_string(Int value) {
   if (value == 0) return "0";
   const bool negative = value < 0;

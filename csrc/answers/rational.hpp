@@ -44,6 +44,8 @@ Rational add(Budget& b, const Rational& x, const Rational& y);
 Rational multiply(Budget& b, const Rational& x, const Rational& y);
 Rational invert(Budget& b, const Rational& x);
 Rational power(Budget& b, const Rational& x, std::int64_t exponent);
+// Whether the decimal digits of the value end.
+bool terminates(const Rational& x);
 std::string to_string(Int value);
 std::string to_string(const Rational& value);
 long double to_real(const Rational& value);

@@ -67,6 +67,17 @@ py::array_t<std::uint8_t> compare_to_python(const py::object& golds, const py::o
   return to_numpy(std::move(result));
 }
 
+py::tuple complete_to_python(const py::object& forms, const py::object& golds) {
+  const Column form_column = column_from_python(forms, "forms");
+  const Column gold_column = column_from_python(golds, "golds");
+  StringArray result;
+  {
+    const py::gil_scoped_release release;
+    result = complete_column(form_column, gold_column);
+  }
+  return to_python(std::move(result));
+}
+
 py::dict group_to_python(const py::object& problems, const py::object& answers, int hash_bits,
                          bool rows) {
   const Column problem_column = column_from_python(problems, "problem_ids");
@@ -168,6 +179,7 @@ void bind_answers(py::module_& m) {
         py::arg("max_bytes"));
   m.def("normalize_answers", &normalize_to_python, py::arg("answers"));
   m.def("compare_canonical", &compare_to_python, py::arg("golds"), py::arg("answers"));
+  m.def("complete_forms", &complete_to_python, py::arg("forms"), py::arg("golds"));
   m.def("group_answers", &group_to_python, py::arg("problem_ids"), py::arg("answers"),
         py::arg("hash_bits"), py::arg("rows"));
   m.def("find_duplicates", &duplicates_to_python, py::arg("texts"), py::arg("threshold"),

@@ -17,6 +17,7 @@ __all__: list[str] = [
     "PairFolds",
     "RowFolds",
     "compare_canonical",
+    "complete_forms",
     "cuda",
     "extract_answers",
     "find_duplicates",
@@ -95,6 +96,7 @@ class GroupIndex:
 def compare_canonical(
     golds: typing.Any, answers: typing.Any
 ) -> numpy.typing.NDArray[numpy.uint8]: ...
+def complete_forms(forms: typing.Any, golds: typing.Any) -> tuple: ...
 def extract_answers(
     texts: typing.Any, policy: str, max_bytes: typing.SupportsInt | typing.SupportsIndex
 ) -> tuple: ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.answers.grouping import group_answers
-from rlvr_fast.answers.normalization import UNRESOLVED, normalize_answers
+from rlvr_fast.answers.normalization import UNRESOLVED, complete_forms, normalize_answers
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,8 +23,9 @@ __all__ = ["DistinctAnswers"]
 class DistinctAnswers:
     """The distinct answers of a run; the place of an answer in the lists is its answer_id.
 
-    A distinct answer is a class of answers to one problem that have one canonical form or, where
-    the verifier of the task compares texts (`exact`), one text. Where imported verdicts decide, the
+    A distinct answer is a class of answers to one problem that have one canonical form, completed
+    from the gold answer (`complete_forms`), or, where the verifier of the task compares texts
+    (`exact`), one text. Where imported verdicts decide, the
     answers of a class share the verdict as well, and completions without an answer form classes
     too. Ids follow the order in which
     answers first appear in the parts of answers/, so more samples add ids and change none. Memory
@@ -32,6 +34,8 @@ class DistinctAnswers:
     Attributes:
         problems: the problem ids of the run.
         exact: for each problem, whether its distinct answers are texts.
+        golds: for each problem, the gold answers that are accepted. Where they complete a form
+            differently, the form stays as it is.
         problem: for each distinct answer, the place of its problem in `problems`.
         text: for each distinct answer, its text as first written; None for completions without an
             answer that have an imported verdict.
@@ -41,6 +45,7 @@ class DistinctAnswers:
 
     problems: list[str]
     exact: list[bool]
+    golds: Sequence[tuple[str, ...]]
     problem: list[int] = field(default_factory=list)
     text: list[str | None] = field(default_factory=list)
     canonical: list[str | None] = field(default_factory=list)
@@ -50,10 +55,15 @@ class DistinctAnswers:
     _ids: dict[tuple[int, str | None, int], int] = field(default_factory=dict)
     _number: dict[str, int] = field(default_factory=dict)
     _misnumbered: str | None = None
+    _gold_forms: list[list[str]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._number = {problem_id: number for number, problem_id in enumerate(self.problems)}
         self._without = np.zeros(len(self.problems), np.int64)
+        self._gold_forms = [
+            [] if exact else normalize_answers(list(accepted))
+            for exact, accepted in zip(self.exact, self.golds, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.problem)
@@ -96,7 +106,7 @@ class DistinctAnswers:
             keys = groups.problem_id.to_pylist()
             owners, words = [key // 3 for key in keys], [key % 3 for key in keys]
         assert groups.group_of_row is not None
-        forms = normalize_answers(groups.answer).to_pylist()
+        forms = self._completed(owners, normalize_answers(groups.answer).to_pylist())
         texts = groups.answer.to_pylist()
         given = np.full(len(groups), -1, np.int32)
         rows = zip(owners, words, texts, forms, strict=True)
@@ -125,6 +135,21 @@ class DistinctAnswers:
             self._counts[number] += groups.count[place]
             given[place] = number
         return given[groups.group_of_row]
+
+    def _completed(self, owners: list[int], forms: list[str | None]) -> list[str | None]:
+        """The forms as every gold of their problem completes them; the form where two disagree."""
+        places = [place for place, owner in enumerate(owners) for _ in self._gold_forms[owner]]
+        made = complete_forms(
+            pa.array([forms[place] for place in places], pa.large_string()),
+            pa.array([form for owner in owners for form in self._gold_forms[owner]]),
+        ).to_pylist()
+        by_place: dict[int, set[str | None]] = {}
+        for place, form in zip(places, made, strict=True):
+            by_place.setdefault(place, set()).add(form)
+        return [
+            next(iter(by_place[place])) if len(by_place.get(place, ())) == 1 else form
+            for place, form in enumerate(forms)
+        ]
 
     def _key(self, number: int) -> tuple[int, str | None, int]:
         owner = self.problem[number]

@@ -20,17 +20,25 @@ def extract_answers(
 
     A policy takes the *last* mark of its kind, and never falls back to an earlier mark:
 
-    * ``answer_tag``: the last ``<answer>...</answer>``;
-    * ``boxed``: the last ``\boxed{...}`` or ``\fbox{...}``, braces balanced;
-    * ``after_think``: the text after the last ``</think>``;
-    * ``final_line``: the text after "Answer:", "The answer is" or "####" on the last such line;
+    * ``answer_tag``: the last ``<answer>...</answer>``, in any case; of a sentence around a box
+      the box;
+    * ``boxed``: the last ``\boxed{...}``, ``\fbox{...}`` or ``\framebox{...}``, braces balanced, or
+      ``\boxed 12``; several boxes of one statement are joined by commas; a box that is only talked
+      about (``\boxed{}``, ``\boxed{...}``) hides no other;
+    * ``after_think``: the text after the thoughts;
+    * ``final_line``: what the last statement of the answer states ("Answer: 12", "the answer is
+      12", "#### 12", a heading "Final Answer"), without the reasons behind it;
     * ``last_number``: the last number in the text, sign and fraction included;
-    * ``code_block``: the last block fenced by three backticks;
-    * ``auto``: the answer tag, else the box, else the text after ``</think>`` (arXiv 2507.14843,
-      App. B.3). An unfinished or malformed tag or box decides too; later kinds are not tried.
+    * ``code_block``: the last program between fences, rather than output, commands or summaries;
+    * ``auto``: the answer tag, else the box, else the text after the thoughts (arXiv 2507.14843,
+      App. B.3). An unfinished or malformed tag or box decides too; later kinds are not tried. A
+      line "Answer: D" below the box outranks it.
 
-    The statuses are ``found``; ``unfinished``: the mark (tag, box, fence or ``<think>``) is not
-    closed; ``missing``: there is no mark; ``malformed``: the answer is empty, without braces, or
+    Under every policy thoughts (``<think>...</think>`` and the like) hold no answer, and a text
+    ends where another problem or turn follows an answer ("Question:", "User:", ``<|im_end|>``).
+
+    The statuses are ``found``; ``unfinished``: the mark (tag, box or fence) or the thoughts are not
+    closed; ``missing``: there is no mark; ``malformed``: the answer is empty, only talked about, or
     longer than ``max_bytes``.
 
     Args:

@@ -27,6 +27,7 @@ from rlvr_fast.answers.outcomes import (
     by_import,
     grades_table,
     journal_gold,
+    problem_golds,
     tally,
 )
 from rlvr_fast.answers.pairs import Outcome, Pair
@@ -119,7 +120,8 @@ def grade_run(
             without_gold = check_golds(run, tasks, problems)
         _begin(run, settings, options.regrade)
         exact = [tasks[name].equivalence == "exact" for name in owners]
-        distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
+        golds = problem_golds(problems)
+        distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact, golds)
         extract_run(run, tasks, owners, distinct, settings, total, tell)
         if verdicts == "imported":
             outcomes = by_import(distinct, imported_grader(run))
@@ -283,7 +285,7 @@ def _decide(
     owners = problems["task"].to_pylist()
     golds = problems["gold"].to_pylist()
     metadata = [json.loads(text or "{}") for text in problems["metadata"].to_pylist()]
-    outcomes: list[Outcome | None] = by_canonical_form(distinct, golds, metadata)
+    outcomes: list[Outcome | None] = by_canonical_form(distinct, metadata)
     for number, owner in enumerate(distinct.problem):
         if without_gold[owner]:
             outcomes[number] = Outcome("error", NO_GOLD)

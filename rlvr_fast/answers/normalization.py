@@ -12,11 +12,12 @@ __all__ = [
     "UNRESOLVED",
     "CanonicalComparison",
     "compare_canonical",
+    "complete_forms",
     "normalize_answers",
 ]
 
 # The name beside a verdict that canonical forms decided.
-CANONICAL_GRADER = f"rlvr_fast {__version__} canonical"
+CANONICAL_GRADER = f"rlvr_fast {__version__} canonical 2"
 # The first character of an unresolved form; no resolved form begins with it.
 UNRESOLVED = "?"
 
@@ -28,17 +29,19 @@ _COMPARISONS: tuple[CanonicalComparison, ...] = get_args(CanonicalComparison)
 def normalize_answers(answers: Any, *, return_resolved: bool = False) -> Any:
     r"""Give each answer its canonical form.
 
-    The canonical form of an answer is a text such that two answers with equal forms have equal
-    values. Resolved are sums of rational multiples of radicals, powers of pi, i and symbols
-    (``\frac{\sqrt{2}}{2}`` = ``1/\sqrt2``), tuples, intervals, sets, matrices, words and choices.
-    An answer whose exact value cannot be determined in 128-bit rationals is unresolved: its form is
-    ``?`` and its own text with blanks collapsed, and equals no resolved form.
+    The canonical form of an answer is a text such that two answers with equal forms have one
+    verdict, whatever the gold answer is. Resolved are sums of rational multiples of radicals,
+    powers of pi, i and symbols (``\frac{\sqrt{2}}{2}`` = ``1/\sqrt2``), tuples, intervals, sets,
+    lists, matrices and words. An answer whose exact value cannot be determined in 128-bit rationals
+    is unresolved: its form is ``?`` and its own text with blanks collapsed, and equals no resolved
+    form.
 
-    The form drops fonts, ``\text``, sizes, spacing, math delimiters, a final period, ``x =``, and,
-    as rule graders do, currency signs, degrees and units: a form holds the number without its unit.
-    An answer with two readings is unresolved: percentages (50% is 50 in some golds and .5 in
-    others), ``2^10``, ``1/2x``, ``f(2x)``. ``(1,2)`` has one form, as a point and as an open
-    interval; ``1,234`` is 1234, ``1, 234`` is the set of 1 and 234, and ``(1,234)`` is a pair.
+    The form drops fonts, ``\text``, sizes, spacing, math delimiters and a final period. A name
+    (``x = 5``) and a unit (``5 cm``, ``\$5``) are part of the form; `complete_forms` drops them
+    where the gold has none. A decimal of 7 or more significant digits has its digits as its form,
+    because it may be rounded. Answers that have two readings, or a value of another kind, are
+    unresolved: percentages, ``1/2x``, ``f(2x)``, ``AB``, inequalities. ``(1,2)`` has one form, as a
+    point and as an open interval; ``1,234`` is 1234, ``1, 234`` is the list of 1 and 234.
 
     Args:
         answers: a list of str (or None), or any Arrow string array, read in place.
@@ -53,7 +56,7 @@ def normalize_answers(answers: Any, *, return_resolved: bool = False) -> Any:
 
     Example:
         >>> normalize_answers(["0.50", r"\frac12", "x = 1/2", r"\sqrt{8}", "50%"])
-        ['1/2', '1/2', '1/2', '2*2^(1/2)', '?50%']
+        ['1/2', '1/2', 'x=1/2', '2*2^(1/2)', '?50%']
     """
     parts, resolved = _core.normalize_answers(to_string_column(answers, "answers"))
     forms = string_array(parts)
@@ -71,10 +74,9 @@ def normalize_answers(answers: Any, *, return_resolved: bool = False) -> Any:
 def compare_canonical(golds: Any, answers: Any) -> list[CanonicalComparison]:
     """Compare pairs of canonical forms, as far as the forms prove a result.
 
-    ``equal``: the forms are the same. ``different``: both values are exact and differ by more than
-    2e-6 absolutely and 1e-9 relatively, or two elements of the values do; no verifier's rounding
-    makes such values equal (math-verify compares floats to six decimals). ``unknown``: anything
-    else; a slower verifier decides.
+    ``equal``: the forms are the same, or differ only in a name or unit that one of them lacks.
+    ``different``: the values are exact and differ at any magnitude, or two elements of them do.
+    ``unknown``: anything else; a slower verifier decides.
 
     Args:
         golds: forms from :func:`normalize_answers`: a list of str (or None, which gives
@@ -95,3 +97,30 @@ def compare_canonical(golds: Any, answers: Any) -> list[CanonicalComparison]:
         to_string_column(golds, "golds"), to_string_column(answers, "answers")
     )
     return [_COMPARISONS[code] for code in codes]
+
+
+def complete_forms(forms: Any, golds: Any) -> Any:
+    """The form that stands for all forms that differ in dressing only, given the gold.
+
+    A name or unit that the gold lacks is dropped, and one that only the gold has is added; a list
+    that meets no tuple is sorted. A form and its completion have one verdict against this gold.
+
+    Args:
+        forms: forms from :func:`normalize_answers`: a list of str (or None) or an Arrow string
+            array.
+        golds: the form of the gold of each, or None, which changes nothing.
+
+    Returns:
+        A list for a list, else a ``large_string`` pyarrow array.
+
+    Raises:
+        InvalidInputError: different lengths, or values that are not strings.
+
+    Example:
+        >>> complete_forms(normalize_answers(["x = 5", "5 cm", "5"]), ["5", "5", "x=5"])
+        ['5', '5', 'x=5']
+    """
+    completed = string_array(
+        _core.complete_forms(to_string_column(forms, "forms"), to_string_column(golds, "golds"))
+    )
+    return completed if is_arrow(forms) else completed.to_pylist()

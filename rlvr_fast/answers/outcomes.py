@@ -22,7 +22,27 @@ from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.tasks.golds import accepted_golds
 from rlvr_fast.vocabulary import DECIDED, NO_GOLD, VERDICTS
 
-__all__ = ["by_canonical_form", "by_import", "grades_table", "journal_gold", "tally"]
+__all__ = [
+    "by_canonical_form",
+    "by_import",
+    "grades_table",
+    "journal_gold",
+    "problem_golds",
+    "tally",
+]
+
+
+def problem_golds(problems: pa.Table) -> list[tuple[str, ...]]:
+    """The gold answers that are accepted for each problem; none where it has no gold.
+
+    Args:
+        problems: the table of problems of a run.
+    """
+    rows = zip(problems["gold"].to_pylist(), problems["metadata"].to_pylist(), strict=True)
+    return [
+        () if gold is None else accepted_golds(gold, json.loads(metadata or "{}"))
+        for gold, metadata in rows
+    ]
 
 
 def journal_gold(gold: str | None, metadata: Mapping[str, Any]) -> str | None:
@@ -51,21 +71,16 @@ def by_import(distinct: DistinctAnswers, grader: str) -> list[Outcome]:
 
 
 def by_canonical_form(
-    distinct: DistinctAnswers, golds: Sequence[str | None], metadata: Sequence[dict[str, Any]]
+    distinct: DistinctAnswers, metadata: Sequence[dict[str, Any]]
 ) -> list[Outcome | None]:
     """The outcomes that canonical forms decide; None for each answer left to its verifier.
 
     Args:
-        distinct: the distinct answers.
-        golds: the gold answer of each problem.
+        distinct: the distinct answers, with the golds of each problem.
         metadata: the metadata of each problem.
     """
-    accepted = [
-        () if gold is None else accepted_golds(gold, about)
-        for gold, about in zip(golds, metadata, strict=True)
-    ]
-    ends = np.cumsum([0, *map(len, accepted)]).tolist()
-    flat = [text for texts in accepted for text in texts]
+    ends = np.cumsum([0, *map(len, distinct.golds)]).tolist()
+    flat = [text for texts in distinct.golds for text in texts]
     gold_forms = normalize_answers(pa.array(flat, pa.large_string())).to_pylist()
     outcomes: list[Outcome | None] = [None] * len(distinct)
     places: list[int] = []

@@ -11,7 +11,7 @@ import pyarrow as pa
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.graded_tasks import GradedTask, check_golds, graded_tasks
 from rlvr_fast.answers.imported import imported_grader
-from rlvr_fast.answers.outcomes import by_canonical_form, by_import
+from rlvr_fast.answers.outcomes import by_canonical_form, by_import, problem_golds
 from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.answers.run_extraction import load_answers
 from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError
@@ -79,14 +79,14 @@ def read_graded(run: Run, grading: dict[str, Any], grades: pa.Table) -> Graded:
         except InvalidInputError as error:
             raise RunDirectoryError(str(error)) from None
     exact = [tasks[name].equivalence == "exact" for name in owners]
-    distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact)
+    distinct = DistinctAnswers(problems["problem_id"].to_pylist(), exact, problem_golds(problems))
     load_answers(run, distinct, {"verdicts": verdicts}, int(run.num_samples("samples").sum()))
     followed: list[Outcome | None]
     if verdicts == "imported":
         followed = list(by_import(distinct, imported_grader(run)))
     else:
         metadata = [json.loads(text or "{}") for text in problems["metadata"].to_pylist()]
-        followed = by_canonical_form(distinct, problems["gold"].to_pylist(), metadata)
+        followed = by_canonical_form(distinct, metadata)
         for number, owner in enumerate(distinct.problem):
             if without_gold[owner]:
                 followed[number] = Outcome("error", NO_GOLD)

@@ -6,6 +6,8 @@ import json
 import os
 import random
 import re
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rlvr_fast.answers import compare_canonical, normalize_answers
+from rlvr_fast.answers.normalization import complete_forms
 from rlvr_fast.errors import InvalidInputError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -40,7 +43,6 @@ EQUAL = [
         "$0.5$",
         r"\(\frac{1}{2}\)",
         r"\[ 0.5 \]",
-        "x = 1/2",
         r"\boxed{\frac{1}{2}}",
         r"\left(\frac{1}{2}\right)",
         "5e-1",
@@ -62,13 +64,8 @@ EQUAL = [
         r"1{,}234",
         r"1,\!234",
         r"1,\! 234",
-        "$1,234",
-        r"\$1,234",
         "1234.0",
         "1.234e3",
-        r"1234 \text{ dollars}",
-        r"1234\mbox{ cm}^2",
-        "1234 miles",
         r"\text{1234}",
         r"\mathrm{1234}",
     ],
@@ -76,7 +73,6 @@ EQUAL = [
         "-3",
         "\u22123",
         r"-3",
-        "x=-3",
         r"\text{-3}",
         "(-3)",
         r"$-3$",
@@ -102,38 +98,32 @@ EQUAL = [
     [r"\frac{\pi}{2}", r"2\pi/4", r"\pi/2", r"0.5\pi", r"\frac{1}{2}\pi", "pi/2", "\u03c0/2"],
     [r"\frac{1}{1+\sqrt{2}}", r"\sqrt2-1", r"-1+\sqrt{2}"],
     ["6-5i", "-5i+6", r"\frac{61}{6+5i}"],
-    [r"90^\circ", r"90^{\circ}", "90", "90\u00b0", r"90\text{ degrees}", "90 degrees"],
+    [r"90^\circ", r"90^{\circ}", "90\u00b0", r"90\text{ degrees}", "90 degrees"],
     ["(A)", "A", r"\text{A}", r"\text{(A)}", r"\mathrm{A}", r"\textbf{(A)}", "$A$"],
     [r"\text{east}", "east", "East", r"\mathrm{east}", "east.", r"\text{ east }"],
     ["(1,2)", r"\left( 1, 2 \right)", "(1.0, 4/2)", "$(1,2)$", "(2/2,2)"],
-    ["[0,1)", r"\left[0,1\right)", "[0, 1)", r"x \in [0,1)"],
+    ["[0,1)", r"\left[0,1\right)", "[0, 1)"],
     [r"(-\infty, 3]", r"\left(-\infty,3\right]", "(-\u221e,3]"],
     [r"(0,1)\cup(2,3)", r"(2,3) \cup (0,1)"],
     [
         r"\{1,2,3\}",
         r"\{3,2,1\}",
-        "1,2,3",
-        "3, 1, 2",
-        "1, 2 and 3",
-        r"1, 2 \text{ and } 3",
         r"\left\{1,2,3\right\}",
-        r"\{1,1,2,3\}",
-        "x=1,2,3",
-        "$1$,$2$,$3$",
     ],
-    [
-        r"1\pm\sqrt{19}",
-        r"1+\sqrt{19}, 1-\sqrt{19}",
-        r"\{1-\sqrt{19}, 1+\sqrt{19}\}",
-        r"x = 1 \pm \sqrt{19}",
-        "1 \u00b1 \u221a{19}",
-    ],
+    ["1,2,3", "1, 2, 3", "$1$,$2$,$3$"],
+    ["2^{10}", "2^10", "1024"],
+    ["x^{10}y", "x^10y", "x^10 y"],
+    [r"\$5", "$5", r"\$5.00", r"5\$"],
+    ["\u20ac5", "5 \u20ac"],
+    ["5 cm^2", r"5\text{ cm}^2", r"5\mathrm{cm}^{2}"],
+    ["x=5", "x = 5", "$x = 5$"],
     [
         r"\begin{pmatrix} 1 & 2 \\ 3 & 4 \end{pmatrix}",
         r"\begin{bmatrix}1&2\\3&4\end{bmatrix}",
         r"\begin{pmatrix} 1.0 & 2 \\ 3 & 8/2 \\ \end{pmatrix}",
     ],
-    ["2x+3", "3+2x", "y = 2x + 3", "f(x)=2x+3", r"2\cdot x+3", "2*x+3"],
+    ["2x+3", "3+2x", r"2\cdot x+3", "2*x+3"],
+    ["y=2x+3", "y = 3+2x"],
     ["(a+5)(b+2)", "ab+2a+5b+10", "(b+2)(a+5)"],
     [r"\frac{n(n+1)}{2}", r"\frac{1}{2}n^2+\frac{n}{2}", "n(n+1)/2"],
     [r"\frac{1}{2n+2}", r"\frac{1}{2(n+1)}"],
@@ -162,7 +152,6 @@ UNEQUAL = [
     ("x=1,y=2", "x=2,y=1"),
     ("f(2x)", "2f(x)"),
     ("I(0)", "0"),
-    ("2^10", "1024"),
     ("2^10", "20"),
     ("1/2x", "x/2"),
     ("0.333", "1/3"),
@@ -225,10 +214,36 @@ def test_different_answers_have_different_forms(x: str, y: str) -> None:
         "10^{10^{10}}",
         "2^{1009}",
         "1/0",
-        "2^10",
         "1/2x",
         "f(2x)",
         "(1,2",
+        "AB",
+        "A B",
+        "nRT",
+        "1 and 2",
+        "1 or 2",
+        r"\pm 3",
+        r"x \in [0,1)",
+        r"\{1,1,2\}",
+        "1; 2",
+        "5 per cent",
+        "5 nm",
+        "5 m",
+        "3 A",
+        "2 by 4",
+        "5 am",
+        "(ii)",
+        "xi",
+        "9=1",
+        "i=5",
+        "x=1, x=2",
+        "2[x+1]",
+        "3 - 5",
+        "1+2 cm",
+        r"-\$5",
+        r"\$5\text{ cents}",
+        "3.1415926e5",
+        r"\sqrt{x}\sqrt{x}",
         "1//2",
         "x=1,y=2",
         "the answer is 5",
@@ -292,8 +307,40 @@ def test_answers_that_are_no_strings_are_refused() -> None:
         ("(1,2)", "(1,3)", "different"),
         ("(1,2)", "5", "different"),
         ("(1,2)", "[1,2]", "unknown"),
+        ("(1,234)", "1234", "unknown"),
         ("1,2", "1,3", "different"),
         ("1,2", "2,1", "equal"),
+        ("1,2", r"\{2,1\}", "equal"),
+        ("1,2", "(1,2)", "unknown"),
+        ("1,2", "(1,3)", "different"),
+        (r"\{1,2\}", "(1,2)", "different"),
+        ("1,2", "5", "different"),
+        ("5", "x=5", "equal"),
+        ("5", "5 cm", "equal"),
+        ("6", "x=5 cm", "different"),
+        ("x=5", "y=5", "unknown"),
+        ("x=5", "x=6", "different"),
+        ("5 cm", "5 km", "unknown"),
+        ("5 cm", "6 cm", "different"),
+        (r"\$5", "5", "equal"),
+        (r"\$5", "5 cents", "unknown"),
+        (r"45^\circ", "45", "equal"),
+        (r"45^\circ", r"\pi/4", "unknown"),
+        (r"45^\circ", "0.7853982", "unknown"),
+        (r"45^\circ", "46", "different"),
+        ("1/2", "0.5000000", "equal"),
+        ("1/2", "0.50000001", "different"),
+        ("1/3", "0.3343333", "different"),
+        ("1/3", "0.333333", "different"),
+        ("0.3333333", "0.33333333", "different"),
+        (r"\pi", "3.14159265", "unknown"),
+        (r"\pi", "3.14159", "different"),
+        ("e", "2.7182818", "unknown"),
+        ("A", "B", "different"),
+        ("A", "a", "unknown"),
+        ("1/2^{99}", "1/2^{98}", "different"),
+        ("1.6e-19", "9.1e-31", "different"),
+        ("0", "1e-30", "different"),
         (r"\sqrt2", "1.4142136", "unknown"),
         (r"\sqrt2", "1.5", "different"),
         ("50%", "50", "unknown"),
@@ -302,7 +349,7 @@ def test_answers_that_are_no_strings_are_refused() -> None:
         ("2n", "2k", "unknown"),
         ("x+1", "7", "different"),
         (r"\frac{37}{4}m", "37/4", "unknown"),
-        ("1e-8", "2e-8", "unknown"),
+        ("1e-8", "2e-8", "different"),
         (r"\sin 1", r"\sin 2", "unknown"),
         ("1+i", "1-i", "different"),
         ("52_8", "42", "unknown"),
@@ -451,8 +498,6 @@ def test_forms_of_many_expressions_agree_with_sympy(seed: int) -> None:
 @given(st.integers(-(10**20), 10**20), st.integers(1, 10**6), st.integers(1, 50))
 @settings(max_examples=200, deadline=None)
 def test_fractions_are_in_lowest_terms(n: int, d: int, k: int) -> None:
-    from fractions import Fraction
-
     want = Fraction(n, d)
     text = str(want.numerator) if want.denominator == 1 else f"{want.numerator}/{want.denominator}"
     assert form(rf"\frac{{{n * k}}}{{{d * k}}}") == text
@@ -466,12 +511,60 @@ def test_fractions_are_in_lowest_terms(n: int, d: int, k: int) -> None:
     )
 )
 @settings(max_examples=200, deadline=None)
-def test_decimals_are_exact(value: object) -> None:
-    from fractions import Fraction
-
+def test_decimals_are_exact(value: Decimal) -> None:
     want = Fraction(str(value))
     text = str(want.numerator) if want.denominator == 1 else f"{want.numerator}/{want.denominator}"
-    assert form(f"{value:f}") == text
+    long = len(f"{abs(value):f}".replace(".", "").lstrip("0")) >= 7
+    assert form(f"{value:f}") == (f"{value:f}" if long else text)
+    assert compare_canonical([form(f"{value:f}")], [text]) == ["equal"]
+    near = form(f"{value + Decimal('1e-6'):f}")
+    assert compare_canonical([form(f"{value:f}")], [near]) == ["different"]
+
+
+@given(st.integers(-99, 99), st.integers(1, 99), st.integers(-34, 0))
+@settings(max_examples=200, deadline=None)
+def test_small_values_differ_at_any_magnitude(n: int, d: int, exponent: int) -> None:
+    texts = [f"{n}/{d}e{exponent}", f"{n + 1}/{d}e{exponent}"]
+    assert compare_canonical([form(texts[0])], [form(texts[1])]) == ["different"]
+
+
+@pytest.mark.parametrize(
+    ("gold", "answers", "completed"),
+    [
+        ("5", ["5", "x=5", "5 cm", "x = 5 km", r"\$5", r"5^\circ", "5.0000000"], "5"),
+        ("5 km", ["5", "x=5", "5 km", "x = 5 km"], r"5\text{ km}"),
+        ("5 km", ["5 cm", "x=5 cm"], r"5\text{ cm}"),
+        ("x=5", ["5", "x=5", "5 cm"], "x=5"),
+        ("x=5", ["y=5"], "y=5"),
+        ("x=5", ["x+1"], "1+x"),
+        ("2x+3", ["y=2x+3", "f(x)=3+2x"], "3+2*x"),
+        ("1,2", ["2, 1", "1,2"], "1, 2"),
+        ("(1,2)", ["2, 1"], "2, 1"),
+        (r"45^\circ", ["45", "45 degrees"], r"45^\circ"),
+        (r"45^\circ", [r"\pi/4"], "1/4*pi"),
+        (r"\pi/4", [r"45^\circ"], r"45^\circ"),
+        (r"\sqrt{2}", ["1.4142136", "x=1.4142136"], "1.4142136"),
+        ("A", ["x=A"], "?x=A"),
+        (r"x \ge 5", ["x=5"], "x=5"),
+        ("50%", ["5 cm"], r"5\text{ cm}"),
+    ],
+)
+def test_forms_that_differ_in_dressing_have_one_completion(
+    gold: str, answers: list[str], completed: str
+) -> None:
+    forms = normalize_answers(answers)
+    golds = [form(gold)] * len(forms)
+    assert complete_forms(forms, golds) == [completed] * len(forms)
+    assert complete_forms([completed], golds[:1]) == [completed]
+    verdicts = compare_canonical(golds, forms)
+    assert compare_canonical(golds, [completed] * len(forms)) == verdicts
+
+
+def test_completion_without_a_gold_changes_nothing() -> None:
+    assert complete_forms(["x=5", None, "?a"], [None, "5", "5"]) == ["x=5", None, "?a"]
+    assert complete_forms(pa.array(["x=5"]), ["5"]).to_pylist() == ["5"]
+    with pytest.raises(InvalidInputError, match="as many golds as forms; got 1 and 2"):
+        complete_forms(["1", "2"], ["1"])
 
 
 @given(st.text(max_size=60))
@@ -510,7 +603,7 @@ def test_gold_answers_are_resolved_and_equal_in_other_notations() -> None:
     golds = gold_answers()
     assert len(golds) == 2836
     forms, resolved = normalize_answers(golds, return_resolved=True)
-    assert sum(resolved) >= 0.98 * len(golds)
+    assert sum(resolved) >= 0.97 * len(golds)
     for gold, text, ok in zip(golds, forms, resolved, strict=True):
         if not ok:
             continue
@@ -518,15 +611,15 @@ def test_gold_answers_are_resolved_and_equal_in_other_notations() -> None:
         if "$" not in gold:
             dressed += [f"${gold}$", rf"\({gold}\)", rf"\[{gold}\]", rf"\displaystyle {gold}"]
         if re.fullmatch(r"-?\d+(\.\d+)?", gold):
-            dressed += [
-                rf"\text{{{gold}}}",
-                f"x = {gold}",
-                f"{gold}.0" if "." not in gold else gold + "0",
-            ]
-            dressed += [rf"\frac{{{gold}}}{{1}}", f"{gold}/1", rf"{gold}\,", rf"\${gold}"]
+            dressed += [rf"\text{{{gold}}}", f"x = {gold}", f"{gold} cm"]
+            dressed += [rf"\frac{{{gold}}}{{1}}", f"{gold}/1", rf"{gold}\,"]
+            dressed += [f"{gold}.0" if "." not in gold else gold + "0"]
             if "." not in gold:
                 dressed.append(f"{int(gold):,}")
-        assert normalize_answers(dressed) == [text] * len(dressed), gold
+        forms = normalize_answers(dressed)
+        golds_of_all = [text] * len(forms)
+        assert complete_forms(forms, golds_of_all) == golds_of_all, gold
+        assert set(compare_canonical(golds_of_all, forms)) == {"equal"}, gold
 
 
 # Notations that Math-Verify's LaTeX parser reads as another value: 1e5 (as 1 e 5), -3./2, \\$5.

@@ -17,10 +17,17 @@ CSRC = ROOT / "csrc"
 SECONDS = int(os.environ.get("RLVR_FUZZ_SECONDS", "20"))
 CLANG = next((c for c in ("clang++", "clang++-14", "clang++-19") if shutil.which(c)), None)
 SOURCES = {
-    "fuzz_extract": ["answers/extract.cpp", "answers/find.cpp"],
-    "fuzz_normalize": [
+    "fuzz_extract": [
         "answers/extract.cpp",
+        "answers/extract_boxes.cpp",
+        "answers/extract_code.cpp",
+        "answers/extract_line.cpp",
+        "answers/extract_marks.cpp",
         "answers/find.cpp",
+        "answers/utf8.cpp",
+    ],
+    "fuzz_normalize": [
+        "answers/utf8.cpp",
         "answers/normalize.cpp",
         "answers/parse_answer.cpp",
         "answers/parse_arithmetic.cpp",
@@ -38,7 +45,9 @@ SEEDS = [
     r"\boxed{\frac{1}{2}}", "<answer>3</answer>", "</think> 5", "Answer: 7", "1,234",
     r"(1,2]\cup[3,4)",
     r"\{1\pm\sqrt{5},-2\}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}", r"2^{1/2}+\pi^2-3i", "52_8",
-    r"\sqrt[3]{x+1}^2", r"\lfloor n/2\rfloor", r"\log_{10}250", "5.4e-3 cm", r"3\frac{1}{2}",
+    "<think>a</think>\nQ: 1", "```py\n5\n```", r"\boxed{1} and \boxed 2", "#### 5\nUser:",
+    r"\sqrt[3]{x+1}^2", r"x=5 cm5 cm", r"\$50.3333333", "2,1(1,2)", r"45^\circ45",
+    r"\lfloor n/2\rfloor", r"\log_{10}250", "5.4e-3 cm", r"3\frac{1}{2}",
 ]  # fmt: skip
 
 pytestmark = [

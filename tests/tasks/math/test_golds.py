@@ -29,7 +29,7 @@ EQUAL_ALL_THE_SAME: dict[tuple[str, str], str] = {
         "n is an integer: no square lies between n - 1 and n - 0.999999, but perhaps n - 1"
     ),
     (r"$\lfloor\frac{2 n-1}{5}\rfloor$", r"\lfloor\frac{2 n-0.999999}{5}\rfloor"): (
-        "n is an integer: no multiple of 5 lies between 2n - 1 and 2n - 0.999999, but perhaps 2n - 1"
+        "n is an integer: of 2n - 1 to 2n - 0.999999, only 2n - 1 may be a multiple of 5"
     ),
 }
 DIFFERENT_ALL_THE_SAME: dict[tuple[str, str], str] = {}

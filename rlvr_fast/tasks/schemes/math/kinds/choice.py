@@ -46,7 +46,7 @@ _SMALL = re.compile(r"\(\s*([a-j])\s*\)")
 # Small letters that are choices without brackets too; others are names: e, g, i.
 _BARE = frozenset("abcd")
 _NAMED = re.compile(
-    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer\s+choice)s?\s*(?:is\s+|:\s*)?"
+    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer(?:\s+choice)?)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
     re.IGNORECASE,
 )

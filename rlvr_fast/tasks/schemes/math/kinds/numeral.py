@@ -8,7 +8,7 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.wording import spoken_number
-from rlvr_fast.tasks.schemes.math.terms.nodes import Number
+from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Numeral", "compare", "read"]
@@ -27,7 +27,8 @@ class Numeral(Value):
     value: Fraction
 
 
-_DIGITS = r"(?P<digits>[+-]?[0-9][0-9A-Za-z]{0,200}(?:\.[0-9A-Za-z]{1,200})?)"
+# A digit that is a letter may be the first of several: A_5 is a name.
+_DIGITS = r"(?P<digits>[+-]?(?:[0-9]|[A-F](?=[0-9A-F]))[0-9A-Za-z]{0,200}(?:\.[0-9A-Za-z]{1,200})?)"
 _BASE = r"(?:base[ -]*)?\(?\s*(?P<base>\d{1,2}|[A-Za-z]+(?:-[A-Za-z]+)?)\s*\)?"
 _SUBSCRIPT = re.compile(
     rf"\(?\s*{_DIGITS}\s*\)?\s*_\s*(?:\{{\s*{_BASE}\s*\}}|(?P<one>\d{{1,2}}|[a-z]{{3,11}}))"
@@ -54,8 +55,11 @@ def read(text: str, read: Read) -> Value | None:
         return None
     groups = match.groupdict()
     base = _base(groups.get("base") or groups.get("one") or groups.get("name") or "")
-    value = None if base is None else _value(match["digits"], base)
-    return None if value is None else Numeral(match["digits"].upper().lstrip("+"), value)
+    digits = match["digits"]
+    if base is None or (digits[0].isalpha() and (base != 16 or digits.upper() != digits)):
+        return None  # a name with an index
+    value = _value(digits, base)
+    return None if value is None else Numeral(digits.upper().lstrip("+"), value)
 
 
 def _base(text: str) -> int | None:
@@ -87,7 +91,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Numeral) and isinstance(answer, Expression):
         # The base is understood from the problem, so the digits alone are the answer.
         if not gold.digits.lstrip("-").replace(".", "").isdecimal():
-            return False
+            named = answer.term == Symbol(gold.digits)
+            return named or same(Expression(Number(gold.value)), answer)
         return same(Expression(Number(Fraction(gold.digits))), answer)
     if isinstance(gold, Expression) and isinstance(answer, Numeral):
         return same(gold, Expression(Number(answer.value)))

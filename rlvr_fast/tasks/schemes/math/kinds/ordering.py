@@ -44,7 +44,7 @@ def sign(term: Term) -> int | None:
                     return None
                 value = value.real
             if isinstance(value, fmpq):
-                return (value > 0) - (value < 0)
+                return int(value > 0) - int(value < 0)
             if not value.contains(0) and value.is_finite():
                 return 1 if value > 0 else -1
     except (NoValue, OutOfBudget, RecursionError):

@@ -47,6 +47,7 @@ _CURRENCY = re.compile(
     + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
+_PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
 _EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
@@ -58,6 +59,7 @@ _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
+_ARTICLE = ("a", "A", "an")
 _MOST_CANDIDATES = 6
 
 
@@ -84,9 +86,10 @@ def _money(text: str) -> Value | None:
     if suffix := _MONEY_SUFFIX.fullmatch(rest):
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
-    if term is not None and (match[2] == "$" or not has_symbols(term)):
+    inner = _numbered(sign + _PER.sub(" per ", rest))
+    counted = isinstance(inner, Quantity) and inner.dressing.nouns
+    if term is not None and not counted and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
-    inner = _numbered(sign + rest)
     if isinstance(inner, Expression):
         return Quantity(inner.term, Dressing(currency))
     if not isinstance(inner, Quantity):
@@ -134,8 +137,10 @@ def _numbered(text: str) -> Value | None:
         if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
             return None  # a prime
         term = _half(head) or parse_term(latex(head))
-        if term is None:
+        if term is None or (dressing.nouns and head in _ARTICLE):
             continue
+        if rest.startswith("a ") and text[position - 1] != " ":
+            continue  # 2a cm
         if has_symbols(term) and (scale != 1 or (dressing.letters and len(rest) < 3)):
             continue
         if scale != 1:

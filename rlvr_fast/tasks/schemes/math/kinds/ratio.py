@@ -23,11 +23,15 @@ class Ratio(Value):
 
 
 _COLON = re.compile(r":")
+# "3 to 2": between whole numbers only; other words say a way or a range.
+_TO = re.compile(r"\d{1,9}(?: ?(?:\\ )?to ?(?:\\ )?\d{1,9})+")
 _MOST = 12
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a ratio; see `kinds`."""
+    if _TO.fullmatch(text):
+        text = text.replace("to", ":")
     if ":" not in text:
         return None
     pieces = split(text, _COLON, most=_MOST)

@@ -21,7 +21,7 @@ from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["Stated", "compare", "read"]
+__all__ = ["Said", "Stated", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,19 @@ class Stated(Value):
     """The right side of true equations between numbers."""
 
     value: Value
+
+
+@dataclass(frozen=True, slots=True)
+class Said(Value):
+    """What a sentence says of its subject in words: "The capital is Paris".
+
+    Attributes:
+        subject: the words before the verb, in small letters.
+        value: what it says.
+    """
+
+    subject: str
+    value: Words
 
 
 _LONGEST = 2000
@@ -57,7 +70,7 @@ _LEAD = re.compile(
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
     r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
-    r"i\.e\.|namely|"
+    r"i\.e\.|namely|the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
@@ -89,6 +102,18 @@ _VERB = re.compile(
     r"(?P<value>\S.*)",
     re.DOTALL,
 )
+_SAID = re.compile(
+    r"(?P<subject>it|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+(?:is|are|was|were)\s+"
+    r"(?P<value>[A-Za-z][A-Za-z' -]{0,60})",
+    re.IGNORECASE,
+)
+_LONGEST_SAID = 3
+_YES_NO = re.compile(
+    r"(?P<value>yes|no|true|false)\s*[,.;]\s*(?P<rest>(?:it|they|he|she|this|that|there|the)\s.{2,80})",
+    re.IGNORECASE,
+)
+_NOT = re.compile(r"(?<![A-Za-z])(?:not|no|cannot)(?![A-Za-z])|n't(?![A-Za-z])", re.IGNORECASE)
+_OPPOSITE = re.compile(r"(?<![A-Za-z])(?:yes|no|true|false)(?![A-Za-z])", re.IGNORECASE)
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
@@ -111,7 +136,17 @@ def read(text: str, read: Read) -> Value | None:
         return stated
     if not _WORD.search(text):
         return None
-    for part in (_hoped, _marked, _named_last, _led, _reasoned, _told, _last_sentence):
+    for part in (
+        _hoped,
+        _marked,
+        _named_last,
+        _led,
+        _reasoned,
+        _told,
+        _said,
+        _yes_no,
+        _last_sentence,
+    ):
         value = part(text, read)
         if value is not None:
             return value
@@ -201,6 +236,31 @@ def _told(text: str, read: Read) -> Value | None:
     return None if isinstance(term, Term) and has_symbols(term) else value
 
 
+def _said(text: str, read: Read) -> Value | None:
+    """`The capital is Paris`: a subject, a verb, and a word or a name."""
+    match = _SAID.fullmatch(text)
+    if match is None or _DENIES.search(text):
+        return None
+    subject = match["subject"].casefold()
+    if TURNING & set(subject.split()):
+        return None
+    value = read(match["value"])
+    if not isinstance(value, Words) or len(value.words) > _LONGEST_SAID:
+        return None
+    return Said(subject, value)
+
+
+def _yes_no(text: str, read: Read) -> Value | None:
+    """`Yes, it is`; a "no" may be followed by "not"."""
+    match = _YES_NO.fullmatch(text)
+    if match is None or _NEXT.search(match["rest"]) or _OPPOSITE.search(match["rest"]):
+        return None
+    rest = match["rest"]
+    if match["value"].casefold() in ("no", "false"):
+        rest = _NOT.sub("", rest)
+    return None if _DENIES.search(rest) else read(match["value"])
+
+
 def _last_sentence(text: str, read: Read) -> Value | None:
     """`First compute 6*7. 42`: a last line that is a value and nothing else."""
     ends = list(_SENTENCE_END.finditer(text))
@@ -259,6 +319,13 @@ def _chain(text: str, read: Read) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether true equations state the gold; see `kinds`."""
+    if isinstance(gold, Said) and isinstance(answer, Said):
+        return gold.subject == answer.subject and same(gold.value, answer.value)
+    for said, other, swapped in ((gold, answer, True), (answer, gold, False)):
+        if isinstance(said, Said):
+            if not isinstance(other, Words | Expression):
+                return False
+            return same(said.value, other) if swapped else same(other, said.value)
     if isinstance(answer, Stated):
         return same(gold.value if isinstance(gold, Stated) else gold, answer.value)
     return None

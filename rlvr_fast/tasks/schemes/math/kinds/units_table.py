@@ -79,6 +79,7 @@ _SYMBOLS = {
     "min": _unit("s", 60), "h": _unit("s", 3600), "hr": _unit("s", 3600), "hrs": _unit("s", 3600),
     "mins": _unit("s", 60), "sec": _unit("s"), "secs": _unit("s"), "d": _unit("s", 86400),
     "wk": _unit("s", 604800), "yr": _unit("year"), "yrs": _unit("year"),
+    "kyr": _unit("year", 10**3), "Myr": _unit("year", 10**6), "Gyr": _unit("year", 10**9),
     "mo": _unit("year", "1/12"),
     "ha": _unit("m^2", 10**4), "in": _unit("m", _INCH), "ft": _unit("m", 12 * _INCH),
     "yd": _unit("m", 36 * _INCH), "yds": _unit("m", 36 * _INCH), "mi": _unit("m", 63360 * _INCH),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain, word_set
-from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Phrase", "Words", "compare", "read"]
@@ -37,6 +37,21 @@ _LETTERS = r"[^\W\d_][\w'.]*(?:-[^\W\d_][\w'.]*)*"
 _WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
+# Words before one word that say nothing more: "on Friday", "due east".
+_LEADING = frozenset({"on", "in", "at", "due"})
+# Wordings of answers that are no number.
+_SYNONYMS = {
+    wording: tuple(name.split())
+    for name, wordings in {
+        "infinitely many": (
+            "infinite", "infinite number", "infinitely many solutions", "infinite solutions",
+            "infinitely many values",
+        ),
+        "does not exist": ("dne", "doesn't exist", "undefined", "not defined", "is undefined"),
+    }.items()
+    for wording in wordings
+}  # fmt: skip
+_INFINITE = ("infinitely", "many")
 _ROMAN = re.compile(r"[IVX]+")
 # Words that are answers in capitals too.
 _IN_CAPITALS = word_set(
@@ -64,8 +79,15 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if len(words) > _MOST:
         return None
-    kept = [word for word in words if word.casefold() not in ARTICLES or word == "A"]
+    kept = [
+        word
+        for place, word in enumerate(words)
+        if word.casefold() not in ARTICLES or (word == "A" and place)
+    ]
     folded = tuple(_folded(word) for word in kept or words)
+    if len(folded) == 2 and folded[0] in _LEADING:
+        folded = folded[1:]
+    folded = _SYNONYMS.get(" ".join(folded), folded)
     turned = any(word in TURNING or word[-1].isdigit() for word in folded)
     return Phrase(folded) if len(folded) > 1 and turned else Words(folded, text[0].isupper())
 
@@ -83,7 +105,13 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term
             name = term.name if isinstance(term, Symbol) else ""
+            if words.words == _INFINITE:
+                return term == Constant("infinity")
             word = name.casefold()
-            spelled = words.capital or word in _IN_CAPITALS
-            return len(name) > 1 and name.isupper() and spelled and words.words == (word,)
+            spelled = words.capital or word in _IN_CAPITALS or word in _SYNONYMS
+            found = _SYNONYMS.get(word, (word,))
+            return len(name) > 1 and name.isupper() and spelled and words.words == found
+        if isinstance(words, Phrase) and isinstance(other, Expression):
+            name = other.term.name if isinstance(other.term, Symbol) else ""
+            return name.isupper() and words.words == _SYNONYMS.get(name.casefold())
     return None

@@ -56,7 +56,8 @@ class Symbol(Term):
     Attributes:
         name: letters or the name of a Greek letter ("x", "R", "theta", "Theta"), then subscripts
             and marks in one spelling each: "x_1", "x_max", "x'" and "x''" (for `x'`, `x^\prime`,
-            `\dot{x}`), "x'|t" (for `\frac{dx}{dt}`), "hat(x)", "vec(v)", "bar(x)", "overline(AB)", "A^T", "z^*".
+            `\dot{x}`), "x'|t" (for `\frac{dx}{dt}`), "hat(x)", "vec(v)", "bar(x)",
+            "overline(AB)", "A^T", "z^*".
             A run of two or more capitals (AB, MATH) is one symbol: their order counts.
     """
 
