@@ -10,8 +10,13 @@ from typing import Any
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.golds import accepted_golds
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
-from rlvr_fast.tasks.schemes.math.values import Unread
+from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms.making import negative
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call
+from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["READER_VERSION", "MathVerifier", "split_answers"]
@@ -79,9 +84,22 @@ def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
     if isinstance(unit, str):
         with_unit = read_answer(f"{gold} {unit}")
         wanted = wanted if isinstance(with_unit, Unread) else with_unit
-    if one_answer(wanted, read_answer(answer)):
+    given = read_answer(answer)
+    if one_answer(wanted, given):
         return True
-    return bool(metadata.get("multiple_answers")) and _all_matched(gold, answer)
+    if metadata.get("multiple_answers") and _all_matched(gold, answer):
+        return True
+    return "tolerance" in metadata and _within(wanted, given, str(metadata["tolerance"]))
+
+
+def _within(gold: Value, answer: Value, tolerance: str) -> bool:
+    """Whether two numbers differ by no more than a tolerance."""
+    terms = [value.term for value in (gold, answer) if isinstance(value, Expression)]
+    bound = parse_term(tolerance)
+    if len(terms) < 2 or bound is None:
+        return False
+    distance = Call("abs", (Add((terms[0], negative(terms[1]))),))
+    return sign(Add((distance, negative(bound)))) in (-1, 0)
 
 
 def _equal(gold: str, answer: str) -> bool:

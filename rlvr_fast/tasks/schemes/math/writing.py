@@ -32,6 +32,7 @@ _SPACES = {
     "\\\n": NARROW, r"\!": "",
 }  # fmt: skip
 _BLANK = " " + NARROW
+_THEREFORE = re.compile(rf"^(?:∴|\\(?:therefore|implies)(?![A-Za-z]))[ {NARROW}]*(?=\S)")
 # One sign, or two periods: of a sentence inside a delimiter, and of the one around it.
 _FINAL = re.compile(r"(?<![.,;:])(?:\.|\. ?\.|[,;:])$")
 
@@ -44,7 +45,7 @@ _SIGNS = (
     (re.compile(r">=(?!>)"), r"\\ge "),
     (re.compile(r"=>"), r"\\implies "),
     (re.compile(r"(?<![-<])-+>"), r"\\to "),
-    (re.compile(r"\+/-|\+ ?-(?=[^-+])"), r"\\pm "),
+    (re.compile(r"\+/-|\+-(?=[^-+])"), r"\\pm "),
     (re.compile(r"=="), "="),
     (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
     (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),
@@ -167,8 +168,8 @@ def _without_markdown(text: str) -> str:
 
 
 def _whole(text: str) -> str:
-    """The text without what stands around the whole: quotes, and one sign at its end."""
-    text = text.strip(_BLANK)
+    """The text without what stands around the whole: quotes, "therefore", a sign at its end."""
+    text = _THEREFORE.sub("", text.strip(_BLANK), count=1)
     for _ in range(2):
         text = text.removesuffix("\\\\").strip(_BLANK)
         if final := _FINAL.search(text.replace(NARROW, " ")):
@@ -317,7 +318,9 @@ def _command(tokens: list[str], partner: dict[int, int], index: int, token: str)
         tokens[index] = " and "
     elif token == r"\_":
         tokens[index] = "_"
-    elif token[1:].rstrip("*") in FONTS:
+    elif token[1:].rstrip("*") in FONTS or (
+        token == r"\underline" and not _is_letter(tokens, index)
+    ):
         _unwrapped(tokens, partner, index)
     elif token in (r"\color", r"\textcolor", r"\colorbox"):
         for at in _argument(tokens, partner, index + 1):
@@ -339,6 +342,13 @@ def _command(tokens: list[str], partner: dict[int, int], index: int, token: str)
             at += 1
         if at < len(tokens) and tokens[at].isalpha():
             tokens[at] = f"{{{tokens[at]}}}"
+
+
+def _is_letter(tokens: list[str], index: int) -> bool:
+    """Whether the argument of a command is one letter, of which a line is a mark."""
+    inside = [token for token in tokens[index + 1 : index + 8] if token != " "]
+    letter = "".join(inside[1:2] if inside[:1] == ["{"] else inside[:1])
+    return letter.isalpha() and (inside[0] != "{" or inside[2:3] == ["}"])
 
 
 def _argument(tokens: list[str], partner: dict[int, int], at: int) -> range:

@@ -3,7 +3,6 @@ r"""Derivatives with and without a variable: `\frac{dx}{dt}`, `x'` and `\dot{x}`
 from __future__ import annotations
 
 import dataclasses
-import functools
 from collections import defaultdict
 from typing import Any
 
@@ -61,7 +60,7 @@ def _visit(node: Any, names: _Names, functions: dict[str, Call]) -> None:
         for part in node:
             _visit(part, names, functions)
     elif isinstance(node, Term | Value):
-        for field in _fields(type(node)):
+        for field in _fields(node):
             _visit(getattr(node, field), names, functions)
 
 
@@ -75,7 +74,7 @@ def _changed(node: Any, new: dict[str, str | None], functions: dict[str, Call]) 
             node,
             **{
                 field: _changed(getattr(node, field), new, functions)
-                for field in _fields(type(node))
+                for field in _fields(node)
             },
         )
     return node
@@ -95,6 +94,5 @@ def _renamed(symbol: Symbol, new: dict[str, str | None], functions: dict[str, Ca
     return Symbol(stem + primes + (ALONG + variable if variable else ""))
 
 
-@functools.cache
-def _fields(node: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(node))
+def _fields(node: Term | Value) -> tuple[str, ...]:
+    return tuple(node.__dataclass_fields__)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.progressions import elements, progression
 from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
 from rlvr_fast.tasks.schemes.math.terms import parse_term
@@ -96,10 +98,42 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return (
             gold.separator == answer.separator
             and (gold.bracket == answer.bracket or not (gold.bracket and answer.bracket))
-            and len(gold.groups) == len(answer.groups)
-            and all(
-                all_in_order(first, second, same)
-                for first, second in zip(gold.groups, answer.groups, strict=True)
-            )
+            and (_same_groups(gold, answer, same) or _same_progressions(gold, answer, same))
         )
+    for dots, other, swapped in ((gold, answer, False), (answer, gold, True)):
+        if isinstance(dots, Ellipsis) and isinstance(other, Collection) and dots.separator == ",":
+            whole = _written_out(dots, other)
+            if whole is None:
+                return None
+            return same(other, whole) if swapped else same(whole, other)
     return None
+
+
+def _same_groups(gold: Ellipsis, answer: Ellipsis, same: Same) -> bool:
+    return len(gold.groups) == len(answer.groups) and all(
+        all_in_order(first, second, same)
+        for first, second in zip(gold.groups, answer.groups, strict=True)
+    )
+
+
+def _same_progressions(gold: Ellipsis, answer: Ellipsis, same: Same) -> bool:
+    """Whether the elements that are given tell one progression, however many are given."""
+    first, second = progression(gold.groups), progression(answer.groups)
+    if first is None or second is None:
+        return False
+    if (first.first, first.step, first.geometric) != (second.first, second.step, second.geometric):
+        return False
+    if isinstance(first.last, Value) and isinstance(second.last, Value):
+        return same(first.last, second.last)
+    return first.last == second.last
+
+
+def _written_out(dots: Ellipsis, other: Collection) -> Value | None:
+    """A progression with an end, without dots."""
+    known = progression(dots.groups)
+    parts = None if known is None else elements(known)
+    if parts is None:
+        return None
+    if dots.bracket:
+        return Tuple(parts, dots.bracket)
+    return Set(parts) if isinstance(other, Set) else List(parts)

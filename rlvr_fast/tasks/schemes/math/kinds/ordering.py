@@ -12,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
 
-__all__ = ["MINUS", "ZERO", "close", "nearest", "order", "sign", "whole"]
+__all__ = ["MINUS", "ZERO", "close", "floor_and_ceil", "nearest", "order", "sign", "whole"]
 
 _PRECISIONS = (64, 256, 1024)
 MINUS = Number(Fraction(-1))
@@ -77,6 +77,30 @@ def whole(term: Term) -> int | None:
     if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < _LARGEST:
         return int(value.p)
     return None
+
+
+def floor_and_ceil(term: Term) -> tuple[int, int] | None:
+    """The largest integer under and the least one over a real term without symbols."""
+    if symbols(term):
+        return None
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[1]
+        value = Evaluation({}, Budget(), real=False).value(term)
+    except (NoValue, OutOfBudget, RecursionError):
+        return None
+    finally:
+        ctx.prec = before
+    if isinstance(value, acb):
+        return None
+    low, high = (
+        (fmpq(value.floor()), fmpq(value.ceil()))
+        if isinstance(value, fmpq)
+        else (value.floor().unique_fmpz(), value.ceil().unique_fmpz())
+    )
+    if low is None or high is None or abs(low) > _LARGEST:
+        return None
+    return int(low), int(high)
 
 
 def nearest(term: Term) -> int | None:

@@ -4,16 +4,36 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
-from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, Operation, as_set
+from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    REALS,
+    Operation,
+    as_set,
+    ends_of,
+    is_empty,
+    points,
+)
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named, Relation
 from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, environment, split, words
+from rlvr_fast.tasks.schemes.math.kinds.substitution import put
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Case", "Piecewise", "compare", "read"]
+
+
+_PLACES = tuple(
+    Fraction(number, 3)
+    for number in (-2000, -100, -31, -14, -7, -4, -2, -1, 1, 2, 4, 7, 14, 31, 100, 2000)
+)
+_FEWEST_PLACES = 6
+_MOST_PLACES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +160,49 @@ def _system(rows: list[str], read: Read) -> Value | None:
     return together(values, False)
 
 
+def _is_function(function: Piecewise, term: Term) -> bool:
+    """Whether a function by cases of one variable is a term, by values in each of its sets.
+
+    The sets have to be all real numbers together.
+    """
+    conditions = [case.condition for case in function.cases]
+    named = [condition for condition in conditions if isinstance(condition, Named)]
+    if len(named) < len(conditions) or len({condition.name for condition in named}) != 1:
+        return False
+    name = named[0].name
+    sets = [as_set(condition.value) for condition in named]
+    known = [part for part in sets if part is not None]
+    if not isinstance(name, Expression) or not isinstance(name.term, Symbol):
+        return False
+    variable = name.term.name
+    if len(known) < len(sets) or not is_empty(Operation("minus", (REALS, *known))):
+        return False
+    for case, part in zip(function.cases, known, strict=True):
+        if not isinstance(case.value, Expression):
+            return False
+        places = [place for place in _places(part) if _holds(part, place)]
+        if len(places) < _FEWEST_PLACES and not isinstance(part, Operation):
+            return False
+        for place in places:
+            at = {variable: place}
+            if not equal_terms(put(case.value.term, at), put(term, at)):
+                return False
+    return True
+
+
+def _places(value: Value) -> list[Term]:
+    """The ends of the intervals of a set, places beside them and further ones."""
+    places: list[Term] = [Number(place) for place in _PLACES]
+    for end in ends_of(value):
+        places.append(end)
+        places += [Add((end, Number(place / 97))) for place in _PLACES]
+    return places[:_MOST_PLACES]
+
+
+def _holds(value: Value, place: Term) -> bool:
+    return not is_empty(Operation("intersection", (value, points((place,)))))
+
+
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two functions by cases agree; see `kinds`."""
     if isinstance(gold, Piecewise) and isinstance(answer, Piecewise):
@@ -150,6 +213,9 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         else:
             agree = same(gold.condition, answer.condition)
         return agree and same(gold.value, answer.value)
+    for cases, other in ((gold, answer), (answer, gold)):
+        if isinstance(cases, Piecewise) and isinstance(other, Expression):
+            return _is_function(cases, other.term)
     if isinstance(gold, Piecewise | Case) or isinstance(answer, Piecewise | Case):
         if isinstance(gold, Named) or isinstance(answer, Named):
             return None  # f(x) = ..., which names the function

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.ordering import ZERO
 from rlvr_fast.tasks.schemes.math.kinds.splitting import split
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Mul, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Ratio", "compare", "read"]
@@ -25,11 +26,14 @@ class Ratio(Value):
 _COLON = re.compile(r":")
 # "3 to 2": between whole numbers only; other words say a way or a range.
 _TO = re.compile(r"\d{1,9}(?: ?(?:\\ )?to ?(?:\\ )?\d{1,9})+")
+_OUT_OF = re.compile(r"(\d{1,9}) out of (?:every )?0*([1-9]\d{0,8})")
 _MOST = 12
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a ratio; see `kinds`."""
+    if match := _OUT_OF.fullmatch(text):
+        return Expression(Number(Fraction(int(match[1]), int(match[2]))))
     if _TO.fullmatch(text):
         text = text.replace("to", ":")
     if ":" not in text:

@@ -15,7 +15,7 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.ordering import order
+from rlvr_fast.tasks.schemes.math.kinds.ordering import floor_and_ceil, order
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.set_values import (
     EMPTY,
@@ -42,6 +42,7 @@ __all__ = [
     "SetOf",
     "as_set",
     "compare",
+    "ends_of",
     "in_words",
     "is_empty",
     "points",
@@ -52,6 +53,8 @@ __all__ = [
 
 # More ends than any answer has; ordering them takes a comparison for each step of a sort.
 _MOST_ENDS = 128
+# The first element of sets of integers.
+_FIRST = {"Z": None, "N": 1, "Z+": 1, "N+": 1, "N*": 1, "Z0+": 0, "N0+": 0}
 
 _SETS = re.compile(
     r"(?P<union>\\cup(?![A-Za-z])|(?<=[\])}]) ?[Uu] ?(?=[\[(\\{]))"
@@ -248,6 +251,9 @@ def _of_condition(element: Value, condition: Value) -> Value:
     if isinstance(condition, Named) and condition.name == variable:
         found = as_set(condition.value)
         if found is not None and (domain is not None or variable is element):
+            whole = _integers(domain, found)
+            if whole is not None:
+                return whole
             parts = (found,) if domain in (None, REALS) else (domain, found)
             return (
                 found if len(parts) == 1 else Operation("intersection", tuple(filter(None, parts)))
@@ -257,6 +263,29 @@ def _of_condition(element: Value, condition: Value) -> Value:
         if isinstance(name, Symbol) and name.name in symbols(element):
             return Family(element, ((name.name, condition.value),))
     return SetOf(element, condition)
+
+
+def _integers(domain: Value | None, interval: Value) -> Value | None:
+    """The integers in a bounded interval, one by one; None where they are not known or too many."""
+    if not isinstance(domain, NamedSet) or domain.name not in _FIRST:
+        return None
+    if not isinstance(interval, Interval) or interval.lower is None or interval.upper is None:
+        return None
+    ends = [floor_and_ceil(end) for end in (interval.lower, interval.upper)]
+    if ends[0] is None or ends[1] is None:
+        return None
+    (_, low), (high, _) = ends[0], ends[1]
+    if ends[0][0] == low and not interval.with_lower:
+        low += 1
+    if ends[1][1] == high and not interval.with_upper:
+        high -= 1
+    first = _FIRST[domain.name]
+    if domain.name == "N" and low <= 0 <= high:
+        return None  # whether 0 is a natural number is a convention
+    low = low if first is None else max(low, first)
+    if high - low >= _MOST_ENDS:
+        return None
+    return Set(tuple(Expression(Number(Fraction(place))) for place in range(low, high + 1)))
 
 
 def as_set(value: Value) -> Value | None:
@@ -348,6 +377,11 @@ def _ends(value: Value) -> list[Term] | None:
             ends += more
         return ends
     return None
+
+
+def ends_of(value: Value) -> list[Term]:
+    """All finite ends of the intervals in a set; none where a part is no set of intervals."""
+    return _ends(value) or []
 
 
 class _Unordered(Exception):

@@ -30,7 +30,7 @@ from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, wi
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read", "read_members"]
@@ -54,6 +54,8 @@ _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
+# No words beside the sign of a relation: F = am.
+_PRODUCTS = frozenset(("am", "pm"))
 _AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
@@ -169,6 +171,8 @@ def _side(text: str, read: Read) -> Value:
     term = parse_term(text) if len(text) <= 40 else None
     if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
         return Expression(term)
+    if text in _PRODUCTS:
+        return Expression(Mul(tuple(map(Symbol, text))))
     return read(text)
 
 

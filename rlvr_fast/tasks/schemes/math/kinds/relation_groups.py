@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, flat
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple, flat
 from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    Interval,
     Operation,
     as_set,
     is_empty,
@@ -101,7 +102,7 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     """All values that several relations give to one name."""
     first = members[0]
     equations = [member.source.signs in (("=",), ("in",)) for member in members]
-    if all(equations):
+    if all(equations) and not (alternatives and any(_is_range(m.value) for m in members)):
         return _named(first.name, List(tuple(flat(member.value for member in members))))
     sets = []
     for member in members:
@@ -119,6 +120,12 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     if alternatives or is_empty(both):
         return _named(first.name, Operation("union", tuple(sets)))
     return _named(first.name, both)
+
+
+def _is_range(value: Value) -> bool:
+    """Whether a value is a set that is no list of its elements."""
+    closed = isinstance(value, Tuple) and value.bracket == "[" and len(value.parts) == 2
+    return closed or isinstance(value, Interval | Operation)
 
 
 def _named(name: Value, value: Value) -> Named:

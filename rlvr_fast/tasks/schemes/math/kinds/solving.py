@@ -8,6 +8,7 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tupl
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
 from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
+from rlvr_fast.tasks.schemes.math.kinds.polynomials import solution_set
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Interval,
@@ -129,7 +130,11 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
-    return _distance(sign, left, right, relation) or relation
+    return (
+        _distance(sign, left, right, relation)
+        or _polynomial(sign, left, right, relation)
+        or relation
+    )
 
 
 def _as_tuple(value: Value) -> Value:
@@ -161,6 +166,19 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
         parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
         found = Operation("union", parts)
     return Named(Expression(Symbol(name)), found, relation)
+
+
+def _polynomial(sign: str, left: Value, right: Value, relation: Relation) -> Value | None:
+    """`x^2 < 4` as a set of values of x."""
+    if not (isinstance(left, Expression) and isinstance(right, Expression)) or sign not in _ORDERS:
+        return None
+    names = symbols(left) | symbols(right)
+    if len(names) != 1:
+        return None
+    (name,) = names
+    difference = Add((left.term, Mul((MINUS, right.term))))
+    found = solution_set(difference, name, sign)
+    return None if found is None else Named(Expression(Symbol(name)), found, relation)
 
 
 def _is_in(name: Value, value: Value) -> bool:

@@ -76,6 +76,7 @@ class Evaluation(Arithmetic):
         self._budget = budget
         self._decimal_log = decimal_log
         self._depth = 0
+        self._limits = 0
 
     def value(self, term: Term) -> Scalar:
         """The value of a term.
@@ -171,6 +172,8 @@ class Evaluation(Arithmetic):
         return calls.log(self, value, fmpq(10)) if self._decimal_log else self.known("ln", value)
 
     def _unknown(self, name: str, arguments: list[Scalar]) -> Scalar:
+        if self._limits:
+            raise TooMuch  # a function of which nothing is known may be discontinuous
         balls = [self.ball(argument) for argument in arguments]
         name = f"{name}/{len(balls)}"
         real = [ball for ball in balls if isinstance(ball, arb)]
@@ -189,7 +192,8 @@ class Evaluation(Arithmetic):
         self._depth += 1
         try:
             if term.operator == "limit" and self.path is None:
-                return self._numeric(operators.limit(self._function(term), lower))
+                self._limits += 1
+                return self._numeric(operators.limit(self._function(term), lower, term.side))
             if upper is None:
                 raise TooMuch
             if term.operator == "integral":
@@ -200,6 +204,7 @@ class Evaluation(Arithmetic):
         finally:
             self._point = outer
             self._depth -= 1
+            self._limits -= term.operator == "limit" and self.path is None
             self.spent_bits = min(self.spent_bits, spent + _MOST_SUM_BITS)
 
     def _function(self, term: Bound) -> Callable[[Scalar], Scalar]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
@@ -11,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
 from rlvr_fast.tasks.schemes.math.terms.names import ALONG, DIFFERENTIALS, FUNCTIONS, GREEK
 from rlvr_fast.tasks.schemes.math.terms.naming import Naming
 from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.tokens import Token
+from rlvr_fast.tasks.schemes.math.terms.tokens import Token, partners
 
 __all__ = ["Calculus"]
 
@@ -64,7 +65,7 @@ class Calculus(Naming):
         operator = "'" * order if sign == "d" else "partial_" + "_".join(variables)
         if start == len(upper):
             self.at = end + 1
-            operand = self.factor()
+            operand = self.factor() if self.is_next("(") else self.implicit()
         else:
             self.at = inside_at
             operand = self.structure()
@@ -119,24 +120,50 @@ class Calculus(Naming):
         """A sum, product or limit; `sign` stands between its variable and the lower end."""
         variable = ""
         lower: Term | None = None
+        side = ""
 
         def start() -> None:
-            nonlocal variable, lower
+            nonlocal variable, lower, side
             braced = self.accept("{")
             variable = self.variable()
             if braced:
                 if self.accept(sign):
+                    if operator == "limit":
+                        side = self.take_side()
                     lower = self.structure()
                 self.expect("}")
 
         upper = self.ends(start)
         if not variable or (operator == "limit" and (lower is None or upper is not None)):
             raise NoTermError
-        return self.bound_body(operator, variable, lower, upper)
+        found = self.bound_body(operator, variable, lower, upper)
+        return replace(found, side=side) if side else found
+
+    def take_side(self) -> str:
+        """Takes the sign of a limit from one side, at the end of its point: 0^+, 0^{-}, 0+."""
+        close = self.at
+        while close < len(self.tokens) and self.tokens[close].text != "}":
+            if self.is_next("{", close - self.at):
+                close = self.partner.get(close, len(self.tokens))
+            close += 1
+        last = [token.text for token in self.tokens[self.at : close]]
+        for marks in (
+            ["^", "{", "+", "}"],
+            ["^", "{", "-", "}"],
+            ["^", "+"],
+            ["^", "-"],
+            ["+"],
+            ["-"],
+        ):
+            if len(last) > len(marks) and last[-len(marks) :] == marks:
+                del self.tokens[close - len(marks) : close]
+                self.partner = partners(self.tokens)
+                return next(mark for mark in marks if mark in "+-")
+        return ""
 
     def bound_body(
         self, operator: str, variable: str, lower: Term | None, upper: Term | None
-    ) -> Term:
+    ) -> Bound:
         """An operator whose ends are read, with its body."""
         self.bound.append(variable)
         body = self.product()

@@ -16,6 +16,7 @@ from rlvr_fast.tasks.schemes.math.terms.decimals import decimal_of, ends, first_
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
+from rlvr_fast.tasks.schemes.math.terms.odd_roots import with_real_roots
 from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points, step_points
 
@@ -102,6 +103,8 @@ def _equal(
         verdict = _equal_constants(gold, answer, decimal_log, budget)
         if not verdict:
             verdict = _dressed(gold, answer, decimal_log, budget) or verdict
+        if not verdict:
+            verdict = _with_real_roots(gold, answer, decimal_log, budget) or verdict
         return verdict
     return _equal_at_points(gold, answer, found, decimal_log, budget)
 
@@ -368,6 +371,15 @@ def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> boo
         if _is_degrees(side) and not _is_degrees(other):
             assert isinstance(side, Call)
             return bool(_equal_constants(side.arguments[0], other, decimal_log, budget))
+    return False
+
+
+def _with_real_roots(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> bool:
+    """Whether a side with an odd root as a power, (-8)^{1/3}, is the other with the real root."""
+    for side, other in ((gold, answer), (answer, gold)):
+        real = with_real_roots(side)
+        if real is not side and _equal_constants(real, other, decimal_log, budget):
+            return True
     return False
 
 

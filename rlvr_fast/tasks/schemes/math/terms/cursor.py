@@ -199,6 +199,10 @@ class Cursor:
         """A factor with its powers and marks."""
         raise NotImplementedError
 
+    def implicit(self) -> Term:
+        """A product without signs."""
+        raise NotImplementedError
+
     def primary(self) -> Term:
         """A factor without powers and marks."""
         raise NotImplementedError

@@ -228,5 +228,5 @@ def structure(term: Term, bound: tuple[str, ...] = ()) -> Hashable:
             ends = tuple(
                 None if end is None else structure(end, bound) for end in (term.lower, term.upper)
             )
-            return (term.operator, *ends, structure(term.body, (*bound, term.variable)))
+            return (term.operator, term.side, *ends, structure(term.body, (*bound, term.variable)))
     raise TypeError(type(term))

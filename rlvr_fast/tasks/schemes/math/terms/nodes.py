@@ -127,6 +127,7 @@ class Bound(Term):
         lower: the lower end, or the point that a limit approaches; None where none is written.
         upper: the upper end; None where none is written.
         body: the term under the operator.
+        side: of a limit, "+" or "-" where it is approached from one side only.
     """
 
     operator: str
@@ -134,3 +135,4 @@ class Bound(Term):
     lower: Term | None
     upper: Term | None
     body: Term
+    side: str = ""

@@ -53,14 +53,16 @@ def _precision(bits: int) -> Iterator[None]:
         ctx.prec = before
 
 
-def limit(function: Function, point: _Scalar) -> Numeric:
-    """The limit at a real point, from both sides, or at an infinite one.
+def limit(function: Function, point: _Scalar, side: str = "") -> Numeric:
+    """The limit at a real point, from both sides or the one that is given, or at an infinite one.
 
     The function is evaluated very near the point, at several distances: for a limit that is
     approached like a power of the distance, all agree.
     """
     with _precision(_LIMIT_PRECISION):
-        values = [function(near) for steps in (_STEP, _STEP + 17) for near in _nears(point, steps)]
+        values = [
+            function(near) for steps in (_STEP, _STEP + 17) for near in _nears(point, steps, side)
+        ]
         if any(isinstance(value, acb) for value in values):
             raise TooMuch
         sizes = [functions.size_of(value) for value in values]
@@ -74,12 +76,13 @@ def limit(function: Function, point: _Scalar) -> Numeric:
         return _agreed(values)
 
 
-def _nears(point: _Scalar, steps: int) -> tuple[_Scalar, ...]:
+def _nears(point: _Scalar, steps: int, side: str) -> tuple[_Scalar, ...]:
     """Places near a point; the other side of the point too, where it is finite."""
     far = fmpq(2) ** steps
     if isinstance(point, arb) and not point.is_finite():
         return (far + fmpq(1, 3),) if point > 0 else (-far - fmpq(1, 3),)
-    return (point + 3 / far, point - 3 / far)
+    above, below = point + 3 / far, point - 3 / far
+    return {"+": (above,), "-": (below,)}.get(side, (above, below))
 
 
 def infinite_series(function: Function, first: int, adds: bool) -> Numeric:
