@@ -30,7 +30,7 @@ from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, wi
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read", "read_members"]
@@ -194,11 +194,15 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Named):
         expanded = _expanded(gold)
         if _has_names(answer) or isinstance(answer, Tuple):
+            if expanded is None and not _same_name_throughout(gold.name, answer, same):
+                return False
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
         expanded = _expanded(answer)
         if _has_names(gold) or isinstance(gold, Tuple):
+            if expanded is None and not _same_name_throughout(answer.name, gold, same):
+                return False
             return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
@@ -226,6 +230,23 @@ def _same_names(gold: Value, answer: Value, same: Same) -> bool:
     if isinstance(gold, Expression) and isinstance(answer, Expression):
         return gold == answer or equal_terms(gold.term, answer.term)
     return type(gold) is type(answer) and same(gold, answer)
+
+
+def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
+    """Whether all names in a list are one, or it with an index: x_1 = 1, x_2 = 2 are of x."""
+    if isinstance(values, Collection):
+        return all(_same_name_throughout(name, part, same) for part in values.parts)
+    if not isinstance(values, Named) or _same_names(name, values.name, same):
+        return True
+    terms = [part.term for part in (name, values.name) if isinstance(part, Expression)]
+    return len(terms) == 2 and all(
+        isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
+        for term in terms
+    )
+
+
+def _stem(term: Term) -> str:
+    return term.name.partition("_")[0] if isinstance(term, Symbol) else ""
 
 
 def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:

@@ -54,6 +54,7 @@ class _Mode:
     naturals: frozenset[str] = frozenset()
     integers: frozenset[str] = frozenset()
     complexes: frozenset[str] = frozenset()
+    large: bool = False
 
 
 class _Same:
@@ -269,6 +270,7 @@ def _points(names: frozenset[str], mode: _Mode) -> tuple[Point, ...]:
             naturals=mode.naturals,
             integers=mode.integers,
             complexes=mode.complexes,
+            large=mode.large,
         )
     )
 
@@ -297,13 +299,16 @@ def _equal_at_points(
         fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
         verdict = _equal_in_mode(gold, answer, found, mode, fewest, decimal_log, budget)
-        if verdict and found.stepped and found.symbols - found.integers:
-            # What holds between the steps need not hold on them.
-            steps = _Mode(mode.real, found.symbols)
-            at_steps = _equal_in_mode(
-                gold, answer, found, steps, _FEWEST_POINTS, decimal_log, budget
+        if verdict and found.stepped:
+            # What holds between the steps, or of small integers, need not hold on all steps.
+            return not any(
+                _equal_in_mode(gold, answer, found, steps, _FEWEST_POINTS, decimal_log, budget)
+                is False
+                for steps in (
+                    _Mode(mode.real, found.symbols),
+                    _Mode(mode.real, found.symbols, large=True),
+                )
             )
-            return at_steps is not False
         if verdict is not None:
             return verdict
     return None

@@ -29,6 +29,7 @@ _LOWEST_OCTAVE = -5
 _UNIT = 10**10
 _STEPS = (6180339887, 7548776662, 5698402910, 8191725134, 6710436067, 4142135624, 7320508076)
 _INTEGER_RANGES = ((1, 6), (2, 10), (3, 25), (1, 12), (0, 4), (4, 40), (1, 8), (2, 18))
+_LARGE = 10**9
 # A prime: values are no integers, nor halves, nor tenths.
 _DENOMINATOR = 9973
 
@@ -63,6 +64,10 @@ def _integer(name: str, index: int) -> fmpq:
     return fmpq(low + _draw(name, index, "integer") % (high - low + 1))
 
 
+def _large(name: str, index: int) -> fmpq:
+    return fmpq(_draw(name, index, "large") % _LARGE + 1)
+
+
 def _sign(name: str, position: int, index: int) -> int:
     # All are positive, then combinations of signs, at last all negative.
     turn, pattern = divmod(index, _SIGNS)
@@ -81,6 +86,7 @@ def points(
     naturals: Collection[str] = (),
     integers: Collection[str] = (),
     complexes: Collection[str] = (),
+    large: bool = False,
 ) -> Iterator[Point]:
     """Yields `count` points: a value for each name.
 
@@ -90,6 +96,7 @@ def points(
         naturals: those that stand for integers of either sign, mostly positive ones.
         integers: those that stand for integers as exponents do.
         complexes: those that stand for complex numbers.
+        large: whether the naturals are large: what holds of small ones may not hold of them.
     """
     ordered = sorted(names)
     for index in range(count):
@@ -98,7 +105,8 @@ def points(
             sign = _sign(name, position, index)
             if name in naturals:
                 # A negative integer has no factorial; one in eight is enough for gcd and sums.
-                point[name] = _integer(name, index) * (1 if index % _SIGNS else sign)
+                size = _large(name, index) if large else _integer(name, index)
+                point[name] = size * (1 if index % _SIGNS else sign)
             elif name in integers:
                 point[name] = _integer(name, index) * sign
             elif name in complexes:
