@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from fractions import Fraction
 from importlib import metadata as importlib_metadata
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.golds import accepted_golds
-from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
-from rlvr_fast.tasks.schemes.math.terms import parse_term
-from rlvr_fast.tasks.schemes.math.terms.making import negative
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.vocabulary import Verdict
 
@@ -94,12 +90,20 @@ def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
 
 def _within(gold: Value, answer: Value, tolerance: str) -> bool:
     """Whether two numbers differ by no more than a tolerance."""
+    from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+    from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
+    from rlvr_fast.tasks.schemes.math.terms.making import negative
+    from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Number
+
     terms = [value.term for value in (gold, answer) if isinstance(value, Expression)]
-    bound = parse_term(tolerance)
-    if len(terms) < 2 or bound is None:
+    try:
+        bound = Number(-Fraction(repr(float(tolerance))))
+    except ValueError:  # no number, or an infinite one
+        return False
+    if len(terms) < 2:
         return False
     distance = Call("abs", (Add((terms[0], negative(terms[1]))),))
-    return sign(Add((distance, negative(bound)))) in (-1, 0)
+    return sign(Add((distance, bound))) in (-1, 0)
 
 
 def _equal(gold: str, answer: str) -> bool:

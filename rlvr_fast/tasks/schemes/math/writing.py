@@ -60,6 +60,7 @@ _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
 )
+_STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
     r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
@@ -106,6 +107,7 @@ def clean(text: str) -> str:
     if len(text) > LONGEST:
         return text.strip()
     text = re.sub(r"[ \t\r\n\f\v]+", " ", text).strip()
+    text = _STRUCK.sub(r"\\sout{\1}", text)
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))

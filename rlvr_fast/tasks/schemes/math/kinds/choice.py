@@ -59,6 +59,12 @@ _OTHERS = re.compile(
     r"\(?[A-HJ]\)?\s*(?:[.:)]|$)|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )
+# "(A) is incorrect", "A. Wait, ...": what is said of the letter is no text of a choice.
+_SAID_OF_IT = re.compile(
+    r"^(?:is|was)\s+(?!(?:the\s+)?(?:only\s+)?(?:correct|right|answer|true))|"
+    r"^(?:isn't|can't|cannot|incorrect|wrong)(?![A-Za-z])|(?<![A-Za-z])(?:wait|actually)(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _ANOTHER = re.compile(
     r"\([A-J]\)|(?<![A-Za-z])[A-J][.:)](?=\s)|(?<![A-Za-z])(?:or|and)\s+[A-J](?![A-Za-z])"
 )
@@ -96,7 +102,7 @@ def _with(letter: str, rest: str, read: Read) -> Choice:
 
 def _several(rest: str) -> bool:
     """Whether what follows a letter goes on with another choice, or with mathematics."""
-    return bool(_OTHERS.match(rest) or _ANOTHER.search(rest))
+    return bool(_OTHERS.match(rest) or _SAID_OF_IT.search(rest) or _ANOTHER.search(rest))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:

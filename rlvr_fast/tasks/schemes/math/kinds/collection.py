@@ -6,9 +6,12 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
+from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -177,9 +180,22 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if isinstance(gold, Tuple) and gold.bracket == "[" and len(gold.parts) == 2:
             return False
         return all_in_order(gold.parts, answer.parts, same)
+
+    named = any(isinstance(part, Choice | Words) for part in gold.parts)
+    if named and _says_or(answer) and not _says_or(gold):
+        return False  # numbers are also listed with "or", as x = 1 or x = 2
+
+    def one(first: Value, second: Value) -> bool:
+        # Inside a collection, a set of one value is not that value.
+        return isinstance(first, Set) == isinstance(second, Set) and same(first, second)
+
     if isinstance(gold, List) and isinstance(answer, List):
-        return all_matched(gold.parts, answer.parts, same)
-    return all_matched(_distinct(gold.parts, same), _distinct(answer.parts, same), same)
+        return all_matched(gold.parts, answer.parts, one)
+    return all_matched(_distinct(gold.parts, one), _distinct(answer.parts, one), one)
+
+
+def _says_or(value: Value) -> bool:
+    return isinstance(value, List) and value.alternatives
 
 
 def _is_one_tuple(value: Value) -> bool:
@@ -196,5 +212,7 @@ def _single(gold: Value, answer: Value, same: Same) -> bool | None:
                 parts = _distinct(parts, same)
             if len(parts) != 1 or not isinstance(parts[0], Expression | Tuple):
                 return False
+            if isinstance(collection, Set) and symbols(parts[0]):
+                return False  # perhaps a fractional part
             return same(other, parts[0]) if swapped else same(parts[0], other)
     return None

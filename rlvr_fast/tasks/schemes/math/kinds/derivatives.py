@@ -72,10 +72,7 @@ def _changed(node: Any, new: dict[str, str | None], functions: dict[str, Call]) 
     if isinstance(node, Term | Value):
         return dataclasses.replace(
             node,
-            **{
-                field: _changed(getattr(node, field), new, functions)
-                for field in _fields(node)
-            },
+            **{field: _changed(getattr(node, field), new, functions) for field in _fields(node)},
         )
     return node
 

@@ -48,7 +48,7 @@ BOUNDS_AFTER = re.compile(
 )
 
 _ABOUT = (
-    r"approximately|approx\.?|about|around|roughly|nearly|almost|close to|circa|ca\.|~|\\approx|"
+    r"approximately|approx\.?|about|around|roughly|close to|circa|ca\.|~|\\approx|"
     r"\\sim"
 )
 APPROXIMATE = re.compile(rf"(?:it is |is )?(?:{_ABOUT})(?![A-Za-z])\s*", re.IGNORECASE)
@@ -100,6 +100,7 @@ _NAMES = {
     "min": "minimum|at minimum",
     "top": "top",
     "bottom": "bottom",
+    "nearly": "nearly|almost|just under|not quite|barely|hardly",
     "first": "first|the first",
     "last": "last|the last",
     "each": "each|apiece",
@@ -136,7 +137,7 @@ BEFORE = {
     wording: name
     for name in (
         "top", "bottom", "first", "last", "left", "right", "up", "down", "north", "south",
-        "east", "west", "forward", "backward", "max", "min", *_BEFORE_OF,
+        "east", "west", "forward", "backward", "max", "min", "nearly", *_BEFORE_OF,
     )
     for wording in _NAMES[name].split("|")
 }  # fmt: skip

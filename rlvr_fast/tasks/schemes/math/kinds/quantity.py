@@ -48,6 +48,7 @@ _CURRENCY = re.compile(
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
+_SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
@@ -250,8 +251,17 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             same(Expression(term), answer) for term in _as_terms(gold)
         )
     if isinstance(gold, Expression) and isinstance(answer, Quantity):
-        return any(same(gold, Expression(term)) for term in (answer.term, *_as_terms(answer)))
+        terms = _as_terms(answer)
+        if not _may_be_scaled(answer):
+            terms.insert(0, answer.term)
+        return any(same(gold, Expression(term)) for term in terms)
     return None
+
+
+def _may_be_scaled(quantity: Quantity) -> bool:
+    """Whether the letter right after a number may stand for thousand, million or billion."""
+    product = quantity.product
+    return not quantity.bare and isinstance(product, Mul) and product.parts[-1] in _SCALE_LETTERS
 
 
 def _as_terms(quantity: Quantity) -> list[Term]:

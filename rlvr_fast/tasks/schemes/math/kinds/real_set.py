@@ -134,7 +134,7 @@ def in_words(text: str, alone: bool = False) -> Value | None:
     words_ = " ".join(text.lower().replace("non-", "non").split())
     words_ = _ARTICLES.sub("", words_ + " ", count=1).strip()
     single = words_.removesuffix("s")
-    if alone and single == words_:
+    if alone and (single == words_ or re.match("some ", text, re.IGNORECASE)):
         return None
     name = _IN_WORDS.get(single)
     return None if name is None else _number_set(name)

@@ -30,7 +30,7 @@ from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, wi
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read", "read_members"]
@@ -198,11 +198,15 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Named):
         expanded = _expanded(gold)
         if _has_names(answer) or isinstance(answer, Tuple):
+            if expanded is None and not _same_name_throughout(gold.name, answer, same):
+                return False
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
         expanded = _expanded(answer)
         if _has_names(gold) or isinstance(gold, Tuple):
+            if expanded is None and not _same_name_throughout(answer.name, gold, same):
+                return False
             return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
@@ -230,6 +234,23 @@ def _same_names(gold: Value, answer: Value, same: Same) -> bool:
     if isinstance(gold, Expression) and isinstance(answer, Expression):
         return gold == answer or equal_terms(gold.term, answer.term)
     return type(gold) is type(answer) and same(gold, answer)
+
+
+def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
+    """Whether all names in a list are one, or it with an index: x_1 = 1, x_2 = 2 are of x."""
+    if isinstance(values, Collection):
+        return all(_same_name_throughout(name, part, same) for part in values.parts)
+    if not isinstance(values, Named) or _same_names(name, values.name, same):
+        return True
+    terms = [part.term for part in (name, values.name) if isinstance(part, Expression)]
+    return len(terms) == 2 and all(
+        isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
+        for term in terms
+    )
+
+
+def _stem(term: Term) -> str:
+    return term.name.partition("_")[0] if isinstance(term, Symbol) else ""
 
 
 def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:
@@ -321,11 +342,11 @@ def _in_a_set(named: Collection, values: Set, same: Same) -> bool | None:
     if len(values.parts) == 1 and isinstance(values.parts[0], Tuple):
         return all_in_order(_ordered(named), values.parts[0].parts, same)
     names = [part.name for part in named.parts if isinstance(part, Named)]
-    stems = {_stem(name) for name in names}
+    stems = {_without_index(name) for name in names}
     return None if len(names) < len(named.parts) or len(stems) == 1 != len(names) else False
 
 
-def _stem(name: Value) -> Value | str:
+def _without_index(name: Value) -> Value | str:
     """The letter of an indexed name; any other name."""
     if isinstance(name, Expression) and isinstance(name.term, Symbol):
         return name.term.name.partition("_")[0]

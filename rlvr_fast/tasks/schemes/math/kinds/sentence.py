@@ -15,7 +15,7 @@ from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.wording import TURNING
+from rlvr_fast.tasks.schemes.math.kinds.wording import TURNING, word_set
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
@@ -47,7 +47,8 @@ class Said(Value):
 _LONGEST = 2000
 _DENIES = re.compile(
     r"(?<![A-Za-z])(?:no|not|never|or|either|neither|nor|wrong|incorrect|false|if|unless|maybe|"
-    r"perhaps|possibly|might|could|cannot|wait|but|however|instead|rather|alternatively|unknown|"
+    r"perhaps|possibly|might|assuming|claims?|allegedly|supposedly|some|could|"
+    r"cannot|wait|but|however|instead|rather|alternatively|unknown|"
     r"impossible|except|whether|suppose|assume|guess|unclear|unsure|doubt|another|other|"
     r"otherwise)(?![A-Za-z])|n't(?![A-Za-z])",
     re.IGNORECASE,
@@ -59,6 +60,12 @@ _MARK = re.compile(
     rf"(?:\s+(?:to|for|of)\s+(?:the|this|that)\s+(?:\w+\s+)?(?:question|problem|task|exercise))?"
     rf"(?:\s+(?:therefore|thus|then|hence|here|now))?\s*,?\s*{_IS}"
     r"(?:\s+(?:therefore|thus|then|hence|simply|just|indeed|clearly))?\s*:?\s*",
+    re.IGNORECASE,
+)
+# What may stand right before "the answer is": anything else may change it ("twice", "1 -").
+_LEADS_ON = re.compile(
+    r"(?:^|[,;:.!?)\]}\u2014]|(?<![A-Za-z])(?:so|thus|hence|therefore|then|and|that|finally|now|"
+    r"means|because|since|conclude|consequently|overall|here|is|i\.e\.|implies|get|find|have))\s*$",
     re.IGNORECASE,
 )
 _AFTER_MARK = re.compile(
@@ -125,6 +132,13 @@ _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATHEMATICAL = re.compile(
     r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])"
 )
+# What is said of an answer, and not the answer: "the square of the answer is 25".
+_OF_ANOTHER = word_set(
+    """
+    answer answers part guess bound square cube twice half double triple negative opposite inverse
+    reciprocal squared cubed
+    """
+)
 _MOST_SIDES = 8
 
 
@@ -176,7 +190,8 @@ def _marked(text: str, read: Read) -> Value | None:
         return None
     before = _SENTENCE_END.split(text[: marks[-1].start()])[-1]
     rest = text[marks[-1].end() :].strip()
-    if not rest or _DENIES.search(before):
+    capital = marks[-1][0][:1].isupper()  # another line
+    if not rest or _DENIES.search(before) or not (_LEADS_ON.search(before) or capital):
         return None
     return _with_reason(rest, read) or _known(rest, read, words=True)
 
@@ -226,7 +241,7 @@ def _told(text: str, read: Read) -> Value | None:
     subject = match["subject"].split()
     if len(subject) > 12 or (len(subject) == 1 and len(subject[0]) == 1):
         return None
-    if TURNING & {word.casefold().strip(",") for word in subject}:
+    if (TURNING | _OF_ANOTHER) & {word.casefold().strip(",") for word in subject}:
         return None
     value = _known(_LEFT.sub("", match["value"]), read, words=False)
     numbers = Expression | Quantity | Percent | Clock

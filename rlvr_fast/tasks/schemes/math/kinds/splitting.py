@@ -172,6 +172,8 @@ def environment(text: str) -> tuple[str, str] | None:
             depth += 1
         elif sign.startswith("\\end"):
             depth -= 1
+            if "{" not in sign:
+                return None
             if depth == 0:
                 name = sign[sign.index("{") + 1 : -1].rstrip("*")
                 if token.end() != len(text) or name != begin[1]:

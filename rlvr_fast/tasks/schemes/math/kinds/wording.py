@@ -83,6 +83,10 @@ _NOT_NOUNS = word_set(
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
     past axis axes intercept coordinate percent percentage per case cases remainder
+    doubled tripled quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
+    excluding omitted lacking short exclusive inclusive behind ahead never nope nothing nonzero
+    unlikely likely allegedly debt debts owed overdue deficit shortage minimum maximum tops
+    myriad myriads magnitude googol logarithm logarithms exponent exponents
     """
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
 # Words that turn what a phrase says: it is no name of a value.
@@ -177,6 +181,8 @@ def is_noun(word: str) -> bool:
         return False
     if len(low) < 4:
         return low in _SHORT_NOUNS or noun_lemma(low) in _SHORT_NOUNS
+    if low.removesuffix("s").endswith(("illion", "illiard")):
+        return False  # a factor
     # letters in the order of the alphabet ("abcd", "wxyz") are a product
     steps = {ord(b) - ord(a) for a, b in itertools.pairwise(low)}
     return bool(set(low) & set("aeiouy")) and steps != {1}

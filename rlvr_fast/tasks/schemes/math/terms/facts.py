@@ -29,6 +29,8 @@ _STEPS = _OF_INTEGER_NAMES | {"round"}
 _INTEGER_NAMES = set("ijklmnpqMN")
 # Functions that tell complex numbers from real ones.
 _OF_COMPLEX = {"re", "im", "conjugate", "arg"}
+# Names of complex numbers: |z|^2 is not z^2.
+_COMPLEX_NAMES = (Symbol("z"), Symbol("w"))
 # Functions that are analytic, but for poles, in all complex numbers.
 _ANALYTIC = {"sin", "cos", "tan", "cot", "sec", "csc", "sinh", "cosh", "tanh", "exp", "degrees"}
 
@@ -146,7 +148,7 @@ class _Search:
             found.integers |= found.symbols
         elif term.name in _OF_INTEGER_NAMES:
             found.integers |= {name for name in found.symbols if name[0] in _INTEGER_NAMES}
-        elif term.name in _OF_COMPLEX:
+        elif term.name in _OF_COMPLEX or _is_modulus(term):
             found.complexes |= found.symbols
             found.imaginary = True
         elif term.name == "cis":
@@ -167,6 +169,10 @@ class _Search:
         self._add(found)
         self._add(ends)
         self.operators = True
+
+
+def _is_modulus(term: Call) -> bool:
+    return term.name == "abs" and term.arguments[0] in _COMPLEX_NAMES
 
 
 def facts(term: Term) -> Facts:

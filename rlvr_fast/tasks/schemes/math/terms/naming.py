@@ -29,9 +29,9 @@ class Naming(Numbers):
         """A name that begins with a letter."""
         token = self.take()
         text = token.text
-        derivative = self.leibniz_in_line(token)
-        if derivative is not None:
-            return derivative
+        taken = self.leibniz_in_line(token)
+        if taken is not None:
+            return taken
         after = self.peek()
         if text == "m" and self.is_next("angle"):
             return self.primary()  # the measure of an angle
@@ -200,10 +200,10 @@ class Naming(Numbers):
             if raw in "+-" and not self.is_next("{"):
                 return None
             mark = raw
-        elif re.fullmatch(r"\([1-9]\)", raw) and isinstance(base, Symbol):
+        elif re.fullmatch(r"\([1-9a-z]\)", raw) and isinstance(base, Symbol):
             if base.name[:1] not in "fghyu":
                 return None
-            mark = "'" * int(raw[1])
+            mark = "'" * int(raw[1]) if raw[1].isdigit() else raw
         if mark is None:
             return None
         self.at = self.partner[self.at] + 1 if self.is_next("{") else self.at + 1
