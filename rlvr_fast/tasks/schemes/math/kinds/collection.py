@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -161,6 +162,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
+    if isinstance(gold, Tuple) and isinstance(answer, Expression) and len(gold.parts) > 1:
+        # P(3, -13) is a point with its name
+        point = answer.term
+        if isinstance(point, Call) and len(point.name) == 1 and point.name.isupper():
+            return all_in_order(gold.parts, tuple(map(Expression, point.arguments)), same)
     pair = isinstance(gold, Collection) and isinstance(answer, Collection)
     if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)

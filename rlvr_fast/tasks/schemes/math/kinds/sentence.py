@@ -70,7 +70,8 @@ _LEAD = re.compile(
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
     r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
-    r"i\.e\.|namely|the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
+    r"i\.e\.|namely|"
+    r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
@@ -136,7 +137,17 @@ def read(text: str, read: Read) -> Value | None:
         return stated
     if not _WORD.search(text):
         return None
-    for part in (_hoped, _marked, _named_last, _led, _reasoned, _told, _said, _yes_no, _last_sentence):
+    for part in (
+        _hoped,
+        _marked,
+        _named_last,
+        _led,
+        _reasoned,
+        _told,
+        _said,
+        _yes_no,
+        _last_sentence,
+    ):
         value = part(text, read)
         if value is not None:
             return value
