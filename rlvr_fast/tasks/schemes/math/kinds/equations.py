@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.derivatives import reconciled
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
@@ -59,18 +60,19 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     first, second = _difference(gold), _difference(answer)
     if first is None or second is None or first[0] != second[0]:
         return False
-    names = symbols(first[1])
-    if not names or names != symbols(second[1]):
+    one, other = reconciled(first[1], second[1])
+    names = symbols(one)
+    if not names or names != symbols(other):
         return False
     for attempt in range(3):
         point = {
             name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))
             for index, name in enumerate(sorted(names))
         }
-        at_first, at_second = put(first[1], point), put(second[1], point)
+        at_first, at_second = put(one, point), put(other, point)
         if equal_terms(at_first, ZERO) or equal_terms(at_second, ZERO):
             continue
-        crosswise = Mul((first[1], at_second)), Mul((second[1], at_first))
+        crosswise = Mul((one, at_second)), Mul((other, at_first))
         if not equal_terms(*crosswise):
             return False
         return first[0] in ("=", "!=") or sign(Mul((at_first, at_second))) == 1

@@ -76,6 +76,7 @@ class Evaluation(Arithmetic):
         self._budget = budget
         self._decimal_log = decimal_log
         self._depth = 0
+        self._unknowns = False  # whether an unknown function has been called
 
     def value(self, term: Term) -> Scalar:
         """The value of a term.
@@ -171,6 +172,7 @@ class Evaluation(Arithmetic):
         return calls.log(self, value, fmpq(10)) if self._decimal_log else self.known("ln", value)
 
     def _unknown(self, name: str, arguments: list[Scalar]) -> Scalar:
+        self._unknowns = True
         balls = [self.ball(argument) for argument in arguments]
         name = f"{name}/{len(balls)}"
         real = [ball for ball in balls if isinstance(ball, arb)]
@@ -189,7 +191,11 @@ class Evaluation(Arithmetic):
         self._depth += 1
         try:
             if term.operator == "limit" and self.path is None:
-                return self._numeric(operators.limit(self._function(term), lower))
+                self._unknowns = False
+                found = operators.limit(self._function(term), lower)
+                if self._unknowns and isinstance(lower, arb) and not lower.is_finite():
+                    raise TooMuch  # an unknown function has no known limit
+                return self._numeric(found)
             if upper is None:
                 raise TooMuch
             if term.operator == "integral":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
+from rlvr_fast.tasks.schemes.math.terms.derivatives import derivative
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
 from rlvr_fast.tasks.schemes.math.terms.names import DIFFERENTIALS, FUNCTIONS, GREEK
 from rlvr_fast.tasks.schemes.math.terms.naming import Naming
@@ -73,7 +74,7 @@ class Calculus(Naming):
             self.at = end + 1
         if isinstance(operand, Symbol):
             if sign == "d":
-                return Symbol(operand.name + operator)
+                return derivative(operand.name, order, variables[0])
             return Symbol(f"{operator}({operand.name})")
         if sign == "d":
             at_variable = getattr(operand, "arguments", None) == (Symbol(variables[0]),)

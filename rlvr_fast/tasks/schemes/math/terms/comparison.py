@@ -13,6 +13,7 @@ from flint import acb, arb, ctx, fmpq
 from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.terms.decimals import decimal_of, ends, first_place
+from rlvr_fast.tasks.schemes.math.terms.derivatives import reconciled
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
@@ -78,6 +79,9 @@ def _facts(key: _Same) -> Facts:
 def equal_values(gold: Term, answer: Term) -> bool:
     """Whether two terms have one value; see `equal_terms`."""
     found = _facts(_Same(gold)) | _facts(_Same(answer))
+    if any("/d" in name for name in found.symbols):
+        gold, answer = reconciled(gold, answer)
+        found = facts(gold) | facts(answer)
     before = ctx.prec
     try:
         budget = Budget()
@@ -292,32 +296,55 @@ def _equal_at_points(
     if many:
         fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
-        common = undecided = 0
-        places = _points(found.symbols, mode)
-        wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
-        got = _values(_Same(answer), found.symbols, mode, decimal_log)
-        for index, point in enumerate(places):
-            first, second = wanted.at(index, budget), got.at(index, budget)
-            same: bool | None = None
-            if isinstance(first, NoValue) or isinstance(second, NoValue):
-                if index == 0 and _never(gold, first, answer, second):
-                    return None
-            elif isinstance(first, fmpq) and isinstance(second, fmpq):
-                same = bool(first == second)
-            elif first is not None and second is not None and _apart(first, second):
-                same = False
-            elif common >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
-                same = True
-            else:
-                same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
-                undecided += same is None
-            if same is False:
-                return False
-            common += same is True
-            if undecided > _MOST_UNDECIDED:
+        verdict = _equal_in_mode(gold, answer, found, mode, fewest, decimal_log, budget)
+        if verdict and found.stepped and found.symbols - found.integers:
+            # What holds between the steps need not hold on them.
+            steps = _Mode(mode.real, found.symbols)
+            at_steps = _equal_in_mode(
+                gold, answer, found, steps, _FEWEST_POINTS, decimal_log, budget
+            )
+            return at_steps is not False
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _equal_in_mode(
+    gold: Term,
+    answer: Term,
+    found: Facts,
+    mode: _Mode,
+    fewest: int,
+    decimal_log: bool,
+    budget: Budget,
+) -> bool | None:
+    """Whether two terms agree at the points of a mode; None where too few points tell."""
+    common = undecided = 0
+    places = _points(found.symbols, mode)
+    wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
+    got = _values(_Same(answer), found.symbols, mode, decimal_log)
+    for index, point in enumerate(places):
+        first, second = wanted.at(index, budget), got.at(index, budget)
+        same: bool | None = None
+        if isinstance(first, NoValue) or isinstance(second, NoValue):
+            if index == 0 and _never(gold, first, answer, second):
                 return None
-            if common >= _COMMON_POINTS and index + 1 >= fewest:
-                return True
+        elif isinstance(first, fmpq) and isinstance(second, fmpq):
+            same = bool(first == second)
+        elif first is not None and second is not None and _apart(first, second):
+            same = False
+        elif common >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
+            same = True
+        else:
+            same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
+            undecided += same is None
+        if same is False:
+            return False
+        common += same is True
+        if undecided > _MOST_UNDECIDED:
+            return None
+        if common >= _COMMON_POINTS and index + 1 >= fewest:
+            return True
     return None
 
 

@@ -45,6 +45,7 @@ class Facts:
         branched: whether it has a function that is not one analytic function of its symbols, such
             as an absolute value or a root: what holds in one region need not hold in another.
         operators: whether it has a sum, a product, an integral or a limit.
+        stepped: whether it has a function that jumps at integers.
     """
 
     symbols: frozenset[str] = frozenset()
@@ -55,6 +56,7 @@ class Facts:
     plain_log: bool = False
     branched: bool = False
     operators: bool = False
+    stepped: bool = False
 
     def __or__(self, other: Facts) -> Facts:
         if self is _NOTHING:
@@ -70,6 +72,7 @@ class Facts:
             self.plain_log or other.plain_log,
             self.branched or other.branched,
             self.operators or other.operators,
+            self.stepped or other.stepped,
         )
 
 
@@ -88,6 +91,7 @@ class _Search:
         self.plain_log = False
         self.branched = False
         self.operators = False
+        self.stepped = False
 
     def visit(self, term: Term) -> None:
         """Adds what a term holds."""
@@ -129,6 +133,7 @@ class _Search:
         self.plain_log = self.plain_log or other.plain_log
         self.branched = self.branched or other.branched
         self.operators = self.operators or other.operators
+        self.stepped = self.stepped or other.stepped
 
     def _visit_call(self, term: Call) -> None:
         found = self._apart(*term.arguments)
@@ -136,6 +141,7 @@ class _Search:
         if term.name in _OF_INTEGERS:
             found.integers |= found.symbols
         elif term.name in _OF_INTEGER_NAMES:
+            found.stepped = True
             found.integers |= {name for name in found.symbols if name[0] in _INTEGER_NAMES}
         elif term.name in _OF_COMPLEX:
             found.complexes |= found.symbols
@@ -180,6 +186,7 @@ def facts(term: Term) -> Facts:
         found.plain_log,
         found.branched,
         found.operators,
+        found.stepped,
     )
 
 

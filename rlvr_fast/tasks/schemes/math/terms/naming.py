@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from rlvr_fast.tasks.schemes.math.terms.cursor import END, NoTermError
+from rlvr_fast.tasks.schemes.math.terms.derivatives import derivative
 from rlvr_fast.tasks.schemes.math.terms.names import (
     ACCENTS,
     CONSTANTS,
@@ -28,9 +29,9 @@ class Naming(Numbers):
         """A name that begins with a letter."""
         token = self.take()
         text = token.text
-        derivative = self.leibniz_in_line(token)
-        if derivative is not None:
-            return derivative
+        taken = self.leibniz_in_line(token)
+        if taken is not None:
+            return taken
         after = self.peek()
         if text == "m" and self.is_next("angle"):
             return self.primary()  # the measure of an angle
@@ -61,9 +62,9 @@ class Naming(Numbers):
             return None
         if self.peek(2).text != "d" or len(self.peek(2).run) != 2 or self.is_next("^", 4):
             return None
-        name = self.take().text
+        name, variable = self.take().text, self.peek(2).text
         self.at += 3
-        return Symbol(f"{name}'")
+        return derivative(name, 1, variable)
 
     def subscript(self) -> str:
         """A subscript, taken, as it stands in a name."""
