@@ -12,6 +12,7 @@ from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matche
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -164,6 +165,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
+    if isinstance(gold, Tuple) and isinstance(answer, Expression) and len(gold.parts) > 1:
+        # P(3, -13) is a point with its name
+        point = answer.term
+        if isinstance(point, Call) and len(point.name) == 1 and point.name.isupper():
+            return all_in_order(gold.parts, tuple(map(Expression, point.arguments)), same)
     pair = isinstance(gold, Collection) and isinstance(answer, Collection)
     if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)
@@ -203,8 +209,20 @@ def _is_one_tuple(value: Value) -> bool:
     return isinstance(value, Set) and len(value.parts) == 1 and isinstance(value.parts[0], Tuple)
 
 
+def _run(several: List) -> str | None:
+    """The letters of a list of choices in their order in the alphabet."""
+    letters = [p.letter for p in several.parts if isinstance(p, Choice) and p.content is None]
+    if len(letters) < len(several.parts) or len(set(letters)) < len(letters):
+        return None
+    return None if several.alternatives or len(letters) < 2 else "".join(sorted(letters))
+
+
 def _single(gold: Value, answer: Value, same: Same) -> bool | None:
     """A set of one number is that number."""
+    for letters, several in ((gold, answer), (answer, gold)):
+        run = _run(several) if isinstance(several, List) else None
+        if run is not None and isinstance(letters, Expression):
+            return letters.term == Symbol(run)
     for collection, other, swapped in ((gold, answer, False), (answer, gold, True)):
         if isinstance(collection, List | Set) and isinstance(other, Expression | Tuple):
             parts: Sequence[Value] = collection.parts

@@ -14,14 +14,25 @@ from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, nearest
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import (
+    Add,
+    Call,
+    Constant,
+    Mul,
+    Number,
+    Pow,
+    Symbol,
+    Term,
+)
 from rlvr_fast.tasks.schemes.math.values import Same, Value
 
-__all__ = ["same_families"]
+__all__ = ["same_families", "same_periodic"]
 
 _INTEGERS = NamedSet("Z")
 # Names that a parameter may have that no text declares.
 _INDICES = frozenset("ijklmn")
+# Names of integers beside a multiple of pi.
+_INTEGER_NAMES = frozenset("kmn")
 _ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 
@@ -47,6 +58,38 @@ def same_families(gold: Value, answer: Value, same: Same) -> bool:
     )
 
 
+def same_periodic(gold: Named, answer: Named, same: Same) -> bool:
+    r"""Whether `x = 1 + k\pi` is `x = 1 + n\pi`, where no word says what k and n are."""
+    families: list[Family] = []
+    for value in (gold, answer):
+        names = symbols(value.value)
+        if not isinstance(value.value, Expression) or len(names) != 1:
+            return False
+        if not names <= _INTEGER_NAMES or not _has_turn(value.value.term):
+            return False
+        families.append(Family(value.value, tuple((name, _INTEGERS) for name in names)))
+    return same_families(families[0], families[1], same)
+
+
+def _has_turn(term: Term) -> bool:
+    """Whether a sum has a multiple of pi, or of degrees, by a symbol."""
+    for part in term.parts if isinstance(term, Add) else (term,):
+        turn = symbols(part) and isinstance(part, Mul | Call)
+        if turn and any(_is_angle(inner) for inner in _inner(part)):
+            return True
+    return False
+
+
+def _inner(term: Term) -> tuple[Term, ...]:
+    if isinstance(term, Mul):
+        return tuple(inner for part in term.parts for inner in _inner(part))
+    return (term,)
+
+
+def _is_angle(term: Term) -> bool:
+    return term == Constant("pi") or (isinstance(term, Call) and term.name == "degrees")
+
+
 def _family(value: Value, other: Value) -> Family | None:
     """The value as a family: with the integers for the parameters that it does not declare."""
     if isinstance(value, Family):
@@ -55,7 +98,7 @@ def _family(value: Value, other: Value) -> Family | None:
         return None
     if any(domain != _INTEGERS for _, domain in other.parameters):
         return None
-    names = symbols(value)
+    names = _of_values(value)
     declared = [name for name, _ in other.parameters]
     if not names >= set(declared):
         free = sorted(names - symbols(other.body))
