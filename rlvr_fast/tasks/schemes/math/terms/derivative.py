@@ -27,7 +27,7 @@ __all__ = ["derived"]
 _OPERATOR = re.compile(r"d([1-4])/d([a-z]+)")
 # Letters that do not depend on the variable; others, such as y, may.
 _CONSTANTS = frozenset("abckmnABCKMN")
-_MOST_NODES = 2000
+_MOST_NODES = 400
 _ZERO = Number(Fraction(0))
 
 
