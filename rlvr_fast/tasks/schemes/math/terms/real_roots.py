@@ -39,7 +39,8 @@ def _rational(term: Term) -> Fraction | None:
         return term.value
     if isinstance(term, Mul) and len(term.parts) == 2:
         upper, lower = term.parts
-        if isinstance(upper, Number) and isinstance(lower, Pow):
-            if isinstance(lower.base, Number) and lower.exponent == Number(Fraction(-1)):
-                return upper.value / lower.base.value if lower.base.value else None
+        if not (isinstance(upper, Number) and isinstance(lower, Pow)):
+            return None
+        if isinstance(lower.base, Number) and lower.exponent == Number(Fraction(-1)):
+            return upper.value / lower.base.value if lower.base.value else None
     return None
