@@ -184,7 +184,7 @@ UNREAD = r"""
 1+\ldots+5;;5,000,10;;2x3;;2 3;;\pm 3;;1\pm 2;;';;x^^2;;x__1;;{};;{x;;x};;\$5;;n is even;;all n
 f(;;f();;\log_;;\sum;;\sum k;;\int_0;;@;;#5;;x=y=z;;x \in A;;abc;;The answer;;a and b;;5!!!
 ++5;;--5;;+-+5;;5.,;;5,,;;~5;;5`;;`5;;$5,$,;;x % 3;;4:30;;\begin{pmatrix}1\\2\end{pmatrix}
-\pmod 3;;\lim_{x\to 0^+} f(x);;1\frac{3}{2};;(x]
+\pmod 3;;1\frac{3}{2};;(x]
 n even;;at least 5;;max 5;;i think so;;7^\circ\foo;;x!y!z@;;5\text{ (max)};;0.5...;;5 \cdot;;x'y(
 """
 

@@ -66,6 +66,7 @@ _CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
 _CYCLE = re.compile(r"\(([^()]*)\)")
 _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
 _ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
+_BOTH = re.compile(r"^(?:both (?=.*\band\b)|either (?=.*\bor\b))", re.I)
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
 
@@ -81,7 +82,7 @@ def read(text: str, read: Read) -> Value | None:
     brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
         return _bracketed(*brackets, read)
-    parts = split(text, CONJUNCTION)
+    parts = split(_BOTH.sub("", text), CONJUNCTION)
     if parts is None or not parts.marks:
         return None
     values = _values(parts.parts, read)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
@@ -9,6 +10,10 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Expression", "compare", "read"]
+
+
+# "triangle ABC", "angle ABC" with the signs for them.
+_FIGURE = re.compile(r"^(?:tri)?angle(?= [A-Z]{1,3}$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +25,7 @@ class Expression(Value):
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is one term; see `kinds`."""
-    term = parse_term(text)
+    term = parse_term(_FIGURE.sub(r"\\\g<0>", text))
     return None if term is None else Expression(term)
 
 

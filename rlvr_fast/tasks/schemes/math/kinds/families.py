@@ -59,16 +59,23 @@ def same_families(gold: Value, answer: Value, same: Same) -> bool:
 
 
 def same_periodic(gold: Named, answer: Named, same: Same) -> bool:
-    r"""Whether `x = 1 + k\pi` is `x = 1 + n\pi`, where no word says what k and n are."""
-    families: list[Family] = []
-    for value in (gold, answer):
-        names = symbols(value.value)
-        if not isinstance(value.value, Expression) or len(names) != 1:
-            return False
-        if not names <= _INTEGER_NAMES or not _has_turn(value.value.term):
-            return False
-        families.append(Family(value.value, tuple((name, _INTEGERS) for name in names)))
-    return same_families(families[0], families[1], same)
+    r"""Whether `x = 1 + k\pi` is `x = 1 + n\pi`, where no word says what k and n are.
+
+    Beside a multiple of pi such a symbol runs over the integers. In n = 2k + 1 it may be any
+    number, so that it may have another name only.
+    """
+    first, second = symbols(gold.value), symbols(answer.value)
+    if len(first) != 1 or len(second) != 1 or not first | second <= _INTEGER_NAMES:
+        return False
+    if not (isinstance(gold.value, Expression) and isinstance(answer.value, Expression)):
+        return False
+    (name,), (other,) = first, second
+    if _has_turn(gold.value.term) and _has_turn(answer.value.term):
+        family = Family(gold.value, ((name, _INTEGERS),))
+        return same_families(family, Family(answer.value, ((other, _INTEGERS),)), same)
+    if gold.name != Expression(Symbol("n")) or name == other:
+        return False
+    return same(gold.value, put(answer.value, {other: Symbol(name)}))
 
 
 def _has_turn(term: Term) -> bool:

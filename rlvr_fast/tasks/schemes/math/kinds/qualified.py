@@ -358,10 +358,9 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             and same(gold.value, answer.value)
             and (gold.condition == answer.condition or same(gold.condition, answer.condition))
         )
-    for qualified, other in ((gold, answer), (answer, gold)):
-        # A change in per cent without a word is an increase.
-        if _is_qualified(qualified, "increase", Percent) and isinstance(other, Percent):
-            return same(_value(gold), _value(answer))
+    # A gold change in per cent without a word is an increase.
+    if _is_qualified(answer, "increase", Percent) and isinstance(gold, Percent):
+        return same(gold, _value(answer))
     if _is_qualified(answer, "profit", Quantity) and isinstance(gold, Expression | Quantity):
         return same(gold, _value(answer))
     if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):

@@ -77,7 +77,7 @@ _LEAD = re.compile(
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
     r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
-    r"i\.e\.|namely|"
+    r"i\.e\.|namely|(?:result|solution|conclusion)(?= ?:)|"
     r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"

@@ -10,6 +10,7 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
 from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close, sign
 from rlvr_fast.tasks.schemes.math.kinds.polynomials import solution_set
+from rlvr_fast.tasks.schemes.math.kinds.ratio import Ratio
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     EMPTY,
     REALS,
@@ -251,6 +252,8 @@ def _name(value: Value) -> bool:
     if isinstance(value, Tuple) and value.bracket == "[" and len(value.parts) == 1:
         area = value.parts[0]
         return isinstance(area, Expression) and _are_points(area.term)  # the area [ABC]
+    if isinstance(value, Ratio):
+        return all(isinstance(term, Symbol) for term in value.terms)
     return is_name(value)
 
 
