@@ -8,6 +8,7 @@ from types import ModuleType
 
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
 from rlvr_fast.tasks.schemes.math.kinds.splitting import with_cases
+from rlvr_fast.tasks.schemes.math.terms.outcomes import sharing
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
@@ -34,7 +35,8 @@ def read_answer(text: str) -> Value:
         >>> read_answer("1/2") == read_answer("$1/2$")
         True
     """
-    return _read(with_cases(clean(text)), 0, {})
+    with sharing():
+        return _read(with_cases(clean(text)), 0, {})
 
 
 def _read(text: str, depth: int, known: dict[str, Value]) -> Value:
@@ -70,10 +72,15 @@ def one_answer(gold: Value, answer: Value) -> bool:
         >>> one_answer(read_answer("5"), read_answer("5"))
         True
     """
+    with sharing():
+        return _same(gold, answer)
+
+
+def _same(gold: Value, answer: Value) -> bool:
     if isinstance(gold, Unread) or isinstance(answer, Unread):
         return gold == answer
     for kind in _kinds():
-        verdict: bool | None = kind.compare(gold, answer, one_answer)
+        verdict: bool | None = kind.compare(gold, answer, _same)
         if verdict is not None:
             return verdict
     return False
