@@ -9,6 +9,7 @@ from types import ModuleType
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
 from rlvr_fast.tasks.schemes.math.kinds.derivatives import with_variables
 from rlvr_fast.tasks.schemes.math.kinds.splitting import with_cases
+from rlvr_fast.tasks.schemes.math.terms.outcomes import sharing
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
@@ -35,7 +36,8 @@ def read_answer(text: str) -> Value:
         >>> read_answer("1/2") == read_answer("$1/2$")
         True
     """
-    return _read(with_cases(clean(text)), 0, {})
+    with sharing():
+        return _read(with_cases(clean(text)), 0, {})
 
 
 def _read(text: str, depth: int, known: dict[str, Value]) -> Value:
@@ -71,14 +73,15 @@ def one_answer(gold: Value, answer: Value) -> bool:
         >>> one_answer(read_answer("5"), read_answer("5"))
         True
     """
-    return _agree(*with_variables(gold, answer))
+    with sharing():
+        return _same(*with_variables(gold, answer))
 
 
-def _agree(gold: Value, answer: Value) -> bool:
+def _same(gold: Value, answer: Value) -> bool:
     if isinstance(gold, Unread) or isinstance(answer, Unread):
         return gold == answer
     for kind in _kinds():
-        verdict: bool | None = kind.compare(gold, answer, _agree)
+        verdict: bool | None = kind.compare(gold, answer, _same)
         if verdict is not None:
             return verdict
     return False

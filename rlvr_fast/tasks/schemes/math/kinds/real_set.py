@@ -229,12 +229,11 @@ def _interval(text: str, pairs: bool, read: Read) -> Value | None:
         if value is not None and not isinstance(value, Expression):
             return None
         ends.append(value.term if value is not None else None)
-    return Interval(
-        ends[0],
-        brackets[0] == "[" and ends[0] is not None,
-        ends[1],
-        brackets[2] == "]" and ends[1] is not None,
-    )
+    closed = [brackets[0] == "[", brackets[2] == "]"]
+    lower, upper = ends
+    if lower is not None and upper is not None and not all(closed) and order(lower, upper) == 0:
+        return None  # (1, 1] holds nothing: it is no answer
+    return Interval(lower, closed[0] and lower is not None, upper, closed[1] and upper is not None)
 
 
 def _builder(text: str, read: Read) -> Value | None:
@@ -307,9 +306,9 @@ def as_set(value: Value) -> Value | None:
     if isinstance(value, Tuple) and len(value.parts) == 2 and value.bracket in ("(", "["):
         lower, upper = value.parts
         if isinstance(lower, Expression) and isinstance(upper, Expression):
-            if order(lower.term, upper.term) == 1:
-                return None
             closed = value.bracket == "["
+            if order(lower.term, upper.term) in ((1,) if closed else (0, 1)):
+                return None
             return Interval(lower.term, closed, upper.term, closed)
     return None
 

@@ -195,6 +195,8 @@ class Arithmetic:
         if exponent.bit_length() > _LARGEST_EXPONENT_BITS:
             raise TooMuch
         ball = self.ball(base)
+        if exponent == 0 and not ball.is_finite():
+            raise Undefined
         if isinstance(ball, acb):
             return ball ** int(exponent)
         if exponent < 0:

@@ -17,7 +17,13 @@ from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
 from rlvr_fast.tasks.schemes.math.terms.functions import size_of
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
 from rlvr_fast.tasks.schemes.math.terms.odd_roots import with_real_roots
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget, Undecided
+from rlvr_fast.tasks.schemes.math.terms.outcomes import (
+    Budget,
+    NoValue,
+    OutOfBudget,
+    Undecided,
+    shared_budget,
+)
 from rlvr_fast.tasks.schemes.math.terms.points import Point, points, step_points
 
 __all__ = ["equal_values"]
@@ -81,7 +87,7 @@ def equal_values(gold: Term, answer: Term) -> bool:
     found = _facts(_Same(gold)) | _facts(_Same(answer))
     before = ctx.prec
     try:
-        budget = Budget()
+        budget = shared_budget()
         for decimal_log in (False, True) if found.plain_log else (False,):
             verdict = _equal(gold, answer, found, decimal_log, budget)
             if verdict:
@@ -132,7 +138,7 @@ _CLOSED = _Mode(real=False)
 
 @functools.lru_cache(maxsize=4096)
 def _constant(key: _Same, decimal_log: bool) -> _First:
-    return _first_value(key.term, {}, _CLOSED, decimal_log, Budget())
+    return _first_value(key.term, {}, _CLOSED, decimal_log, shared_budget())
 
 
 def _first_value(

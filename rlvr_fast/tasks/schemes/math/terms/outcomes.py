@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-__all__ = ["Budget", "NoValue", "OutOfBudget", "TooMuch", "Undecided", "Undefined"]
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+__all__ = [
+    "Budget", "NoValue", "OutOfBudget", "TooMuch", "Undecided", "Undefined", "shared_budget",
+    "sharing",
+]  # fmt: skip
 
 
 class NoValue(ArithmeticError):
@@ -26,7 +33,7 @@ class OutOfBudget(Exception):
 
 
 class Budget:
-    """The work that one comparison may take, in nodes evaluated."""
+    """The work that the reading or the comparison of one answer may take, in nodes evaluated."""
 
     def __init__(self, nodes: int = 400_000) -> None:
         self.nodes = nodes
@@ -40,3 +47,24 @@ class Budget:
         self.nodes -= nodes
         if self.nodes < 0:
             raise OutOfBudget
+
+
+_shared: ContextVar[Budget | None] = ContextVar("_shared", default=None)
+
+
+@contextlib.contextmanager
+def sharing() -> Iterator[None]:
+    """Inside, all comparisons of terms share one budget: an answer may have many parts."""
+    if _shared.get() is not None:
+        yield
+        return
+    token = _shared.set(Budget())
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
+def shared_budget() -> Budget:
+    """The budget that is shared here; a new one where none is."""
+    return _shared.get() or Budget()
