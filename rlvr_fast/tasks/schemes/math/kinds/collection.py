@@ -66,6 +66,8 @@ _CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
 _CYCLE = re.compile(r"\(([^()]*)\)")
 _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
 _ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
+# Tuples with a wide space between them.
+_SPACED = re.compile(r"\([^()]*,[^()]*\)(?: \([^()]*,[^()]*\))+")
 _BOTH = re.compile(r"^(?:both (?=.*\band\b)|either (?=.*\bor\b))", re.I)
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
@@ -82,6 +84,8 @@ def read(text: str, read: Read) -> Value | None:
     brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
         return _bracketed(*brackets, read)
+    if _SPACED.fullmatch(text):
+        text = text.replace(") (", "), (")
     parts = split(_BOTH.sub("", text), CONJUNCTION)
     if parts is None or not parts.marks:
         return None

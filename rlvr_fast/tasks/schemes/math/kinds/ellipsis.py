@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
@@ -31,11 +31,13 @@ class Ellipsis(Value):
         separator: what stands between elements: "," of a list or a set, "+", "*", ":" ...
         bracket: "(" of a tuple; "" of everything else.
         groups: the elements between the dots; one group more than there are dots.
+        braces: whether it is a set in braces.
     """
 
     separator: str
     bracket: str
     groups: tuple[tuple[Value, ...], ...]
+    braces: bool = field(default=False, compare=False)
 
 
 # With what numbers a set of integers may begin.
@@ -75,13 +77,15 @@ def read(text: str, read: Read) -> Value | None:
         if pieces is None:
             return None
         if pieces.marks:
-            return _groups(name, bracket, pieces.parts, pieces.marks, read)
+            found = _groups(name, bracket, pieces.parts, pieces.marks, read)
+            braces = brackets is not None and not bracket
+            return replace(found, braces=braces) if found is not None else None
     return None
 
 
 def _groups(
     separator: str, bracket: str, parts: tuple[str, ...], marks: tuple[str, ...], read: Read
-) -> Value | None:
+) -> Ellipsis | None:
     groups: list[list[Value]] = [[]]
     for part, mark in zip(parts, ("", *marks), strict=True):
         if DOTS.fullmatch(part):
@@ -146,7 +150,7 @@ def _written_out(dots: Ellipsis, other: Collection) -> Value | None:
         return None
     if dots.bracket:
         return Tuple(parts, dots.bracket)
-    return Set(parts) if isinstance(other, Set) else List(parts)
+    return Set(parts) if dots.braces or isinstance(other, Set) else List(parts)
 
 
 def _counts(dots: Ellipsis, starts: tuple[int, ...], same: Same) -> bool:

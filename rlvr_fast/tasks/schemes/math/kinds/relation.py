@@ -18,7 +18,7 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.families import same_families, same_periodic
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
-from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, in_words
+from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, NamedSet, in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
     Family,
@@ -56,6 +56,7 @@ _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
 _PRODUCTS = frozenset(("am", "pm"))
+_DOMAINS = [NamedSet(name) for name in ("N", "Z", "Z+", "N+", "Z0+", "Q")]
 _AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
@@ -189,7 +190,8 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
-    gold, answer = _on_all_reals(gold), _on_all_reals(answer)
+    if isinstance(gold, Family) != isinstance(answer, Family):
+        gold, answer = _without_domain(gold), _without_domain(answer)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -215,13 +217,21 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return _assignments(gold, answer, same)
 
 
-def _on_all_reals(value: Value) -> Value:
-    r"""`f(x) = x, x \in \mathbb{R}` as f(x) = x: the set is that of the argument."""
-    if isinstance(value, Family) and isinstance(value.body, Named):
-        arguments = symbols(value.body.name) & symbols(value.body.value)
-        if all(name in arguments and domain == REALS for name, domain in value.parameters):
-            return value.body
-    return value
+def _without_domain(value: Value) -> Value:
+    r"""`f(x) = cx, x \in \mathbb{R}` as f(x) = cx.
+
+    Only the sets of the arguments and of real constants are left out, which the other side takes
+    for granted.
+    """
+    if not isinstance(value, Family) or not isinstance(value.body, Named):
+        return value
+    arguments = symbols(value.body.name)
+    known = all(
+        domain == REALS or (name in arguments and domain in _DOMAINS)
+        for name, domain in value.parameters
+    )
+    called = isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Call)
+    return value.body if known and called else value
 
 
 def _source(value: Named | Relation) -> Relation:

@@ -111,8 +111,8 @@ _VERB = re.compile(
     re.DOTALL,
 )
 _SAID = re.compile(
-    r"(?P<subject>it|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+(?:is|are|was|were)\s+"
-    r"(?P<value>[A-Za-z][A-Za-z' -]{0,60})",
+    r"(?P<subject>it|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+"
+    r"(?:is|are|was|were|will be|must be)\s+(?P<value>[A-Za-z][A-Za-z' -]{0,60})",
     re.IGNORECASE,
 )
 _LONGEST_SAID = 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
 from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close, sign
@@ -121,7 +121,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         return relation
     sign, (left, right) = signs[0], tuple(map(_as_tuple, sides))
     names = isinstance(left, Tuple) and all(map(is_name, left.parts))
-    if names and sign == "=" and isinstance(right, Collection | Matrix):
+    listed = sign == "in" and isinstance(right, Set)
+    if names and (listed or (sign == "=" and isinstance(right, Collection | Matrix))):
         return Named(left, right, relation)
     for sign_, name, value in ((sign, left, right), (FLIPPED.get(sign, sign), right, left)):
         named = _name(name) if name is left else is_name(name)
@@ -318,7 +319,10 @@ def _set(sign: str, value: Value) -> Value | None:
     if sign in ("in", "not in") and value in _LETTERS:
         value = _LETTERS[value]
     if sign == "in":
-        return value if isinstance(value, Collection) else as_set(value)
+        # a pair that a name is in is an interval
+        if isinstance(value, Collection) and not isinstance(value, Tuple):
+            return value
+        return as_set(value) or (value if isinstance(value, Tuple) else None)
     if sign == "not in":
         found = as_set(value)
         return None if found is None else Operation("minus", (REALS, found))
