@@ -7,7 +7,6 @@ cannot be ordered (they have symbols), the trees are compared.
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Sequence
 from fractions import Fraction
@@ -17,6 +16,7 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.ordering import floor_and_ceil, order
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.kinds.set_grid import ends_of, grid_of, is_empty, members
 from rlvr_fast.tasks.schemes.math.kinds.set_values import (
     EMPTY,
     REALS,
@@ -51,8 +51,8 @@ __all__ = [
 ]
 
 
-# More ends than any answer has; ordering them takes a comparison for each step of a sort.
-_MOST_ENDS = 128
+# More integers than any answer lists.
+_MOST_INTEGERS = 128
 # The first element of sets of integers.
 _FIRST = {"Z": None, "N": 1, "Z+": 1, "N+": 1, "N*": 1, "Z0+": 0, "N0+": 0}
 
@@ -291,7 +291,7 @@ def _integers(domain: Value | None, interval: Value) -> Value | None:
     if domain.name == "N" and low <= 0 <= high:
         return None  # whether 0 is a natural number is a convention
     low = low if first is None else max(low, first)
-    if high - low >= _MOST_ENDS:
+    if high - low >= _MOST_INTEGERS:
         return None
     return Set(tuple(Expression(Number(Fraction(place))) for place in range(low, high + 1)))
 
@@ -311,13 +311,6 @@ def as_set(value: Value) -> Value | None:
                 return None
             return Interval(lower.term, closed, upper.term, closed)
     return None
-
-
-def is_empty(value: Value) -> bool:
-    """Whether a set is known to have no element."""
-    grid = _grid(value)
-    members = None if grid is None else _members(value, grid)
-    return members is not None and not any(members)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
@@ -352,9 +345,9 @@ def _same_builders(gold: SetOf, answer: SetOf, same: Same) -> bool:
 
 
 def _same_sets(gold: Value, answer: Value, same: Same) -> bool:
-    grid = _grid(gold, answer)
+    grid = grid_of(gold, answer)
     if grid is not None:
-        first, second = _members(gold, grid), _members(answer, grid)
+        first, second = members(gold, grid), members(answer, grid)
         if first is not None and second is not None:
             return first == second
     if isinstance(gold, Interval) and isinstance(answer, Interval):
@@ -379,84 +372,3 @@ def _same_ends(gold: Term | None, answer: Term | None) -> bool:
     if gold is None or answer is None:
         return gold is answer
     return equal_terms(gold, answer)
-
-
-def _ends(value: Value) -> list[Term] | None:
-    """All finite ends of the intervals in a set; None where a part is no set of intervals."""
-    if isinstance(value, Interval):
-        return [end for end in (value.lower, value.upper) if end is not None]
-    if isinstance(value, Operation):
-        ends: list[Term] = []
-        for part in value.parts:
-            more = _ends(part)
-            if more is None:
-                return None
-            ends += more
-        return ends
-    return None
-
-
-def ends_of(value: Value) -> list[Term]:
-    """All finite ends of the intervals in a set; none where a part is no set of intervals."""
-    return _ends(value) or []
-
-
-class _Unordered(Exception):
-    """Two ends of intervals cannot be ordered."""
-
-
-def _grid(*sets: Value) -> list[Term] | None:
-    """The different ends of some sets in ascending order; None where they have no known order."""
-    ends: list[Term] = []
-    for value in sets:
-        more = _ends(value)
-        if more is None or len(ends) + len(more) > _MOST_ENDS:
-            return None
-        ends += more
-    if any(symbols(end) for end in ends):
-        return None
-
-    def ordered(first: Term, second: Term) -> int:
-        found = order(first, second)
-        if found is None:
-            raise _Unordered
-        return found
-
-    try:
-        ends.sort(key=functools.cmp_to_key(ordered))
-        return [
-            end for index, end in enumerate(ends) if index == 0 or ordered(ends[index - 1], end)
-        ]
-    except _Unordered:
-        return None
-
-
-def _members(value: Value, grid: list[Term]) -> list[bool] | None:
-    """Whether a set holds the gap before each end of the grid, the end, and the last gap."""
-    if isinstance(value, Interval):
-        lower = _place(value.lower, grid, value.with_lower, -1)
-        upper = _place(value.upper, grid, not value.with_upper, 2 * len(grid) + 1)
-        # place of an end: 2i+1; the gaps beside it are 2i and 2i+2
-        return [
-            (place >= lower if value.with_lower else place > lower)
-            and (place <= upper if value.with_upper else place < upper)
-            for place in range(2 * len(grid) + 1)
-        ]
-    assert isinstance(value, Operation)
-    parts = [_members(part, grid) for part in value.parts]
-    if any(part is None for part in parts):
-        return None
-    columns = list(zip(*(part for part in parts if part is not None), strict=True))
-    if not parts:
-        return [False] * (2 * len(grid) + 1)
-    if value.name == "union":
-        return [any(column) for column in columns]
-    if value.name == "intersection":
-        return [all(column) for column in columns]
-    return [column[0] and not any(column[1:]) for column in columns]
-
-
-def _place(end: Term | None, grid: list[Term], closed: bool, infinite: int) -> int:
-    if end is None:
-        return infinite
-    return next(2 * index + 1 for index, other in enumerate(grid) if order(end, other) == 0)
