@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds.collection import List
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.terms import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -99,12 +101,20 @@ def _several(rest: str) -> bool:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two choices agree; see `kinds`."""
+    if isinstance(gold, List) and isinstance(answer, List):
+        # Numbers are also listed with "or", as x = 1 or x = 2; names are not.
+        named = any(isinstance(part, Choice | Words) for part in gold.parts)
+        return False if named and answer.alternatives and not gold.alternatives else None
     if isinstance(gold, Label) and isinstance(answer, Label):
         return gold.name == answer.name
     if isinstance(gold, Label) and isinstance(answer, Expression):
         return gold.product is not None and same(gold.product, answer)
     if isinstance(gold, Expression) and isinstance(answer, Label):
         return answer.product is not None and same(gold, answer.product)
+    for letters, several in ((gold, answer), (answer, gold)):
+        run = _run(several) if isinstance(several, List) else None
+        if run is not None and isinstance(letters, Expression):
+            return letters.term == Symbol(run)
     if isinstance(gold, Choice) and isinstance(answer, Choice):
         return gold.letter == answer.letter
     if isinstance(gold, Choice):
@@ -117,6 +127,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return gold.term == Symbol(answer.letter) if isinstance(gold, Expression) else None
         return not isinstance(content, Unread) and same(gold, content)
     return None
+
+
+def _run(several: List) -> str | None:
+    """The letters of a list of choices in their order in the alphabet."""
+    letters = [p.letter for p in several.parts if isinstance(p, Choice) and p.content is None]
+    if len(letters) < len(several.parts) or len(set(letters)) < len(letters):
+        return None
+    return None if several.alternatives or len(letters) < 2 else "".join(sorted(letters))
 
 
 def _letter(answer: Expression) -> str | None:

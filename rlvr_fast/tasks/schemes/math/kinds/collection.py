@@ -6,12 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Collection", "Cycles", "List", "Set", "Tuple", "compare", "flat", "read"]
@@ -65,6 +64,7 @@ _CYCLES = re.compile(r"(?:\(\s*[0-9]+(?:[\s~]+[0-9]+)*\s*\)\s*)+")
 _CYCLE = re.compile(r"\(([^()]*)\)")
 _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+)?)+")
 _ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
+_BOTH = re.compile(r"^(?:both (?=.*\band\b)|either (?=.*\bor\b))", re.I)
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
 
@@ -80,7 +80,7 @@ def read(text: str, read: Read) -> Value | None:
     brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
         return _bracketed(*brackets, read)
-    parts = split(text, CONJUNCTION)
+    parts = split(_BOTH.sub("", text), CONJUNCTION)
     if parts is None or not parts.marks:
         return None
     values = _values(parts.parts, read)
@@ -164,6 +164,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
+    if isinstance(gold, Tuple) and isinstance(answer, Expression) and len(gold.parts) > 1:
+        # P(3, -13) is a point with its name
+        point = answer.term
+        if isinstance(point, Call) and len(point.name) == 1 and point.name.isupper():
+            return all_in_order(gold.parts, tuple(map(Expression, point.arguments)), same)
     pair = isinstance(gold, Collection) and isinstance(answer, Collection)
     if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)
@@ -181,10 +186,6 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return False
         return all_in_order(gold.parts, answer.parts, same)
 
-    named = any(isinstance(part, Choice | Words) for part in gold.parts)
-    if named and _says_or(answer) and not _says_or(gold):
-        return False  # numbers are also listed with "or", as x = 1 or x = 2
-
     def one(first: Value, second: Value) -> bool:
         # Inside a collection, a set of one value is not that value.
         return isinstance(first, Set) == isinstance(second, Set) and same(first, second)
@@ -193,10 +194,6 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, List) and isinstance(answer, List) and len(golds) < len(gold.parts):
         return all_matched(gold.parts, answer.parts, one)
     return all_matched(golds, answers, one)
-
-
-def _says_or(value: Value) -> bool:
-    return isinstance(value, List) and value.alternatives
 
 
 def _is_one_tuple(value: Value) -> bool:

@@ -2,14 +2,20 @@ r"""Lists and sums that go on: `1, 3, 5, \ldots, 2n-1`."""
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS
+from rlvr_fast.tasks.schemes.math.kinds.set_values import NamedSet
 from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["DOTS", "Ellipsis", "compare", "read"]
@@ -30,6 +36,8 @@ class Ellipsis(Value):
     groups: tuple[tuple[Value, ...], ...]
 
 
+# With what numbers a set of integers may begin.
+_STARTS = {"N": (0, 1), "Z+": (1,), "N+": (1,), "Z0+": (0,), "N0+": (0,)}
 DOTS = re.compile(r"\\ldots(?![A-Za-z])")
 _TIMES = re.compile(r"\\(?:cdot|times)(?![A-Za-z])")
 _TIMES_DOTS = re.compile(rf"(?:{_TIMES.pattern} ?)?{DOTS.pattern}(?: ?{_TIMES.pattern})?")
@@ -98,8 +106,45 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             and (gold.bracket == answer.bracket or not (gold.bracket and answer.bracket))
             and len(gold.groups) == len(answer.groups)
             and all(
-                all_in_order(first, second, same)
-                for first, second in zip(gold.groups, answer.groups, strict=True)
+                all_in_order(first, second, same) or _continues(first, second, index, same)
+                for index, (first, second) in enumerate(
+                    zip(gold.groups, answer.groups, strict=True)
+                )
             )
         )
+    for dots, other in ((gold, answer), (answer, gold)):
+        if isinstance(dots, Ellipsis) and isinstance(other, NamedSet):
+            return _counts(dots, _STARTS.get(other.name, ()), same)
     return None
+
+
+def _counts(dots: Ellipsis, starts: tuple[int, ...], same: Same) -> bool:
+    r"""Whether `\{1, 2, 3, \ldots\}` are all integers from one of some numbers on."""
+    if dots.separator != "," or dots.bracket or len(dots.groups) != 2 or dots.groups[1]:
+        return False
+    first = dots.groups[0]
+    numbers = [
+        tuple(Expression(Number(Fraction(start + step))) for step in range(len(first)))
+        for start in starts
+    ]
+    return len(first) > 2 and any(all_in_order(found, first, same) for found in numbers)
+
+
+def _continues(gold: Sequence[Value], answer: Sequence[Value], index: int, same: Same) -> bool:
+    """Whether one list only has more elements before the first dots: 1, 2, 3 and 1, 2, 3, 4.
+
+    The longer one has to go on as it begins, by one difference or one ratio.
+    """
+    shorter, longer = sorted((gold, answer), key=len)
+    if index or len(shorter) < 2 or not all(map(same, gold, answer)):
+        return False
+    terms = [value.term for value in longer if isinstance(value, Expression)]
+    if len(terms) < len(longer):
+        return False
+    steps = [Add((after, Mul((MINUS, before)))) for before, after in itertools.pairwise(terms)]
+    if all(equal_terms(step, steps[0]) for step in steps):
+        return True
+    return len(shorter) > 2 and all(
+        equal_terms(Mul((after, terms[0])), Mul((before, terms[1])))
+        for before, after in itertools.pairwise(terms)
+    )

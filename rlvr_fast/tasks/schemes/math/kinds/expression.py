@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.terms.real_roots import with_real_roots
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Expression", "compare", "read"]
+
+
+# "triangle ABC", "angle ABC" with the signs for them.
+_FIGURE = re.compile(r"^(?:tri)?angle(?= [A-Z]{1,3}$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +26,20 @@ class Expression(Value):
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text that is one term; see `kinds`."""
-    term = parse_term(text)
+    term = parse_term(_FIGURE.sub(r"\\\g<0>", text))
     return None if term is None else Expression(term)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two terms are equal; see `kinds`."""
     if isinstance(gold, Expression) and isinstance(answer, Expression):
-        return equal_terms(gold.term, answer.term)
+        return equal_terms(gold.term, answer.term) or _equal_roots(gold.term, answer.term)
     return None
+
+
+def _equal_roots(gold: Term, answer: Term) -> bool:
+    """Whether two terms are equal with real odd roots: (-27)^{1/3} is -3, too."""
+    first, second = with_real_roots(gold), with_real_roots(answer)
+    if first is gold and second is answer:
+        return False
+    return equal_terms(first, answer) or equal_terms(gold, second)

@@ -14,14 +14,25 @@ from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, nearest
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import (
+    Add,
+    Call,
+    Constant,
+    Mul,
+    Number,
+    Pow,
+    Symbol,
+    Term,
+)
 from rlvr_fast.tasks.schemes.math.values import Same, Value
 
-__all__ = ["same_families"]
+__all__ = ["same_families", "same_periodic"]
 
 _INTEGERS = NamedSet("Z")
 # Names that a parameter may have that no text declares.
 _INDICES = frozenset("ijklmnpqst")
+# Names of integers beside a multiple of pi.
+_INTEGER_NAMES = frozenset("kmn")
 _ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 
@@ -47,6 +58,45 @@ def same_families(gold: Value, answer: Value, same: Same) -> bool:
     )
 
 
+def same_periodic(gold: Named, answer: Named, same: Same) -> bool:
+    r"""Whether `x = 1 + k\pi` is `x = 1 + n\pi`, where no word says what k and n are.
+
+    Beside a multiple of pi such a symbol runs over the integers. In n = 2k + 1 it may be any
+    number, so that it may have another name only.
+    """
+    first, second = symbols(gold.value), symbols(answer.value)
+    if len(first) != 1 or len(second) != 1 or not first | second <= _INTEGER_NAMES:
+        return False
+    if not (isinstance(gold.value, Expression) and isinstance(answer.value, Expression)):
+        return False
+    (name,), (other,) = first, second
+    if _has_turn(gold.value.term) and _has_turn(answer.value.term):
+        family = Family(gold.value, ((name, _INTEGERS),))
+        return same_families(family, Family(answer.value, ((other, _INTEGERS),)), same)
+    if gold.name != Expression(Symbol("n")) or name == other:
+        return False
+    return same(gold.value, put(answer.value, {other: Symbol(name)}))
+
+
+def _has_turn(term: Term) -> bool:
+    """Whether a sum has a multiple of pi, or of degrees, by a symbol."""
+    for part in term.parts if isinstance(term, Add) else (term,):
+        turn = symbols(part) and isinstance(part, Mul | Call)
+        if turn and any(_is_angle(inner) for inner in _inner(part)):
+            return True
+    return False
+
+
+def _inner(term: Term) -> tuple[Term, ...]:
+    if isinstance(term, Mul):
+        return tuple(inner for part in term.parts for inner in _inner(part))
+    return (term,)
+
+
+def _is_angle(term: Term) -> bool:
+    return term == Constant("pi") or (isinstance(term, Call) and term.name == "degrees")
+
+
 def _family(value: Value, other: Value) -> Family | None:
     """The value as a family: with the integers for the parameters that it does not declare."""
     if isinstance(value, Family):
@@ -55,7 +105,7 @@ def _family(value: Value, other: Value) -> Family | None:
         return None
     if any(domain != _INTEGERS for _, domain in other.parameters):
         return None
-    names = symbols(value)
+    names = _of_values(value)
     declared = [name for name, _ in other.parameters]
     if not names >= set(declared):
         free = sorted(names - symbols(other.body))

@@ -3,9 +3,11 @@ r"""Matrices and vectors: `\begin{pmatrix}`, linear combinations of them, determ
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
@@ -13,7 +15,7 @@ from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO
 from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, environment, split
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Matrix", "cells", "compare", "read"]
@@ -29,6 +31,8 @@ class Matrix(Value):
 _ENVIRONMENTS = frozenset(("pmatrix", "bmatrix", "matrix", "Bmatrix", "smallmatrix", "array"))
 _ROW = re.compile(r"\\\\(?:\s*\[[^\]]*\])?|\\cr(?![A-Za-z])")
 _CELL = re.compile(r"&")
+_SEMICOLON = re.compile(r";")
+_BETWEEN = re.compile(r",")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)\)", re.S)
 _TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
@@ -56,6 +60,8 @@ def read(text: str, read: Read) -> Value | None:
         column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
         matrix = None if column is not None else _single(match[1])
         return column if matrix is None else _transposed(matrix)
+    if (matrix := _plain(text)) is not None:
+        return matrix
     if "\\begin" not in text and "," not in text and ";" not in text:
         return None
     if "\\begin" in text:
@@ -63,6 +69,16 @@ def read(text: str, read: Read) -> Value | None:
         if determinant is not None:
             return Expression(determinant)
     return _sum(text)
+
+
+def _plain(text: str) -> Matrix | None:
+    """`[1, 2; 3, 4]`: two or more rows of two or more cells."""
+    brackets = enclosed(text) if ";" in text else None
+    lines = split(brackets[1], _SEMICOLON) if brackets and brackets[0] == "[" else None
+    if lines is None or brackets is None or brackets[2] != "]" or not lines.marks:
+        return None
+    matrix = _of_lines(lines.parts, _BETWEEN)
+    return matrix if matrix is not None and len(matrix.rows[0]) > 1 else None
 
 
 def _transposed(matrix: Matrix) -> Matrix:
@@ -164,10 +180,14 @@ def _rows(name: str, inside: str) -> Matrix | None:
     lines = split(inside, _ROW)
     if lines is None:
         return None
-    texts = [line for line in lines.parts if line]
+    return _of_lines([line for line in lines.parts if line], _CELL)
+
+
+def _of_lines(lines: Sequence[str], separator: re.Pattern[str]) -> Matrix | None:
+    """The matrix of rows as texts; None where their lengths differ."""
     rows: list[tuple[Term, ...]] = []
-    for line in texts:
-        cells = split(line, _CELL)
+    for line in lines:
+        cells = split(line, separator)
         if cells is None:
             return None
         terms = [parse_term(cell) for cell in cells.parts]
@@ -210,6 +230,7 @@ def _expanded(rows: tuple[tuple[Term, ...], ...]) -> Term:
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two matrices agree, cell by cell; a column or a row also equals a tuple."""
     gold, answer = _with_components(gold, answer), _with_components(answer, gold)
+    gold, answer = _identity(gold, answer), _identity(answer, gold)
     if isinstance(gold, Matrix) and isinstance(answer, Matrix):
         return _shape(gold) == _shape(answer) and all(
             all(map(equal_terms, first, second))
@@ -228,6 +249,8 @@ def _with_components(value: Value, other: Value) -> Value:
         return value
     size = len(cells(other)) if isinstance(other, Matrix) else len(other.parts)
     units = _UNITS[:size]
+    if size in (2, 3) and symbols(value) and symbols(value) <= {"j", "k"}:
+        value = Expression(_with_hats(value.term))
     if size not in (2, 3) or not symbols(value) & set(units):
         return value
     none = dict.fromkeys(units, ZERO)
@@ -236,6 +259,30 @@ def _with_components(value: Value, other: Value) -> Value:
     if not equal_terms(total, value.term):
         return value
     return Matrix(tuple((term,) for term in terms))
+
+
+def _with_hats(term: Term) -> Term:
+    """`i + 2j` in bold letters: a cleaned text has no bold ones."""
+    if isinstance(term, Add | Mul):
+        return type(term)(tuple(map(_with_hats, term.parts)))
+    if term == Constant("i"):
+        return Symbol("hat(i)")
+    return Symbol(f"hat({term.name})") if isinstance(term, Symbol) else term
+
+
+def _identity(value: Value, other: Value) -> Value:
+    """A multiple of the identity matrix I as a matrix, to compare it with a square one."""
+    if not isinstance(other, Matrix) or len(other.rows) != len(other.rows[0]):
+        return value
+    if value == Choice("I"):
+        value = Expression(Symbol("I"))
+    if len(other.rows) < 2 or not isinstance(value, Expression) or symbols(value) != {"I"}:
+        return value
+    factor = put(value.term, {"I": _ONE})
+    if not equal_terms(Mul((factor, Symbol("I"))), value.term):
+        return value
+    size = range(len(other.rows))
+    return Matrix(tuple(tuple(factor if i == j else ZERO for j in size) for i in size))
 
 
 def _parts(matrix: Matrix, other: Tuple) -> tuple[Value, ...]:

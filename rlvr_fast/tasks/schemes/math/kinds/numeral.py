@@ -91,8 +91,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Numeral) and isinstance(answer, Expression):
         # The base is understood from the problem, so the digits alone are the answer.
         if not gold.digits.lstrip("-").replace(".", "").isdecimal():
-            named = answer.term == Symbol(gold.digits)
-            return named or same(Expression(Number(gold.value)), answer)
+            return answer.term == Symbol(gold.digits)
         return same(Expression(Number(Fraction(gold.digits))), answer)
     if isinstance(gold, Expression) and isinstance(answer, Numeral):
         return same(gold, Expression(Number(answer.value)))

@@ -6,7 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split
+from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split, words
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Readings", "compare", "read"]
@@ -16,6 +16,8 @@ _SIGN = re.compile(r"\\pm(?![A-Za-z])|\\mp(?![A-Za-z])|±|∓|\+/-|(?:(?<=[=(,;]
 _LOWER = ("\\mp", "∓")
 # Each sign alone doubles the number of texts.
 _MOST_ALONE = 4
+
+_WORDS = re.compile(rf"{words('plus[- ]or[- ]minus|plus/minus')} ?", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,7 @@ class Readings(Value):
 
 def read(text: str, read: Read) -> Value | None:
     r"""The values of a text with `\pm`; see `kinds`."""
+    text = _WORDS.sub(r"\\pm ", text)
     signs = list(_SIGN.finditer(text))
     if not signs or len(signs) > 24 or "mod" in text:  # residues of a congruence
         return None

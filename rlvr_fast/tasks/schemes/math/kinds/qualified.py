@@ -10,6 +10,7 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -230,8 +231,11 @@ def _affixed(text: str, read: Read) -> Value | None:
         if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
+        if last == "only":
+            return _read(" ".join(words[:-1]), read)
         if last in AFTER:
-            value = _read(" ".join(words[:-count]), read)
+            start = int(words[0] in ("a", "an", "the"))
+            value = _read(" ".join(words[start:-count]), read)
             if last == "left" and isinstance(value, Quantity) and _counted(value):
                 return value  # what remains
             return None if value is None or not _is_one(value) else Qualified(value, AFTER[last])
@@ -354,9 +358,25 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             and same(gold.value, answer.value)
             and (gold.condition == answer.condition or same(gold.condition, answer.condition))
         )
+    # A gold change in per cent without a word is an increase.
+    if _is_qualified(answer, "increase", Percent) and isinstance(gold, Percent):
+        return same(gold, _value(answer))
+    if _is_qualified(answer, "profit", Quantity) and isinstance(gold, Expression | Quantity):
+        return same(gold, _value(answer))
     if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):
         return False if not _has_parts(gold, answer) else None
     return None
+
+
+def _is_qualified(value: Value, qualifier: str, kind: type[Value]) -> bool:
+    """Whether a value of some kind has a qualifier."""
+    if not isinstance(value, Qualified):
+        return False
+    return value.qualifier == qualifier and isinstance(value.value, kind)
+
+
+def _value(value: Value) -> Value:
+    return value.value if isinstance(value, Qualified) else value
 
 
 def _has_parts(gold: Value, answer: Value) -> bool:

@@ -47,6 +47,10 @@ _CURRENCY = re.compile(
     + "|".join(re.escape(sign) for sign in sorted(CURRENCY_SIGNS, key=len, reverse=True))
     + r")\s*([+-]?)(?=[\d.\\({A-Za-z \d])"
 )
+_TWICE = re.compile(
+    r"(?P<digits>\d{1,12}) ?\((?P<words>[A-Za-z -]{3,60})\)"
+    r"|(?P<name>[A-Za-z -]{3,60}) ?\((?P<more>\d{1,12})\)"
+)
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
 _SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
@@ -73,7 +77,7 @@ def read(text: str, read: Read) -> Value | None:
         return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
     if (half := _half(text)) is not None:
         return Expression(half)
-    return _money(text) or _spoken(text) or _numbered(text)
+    return _twice(text) or _money(text) or _spoken(text) or _numbered(text)
 
 
 def _money(text: str) -> Value | None:
@@ -193,6 +197,17 @@ def _half(head: str) -> Term | None:
     if match is None or part is None or part >= 1:
         return None
     return Number(int(match[1]) + part)
+
+
+def _twice(text: str) -> Value | None:
+    """`5 (five)`: a whole number, and the same one in words."""
+    match = _TWICE.fullmatch(text)
+    if match is None:
+        return None
+    digits = match["digits"] or match["more"]
+    words = match["words"] or match["name"]
+    value = spoken_number(tuple(words.replace("-", " ").split()))
+    return Expression(Number(value)) if value == Fraction(digits) else None
 
 
 def _is_unit(word: str) -> bool:

@@ -83,6 +83,12 @@ _IN_WORDS = {
     "odd number": "2Z+1", "positive even integer": "2Z_+", "positive odd integer": "2Z+1_+",
 }  # fmt: skip
 _ARTICLES = re.compile(r"(?:(?:the|all|any|some|an|a|every|arbitrary|set|of)\s+)+", re.I)
+# "all real x", before what is left out.
+_ALL_REAL = re.compile(
+    r"(?:[a-z] (?:is|can be|may be) )?(?:all|any|every) real "
+    r"(?:(?:numbers?|values?(?: of)?) ?)?[a-z]?",
+    re.I,
+)
 _EMPTY = re.compile(r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|no (?:real )?solutions?", re.I)
 _FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
 _FRENCH_SIGNS = re.compile(r"^\]|\[$|\[ ?(?=\\cup|\\cap|\\setminus)|\\(?:cup|cap|setminus) ?\]")
@@ -167,6 +173,8 @@ def _usual_brackets(text: str) -> str:
 def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value | None:
     values = [read(part) for part in parts]
     operands = [as_set(value) or _unknown_set(value) for value in values]
+    if _ALL_REAL.fullmatch(parts[0]):
+        operands[0] = REALS
     total = operands[0]
     for index, mark in enumerate(marks):
         operand = operands[index + 1]
@@ -188,6 +196,7 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
 
 def _exceptions(value: Value) -> Value | None:
     """The numbers in "all real numbers except 1 and 2" as a set."""
+    value = value.value if isinstance(value, Named) else value
     parts = value.parts if isinstance(value, List) else (value,)
     terms = [part.term for part in parts if isinstance(part, Expression)]
     return points(terms) if len(terms) == len(parts) else None
@@ -289,10 +298,19 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return None
     if isinstance(gold, SetOf) and isinstance(answer, SetOf):
         return _same_builders(gold, answer, same)
-    first, second = as_set(gold), as_set(answer)
+    first, second = as_set(gold), as_set(answer) or _listed(answer)
     if first is None or second is None:
         return None
     return _same_sets(first, second, same)
+
+
+def _listed(value: Value) -> Value | None:
+    """The parts of a list, "(-oo, 1) and (2, oo)", as one set; for an answer to a set."""
+    if not isinstance(value, List) or len(value.parts) < 2:
+        return None
+    sets = [None if isinstance(part, Set) else as_set(part) for part in value.parts]
+    known = tuple(part for part in sets if part is not None)
+    return Operation("union", known) if len(known) == len(sets) else None
 
 
 def _same_builders(gold: SetOf, answer: SetOf, same: Same) -> bool:

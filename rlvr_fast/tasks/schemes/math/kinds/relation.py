@@ -15,10 +15,10 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set,
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.families import same_families
+from rlvr_fast.tasks.schemes.math.kinds.families import same_families, same_periodic
 from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
-from rlvr_fast.tasks.schemes.math.kinds.real_set import in_words
+from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, in_words
 from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
 from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
     Family,
@@ -30,7 +30,7 @@ from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, wi
 from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read", "read_members"]
@@ -185,6 +185,7 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
+    gold, answer = _on_all_reals(gold), _on_all_reals(answer)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -210,20 +211,63 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return _assignments(gold, answer, same)
 
 
+def _on_all_reals(value: Value) -> Value:
+    r"""`f(x) = x, x \in \mathbb{R}` as f(x) = x: the set is that of the argument."""
+    if isinstance(value, Family) and isinstance(value.body, Named):
+        arguments = symbols(value.body.name) & symbols(value.body.value)
+        if all(name in arguments and domain == REALS for name, domain in value.parameters):
+            return value.body
+    return value
+
+
 def _source(value: Named | Relation) -> Relation:
     return value.source if isinstance(value, Named) else value
 
 
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
-        return same(gold.value, answer.value)
+        return same(gold.value, answer.value) or same_periodic(gold, answer, same)
     renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
     first, second = _expanded(gold), _expanded(answer)
     if first is not None and second is not None:
         return same(first, second)
-    return same_relations(gold.source, answer.source, same)
+    if _is_graph(gold, answer) or _is_graph(answer, gold):
+        return same(gold.value, answer.value)
+    products = _with_products(gold.source), _with_products(answer.source)
+    return same_relations(gold.source, answer.source, same) or (
+        None not in products and same_relations(*cast("tuple[Relation, Relation]", products), same)
+    )
+
+
+def _is_graph(first: Named, second: Named) -> bool:
+    """Whether y = ... is beside f(x) = ..., with x in the value."""
+    if not (isinstance(first.name, Expression) and isinstance(second.name, Expression)):
+        return False
+    called = second.name.term
+    if first.name.term != Symbol("y") or not isinstance(called, Call):
+        return False
+    names = symbols(called.arguments)
+    return called.name in ("f", "g", "h") and names == {"x"} and names <= symbols(second.value)
+
+
+def _with_products(relation: Relation) -> Relation | None:
+    """The relation with runs of capitals as products, where a side has small letters too: PV = nRT.
+
+    A side is read alone, so that PV is a name there.
+    """
+    names = symbols(relation)
+    if not any(len(name) == 1 and name.islower() for name in names):
+        return None
+    if not any(len(name) == 1 and name.isupper() for name in names):
+        return None
+    runs = {
+        name: Mul(tuple(map(Symbol, name)))
+        for name in names
+        if len(name) > 1 and name.isalpha() and name.isupper()
+    }
+    return cast(Relation, put(relation, runs))
 
 
 def _same_names(gold: Value, answer: Value, same: Same) -> bool:

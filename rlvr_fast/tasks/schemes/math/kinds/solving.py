@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close, sign
+from rlvr_fast.tasks.schemes.math.kinds.ratio import Ratio
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    EMPTY,
     REALS,
     Interval,
     NamedSet,
@@ -25,7 +28,7 @@ from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
 from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["FLIPPED", "SIGN", "SIGN_OF", "SYMMETRIC", "solved", "without_left_side"]
@@ -81,6 +84,7 @@ FLIPPED = {
     "much less": "much greater", "much greater": "much less",
 }  # fmt: skip
 SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
+_ONE = Number(Fraction(1))
 _ORDERS = ("<", "<=", ">", ">=")
 
 
@@ -129,7 +133,11 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         found = _set(sign_, value)
         if found is not None and not symbols(name) & symbols(value):
             return Named(name, found, relation)
-    return _distance(sign, left, right, relation) or relation
+    return (
+        _distance(sign, left, right, relation)
+        or _quadratic(sign, left, right, relation)
+        or relation
+    )
 
 
 def _as_tuple(value: Value) -> Value:
@@ -163,6 +171,57 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
     return Named(Expression(Symbol(name)), found, relation)
 
 
+def _quadratic(sign_: str, left: Value, right: Value, relation: Relation) -> Value | None:
+    r"""`x^2 < 4` as an interval: a quadratic or linear inequality in one symbol."""
+    if sign_ not in _ORDERS or not (isinstance(left, Expression) and isinstance(right, Expression)):
+        return None
+    names = symbols(left) | symbols(right)
+    if len(names) != 1:
+        return None
+    (name,) = names
+    difference = Add((left.term, Mul((MINUS, right.term))))
+    at = [put(difference, {name: value}) for value in (MINUS, ZERO, _ONE)]
+    half = Number(Fraction(1, 2))
+    first = Mul((half, Add((at[2], Mul((MINUS, at[0]))))))
+    second = Add((Mul((half, Add((at[2], at[0])))), Mul((MINUS, at[1]))))
+    symbol = Symbol(name)
+    whole = Add((Mul((second, symbol, symbol)), Mul((first, symbol)), at[1]))
+    leading = sign(second)
+    if leading is None or not equal_terms(difference, whole):
+        return None
+    if leading == 0:
+        return _linear(sign_, symbol, first, at[1], relation)
+    square = Mul((first, first))
+    discriminant = Add((square, Mul((Number(Fraction(-4)), second, at[1]))))
+    real = sign(discriminant)
+    if real is None:
+        return None
+    inner = (sign_[0] == "<") == (leading > 0)
+    closed = sign_[-1] == "="
+    if real < 0:
+        return Named(Expression(symbol), EMPTY if inner else REALS, relation)
+    root = Mul((Number(Fraction(leading)), Pow(discriminant, half)))
+    below = Pow(Mul((Number(Fraction(2)), second)), MINUS)
+    ends = [Mul((below, Add((Mul((MINUS, first)), part)))) for part in (Mul((MINUS, root)), root)]
+    found: Value = Interval(ends[0], closed, ends[1], closed)
+    if not inner:
+        parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
+        found = Operation("union", parts)
+    return Named(Expression(symbol), found, relation)
+
+
+def _linear(
+    sign_: str, symbol: Symbol, first: Term, last: Term, relation: Relation
+) -> Value | None:
+    slope = sign(first)
+    if not slope:
+        return None
+    end = Mul((MINUS, last, Pow(first, MINUS)))
+    if (sign_[0] == "<") == (slope > 0):
+        return Named(Expression(symbol), _interval(None, False, end, sign_[-1] == "="), relation)
+    return Named(Expression(symbol), _interval(end, sign_[-1] == "=", None, False), relation)
+
+
 def _is_in(name: Value, value: Value) -> bool:
     """Whether a symbol is part of a value: `x = x + 1` names nothing."""
     if not isinstance(name, Expression) or not isinstance(name.term, Symbol):
@@ -174,7 +233,18 @@ def _name(value: Value) -> bool:
     """A name on the left of an equation may also be words ("Area")."""
     if isinstance(value, Words):
         return not _NO_NAME & set(value.words)
+    if isinstance(value, Expression) and isinstance(value.term, Call) and value.term.name == "abs":
+        return _are_points(value.term.arguments[0])  # the length |AB|
+    if isinstance(value, Tuple) and value.bracket == "[" and len(value.parts) == 1:
+        area = value.parts[0]
+        return isinstance(area, Expression) and _are_points(area.term)  # the area [ABC]
+    if isinstance(value, Ratio):
+        return all(isinstance(term, Symbol) for term in value.terms)
     return is_name(value)
+
+
+def _are_points(term: Term) -> bool:
+    return isinstance(term, Symbol) and len(term.name) > 1 and term.name.isupper()
 
 
 def _shortened(relation: Relation) -> Relation:

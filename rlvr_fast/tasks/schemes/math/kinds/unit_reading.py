@@ -215,7 +215,7 @@ class _Reader:
         if low in FILLERS:
             self.words += len(low) > 3
             return True
-        if not is_noun(low):
+        if not is_noun(low) and not (sign < 0 and low == "can"):
             return False
         self.nouns.add(noun_lemma(low) if sign > 0 else "per " + noun_lemma(low))
         self.sure = True

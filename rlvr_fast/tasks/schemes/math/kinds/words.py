@@ -6,8 +6,10 @@ import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
 from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain
-from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
+from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Phrase", "Words", "compare", "read"]
@@ -90,6 +92,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term
             name = term.name if isinstance(term, Symbol) else ""
+            if _is_product(words, term):
+                return True
             if words.words == _INFINITE:
                 return term == Constant("infinity")
             found = _SYNONYMS.get(name.casefold(), (name.casefold(),))
@@ -98,3 +102,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             name = other.term.name if isinstance(other.term, Symbol) else ""
             return name.isupper() and words.words == _SYNONYMS.get(name.casefold())
     return None
+
+
+def _is_product(words: Words, term: Term) -> bool:
+    """Whether a word is the letters of a product, which the other side writes with signs."""
+    letters = words.words[0] if len(words.words) == 1 else ""
+    if not 2 < len(letters) < 7 or not letters.isalpha() or symbols(term) != set(letters):
+        return False
+    return equal_terms(term, Mul(tuple(map(Symbol, letters))))

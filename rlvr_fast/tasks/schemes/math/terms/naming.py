@@ -240,7 +240,10 @@ def _is_small(token: Token) -> bool:
 
 
 def _are_whole(terms: tuple[Term, ...]) -> bool:
-    return all(isinstance(term, Number) and term.value.denominator == 1 for term in terms)
+    return all(
+        isinstance(term, Number) and term.value.denominator == 1 and term.value >= 0
+        for term in terms
+    )
 
 
 def _is_complex(tokens: list[Token]) -> bool:

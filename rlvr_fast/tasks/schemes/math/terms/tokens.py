@@ -77,7 +77,11 @@ def tokens_of(text: str) -> list[Token]:
 
 def _without_modules(tokens: list[Token]) -> list[Token]:
     kept: list[Token] = []
-    for token in tokens:
+    for index, token in enumerate(tokens):
+        after = tokens[index + 1] if index + 1 < len(tokens) else token
+        if token.text in ("re", "im") and after.text == "^":
+            kept += [Token("letter", letter, False, token.text) for letter in token.text]
+            continue  # re^{ix}
         if (
             len(kept) > 1
             and kept[-1].text == "."
@@ -86,7 +90,8 @@ def _without_modules(tokens: list[Token]) -> list[Token]:
         ):
             module = kept[-2].text
             del kept[-2:]
-            if token.text == "log" and module != "sympy":
+            based = after.kind == "number" and not after.space  # log2(x)
+            if token.text == "log" and module != "sympy" and not based:
                 token = Token("name", "ln", token.space, token.run)
         kept.append(token)
     # A module's name that stands alone is a product of letters.
