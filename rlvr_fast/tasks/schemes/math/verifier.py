@@ -10,7 +10,10 @@ from typing import Any
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.golds import accepted_golds
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, order
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul
 from rlvr_fast.tasks.schemes.math.values import Unread
 from rlvr_fast.vocabulary import Verdict
 
@@ -81,7 +84,20 @@ def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
         wanted = wanted if isinstance(with_unit, Unread) else with_unit
     if one_answer(wanted, read_answer(answer)):
         return True
-    return bool(metadata.get("multiple_answers")) and _all_matched(gold, answer)
+    if metadata.get("multiple_answers") and _all_matched(gold, answer):
+        return True
+    tolerance = metadata.get("tolerance")
+    return tolerance is not None and _within(gold, answer, str(tolerance))
+
+
+def _within(gold: str, answer: str, tolerance: str) -> bool:
+    """Whether a number is no further from the gold than the problem's file allows."""
+    values = [read_answer(text) for text in (gold, answer, tolerance)]
+    terms = [value.term for value in values if isinstance(value, Expression)]
+    if len(terms) < len(values):
+        return False
+    difference = Add((terms[0], Mul((MINUS, terms[1]))))
+    return order(Mul((difference, difference)), Mul((terms[2], terms[2]))) in (-1, 0)
 
 
 def _equal(gold: str, answer: str) -> bool:
