@@ -28,7 +28,7 @@ _LONGEST = 4000
 _DOLLAR = re.compile(r"(?<!\\)\$+")
 _SEPARATOR = re.compile(r"[,;]|(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?")
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
-_SOMETHING = re.compile(r"\w|\\[A-Za-z]|\\\{\s*\\\}|\{\s*\}|[^\x00-\x7f]")
+_SOMETHING = re.compile(r"\w")
 
 
 class MathVerifier:
@@ -70,7 +70,10 @@ class MathVerifier:
         """The verdict on `answer`; `unparsed` where it holds neither a letter nor a digit."""
         if gold is None:
             raise ValueError(f"problem {problem_id!r} has no gold answer")
-        if len(answer) > _LONGEST or not _SOMETHING.search(answer):
+        if len(answer) > _LONGEST:
+            return "unparsed"
+        value = read_answer(answer)
+        if isinstance(value, Unread) and not _SOMETHING.search(value.text):
             return "unparsed"
         right = any(_accepts(wanted, metadata, answer) for wanted in accepted_golds(gold, metadata))
         return "correct" if right else "incorrect"
