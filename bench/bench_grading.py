@@ -4,10 +4,10 @@
 
 Answers are drawn with Zipf-like weights from texts that a model could write for each gold: the
 gold in several notations, wrong numbers and expressions, and no answer. Math-Verify reads whole
-completions, as its users call it, in one process and without its own time limits; then it verifies
-every distinct answer alone, and the verdicts are compared (--journal FILE keeps them, so that an
-interrupted comparison resumes). Both are also measured in processor seconds, which depend little
-on the load of the machine.
+completions, as its users call it, in one process and without its own time limits; then it and our
+reader verify distinct answers alone, as they were written, and the verdicts are compared with the
+grades (--journal FILE keeps them, so that an interrupted comparison resumes). Both are also
+measured in processor seconds, which depend little on the load of the machine.
 """
 
 from __future__ import annotations
@@ -232,12 +232,12 @@ Judged = dict[tuple[str, str], tuple[bool, str]]
 
 
 def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
-    """The verdicts of plain Math-Verify and of `MathVerifier` on a gold and an answer.
+    """The verdicts of plain Math-Verify and of our reader on a gold and an answer.
 
     Plain Math-Verify reads the answer in a box and keeps its own time limits, as its users call it.
 
     Returns:
-        The pair, whether plain Math-Verify calls the answer correct, and our verdict.
+        The pair, whether plain Math-Verify calls the answer correct, and the reader's verdict.
     """
     from math_verify import parse, verify
 
@@ -250,7 +250,7 @@ def judge(pair: tuple[str, str]) -> tuple[tuple[str, str], bool, str]:
 
 
 def judged(pairs: list[tuple[str, str]], journal: Path, workers: int) -> Judged:
-    """Math-Verify's verdicts, in `workers` processes; verdicts in the journal are used again."""
+    """Both verdicts on each pair, in `workers` processes; those in the journal are used again."""
     done: Judged = {}
     if journal.exists():
         for line in journal.read_text(encoding="utf-8").splitlines():
@@ -271,7 +271,7 @@ def judged(pairs: list[tuple[str, str]], journal: Path, workers: int) -> Judged:
 
 
 def compare(run, problems, grades, asked: argparse.Namespace, journal: Path) -> dict[str, object]:
-    """Compares our verdicts with those of Math-Verify on distinct pairs as they were written."""
+    """Compares the grades with the reader and with Math-Verify on answers as they were written."""
     gold = {p.problem_id: p.gold for p in problems}
     ours = {row["answer_id"]: row for row in grades.to_pylist() if row["answer_id"] >= 0}
     pairs = {
@@ -291,7 +291,7 @@ def compare(run, problems, grades, asked: argparse.Namespace, journal: Path) -> 
         row = ours[pairs[problem_id, answer]]
         shown = {"gold": gold[problem_id], "answer": answer, "ours": row["verdict"]}
         if (verdict == "correct") != (row["verdict"] == "correct"):
-            disagreements.append({**shown, "math_verify": verdict})
+            disagreements.append({**shown, "reader": verdict})
         if plain != (row["verdict"] == "correct"):
             why = reason(gold[problem_id], answer)
             plain_reasons[why] += 1
@@ -310,7 +310,7 @@ def reason(gold: str, answer: str) -> str:
     """The cause of another verdict of plain Math-Verify: without a final period the two agree."""
     _, without_period, _ = judge((gold, answer.rstrip().removesuffix(".")))
     ours = judge((gold, answer))[2] == "correct"
-    return "a final period" if without_period == ours else "unexplained"
+    return "a final period" if without_period == ours else "another reading"
 
 
 if __name__ == "__main__":

@@ -41,7 +41,11 @@ SECTIONS = {
         "Answer engine",
         "Extraction, normalisation, grouping (`bench_answers.py`); polars is the rival.",
     ),
-    "grading": ("Grading", "`grade_run` against Math-Verify (`bench_grading.py`)."),
+    "grading": (
+        "Grading",
+        "`grade_run` against Math-Verify; the reader verifies the texts again, each alone "
+        "(`bench_grading.py`).",
+    ),
     "verdicts": (
         "Verdicts on expressions of known value",
         "Pairs of expressions in random notations, whose values are computed from the trees that "

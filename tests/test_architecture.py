@@ -79,6 +79,7 @@ ONLY_IN = {
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),
     "math_verify": ("tasks/schemes/math_verify.py",),
     "flint": ("tasks/schemes/math/",),
+    "mpmath": ("tasks/schemes/math/terms/operators.py",),
     "datasets": ("tasks/hub.py",),
     "huggingface_hub": ("tasks/hub.py",),
     "typer": ("cli/",),

@@ -63,10 +63,8 @@ def test_programs_in_place_of_answers_affect_no_other_pair(countdown):
 
 @pytest.mark.slow
 def test_a_verification_without_end_is_a_timeout_and_its_neighbours_go_on():
-    endless = "9!!!!!"  # no form, and Math-Verify computes without end
-    found = outcomes(
-        [sums("5", "x=5"), sums("2^{9^{9^9}}+1", endless), sums("5", "6")], workers=1, timeout=1.0
-    )
+    endless = Pair("math_verify:opinion", "p", "2^{9^{9^9}}+1", {}, "9!!!!!")
+    found = outcomes([sums("5", "x=5"), endless, sums("5", "6")], workers=1, timeout=1.0)
     assert [outcome.verdict for outcome in found] == ["correct", "timeout", "incorrect"]
     assert found[1].detail == "1 s of processor time"
 

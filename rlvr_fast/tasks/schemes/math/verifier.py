@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from fractions import Fraction
 from importlib import metadata as importlib_metadata
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.golds import accepted_golds
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, order
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
-from rlvr_fast.tasks.schemes.math.values import Unread, Value
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul
+from rlvr_fast.tasks.schemes.math.values import Unread
 from rlvr_fast.vocabulary import Verdict
 
 __all__ = ["READER_VERSION", "MathVerifier", "split_answers"]
@@ -26,7 +28,7 @@ _LONGEST = 4000
 _DOLLAR = re.compile(r"(?<!\\)\$+")
 _SEPARATOR = re.compile(r"[,;]|(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?")
 _DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
-_SOMETHING = re.compile(r"\w|\\[A-Za-z]|\\\{\s*\\\}|\{\s*\}|[^\x00-\x7f]")
+_SOMETHING = re.compile(r"\w")
 
 
 class MathVerifier:
@@ -68,7 +70,10 @@ class MathVerifier:
         """The verdict on `answer`; `unparsed` where it holds neither a letter nor a digit."""
         if gold is None:
             raise ValueError(f"problem {problem_id!r} has no gold answer")
-        if len(answer) > _LONGEST or not _SOMETHING.search(answer):
+        if len(answer) > _LONGEST:
+            return "unparsed"
+        value = read_answer(answer)
+        if isinstance(value, Unread) and not _SOMETHING.search(value.text):
             return "unparsed"
         right = any(_accepts(wanted, metadata, answer) for wanted in accepted_golds(gold, metadata))
         return "correct" if right else "incorrect"
@@ -85,25 +90,18 @@ def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
         return True
     if metadata.get("multiple_answers") and _all_matched(gold, answer):
         return True
-    return "tolerance" in metadata and _within(wanted, given, str(metadata["tolerance"]))
+    tolerance = metadata.get("tolerance")
+    return tolerance is not None and _within(gold, answer, str(tolerance))
 
 
-def _within(gold: Value, answer: Value, tolerance: str) -> bool:
-    """Whether two numbers differ by no more than a tolerance."""
-    from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-    from rlvr_fast.tasks.schemes.math.kinds.ordering import sign
-    from rlvr_fast.tasks.schemes.math.terms.making import negative
-    from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Number
-
-    terms = [value.term for value in (gold, answer) if isinstance(value, Expression)]
-    try:
-        bound = Number(-Fraction(repr(float(tolerance))))
-    except ValueError:  # no number, or an infinite one
+def _within(gold: str, answer: str, tolerance: str) -> bool:
+    """Whether a number is no further from the gold than the problem's file allows."""
+    values = [read_answer(text) for text in (gold, answer, tolerance)]
+    terms = [value.term for value in values if isinstance(value, Expression)]
+    if len(terms) < len(values):
         return False
-    if len(terms) < 2:
-        return False
-    distance = Call("abs", (Add((terms[0], negative(terms[1]))),))
-    return sign(Add((distance, bound))) in (-1, 0)
+    difference = Add((terms[0], Mul((MINUS, terms[1]))))
+    return order(Mul((difference, difference)), Mul((terms[2], terms[2]))) in (-1, 0)
 
 
 def _equal(gold: str, answer: str) -> bool:
