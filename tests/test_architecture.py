@@ -79,7 +79,7 @@ ONLY_IN = {
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),
     "math_verify": ("tasks/schemes/math_verify.py",),
     "flint": ("tasks/schemes/math/",),
-    "mpmath": ("tasks/schemes/math/terms/operators.py",),
+    "mpmath": ("tasks/schemes/math/evaluation/operators.py",),
     "datasets": ("tasks/hub.py",),
     "huggingface_hub": ("tasks/hub.py",),
     "typer": ("cli/",),
@@ -304,3 +304,20 @@ def test_public_names_exist() -> None:
         assert getattr(rlvr_fast, name) is not None
     with pytest.raises(AttributeError, match="nonsense"):
         rlvr_fast.nonsense  # noqa: B018
+
+
+def test_rooms_of_the_reader() -> None:
+    """Terms know neither text nor values, and each module among the kinds of answers is a kind."""
+    reader = PACKAGE / "tasks" / "schemes" / "math"
+    room = "rlvr_fast.tasks.schemes.math"
+    names = {module_name(path) for path in modules()}
+    forbidden = {"terms": ("parsing", "evaluation"), "parsing": ("evaluation",)}
+    forbidden["evaluation"] = ("parsing",)
+    for folder, others in forbidden.items():
+        for path in (reader / folder).glob("*.py"):
+            for name in imported_modules(path, names):
+                wrong = tuple(f"{room}.{other}" for other in (*others, "kinds", "parts"))
+                assert not name.startswith(wrong), f"{path.name} imports {name}"
+    (line,) = re.findall(r"KINDS = \((.*?)\n\)", (reader / "kinds/__init__.py").read_text(), re.S)
+    kinds = {path.stem for path in (reader / "kinds").glob("*.py")} - {"__init__"}
+    assert set(re.findall(r'^    "(\w+)"', line, re.M)) == kinds

@@ -11,19 +11,20 @@ from flint import acb, arb, ctx, fmpq
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr_fast.tasks.schemes.math.terms import exact, parse_term
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
-from rlvr_fast.tasks.schemes.math.terms.facts import facts, structure
-from rlvr_fast.tasks.schemes.math.terms.generic_functions import generic_value
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.outcomes import (
+from rlvr_fast.tasks.schemes.math.evaluation import exact
+from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.evaluation.generic_functions import generic_value
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import (
     Budget,
     NoValue,
     OutOfBudget,
     TooMuch,
     Undefined,
 )
-from rlvr_fast.tasks.schemes.math.terms.points import points
+from rlvr_fast.tasks.schemes.math.evaluation.points import points
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.terms.facts import facts, structure
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.writing import clean
 
 

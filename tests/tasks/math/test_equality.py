@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Add,
     Bound,

@@ -2,8 +2,8 @@
 
 import pytest
 
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Budget, shared_budget, sharing
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, shared_budget, sharing
 
 
 def agrees(gold: str, answer: str) -> bool:

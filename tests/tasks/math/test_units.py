@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
-from rlvr_fast.tasks.schemes.math.kinds.units_table import UNITS, find_unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import spoken_number
+from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
+from rlvr_fast.tasks.schemes.math.parts.units_table import UNITS, find_unit
+from rlvr_fast.tasks.schemes.math.parts.wording import spoken_number
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
 from rlvr_fast.tasks.schemes.math.values import Unread
 

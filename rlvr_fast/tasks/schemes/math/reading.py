@@ -6,10 +6,10 @@ import functools
 import importlib
 from types import ModuleType
 
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import sharing
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
-from rlvr_fast.tasks.schemes.math.kinds.derivatives import with_variables
-from rlvr_fast.tasks.schemes.math.kinds.splitting import with_cases
-from rlvr_fast.tasks.schemes.math.terms.outcomes import sharing
+from rlvr_fast.tasks.schemes.math.parts.derivatives import with_variables
+from rlvr_fast.tasks.schemes.math.parts.splitting import with_cases
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 

@@ -11,7 +11,7 @@ from rlvr_fast.errors import MissingDependencyError
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.golds import accepted_golds
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, order
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, order
 from rlvr_fast.tasks.schemes.math.reading import one_answer, read_answer
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul
 from rlvr_fast.tasks.schemes.math.values import Unread

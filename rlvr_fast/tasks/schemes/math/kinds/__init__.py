@@ -1,4 +1,4 @@
-"""The kinds of answers: one module each.
+"""The kinds of answers: one module each; what several kinds share is in `parts/`.
 
 A kind is a module with two functions:
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

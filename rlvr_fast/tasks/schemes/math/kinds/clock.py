@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.wording import plain, spoken_number
+from rlvr_fast.tasks.schemes.math.parts.wording import plain, spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, is_or, split
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, enclosed, is_or, split
+from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

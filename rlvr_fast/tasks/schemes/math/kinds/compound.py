@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import quantity
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
-from rlvr_fast.tasks.schemes.math.kinds.unit_reading import Dressing, read_dressing
-from rlvr_fast.tasks.schemes.math.kinds.units_table import Unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import plain
+from rlvr_fast.tasks.schemes.math.parts.unit_reading import Dressing, read_dressing
+from rlvr_fast.tasks.schemes.math.parts.units_table import Unit
+from rlvr_fast.tasks.schemes.math.parts.wording import plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

@@ -6,15 +6,16 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.collection import List, flat
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
-from rlvr_fast.tasks.schemes.math.kinds.ordering import whole
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named, is_name
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split, words
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
+from rlvr_fast.tasks.schemes.math.parts.ordering import whole
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, is_name
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split, words
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS
-from rlvr_fast.tasks.schemes.math.kinds.progressions import elements, progression
-from rlvr_fast.tasks.schemes.math.kinds.set_values import NamedSet
-from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, enclosed, split
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS
+from rlvr_fast.tasks.schemes.math.parts.progressions import elements, progression
+from rlvr_fast.tasks.schemes.math.parts.set_values import NamedSet
+from rlvr_fast.tasks.schemes.math.parts.solving import SIGN
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, enclosed, split
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

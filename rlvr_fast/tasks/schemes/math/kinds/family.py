@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family
-from rlvr_fast.tasks.schemes.math.kinds.splitting import words
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family
+from rlvr_fast.tasks.schemes.math.parts.splitting import words
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["compare", "read"]

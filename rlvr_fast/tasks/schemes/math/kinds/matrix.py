@@ -7,14 +7,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO
-from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, environment, split
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO
+from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, environment, split
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

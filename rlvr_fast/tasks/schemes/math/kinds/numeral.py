@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.wording import spoken_number
+from rlvr_fast.tasks.schemes.math.parts.wording import spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

@@ -8,9 +8,9 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.quantity import scaled
-from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
-from rlvr_fast.tasks.schemes.math.kinds.wording import latex, plain, spoken_number
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
+from rlvr_fast.tasks.schemes.math.parts.wording import latex, plain, spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

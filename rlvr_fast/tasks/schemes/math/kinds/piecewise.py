@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Operation,
@@ -16,12 +16,12 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     is_empty,
     points,
 )
-from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named, Relation
-from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, environment, split, words
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
+from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Named, Relation
+from rlvr_fast.tasks.schemes.math.parts.solving import SIGN
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, environment, split, words
+from rlvr_fast.tasks.schemes.math.parts.substitution import put
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

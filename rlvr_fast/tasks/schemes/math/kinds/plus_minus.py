@@ -6,7 +6,7 @@ import itertools
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, split, words
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split, words
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Readings", "compare", "read"]
@@ -80,7 +80,7 @@ def _expanded(
 
 
 def _joined(values: list[Value]) -> Value:
-    from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
+    from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 
     joined = together(values, True)
     return joined

@@ -11,7 +11,10 @@ from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
-from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
+from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     AFTER,
     APPROXIMATE,
     APPROXIMATE_AFTER,
@@ -25,12 +28,9 @@ from rlvr_fast.tasks.schemes.math.kinds.qualifier_tables import (
     MARKERS,
     MATHEMATICAL_MARKERS,
 )
-from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Named
-from rlvr_fast.tasks.schemes.math.kinds.unit_reading import read_dressing
-from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, latex, plain
-from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
+from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
+from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

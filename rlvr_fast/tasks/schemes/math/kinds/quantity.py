@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.unit_reading import (
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.unit_reading import (
     NOTHING,
     Dressing,
     alike,
     read_dressing,
 )
-from rlvr_fast.tasks.schemes.math.kinds.units_table import CURRENCY_SIGNS, UNITS, Unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import SCALES, latex, plain, spoken_number
-from rlvr_fast.tasks.schemes.math.terms import parse_term
+from rlvr_fast.tasks.schemes.math.parts.units_table import CURRENCY_SIGNS, UNITS, Unit
+from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

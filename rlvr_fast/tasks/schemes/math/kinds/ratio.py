@@ -6,10 +6,11 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.ordering import ZERO
-from rlvr_fast.tasks.schemes.math.kinds.splitting import split
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.ordering import ZERO
+from rlvr_fast.tasks.schemes.math.parts.splitting import split
 from rlvr_fast.tasks.schemes.math.terms.nodes import Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

@@ -11,13 +11,14 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.ordering import floor_and_ceil, order
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
-from rlvr_fast.tasks.schemes.math.kinds.set_grid import ends_of, grid_of, is_empty, members
-from rlvr_fast.tasks.schemes.math.kinds.set_values import (
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.parts.ordering import floor_and_ceil, order
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.parts.set_grid import ends_of, grid_of, is_empty, members
+from rlvr_fast.tasks.schemes.math.parts.set_values import (
     EMPTY,
     REALS,
     Interval,
@@ -27,9 +28,8 @@ from rlvr_fast.tasks.schemes.math.kinds.set_values import (
     points,
     without,
 )
-from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, split, words
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

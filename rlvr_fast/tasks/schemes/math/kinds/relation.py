@@ -11,25 +11,26 @@ import re
 from collections.abc import Sequence
 from typing import cast
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
-from rlvr_fast.tasks.schemes.math.kinds.equations import same_relations
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.families import same_families, same_periodic
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, NamedSet, in_words
-from rlvr_fast.tasks.schemes.math.kinds.relation_groups import together
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
+from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
+from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Family,
     Named,
     Relation,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.kinds.solving import SIGN, SIGN_OF, solved, without_left_side
-from rlvr_fast.tasks.schemes.math.kinds.splitting import CONJUNCTION, Split, is_or, split, words
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms, parse_term
+from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, Split, is_or, split, words
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 

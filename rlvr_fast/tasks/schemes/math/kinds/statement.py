@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order, all_matched
-from rlvr_fast.tasks.schemes.math.kinds.splitting import enclosed, split, words
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Statement", "compare", "read"]

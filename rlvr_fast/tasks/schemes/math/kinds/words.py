@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
-from rlvr_fast.tasks.schemes.math.kinds.wording import ARTICLES, TURNING, plain, word_set
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
+from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, plain, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 

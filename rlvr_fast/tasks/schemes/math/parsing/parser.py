@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.terms.calling import Calling
-from rlvr_fast.tasks.schemes.math.terms.cursor import DEEPEST, END, NoTermError
-from rlvr_fast.tasks.schemes.math.terms.making import MINUS_ONE, negative, product
-from rlvr_fast.tasks.schemes.math.terms.names import GREEK, OPERATORS, OVER, TIMES, WORDS
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Number, Pow, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.tokens import (
+from rlvr_fast.tasks.schemes.math.parsing.calling import Calling
+from rlvr_fast.tasks.schemes.math.parsing.cursor import DEEPEST, END, NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.names import GREEK, OPERATORS, OVER, TIMES, WORDS
+from rlvr_fast.tasks.schemes.math.parsing.tokens import (
     Token,
     has_variables,
     partners,
     tokens_of,
     with_products,
 )
+from rlvr_fast.tasks.schemes.math.terms.making import MINUS_ONE, negative, product
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Number, Pow, Symbol, Term
 
 __all__ = ["parse_term"]
 

@@ -16,8 +16,8 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     points,
     without,
 )
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named, Relation
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation
+from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Value
 

@@ -16,7 +16,7 @@ def equal_terms(gold: Term, answer: Term) -> bool:
     """
     if gold == answer:
         return True
-    from rlvr_fast.tasks.schemes.math.terms.comparison import equal_values
+    from rlvr_fast.tasks.schemes.math.evaluation.comparison import equal_values
     from rlvr_fast.tasks.schemes.math.terms.derivative import derived
 
     return equal_values(derived(gold), derived(answer))

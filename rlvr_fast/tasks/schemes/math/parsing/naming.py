@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.terms.cursor import END, NoTermError
-from rlvr_fast.tasks.schemes.math.terms.names import (
+from rlvr_fast.tasks.schemes.math.parsing.cursor import END, NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.names import (
     ACCENTS,
     ALONG,
     CONSTANTS,
@@ -15,9 +15,9 @@ from rlvr_fast.tasks.schemes.math.terms.names import (
     SUBSCRIPTS,
     VARIABLES,
 )
+from rlvr_fast.tasks.schemes.math.parsing.numbers import Numbers
+from rlvr_fast.tasks.schemes.math.parsing.tokens import Token
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Mul, Number, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.numbers import Numbers
-from rlvr_fast.tasks.schemes.math.terms.tokens import Token
 
 __all__ = ["Naming"]
 

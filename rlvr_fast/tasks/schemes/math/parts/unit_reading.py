@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.units_table import NO_UNIT, UNITS, Unit, find_unit
-from rlvr_fast.tasks.schemes.math.kinds.wording import FILLERS, is_noun, noun_lemma, word_set
+from rlvr_fast.tasks.schemes.math.parts.units_table import NO_UNIT, UNITS, Unit, find_unit
+from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, is_noun, noun_lemma, word_set
 
 __all__ = ["NOTHING", "Dressing", "alike", "read_dressing"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.kinds.wording import word_set
+from rlvr_fast.tasks.schemes.math.parts.wording import word_set
 
 __all__ = [
     "AFTER",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, sign
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Relation, is_name
-from rlvr_fast.tasks.schemes.math.kinds.solving import FLIPPED, SYMMETRIC
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, sign
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Relation, is_name
+from rlvr_fast.tasks.schemes.math.parts.solving import FLIPPED, SYMMETRIC
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 

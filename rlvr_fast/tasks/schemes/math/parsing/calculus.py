@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.cursor import NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.names import ALONG, DIFFERENTIALS, FUNCTIONS, GREEK
+from rlvr_fast.tasks.schemes.math.parsing.naming import Naming
+from rlvr_fast.tasks.schemes.math.parsing.tokens import Token, partners
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
-from rlvr_fast.tasks.schemes.math.terms.names import ALONG, DIFFERENTIALS, FUNCTIONS, GREEK
-from rlvr_fast.tasks.schemes.math.terms.naming import Naming
 from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.tokens import Token, partners
 
 __all__ = ["Calculus"]
 

@@ -6,11 +6,11 @@ from fractions import Fraction
 
 from flint import acb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Budget, NoValue, OutOfBudget
+from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Budget, NoValue, OutOfBudget
 
 __all__ = ["MINUS", "ZERO", "close", "floor_and_ceil", "nearest", "order", "sign", "whole"]
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections import defaultdict
 from typing import Any
 
-from rlvr_fast.tasks.schemes.math.terms.names import ALONG
+from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.terms.cursor import END, Cursor, NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.cursor import END, Cursor, NoTermError
 from rlvr_fast.tasks.schemes.math.terms.making import negative, quotient
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Number, Term
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from flint import acb, arb, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms.outcomes import Undecided, Undefined
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Undecided, Undefined
 
 __all__ = ["COMPLEX", "REAL", "complex_log", "complex_sqrt", "real_log", "sign", "size_of"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 
-from rlvr_fast.tasks.schemes.math.kinds.ordering import order
-from rlvr_fast.tasks.schemes.math.kinds.set_values import Interval, Operation
-from rlvr_fast.tasks.schemes.math.kinds.substitution import symbols
+from rlvr_fast.tasks.schemes.math.parts.ordering import order
+from rlvr_fast.tasks.schemes.math.parts.set_values import Interval, Operation
+from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Term
 from rlvr_fast.tasks.schemes.math.values import Value
 

@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from flint import fmpq, fmpq_poly
 
-from rlvr_fast.tasks.schemes.math.kinds.ordering import order, sign
-from rlvr_fast.tasks.schemes.math.kinds.set_values import EMPTY, Interval, Operation
+from rlvr_fast.tasks.schemes.math.parts.ordering import order, sign
+from rlvr_fast.tasks.schemes.math.parts.set_values import EMPTY, Interval, Operation
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Root, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 

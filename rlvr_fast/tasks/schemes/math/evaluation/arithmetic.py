@@ -11,8 +11,8 @@ from typing import TypeAlias
 
 from flint import acb, arb, ctx, fmpq, fmpz
 
-from rlvr_fast.tasks.schemes.math.terms import exact, functions
-from rlvr_fast.tasks.schemes.math.terms.outcomes import NoValue, TooMuch, Undecided, Undefined
+from rlvr_fast.tasks.schemes.math.evaluation import exact, functions
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import NoValue, TooMuch, Undecided, Undefined
 
 __all__ = ["Arithmetic", "Scalar", "magnitude"]
 

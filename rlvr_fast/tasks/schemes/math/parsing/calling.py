@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from rlvr_fast.tasks.schemes.math.terms.calculus import Calculus
-from rlvr_fast.tasks.schemes.math.terms.cursor import NoTermError
-from rlvr_fast.tasks.schemes.math.terms.making import (
-    MINUS_ONE,
-    THREE,
-    TWO,
-    negative,
-    product,
-    quotient,
-)
-from rlvr_fast.tasks.schemes.math.terms.names import (
+from rlvr_fast.tasks.schemes.math.parsing.calculus import Calculus
+from rlvr_fast.tasks.schemes.math.parsing.cursor import NoTermError
+from rlvr_fast.tasks.schemes.math.parsing.names import (
     ACCENTS,
     BARE,
     CONSTANTS,
@@ -28,8 +20,16 @@ from rlvr_fast.tasks.schemes.math.terms.names import (
     TRIGONOMETRY,
     WORDS,
 )
+from rlvr_fast.tasks.schemes.math.parsing.tokens import Token
+from rlvr_fast.tasks.schemes.math.terms.making import (
+    MINUS_ONE,
+    THREE,
+    TWO,
+    negative,
+    product,
+    quotient,
+)
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Number, Pow, Root, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.tokens import Token
 
 __all__ = ["Calling"]
 

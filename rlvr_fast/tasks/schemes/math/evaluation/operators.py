@@ -10,8 +10,8 @@ from typing import Any, TypeAlias
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms import functions
-from rlvr_fast.tasks.schemes.math.terms.outcomes import TooMuch, Undefined
+from rlvr_fast.tasks.schemes.math.evaluation import functions
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import TooMuch, Undefined
 
 __all__ = ["Numeric", "improper_integral", "infinite_series", "limit", "proper_integral"]
 

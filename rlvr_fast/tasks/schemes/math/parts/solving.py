@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, close, sign
-from rlvr_fast.tasks.schemes.math.kinds.polynomials import solution_set
 from rlvr_fast.tasks.schemes.math.kinds.ratio import Ratio
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     EMPTY,
@@ -20,15 +19,16 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     as_set,
     without,
 )
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import (
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, close, sign
+from rlvr_fast.tasks.schemes.math.parts.polynomials import solution_set
+from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Named,
     Relation,
     infinite_sign,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Words
-from rlvr_fast.tasks.schemes.math.terms import equal_terms
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 

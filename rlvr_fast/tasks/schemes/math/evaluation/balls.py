@@ -11,10 +11,17 @@ from dataclasses import replace
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms import calls, exact, functions, operators
-from rlvr_fast.tasks.schemes.math.terms.arithmetic import Arithmetic, Scalar
+from rlvr_fast.tasks.schemes.math.evaluation import calls, exact, functions, operators
+from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Arithmetic, Scalar
+from rlvr_fast.tasks.schemes.math.evaluation.generic_functions import generic_value
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import (
+    Budget,
+    NoValue,
+    OutOfBudget,
+    TooMuch,
+    Undefined,
+)
 from rlvr_fast.tasks.schemes.math.terms.facts import facts
-from rlvr_fast.tasks.schemes.math.terms.generic_functions import generic_value
 from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Add,
     Bound,
@@ -26,13 +33,6 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Root,
     Symbol,
     Term,
-)
-from rlvr_fast.tasks.schemes.math.terms.outcomes import (
-    Budget,
-    NoValue,
-    OutOfBudget,
-    TooMuch,
-    Undefined,
 )
 
 __all__ = ["Evaluation"]

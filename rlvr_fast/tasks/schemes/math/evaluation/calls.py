@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from flint import acb, arb, fmpq, fmpz
 
-from rlvr_fast.tasks.schemes.math.terms import exact, functions
-from rlvr_fast.tasks.schemes.math.terms.arithmetic import Arithmetic, Scalar
-from rlvr_fast.tasks.schemes.math.terms.outcomes import TooMuch, Undefined
+from rlvr_fast.tasks.schemes.math.evaluation import exact, functions
+from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Arithmetic, Scalar
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import TooMuch, Undefined
 
 __all__ = ["CALLS", "OF_MANY", "Function", "log"]
 

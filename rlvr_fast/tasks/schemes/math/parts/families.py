@@ -9,11 +9,11 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matching import all_matched
-from rlvr_fast.tasks.schemes.math.kinds.ordering import MINUS, ZERO, nearest
 from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
-from rlvr_fast.tasks.schemes.math.kinds.relation_values import Family, Named
-from rlvr_fast.tasks.schemes.math.kinds.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
+from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, nearest
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Add,
     Call,

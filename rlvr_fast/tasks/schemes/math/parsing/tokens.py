@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.terms.names import (
+from rlvr_fast.tasks.schemes.math.parsing.names import (
     CONSTANTS,
     FUNCTIONS,
     GLUED,

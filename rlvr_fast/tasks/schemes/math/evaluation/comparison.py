@@ -10,21 +10,21 @@ from typing import TypeAlias
 
 from flint import acb, arb, ctx, fmpq
 
-from rlvr_fast.tasks.schemes.math.terms.arithmetic import Scalar
-from rlvr_fast.tasks.schemes.math.terms.balls import Evaluation
-from rlvr_fast.tasks.schemes.math.terms.decimals import decimal_of, ends, first_place
-from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
-from rlvr_fast.tasks.schemes.math.terms.functions import size_of
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
-from rlvr_fast.tasks.schemes.math.terms.odd_roots import with_real_roots
-from rlvr_fast.tasks.schemes.math.terms.outcomes import (
+from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Scalar
+from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
+from rlvr_fast.tasks.schemes.math.evaluation.decimals import decimal_of, ends, first_place
+from rlvr_fast.tasks.schemes.math.evaluation.functions import size_of
+from rlvr_fast.tasks.schemes.math.evaluation.odd_roots import with_real_roots
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import (
     Budget,
     NoValue,
     OutOfBudget,
     Undecided,
     shared_budget,
 )
-from rlvr_fast.tasks.schemes.math.terms.points import Point, points, step_points
+from rlvr_fast.tasks.schemes.math.evaluation.points import Point, points, step_points
+from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
 
 __all__ = ["equal_values"]
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.parsing.names import CONSTANTS, RELATIONS
+from rlvr_fast.tasks.schemes.math.parsing.tokens import Token, partners
 from rlvr_fast.tasks.schemes.math.terms.making import quotient
-from rlvr_fast.tasks.schemes.math.terms.names import CONSTANTS, RELATIONS
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Number, Symbol, Term
-from rlvr_fast.tasks.schemes.math.terms.tokens import Token, partners
 
 __all__ = ["DEEPEST", "END", "Cursor", "NoTermError"]
 

@@ -1,0 +1,1 @@
+"""What several kinds of answers share: splitting, matching, tables of words and units."""
