@@ -114,7 +114,10 @@ bool Parser::mixed_number(Expression& out) {
       return fail();
     }
   } else if (gap && is_digit(peek())) {
-    if (!number(n) || !take('/') || !is_digit(peek()) || !number(d)) return fail();
+    // 116 837/12500: the blank may separate thousands.
+    const std::size_t numerator = pos_;
+    if (!number(n) || pos_ - numerator == 3) return fail();
+    if (!take('/') || !is_digit(peek()) || !number(d)) return fail();
     if (!n.integer() || !d.integer() || n.n <= 0 || d.n <= n.n) return fail();
   } else {
     return back();

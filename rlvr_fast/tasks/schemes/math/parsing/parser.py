@@ -16,7 +16,16 @@ from rlvr_fast.tasks.schemes.math.parsing.tokens import (
     with_products,
 )
 from rlvr_fast.tasks.schemes.math.terms.making import MINUS_ONE, negative, product
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Number, Pow, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import (
+    Add,
+    Call,
+    Constant,
+    Mul,
+    Number,
+    Pow,
+    Symbol,
+    Term,
+)
 
 __all__ = ["parse_term"]
 
@@ -180,7 +189,7 @@ class Parser(Calling):
     def is_ordered(self, left: Term, right: Term) -> bool:
         r"""Whether the factors beside `\times` are vectors or sets, whose order counts."""
         if self.ordered_times:
-            return not (isinstance(left, Number) or isinstance(right, Number))
+            return _has_symbol(left) and _has_symbol(right)
         return _is_vector(left) and _is_vector(right)
 
     def implicit(self) -> Term:
@@ -350,6 +359,18 @@ def _is_vector(term: Term) -> bool:
     return isinstance(term, Symbol) and term.name.startswith("vec(")
 
 
+def _has_symbol(term: Term) -> bool:
+    if isinstance(term, Add | Mul):
+        return any(_has_symbol(part) for part in term.parts)
+    if isinstance(term, Call):
+        return any(_has_symbol(argument) for argument in term.arguments)
+    return _has_symbol(term.base) if isinstance(term, Pow) else isinstance(term, Symbol)
+
+
+def _is_symbol(token: Token) -> bool:
+    return token.is_name() and token.text not in ("e", "i", "pi")
+
+
 def _has_ordered_times(tokens: list[Token]) -> bool:
     r"""Whether `\times` in a text is a product of sets or of vectors, and no plain product.
 
@@ -359,8 +380,9 @@ def _has_ordered_times(tokens: list[Token]) -> bool:
     signs = set()
     for index, token in enumerate(tokens):
         if token.text in ("cdot", "times") and 0 < index < len(tokens) - 1:
-            before, after = tokens[index - 1], tokens[index + 1]
-            if (before.is_name() or before.text == ")") and (after.is_name() or after.text == "("):
+            sides = [_is_symbol(tokens[index - 1]), _is_symbol(tokens[index + 1])]
+            brackets = tokens[index - 1].text == ")" or tokens[index + 1].text == "("
+            if all(sides) or (token.text == "cdot" and any(sides) and brackets):
                 signs.add(token.text)
     if "times" in signs and "cdot" in signs:
         return True
