@@ -10,7 +10,7 @@ import pytest
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import load_task
-from rlvr_fast.tasks.schemes.math.verifier import MathVerifier, split_answers
+from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
 
 SHARED = Path(os.environ.get("RLVR_SHARED", Path(__file__).parents[2] / ".." / "shared"))
 needs_benchmarks = pytest.mark.skipif(
@@ -198,12 +198,3 @@ def test_single_golds(gold, answer, expected):
 def test_tolerance_of_the_file_is_honoured():
     assert MathVerifier().verify("p", "10", {"tolerance": "1e-1"}, "10.05") == "correct"
     assert MathVerifier().verify("p", "10", {"tolerance": "1e-1"}, "10.2") == "incorrect"
-
-
-def test_answers_split_at_the_outermost_separators_only():
-    assert split_answers(r"(1,2), f(x,y)=\frac{1}{2,3}; [0,1) or \{3\}") == [
-        "(1,2)",
-        r"f(x,y)=\frac{1}{2,3}",
-        "[0,1)",
-        r"\{3\}",
-    ]

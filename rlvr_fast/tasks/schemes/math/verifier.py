@@ -17,7 +17,7 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul
 from rlvr_fast.tasks.schemes.math.values import Unread
 from rlvr_fast.vocabulary import Verdict
 
-__all__ = ["READER_VERSION", "MathVerifier", "split_answers"]
+__all__ = ["READER_VERSION", "MathVerifier"]
 
 # Counts up where the reader gives any answer another verdict: verdicts of two versions are not
 # mixed in one run.
@@ -25,9 +25,6 @@ READER_VERSION = 1
 
 # Longer texts are no answers, and reading takes time.
 _LONGEST = 4000
-_DOLLAR = re.compile(r"(?<!\\)\$+")
-_SEPARATOR = re.compile(r"[,;]|(?:\\text\s*\{\s*)?\b(?:and|or)\b(?:\s*\})?")
-_DEPTH = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _SOMETHING = re.compile(r"\w")
 
 
@@ -88,8 +85,6 @@ def _accepts(gold: str, metadata: Mapping[str, Any], answer: str) -> bool:
     given = read_answer(answer)
     if one_answer(wanted, given):
         return True
-    if metadata.get("multiple_answers") and _all_matched(gold, answer):
-        return True
     tolerance = metadata.get("tolerance")
     return tolerance is not None and _within(gold, answer, str(tolerance))
 
@@ -102,52 +97,3 @@ def _within(gold: str, answer: str, tolerance: str) -> bool:
         return False
     difference = Add((terms[0], Mul((MINUS, terms[1]))))
     return order(Mul((difference, difference)), Mul((terms[2], terms[2]))) in (-1, 0)
-
-
-def _equal(gold: str, answer: str) -> bool:
-    return one_answer(read_answer(gold), read_answer(answer))
-
-
-def split_answers(text: str) -> list[str]:
-    """The answers of a list, split at its outermost commas, semicolons, 'and' and 'or'.
-
-    Example:
-        >>> split_answers("$(1,2)$, $(3,4)$ and 5")
-        ['(1,2)', '(3,4)', '5']
-    """
-    text = _DOLLAR.sub("", text).strip()
-    while text.startswith("\\{") and text.endswith("\\}"):
-        text = text[2:-2].strip()
-    parts, start, position, depth = [], 0, 0, 0
-    while position < len(text):
-        letter = text[position]
-        if depth == 0 and (match := _SEPARATOR.match(text, position)):
-            parts.append(text[start:position])
-            start = position = match.end()
-            continue
-        if letter == "\\":
-            position += 1  # an escaped brace does not nest
-        else:
-            depth = max(0, depth + _DEPTH.get(letter, 0))
-        position += 1
-    parts.append(text[start:])
-    return [part.strip() for part in parts if part.strip()]
-
-
-def _all_matched(gold: str, answer: str) -> bool:
-    golds, answers = split_answers(gold), split_answers(answer)
-    if len(golds) != len(answers) or len(golds) < 2 or len(golds) > 64:
-        return False
-    matches = [[j for j, item in enumerate(answers) if _equal(want, item)] for want in golds]
-    owner: dict[int, int] = {}  # answer -> gold: a perfect matching by augmenting paths
-
-    def place(gold_index: int, seen: set[int]) -> bool:
-        for answer_index in matches[gold_index]:
-            if answer_index not in seen:
-                seen.add(answer_index)
-                if answer_index not in owner or place(owner[answer_index], seen):
-                    owner[answer_index] = gold_index
-                    return True
-        return False
-
-    return all(place(index, set()) for index in range(len(golds)))

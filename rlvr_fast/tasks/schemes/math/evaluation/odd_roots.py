@@ -2,10 +2,9 @@ r"""Odd roots of numbers that are written as powers: `(-8)^{1/3}`."""
 
 from __future__ import annotations
 
-import dataclasses
 from fractions import Fraction
-from typing import Any
 
+from rlvr_fast.tasks.schemes.math.terms.making import rebuilt
 from rlvr_fast.tasks.schemes.math.terms.nodes import Mul, Number, Pow, Root, Term
 
 __all__ = ["with_real_roots"]
@@ -20,22 +19,7 @@ def with_real_roots(term: Term) -> Term:
             if exponent.numerator == 1:
                 return root
             return Pow(root, Number(Fraction(exponent.numerator)))
-    changed = {}
-    for field in dataclasses.fields(term):
-        old = getattr(term, field.name)
-        new = _inside(old)
-        if new is not old:
-            changed[field.name] = new
-    return dataclasses.replace(term, **changed) if changed else term
-
-
-def _inside(part: Any) -> Any:
-    if isinstance(part, Term):
-        return with_real_roots(part)
-    if isinstance(part, tuple):
-        new = tuple(map(_inside, part))
-        return part if all(a is b for a, b in zip(new, part, strict=True)) else new
-    return part
+    return rebuilt(term, with_real_roots)
 
 
 def _fraction(term: Term) -> Fraction | None:

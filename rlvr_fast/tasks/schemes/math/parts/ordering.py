@@ -7,6 +7,7 @@ from fractions import Fraction
 from flint import acb, ctx, fmpq
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
 from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Budget, NoValue, OutOfBudget
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
@@ -17,8 +18,8 @@ __all__ = ["MINUS", "ZERO", "close", "floor_and_ceil", "nearest", "order", "sign
 _PRECISIONS = (64, 256, 1024)
 MINUS = Number(Fraction(-1))
 ZERO = Number(Fraction(0))
-# "The root is about 1.41" is a remark on the root where it is no further off than a twentieth.
 _LARGEST = 10**18
+# "The root is about 1.41" is a remark on the root where it is no further off than a twentieth.
 _CLOSE = Number(Fraction(1, 20))
 
 
@@ -33,24 +34,15 @@ def sign(term: Term) -> int | None:
     """The sign of a real term without symbols; 0 only of a rational; None where not known."""
     if symbols(term):
         return None
-    before = ctx.prec
-    try:
-        for precision in _PRECISIONS:
-            ctx.prec = precision
-            evaluation = Evaluation({}, Budget(), real=False)
-            value = evaluation.value(term)
-            if isinstance(value, acb):
-                if not value.imag.contains(0):
-                    return None
-                value = value.real
-            if isinstance(value, fmpq):
-                return int(value > 0) - int(value < 0)
-            if not value.contains(0) and value.is_finite():
-                return 1 if value > 0 else -1
-    except (NoValue, OutOfBudget, RecursionError):
-        return None
-    finally:
-        ctx.prec = before
+    for precision in _PRECISIONS:
+        value = _value(term, precision)
+        if value is None or (isinstance(value, acb) and not value.imag.contains(0)):
+            return None
+        if isinstance(value, fmpq):
+            return int(value > 0) - int(value < 0)
+        real = value.real if isinstance(value, acb) else value
+        if not real.contains(0) and real.is_finite():
+            return 1 if real > 0 else -1
     return None
 
 
@@ -66,32 +58,29 @@ def whole(term: Term) -> int | None:
     """The integer that a term without symbols is; None of every other term."""
     if symbols(term):
         return None
+    value = _value(term, _PRECISIONS[0])
+    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < _LARGEST:
+        return int(value.p)
+    return None
+
+
+def _value(term: Term, precision: int) -> Scalar | None:
     before = ctx.prec
     try:
-        ctx.prec = _PRECISIONS[0]
-        value = Evaluation({}, Budget(), real=False).value(term)
+        ctx.prec = precision
+        return Evaluation({}, Budget(), real=False).value(term)
     except (NoValue, OutOfBudget, RecursionError):
         return None
     finally:
         ctx.prec = before
-    if isinstance(value, fmpq) and value.q == 1 and abs(value.p) < _LARGEST:
-        return int(value.p)
-    return None
 
 
 def floor_and_ceil(term: Term) -> tuple[int, int] | None:
     """The largest integer under and the least one over a real term without symbols."""
     if symbols(term):
         return None
-    before = ctx.prec
-    try:
-        ctx.prec = _PRECISIONS[1]
-        value = Evaluation({}, Budget(), real=False).value(term)
-    except (NoValue, OutOfBudget, RecursionError):
-        return None
-    finally:
-        ctx.prec = before
-    if isinstance(value, acb):
+    value = _value(term, _PRECISIONS[1])
+    if value is None or isinstance(value, acb):
         return None
     low, high = (
         (fmpq(value.floor()), fmpq(value.ceil()))
@@ -107,14 +96,9 @@ def nearest(term: Term) -> int | None:
     """The integer that a real term without symbols is, as far as its ball tells."""
     if symbols(term):
         return None
-    before = ctx.prec
-    try:
-        ctx.prec = _PRECISIONS[1]
-        value = Evaluation({}, Budget(), real=False).value(term)
-    except (NoValue, OutOfBudget, RecursionError):
+    value = _value(term, _PRECISIONS[1])
+    if value is None:
         return None
-    finally:
-        ctx.prec = before
     if isinstance(value, fmpq):
         return int(value.p) if value.q == 1 and abs(value.p) < _LARGEST else None
     found = (value.real if isinstance(value, acb) else value).unique_fmpz()

@@ -2,14 +2,19 @@ r"""The derivative of a term that has no unknown function: `\frac{d}{dx} x^2` is
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 from rlvr_fast.tasks.schemes.math.terms.facts import facts
-from rlvr_fast.tasks.schemes.math.terms.making import MINUS_ONE, ONE, TWO, negative, quotient
+from rlvr_fast.tasks.schemes.math.terms.making import (
+    MINUS_ONE,
+    ONE,
+    TWO,
+    negative,
+    quotient,
+    rebuilt,
+)
 from rlvr_fast.tasks.schemes.math.terms.nodes import (
     Add,
     Call,
@@ -73,22 +78,7 @@ def derived(term: Term) -> Term:
             except _NoDerivative:
                 return term
         return term
-    changed = {}
-    for field in dataclasses.fields(term):
-        old = getattr(term, field.name)
-        new = _inside(old)
-        if new is not old:
-            changed[field.name] = new
-    return dataclasses.replace(term, **changed) if changed else term
-
-
-def _inside(part: Any) -> Any:
-    if isinstance(part, Term):
-        return derived(part)
-    if isinstance(part, tuple):
-        new = tuple(map(_inside, part))
-        return part if all(a is b for a, b in zip(new, part, strict=True)) else new
-    return part
+    return rebuilt(term, derived)
 
 
 class _Derivative:
