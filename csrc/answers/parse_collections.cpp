@@ -205,7 +205,11 @@ bool Parser::bracket(Value& out) {
   ++pos_;
   --brackets_;
   value.close = close;
-  if ((value.open == '[') != (close == ']') && value.parts.size() != 2) return fail();
+  if ((value.open == '[') != (close == ']')) {
+    // (1,1] is no interval.
+    if (value.parts.size() != 2) return fail();
+    if (to_string(value.parts[0]) == to_string(value.parts[1])) return fail();
+  }
   out = std::move(value);
   return true;
 }
