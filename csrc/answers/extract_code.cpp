@@ -293,6 +293,7 @@ Extraction program(std::string_view code, const Fence& fence, std::size_t max_by
       begin = line.next;
     }
     code = buffer;
+    if (trim(code).empty()) return {{}, Status::kMalformed};
   }
   if (code.size() > max_bytes) return {{}, Status::kMalformed};
   return {code, Status::kFound};  // leading blanks are indentation: kept

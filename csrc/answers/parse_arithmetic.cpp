@@ -277,8 +277,10 @@ bool Parser::exponent_of(Expression& out) {
     // 2^10 is 2^{10}, as writers mean it.
     Int value = 0;
     const std::size_t at = pos_;
-    for (; pos_ < s_.size() && is_digit(s_[pos_]); ++pos_) value = 10 * value + (s_[pos_] - '0');
-    if (pos_ - at > 6) return fail();
+    for (; pos_ < s_.size() && is_digit(s_[pos_]); ++pos_) {
+      if (pos_ - at == 6) return fail();
+      value = 10 * value + (s_[pos_] - '0');
+    }
     out = constant({value, 1});
     if (pos_ < s_.size() && (s_[pos_] == '.' || s_[pos_] == '/') && pos_ + 1 < s_.size() &&
         is_digit(s_[pos_ + 1])) {
