@@ -33,6 +33,11 @@ bool Parser::answer(Answer& out) {
   }
   if (name && (letter_alone(value) || mentions(value, *name))) return fail();
   if (name) out.name = *name;
+  // "i mm" and "pi mm" may be words.
+  if (!unit.empty() && unit != kDegrees && !is_currency_sign(unit) &&
+      to_string(value).find_first_of("0123456789") == kNone) {
+    return fail();
+  }
   out.unit = std::move(unit);
   return budget_.ok();
 }
