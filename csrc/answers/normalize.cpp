@@ -239,8 +239,16 @@ bool normalize(std::string_view answer, std::string& out) {
   if (answer.size() <= kMaxParsedBytes) {
     Answer value;
     if (parse_answer(answer, value)) {
-      out += to_string(value);
-      return true;
+      const std::string form = to_string(value);
+      // The form has to be its own form; a limit of the parser, or words, may be in the way.
+      Answer again;
+      const bool rational = value.name.empty() && value.unit.empty() &&
+                            value.value.kind == ValueKind::kExpression &&
+                            value.value.expression.rational();
+      if (rational || (parse_answer(form, again) && to_string(again) == form)) {
+        out += form;
+        return true;
+      }
     }
   }
   append_unresolved(answer, out);

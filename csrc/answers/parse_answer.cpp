@@ -1,4 +1,6 @@
 // From an answer's text to its value, and back to text.
+#include <algorithm>
+
 #include "answers/latex_cleanup.hpp"
 #include "answers/parser.hpp"
 #include "answers/value.hpp"
@@ -10,9 +12,9 @@ using namespace parser_detail;
 namespace {
 
 std::string_view trim(std::string_view s) {
-  while (!s.empty() && s.front() == ' ') s.remove_prefix(1);
-  while (!s.empty() && s.back() == ' ') s.remove_suffix(1);
-  return s;
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  s.remove_prefix(std::min(s.find_first_not_of(kBlanks), s.size()));
+  return s.substr(0, s.find_last_not_of(kBlanks) + 1);
 }
 
 // The inside of a box or font that holds the whole answer.

@@ -196,6 +196,7 @@ bool Parser::unit_word() {
 
 void Parser::unit_power() {
   const std::size_t start = pos_;
+  if (unit_.size() > 1 && unit_[unit_.size() - 2] == '^') return;  // cm^3^2 is no unit
   if (!take('^')) return;
   const bool braced = take('{');
   const char c = peek();
