@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.parsing.names import CONSTANTS, RELATIONS
@@ -21,7 +22,7 @@ class NoTermError(Exception):
     """The text is not one expression."""
 
 
-class Cursor:
+class Cursor(ABC):
     """A place in a list of tokens, which is read once from left to right.
 
     The classes that follow add what is read; the last, `Parser`, reads whole expressions.
@@ -183,38 +184,38 @@ class Cursor:
 
     # What the classes that follow read, and parts need.
 
+    @abstractmethod
     def structure(self, level: int = 0) -> Term:
         """Any expression."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sum(self) -> Term:
         """An expression without operators of structure."""
-        raise NotImplementedError
 
+    @abstractmethod
     def product(self) -> Term:
         """A product."""
-        raise NotImplementedError
 
+    @abstractmethod
     def factor(self) -> Term:
         """A factor with its powers and marks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def implicit(self) -> Term:
         """A product without signs."""
-        raise NotImplementedError
 
+    @abstractmethod
     def primary(self) -> Term:
         """A factor without powers and marks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def command(self, token: Token) -> Term:
         """What begins with a command or a known name."""
-        raise NotImplementedError
 
+    @abstractmethod
     def exponent(self) -> Term:
         """An exponent."""
-        raise NotImplementedError
 
+    @abstractmethod
     def function(self, name: str, plain: bool = False) -> Term:
         """A function with its arguments."""
-        raise NotImplementedError
