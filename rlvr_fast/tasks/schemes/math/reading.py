@@ -9,7 +9,9 @@ from types import ModuleType
 from rlvr_fast.tasks.schemes.math.evaluation.outcomes import sharing
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
 from rlvr_fast.tasks.schemes.math.parts.derivatives import with_variables
+from rlvr_fast.tasks.schemes.math.parts.letters import with_greek
 from rlvr_fast.tasks.schemes.math.parts.splitting import with_cases
+from rlvr_fast.tasks.schemes.math.parts.unknowns import without_arguments
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
@@ -74,7 +76,7 @@ def one_answer(gold: Value, answer: Value) -> bool:
         True
     """
     with sharing():
-        return _same(*with_variables(gold, answer))
+        return _same(*with_variables(*without_arguments(*with_greek(gold, answer))))
 
 
 def _same(gold: Value, answer: Value) -> bool:

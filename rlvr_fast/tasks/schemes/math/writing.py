@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from rlvr_fast.tasks.schemes.math.writing_markup import without_markup
 from rlvr_fast.tasks.schemes.math.writing_tables import (
     CHARACTERS,
     COMMANDS,
@@ -51,7 +52,13 @@ _SIGNS = (
     (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),
     (re.compile(r"\.\.\.+"), r"\\ldots "),
     (re.compile(r"\{([-+=<>*/,.:;])\}"), r"\1"),
-    (re.compile(r"\^ *\{ *(?:\\circ|\\degree) *\}| *\^ *\\circ(?![A-Za-z])"), r"^\\circ "),
+    (re.compile(r"\^ *\{ *\^?(?:\\circ|\\degree) *\}| *\^ *\^?\\circ(?![A-Za-z])"), r"^\\circ "),
+    # '60∘': what follows is nothing that the circle could join to the number.
+    (re.compile(r"(?<=\d) ?\\circ(?= *(?:$|[-+,;)=<>]|\\\}))"), r"^\\circ "),
+    (re.compile(r"(?:^|(?<=[-+*/=(,<>{])) *\\mid (.{1,99}?)\\mid(?![A-Za-z])"), r"|\1|"),
+    (re.compile(r"(?<=[A-Z]) *//(?= *[A-Z]{2})"), r"\\parallel "),
+    (re.compile(r"(?<=[\w)\]}])\{\}(?=[\^_])"), ""),
+    (re.compile(r"(?<![\w\\^_}\]])\{([A-Za-z])\}(?=_)"), r"\1"),
     (re.compile(r"(?<=\d)\^ *(?:\{ *[oO] *\}|o\b)"), r"^\\circ "),
 )
 # Names of points, which OCR writes with spaces.
@@ -60,6 +67,15 @@ _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
 )
+_DECIMAL_GROUPS = re.compile(r"(?<![\d.,])\d+\.\d{3}(?:\u2009\d{3})*\u2009\d{1,3}(?![\d.])")
+_SKIP = re.compile(
+    r"\\(?:hskip|kern|mkern|mskip) ?-?\d*\.?\d+ ?(?:em|ex|pt|mu|px|cm|mm|in)(?![A-Za-z])"
+    r"|(?<=\\bbox) ?\[[^\[\]]{0,99}\](?= ?\{)"
+)
+_SLANTED = re.compile(
+    r"(?<![\w)}\]])(?:\{\})?\^ ?\{?(\d{1,9})\}? ?/ ?(?:\{\})?_ ?\{?(\d{1,9})\}?(?![\w.])"
+)
+_OVER = re.compile(r"([^=,;\\{}<>]+)\\over(?![A-Za-z])([^=,;\\{}<>]+)")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
@@ -107,7 +123,8 @@ def clean(text: str) -> str:
     if len(text) > LONGEST:
         return text.strip()
     text = re.sub(r"[ \t\r\n\f\v]+", " ", text).strip()
-    text = _STRUCK.sub(r"\\sout{\1}", text)
+    text = without_markup(text)
+    text = _SKIP.sub("", _STRUCK.sub(r"\\sout{\1}", text))
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
@@ -119,6 +136,8 @@ def clean(text: str) -> str:
     text = _PRIMES.sub(_primes, text)
     text = _POINTS.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
     text = _tidy(_whole(text))
+    if over := _OVER.fullmatch(text):
+        text = rf"\frac{{{over[1].strip(_BLANK)}}}{{{over[2].strip(_BLANK)}}}"
     text = _without_groups(text)
     text = _LETTER_TIMES.sub(r"\\times ", text.replace(NARROW, " "))
     text = _E_NOTATION.sub(_e_notation, text)
@@ -132,7 +151,8 @@ def _vulgar(text: str) -> str:
         lower = "".join(SUBSCRIPTS[sign] for sign in match[2])
         return f"\\frac{{{upper}}}{{{lower}}}"
 
-    return re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9})[⁄/]([₀₁₂₃₄₅₆₇₈₉]{1,9})", fraction, text)
+    text = re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9})[⁄/]([₀₁₂₃₄₅₆₇₈₉]{1,9})", fraction, text)
+    return _SLANTED.sub(r"\\frac{\1}{\2}", text)
 
 
 def _raised(match: re.Match[str]) -> str:
@@ -194,6 +214,7 @@ def _without_groups(text: str) -> str:
     """The text without separators of thousands."""
     # '{,}' and ',\!' are never separators of parts, so they count inside brackets too.
     text = re.sub(rf"(?<=\d)\ue001[ {NARROW}]?(?=\d)", "\ue000", text)
+    text = _DECIMAL_GROUPS.sub(lambda match: match[0].replace(NARROW, ""), text)
     depths = _depths(text)
 
     def joined(match: re.Match[str]) -> str:
@@ -324,6 +345,16 @@ def _command(tokens: list[str], partner: dict[int, int], index: int, token: str)
         token == r"\underline" and not _is_letter(tokens, index)
     ):
         _unwrapped(tokens, partner, index)
+    elif token in _OLD_FONTS and _is_group(tokens, partner, index):
+        _without_braces(tokens, partner, index)
+    elif token in (r"\SI", r"\qty"):
+        _quantity(tokens, partner, index)
+    elif token in _PLAIN_MATRICES and (inside := _argument(tokens, partner, index + 1)):
+        name = token.removeprefix("\\").removesuffix("*")
+        tokens[index] = ""
+        tokens[inside[0]], tokens[inside[-1]] = f"\\begin{{{name}}}", f"\\end{{{name}}}"
+    elif token == r"\overset":
+        _arc(tokens, partner, index)
     elif token in (r"\color", r"\textcolor", r"\colorbox"):
         for at in _argument(tokens, partner, index + 1):
             tokens[at] = ""
@@ -344,6 +375,45 @@ def _command(tokens: list[str], partner: dict[int, int], index: int, token: str)
             at += 1
         if at < len(tokens) and tokens[at].isalpha():
             tokens[at] = f"{{{tokens[at]}}}"
+
+
+_OLD_FONTS = {r"\rm", r"\bf", r"\it", r"\sf", r"\tt", r"\bfseries", r"\itshape"}
+_PLAIN_MATRICES = {r"\matrix", r"\pmatrix", r"\bmatrix", r"\vmatrix"}
+
+
+def _is_group(tokens: list[str], partner: dict[int, int], index: int) -> bool:
+    r"""Whether a font stands first in braces that are no argument: `5\,{\rm cm}`."""
+    opening = index - 1
+    while opening >= 0 and tokens[opening] in (" ", ""):
+        opening -= 1
+    if opening not in partner:
+        return False
+    before = next((token for token in tokens[opening - 1 :: -1] if token), " ") if opening else " "
+    return before in " \u2009=(,+-*/" or before.isalnum()
+
+
+def _without_braces(tokens: list[str], partner: dict[int, int], index: int) -> None:
+    opening = max(at for at in range(index) if tokens[at] == "{")
+    tokens[partner[opening]] = _JOINT
+    tokens[opening] = tokens[index] = _JOINT
+
+
+def _quantity(tokens: list[str], partner: dict[int, int], index: int) -> None:
+    r"""`\SI{5}{cm}` as "5 cm"."""
+    number = _argument(tokens, partner, index + 1)
+    unit = _argument(tokens, partner, number[-1] + 1) if number else range(0)
+    if unit:
+        tokens[index] = tokens[number[0]] = tokens[unit[-1]] = ""
+        tokens[number[-1]], tokens[unit[0]] = " ", ""
+
+
+def _arc(tokens: list[str], partner: dict[int, int], index: int) -> None:
+    r"""`\overset{\frown}{AB}` as `\widehat{AB}`."""
+    mark = _argument(tokens, partner, index + 1)
+    if "".join(tokens[at] for at in mark).replace(" ", "") in (r"{\frown}", r"{\smallfrown}"):
+        for at in mark:
+            tokens[at] = ""
+        tokens[index] = r"\widehat"
 
 
 def _is_letter(tokens: list[str], index: int) -> bool:

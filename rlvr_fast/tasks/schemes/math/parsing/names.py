@@ -8,6 +8,7 @@ __all__ = [
     "BARE",
     "CONSTANTS",
     "DIFFERENTIALS",
+    "EITHER",
     "FENCES",
     "FUNCTIONS",
     "FUNCTION_LETTERS",
@@ -77,8 +78,11 @@ _GREEK_SMALL = (
     "lambda", "mu", "nu", "xi", "omicron", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi",
     "omega",
 )  # fmt: skip
+# Letters of plain text for either of two commands -> these: the one whose shape Unicode gives it,
+# and the one that it is named for.
+EITHER = {"eitherphi": ("varphi", "phi"), "eitherepsilon": ("varepsilon", "epsilon")}
 GREEK = frozenset((
-    *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), "pi", "Pi",
+    *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), *EITHER, "pi", "Pi",
     *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")),
 ))  # fmt: skip
 # Further letters that are commands, but no words of plain text.
