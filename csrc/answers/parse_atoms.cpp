@@ -325,6 +325,9 @@ bool Parser::command_value(Expression& out) {
     if (letters > 1 || name == "boxed" || name == "fbox") return fail();
     // Bold letters are vectors.
     if (name == "mathbf" || name == "boldsymbol" || name == "bold") return fail();
+    // 1.0\mathrm{e}{-5} is e-notation.
+    const bool e = letters == 1 && (s_[pos_ + 1] == 'e' || s_[pos_ + 1] == 'E');
+    if (e && end + 1 < s_.size() && s_[end + 1] == '{') return fail();
     return group(out, '{', '}');
   }
   return fail();

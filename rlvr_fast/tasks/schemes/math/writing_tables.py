@@ -33,6 +33,7 @@ _SIGNS = {
     "∇": "nabla", "∑": "sum", "∏": "prod", "∫": "int", "∮": "oint", "⌊": "lfloor",
     "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "⟨": "langle", "〈": "langle", "⟩": "rangle",
     "〉": "rangle", "…": "ldots", "⋯": "ldots", "∣": "mid", "†": "dagger", "∤": "nmid",
+    "≯": "ngtr", "≮": "nless", "≰": "nleq", "≱": "ngeq",
     "√": "√", "∛": "∛", "∜": "∜",
 }  # fmt: skip
 

@@ -47,6 +47,7 @@ FUNCTIONS = {
     "Abs": "abs", "fabs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil",
     "round": "round",
     "factorial": "factorial", "binomial": "binomial", "binom": "binomial", "comb": "binomial",
+    "nCr": "binomial",
     "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "Max": "max", "Min": "min",
     "GCD": "gcd", "LCM": "lcm", "MAX": "max", "MIN": "min", "Re": "re", "Im": "im", "re": "re",
     "im": "im", "conj": "conjugate", "conjugate": "conjugate", "arg": "arg", "Arg": "arg",

@@ -155,6 +155,8 @@ class Naming(Numbers):
             return True
         if _is_lone(inside):
             return True
+        if base in ("E", "P") and any(token.text == base for token in inside):
+            return False  # P(1-P/K)
         capitals = any(token.text[:1].isupper() for token in inside)
         if base in ("E", "P") and capitals and not any(_is_small(token) for token in inside):
             return True  # of a random variable, E(X^2), or of an event

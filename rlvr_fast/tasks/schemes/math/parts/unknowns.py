@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["unknowns", "without_arguments"]
@@ -31,12 +31,37 @@ class _Names:
 def without_arguments(gold: Value, answer: Value) -> tuple[Value, Value]:
     r"""Two values without the arguments that only one of them writes, where both have derivatives.
 
-    So `x'(t) = kx(t)` is `\frac{dx}{dt} = kx`.
+    So `x'(t) = kx(t)` is `\frac{dx}{dt} = kx`. An i that is differentiated is no imaginary unit.
     """
     first, second = _names(gold), _names(answer)
+    gold, answer = _with_symbols(gold, first), _with_symbols(answer, second)
     if not (first.derived and second.derived):
         return gold, answer
     return _without(gold, first, second), _without(answer, second, first)
+
+
+def _with_symbols(side: Value, own: _Names) -> Value:
+    """A value with symbols for constants that are differentiated in it: i may be a current."""
+    differentiated = own.derived.keys() & {"i", "e"}
+    if not differentiated:
+        return side
+    own.plain |= differentiated
+    changed: Value = _with_terms(side, {Constant(name): Symbol(name) for name in differentiated})
+    return changed
+
+
+def _with_terms(node: Any, new: dict[Constant, Symbol]) -> Any:
+    if isinstance(node, Constant):
+        return new.get(node, node)
+    if isinstance(node, tuple):
+        return tuple(_with_terms(part, new) for part in node)
+    if isinstance(node, Term | Value):
+        fields = {
+            part.name: _with_terms(getattr(node, part.name), new)
+            for part in dataclasses.fields(node)
+        }
+        return dataclasses.replace(node, **fields)
+    return node
 
 
 def _without(side: Value, own: _Names, others: _Names) -> Value:
