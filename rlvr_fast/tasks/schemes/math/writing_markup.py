@@ -6,6 +6,7 @@ import html
 import re
 from html.entities import html5
 
+from rlvr_fast.tasks.schemes.math.parsing.names import FUNCTIONS, GREEK
 from rlvr_fast.tasks.schemes.math.writing_tables import COMMANDS, DROPPED, FONTS
 
 __all__ = ["without_markup"]
@@ -25,10 +26,12 @@ _END = re.compile(
     r"(?:\\(?:blacksquare|qed|qedhere|checkmark)(?![A-Za-z])|[✓✔✅☑∎■])[\ufe0e\ufe0f]?[ $.]*$"
 )
 _ESCAPED = re.compile(r"(?<!\\)\\\\(?:([A-Za-z]+)|\(.*\\\\\)$|\[.*\\\\\]$)")
-_OTHER_COMMANDS = frozenset((
-    "frac", "sqrt", "pi", "left", "begin", "cdot", "times", "infty", "binom", "sin", "cos", "tan",
-    "ln", "log", "theta", "alpha", "beta", "lambda", "circ", "pm", "in", "cup", "le", "ge", "ne",
-    "mathbb", "overline", "lfloor", "lceil", "angle", "quad",
+_KNOWN = frozenset((
+    *GREEK, *FUNCTIONS, *COMMANDS, *DROPPED, *FONTS,
+    "frac", "sqrt", "left", "begin", "cdot", "times", "infty", "binom", "circ", "pm", "in", "cup",
+    "cap", "le", "ge", "ne", "mathbb", "overline", "lfloor", "lceil", "angle", "quad", "sum",
+    "prod", "int", "vec", "hat", "bar", "dot", "ddot", "prime", "equiv", "to", "emptyset",
+    "triangle", "partial", "hbar", "approx",
 ))  # fmt: skip
 
 
@@ -65,7 +68,6 @@ def _unescaped(text: str) -> str:
         return text
     for match in _ESCAPED.finditer(text):
         name = match[1]
-        known = name in _OTHER_COMMANDS or name in COMMANDS or name in DROPPED or name in FONTS
-        if name is None or (len(name) > 1 and known):
+        if name is None or (len(name) > 1 and name in _KNOWN):
             return text.replace("\\\\", "\\")
     return text
