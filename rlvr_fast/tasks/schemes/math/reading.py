@@ -76,6 +76,9 @@ def one_answer(gold: Value, answer: Value) -> bool:
         True
     """
     with sharing():
+        for kind in _kinds():
+            if hasattr(kind, "as_whole"):
+                gold, answer = kind.as_whole(gold, answer)
         return _same(*with_variables(*without_arguments(*with_greek(gold, answer))))
 
 

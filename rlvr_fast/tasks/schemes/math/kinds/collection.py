@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, as_whole
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
@@ -196,31 +196,18 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if named and _says_or(answer) and not _says_or(gold):
         return False  # numbers are also listed with "or", as x = 1 or x = 2
 
-    small = not isinstance(gold, Set) and not isinstance(answer, Set)
-    small = small and all(isinstance(part, Choice) for part in gold.parts)
+    letters = isinstance(gold, List) and all(isinstance(part, Choice) for part in gold.parts)
+    letters = letters and all(isinstance(part, Expression) for part in answer.parts)
 
     def one(first: Value, second: Value) -> bool:
-        # Inside a collection, a set of one value is not that value, and beside names a small
-        # letter is no choice.
-        if (
-            isinstance(first, Choice) != isinstance(second, Choice)
-            and not small
-            and _is_bare(first, second)
-        ):
-            return False
+        if letters:
+            first, second = as_whole(first, second)
+        # Inside a collection, a set of one value is not that value.
         return isinstance(first, Set) == isinstance(second, Set) and same(first, second)
 
     if isinstance(gold, List) and isinstance(answer, List):
         return all_matched(gold.parts, answer.parts, one)
     return all_matched(_distinct(gold.parts, one), _distinct(answer.parts, one), one)
-
-
-def _is_bare(first: Value, second: Value) -> bool:
-    """Whether of two values one is the capital, and the other the small letter of a choice."""
-    choice, other = (first, second) if isinstance(first, Choice) else (second, first)
-    if not isinstance(choice, Choice) or choice.content is not None or choice.name is not None:
-        return False
-    return isinstance(other, Expression) and other.term == Symbol(choice.letter.lower())
 
 
 def _says_or(value: Value) -> bool:
