@@ -80,7 +80,8 @@ bool Parser::number(Rational& out) {
     while (i < s_.size() && (is_digit(s_[i]) || s_[i] == kThousands)) {
       if (s_[i] == kThousands) {
         if (brackets_ > 0 || i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
-            !is_digit(s_[i + 3])) {
+            !is_digit(s_[i + 3]) || (i + 4 < s_.size() && is_digit(s_[i + 4])) ||
+            (digits.size() > 3 && s_.substr(pos_, i - pos_).find(kThousands) == kNone)) {
           return fail();
         }
         merged_thousands_ = true;
