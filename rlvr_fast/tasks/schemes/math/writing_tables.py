@@ -17,6 +17,7 @@ _GREEK = {
     "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "∆": "Delta",
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi",
     "Ω": "Omega", "\u2126": "Omega", "ℓ": "ell", "ℏ": "hbar", "ħ": "hbar",
+    "Υ": "Upsilon", "ϒ": "Upsilon", "ϱ": "varrho", "ϰ": "varkappa", "ϖ": "varpi", "ℵ": "aleph",
 }  # fmt: skip
 
 _SIGNS = {
@@ -33,6 +34,8 @@ _SIGNS = {
     "∇": "nabla", "∑": "sum", "∏": "prod", "∫": "int", "∮": "oint", "⌊": "lfloor",
     "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "⟨": "langle", "〈": "langle", "⟩": "rangle",
     "〉": "rangle", "…": "ldots", "⋯": "ldots", "∣": "mid", "†": "dagger", "∤": "nmid",
+    "⊄": "not\\subset", "⊈": "not\\subseteq", "≪": "ll", "≫": "gg", "≺": "prec", "≻": "succ",
+    "⊨": "models", "⊢": "vdash", "⋆": "star", "⊤": "top", "⌢": "frown", "≜": "triangleq",
     "≯": "ngtr", "≮": "nless", "≰": "nleq", "≱": "ngeq",
     "√": "√", "∛": "∛", "∜": "∜",
 }  # fmt: skip
@@ -108,7 +111,8 @@ CHARACTERS = _characters()
 # Command -> another spelling of it. A value that ends in a letter is a command again.
 COMMANDS = {
     "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "nicefrac": r"\frac",
-    "sfrac": r"\frac", "flatfrac": r"\frac", "xfrac": r"\frac", "surd": r"\sqrt", "cr": "\\\\",
+    "sfrac": r"\frac", "flatfrac": r"\frac", "xfrac": r"\frac", "surd": r"\sqrt",
+    "bullet": r"\cdot", "cr": "\\\\",
     "Huge": " ", "footnotesize": " ", "scriptsize": " ", "dbinom": r"\binom",
     "tbinom": r"\binom", "leq": r"\le", "leqslant": r"\le", "leqq": r"\le", "geq": r"\ge",
     "geqslant": r"\ge", "geqq": r"\ge", "neq": r"\ne", "lt": "<", "gt": ">", "colon": ":",

@@ -84,7 +84,7 @@ _GREEK_SMALL = (
 EITHER = {"eitherphi": ("varphi", "phi"), "eitherepsilon": ("varepsilon", "epsilon")}
 GREEK = frozenset((
     *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), *EITHER, "pi", "Pi",
-    *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")),
+    *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa", "pi")),
 ))  # fmt: skip
 # Further letters that are commands, but no words of plain text.
 LETTERS = frozenset(("ell", "hbar", "aleph", "wp", "mho", "beth"))
