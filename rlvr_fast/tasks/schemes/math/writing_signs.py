@@ -6,6 +6,8 @@ import re
 
 __all__ = ["SIGNS"]
 
+_INSIDE = r"((?:(?!\\mid)[^()]|\([^()]{0,40}\)){1,99}?)"
+
 # Pattern -> one spelling, in this order: the longer signs first.
 SIGNS = (
     (re.compile(r"<=>|<==>|<-+>"), r"\\iff "),
@@ -35,7 +37,9 @@ SIGNS = (
     (re.compile(r"\^ *\{ *\^?(?:\\circ|\\degree) *\}| *\^ *\^?\\circ(?![A-Za-z])"), r"^\\circ "),
     # '60∘': what follows is nothing that the circle could join to the number.
     (re.compile(r"(?<=\d) ?\\circ(?= *(?:$|[-+,;)=<>]|\\\}))"), r"^\\circ "),
-    (re.compile(r"(?:^|(?<=[-+*/=(,<>{])) *\\mid (.{1,99}?)\\mid(?![A-Za-z])"), r"|\1|"),
+    # Bars that are written as "divides": the first at a start, or the second at an end.
+    (re.compile(rf"(?:^|(?<=[-+*/=(,<>{{])) *\\mid {_INSIDE}\\mid(?![A-Za-z])"), r"|\1|"),
+    (re.compile(rf"\\mid {_INSIDE}\\mid *(?=$|[-+*/=<>),^])"), r"|\1|"),
     (re.compile(r"(?<=[A-Z]) *//(?= *[A-Z]{2})"), r"\\parallel "),
     (re.compile(r"(?<=[\w)\]}])\{\}(?=[\^_])"), ""),
     (re.compile(r"(?<![\w\\^_}\]])\{([A-Za-z])\}(?=_)"), r"\1"),
