@@ -64,6 +64,7 @@ def _entity(match: re.Match[str]) -> str:
 
 def _unescaped(text: str) -> str:
     r"""`\\frac{1}{2}` as `\frac{1}{2}`, where all backslashes are doubled, one of a command."""
+    text = text.replace("\\\\%", "%").replace("\\\\$", "\\$")  # a line begins with neither
     if "\\\\" not in text or any(len(run) % 2 for run in re.findall(r"\\+", text)):
         return text
     for match in _ESCAPED.finditer(text):

@@ -19,6 +19,7 @@ SIGNS = (
     (re.compile(r"(?<![-<])-+>"), r"\\to "),
     (re.compile(r"\+/-|\+-(?=[^-+])"), r"\\pm "),
     (re.compile(r"=="), "="),
+    (re.compile(r"^(\S{1,12}) (?:equals|is equal to) (?=\S)"), r"\1 = "),
     (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
     (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),
     (re.compile(r"\\not *(?:>|\\gt(?![A-Za-z]))|\\ngtr(?![A-Za-z])"), r"\\le "),
