@@ -170,12 +170,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two collections agree; see `kinds`."""
     if isinstance(gold, Cycles) and isinstance(answer, Cycles):
         return gold.cycles == answer.cycles
-    for points, named in ((gold, answer), (answer, gold)):
-        if isinstance(points, Tuple) and isinstance(named, Expression) and len(points.parts) > 1:
-            # P(3, -13) is a point with its name
-            point = named.term
-            if isinstance(point, Call) and len(point.name) == 1 and point.name.isupper():
-                return all_in_order(points.parts, tuple(map(Expression, point.arguments)), same)
+    if isinstance(gold, Tuple) and isinstance(answer, Expression) and len(gold.parts) > 1:
+        # P(3, -13) is a point with its name
+        point = answer.term
+        if isinstance(point, Call) and len(point.name) == 1 and point.name.isupper():
+            return all_in_order(gold.parts, tuple(map(Expression, point.arguments)), same)
     pair = isinstance(gold, Collection) and isinstance(answer, Collection)
     if not pair or _is_one_tuple(gold) != _is_one_tuple(answer):
         return _single(gold, answer, same)
