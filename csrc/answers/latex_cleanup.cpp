@@ -95,6 +95,8 @@ bool clean_latex(std::string_view s, std::string& out) {
       if (known == std::end(kUnicode)) return false;
       out += known->ascii;
       i += known->sign.size();
+    } else if (s.compare(i, 2, "~~") == 0) {
+      return false;  // struck out in Markdown
     } else if (is_blank(c) || c == '~') {
       out += ' ';
       ++i;
@@ -194,6 +196,8 @@ std::string plain_words(std::string_view s) {
       if (depth < 0 || (c == '{' && !wrapped)) return {};
     } else if (is_letter(c) || c == '-' || c == '\'') {
       words += c;
+    } else if (s.compare(i, 2, "~~") == 0) {
+      return {};
     } else if (is_blank(c) || c == '~' || c == '$') {
       words += ' ';
     } else if (c == '.' && s.find_first_not_of(" .}$*\n", i) == std::string_view::npos) {

@@ -80,7 +80,8 @@ bool Parser::number(Rational& out) {
     while (i < s_.size() && (is_digit(s_[i]) || s_[i] == kThousands)) {
       if (s_[i] == kThousands) {
         if (brackets_ > 0 || i + 3 >= s_.size() || !is_digit(s_[i + 1]) || !is_digit(s_[i + 2]) ||
-            !is_digit(s_[i + 3])) {
+            !is_digit(s_[i + 3]) || (i + 4 < s_.size() && is_digit(s_[i + 4])) ||
+            (digits.size() > 3 && s_.substr(pos_, i - pos_).find(kThousands) == kNone)) {
           return fail();
         }
         merged_thousands_ = true;
@@ -325,6 +326,9 @@ bool Parser::command_value(Expression& out) {
     if (letters > 1 || name == "boxed" || name == "fbox") return fail();
     // Bold letters are vectors.
     if (name == "mathbf" || name == "boldsymbol" || name == "bold") return fail();
+    // 1.0\mathrm{e}{-5} is e-notation.
+    const bool e = letters == 1 && (s_[pos_ + 1] == 'e' || s_[pos_ + 1] == 'E');
+    if (e && end + 1 < s_.size() && s_[end + 1] == '{') return fail();
     return group(out, '{', '}');
   }
   return fail();

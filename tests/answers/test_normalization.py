@@ -265,6 +265,10 @@ def test_different_answers_have_different_forms(x: str, y: str) -> None:
         r"0.\overline{3}",
         "\u00bd",
         "1\x002",
+        "77{,}3486",
+        "~~10~~",
+        "1234{,}567",
+        r"1.0\mathrm{e}{-5}",
     ],
 )
 def test_answer_without_an_exact_value_is_unresolved(answer: str) -> None:

@@ -95,7 +95,46 @@ CLEANED = [
     (r"y^\prime", "y'"),
     (r"5\%", "5%"),
     (r"1,\dots,\cdots", r"1,\ldots,\ldots"),
+    (r"x\not\le 1", "x> 1"),
+    ("x≯1", r"x\le 1"),
+    ("x <> 1", r"x \ne 1"),
+    ("60∘", r"60^\circ"),
+    ("60^{°}", r"60^\circ"),
+    ("f∘g", r"f\circ g"),
+    (r"\mid x-1 \mid", r"|x-1 |"),
+    (r"P(A \mid B)", r"P(A \mid B)"),
+    ("EF // GH", r"EF\parallel GH"),
+    ("Σ_{i=1}^n i", r"\sum _{i=1}^n i"),
+    (r"\Delta ABC", r"\triangle ABC"),
+    (r"\Delta x", r"\Delta x"),
+    (r"1 \over 2", r"\frac{1}{2}"),
+    (r"\sfrac{1}{2}", r"\frac{1}{2}"),
+    ("^1/_2", r"\frac{1}{2}"),
+    ("x{}^2", "x^2"),
+    ("{x}_{1}", "x_{1}"),
+    ("2ᵏ", "2^{k}"),
+    (r"\overset{\frown}{AB}", r"\widehat{AB}"),
+    (r"\SI{5}{cm}", "5 cm"),
+    (r"5\,{\rm cm^2}", "5 cm^2"),
+    (r"\pmatrix{1&2\cr3&4}", r"\begin{pmatrix}1&2\\3&4\end{pmatrix}"),
+    (r"\left( {3, - 2} \right)", "(3, - 2)"),
+    (r"{\log _2}5", r"\log _2 5"),
+    (r"\hskip 1em x", "x"),
+    (r"\bbox[5px,border:2px solid red]{x}", "x"),
+    # markup
+    ("x<sup>2</sup>+<b>y<sub>1</sub></b>", "x^{2}+y_{1}"),
+    ("1<b", "1<b"),
+    ("x &le; 5", r"x \le 5"),
+    ("1&2;3&b;", "1&2;3&b"),
+    (r"\\frac{1}{2}", r"\frac{1}{2}"),
+    (r"\\(\\frac{1}{2}\\)", r"\frac{1}{2}"),
+    (r"x=1\\y=2", r"x=1\\y=2"),
+    ("#### 5", "5"),
+    (r"5 \quad \blacksquare", "5"),
+    ("✓", "✓"),
     # powers of ten
+    ("3e8. It is so", r"3\times 10^{8}. It is so"),
+    ("3e8.5", "3e8.5"),
     ("1.5e3", r"1.5\times 10^{3}"),
     (r"1.5\text{e}3", r"1.5\times 10^{3}"),
     ("1.5 e 3", r"1.5\times 10^{3}"),
@@ -128,6 +167,8 @@ NO_THOUSANDS = [
     ("(123 456)", "(123 456)"),
     ("1 2 3", "1 2 3"),
     ("1, 234", "1, 234"),
+    ("3.141 59", "3.141 59"),
+    ("77{,}3486", "77.3486"),
 ]
 
 
@@ -145,6 +186,7 @@ def test_separators_of_thousands_go(text):
 def test_separators_that_are_surely_no_commas_go_in_brackets_too():
     assert clean(r"(10\,000, 10{,}000)") == "(10000, 10000)"
     assert clean("3{,}14") == "3.14"
+    assert clean(r"(3.141\,59, 0.000\,125)") == "(3.14159, 0.000125)"
 
 
 @pytest.mark.parametrize(("text", "cleaned"), NO_THOUSANDS)

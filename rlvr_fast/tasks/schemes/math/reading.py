@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import re
 from types import ModuleType
 
 from rlvr_fast.tasks.schemes.math.evaluation.outcomes import sharing
 from rlvr_fast.tasks.schemes.math.kinds import KINDS
 from rlvr_fast.tasks.schemes.math.parts.derivatives import with_variables
+from rlvr_fast.tasks.schemes.math.parts.letters import with_greek
 from rlvr_fast.tasks.schemes.math.parts.splitting import with_cases
+from rlvr_fast.tasks.schemes.math.parts.unknowns import without_arguments
 from rlvr_fast.tasks.schemes.math.values import Unread, Value
 from rlvr_fast.tasks.schemes.math.writing import LONGEST, clean
 
@@ -57,8 +60,23 @@ def _read(text: str, depth: int, known: dict[str, Value]) -> Value:
             value = kind.read(text, lambda part: _read(part, depth + 1, known))
             if value is not None:
                 break
-    known[text] = Unread(text) if value is None else value
+    known[text] = Unread(_tight(text)) if value is None else value
     return known[text]
+
+
+# Braces around one sign, and spaces that only stand apart.
+_ONE_SIGN = re.compile(r"(?:(?<=[\^_])|(?P<command>\\[A-Za-z]+) ?)\{(?P<sign>\w)\}")
+_SPACE = re.compile(r"(?<![A-Za-z0-9]) | (?![A-Za-z0-9])")
+
+
+def _tight(text: str) -> str:
+    r"""A text without spaces and braces that change nothing: `x_{1}\prec{y}` is `x_1 \prec y`."""
+    return _SPACE.sub("", _ONE_SIGN.sub(_bare_sign, text))
+
+
+def _bare_sign(match: re.Match[str]) -> str:
+    command, sign = match["command"], match["sign"]
+    return f"{command} {sign}" if command else sign
 
 
 def one_answer(gold: Value, answer: Value) -> bool:
@@ -74,7 +92,10 @@ def one_answer(gold: Value, answer: Value) -> bool:
         True
     """
     with sharing():
-        return _same(*with_variables(gold, answer))
+        for kind in _kinds():
+            if hasattr(kind, "as_whole"):
+                gold, answer = kind.as_whole(gold, answer)
+        return _same(*with_variables(*without_arguments(*with_greek(gold, answer))))
 
 
 def _same(gold: Value, answer: Value) -> bool:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
+from rlvr_fast.tasks.schemes.math.writing_commands import rewritten
+from rlvr_fast.tasks.schemes.math.writing_markup import without_markup
+from rlvr_fast.tasks.schemes.math.writing_signs import SIGNS
 from rlvr_fast.tasks.schemes.math.writing_tables import (
     CHARACTERS,
-    COMMANDS,
-    DROPPED,
-    FONTS,
     NARROW,
     SUBSCRIPTS,
     SUPERSCRIPTS,
@@ -22,49 +22,35 @@ __all__ = ["LONGEST", "clean"]
 # Longer texts are no answers, and are not read.
 LONGEST = 4000
 
-_TOKEN = re.compile(r"\\[A-Za-z]+\*?|\\.|[^\\]|\\$", re.DOTALL)
 _RAISED = re.compile(f"[{''.join(SUPERSCRIPTS)}]+")
 _LOWERED = re.compile(f"[{''.join(SUBSCRIPTS)}]+")
 _ROOTS = {"√": r"\sqrt", "∛": r"\sqrt[3]", "∜": r"\sqrt[4]"}
 _ROOT = re.compile(r"([√∛∜]) *(\d+(?:\.\d+)?|[A-Za-z])?")
-_SPACES = {
-    r"\,": NARROW, r"\;": NARROW, r"\:": NARROW, r"\ ": NARROW, r"\>": NARROW, "~": NARROW,
-    "\\\n": NARROW, r"\!": "",
-}  # fmt: skip
 _BLANK = " " + NARROW
 _THEREFORE = re.compile(rf"^(?:∴|\\(?:therefore|implies)(?![A-Za-z]))[ {NARROW}]*(?=\S)")
 # One sign, or two periods: of a sentence inside a delimiter, and of the one around it.
 _FINAL = re.compile(r"(?<![.,;:])(?:\.|\. ?\.|[,;:])$")
 
-# The spellings of signs in plain text, the longer first.
-_SIGNS = (
-    (re.compile(r"<=>|<==>|<-+>"), r"\\iff "),
-    (re.compile(r"=/=|(?<![\d)!A-Za-z}])!==?|(?<=[A-Za-z])!=="), r"\\ne "),
-    (re.compile(r"(?<=[A-Za-z])!=(?=[^=])"), r"\\ne "),
-    (re.compile(r"<=|=<(?!=)"), r"\\le "),
-    (re.compile(r">=(?!>)"), r"\\ge "),
-    (re.compile(r"=>"), r"\\implies "),
-    (re.compile(r"(?<![-<])-+>"), r"\\to "),
-    (re.compile(r"\+/-|\+-(?=[^-+])"), r"\\pm "),
-    (re.compile(r"=="), "="),
-    (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
-    (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),
-    (re.compile(r"\.\.\.+"), r"\\ldots "),
-    (re.compile(r"\{([-+=<>*/,.:;])\}"), r"\1"),
-    (re.compile(r"\^ *\{ *(?:\\circ|\\degree) *\}| *\^ *\\circ(?![A-Za-z])"), r"^\\circ "),
-    (re.compile(r"(?<=\d)\^ *(?:\{ *[oO] *\}|o\b)"), r"^\\circ "),
-)
 # Names of points, which OCR writes with spaces.
 _POINTS = re.compile(r"(\\(?:angle|triangle|odot) *)([A-Z](?: [A-Z]){1,3})(?![A-Za-z])")
 _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z]))")
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
 )
+_DECIMAL_GROUPS = re.compile(r"(?<![\d.,])\d+\.\d{3}(?:\u2009\d{3})*\u2009\d{1,3}(?![\d.])")
+_SKIP = re.compile(
+    r"\\(?:hskip|kern|mkern|mskip) ?-?\d*\.?\d+ ?(?:em|ex|pt|mu|px|cm|mm|in)(?![A-Za-z])"
+    r"|(?<=\\bbox) ?\[[^\[\]]{0,99}\](?= ?\{)"
+)
+_SLANTED = re.compile(
+    r"(?<![\w)}\]])(?:\{\})?\^ ?\{?(\d{1,9})\}? ?/ ?(?:\{\})?_ ?\{?(\d{1,9})\}?(?![\w.])"
+)
+_OVER = re.compile(r"([^=,;\\{}<>]+)\\over(?![A-Za-z])([^=,;\\{}<>]+)")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
     r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
-    r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d.^_!]|\*\*)"
+    r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d^_!]|\.[\d.]|\*\*)"
 )
 _LETTER_TIMES = re.compile(
     r"(?<=\d) times (?=\d)|(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)"
@@ -107,18 +93,21 @@ def clean(text: str) -> str:
     if len(text) > LONGEST:
         return text.strip()
     text = re.sub(r"[ \t\r\n\f\v]+", " ", text).strip()
-    text = _STRUCK.sub(r"\\sout{\1}", text)
+    text = without_markup(text)
+    text = _SKIP.sub("", _STRUCK.sub(r"\\sout{\1}", text))
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)
-    text = _rewritten(_without_markdown(text))
-    for pattern, sign in _SIGNS:
+    text = rewritten(_without_markdown(text))
+    for pattern, sign in SIGNS:
         text = pattern.sub(sign, text)
     text = _PRIMES.sub(_primes, text)
     text = _POINTS.sub(lambda match: match[1] + match[2].replace(" ", ""), text)
     text = _tidy(_whole(text))
+    if over := _OVER.fullmatch(text):
+        text = rf"\frac{{{over[1].strip(_BLANK)}}}{{{over[2].strip(_BLANK)}}}"
     text = _without_groups(text)
     text = _LETTER_TIMES.sub(r"\\times ", text.replace(NARROW, " "))
     text = _E_NOTATION.sub(_e_notation, text)
@@ -132,7 +121,8 @@ def _vulgar(text: str) -> str:
         lower = "".join(SUBSCRIPTS[sign] for sign in match[2])
         return f"\\frac{{{upper}}}{{{lower}}}"
 
-    return re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9})[⁄/]([₀₁₂₃₄₅₆₇₈₉]{1,9})", fraction, text)
+    text = re.sub("([⁰¹²³⁴⁵⁶⁷⁸⁹]{1,9})[⁄/]([₀₁₂₃₄₅₆₇₈₉]{1,9})", fraction, text)
+    return _SLANTED.sub(r"\\frac{\1}{\2}", text)
 
 
 def _raised(match: re.Match[str]) -> str:
@@ -194,6 +184,7 @@ def _without_groups(text: str) -> str:
     """The text without separators of thousands."""
     # '{,}' and ',\!' are never separators of parts, so they count inside brackets too.
     text = re.sub(rf"(?<=\d)\ue001[ {NARROW}]?(?=\d)", "\ue000", text)
+    text = _DECIMAL_GROUPS.sub(lambda match: match[0].replace(NARROW, ""), text)
     depths = _depths(text)
 
     def joined(match: re.Match[str]) -> str:
@@ -220,170 +211,3 @@ def _depths(text: str) -> list[int]:
         depths.append(depth)
         before = sign
     return depths
-
-
-def _rewritten(text: str) -> str:
-    """The text with its LaTeX commands in one spelling."""
-    tokens = _TOKEN.findall(text)
-    partner = _partners(tokens)
-    _dollars(tokens)
-    _bars(tokens)
-    for index, token in enumerate(tokens):
-        if token == "~":
-            tokens[index] = NARROW
-        elif token[:1] == "\\":
-            _command(tokens, partner, index, token)
-    return _joined(tokens)
-
-
-def _partners(tokens: list[str]) -> dict[int, int]:
-    partner: dict[int, int] = {}
-    opened: list[int] = []
-    for index, token in enumerate(tokens):
-        if token == "{":
-            opened.append(index)
-        elif token == "}" and opened:
-            partner[opened.pop()] = index
-    return partner
-
-
-def _dollars(tokens: list[str]) -> None:
-    signs = [index for index, token in enumerate(tokens) if token == "$"]
-    # Of each dollar, the first one from there that can close: no digit follows it.
-    closers: list[int | None] = [None] * (len(signs) + 1)
-    for number in range(len(signs) - 1, -1, -1):
-        after = "".join(tokens[signs[number] + 1 : signs[number] + 2])
-        closers[number] = closers[number + 1] if after.isdigit() else number
-    position = 0
-    while position < len(signs):
-        index = signs[position]
-        position += 1
-        if index + 1 < len(tokens) and tokens[index + 1] == "$":
-            tokens[index] = " "  # one of '$$'
-            continue
-        closing = closers[position]
-        if closing is not None:
-            # A pair is a delimiter; a dollar between the two is a currency.
-            tokens[index] = tokens[signs[closing]] = " "
-            for between in signs[position:closing]:
-                tokens[between] = r"\$"
-            position = closing + 1
-        else:
-            # One alone is a currency, but for what is left of a pair at an end.
-            following = "".join(tokens[index + 1 : index + 3]).lstrip()[:1]
-            outer = index in (0, len(tokens) - 1) and not (following.isdigit() or following == ".")
-            tokens[index] = " " if outer else r"\$"
-
-
-def _bars(tokens: list[str]) -> None:
-    r"""Takes `\left` and `\right` away; a pair of bars keeps its sides."""
-    opened: list[int | None] = []
-    for index, token in enumerate(tokens):
-        if token not in (r"\left", r"\right"):
-            continue
-        tokens[index] = ""
-        at = index + 1
-        while at < len(tokens) and tokens[at] == " ":
-            at += 1
-        if at == len(tokens):
-            return
-        if token == r"\left":
-            opened.append(at)
-            if tokens[at] == ".":
-                tokens[at] = ""
-        else:
-            left = opened.pop() if opened else None
-            if tokens[at] in ("|", r"\vert") and left is not None:
-                if tokens[left] in ("|", r"\vert"):
-                    tokens[left], tokens[at] = r"\lvert", r"\rvert"
-            elif tokens[at] == ".":
-                tokens[at] = ""
-
-
-_LINES = {r"\(", r"\)", r"\[", r"\]"}
-# A space that is kept only between letters and digits.
-_JOINT = "\ue002"
-
-
-def _command(tokens: list[str], partner: dict[int, int], index: int, token: str) -> None:
-    if token in _SPACES or token in _LINES:
-        tokens[index] = _SPACES.get(token, " ")
-        if token == r"\!" and index and tokens[index - 1] == ",":
-            tokens[index - 1] = "\ue001"
-    elif token == r"\\":
-        pass
-    elif token == r"\%":
-        tokens[index] = "%"
-    elif token == r"\#":
-        tokens[index] = "#"
-    elif token == r"\&":
-        tokens[index] = " and "
-    elif token == r"\_":
-        tokens[index] = "_"
-    elif token[1:].rstrip("*") in FONTS or (
-        token == r"\underline" and not _is_letter(tokens, index)
-    ):
-        _unwrapped(tokens, partner, index)
-    elif token in (r"\color", r"\textcolor", r"\colorbox"):
-        for at in _argument(tokens, partner, index + 1):
-            tokens[at] = ""
-        _unwrapped(tokens, partner, index)
-    elif token in (r"\hspace", r"\vspace", r"\hspace*", r"\phantom", r"\hphantom", r"\vphantom",
-                   r"\label", r"\tag", r"\mspace"):  # fmt: skip
-        for at in _argument(tokens, partner, index + 1):
-            tokens[at] = ""
-        tokens[index] = " "
-    elif token[1:] in DROPPED:
-        tokens[index] = _JOINT
-    elif token[1:] in COMMANDS:
-        tokens[index] = COMMANDS[token[1:]]
-    if tokens[index] in (r"\mathbb", r"\mathcal", r"\mathfrak", r"\mathscr"):
-        at = index + 1
-        while at < len(tokens) and tokens[at] == " ":
-            tokens[at] = ""
-            at += 1
-        if at < len(tokens) and tokens[at].isalpha():
-            tokens[at] = f"{{{tokens[at]}}}"
-
-
-def _is_letter(tokens: list[str], index: int) -> bool:
-    """Whether the argument of a command is one letter, of which a line is a mark."""
-    inside = [token for token in tokens[index + 1 : index + 8] if token != " "]
-    letter = "".join(inside[1:2] if inside[:1] == ["{"] else inside[:1])
-    return letter.isalpha() and (inside[0] != "{" or inside[2:3] == ["}"])
-
-
-def _argument(tokens: list[str], partner: dict[int, int], at: int) -> range:
-    """The tokens of a braced argument; empty where none is there."""
-    while at < len(tokens) and tokens[at] in (" ", ""):
-        at += 1
-    return range(at, partner[at] + 1) if at in partner else range(0)
-
-
-def _unwrapped(tokens: list[str], partner: dict[int, int], index: int) -> None:
-    inside = _argument(tokens, partner, index + 1)
-    tokens[index] = _JOINT
-    if inside:
-        # A word stands apart from letters beside it; capitals may be digits or part of a product.
-        word = len(inside) > 3 and any(tokens[at].islower() for at in inside)
-        tokens[index] = tokens[inside[-1]] = _JOINT if word else ""
-        tokens[inside[0]] = ""
-
-
-def _joined(tokens: list[str]) -> str:
-    parts: list[str] = []
-    last, joint = "", False
-    for token in tokens:
-        if not token:
-            continue
-        if token == _JOINT:
-            joint = True
-            continue
-        command = last[:1] == "\\" and last[-1].isalpha()
-        apart = joint and last[-1:].isalnum() and token[0].isalnum()
-        if (command and token[0].isalpha()) or apart:
-            parts.append(" ")
-        parts.append(token)
-        last, joint = token, False
-    text = "".join(parts)
-    return text.replace("{,}", "\ue001").replace(f"{{{NARROW}}}", NARROW)

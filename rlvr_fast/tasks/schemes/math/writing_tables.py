@@ -10,13 +10,14 @@ __all__ = ["CHARACTERS", "COMMANDS", "DROPPED", "FONTS", "NARROW", "SUBSCRIPTS",
 NARROW = "\u2009"
 
 _GREEK = {
-    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "varepsilon", "ϵ": "epsilon",
+    "α": "alpha", "β": "beta", "γ": "gamma", "δ": "delta", "ε": "eitherepsilon", "ϵ": "epsilon",
     "ζ": "zeta", "η": "eta", "θ": "theta", "ϑ": "vartheta", "ι": "iota", "κ": "kappa",
     "λ": "lambda", "μ": "mu", "µ": "mu", "ν": "nu", "ξ": "xi", "π": "pi", "ρ": "rho",
-    "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon", "φ": "varphi", "ϕ": "phi",
+    "σ": "sigma", "ς": "varsigma", "τ": "tau", "υ": "upsilon", "φ": "eitherphi", "ϕ": "phi",
     "χ": "chi", "ψ": "psi", "ω": "omega", "Γ": "Gamma", "Δ": "Delta", "∆": "Delta",
     "Θ": "Theta", "Λ": "Lambda", "Ξ": "Xi", "Π": "Pi", "Σ": "Sigma", "Φ": "Phi", "Ψ": "Psi",
     "Ω": "Omega", "\u2126": "Omega", "ℓ": "ell", "ℏ": "hbar", "ħ": "hbar",
+    "Υ": "Upsilon", "ϒ": "Upsilon", "ϱ": "varrho", "ϰ": "varkappa", "ϖ": "varpi", "ℵ": "aleph",
 }  # fmt: skip
 
 _SIGNS = {
@@ -33,6 +34,9 @@ _SIGNS = {
     "∇": "nabla", "∑": "sum", "∏": "prod", "∫": "int", "∮": "oint", "⌊": "lfloor",
     "⌋": "rfloor", "⌈": "lceil", "⌉": "rceil", "⟨": "langle", "〈": "langle", "⟩": "rangle",
     "〉": "rangle", "…": "ldots", "⋯": "ldots", "∣": "mid", "†": "dagger", "∤": "nmid",
+    "⊄": "not\\subset", "⊈": "not\\subseteq", "≪": "ll", "≫": "gg", "≺": "prec", "≻": "succ",
+    "⊨": "models", "⊢": "vdash", "⋆": "star", "⊤": "top", "⌢": "frown", "≜": "triangleq",
+    "≯": "ngtr", "≮": "nless", "≰": "nleq", "≱": "ngeq",
     "√": "√", "∛": "∛", "∜": "∜",
 }  # fmt: skip
 
@@ -42,12 +46,30 @@ _PLAIN = {
     "«": '"', "»": '"', "⁄": "/", "∕": "/", "∗": "*", "＊": "*", "∶": ":", "‖": r"\|",
     "、": ",", "。": ".", "，": ",", "‰": " per mille ", "ℝ": r"\mathbb{R}", "ℤ": r"\mathbb{Z}",
     "ℕ": r"\mathbb{N}", "ℚ": r"\mathbb{Q}", "ℂ": r"\mathbb{C}", "ℙ": r"\mathbb{P}",
-    "°": r"^\circ ", "º": r"^\circ ", "℃": r"^\circ C", "℉": r"^\circ F", "ⅈ": "i", "ⅇ": "e",
-    "𝔼": r"\mathbb{E}", "\u3000": NARROW,
+    "°": r"^\circ ", "º": r"^\circ ", "˚": r"^\circ ", "℃": r"^\circ C", "℉": r"^\circ F",
+    "ⅈ": "i", "ⅇ": "e", "𝔼": r"\mathbb{E}", "\u3000": NARROW, "￡": "£", "￥": "¥",
+    "￠": "¢", "￦": "₩",
 }  # fmt: skip
 
-SUPERSCRIPTS = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿⁱᵀ", "0123456789+-=()niT", strict=True))
-SUBSCRIPTS = dict(zip("₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ₙₖᵢⱼₓₐₘ", "0123456789+-=()nkijxam", strict=True))
+# Signs of ordinals, of which one is also written for degrees.
+_NOT_RAISED = frozenset("ªº")
+
+
+def _small(kind: str) -> dict[str, str]:
+    """The characters that are a raised ("<super>") or lowered ("<sub>") letter, digit or sign."""
+    found = {}
+    for code in (*range(0xA0, 0x300), *range(0x1D00, 0x1DC0), *range(0x2070, 0x20A0), 0x2C7C):
+        made = unicodedata.decomposition(chr(code)).split()
+        if made[:1] != [kind] or len(made) != 2 or chr(code) in _NOT_RAISED:
+            continue
+        plain = unicodedata.normalize("NFKC", chr(code)).replace("\u2212", "-")
+        if len(plain) == 1 and (plain.isascii() or plain in _GREEK):
+            found[chr(code)] = plain
+    return found
+
+
+SUPERSCRIPTS = _small("<super>")
+SUBSCRIPTS = _small("<sub>")
 
 
 def _characters() -> dict[int, str]:
@@ -88,7 +110,10 @@ CHARACTERS = _characters()
 
 # Command -> another spelling of it. A value that ends in a letter is a command again.
 COMMANDS = {
-    "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "dbinom": r"\binom",
+    "dfrac": r"\frac", "tfrac": r"\frac", "cfrac": r"\frac", "nicefrac": r"\frac",
+    "sfrac": r"\frac", "flatfrac": r"\frac", "xfrac": r"\frac", "surd": r"\sqrt",
+    "bullet": r"\cdot", "cr": "\\\\",
+    "Huge": " ", "footnotesize": " ", "scriptsize": " ", "dbinom": r"\binom",
     "tbinom": r"\binom", "leq": r"\le", "leqslant": r"\le", "leqq": r"\le", "geq": r"\ge",
     "geqslant": r"\ge", "geqq": r"\ge", "neq": r"\ne", "lt": "<", "gt": ">", "colon": ":",
     "varnothing": r"\emptyset", "lbrace": r"\{", "rbrace": r"\}", "lbrack": "[", "rbrack": "]",

@@ -7,6 +7,10 @@ A kind is a module with two functions:
     compare(gold, answer, same)    -> whether the answer equals the gold; None: this kind does not
                                       know this pair of Values. `same` compares parts, by all kinds.
 
+A kind may have a third function, for what is read otherwise in a whole answer than in a part:
+
+    as_whole(gold, answer)         -> the two Values as they are compared.
+
 KINDS is the order in which a text is offered, and a pair of Values. A kind that reads must read
 the whole text: what it cannot account for, to the last sign, makes it return None. A new kind is a
 new module here and its name in this list.

@@ -10,7 +10,7 @@ from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["Choice", "Label", "compare", "read"]
+__all__ = ["Choice", "Label", "as_whole", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if gold.name is not None and isinstance(answer, Expression):
             return same(gold.name, answer) or _letter(answer) == gold.letter
         if gold.content is None:
-            return _letter(answer) == gold.letter if isinstance(answer, Expression) else None
+            return answer.term == Symbol(gold.letter) if isinstance(answer, Expression) else None
         return not isinstance(gold.content, Unread) and same(gold.content, answer)
     if isinstance(answer, Choice):
         content = answer.content
@@ -129,6 +129,15 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return gold.term == Symbol(answer.letter) if isinstance(gold, Expression) else None
         return not isinstance(content, Unread) and same(gold, content)
     return None
+
+
+def as_whole(gold: Value, answer: Value) -> tuple[Value, Value]:
+    """Two whole answers: beside the choice A, the letter a is one too. As a part it is a name."""
+    if isinstance(gold, Choice) and gold.content is None and isinstance(answer, Expression):
+        letter = _letter(answer)
+        if letter == gold.letter:
+            return gold, Choice(letter)
+    return gold, answer
 
 
 def _letter(answer: Expression) -> str | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, as_whole
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
@@ -196,7 +196,12 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if named and _says_or(answer) and not _says_or(gold):
         return False  # numbers are also listed with "or", as x = 1 or x = 2
 
+    letters = isinstance(gold, List) and all(isinstance(part, Choice) for part in gold.parts)
+    letters = letters and all(isinstance(part, Expression) for part in answer.parts)
+
     def one(first: Value, second: Value) -> bool:
+        if letters:
+            first, second = as_whole(first, second)
         # Inside a collection, a set of one value is not that value.
         return isinstance(first, Set) == isinstance(second, Set) and same(first, second)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.letters import other_readings
 from rlvr_fast.tasks.schemes.math.terms.nodes import Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -33,5 +34,8 @@ def read(text: str, read: Read) -> Value | None:
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two terms are equal; see `kinds`."""
     if isinstance(gold, Expression) and isinstance(answer, Expression):
-        return equal_terms(gold.term, answer.term)
+        if equal_terms(gold.term, answer.term):
+            return True
+        again = other_readings(gold.term, answer.term)
+        return again is not None and equal_terms(*again)
     return None

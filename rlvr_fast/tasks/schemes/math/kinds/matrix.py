@@ -37,6 +37,7 @@ _BETWEEN = re.compile(r",")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)\)", re.S)
 _TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
+_ROUND = re.compile(r"^\[([^\[\]]*,[^\[\]]*)\]$")
 _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}"
@@ -58,7 +59,8 @@ def read(text: str, read: Read) -> Value | None:
         value = read(match[1])
         return value if isinstance(value, Tuple) else None
     if match := _TRANSPOSED.fullmatch(text):
-        column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
+        row = _ROUND.sub(r"(\1)", match[1])
+        column = _multiple_of_tuple(row)  # a tuple with this sign is written as a row
         matrix = None if column is not None else _single(match[1])
         return column if matrix is None else _transposed(matrix)
     if (matrix := _plain(text)) is not None:

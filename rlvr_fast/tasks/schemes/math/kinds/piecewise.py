@@ -52,7 +52,10 @@ class Piecewise(Value):
 
 
 _CASES = frozenset(("cases", "dcases", "rcases"))
-_ENVIRONMENTS = _CASES | {"aligned", "align", "alignedat", "gathered", "gather", "split"}
+_ENVIRONMENTS = _CASES | {
+    "aligned", "align", "alignedat", "gathered", "gather", "split", "equation", "displaymath",
+    "math", "multline", "flalign", "eqnarray", "center",
+}  # fmt: skip
 _ROW = re.compile(r"\\\\(?: ?\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
 _IF = re.compile(rf"[,;: ]*(?:{words('if|for|when|where|whenever|on')})? ?")

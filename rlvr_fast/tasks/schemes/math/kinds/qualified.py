@@ -89,6 +89,8 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
+# A name right before a bracket is a function: x(t').
+_CALLED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{1,3}'*[(\[]?$")
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -210,6 +212,8 @@ def _bracketed(text: str, read: Read) -> Value | None:
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])
     if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+        if _CALLED.search(text[: match.start("words") - 1]):
+            return None
         return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:

@@ -67,6 +67,9 @@ _DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\
 _ARTICLE = ("a", "A", "an")
 _MOST_CANDIDATES = 6
 
+# Letters of a unit that may be variables, beside something other than a number: 2\\pi hr.
+_SHORT_UNIT = 3
+
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a number with something beside it; see `kinds`."""
@@ -152,7 +155,10 @@ def _numbered(text: str) -> Value | None:
             term = scaled(term, Fraction(scale))
             if dressing is NOTHING:
                 return Expression(term)
-        product = parse_term(latex(text)) if scale == 1 and dressing.letters else None
+        letters = dressing.letters or (
+            rest.isalpha() and len(rest) <= _SHORT_UNIT and not _DECIMAL.fullmatch(head)
+        )
+        product = parse_term(latex(text)) if scale == 1 and letters else None
         glued = text[position - 1 : position] != " "
         doubtful = dressing.letters and (glued or not _DECIMAL.fullmatch(head))
         bare = not (dressing.product or doubtful)

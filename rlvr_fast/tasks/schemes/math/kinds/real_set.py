@@ -64,6 +64,8 @@ _SETS = re.compile(
 )
 # A backslash alone is the sign of a difference in plain text; cleaning drops or joins it.
 _REALS_BUT = re.compile(r"(?:\\mathbb\{R\}|^R)(?: ?- ?| ?)(?=\\?\{)")
+# Braces of a set in plain text; those around one letter or a command are LaTeX's.
+_PLAIN_SET = re.compile(r"^\{([^{}\\]*[\d,][^{}\\]*)\}$")
 _INFINITY = re.compile(r"([+-]?) ?(?:\\infty|oo|inf(?:ty|inity)?|Infinity)")
 _NAME = re.compile(r"\\mathbb\{([A-Z])\}")
 _MARK = re.compile(
@@ -174,7 +176,7 @@ def _usual_brackets(text: str) -> str:
 
 
 def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value | None:
-    values = [read(part) for part in parts]
+    values = [read(_PLAIN_SET.sub(r"\\{\1\\}", part)) for part in parts]
     operands = [as_set(value) or _unknown_set(value) for value in values]
     if _ALL_REAL.fullmatch(parts[0]):
         operands[0] = REALS

@@ -70,10 +70,12 @@ _MOST = 8
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text of words; see `kinds`."""
-    text = plain(text).strip("\"'.!")
+    text = plain(text).strip('".!')
+    if text[:1] == "'":
+        text = text.strip("'")
     if len(text) > _LONGEST or not _WORDS.fullmatch(text):
         return None
-    words = [word.strip("'.") for word in _SPLIT.split(text)]
+    words = [_bare(word) for word in _SPLIT.split(text)]
     words = [word for word in words if word]
     if not any(len(word) > 1 and word.isalpha() for word in words):
         return None
@@ -94,8 +96,14 @@ def read(text: str, read: Read) -> Value | None:
     return Phrase(folded) if len(folded) > 1 and turned else Words(folded, text[0].isupper())
 
 
+def _bare(word: str) -> str:
+    """A word without apostrophe and period; a prime of a letter, P', stays."""
+    bare = word.strip("'.")
+    return word.strip(".") if len(bare) == 1 and word.rstrip(".").endswith("'") else bare
+
+
 def _folded(word: str) -> str:
-    return word if len(word) < 2 or _ROMAN.fullmatch(word) else word.casefold()
+    return word if len(word.rstrip("'")) < 2 or _ROMAN.fullmatch(word) else word.casefold()
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:

@@ -12,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.parsing.names import ALONG, DIFFERENTIALS, FUN
 from rlvr_fast.tasks.schemes.math.parsing.naming import Naming
 from rlvr_fast.tasks.schemes.math.parsing.tokens import Token, partners
 from rlvr_fast.tasks.schemes.math.terms.making import ONE, negative
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Constant, Number, Symbol, Term
 
 __all__ = ["Calculus"]
 
@@ -72,6 +72,8 @@ class Calculus(Naming):
             if self.at != close:
                 raise NoTermError
             self.at = end + 1
+        if isinstance(operand, Constant) and operand.name in ("i", "e"):
+            operand = Symbol(operand.name)  # a current, an error
         if isinstance(operand, Symbol):
             if sign == "d" and len(set(variables)) == 1:
                 return Symbol(f"{operand.name}{operator}{ALONG}{variables[0]}")

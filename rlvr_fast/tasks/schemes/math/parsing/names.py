@@ -8,6 +8,7 @@ __all__ = [
     "BARE",
     "CONSTANTS",
     "DIFFERENTIALS",
+    "EITHER",
     "FENCES",
     "FUNCTIONS",
     "FUNCTION_LETTERS",
@@ -46,6 +47,7 @@ FUNCTIONS = {
     "Abs": "abs", "fabs": "abs", "floor": "floor", "ceil": "ceil", "ceiling": "ceil",
     "round": "round",
     "factorial": "factorial", "binomial": "binomial", "binom": "binomial", "comb": "binomial",
+    "nCr": "binomial",
     "gcd": "gcd", "lcm": "lcm", "max": "max", "min": "min", "Max": "max", "Min": "min",
     "GCD": "gcd", "LCM": "lcm", "MAX": "max", "MIN": "min", "Re": "re", "Im": "im", "re": "re",
     "im": "im", "conj": "conjugate", "conjugate": "conjugate", "arg": "arg", "Arg": "arg",
@@ -77,9 +79,12 @@ _GREEK_SMALL = (
     "lambda", "mu", "nu", "xi", "omicron", "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi",
     "omega",
 )  # fmt: skip
+# Letters of plain text for either of two commands -> these: the one whose shape Unicode gives it,
+# and the one that it is named for.
+EITHER = {"eitherphi": ("varphi", "phi"), "eitherepsilon": ("varepsilon", "epsilon")}
 GREEK = frozenset((
-    *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), "pi", "Pi",
-    *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa")),
+    *_GREEK_SMALL, *(name.capitalize() for name in _GREEK_SMALL), *EITHER, "pi", "Pi",
+    *(f"var{name}" for name in ("epsilon", "theta", "rho", "sigma", "phi", "kappa", "pi")),
 ))  # fmt: skip
 # Further letters that are commands, but no words of plain text.
 LETTERS = frozenset(("ell", "hbar", "aleph", "wp", "mho", "beth"))

@@ -87,16 +87,19 @@ class Naming(Numbers):
     def named(self, name: str) -> Term:
         """A symbol with its marks, or a function of that name with its arguments."""
         base = name
+        name = name.rstrip("'")
+        primes = base[len(name) :]
         while True:
             if self.is_next("_"):
                 if self.holds_bound():
                     self.at += 1
-                    return Call(f"{name}_", (self.base(),))
+                    return Call(f"{name}{primes}_", (self.base(),))
                 name += self.subscript()
             elif self.peek().text[:1] == "'" and self.peek().kind == "mark":
-                name += self.take().text
+                primes += self.take().text
             else:
                 break
+        name += primes  # x'_1 is x_1'
         if name in CONSTANTS and name not in self.bound:
             return Constant(CONSTANTS[name])
         if self.is_next("^") and self.inverse_call(base):
@@ -152,6 +155,8 @@ class Naming(Numbers):
             return True
         if _is_lone(inside):
             return True
+        if base in ("E", "P") and any(token.text == base for token in inside):
+            return False  # P(1-P/K)
         capitals = any(token.text[:1].isupper() for token in inside)
         if base in ("E", "P") and capitals and not any(_is_small(token) for token in inside):
             return True  # of a random variable, E(X^2), or of an event
@@ -187,9 +192,15 @@ class Naming(Numbers):
             )
         if mark in ("overline", "bar") and name in ("z", "w") and not self.is_next("_"):
             return Call("conjugate", (Symbol(name),))
-        if mark == "overline" and len(name) == 1:
-            mark = "bar"
-        return self.named(name + mark if mark[0] == "'" else f"{mark}({name})")
+        if mark[0] == "'":
+            return self.named(name + mark)
+        base, index = name, ""
+        if len(inside) > 2 and inside[1].text == "_" and "_" not in name[len(inside[0].text) + 1 :]:
+            base, index = inside[0].text, name[len(inside[0].text) :]
+        if len(base) == 1 or base in GREEK:
+            mark = _SHORT.get(mark, mark)
+            return self.named(f"{mark}({base}){index}")
+        return self.named(f"{mark}({name})")
 
     def marked(self, base: Term, raw: str) -> Term | None:
         """A name with a mark as its exponent, A^T; None where the exponent is a power."""
@@ -214,6 +225,10 @@ class Naming(Numbers):
         if isinstance(base, Number | Constant):
             raise NoTermError
         return Call(f"^{mark}", (base,))
+
+
+# Marks that are drawn long above several letters -> above one.
+_SHORT = {"overline": "bar", "widehat": "hat"}
 
 
 def _is_matrix(term: Term) -> bool:

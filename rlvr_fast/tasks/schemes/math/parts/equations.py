@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, sign
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.parts.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
+from rlvr_fast.tasks.schemes.math.parts.unknowns import unknowns
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
@@ -51,10 +52,11 @@ def _turned(relation: Relation) -> Relation:
 
 
 def _scaled(gold: Relation, answer: Relation) -> bool:
-    """Whether left - right of one is a constant multiple of the other's.
+    r"""Whether left - right of one is a constant multiple of the other's.
 
     The ratio must not be zero; of inequalities it must be positive. It is taken at a point and
-    then holds everywhere, or the two differ.
+    then holds everywhere, or the two differ. In a differential equation the parameters are
+    constants too: `Vx' = r` is `x' = \frac{r}{V}`.
     """
     first, second = _difference(gold), _difference(answer)
     if first is None or second is None or first[0] != second[0]:
@@ -62,6 +64,9 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     names = symbols(first[1])
     if not names or names != symbols(second[1]):
         return False
+    if first[0] == "=" and (unknown := unknowns((first[1], second[1]))):
+        names = frozenset(name for name in names if name.partition("'")[0] in unknown)
+        names |= unknown & symbols(first[1])
     for attempt in range(3):
         point = {
             name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))

@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["put", "symbols"]
+__all__ = ["names_of", "put", "renamed", "symbols"]
 
 
 def symbols(node: Any) -> frozenset[str]:
@@ -36,6 +36,50 @@ def _collect(node: Any, bound: frozenset[str], found: set[str]) -> None:
         inner = bound | {node.variable} if isinstance(node, Bound) else bound
         for field in dataclasses.fields(node):
             _collect(getattr(node, field.name), inner, found)
+
+
+def names_of(node: Any) -> frozenset[str]:
+    """The names of all symbols and functions in a term, a value, or a tuple of them.
+
+    Example:
+        >>> sorted(names_of(Symbol("x")))
+        ['x']
+    """
+    found: set[str] = set()
+    _names(node, found)
+    return frozenset(found)
+
+
+def _names(node: Any, found: set[str]) -> None:
+    if isinstance(node, Symbol | Call):
+        found.add(node.name)
+    if isinstance(node, tuple):
+        for part in node:
+            _names(part, found)
+    elif isinstance(node, Term | Value):
+        for field in dataclasses.fields(node):
+            _names(getattr(node, field.name), found)
+
+
+def renamed(node: Any, name: Callable[[str], str]) -> Any:
+    """A term or value with other names of its symbols, functions and bound variables.
+
+    Example:
+        >>> renamed(Symbol("x"), str.upper)
+        Symbol(name='X')
+    """
+    if isinstance(node, tuple):
+        return tuple(renamed(part, name) for part in node)
+    if not isinstance(node, Term | Value):
+        return node
+    fields = {
+        field.name: renamed(getattr(node, field.name), name) for field in dataclasses.fields(node)
+    }
+    if isinstance(node, Symbol | Call):
+        fields["name"] = name(node.name)
+    elif isinstance(node, Bound):
+        fields["variable"] = name(node.variable)
+    return dataclasses.replace(node, **fields)
 
 
 def put(node: Any, terms: Mapping[str, Term]) -> Any:
