@@ -284,7 +284,8 @@ def _values(key: _Same, names: frozenset[str], mode: _Mode, log: bool) -> _Value
 
 def _modes(found: Facts) -> Iterator[_Mode]:
     if found.imaginary:
-        yield _Mode(False, found.integers, complexes=found.complexes - found.integers)
+        whole = found.integers | found.powers
+        yield _Mode(False, found.integers, found.powers, found.complexes - whole)
         return
     yield _Mode(True, found.integers)
     if found.exponents - found.integers:
