@@ -167,7 +167,9 @@ class Evaluation(Arithmetic):
             return self._unknown(f"{name}_", arguments)
         if len(arguments) == 1 and name in functions.REAL:
             return self.known(name, arguments[0])
-        function = calls.CALLS.get((name, len(arguments))) or calls.OF_MANY.get(name)
+        function = calls.CALLS.get((name, len(arguments)))
+        if len(arguments) > 1:  # of one argument, as in \max S, nothing is known
+            function = function or calls.OF_MANY.get(name)
         return function(self, arguments) if function else self._unknown(name, arguments)
 
     def _log(self, value: Scalar, index: Term | None) -> Scalar:

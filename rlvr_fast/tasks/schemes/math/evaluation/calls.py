@@ -186,5 +186,5 @@ CALLS: dict[tuple[str, int], Function] = {
     ("binomial", 2): _binomial,
 }
 
-# Functions of any number of arguments.
+# Functions of two or more arguments.
 OF_MANY: dict[str, Function] = {"gcd": _gcd, "lcm": _lcm, "max": _max, "min": _min}
