@@ -21,6 +21,9 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Mul, N
 
 __all__ = ["Naming"]
 
+# The end of a name that has a mark above: primes, or the bracket of "hat(x)".
+_MARK = re.compile(r"'+$|(?<!^)\)$")
+
 
 class Naming(Numbers):
     """Reads names."""
@@ -102,7 +105,7 @@ class Naming(Numbers):
                 if self.holds_bound():
                     self.at += 1
                     return Call(f"{name}_", (self.base(),))
-                name += self.subscript()
+                name = _indexed(name, self.subscript())
             elif self.peek().text[:1] == "'" and self.peek().kind == "mark":
                 name += self.take().text
             else:
@@ -224,6 +227,13 @@ class Naming(Numbers):
         if isinstance(base, Number | Constant):
             raise NoTermError
         return Call(f"^{mark}", (base,))
+
+
+def _indexed(name: str, subscript: str) -> str:
+    r"""A name with a subscript, inside the marks above it: `\ddot{x}_1` is `\ddot{x_1}`."""
+    mark = _MARK.search(name)
+    at = len(name) if mark is None else mark.start()
+    return name[:at] + subscript + name[at:]
 
 
 def _is_matrix(term: Term) -> bool:

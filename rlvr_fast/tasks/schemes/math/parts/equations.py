@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
@@ -11,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, sign
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.parts.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
 __all__ = ["same_relations"]
@@ -54,11 +55,14 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     """Whether left - right of one is a constant multiple of the other's.
 
     The ratio must not be zero; of inequalities it must be positive. It is taken at a point and
-    then holds everywhere, or the two differ.
+    then holds everywhere, or the two differ. Equations may be multiplied by a denominator of
+    symbols: `v = f/m` is `mv = f`.
     """
     first, second = _difference(gold), _difference(answer)
     if first is None or second is None or first[0] != second[0]:
         return False
+    if first[0] in ("=", "!="):
+        first, second = (first[0], _cleared(first[1])), (first[0], _cleared(second[1]))
     names = symbols(first[1])
     if not names or names != symbols(second[1]):
         return False
@@ -75,6 +79,37 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
             return False
         return first[0] in ("=", "!=") or sign(Mul((at_first, at_second))) == 1
     return False
+
+
+def _cleared(term: Term) -> Term:
+    """A term times the powers of symbols that stand in its denominators."""
+    below = _below(term)
+    if not below:
+        return term
+    return Mul((term, *(Pow(Symbol(name), Number(Fraction(n))) for name, n in below.items())))
+
+
+def _below(term: Term) -> Counter[str]:
+    """The symbols in the denominators of a sum or product, with their powers."""
+    found: Counter[str] = Counter()
+    match term:
+        case Add(parts):
+            for part in parts:
+                found |= _below(part)
+        case Mul(parts):
+            for part in parts:
+                found += _below(part)
+        case Pow(base, Number(exponent)) if exponent.denominator == 1 and -9 < exponent < 0:
+            for factor in base.parts if isinstance(base, Mul) else (base,):
+                power = -exponent.numerator
+                if isinstance(factor, Pow) and isinstance(factor.exponent, Number):
+                    inner = factor.exponent.value
+                    factor, power = factor.base, power * inner.numerator
+                    if inner.denominator != 1 or not 0 < inner < 9:
+                        continue
+                if isinstance(factor, Symbol):
+                    found[factor.name] += power
+    return found
 
 
 def _difference(relation: Relation) -> tuple[str, Term] | None:
