@@ -62,7 +62,7 @@ class Naming(Numbers):
     def is_starred(self) -> bool:
         """Whether the letter I that is taken is the imaginary unit, as sympy prints it: 3 + 4*I."""
         before = self.tokens[self.at - 2] if self.at > 1 else END
-        if before.text != "*" and self.peek().text != "*":
+        if before.text not in ("*", "cdot") and self.peek().text not in ("*", "cdot"):
             return False
         return not any(
             (token.is_name() or token.kind == "capitals") and token.text not in ("I", "e", "pi")
