@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
@@ -83,33 +82,23 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
 
 def _cleared(term: Term) -> Term:
     """A term times the powers of symbols that stand in its denominators."""
-    below = _below(term)
-    if not below:
-        return term
-    return Mul((term, *(Pow(Symbol(name), Number(Fraction(n))) for name, n in below.items())))
+    below = [(name, -power) for name, power in _powers(term).items() if power < 0]
+    return Mul((term, *(Pow(Symbol(name), Number(Fraction(n))) for name, n in sorted(below))))
 
 
-def _below(term: Term) -> Counter[str]:
-    """The symbols in the denominators of a sum or product, with their powers."""
-    found: Counter[str] = Counter()
+def _powers(term: Term) -> dict[str, int]:
+    """The lowest power of each symbol in the parts of a sum, or in a product."""
     match term:
-        case Add(parts):
-            for part in parts:
-                found |= _below(part)
-        case Mul(parts):
-            for part in parts:
-                found += _below(part)
-        case Pow(base, Number(exponent)) if exponent.denominator == 1 and -9 < exponent < 0:
-            for factor in base.parts if isinstance(base, Mul) else (base,):
-                power = -exponent.numerator
-                if isinstance(factor, Pow) and isinstance(factor.exponent, Number):
-                    inner = factor.exponent.value
-                    factor, power = factor.base, power * inner.numerator
-                    if inner.denominator != 1 or not 0 < inner < 9:
-                        continue
-                if isinstance(factor, Symbol):
-                    found[factor.name] += power
-    return found
+        case Symbol(name):
+            return {name: 1}
+        case Pow(base, Number(exponent)) if exponent.denominator == 1 and abs(exponent) <= 9:
+            return {name: exponent.numerator * power for name, power in _powers(base).items()}
+        case Add(parts) | Mul(parts):
+            found = [_powers(part) for part in parts]
+            join = min if isinstance(term, Add) else sum
+            names = {name for powers in found for name in powers}
+            return {name: join([powers.get(name, 0) for powers in found]) for name in names}
+    return {}
 
 
 def _difference(relation: Relation) -> tuple[str, Term] | None:
