@@ -53,6 +53,15 @@ PV=nRT ;; P=\frac{nRT}{V}
 \frac{a}{b}=\frac{c}{d} ;; ad=bc
 x \ne \frac1y ;; xy \ne 1
 \sum_{k=1}^{2023} k\cdot k! ;; 2024!-1
+2\sin x ;; 2sinx
+2\sin x\cos x ;; 2sinxcosx
+\cos 2x \sin x ;; cos2xsinx
+2\theta ;; 2 theta
+5 ;; 5 logs
+5 ;; 5 tanks
+5 ;; 5 pints
+5 ;; 5 seconds
+5 ;; 5 boxes
 \binom{10^{30}}{2} ;; 10^{30}(10^{30}-1)/2
 """)
 # Different in both directions.
@@ -85,6 +94,16 @@ x=1 ;; x(x-1)=0
 y=\frac1x ;; xy=2
 y<\frac1x ;; xy<1
 \frac{a}{b}=\frac{c}{d} ;; ac=bd
+2 ;; 2sinx
+2 ;; 2logx
+2 ;; 2coswt
+2 ;; 2sintheta
+2 ;; 2alpha
+2 ;; 2pirh
+2 ;; 2axby
+2 ;; 2arctanx
+2 ;; 2 coth
+\cos 2 ;; cos2xsinx
 """)
 
 
@@ -121,7 +140,7 @@ def test_the_root_that_a_program_prints(number: int, degree: int) -> None:
 
 
 @given(
-    factor=st.sampled_from(["m", "R", "m^2", "RC", "mR"]),
+    factor=st.sampled_from(["m", "R", "m^2", "mn", "mR"]),
     left=st.sampled_from(["v", "x'", r"\frac{v}{R}", "a^2"]),
     right=st.sampled_from(["f", "f-bv", r"\frac{f}{m}", "3"]),
 )
