@@ -14,6 +14,7 @@ from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parsing.names import FUNCTIONS
 from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -89,6 +90,8 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
+# Before brackets that hold an exponent or an argument: e^(kt), \ln(km).
+_OPEN = re.compile(r"[\^_+*/\\-]$|(?P<name>[A-Za-z]+)$")
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -206,6 +209,9 @@ def _zero(text: str, read: Read) -> Value | None:
 def _bracketed(text: str, read: Read) -> Value | None:
     match = _BRACKETED.fullmatch(text)
     if match is None:
+        return None
+    opened = _OPEN.search(match["value"])
+    if opened and (opened["name"] is None or opened["name"] in FUNCTIONS):
         return None
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])
