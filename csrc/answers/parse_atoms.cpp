@@ -196,6 +196,8 @@ bool Parser::symbol(Expression& out) {
     if (hexadecimal && is_digit(name[name.size() - 2])) return fail();  // 1A_{16} is a numeral
     out = atom(FactorKind::kSymbol, std::move(name));
   } else {
+    // 3j and 3*I may be 3i in the spelling of a program.
+    if (c == 'I' || (c == 'j' && pos_ >= 2 && is_digit(s_[pos_ - 2]))) return fail();
     out = c == 'i' ? atom(FactorKind::kI) : atom(FactorKind::kSymbol, std::move(name));
   }
   // A run of capitals is one name, and their order counts.

@@ -50,7 +50,8 @@ _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
     r"(?<![A-Za-z\d_.\\^])(\d+(?:\.\d*)?|\.\d+)"
-    r"(?:[eE](?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+))(?![\d^_!]|\.[\d.]|\*\*)"
+    r"(?:(?:[eE]|\{[eE]\})(?:([-+]?\d+)|\{ *([-+]?\d+) *\})| [eE] ?([-+]?\d+)|[eE] (\d+))"
+    r"(?![\d^_!]|\.[\d.]|\*\*)"
 )
 _LETTER_TIMES = re.compile(
     r"(?<=\d) times (?=\d)|(?<=\d) *[xX] *(?=10 *(?:\^|\*\*))|(?<=\d) +[xX] +(?=\d)"
@@ -92,7 +93,7 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = re.sub(r"[ \t\r\n\f\v]+", " ", text).strip()
+    text = re.sub(r"[ \t\r\n\f\v\x1c-\x1f\x85]+", " ", text).strip()
     text = without_markup(text)
     text = _SKIP.sub("", _STRUCK.sub(r"\\sout{\1}", text))
     if text.startswith("~") and "\\" not in text:
@@ -144,7 +145,7 @@ def _primes(match: re.Match[str]) -> str:
 
 
 def _e_notation(match: re.Match[str]) -> str:
-    exponent = int(match[2] or match[3] or match[4]) if len(match[0]) < 40 else None
+    exponent = int(next(filter(None, match.groups()[1:]))) if len(match[0]) < 40 else None
     return match[0] if exponent is None else f"{match[1]}\\times 10^{{{exponent}}}"
 
 

@@ -44,6 +44,8 @@ _SERIES_NODES = 4000
 _DEEPEST_OPERATOR = 3
 # A sum with all its parts takes no more bits than this beside those of its result.
 _MOST_SUM_BITS = 4096
+# Functions that take long, and about how many nodes at 512 bits; the time grows with the square.
+_LONG = {"Gamma": 2, "factorial": 2, "binomial": 6, "erf": 2, "zeta": 30}
 
 
 class Evaluation(Arithmetic):
@@ -156,6 +158,8 @@ class Evaluation(Arithmetic):
     def _call(self, term: Call) -> Scalar:
         name = term.name
         arguments = [self.value(argument) for argument in term.arguments]
+        if name in _LONG and not all(isinstance(v, fmpq) and v.q == 1 for v in arguments):
+            self._budget.spend(_LONG[name] * (ctx.prec // 512) ** 2)
         if name == "log" and len(arguments) == 1:
             return self._log(arguments[0], term.index)
         if term.index is not None:
@@ -163,7 +167,9 @@ class Evaluation(Arithmetic):
             return self._unknown(f"{name}_", arguments)
         if len(arguments) == 1 and name in functions.REAL:
             return self.known(name, arguments[0])
-        function = calls.CALLS.get((name, len(arguments))) or calls.OF_MANY.get(name)
+        function = calls.CALLS.get((name, len(arguments)))
+        if len(arguments) > 1:  # of one argument, as in \max S, nothing is known
+            function = function or calls.OF_MANY.get(name)
         return function(self, arguments) if function else self._unknown(name, arguments)
 
     def _log(self, value: Scalar, index: Term | None) -> Scalar:
@@ -232,8 +238,11 @@ class Evaluation(Arithmetic):
         for index in range(first, last + 1):
             value = at(fmpq(index))
             total = total + value if adds else total * value
-            if isinstance(total, fmpq) and exact.size(total) > exact.LARGEST_BITS // 8:
-                total = self.ball(total)
+            if isinstance(total, fmpq):
+                size = exact.size(total)
+                self._budget.spend(size // 1024)
+                if size > exact.LARGEST_BITS // 8:
+                    total = self.ball(total)
         return total
 
     def _integral(self, term: Bound, lower: Scalar, upper: Scalar) -> Scalar:

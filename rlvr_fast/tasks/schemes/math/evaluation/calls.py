@@ -8,6 +8,7 @@ from flint import acb, arb, fmpq, fmpz
 
 from rlvr_fast.tasks.schemes.math.evaluation import exact, functions
 from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Arithmetic, Scalar
+from rlvr_fast.tasks.schemes.math.evaluation.generic_functions import generic_value
 from rlvr_fast.tasks.schemes.math.evaluation.outcomes import TooMuch, Undefined
 
 __all__ = ["CALLS", "OF_MANY", "Function", "log"]
@@ -76,7 +77,8 @@ def _ceil(arithmetic: Arithmetic, arguments: Sequence[Scalar]) -> Scalar:
 def _round(arithmetic: Arithmetic, arguments: Sequence[Scalar]) -> Scalar:
     value = arithmetic.collapsed(arguments[0])
     if isinstance(value, fmpq) and value.q == 2:
-        raise Undefined  # conventions differ
+        # Conventions differ: neither integer beside a half is its rounded value.
+        return generic_value("round", [arb(value)])
     return arithmetic.floor(value + fmpq(1, 2))
 
 
@@ -184,5 +186,5 @@ CALLS: dict[tuple[str, int], Function] = {
     ("binomial", 2): _binomial,
 }
 
-# Functions of any number of arguments.
+# Functions of two or more arguments.
 OF_MANY: dict[str, Function] = {"gcd": _gcd, "lcm": _lcm, "max": _max, "min": _min}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import TypeAlias
 
 from flint import acb, arb, ctx, fmpq
 
 from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
-from rlvr_fast.tasks.schemes.math.evaluation.decimals import decimal_of, ends, first_place
+from rlvr_fast.tasks.schemes.math.evaluation.common_points import CommonPoints
+from rlvr_fast.tasks.schemes.math.evaluation.decimals import decimal_of
 from rlvr_fast.tasks.schemes.math.evaluation.functions import size_of
 from rlvr_fast.tasks.schemes.math.evaluation.odd_roots import with_real_roots
 from rlvr_fast.tasks.schemes.math.evaluation.outcomes import (
@@ -20,11 +20,13 @@ from rlvr_fast.tasks.schemes.math.evaluation.outcomes import (
     NoValue,
     OutOfBudget,
     Undecided,
+    Undefined,
     shared_budget,
 )
 from rlvr_fast.tasks.schemes.math.evaluation.points import Point, points, step_points
+from rlvr_fast.tasks.schemes.math.evaluation.rounding import rounds_to
 from rlvr_fast.tasks.schemes.math.terms.facts import Facts, facts, structure
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Constant, Mul, Term
 
 __all__ = ["equal_values"]
 
@@ -35,17 +37,13 @@ _MOST_PRECISION = 1 << 14
 _CLOSED_BITS = 256
 _POINT_BITS = 128
 _FEWEST_BITS = 40
-# Points where both terms have a value and agree; points that are tried at least, more where one
-# region does not tell of the others; and at most.
-_COMMON_POINTS = 8
+# Points that are tried at least, more where one region does not tell of the others; and at most.
 _FEWEST_POINTS = 24
 _FEWEST_BRANCHED = 96
 _FEWEST_ON_A_LINE = 192
 _MOST_POINTS = 256
 # Each point where the highest precision does not tell takes long.
 _MOST_UNDECIDED = 16
-# A decimal of so many digits may be a rounded value.
-_ROUNDED_DIGITS = 7
 
 
 # A value at the first precision; None where that does not tell, or the reason why there is none.
@@ -286,7 +284,8 @@ def _values(key: _Same, names: frozenset[str], mode: _Mode, log: bool) -> _Value
 
 def _modes(found: Facts) -> Iterator[_Mode]:
     if found.imaginary:
-        yield _Mode(False, found.integers, complexes=found.complexes - found.integers)
+        whole = found.integers | found.powers
+        yield _Mode(False, found.integers, found.powers, found.complexes - whole)
         return
     yield _Mode(True, found.integers)
     if found.exponents - found.integers:
@@ -302,7 +301,8 @@ def _equal_at_points(
     if many:
         fewest = _FEWEST_ON_A_LINE if len(found.symbols) == 1 else _FEWEST_BRANCHED
     for mode in _modes(found):
-        common = undecided = 0
+        undecided = 0
+        common = CommonPoints(mode.naturals | mode.integers, real=mode.real)
         places = _points(found.symbols, mode)
         wanted = _values(_Same(gold), found.symbols, mode, decimal_log)
         got = _values(_Same(answer), found.symbols, mode, decimal_log)
@@ -312,21 +312,24 @@ def _equal_at_points(
             if isinstance(first, NoValue) or isinstance(second, NoValue):
                 if index == 0 and _never(gold, first, answer, second):
                     return None
+                if isinstance(first, Undefined) != isinstance(second, Undefined):
+                    common.miss(point)
             elif isinstance(first, fmpq) and isinstance(second, fmpq):
                 same = bool(first == second)
             elif first is not None and second is not None and _apart(first, second):
                 same = False
-            elif common >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
+            elif common.count >= _FEWEST_POINTS and _accurate(first) and _accurate(second):
                 same = True
             else:
                 same = _compare(gold, answer, point, mode, decimal_log, _POINT_BITS, budget)
                 undecided += same is None
             if same is False:
                 return False
-            common += same is True
+            if same:
+                common.add(point)
             if undecided > _MOST_UNDECIDED:
                 return None
-            if common >= _COMMON_POINTS and index + 1 >= fewest:
+            if index + 1 >= fewest and common.tell():
                 return _equal_at_steps(gold, answer, found, mode, decimal_log, budget)
     return None
 
@@ -373,9 +376,11 @@ def _dressed(gold: Term, answer: Term, decimal_log: bool, budget: Budget) -> boo
     for side, other in ((gold, answer), (answer, gold)):
         decimal = decimal_of(side)
         if decimal is not None and decimal_of(other) is None:
-            return _rounds_to(other, *decimal, decimal_log, budget)
+            return rounds_to(other, *decimal, decimal_log, budget)
         if _is_degrees(side) and not _is_degrees(other):
             assert isinstance(side, Call)
+            if _has_pi(side.arguments[0]):
+                return False  # a number of radians is no number of degrees
             return bool(_equal_constants(side.arguments[0], other, decimal_log, budget))
     return False
 
@@ -389,25 +394,10 @@ def _with_real_roots(gold: Term, answer: Term, decimal_log: bool, budget: Budget
     return False
 
 
+def _has_pi(term: Term) -> bool:
+    """Whether a term is a multiple of pi, or a sum of such."""
+    return term == Constant("pi") or (isinstance(term, Add | Mul) and any(map(_has_pi, term.parts)))
+
+
 def _is_degrees(term: Term) -> bool:
     return isinstance(term, Call) and term.name == "degrees"
-
-
-def _rounds_to(
-    term: Term, decimal: Fraction, digits: int, decimal_log: bool, budget: Budget
-) -> bool:
-    """Whether a value that does not end is, rounded or cut to some digits, a decimal."""
-    if digits < _ROUNDED_DIGITS or decimal == 0:
-        return False
-    ctx.prec = 128 + 4 * digits
-    evaluation = Evaluation({}, budget, real=False, decimal_log=decimal_log, settled=True)
-    try:
-        value = evaluation.collapsed(evaluation.value(term))
-    except NoValue:
-        return False
-    if isinstance(value, acb) or (isinstance(value, fmpq) and ends(int(value.q))):
-        return False
-    last = fmpq(10) ** (first_place(abs(decimal)) - digits + 1)
-    exact = fmpq(decimal.numerator, decimal.denominator)
-    beyond = (value - exact) * (1 if decimal > 0 else -1)
-    return bool(beyond >= -last / 2 and beyond < last)

@@ -88,6 +88,8 @@ def binomial(upper: fmpq, lower: int) -> fmpq | None:
         lower = min(lower, int(upper.p) - lower)
     if lower > _LARGEST_FACTORIAL or lower * size(upper) > LARGEST_BITS:
         return None
+    if is_integer(upper) and upper >= 0 and upper.p.bit_length() < 63:
+        return fmpq(fmpz.bin_uiui(upper.p, lower))
     product = fmpq(1)
     for step in range(lower):
         product = product * (upper - step) / (step + 1)

@@ -33,12 +33,14 @@ class Ellipsis(Value):
         bracket: "(" of a tuple; "" of everything else.
         groups: the elements between the dots; one group more than there are dots.
         braces: whether it is a set in braces.
+        signs: of a sum, the sign before each of the dots.
     """
 
     separator: str
     bracket: str
     groups: tuple[tuple[Value, ...], ...]
     braces: bool = field(default=False, compare=False)
+    signs: tuple[str, ...] = ()
 
 
 # With what numbers a set of integers may begin.
@@ -88,9 +90,11 @@ def _groups(
     separator: str, bracket: str, parts: tuple[str, ...], marks: tuple[str, ...], read: Read
 ) -> Ellipsis | None:
     groups: list[list[Value]] = [[]]
+    signs: list[str] = []
     for part, mark in zip(parts, ("", *marks), strict=True):
         if DOTS.fullmatch(part):
             groups.append([])
+            signs.append(mark if separator == "+" else "")
             continue
         if not part:
             return None
@@ -102,7 +106,7 @@ def _groups(
         groups[-1].append(value)
     if len(groups) < 2:
         return None
-    return Ellipsis(separator, bracket, tuple(tuple(group) for group in groups))
+    return Ellipsis(separator, bracket, tuple(tuple(group) for group in groups), signs=tuple(signs))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
@@ -111,6 +115,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return (
             gold.separator == answer.separator
             and (gold.bracket == answer.bracket or not (gold.bracket and answer.bracket))
+            and (gold.signs == answer.signs or not _as_long(gold, answer))
             and (_same_groups(gold, answer, same) or _same_progressions(gold, answer, same))
         )
     for dots, other, swapped in ((gold, answer, False), (answer, gold, True)):
@@ -122,6 +127,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if isinstance(dots, Ellipsis) and isinstance(other, NamedSet):
             return _counts(dots, _STARTS.get(other.name, ()), same)
     return None
+
+
+def _as_long(gold: Ellipsis, answer: Ellipsis) -> bool:
+    """Whether as many elements stand before the first dots, so that the same one comes next."""
+    return len(gold.groups[0]) == len(answer.groups[0])
 
 
 def _same_groups(gold: Ellipsis, answer: Ellipsis, same: Same) -> bool:

@@ -14,6 +14,7 @@ from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parsing.names import FUNCTIONS
 from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -91,6 +92,8 @@ _ERA = re.compile(
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 # A name right before a bracket is a function: x(t').
 _CALLED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{1,3}'*[(\[]?$")
+# Before brackets that hold an exponent or an argument: e^(kt), \ln(km).
+_OPEN = re.compile(r"[\^_+*/\\-]$|(?P<name>[A-Za-z]+)$")
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -208,6 +211,9 @@ def _zero(text: str, read: Read) -> Value | None:
 def _bracketed(text: str, read: Read) -> Value | None:
     match = _BRACKETED.fullmatch(text)
     if match is None:
+        return None
+    opened = _OPEN.search(match["value"])
+    if opened and (opened["name"] is None or opened["name"] in FUNCTIONS):
         return None
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, plain, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
@@ -111,6 +112,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
         return gold.words == answer.words
     for words, other in ((gold, answer), (answer, gold)):
+        if isinstance(words, Words) and isinstance(other, Quantity) and other.product is not None:
+            return _is_product(words, other.product)  # m g h, where m may be metres
         # "YES" is read as a name; beside "Yes" it is the word, but "abc" is no "ABC".
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term

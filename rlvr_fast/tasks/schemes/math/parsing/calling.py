@@ -59,7 +59,8 @@ class Calling(Calculus):
                 return term
         plain = token.kind == "name"
         self.at += 1
-        if text in CONSTANTS and (plain or text != "inf"):
+        infimum = text == "inf" and (not plain or self.is_next("[") or self.is_next("("))
+        if text in CONSTANTS and not infimum:
             return Constant(CONSTANTS[text])
         if text in FUNCTIONS and (plain or text not in GREEK):
             return self.function(FUNCTIONS[text], plain)

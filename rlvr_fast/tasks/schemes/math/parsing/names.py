@@ -59,8 +59,8 @@ FUNCTIONS = {
     "cov": "Cov", "Pr": "P", "proj": "proj", "area": "area", "Area": "area", "vol": "vol",
     "Vol": "vol", "lim": "lim", "sum": "sum", "prod": "prod", "liminf": "liminf",
     "limsup": "limsup", "Rational": "ratio", "Fraction": "ratio",
-    "power": "pow", "absolute": "abs", "maximum": "max", "minimum": "min", "hcf": "gcd",
-    "HCF": "gcd", "Log": "ln", "Ln": "ln", "Sqrt": "sqrt",
+    "power": "pow", "absolute": "abs", "Mod": "mod", "maximum": "max", "minimum": "min",
+    "hcf": "gcd", "HCF": "gcd", "Log": "ln", "Ln": "ln", "Sqrt": "sqrt",
     "Sin": "sin", "Cos": "cos", "Tan": "tan", "Exp": "exp",
 }  # fmt: skip
 # 'sinx', '2xlnx': these may stand in a run of letters without a space.

@@ -35,7 +35,7 @@ class Naming(Numbers):
         after = self.peek()
         if text == "m" and self.is_next("angle"):
             return self.primary()  # the measure of an angle
-        if text == "j" and self.is_imaginary():
+        if (text == "j" and self.is_imaginary()) or (text == "I" and self.is_starred()):
             return Constant("i")
         if after.kind == "number" and not after.space and after.text.isdigit():
             if self.at > 1 and self.tokens[self.at - 2].kind == "number" and text in "xX":
@@ -55,6 +55,16 @@ class Naming(Numbers):
         if before.kind != "number" or self.tokens[self.at - 1].space:
             return False
         return not any(token.is_name() and token.text != "j" for token in self.tokens)
+
+    def is_starred(self) -> bool:
+        """Whether the letter I that is taken is the imaginary unit, as sympy prints it: 3 + 4*I."""
+        before = self.tokens[self.at - 2] if self.at > 1 else END
+        if before.text not in ("*", "cdot") and self.peek().text not in ("*", "cdot"):
+            return False
+        return not any(
+            (token.is_name() or token.kind == "capitals") and token.text not in ("I", "e", "pi")
+            for token in self.tokens
+        )
 
     def leibniz_in_line(self, token: Token) -> Term | None:
         """The derivative dy/dx in plain text."""

@@ -12,7 +12,7 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.parts.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.parts.unknowns import unknowns
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Same
 
 __all__ = ["same_relations"]
@@ -55,12 +55,15 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     r"""Whether left - right of one is a constant multiple of the other's.
 
     The ratio must not be zero; of inequalities it must be positive. It is taken at a point and
-    then holds everywhere, or the two differ. In a differential equation the parameters are
-    constants too: `Vx' = r` is `x' = \frac{r}{V}`.
+    then holds everywhere, or the two differ. Equations may be multiplied by a denominator of
+    symbols: `v = f/m` is `mv = f`. In a differential equation the parameters are constants too:
+    `Vx' = r` is `x' = \frac{r}{V}`.
     """
     first, second = _difference(gold), _difference(answer)
     if first is None or second is None or first[0] != second[0]:
         return False
+    if first[0] in ("=", "!="):
+        first, second = (first[0], _cleared(first[1])), (first[0], _cleared(second[1]))
     names = symbols(first[1])
     if not names or names != symbols(second[1]):
         return False
@@ -80,6 +83,27 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
             return False
         return first[0] in ("=", "!=") or sign(Mul((at_first, at_second))) == 1
     return False
+
+
+def _cleared(term: Term) -> Term:
+    """A term times the powers of symbols that stand in its denominators."""
+    below = [(name, -power) for name, power in _powers(term).items() if power < 0]
+    return Mul((term, *(Pow(Symbol(name), Number(Fraction(n))) for name, n in sorted(below))))
+
+
+def _powers(term: Term) -> dict[str, int]:
+    """The lowest power of each symbol in the parts of a sum, or in a product."""
+    match term:
+        case Symbol(name):
+            return {name: 1}
+        case Pow(base, Number(exponent)) if exponent.denominator == 1 and abs(exponent) <= 9:
+            return {name: exponent.numerator * power for name, power in _powers(base).items()}
+        case Add(parts) | Mul(parts):
+            found = [_powers(part) for part in parts]
+            join = min if isinstance(term, Add) else sum
+            names = {name for powers in found for name in powers}
+            return {name: join([powers.get(name, 0) for powers in found]) for name in names}
+    return {}
 
 
 def _difference(relation: Relation) -> tuple[str, Term] | None:

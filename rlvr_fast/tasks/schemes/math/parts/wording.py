@@ -7,6 +7,8 @@ import itertools
 import re
 from fractions import Fraction
 
+from rlvr_fast.tasks.schemes.math.parsing.names import CONSTANTS, GLUED, GREEK, INVERSES
+
 __all__ = [
     "ARTICLES",
     "FILLERS",
@@ -87,6 +89,8 @@ _NOT_NOUNS = word_set(
     excluding omitted lacking short exclusive inclusive behind ahead never nope nothing nonzero
     unlikely likely allegedly debt debts owed overdue deficit shortage minimum maximum tops
     myriad myriads magnitude googol logarithm logarithms exponent exponents
+    sine cosine tangent secant cosecant cotangent sines cosines tangents integral derivative limit
+    modulus absolute erf sgn
     """
 ) | NUMBER_WORDS | frozenset(PARTS) | frozenset(name + "s" for name in PARTS)  # fmt: skip
 # Words that turn what a phrase says: it is no name of a value.
@@ -113,6 +117,24 @@ _SHORT_NOUNS = word_set(
     spy sum tap tax tea tie tin tip top toy tub van vat way web win year red big new old dry wet
     """
 ) | {"pcs"}  # fmt: skip
+# Mathematics without spaces: 'sinx', 'xlnx', 'sinxcosx', 'coswt', 'alphabeta', 'pirh', 'axby'. A
+# noun that begins as a function does is a plural ('logs'), longer ('seconds') or in the table.
+_FUNCTION = "|".join((
+    *GLUED, "sech", "csch", "coth", "abs", "floor", "ceil", "det", "dim", "rank", "arg", "deg",
+    "erf", "sign", "sgn",
+))  # fmt: skip
+_NAME = "|".join(sorted((name.casefold() for name in GREEK), key=len, reverse=True))
+_FORMULA = re.compile(
+    f"[a-z]?(?:(?:{_FUNCTION})(?:(?:{_NAME}|[a-z]){{1,2}}(?<!s)))+|(?:{_NAME})+"
+    "|pi[rhdlabxyz]{1,2}|[a-z]{0,4}(?:[bcdfgjkmnpqrsvwyz]x|x[bdfgjkmnqrvwz])[a-z]{0,3}"
+)
+_ARCS = frozenset(INVERSES.values())
+_NO_FORMULA = word_set(
+    """
+    sing sink sinner cost cosy tank tang tango cote sect logo logic expo expel dime dimer dimple
+    detail argon degree signal tuna asset lynx sphinx absent
+    """
+)
 _IRREGULAR = {
     "people": "person", "persons": "person", "men": "man", "women": "woman",
     "children": "child", "kids": "child", "kid": "child", "feet": "foot", "mice": "mouse",
@@ -173,11 +195,15 @@ def is_noun(word: str) -> bool:
     A word of one to three letters is one only where it is in a table: it may be a product.
 
     Example:
-        >>> is_noun("bananas"), is_noun("more"), is_noun("xyz")
-        (True, False, False)
+        >>> is_noun("bananas"), is_noun("more"), is_noun("xyz"), is_noun("sinx")
+        (True, False, False, False)
     """
     low = word.casefold()
     if low in _NOT_NOUNS or len(low) < 2 or len(low) > 24:
+        return False
+    if low in CONSTANTS or low in INVERSES or low in _ARCS:
+        return False
+    if low not in _NO_FORMULA and _FORMULA.fullmatch(low):
         return False
     if len(low) < 4:
         return low in _SHORT_NOUNS or noun_lemma(low) in _SHORT_NOUNS

@@ -3,7 +3,7 @@ r"""The derivative of a term that has no unknown function: `\frac{d}{dx} x^2` is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.terms.facts import facts
@@ -30,6 +30,7 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
 __all__ = ["derived"]
 
 _OPERATOR = re.compile(r"d([1-4])/d([a-z]+)")
+_PARTIAL = re.compile(r"partial((?:_[a-z]+){1,4})")
 # Letters that do not depend on the variable; others, such as y, may.
 _CONSTANTS = frozenset("abckmnABCKMN")
 _MOST_NODES = 400
@@ -68,17 +69,27 @@ class _NoDerivative(Exception):
 
 def derived(term: Term) -> Term:
     """A term with its derivatives worked out, where they are known; else the same object."""
-    if isinstance(term, Call) and (match := _OPERATOR.fullmatch(term.name)):
+    if not isinstance(term, Call):
+        return rebuilt(term, derived)
+    if match := _OPERATOR.fullmatch(term.name):
         found = derived(term.arguments[0])
         if facts(found).symbols <= _CONSTANTS | {match[2]}:
-            try:
-                for _ in range(int(match[1])):
-                    found = _Derivative(match[2]).of(found)
-                return found
-            except _NoDerivative:
-                return term
+            return _derivative(found, [match[2]] * int(match[1])) or term
         return term
+    if match := _PARTIAL.fullmatch(term.name):
+        # A partial derivative holds the other symbols constant, whatever they are.
+        return _derivative(derived(term.arguments[0]), match[1].split("_")[1:]) or term
     return rebuilt(term, derived)
+
+
+def _derivative(term: Term, names: Sequence[str]) -> Term | None:
+    """The derivative with respect to one symbol after the other; None where it is not known."""
+    try:
+        for name in names:
+            term = _Derivative(name).of(term)
+    except _NoDerivative:
+        return None
+    return term
 
 
 class _Derivative:

@@ -43,6 +43,7 @@ class Facts:
         symbols: the free names.
         integers: those of them that stand for integers.
         exponents: those of them that stand in an exponent and have the name of an integer.
+        powers: those of the exponents whose base is a complex number other than e: z^n.
         complexes: those of them that stand for complex numbers.
         imaginary: whether the term speaks of complex numbers.
         plain_log: whether it has a logarithm without a base.
@@ -55,6 +56,7 @@ class Facts:
     symbols: frozenset[str] = frozenset()
     integers: frozenset[str] = frozenset()
     exponents: frozenset[str] = frozenset()
+    powers: frozenset[str] = frozenset()
     complexes: frozenset[str] = frozenset()
     imaginary: bool = False
     plain_log: bool = False
@@ -71,6 +73,7 @@ class Facts:
             self.symbols | other.symbols,
             self.integers | other.integers,
             self.exponents | other.exponents,
+            self.powers | other.powers,
             self.complexes | other.complexes,
             self.imaginary or other.imaginary,
             self.plain_log or other.plain_log,
@@ -90,6 +93,7 @@ class _Search:
         self.symbols: set[str] = set()
         self.integers: set[str] = set()
         self.exponents: set[str] = set()
+        self.powers: set[str] = set()
         self.complexes: set[str] = set()
         self.steps: set[str] = set()
         self.imaginary = False
@@ -107,11 +111,14 @@ class _Search:
             for part in term.parts:
                 self.visit(part)
         elif isinstance(term, Pow):
-            self.visit(term.base)
-            above = self._apart(term.exponent)
+            below, above = self._apart(term.base), self._apart(term.exponent)
             whole = isinstance(term.exponent, Number) and term.exponent.value.denominator == 1
             self.branched = self.branched or not whole
-            self.exponents |= {name for name in above.symbols if name[0] in _INTEGER_NAMES}
+            names = {name for name in above.symbols if name[0] in _INTEGER_NAMES}
+            self.exponents |= names
+            if below.imaginary:
+                self.powers |= names
+            self._add(below)
             self._add(above)
         elif isinstance(term, Root):
             self.branched = True
@@ -132,6 +139,7 @@ class _Search:
         self.symbols |= other.symbols
         self.integers |= other.integers
         self.exponents |= other.exponents
+        self.powers |= other.powers
         self.complexes |= other.complexes
         self.steps |= other.steps
         self.imaginary = self.imaginary or other.imaginary
@@ -161,7 +169,10 @@ class _Search:
 
     def _visit_bound(self, term: Bound) -> None:
         found = self._apart(term.body)
-        for names in (found.symbols, found.integers, found.exponents, found.complexes, found.steps):
+        for names in (
+            found.symbols, found.integers, found.exponents, found.powers, found.complexes,
+            found.steps,
+        ):  # fmt: skip
             names.discard(term.variable)
         ends = self._apart(*(end for end in (term.lower, term.upper) if end is not None))
         if term.operator in ("sum", "product"):
@@ -190,6 +201,7 @@ def facts(term: Term) -> Facts:
         frozenset(found.symbols),
         frozenset(found.integers),
         frozenset(found.exponents),
+        frozenset(found.powers),
         frozenset(found.complexes),
         found.imaginary,
         found.plain_log,
