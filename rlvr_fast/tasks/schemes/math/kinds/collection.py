@@ -118,7 +118,7 @@ def _bracketed(opening: str, inside: str, closing: str, read: Read) -> Value | N
         if isinstance(value, Unread):
             return None
         if opening == "\\{" or bracket == "[":
-            return Set((value,)) if braces else Tuple((value,), "[")
+            return Set(tuple(flat((value,)))) if braces else Tuple((value,), "[")
         if isinstance(value, Tuple) and not value.bracket:
             return Tuple(value.parts, bracket or "(")
         return value

@@ -13,13 +13,13 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import whole
-from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, is_name
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation, is_name
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["Congruence", "compare", "read"]
+__all__ = ["Congruence", "compare", "divisibility", "parity", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,37 @@ _EQUIVALENT = re.compile(
     r"(?P<not>\\not\s*(?:\\equiv|=)|\\nequiv|\\ncong|\\neq?(?![A-Za-z]))"
     rf"|\\equiv(?![A-Za-z])|\\cong(?![A-Za-z])|=|{words('is congruent to|congruent to')}"
 )
+# "n is divisible by 3", "all multiples of 3".
+_DIVISIBLE = re.compile(
+    r"(?:(?:all|any|every) )?(?:(?:the )?(?:positive )?(?:integers?|numbers?|values of) )?"
+    r"(?P<name>\\?[A-Za-z]'*(?:_(?:\w|\{\w+\}))?)?(?: ?(?:is|are|must be|has to be))? ?"
+    r"(?P<not>not |in)?(?:divisible by|(?:an? )?(?:integer )?multiples? of) ?(?P<modulus>\S.*)"
+)
+_PARITY = {"is even": 0, "is odd": 1, "is not even": 1, "is not odd": 0}
+
+
+def divisibility(text: str, read: Read) -> Value | None:
+    """`n is divisible by 3`, `multiples of 3` as congruences; None of every other text.
+
+    Example:
+        >>> divisibility("3", lambda part: Expression(Symbol(part)))
+    """
+    match = _DIVISIBLE.fullmatch(text) if "divisible" in text or "multiple" in text else None
+    if match is None or "positive" in text[: match.start("modulus")]:
+        return None
+    modulus = _term(match["modulus"], read)
+    name = _term(match["name"], read) if match["name"] else None
+    if not isinstance(modulus, Expression) or (name is None) != (match["name"] is None):
+        return None
+    return Congruence(name, (Expression(Number(Fraction(0))),), modulus, bool(match["not"]))
+
+
+def parity(name: Value, qualifier: str) -> Value | None:
+    """A name that "is even" or "is odd" as a congruence; None of every other qualifier."""
+    if qualifier not in _PARITY or not is_name(name):
+        return None
+    residue, modulus = (Expression(Number(Fraction(n))) for n in (_PARITY[qualifier], 2))
+    return Congruence(name, (residue,), modulus)
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -167,11 +198,12 @@ def _merged(congruences: list[Congruence]) -> Value:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two congruences agree; see `kinds`."""
-    if not isinstance(gold, Congruence) and not isinstance(answer, Congruence):
+    if not any(isinstance(value, Congruence) or _divides(value) for value in (gold, answer)):
         return None
     first, second = map(_usual, (_as_congruence(gold), _as_congruence(answer)))
     if first is None or second is None:
-        return False
+        # 3 | n is a relation also where it is no congruence
+        return None if _divides(gold) or _divides(answer) else False
     if first.negated != second.negated or not same(first.modulus, second.modulus):
         return False
     if first.name is None or second.name is None or same(first.name, second.name):
@@ -198,10 +230,21 @@ def _usual(value: Congruence | None) -> Congruence | None:
     return Congruence(value.name, others, value.modulus)
 
 
+def _divides(value: Value) -> bool:
+    """Whether a value is `3 | n`, or that it does not."""
+    if not isinstance(value, Relation) or len(value.sides) != 2:
+        return False
+    return value.signs in (("divides",), ("not divides",)) and is_name(value.sides[1])
+
+
 def _as_congruence(value: Value) -> Congruence | None:
     """The value as a congruence: `n = 4k + 1` is n = 1 mod 4, as is `1 mod 4`."""
     if isinstance(value, Congruence):
         return value
+    if isinstance(value, Relation) and _divides(value):
+        modulus, name = value.sides
+        zero = Expression(Number(Fraction(0)))
+        return Congruence(name, (zero,), modulus, value.signs[0] != "divides")
     if isinstance(value, Expression) and isinstance(value.term, Call):
         call = value.term
         if call.name == "mod" and len(call.arguments) == 2:
@@ -211,6 +254,8 @@ def _as_congruence(value: Value) -> Congruence | None:
         if [domain for _, domain in value.parameters] != [NamedSet("Z")]:
             return None
         value = value.body
+        if isinstance(value, Expression):
+            return _of_line(None, value)
     if isinstance(value, Named) and isinstance(value.value, List):
         lines = [
             _as_congruence(Named(value.name, part, value.source)) for part in value.value.parts
@@ -220,7 +265,12 @@ def _as_congruence(value: Value) -> Congruence | None:
         return merged if isinstance(merged, Congruence) else None
     if not isinstance(value, Named) or not isinstance(value.value, Expression):
         return None
-    term, names = value.value.term, symbols(value.value)
+    return _of_line(value.name, value.value)
+
+
+def _of_line(called: Value | None, value: Expression) -> Congruence | None:
+    """The congruence of the values of a k + b for all integers k."""
+    term, names = value.term, symbols(value)
     if len(names) != 1:
         return None
     at = [put(term, {name: Number(Fraction(k)) for name in names}) for k in range(2)]
@@ -234,4 +284,4 @@ def _as_congruence(value: Value) -> Congruence | None:
         return None
     modulus = Expression(Number(Fraction(abs(step))))
     residue = Expression(Number(Fraction(ends[0])))
-    return Congruence(value.name, _reduced([residue], modulus), modulus)
+    return Congruence(called, _reduced([residue], modulus), modulus)

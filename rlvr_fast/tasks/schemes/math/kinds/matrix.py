@@ -42,6 +42,7 @@ _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}"
 )
 _TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
+_TUPLE_OR_LIST = re.compile(rf"\[|{_TUPLE.pattern}")
 _COMMA = re.compile(r"[,;]")
 _MOST_TUPLE = 12
 _UNITS = ("hat(i)", "hat(j)", "hat(k)")
@@ -58,7 +59,7 @@ def read(text: str, read: Read) -> Value | None:
         value = read(match[1])
         return value if isinstance(value, Tuple) else None
     if match := _TRANSPOSED.fullmatch(text):
-        column = _multiple_of_tuple(match[1])  # a tuple with this sign is written as a row
+        column = _multiple_of_tuple(match[1], "[]")  # a tuple with this sign is written as a row
         matrix = None if column is not None else _single(match[1])
         return column if matrix is None else _transposed(matrix)
     if (matrix := _plain(text)) is not None:
@@ -143,14 +144,14 @@ def _multiple(text: str) -> Matrix | None:
     return None if factor is None else _scaled(factor, matrix)
 
 
-def _multiple_of_tuple(text: str) -> Matrix | None:
-    """`t(1, 2)` as a column with a factor."""
-    for match in _TUPLE.finditer(text):
+def _multiple_of_tuple(text: str, *more: str) -> Matrix | None:
+    """`t(1, 2)` as a column with a factor; the brackets may also be of other kinds, as "[]"."""
+    for match in (_TUPLE_OR_LIST if more else _TUPLE).finditer(text):
         brackets = enclosed(text[match.start() :])
         inside = split(brackets[1], _COMMA, most=_MOST_TUPLE) if brackets else None
         if brackets is None or inside is None or not inside.marks:
             continue
-        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle"):
+        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle", *more):
             continue
         terms = [parse_term(part) for part in inside.parts]
         column = tuple((term,) for term in terms if term is not None)
@@ -277,10 +278,13 @@ def _identity(value: Value, other: Value) -> Value:
         return value
     if value == Choice("I"):
         value = Expression(Symbol("I"))
-    if len(other.rows) < 2 or not isinstance(value, Expression) or symbols(value) != {"I"}:
+    if len(other.rows) < 2 or not isinstance(value, Expression) or len(symbols(value)) != 1:
         return value
-    factor = put(value.term, {"I": _ONE})
-    if not equal_terms(Mul((factor, Symbol("I"))), value.term):
+    (name,) = symbols(value)
+    if name not in ("I", f"I_{len(other.rows)}"):
+        return value
+    factor = put(value.term, {name: _ONE})
+    if not equal_terms(Mul((factor, Symbol(name))), value.term):
         return value
     size = range(len(other.rows))
     return Matrix(tuple(tuple(factor if i == j else ZERO for j in size) for i in size))

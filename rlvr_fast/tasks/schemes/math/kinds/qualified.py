@@ -9,11 +9,13 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence, divisibility, parity
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer, is_integer_name
 from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -75,7 +77,7 @@ _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
 _IS = re.compile(
     r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+(?:(?P<negated>is not|isn't|are not)|is|are)?\s*"
-    r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?:number|integer)s?)?"
+    r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?P<more>number|integer)s?)?"
 )
 _KIND_FIRST = re.compile(
     r"(?:(?P<quantifier>all|any|every)\s+)?(?:the\s+)?(?P<kind>[a-z][a-z-]{2,14}s?)"
@@ -89,6 +91,7 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
+_SIGNS = frozenset(("positive", "negative", "nonnegative", "nonzero"))
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -98,6 +101,7 @@ def read(text: str, read: Read) -> Value | None:
     if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
     for part in (
+        divisibility,
         _era,
         _signed,
         _bounded,
@@ -264,7 +268,7 @@ def _predicate(text: str, read: Read) -> Value | None:
     """`n is odd`, `odd n`, `all primes p`."""
     match = _IS.fullmatch(text)
     if match is not None:
-        kind = _kind(match["kind"])
+        kind = _kind(match["kind"], match["more"])
         if kind is not None and _is_name(match["name"]):
             value = _read(match["name"], read)
             negated = "not " if match["negated"] else ""
@@ -272,7 +276,7 @@ def _predicate(text: str, read: Read) -> Value | None:
     match = _KIND_FIRST.fullmatch(text)
     if match is None:
         return None
-    kind = _kind(match["kind"])
+    kind = _kind(match["kind"], match["more"])
     if kind is None:
         return None
     if kind == "integer" and not match["quantifier"]:
@@ -281,7 +285,8 @@ def _predicate(text: str, read: Read) -> Value | None:
     return None if value is None else Qualified(value, f"is {kind}")
 
 
-def _kind(words: str) -> str | None:
+def _kind(words: str, more: str | None) -> str | None:
+    """What a number is, in one wording; only of signs it matters that it is an integer."""
     found = []
     for word in words.casefold().replace("-", " ").split():
         if word in ARTICLES or word in ("number", "numbers"):
@@ -291,6 +296,8 @@ def _kind(words: str) -> str | None:
             return None
         if name != "integer":
             found.append(name)
+    if set(found) & _SIGNS and re.search("integer|natural", f"{words} {more or ''}"):
+        found.append("integer")
     return " ".join(sorted(found)) or "integer"
 
 
@@ -350,6 +357,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return same(gold.value if isinstance(gold, Approximately) else gold, answer.value)
     if isinstance(gold, Approximately):
         return False
+    if isinstance(gold, Qualified) != isinstance(answer, Qualified):
+        least = _first_integer(gold), _first_integer(answer)
+        if None not in least:
+            return least[0] == least[1]
+        # n is odd: n = 1 mod 2
+        first, second = _as_congruence(gold), _as_congruence(answer)
+        if isinstance(first, Congruence) or isinstance(second, Congruence):
+            return same(first, second)
     if isinstance(gold, Qualified) and isinstance(answer, Qualified):
         return gold.qualifier == answer.qualifier and same(gold.value, answer.value)
     if isinstance(gold, Conditional) and isinstance(answer, Conditional):
@@ -366,6 +381,22 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):
         return False if not _has_parts(gold, answer) else None
     return None
+
+
+def _first_integer(value: Value) -> int | None:
+    """The least of all integers from it on that a value says; None of every other value."""
+    if not isinstance(value, Qualified):
+        return first_integer(value)
+    if value.qualifier == "is integer positive" and is_integer_name(value.value):
+        return 1
+    return first_integer(value.value, True) if value.qualifier == "is integer" else None
+
+
+def _as_congruence(value: Value) -> Value:
+    """What is odd or even as a congruence; other values as they are."""
+    return (
+        (parity(value.value, value.qualifier) or value) if isinstance(value, Qualified) else value
+    )
 
 
 def _is_qualified(value: Value, qualifier: str, kind: type[Value]) -> bool:

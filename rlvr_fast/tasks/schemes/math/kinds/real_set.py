@@ -16,7 +16,8 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import floor_and_ceil, order
-from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.parts.polynomials import real_roots
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation
 from rlvr_fast.tasks.schemes.math.parts.set_grid import ends_of, grid_of, is_empty, members
 from rlvr_fast.tasks.schemes.math.parts.set_values import (
     EMPTY,
@@ -30,7 +31,7 @@ from rlvr_fast.tasks.schemes.math.parts.set_values import (
 )
 from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = [
@@ -270,7 +271,21 @@ def _of_condition(element: Value, condition: Value) -> Value:
         name = condition.name.term
         if isinstance(name, Symbol) and name.name in symbols(element):
             return Family(element, ((name.name, condition.value),))
-    return SetOf(element, condition)
+    roots = _roots(variable, condition) if domain in (None, REALS) else None
+    return SetOf(element, condition) if roots is None else Set(tuple(map(Expression, roots)))
+
+
+def _roots(variable: Value, condition: Value) -> list[Term] | None:
+    """The real solutions of a polynomial equation, where there are some and they are known."""
+    if not isinstance(condition, Relation) or condition.signs != ("=",):
+        return None
+    if not isinstance(variable, Expression) or not isinstance(variable.term, Symbol):
+        return None
+    left, right = condition.sides
+    if not (isinstance(left, Expression) and isinstance(right, Expression)):
+        return None
+    difference = Add((left.term, Mul((Number(Fraction(-1)), right.term))))
+    return real_roots(difference, variable.term.name) or None
 
 
 def _integers(domain: Value | None, interval: Value) -> Value | None:

@@ -16,10 +16,17 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set,
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
-from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, NamedSet, in_words
+from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    REALS,
+    Interval,
+    NamedSet,
+    Operation,
+    in_words,
+)
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
+from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import (
@@ -53,6 +60,10 @@ _FIGURE = re.compile(
 _OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
 _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+_CUP = re.compile(r"\\cup(?![A-Za-z])")
+_CONSTANT = re.compile(
+    r"(?:(?:an?|any|some|the|all) )?(?:(?:arbitrary|fixed|real) )*(?:constants?|arbitrary)"
+)
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
@@ -60,6 +71,7 @@ _PRODUCTS = frozenset(("am", "pm"))
 _DOMAINS = [NamedSet(name) for name in ("N", "Z", "Z+", "N+", "Z0+", "Q")]
 _AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
+_SET_NAME = re.compile(r"[A-Z](?:_\w)?")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -78,13 +90,23 @@ def read_members(text: str, read: Read) -> Value | None:
     if members is None:
         return None
     if not members.marks:
-        return _relation(text, read)
+        return _relation(text, read) if "\\cup" not in text else _union(text, read)
     groups = _groups(members)
     if groups is not None:
         values = [_members(group, read) for group in groups]
         known = [value for value in values if value is not None]
         return List(tuple(known)) if len(known) == len(values) else None
     return _members(members, read)
+
+
+def _union(text: str, read: Read) -> Value | None:
+    r"""`x < 1 \cup x > 3`, where a union stands between relations, means "or"."""
+    parts = split(text, _CUP)
+    if parts is None or not parts.marks or not all(map(SIGN.search, parts.parts)):
+        return _relation(text, read)
+    values = [_relation(part, read) for part in parts.parts]
+    known = [value for value in values if value is not None]
+    return together(known, True) if len(known) == len(values) else None
 
 
 def _without_figure(text: str) -> str:
@@ -183,6 +205,8 @@ def _is_in(text: str) -> Value | None:
     for pattern in (_IS, _SET_FIRST):
         if match := pattern.fullmatch(text):
             term, domain = parse_term(match["name"]), in_words(match["set"])
+            if _CONSTANT.fullmatch(match["set"]):
+                domain = REALS
             if term is not None and domain is not None and is_name(Expression(term)):
                 name = Expression(term)
                 return Named(name, domain, Relation(("in",), (name, domain)))
@@ -191,8 +215,10 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
+    if _same_integers(gold, answer):
+        return True
     if isinstance(gold, Family) != isinstance(answer, Family):
-        gold, answer = _without_domain(gold), _without_domain(answer)
+        gold, answer = _without_domain(gold, answer), _without_domain(answer, gold)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -218,11 +244,11 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     return _assignments(gold, answer, same)
 
 
-def _without_domain(value: Value) -> Value:
-    r"""`f(x) = cx, x \in \mathbb{R}` as f(x) = cx.
+def _without_domain(value: Value, other: Value) -> Value:
+    r"""`f(x) = cx, x \in \mathbb{R}` as f(x) = cx, to compare it with a value without sets.
 
     Only the sets of the arguments and of real constants are left out, which the other side takes
-    for granted.
+    for granted. A lone constant may have another name there.
     """
     if not isinstance(value, Family) or not isinstance(value.body, Named):
         return value
@@ -232,7 +258,13 @@ def _without_domain(value: Value) -> Value:
         for name, domain in value.parameters
     )
     called = isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Call)
-    return value.body if known and called else value
+    if not known or not called:
+        return value
+    constants = [name for name, _ in value.parameters if name not in arguments]
+    free = symbols(other.value) - arguments if isinstance(other, Named) else frozenset()
+    if len(constants) == len(free) == 1 and not free & symbols(value.body):
+        return cast(Value, put(value.body, {constants[0]: Symbol(*free)}))
+    return value.body
 
 
 def _source(value: Named | Relation) -> Relation:
@@ -242,6 +274,8 @@ def _source(value: Named | Relation) -> Relation:
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
         return same(gold.value, answer.value) or same_periodic(gold, answer, same)
+    if _is_set_and_element(gold, answer) or _is_set_and_element(answer, gold):
+        return same(gold.value, answer.value)
     renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
@@ -253,6 +287,33 @@ def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     products = _with_products(gold.source), _with_products(answer.source)
     return same_relations(gold.source, answer.source, same) or (
         None not in products and same_relations(*cast("tuple[Relation, Relation]", products), same)
+    )
+
+
+def _same_integers(gold: Value, answer: Value) -> bool:
+    r"""Whether `2, 3, 4, \ldots` and `n \ge 2` are the same integers; of the same name, if any."""
+    names = {value.name for value in (gold, answer) if isinstance(value, Named)}
+    parts = [value.value if isinstance(value, Named) else value for value in (gold, answer)]
+    if len(names) > 1 or all(isinstance(part, Interval) for part in parts):
+        return False
+    first, second = first_integer(gold), first_integer(answer)
+    return first is not None and first == second
+
+
+def _is_set_and_element(first: Named, second: Named) -> bool:
+    """Whether D = (0, 1) is beside 0 < x < 1: a set with a name, and a condition on a number."""
+    if not (isinstance(first.name, Expression) and isinstance(second.name, Expression)):
+        return False
+    named, element = first.name.term, second.name.term
+    if not (isinstance(named, Symbol) and isinstance(element, Symbol)):
+        return False
+    return (
+        _SET_NAME.fullmatch(named.name) is not None
+        and element.name.islower()
+        and first.source.signs == ("=",)
+        and second.source.signs != ("=",)
+        and isinstance(first.value, Tuple | Interval | Operation | Set)
+        and isinstance(second.value, Tuple | Interval | Operation | Set)
     )
 
 

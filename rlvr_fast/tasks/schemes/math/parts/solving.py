@@ -45,6 +45,7 @@ _SPELLINGS = {
     "~": (r"\approx", r"\thickapprox", r"\doteq"),
     "in": (r"\in",),
     "not in": (r"\notin",),
+    "contains": (r"\ni",),
     "subset": (r"\subset",),
     "subset or equal": (r"\subseteq",),
     "superset": (r"\supset",),
@@ -82,7 +83,7 @@ _NO_NAME = frozenset(
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "superset or equal": "subset or equal", "subset or equal": "superset or equal",
-    "much less": "much greater", "much greater": "much less",
+    "much less": "much greater", "much greater": "much less", "in": "contains", "contains": "in",
 }  # fmt: skip
 SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
 _ONE = Number(Fraction(1))
@@ -114,6 +115,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
             return sides[0]
     if len(signs) > 1 and set(signs) == {"="} and all(map(is_name, sides[:-1])):
         value = sides[-1]
+        if isinstance(value, Expression) and is_name(value) and not isinstance(value.term, Call):
+            return relation  # x = y = z
         return List(tuple(Named(n, value, Relation(("=",), (n, value))) for n in sides[:-1]))
     if len(signs) == 2:
         return _between(relation)
