@@ -39,6 +39,8 @@ class Congruence(Value):
     negated: bool = False
 
 
+# The even and the odd integers.
+_EVEN_AND_ODD: list[Value] = [NamedSet("2Z"), NamedSet("2Z+1")]
 # A negated congruence is written as the other residues up to this modulus.
 _MOST_RESIDUES = 60
 _MOD = r"(?:\\p?mod|\\bmod|\\pod|(?<![A-Za-z\\])mod(?:ulo)?)(?![A-Za-z])"
@@ -77,8 +79,12 @@ def parity(name: Value, qualifier: str) -> Value | None:
     """A name that "is even" or "is odd" as a congruence; None of every other qualifier."""
     if qualifier not in _PARITY or not is_name(name):
         return None
-    residue, modulus = (Expression(Number(Fraction(n))) for n in (_PARITY[qualifier], 2))
-    return Congruence(name, (residue,), modulus)
+    return Congruence(name, *_modulo_two(_PARITY[qualifier]))
+
+
+def _modulo_two(residue: int) -> tuple[tuple[Value, ...], Value]:
+    """A residue and the modulus 2."""
+    return (Expression(Number(Fraction(residue))),), Expression(Number(Fraction(2)))
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -198,12 +204,12 @@ def _merged(congruences: list[Congruence]) -> Value:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two congruences agree; see `kinds`."""
-    if not any(isinstance(value, Congruence) or _divides(value) for value in (gold, answer)):
+    if not any(_is_one(value) for value in (gold, answer)):
         return None
     first, second = map(_usual, (_as_congruence(gold), _as_congruence(answer)))
     if first is None or second is None:
         # 3 | n is a relation also where it is no congruence
-        return None if _divides(gold) or _divides(answer) else False
+        return False if isinstance(gold, Congruence) or isinstance(answer, Congruence) else None
     if first.negated != second.negated or not same(first.modulus, second.modulus):
         return False
     if first.name is None or second.name is None or same(first.name, second.name):
@@ -230,6 +236,11 @@ def _usual(value: Congruence | None) -> Congruence | None:
     return Congruence(value.name, others, value.modulus)
 
 
+def _is_one(value: Value) -> bool:
+    """Whether a value is a congruence, or says one in other words."""
+    return isinstance(value, Congruence) or _divides(value) or value in _EVEN_AND_ODD
+
+
 def _divides(value: Value) -> bool:
     """Whether a value is `3 | n`, or that it does not."""
     if not isinstance(value, Relation) or len(value.sides) != 2:
@@ -241,6 +252,8 @@ def _as_congruence(value: Value) -> Congruence | None:
     """The value as a congruence: `n = 4k + 1` is n = 1 mod 4, as is `1 mod 4`."""
     if isinstance(value, Congruence):
         return value
+    if value in _EVEN_AND_ODD:
+        return Congruence(None, *_modulo_two(_EVEN_AND_ODD.index(value)))
     if isinstance(value, Relation) and _divides(value):
         modulus, name = value.sides
         zero = Expression(Number(Fraction(0)))

@@ -93,7 +93,17 @@ _ALL_REAL = re.compile(
     r"(?:(?:numbers?|values?(?: of)?) ?)?[a-z]?",
     re.I,
 )
-_EMPTY = re.compile(r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|no (?:real )?solutions?", re.I)
+_EMPTY = re.compile(
+    r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|"
+    r"(?:(?:there (?:are|is|exists?)|(?:it|(?:the|this) (?:equation|system|inequality)) has) )?"
+    r"no (?:real |such )?solutions?(?: exists?)?",
+    re.I,
+)
+# The letters of sets of numbers in plain text, beside a set.
+_LETTERS: dict[Value, Value] = {
+    Expression(Symbol("R")): REALS,
+    **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQC"},
+}
 _FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
 _FRENCH_SIGNS = re.compile(r"^\]|\[$|\[ ?(?=\\cup|\\cap|\\setminus)|\\(?:cup|cap|setminus) ?\]")
 _BAR = re.compile(rf"\\mid(?![A-Za-z])|\||:|{words('such that')}")
@@ -104,6 +114,8 @@ def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a set of numbers; see `kinds`."""
     if _EMPTY.fullmatch(text):
         return EMPTY
+    if _ALL_REAL.fullmatch(text):
+        return REALS
     named = _by_sign(text) or in_words(text, alone=True)
     if named is not None:
         return named
@@ -269,7 +281,8 @@ def _of_condition(element: Value, condition: Value) -> Value:
             )
     if isinstance(condition, Named) and isinstance(condition.name, Expression):
         name = condition.name.term
-        if isinstance(name, Symbol) and name.name in symbols(element):
+        lone = not isinstance(condition.value, Expression)  # y = 1 - x is a condition
+        if lone and isinstance(name, Symbol) and name.name in symbols(element):
             return Family(element, ((name.name, condition.value),))
     roots = _roots(variable, condition) if domain in (None, REALS) else None
     return SetOf(element, condition) if roots is None else Set(tuple(map(Expression, roots)))
@@ -335,6 +348,10 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return None
     if isinstance(gold, SetOf) and isinstance(answer, SetOf):
         return _same_builders(gold, answer, same)
+    letters = {gold, answer} & _LETTERS.keys()
+    if len(letters) == 1:
+        (letter,) = letters
+        return same(*(_LETTERS[letter] if value == letter else value for value in (gold, answer)))
     first, second = as_set(gold), as_set(answer) or _listed(answer)
     if first is None or second is None:
         return None

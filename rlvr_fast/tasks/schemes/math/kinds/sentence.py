@@ -80,7 +80,7 @@ _LEAD = re.compile(
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|(?:result|solutions?|solution set|conclusion|domain|range|interval|roots?|"
     r"zeros?|center|vertex)(?= ?:)|"
-    r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
+    r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[{\\])|"
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.real_set import Interval, NamedSet, Operation
-from rlvr_fast.tasks.schemes.math.parts.ordering import whole
+from rlvr_fast.tasks.schemes.math.kinds.real_set import Interval, NamedSet, Operation, points
+from rlvr_fast.tasks.schemes.math.parts.ordering import ZERO, whole
 from rlvr_fast.tasks.schemes.math.parts.progressions import progression
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
@@ -15,6 +15,7 @@ __all__ = ["first_integer", "is_integer_name"]
 
 # Usual names of integers.
 _NAMES = frozenset("ijklmn")
+_ZERO = points((ZERO,))
 _POSITIVE = ("N", "Z+", "N+", "N*")
 _NOT_NEGATIVE = ("Z0+", "N0+")
 
@@ -48,6 +49,9 @@ def first_integer(value: Value, integers: bool = False) -> int | None:
             return start
         least = first_integer(domain)
         return None if least is None else max(start, least)
+    if isinstance(value, Operation) and value.name == "union" and _ZERO in value.parts:
+        others = [first_integer(part) for part in value.parts if part != _ZERO]
+        return 0 if others in ([0], [1]) else None
     if isinstance(value, Ellipsis) and value.separator == "," and not value.bracket:
         known = progression(value.groups)
         if known is None or known.geometric or known.step != 1 or known.last is not None:
