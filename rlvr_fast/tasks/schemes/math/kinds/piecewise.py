@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
@@ -12,28 +11,22 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Operation,
     as_set,
-    ends_of,
     is_empty,
-    points,
 )
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named, Relation
+from rlvr_fast.tasks.schemes.math.parts.set_grid import places_in
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, environment, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Case", "Piecewise", "compare", "read"]
 
 
-_PLACES = tuple(
-    Fraction(number, 3)
-    for number in (-2000, -100, -31, -14, -7, -4, -2, -1, 1, 2, 4, 7, 14, 31, 100, 2000)
-)
 _FEWEST_PLACES = 6
-_MOST_PLACES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +173,7 @@ def _is_function(function: Piecewise, term: Term) -> bool:
     for case, part in zip(function.cases, known, strict=True):
         if not isinstance(case.value, Expression):
             return False
-        places = [place for place in _places(part) if _holds(part, place)]
+        places = places_in(part)
         if len(places) < _FEWEST_PLACES and not isinstance(part, Operation):
             return False
         for place in places:
@@ -188,19 +181,6 @@ def _is_function(function: Piecewise, term: Term) -> bool:
             if not equal_terms(put(case.value.term, at), put(term, at)):
                 return False
     return True
-
-
-def _places(value: Value) -> list[Term]:
-    """The ends of the intervals of a set, places beside them and further ones."""
-    places: list[Term] = [Number(place) for place in _PLACES]
-    for end in ends_of(value):
-        places.append(end)
-        places += [Add((end, Number(place / 97))) for place in _PLACES]
-    return places[:_MOST_PLACES]
-
-
-def _holds(value: Value, place: Term) -> bool:
-    return not is_empty(Operation("intersection", (value, points((place,)))))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:

@@ -21,6 +21,7 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     Interval,
     NamedSet,
     Operation,
+    as_set,
     in_words,
 )
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
@@ -28,6 +29,7 @@ from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
 from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.ordering import is_undefined
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Family,
@@ -35,6 +37,7 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Relation,
     is_name,
 )
+from rlvr_fast.tasks.schemes.math.parts.set_grid import places_in
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, Split, is_or, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
@@ -50,6 +53,8 @@ _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
 # "x in [1, 2]" in plain text.
 _IN = re.compile(r"^([A-Za-z]\w*) in (?=[\[({\\])")
+# "all n >= 3".
+_EVERY = re.compile(r"^(?:for )?(?:all|any|every) (?=[A-Za-z](?:_\w)? ?(?:[<>]|\\(?:le|ge|ne)\b))")
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
@@ -81,7 +86,7 @@ def read(text: str, read: Read) -> Value | None:
 
 def read_members(text: str, read: Read) -> Value | None:
     """The value of a text with relations, or with words for one ("k is an integer")."""
-    text = _IN.sub(r"\1 \\in ", _without_figure(text), count=1)
+    text = _EVERY.sub("", _IN.sub(r"\1 \\in ", _without_figure(text), count=1))
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
@@ -254,7 +259,8 @@ def _without_domain(value: Value, other: Value) -> Value:
         return value
     arguments = symbols(value.body.name)
     known = all(
-        domain == REALS or (name in arguments and domain in _DOMAINS)
+        domain == REALS
+        or (name in arguments and (domain in _DOMAINS or _is_natural(name, domain, value.body)))
         for name, domain in value.parameters
     )
     called = isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Call)
@@ -265,6 +271,18 @@ def _without_domain(value: Value, other: Value) -> Value:
     if len(constants) == len(free) == 1 and not free & symbols(value.body):
         return cast(Value, put(value.body, {constants[0]: Symbol(*free)}))
     return value.body
+
+
+def _is_natural(name: str, domain: Value, function: Named) -> bool:
+    r"""Whether a formula has no value outside of a domain: `f(x) = 1/x, x \ne 0`."""
+    within = as_set(domain)
+    formula = function.value
+    if within is None or not isinstance(formula, Expression) or symbols(formula) != {name}:
+        return False
+    outside = places_in(Operation("minus", (REALS, within)))
+    return bool(outside) and all(
+        is_undefined(put(formula.term, {name: place})) for place in outside
+    )
 
 
 def _source(value: Named | Relation) -> Relation:
