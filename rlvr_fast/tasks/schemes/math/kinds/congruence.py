@@ -14,7 +14,7 @@ from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import whole
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation, is_name
-from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split, words
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, is_or, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -119,7 +119,7 @@ def read(text: str, read: Read) -> Value | None:
         waiting = []
     if waiting or not found:
         return None
-    return _merged(found)
+    return _merged(found, any(map(is_or, pieces.marks)))
 
 
 def _turned(halves: tuple[str, ...]) -> tuple[str, str] | None:
@@ -185,7 +185,7 @@ def _reduced(residues: list[Value], modulus: Value) -> tuple[Value, ...]:
     return tuple(found)
 
 
-def _merged(congruences: list[Congruence]) -> Value:
+def _merged(congruences: list[Congruence], alternatives: bool = True) -> Value:
     """Congruences of one name and modulus as one."""
     first = congruences[0]
     rest = congruences[1:]
@@ -199,7 +199,7 @@ def _merged(congruences: list[Congruence]) -> Value:
         for congruence in congruences:
             residues += [part for part in congruence.residues if part not in residues]
         return Congruence(first.name, tuple(residues), first.modulus, first.negated)
-    return List(tuple(congruences))
+    return List(tuple(congruences), alternatives)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
 from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence, divisibility, parity
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
@@ -91,6 +91,7 @@ _ERA = re.compile(
     r"(?:(?P<first>A\.?D\.?)\s*)?(?P<year>\d{1,7})\s*(?P<era>[ABC][. ]?[CDE][. ]?(?:E\.?)?)?"
 )
 _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
+_OF = re.compile(r"(?:of|by)(?![A-Za-z])")
 _SIGNS = frozenset(("positive", "negative", "nonnegative", "nonzero"))
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
@@ -281,7 +282,11 @@ def _predicate(text: str, read: Read) -> Value | None:
         return None
     if kind == "integer" and not match["quantifier"]:
         return None
+    if _OF.match(match["rest"]):
+        return None  # multiples of 5 or 7
     value = _read(match["rest"], read)
+    if kind == "real" and isinstance(value, Named) and not is_integer_name(value.name):
+        return value  # all real x > 2
     return None if value is None else Qualified(value, f"is {kind}")
 
 
@@ -363,7 +368,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return least[0] == least[1]
         # n is odd: n = 1 mod 2
         first, second = _as_congruence(gold), _as_congruence(answer)
-        if isinstance(first, Congruence) or isinstance(second, Congruence):
+        if (first, second) != (gold, answer):
             return same(first, second)
     if isinstance(gold, Qualified) and isinstance(answer, Qualified):
         return gold.qualifier == answer.qualifier and same(gold.value, answer.value)
@@ -373,6 +378,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             and same(gold.value, answer.value)
             and (gold.condition == answer.condition or same(gold.condition, answer.condition))
         )
+    if _are_conditions(gold) and _are_conditions(answer) and _says_or(gold) != _says_or(answer):
+        return False
     # A gold change in per cent without a word is an increase.
     if _is_qualified(answer, "increase", Percent) and isinstance(gold, Percent):
         return same(gold, _value(answer))
@@ -381,6 +388,17 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):
         return False if not _has_parts(gold, answer) else None
     return None
+
+
+def _are_conditions(value: Value) -> bool:
+    """Whether a list has conditions, not values: n = 1 mod 4 and n = 2 mod 3."""
+    return isinstance(value, List) and any(
+        isinstance(part, Qualified | Congruence) for part in value.parts
+    )
+
+
+def _says_or(value: Value) -> bool:
+    return isinstance(value, List) and value.alternatives
 
 
 def _first_integer(value: Value) -> int | None:

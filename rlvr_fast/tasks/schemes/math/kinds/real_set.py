@@ -48,6 +48,7 @@ __all__ = [
     "is_empty",
     "points",
     "read",
+    "same_sets",
     "without",
 ]
 
@@ -57,12 +58,14 @@ _MOST_INTEGERS = 128
 # The first element of sets of integers.
 _FIRST = {"Z": None, "N": 1, "Z+": 1, "N+": 1, "N*": 1, "Z0+": 0, "N0+": 0}
 
+_EXCEPT = "except for|except|excluding|other than|without"
 _SETS = re.compile(
     r"(?P<union>\\cup(?![A-Za-z])|(?<=[\])}]) ?[Uu] ?(?=[\[(\\{]))"
     r"|(?P<intersection>\\cap(?![A-Za-z]))"
     r"|\\setminus(?![A-Za-z])|(?<=[\w}]) ?- ?(?=\\?\{)"
-    rf"|{words('except for|except|excluding|other than|without')}"
+    rf"|{words(_EXCEPT)}"
 )
+_BUT = re.compile(_EXCEPT)
 # A backslash alone is the sign of a difference in plain text; cleaning drops or joins it.
 _REALS_BUT = re.compile(r"(?:\\mathbb\{R\}|^R)(?: ?- ?| ?)(?=\\?\{)")
 _INFINITY = re.compile(r"([+-]?) ?(?:\\infty|oo|inf(?:ty|inity)?|Infinity)")
@@ -192,6 +195,9 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     if _ALL_REAL.fullmatch(parts[0]):
         operands[0] = REALS
     total = operands[0]
+    if total == EMPTY and len(parts) == 2 and _BUT.fullmatch(marks[0]):
+        left = _exceptions(values[1])  # no solutions except 0
+        return Set(tuple(map(Expression, ends_of(left)))) if left is not None else None
     for index, mark in enumerate(marks):
         operand = operands[index + 1]
         name = "minus"
@@ -355,7 +361,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     first, second = as_set(gold), as_set(answer) or _listed(answer)
     if first is None or second is None:
         return None
-    return _same_sets(first, second, same)
+    return same_sets(first, second, same)
 
 
 def _listed(value: Value) -> Value | None:
@@ -376,7 +382,8 @@ def _same_builders(gold: SetOf, answer: SetOf, same: Same) -> bool:
     return same(gold.element, renamed.element) and same(gold.condition, renamed.condition)
 
 
-def _same_sets(gold: Value, answer: Value, same: Same) -> bool:
+def same_sets(gold: Value, answer: Value, same: Same) -> bool:
+    """Whether two sets have the same elements."""
     grid = grid_of(gold, answer)
     if grid is not None:
         first, second = members(gold, grid), members(answer, grid)

@@ -23,6 +23,8 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     Operation,
     as_set,
     in_words,
+    points,
+    same_sets,
 )
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
@@ -65,6 +67,8 @@ _FIGURE = re.compile(
 _OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
 _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+# "3 | n": a bar without another one, that is no mark of a place.
+_DIVIDES = re.compile(r"^([\w+*^(){} -]{1,40}?) ?\| ?([^|_^,;:=<>]{1,80})$")
 _CUP = re.compile(r"\\cup(?![A-Za-z])")
 _CONSTANT = re.compile(
     r"(?:(?:an?|any|some|the|all) )?(?:(?:arbitrary|fixed|real) )*(?:constants?|arbitrary)"
@@ -81,6 +85,7 @@ _SET_NAME = re.compile(r"[A-Z](?:_\w)?")
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
+    text = _DIVIDES.sub(r"\1 \\mid \2", text)
     return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
 
 
@@ -291,7 +296,12 @@ def _source(value: Named | Relation) -> Relation:
 
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
-        return same(gold.value, answer.value) or same_periodic(gold, answer, same)
+        return (
+            same(gold.value, answer.value)
+            or same_periodic(gold, answer, same)
+            or _is_point(gold.value, answer.value, same)
+            or _is_point(answer.value, gold.value, same)
+        )
     if _is_set_and_element(gold, answer) or _is_set_and_element(answer, gold):
         return same(gold.value, answer.value)
     renamed = _argument_renamed(gold.name, gold.value, answer)
@@ -306,6 +316,13 @@ def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     return same_relations(gold.source, answer.source, same) or (
         None not in products and same_relations(*cast("tuple[Relation, Relation]", products), same)
     )
+
+
+def _is_point(within: Value, value: Value, same: Same) -> bool:
+    r"""Whether an inequality leaves one value: `x^2 \le 0` is x = 0."""
+    if not isinstance(within, Interval | Operation) or not isinstance(value, Expression):
+        return False
+    return same_sets(within, points((value.term,)), same)
 
 
 def _same_integers(gold: Value, answer: Value) -> bool:

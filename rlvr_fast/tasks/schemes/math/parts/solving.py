@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
@@ -163,11 +164,11 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
     if not isinstance(inside, Call) or inside.name != "abs" or len(names) != 1:
         return None
     (name,) = names
-    shift = put(inside.arguments[0], {name: ZERO})
-    if sign not in _ORDERS or not equal_terms(inside.arguments[0], Add((Symbol(name), shift))):
+    line = _line(inside.arguments[0], name)
+    if sign not in _ORDERS or line is None:
         return None
-    minus = Mul((MINUS, right.term))
-    ends = [Add((part, Mul((MINUS, shift)))) for part in (minus, right.term)]
+    ends = [line.at(part) for part in (Mul((MINUS, right.term)), right.term)]
+    ends = ends if line.rises else ends[::-1]
     closed = sign[-1] == "="
     if sign[0] == "<":
         found: Value = Interval(ends[0], closed, ends[1], closed)
@@ -175,6 +176,28 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
         parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
         found = Operation("union", parts)
     return Named(Expression(Symbol(name)), found, relation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A linear term in a symbol: slope * symbol + shift."""
+
+    slope: Term
+    shift: Term
+    rises: bool
+
+    def at(self, value: Term) -> Term:
+        """Where the term has a value."""
+        return Mul((Add((value, Mul((MINUS, self.shift)))), Pow(self.slope, MINUS)))
+
+
+def _line(term: Term, name: str) -> _Line | None:
+    shift = put(term, {name: ZERO})
+    slope = Add((put(term, {name: _ONE}), Mul((MINUS, shift))))
+    steep = sign(slope)
+    if not steep or not equal_terms(term, Add((Mul((slope, Symbol(name))), shift))):
+        return None
+    return _Line(slope, shift, steep > 0)
 
 
 def _polynomial(sign_: str, left: Value, right: Value, relation: Relation) -> Value | None:
@@ -295,7 +318,7 @@ def _shortened(relation: Relation) -> Relation:
 def _between(relation: Relation) -> Value:
     r"""`1 < x \le 2` as a set of values of x."""
     (first, second), (left, name, right) = relation.signs, relation.sides
-    if not is_name(name) or first not in _ORDERS or first[0] != second[:1]:
+    if not isinstance(name, Expression) or first not in _ORDERS or first[0] != second[:1]:
         return relation
     if second not in _ORDERS or not (
         isinstance(left, Expression) and isinstance(right, Expression)
@@ -306,6 +329,15 @@ def _between(relation: Relation) -> Value:
     lower, upper, below, above = left.term, right.term, first, second
     if first[0] == ">":
         lower, upper, below, above = upper, lower, above, below
+    if not is_name(name):
+        # 1 < 2x < 4
+        variables = symbols(name)
+        line = _line(name.term, *variables) if len(variables) == 1 else None
+        if line is None or symbols(left) or symbols(right):
+            return relation
+        name, lower, upper = Expression(Symbol(*variables)), line.at(lower), line.at(upper)
+        if not line.rises:
+            lower, upper, below, above = upper, lower, above, below
     return Named(name, _interval(lower, "=" in below, upper, "=" in above), relation)
 
 
