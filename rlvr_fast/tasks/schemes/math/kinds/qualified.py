@@ -325,6 +325,8 @@ def _condition(text: str, read: Read) -> Value | None:
         and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
     ):
         return None  # several values, each under its own condition: a list
+    if len(found) > 1 and all(text.startswith("all ", match.end()) for match in found):
+        return _for_all(text, read)
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)
         if value is not None:
@@ -340,6 +342,11 @@ def _condition(text: str, read: Read) -> Value | None:
     if isinstance(condition, Unread):
         condition = Unread(_SPACE.sub(" ", rest))
     return Conditional(value, relation, condition)
+
+
+def _for_all(text: str, read: Read) -> Value | None:
+    """`f(x) = x for all x, f(x) = -x for all x`: each part has its own words."""
+    return relation.read(latex(text), read)
 
 
 def _by_relation(head: str, word: str, rest: str, read: Read) -> Value | None:

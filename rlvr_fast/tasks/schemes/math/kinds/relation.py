@@ -41,7 +41,14 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import (
 )
 from rlvr_fast.tasks.schemes.math.parts.set_grid import places_in
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
-from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, Split, is_or, split, words
+from rlvr_fast.tasks.schemes.math.parts.splitting import (
+    CONJUNCTION,
+    Split,
+    enclosed,
+    is_or,
+    split,
+    words,
+)
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -73,6 +80,7 @@ _CUP = re.compile(r"\\cup(?![A-Za-z])")
 _CONSTANT = re.compile(
     r"(?:(?:an?|any|some|the|all) )?(?:(?:arbitrary|fixed|real) )*(?:constants?|arbitrary)"
 )
+_COMMA = re.compile(r"[,;]")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
@@ -205,9 +213,24 @@ def _side(text: str, read: Read) -> Value:
     term = parse_term(text) if len(text) <= 40 else None
     if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
         return Expression(term)
+    names = _tuple_of_names(text)
+    if names is not None:
+        return names
     if text in _PRODUCTS:
         return Expression(Mul(tuple(map(Symbol, text))))
     return read(text)
+
+
+def _tuple_of_names(text: str) -> Value | None:
+    """`(A, B)` as two names, which elsewhere are choices."""
+    brackets = enclosed(text)
+    if brackets is None or brackets[0] + brackets[2] != "()" or len(text) > 80:
+        return None
+    inside = split(brackets[1], _COMMA)
+    terms = [parse_term(part) for part in inside.parts] if inside and inside.marks else []
+    parts = tuple(Expression(term) for term in terms if term is not None)
+    named = bool(parts) and len(parts) == len(terms) and all(map(is_name, parts))
+    return Tuple(parts) if named else None
 
 
 def _is_in(text: str) -> Value | None:

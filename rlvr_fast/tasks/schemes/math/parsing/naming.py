@@ -92,7 +92,8 @@ class Naming(Numbers):
                 if self.holds_bound():
                     self.at += 1
                     return Call(f"{name}_", (self.base(),))
-                name += self.subscript()
+                stem = name.rstrip("'")  # the index of \dot{x}_1 stands before its dot
+                name = stem + self.subscript() + name[len(stem) :]
             elif self.peek().text[:1] == "'" and self.peek().kind == "mark":
                 name += self.take().text
             else:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from typing import Any
+from typing import Any, cast
 
 from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
+from rlvr_fast.tasks.schemes.math.parts.relation_values import FUNCTIONS
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
@@ -21,6 +22,7 @@ def with_variables(gold: Value, answer: Value) -> tuple[Value, Value]:
     A derivative without a variable (`x'`) agrees with one of any variable, the same in the whole
     answer. Where both sides name the variables, they count.
     """
+    gold, answer = _without_arguments(gold, answer), _without_arguments(answer, gold)
     found: tuple[_Names, _Names] = (defaultdict(set), defaultdict(set))
     functions: dict[str, Call] = {}
     for side, names in ((gold, found[0]), (answer, found[1])):
@@ -32,6 +34,50 @@ def with_variables(gold: Value, answer: Value) -> tuple[Value, Value]:
         new = {name: _variable(own[name], others.get(name, set())) for name in own}
         values.append(_changed(side, new, functions))
     return values[0], values[1]
+
+
+def _without_arguments(value: Value, other: Value) -> Value:
+    r"""`\ddot{x}(t) = f(t)` as `\ddot{x} = f`, where the other equation has no arguments.
+
+    All functions have to be of one symbol, one of them a derivative.
+    """
+    calls, symbols = _calls(value), _calls(other, Symbol)
+    arguments = {call.arguments for call in calls if isinstance(call, Call)}
+    names = {call.name for call in calls}
+    if len(arguments) != 1 or not any("'" in name for name in names):
+        return value
+    (inside,) = arguments
+    if len(inside) != 1 or not isinstance(inside[0], Symbol) or _calls(other):
+        return value
+    if not names <= {symbol.name.partition(ALONG)[0] for symbol in symbols}:
+        return value
+    return cast(Value, _bare(value))
+
+
+def _calls(node: Any, kind: type[Symbol | Call] = Call) -> list[Symbol | Call]:
+    """All values of unknown functions, or all symbols, in a value."""
+    found: list[Symbol | Call] = []
+    if isinstance(node, kind) and (kind is Symbol or node.name.rstrip("'") not in FUNCTIONS):
+        found.append(node)
+    if isinstance(node, tuple):
+        return [*found, *(part for inner in node for part in _calls(inner, kind))]
+    if isinstance(node, Term | Value):
+        inner = tuple(getattr(node, field) for field in _fields(node))
+        return [*found, *_calls(inner, kind)]
+    return found
+
+
+def _bare(node: Any) -> Any:
+    """The node with a symbol for each value of an unknown function."""
+    if isinstance(node, Call) and node.name.rstrip("'") not in FUNCTIONS:
+        return Symbol(node.name)
+    if isinstance(node, tuple):
+        return tuple(map(_bare, node))
+    if isinstance(node, Term | Value):
+        return dataclasses.replace(
+            node, **{field: _bare(getattr(node, field)) for field in _fields(node)}
+        )
+    return node
 
 
 def _variable(own: set[str], others: set[str]) -> str | None:

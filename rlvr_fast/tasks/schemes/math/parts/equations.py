@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, sign
 from rlvr_fast.tasks.schemes.math.parts.polynomials import real_roots
@@ -95,6 +96,7 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     names = symbols(first[1])
     if not names or names != symbols(second[1]):
         return False
+    names = _variables(names)
     for attempt in range(3):
         point = {
             name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))
@@ -108,6 +110,18 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
             return False
         return first[0] in ("=", "!=") or sign(Mul((at_first, at_second))) == 1
     return False
+
+
+def _variables(names: frozenset[str]) -> frozenset[str]:
+    """The names that a factor must not depend on: all but the constants of a differential equation.
+
+    Beside the derivative of x by t all names but x and t are constants.
+    """
+    derivatives = [name.partition(ALONG) for name in names if "'" in name]
+    if not derivatives:
+        return names
+    variables = {name.rstrip("'") for name, _, _ in derivatives} | {v for _, _, v in derivatives}
+    return frozenset(name for name in names if "'" in name or name in variables)
 
 
 def _difference(relation: Relation) -> tuple[str, Term] | None:

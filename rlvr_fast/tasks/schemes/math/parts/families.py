@@ -103,10 +103,12 @@ def _formulas(value: Value) -> list[Term]:
 
 
 def _has_turn(term: Term) -> bool:
-    """Whether a sum has a multiple of pi, or of degrees, by a symbol."""
+    """Whether a sum has a multiple of pi, or of degrees, by a symbol or a sum with one."""
     for part in term.parts if isinstance(term, Add) else (term,):
-        turn = symbols(part) and isinstance(part, Mul | Call)
-        if turn and any(_is_angle(inner) for inner in _inner(part)):
+        inner = _inner(part)
+        varied = [factor for factor in inner if symbols(factor)]
+        turns = len(varied) == 1 and isinstance(varied[0], Symbol | Add | Call)
+        if turns and any(map(_is_angle, inner)):
             return True
     return False
 
