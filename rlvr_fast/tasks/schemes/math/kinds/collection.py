@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.parts.permutations import permuted, without_permutations
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
@@ -140,6 +141,8 @@ def _bracketed(opening: str, inside: str, closing: str, read: Read) -> Value | N
     values = _values(parts.parts, read)
     if values is None:
         return None
+    if braces and all(isinstance(value, Named) for value in values):
+        return List(tuple(values))
     if braces:
         return Set(tuple(flat(values)))
     return Tuple(tuple(values), bracket or "(")

@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO
@@ -47,6 +48,7 @@ _COMMA = re.compile(r"[,;]")
 _MOST_TUPLE = 12
 _UNITS = ("hat(i)", "hat(j)", "hat(k)")
 _ONE = Number(Fraction(1))
+_IDENTITIES: list[Value] = [Choice("I"), Words(("identity", "matrix"))]
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
 # Determinants are expanded along a row: n! terms.
 _LARGEST_DETERMINANT = 4
@@ -276,7 +278,7 @@ def _identity(value: Value, other: Value) -> Value:
     """A multiple of the identity matrix I as a matrix, to compare it with a square one."""
     if not isinstance(other, Matrix) or len(other.rows) != len(other.rows[0]):
         return value
-    if value == Choice("I"):
+    if value in _IDENTITIES:
         value = Expression(Symbol("I"))
     if len(other.rows) < 2 or not isinstance(value, Expression) or len(symbols(value)) != 1:
         return value

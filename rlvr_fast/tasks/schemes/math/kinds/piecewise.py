@@ -3,10 +3,12 @@ r"""Functions by cases, and the rows of systems: `\begin{cases}`, `\begin{aligne
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.kinds.collection import List
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.qualified import Conditional, Qualified
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Operation,
@@ -50,6 +52,7 @@ _ROW = re.compile(r"\\\\(?: ?\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
 _IF = re.compile(rf"[,;: ]*(?:{words('if|for|when|where|whenever|on')})? ?")
 _INNER_IF = re.compile(rf"(?:, ?)?{words('if|when|whenever')}")
+_OTHER = {"is even": "is odd", "is odd": "is even"}
 _OTHERWISE = re.compile(r"(?:otherwise|else|elsewhere|in all other cases)\.?", re.I)
 
 
@@ -113,6 +116,9 @@ def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     others = [case.condition for case in cases if case.condition is not None]
     if len(others) != len(cases) - 1 or not others:
         return cases
+    if len(others) == 1 and isinstance(others[0], Qualified) and others[0].qualifier in _OTHER:
+        opposite = replace(others[0], qualifier=_OTHER[others[0].qualifier])
+        return tuple(replace(case, condition=case.condition or opposite) for case in cases)
     named = [other for other in others if isinstance(other, Named)]
     sets = [as_set(other.value) for other in named]
     known = [part for part in sets if part is not None]
@@ -183,8 +189,19 @@ def _is_function(function: Piecewise, term: Term) -> bool:
     return True
 
 
+def _as_cases(value: Value, other: Value) -> Value:
+    """A list of values that each have a condition as cases, to compare it with cases."""
+    if not isinstance(value, List) or not isinstance(other, Piecewise):
+        return value
+    parts = [part for part in value.parts if isinstance(part, Conditional)]
+    if len(parts) < len(value.parts) or any(part.relation != "if" for part in parts):
+        return value
+    return Piecewise(tuple(Case(part.value, part.condition) for part in parts))
+
+
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two functions by cases agree; see `kinds`."""
+    gold, answer = _as_cases(gold, answer), _as_cases(answer, gold)
     if isinstance(gold, Piecewise) and isinstance(answer, Piecewise):
         return all_matched(gold.cases, answer.cases, same)
     if isinstance(gold, Case) and isinstance(answer, Case):

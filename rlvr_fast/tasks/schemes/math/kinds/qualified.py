@@ -13,6 +13,7 @@ from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence, divisibili
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
+from rlvr_fast.tasks.schemes.math.kinds.real_set import Interval, Operation
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer, is_integer_name
@@ -31,6 +32,7 @@ from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     MATHEMATICAL_MARKERS,
 )
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
@@ -285,8 +287,9 @@ def _predicate(text: str, read: Read) -> Value | None:
     if _OF.match(match["rest"]):
         return None  # multiples of 5 or 7
     value = _read(match["rest"], read)
-    if kind == "real" and isinstance(value, Named) and not is_integer_name(value.name):
-        return value  # all real x > 2
+    named = isinstance(value, Named) and not is_integer_name(value.name)
+    if kind == "real" and (named or isinstance(value, Interval | Operation)):
+        return value  # all real x > 2, all real numbers greater than 2
     return None if value is None else Qualified(value, f"is {kind}")
 
 
@@ -311,6 +314,8 @@ def _condition(text: str, read: Read) -> Value | None:
     found = [match for match in MARKERS.finditer(text) if _outside(text, match.start())]
     if not found or (len(found) > 1 and any(match.start() == 0 for match in found)):
         return None
+    if len(found) > 1 and (several := _conditionals(text, read)) is not None:
+        return several
     marker = found[0]
     head, rest = text[: marker.start()].strip(" ,;"), text[marker.end() :].strip(" ,;")
     word = _SPACE.sub(" ", marker["word"].casefold())
@@ -342,6 +347,16 @@ def _condition(text: str, read: Read) -> Value | None:
     if isinstance(condition, Unread):
         condition = Unread(_SPACE.sub(" ", rest))
     return Conditional(value, relation, condition)
+
+
+def _conditionals(text: str, read: Read) -> Value | None:
+    """`n for even n, n + 1 for odd n`: a list of values, each with a condition of its own."""
+    parts = split(text, CONJUNCTION)
+    if parts is None or not parts.marks:
+        return None
+    values = [_read(part, read) for part in parts.parts]
+    found = tuple(value for value in values if isinstance(value, Conditional))
+    return List(found) if len(found) == len(values) else None
 
 
 def _for_all(text: str, read: Read) -> Value | None:

@@ -45,6 +45,7 @@ __all__ = [
     "compare",
     "ends_of",
     "in_words",
+    "integers_in",
     "is_empty",
     "points",
     "read",
@@ -278,7 +279,7 @@ def _of_condition(element: Value, condition: Value) -> Value:
     if isinstance(condition, Named) and condition.name == variable:
         found = as_set(condition.value)
         if found is not None and (domain is not None or variable is element):
-            whole = _integers(domain, found)
+            whole = integers_in(domain, found)
             if whole is not None:
                 return whole
             parts = (found,) if domain in (None, REALS) else (domain, found)
@@ -307,7 +308,7 @@ def _roots(variable: Value, condition: Value) -> list[Term] | None:
     return real_roots(difference, variable.term.name) or None
 
 
-def _integers(domain: Value | None, interval: Value) -> Value | None:
+def integers_in(domain: Value | None, interval: Value) -> Value | None:
     """The integers in a bounded interval, one by one; None where they are not known or too many."""
     if not isinstance(domain, NamedSet) or domain.name not in _FIRST:
         return None

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple, flat
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
@@ -29,7 +29,7 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
-from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer
+from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer, is_integer_name
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.parts.ordering import is_undefined
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
@@ -67,13 +67,16 @@ _EVERY = re.compile(r"^(?:for )?(?:all|any|every) (?=[A-Za-z](?:_\w)? ?(?:[<>]|\
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
-    r"sphere|graph)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
+    r"sphere|graph|function)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
     re.I,
 )
 # A set that a parameter runs over, in brackets after a formula.
 _OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
 _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+_MAPS = re.compile(
+    r"(?:(?P<name>[A-Za-z]) ?(?::|\\colon) ?)?(?P<of>[A-Za-z]) ?\\mapsto ?(?P<formula>[^:]+)"
+)
 # "3 | n": a bar without another one, that is no mark of a place.
 _DIVIDES = re.compile(r"^([\w+*^(){} -]{1,40}?) ?\| ?([^|_^,;:=<>]{1,80})$")
 _CUP = re.compile(r"\\cup(?![A-Za-z])")
@@ -93,6 +96,9 @@ _SET_NAME = re.compile(r"[A-Z](?:_\w)?")
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
+    if match := _MAPS.fullmatch(text):
+        formula = match["formula"]
+        return read(f"{match['name']}({match['of']}) = {formula}" if match["name"] else formula)
     text = _DIVIDES.sub(r"\1 \\mid \2", text)
     return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
 
@@ -263,6 +269,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if _has_names(answer) or isinstance(answer, Tuple):
             if expanded is None and not _same_name_throughout(gold.name, answer, same):
                 return False
+            if expanded is None and isinstance(gold.value, List):
+                answer = _bare(answer)
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
@@ -270,6 +278,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if _has_names(gold) or isinstance(gold, Tuple):
             if expanded is None and not _same_name_throughout(answer.name, gold, same):
                 return False
+            if expanded is None and isinstance(answer.value, List):
+                gold = _bare(gold)
             return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
@@ -285,13 +295,15 @@ def _without_domain(value: Value, other: Value) -> Value:
     """
     if not isinstance(value, Family) or not isinstance(value.body, Named):
         return value
-    arguments = symbols(value.body.name)
+    arguments, called = symbols(value.body.name), True
+    if isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Symbol):
+        index = value.body.name.term.name.partition("_")[2]
+        arguments, called = frozenset((index,)), len(index) == 1
     known = all(
         domain == REALS
         or (name in arguments and (domain in _DOMAINS or _is_natural(name, domain, value.body)))
         for name, domain in value.parameters
     )
-    called = isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Call)
     if not known or not called:
         return value
     constants = [name for name, _ in value.parameters if name not in arguments]
@@ -303,6 +315,8 @@ def _without_domain(value: Value, other: Value) -> Value:
 
 def _is_natural(name: str, domain: Value, function: Named) -> bool:
     r"""Whether a formula has no value outside of a domain: `f(x) = 1/x, x \ne 0`."""
+    if first_integer(domain, is_integer_name(Expression(Symbol(name)))) in (0, 1):
+        return True
     within = as_set(domain)
     formula = function.value
     if within is None or not isinstance(formula, Expression) or symbols(formula) != {name}:
@@ -421,6 +435,13 @@ def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
         isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
         for term in terms
     )
+
+
+def _bare(values: Value) -> Value:
+    """The values in a list of named values: all are of one name."""
+    if not isinstance(values, List) or not all(isinstance(part, Named) for part in values.parts):
+        return values
+    return List(tuple(flat(part.value for part in values.parts if isinstance(part, Named))))
 
 
 def _stem(term: Term) -> str:

@@ -10,8 +10,10 @@ from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     Interval,
+    NamedSet,
     Operation,
     as_set,
+    integers_in,
     is_empty,
     points,
     without,
@@ -121,9 +123,14 @@ def _depends_on(value: Value) -> frozenset[str]:
 def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     """All values that several relations give to one name."""
     first = members[0]
-    equations = [member.source.signs in (("=",), ("in",)) for member in members]
+    equations = [
+        member.source.signs in (("=",), ("in",))
+        or (member.source.signs == ("",) and isinstance(member.value, List))
+        for member in members
+    ]
     if all(equations) and not (alternatives and any(_is_range(m.value) for m in members)):
-        return _named(first.name, List(tuple(flat(member.value for member in members))))
+        listed = flat(member.value for member in members)
+        return _named(first.name, List(tuple(listed), alternatives))
     sets = []
     for member in members:
         value = as_set(member.value)
@@ -132,7 +139,10 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
         if value is None:
             return List(tuple(members), alternatives)
         sets.append(value)
-    both = Operation("intersection", tuple(sets))
+    both: Value = Operation("intersection", tuple(sets))
+    if len(sets) == 2:
+        domain, within = sorted(sets, key=lambda part: not isinstance(part, NamedSet))
+        both = integers_in(domain, within) or both
     # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
     # "x is not 1 or x is not 2" excludes both
     if all(member.source.signs == ("!=",) for member in members):

@@ -137,7 +137,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         if sign_ == "~":
             return relation if about is None else Named(name, about, relation)
         found = _set(sign_, value)
-        if found is not None and not symbols(name) & symbols(value):
+        listed = sign_ == "in" and isinstance(name, Expression) and isinstance(name.term, Call)
+        if found is not None and (listed or not symbols(name) & symbols(value)):
             return Named(name, found, relation)
     return (
         _distance(sign, left, right, relation)
