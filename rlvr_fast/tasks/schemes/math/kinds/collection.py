@@ -106,7 +106,7 @@ def _permutations(text: str, read: Read) -> Value | None:
     found = permuted([part.parts for part in tuples])
     if len(tuples) < len(parts) or not found:
         return None
-    return List(tuple(map(Tuple, found)))
+    return List(tuple(map(Tuple, found))) if len(found) > 1 else Tuple(found[0])
 
 
 def _values(parts: Sequence[str], read: Read) -> list[Value] | None:

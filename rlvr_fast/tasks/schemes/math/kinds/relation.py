@@ -12,26 +12,25 @@ from collections.abc import Sequence
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple, flat
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
-    Interval,
-    NamedSet,
-    Operation,
-    as_set,
     in_words,
-    points,
-    same_sets,
 )
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
-from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer, is_integer_name
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
-from rlvr_fast.tasks.schemes.math.parts.ordering import is_undefined
+from rlvr_fast.tasks.schemes.math.parts.named_values import (
+    bare_values,
+    is_point,
+    is_set_and_element,
+    same_integers,
+    without_domain,
+)
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Family,
@@ -39,7 +38,6 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Relation,
     is_name,
 )
-from rlvr_fast.tasks.schemes.math.parts.set_grid import places_in
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
 from rlvr_fast.tasks.schemes.math.parts.splitting import (
     CONJUNCTION,
@@ -88,10 +86,8 @@ _COMMA = re.compile(r"[,;]")
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
 _PRODUCTS = frozenset(("am", "pm"))
-_DOMAINS = [NamedSet(name) for name in ("N", "Z", "Z+", "N+", "Z0+", "Q")]
 _AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
-_SET_NAME = re.compile(r"[A-Z](?:_\w)?")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -254,10 +250,10 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
-    if _same_integers(gold, answer):
+    if same_integers(gold, answer):
         return True
     if isinstance(gold, Family) != isinstance(answer, Family):
-        gold, answer = _without_domain(gold, answer), _without_domain(answer, gold)
+        gold, answer = without_domain(gold, answer), without_domain(answer, gold)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -270,7 +266,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             if expanded is None and not _same_name_throughout(gold.name, answer, same):
                 return False
             if expanded is None and isinstance(gold.value, List):
-                answer = _bare(answer)
+                answer = bare_values(answer)
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
@@ -279,52 +275,12 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             if expanded is None and not _same_name_throughout(answer.name, gold, same):
                 return False
             if expanded is None and isinstance(answer.value, List):
-                gold = _bare(gold)
+                gold = bare_values(gold)
             return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return False
     return _assignments(gold, answer, same)
-
-
-def _without_domain(value: Value, other: Value) -> Value:
-    r"""`f(x) = cx, x \in \mathbb{R}` as f(x) = cx, to compare it with a value without sets.
-
-    Only the sets of the arguments and of real constants are left out, which the other side takes
-    for granted. A lone constant may have another name there.
-    """
-    if not isinstance(value, Family) or not isinstance(value.body, Named):
-        return value
-    arguments, called = symbols(value.body.name), True
-    if isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Symbol):
-        index = value.body.name.term.name.partition("_")[2]
-        arguments, called = frozenset((index,)), len(index) == 1
-    known = all(
-        domain == REALS
-        or (name in arguments and (domain in _DOMAINS or _is_natural(name, domain, value.body)))
-        for name, domain in value.parameters
-    )
-    if not known or not called:
-        return value
-    constants = [name for name, _ in value.parameters if name not in arguments]
-    free = symbols(other.value) - arguments if isinstance(other, Named) else frozenset()
-    if len(constants) == len(free) == 1 and not free & symbols(value.body):
-        return cast(Value, put(value.body, {constants[0]: Symbol(*free)}))
-    return value.body
-
-
-def _is_natural(name: str, domain: Value, function: Named) -> bool:
-    r"""Whether a formula has no value outside of a domain: `f(x) = 1/x, x \ne 0`."""
-    if first_integer(domain, is_integer_name(Expression(Symbol(name)))) in (0, 1):
-        return True
-    within = as_set(domain)
-    formula = function.value
-    if within is None or not isinstance(formula, Expression) or symbols(formula) != {name}:
-        return False
-    outside = places_in(Operation("minus", (REALS, within)))
-    return bool(outside) and all(
-        is_undefined(put(formula.term, {name: place})) for place in outside
-    )
 
 
 def _source(value: Named | Relation) -> Relation:
@@ -336,10 +292,10 @@ def _both_named(gold: Named, answer: Named, same: Same) -> bool:
         return (
             same(gold.value, answer.value)
             or same_periodic(gold, answer, same)
-            or _is_point(gold.value, answer.value, same)
-            or _is_point(answer.value, gold.value, same)
+            or is_point(gold.value, answer.value, same)
+            or is_point(answer.value, gold.value, same)
         )
-    if _is_set_and_element(gold, answer) or _is_set_and_element(answer, gold):
+    if is_set_and_element(gold, answer) or is_set_and_element(answer, gold):
         return same(gold.value, answer.value)
     renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
@@ -352,40 +308,6 @@ def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     products = _with_products(gold.source), _with_products(answer.source)
     return same_relations(gold.source, answer.source, same) or (
         None not in products and same_relations(*cast("tuple[Relation, Relation]", products), same)
-    )
-
-
-def _is_point(within: Value, value: Value, same: Same) -> bool:
-    r"""Whether an inequality leaves one value: `x^2 \le 0` is x = 0."""
-    if not isinstance(within, Interval | Operation) or not isinstance(value, Expression):
-        return False
-    return same_sets(within, points((value.term,)), same)
-
-
-def _same_integers(gold: Value, answer: Value) -> bool:
-    r"""Whether `2, 3, 4, \ldots` and `n \ge 2` are the same integers; of the same name, if any."""
-    names = {value.name for value in (gold, answer) if isinstance(value, Named)}
-    parts = [value.value if isinstance(value, Named) else value for value in (gold, answer)]
-    if len(names) > 1 or all(isinstance(part, Interval) for part in parts):
-        return False
-    first, second = first_integer(gold), first_integer(answer)
-    return first is not None and first == second
-
-
-def _is_set_and_element(first: Named, second: Named) -> bool:
-    """Whether D = (0, 1) is beside 0 < x < 1: a set with a name, and a condition on a number."""
-    if not (isinstance(first.name, Expression) and isinstance(second.name, Expression)):
-        return False
-    named, element = first.name.term, second.name.term
-    if not (isinstance(named, Symbol) and isinstance(element, Symbol)):
-        return False
-    return (
-        _SET_NAME.fullmatch(named.name) is not None
-        and element.name.islower()
-        and first.source.signs == ("=",)
-        and second.source.signs != ("=",)
-        and isinstance(first.value, Tuple | Interval | Operation | Set)
-        and isinstance(second.value, Tuple | Interval | Operation | Set)
     )
 
 
@@ -435,13 +357,6 @@ def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
         isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
         for term in terms
     )
-
-
-def _bare(values: Value) -> Value:
-    """The values in a list of named values: all are of one name."""
-    if not isinstance(values, List) or not all(isinstance(part, Named) for part in values.parts):
-        return values
-    return List(tuple(flat(part.value for part in values.parts if isinstance(part, Named))))
 
 
 def _stem(term: Term) -> str:

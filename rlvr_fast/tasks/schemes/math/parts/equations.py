@@ -93,10 +93,9 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
     first, second = _difference(gold), _difference(answer)
     if first is None or second is None or first[0] != second[0]:
         return False
-    names = symbols(first[1])
-    if not names or names != symbols(second[1]):
+    names = _variables(symbols(first[1]))
+    if not names or names != _variables(symbols(second[1])):
         return False
-    names = _variables(names)
     for attempt in range(3):
         point = {
             name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))
