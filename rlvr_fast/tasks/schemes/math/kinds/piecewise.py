@@ -14,6 +14,7 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     Operation,
     as_set,
     is_empty,
+    points,
 )
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
@@ -120,7 +121,7 @@ def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
         opposite = replace(others[0], qualifier=_OTHER[others[0].qualifier])
         return tuple(replace(case, condition=case.condition or opposite) for case in cases)
     named = [other for other in others if isinstance(other, Named)]
-    sets = [as_set(other.value) for other in named]
+    sets = [as_set(other.value) or _point(other.value) for other in named]
     known = [part for part in sets if part is not None]
     if len(known) != len(others) or any(other.name != named[0].name for other in named):
         return cases
@@ -130,6 +131,11 @@ def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     return tuple(
         case if case.condition is not None else Case(case.value, condition) for case in cases
     )
+
+
+def _point(value: Value) -> Value | None:
+    """The set of one number."""
+    return points((value.term,)) if isinstance(value, Expression) else None
 
 
 def _system(rows: list[str], read: Read) -> Value | None:

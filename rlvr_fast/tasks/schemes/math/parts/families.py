@@ -180,8 +180,9 @@ def _renamed(
 ) -> Iterator[Value]:
     """The body of the answer with the gold's parameters, in each way that keeps the family."""
     for (name, domain), (old, other) in zip(gold.parameters, order, strict=True):
-        constants = domain == REALS and not {name, old} & _VARIABLES
-        renamed = isinstance(domain, NamedSet | Collection | Ellipsis) or constants
+        free = domain == REALS and not {name, old} & _VARIABLES
+        listed = isinstance(domain, NamedSet | Collection | Ellipsis)
+        renamed = free or listed or {name, old} <= _INDICES
         if not same(domain, other) or (name != old and not renamed):
             return
     if {name for name, _ in gold.parameters} & (
