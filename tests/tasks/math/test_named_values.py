@@ -89,6 +89,8 @@ DIFFER = r"""
 n \text{ is odd} ;; n=2k
 n \text{ is odd} ;; n \equiv 1 \pmod 4
 n \text{ is odd} ;; 1
+\text{even integers} ;; y=2x
+\text{odd integers} ;; a_n=2n+1
 n \text{ is divisible by } 6 ;; n \mid 6
 3 \mid n ;; 3
 3 \mid n ;; 3 \mid m

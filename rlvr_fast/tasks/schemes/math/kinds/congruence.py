@@ -41,6 +41,8 @@ class Congruence(Value):
 
 # The even and the odd integers.
 _EVEN_AND_ODD: list[Value] = [NamedSet("2Z"), NamedSet("2Z+1")]
+# Usual names of integers.
+_INDICES = frozenset("ijklmnt")
 # A negated congruence is written as the other residues up to this modulus.
 _MOST_RESIDUES = 60
 _MOD = r"(?:\\p?mod|\\bmod|\\pod|(?<![A-Za-z\\])mod(?:ulo)?)(?![A-Za-z])"
@@ -263,6 +265,7 @@ def _as_congruence(value: Value) -> Congruence | None:
         if call.name == "mod" and len(call.arguments) == 2:
             residue, modulus = map(Expression, call.arguments)
             return Congruence(None, _reduced([residue], modulus), modulus)
+    has_domain = isinstance(value, Family)
     if isinstance(value, Family):
         if [domain for _, domain in value.parameters] != [NamedSet("Z")]:
             return None
@@ -278,7 +281,18 @@ def _as_congruence(value: Value) -> Congruence | None:
         return merged if isinstance(merged, Congruence) else None
     if not isinstance(value, Named) or not isinstance(value.value, Expression):
         return None
+    # y = 2x is a line: only usual names of integers are taken for such without a word
+    whole_numbers = has_domain or symbols(value.value) <= _INDICES
+    if not whole_numbers or not _is_symbol(value.name):
+        return None
     return _of_line(value.name, value.value)
+
+
+def _is_symbol(value: Value) -> bool:
+    """Whether a value is a name without an index: a_n is a sequence."""
+    if not isinstance(value, Expression) or not isinstance(value.term, Symbol):
+        return False
+    return "_" not in value.term.name
 
 
 def _of_line(called: Value | None, value: Expression) -> Congruence | None:

@@ -386,7 +386,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return False
     if isinstance(gold, Qualified) != isinstance(answer, Qualified):
         least = _first_integer(gold), _first_integer(answer)
-        if None not in least:
+        named = {part.name for part in map(_value, (gold, answer)) if isinstance(part, Named)}
+        if None not in least and len(named) < 2:
             return least[0] == least[1]
         # n is odd: n = 1 mod 2
         first, second = _as_congruence(gold), _as_congruence(answer)
