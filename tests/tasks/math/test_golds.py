@@ -32,6 +32,9 @@ EQUAL_ALL_THE_SAME: dict[tuple[str, str], str] = {
         "n is an integer: of 2n - 1 to 2n - 0.999999, only 2n - 1 may be a multiple of 5"
     ),
 }
+# The gold whose k is any integer, and what changes nothing there: -k, and whole turns more.
+PERIODIC = r"$x=\frac{1}{6} \pi+\pi k,"
+OF_ONE_PERIOD = ("sign changed", "number ten times", "digit changed")
 DIFFERENT_ALL_THE_SAME: dict[tuple[str, str], str] = {}
 
 # Golds that say nothing: a stray letter before an interval.
@@ -81,7 +84,9 @@ def accepted(chosen: Iterable[Gold], equal: Equal) -> list[tuple[str, str, str]]
         (name, gold, text)
         for gold, unordered in chosen
         for name, text in dict.fromkeys(perturbations(gold, unordered))
-        if (gold, text) not in EQUAL_ALL_THE_SAME and equal(gold, text)
+        if (gold, text) not in EQUAL_ALL_THE_SAME
+        and not (gold.startswith(PERIODIC) and name in OF_ONE_PERIOD)
+        and equal(gold, text)
     ]
 
 

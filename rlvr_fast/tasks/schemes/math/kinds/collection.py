@@ -10,6 +10,8 @@ from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, as_whole
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.parts.permutations import permuted, without_permutations
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, enclosed, is_or, split
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
@@ -80,6 +82,8 @@ def read(text: str, read: Read) -> Value | None:
             return cycles
     if _SEQUENCE.fullmatch(text):
         return Tuple(tuple(read(part) for part in text.replace("~", " ").split()), "")
+    if "permutation" in text:
+        return _permutations(text, read)
     angles = _ANGLES.fullmatch(text)
     brackets = ("(", angles[1], ")") if angles else enclosed(text)
     if brackets is not None:
@@ -91,6 +95,18 @@ def read(text: str, read: Read) -> Value | None:
         return None
     values = _values(parts.parts, read)
     return None if values is None else List(tuple(flat(values)), any(map(is_or, parts.marks)))
+
+
+def _permutations(text: str, read: Read) -> Value | None:
+    """`(1,2,3) and permutations` as a list of tuples."""
+    rest = without_permutations(text)
+    value = None if rest is None else read(rest)
+    parts = value.parts if isinstance(value, List | Set) else (value,)
+    tuples = [part for part in parts if isinstance(part, Tuple) and part.bracket == "("]
+    found = permuted([part.parts for part in tuples])
+    if len(tuples) < len(parts) or not found:
+        return None
+    return List(tuple(map(Tuple, found))) if len(found) > 1 else Tuple(found[0])
 
 
 def _values(parts: Sequence[str], read: Read) -> list[Value] | None:
@@ -118,13 +134,15 @@ def _bracketed(opening: str, inside: str, closing: str, read: Read) -> Value | N
         if isinstance(value, Unread):
             return None
         if opening == "\\{" or bracket == "[":
-            return Set((value,)) if braces else Tuple((value,), "[")
+            return Set(tuple(flat((value,)))) if braces else Tuple((value,), "[")
         if isinstance(value, Tuple) and not value.bracket:
             return Tuple(value.parts, bracket or "(")
         return value
     values = _values(parts.parts, read)
     if values is None:
         return None
+    if braces and all(isinstance(value, Named) for value in values):
+        return List(tuple(values))
     if braces:
         return Set(tuple(flat(values)))
     return Tuple(tuple(values), bracket or "(")

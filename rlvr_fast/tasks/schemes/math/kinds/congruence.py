@@ -13,13 +13,13 @@ from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import whole
-from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, is_name
-from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split, words
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation, is_name
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, is_or, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Call, Mul, Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
-__all__ = ["Congruence", "compare", "read"]
+__all__ = ["Congruence", "compare", "divisibility", "parity", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,10 @@ class Congruence(Value):
     negated: bool = False
 
 
+# The even and the odd integers.
+_EVEN_AND_ODD: list[Value] = [NamedSet("2Z"), NamedSet("2Z+1")]
+# Usual names of integers.
+_INDICES = frozenset("ijklmnt")
 # A negated congruence is written as the other residues up to this modulus.
 _MOST_RESIDUES = 60
 _MOD = r"(?:\\p?mod|\\bmod|\\pod|(?<![A-Za-z\\])mod(?:ulo)?)(?![A-Za-z])"
@@ -48,6 +52,41 @@ _EQUIVALENT = re.compile(
     r"(?P<not>\\not\s*(?:\\equiv|=)|\\nequiv|\\ncong|\\neq?(?![A-Za-z]))"
     rf"|\\equiv(?![A-Za-z])|\\cong(?![A-Za-z])|=|{words('is congruent to|congruent to')}"
 )
+# "n is divisible by 3", "all multiples of 3".
+_DIVISIBLE = re.compile(
+    r"(?:(?:all|any|every) )?(?:(?:the )?(?:positive )?(?:integers?|numbers?|values of) )?"
+    r"(?P<name>\\?[A-Za-z]'*(?:_(?:\w|\{\w+\}))?)?(?: ?(?:is|are|must be|has to be))? ?"
+    r"(?P<not>not |in)?(?:divisible by|(?:an? )?(?:integer )?multiples? of) ?(?P<modulus>\S.*)"
+)
+_PARITY = {"is even": 0, "is odd": 1, "is not even": 1, "is not odd": 0}
+
+
+def divisibility(text: str, read: Read) -> Value | None:
+    """`n is divisible by 3`, `multiples of 3` as congruences; None of every other text.
+
+    Example:
+        >>> divisibility("3", lambda part: Expression(Symbol(part)))
+    """
+    match = _DIVISIBLE.fullmatch(text) if "divisible" in text or "multiple" in text else None
+    if match is None or "positive" in text[: match.start("modulus")]:
+        return None
+    modulus = _term(match["modulus"], read)
+    name = _term(match["name"], read) if match["name"] else None
+    if not isinstance(modulus, Expression) or (name is None) != (match["name"] is None):
+        return None
+    return Congruence(name, (Expression(Number(Fraction(0))),), modulus, bool(match["not"]))
+
+
+def parity(name: Value, qualifier: str) -> Value | None:
+    """A name that "is even" or "is odd" as a congruence; None of every other qualifier."""
+    if qualifier not in _PARITY or not is_name(name):
+        return None
+    return Congruence(name, *_modulo_two(_PARITY[qualifier]))
+
+
+def _modulo_two(residue: int) -> tuple[tuple[Value, ...], Value]:
+    """A residue and the modulus 2."""
+    return (Expression(Number(Fraction(residue))),), Expression(Number(Fraction(2)))
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -82,7 +121,7 @@ def read(text: str, read: Read) -> Value | None:
         waiting = []
     if waiting or not found:
         return None
-    return _merged(found)
+    return _merged(found, any(map(is_or, pieces.marks)))
 
 
 def _turned(halves: tuple[str, ...]) -> tuple[str, str] | None:
@@ -148,7 +187,7 @@ def _reduced(residues: list[Value], modulus: Value) -> tuple[Value, ...]:
     return tuple(found)
 
 
-def _merged(congruences: list[Congruence]) -> Value:
+def _merged(congruences: list[Congruence], alternatives: bool = True) -> Value:
     """Congruences of one name and modulus as one."""
     first = congruences[0]
     rest = congruences[1:]
@@ -162,16 +201,17 @@ def _merged(congruences: list[Congruence]) -> Value:
         for congruence in congruences:
             residues += [part for part in congruence.residues if part not in residues]
         return Congruence(first.name, tuple(residues), first.modulus, first.negated)
-    return List(tuple(congruences))
+    return List(tuple(congruences), alternatives)
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two congruences agree; see `kinds`."""
-    if not isinstance(gold, Congruence) and not isinstance(answer, Congruence):
+    if not any(_is_one(value) for value in (gold, answer)):
         return None
     first, second = map(_usual, (_as_congruence(gold), _as_congruence(answer)))
     if first is None or second is None:
-        return False
+        # 3 | n is a relation also where it is no congruence
+        return False if isinstance(gold, Congruence) or isinstance(answer, Congruence) else None
     if first.negated != second.negated or not same(first.modulus, second.modulus):
         return False
     if first.name is None or second.name is None or same(first.name, second.name):
@@ -198,19 +238,40 @@ def _usual(value: Congruence | None) -> Congruence | None:
     return Congruence(value.name, others, value.modulus)
 
 
+def _is_one(value: Value) -> bool:
+    """Whether a value is a congruence, or says one in other words."""
+    return isinstance(value, Congruence) or _divides(value) or value in _EVEN_AND_ODD
+
+
+def _divides(value: Value) -> bool:
+    """Whether a value is `3 | n`, or that it does not."""
+    if not isinstance(value, Relation) or len(value.sides) != 2:
+        return False
+    return value.signs in (("divides",), ("not divides",)) and is_name(value.sides[1])
+
+
 def _as_congruence(value: Value) -> Congruence | None:
     """The value as a congruence: `n = 4k + 1` is n = 1 mod 4, as is `1 mod 4`."""
     if isinstance(value, Congruence):
         return value
+    if value in _EVEN_AND_ODD:
+        return Congruence(None, *_modulo_two(_EVEN_AND_ODD.index(value)))
+    if isinstance(value, Relation) and _divides(value):
+        modulus, name = value.sides
+        zero = Expression(Number(Fraction(0)))
+        return Congruence(name, (zero,), modulus, value.signs[0] != "divides")
     if isinstance(value, Expression) and isinstance(value.term, Call):
         call = value.term
         if call.name == "mod" and len(call.arguments) == 2:
             residue, modulus = map(Expression, call.arguments)
             return Congruence(None, _reduced([residue], modulus), modulus)
+    has_domain = isinstance(value, Family)
     if isinstance(value, Family):
         if [domain for _, domain in value.parameters] != [NamedSet("Z")]:
             return None
         value = value.body
+        if isinstance(value, Expression):
+            return _of_line(None, value)
     if isinstance(value, Named) and isinstance(value.value, List):
         lines = [
             _as_congruence(Named(value.name, part, value.source)) for part in value.value.parts
@@ -220,7 +281,23 @@ def _as_congruence(value: Value) -> Congruence | None:
         return merged if isinstance(merged, Congruence) else None
     if not isinstance(value, Named) or not isinstance(value.value, Expression):
         return None
-    term, names = value.value.term, symbols(value.value)
+    # y = 2x is a line: only usual names of integers are taken for such without a word
+    whole_numbers = has_domain or symbols(value.value) <= _INDICES
+    if not whole_numbers or not _is_symbol(value.name):
+        return None
+    return _of_line(value.name, value.value)
+
+
+def _is_symbol(value: Value) -> bool:
+    """Whether a value is a name without an index: a_n is a sequence."""
+    if not isinstance(value, Expression) or not isinstance(value.term, Symbol):
+        return False
+    return "_" not in value.term.name
+
+
+def _of_line(called: Value | None, value: Expression) -> Congruence | None:
+    """The congruence of the values of a k + b for all integers k."""
+    term, names = value.term, symbols(value)
     if len(names) != 1:
         return None
     at = [put(term, {name: Number(Fraction(k)) for name in names}) for k in range(2)]
@@ -234,4 +311,4 @@ def _as_congruence(value: Value) -> Congruence | None:
         return None
     modulus = Expression(Number(Fraction(abs(step))))
     residue = Expression(Number(Fraction(ends[0])))
-    return Congruence(value.name, _reduced([residue], modulus), modulus)
+    return Congruence(called, _reduced([residue], modulus), modulus)

@@ -18,7 +18,7 @@ from rlvr_fast.tasks.schemes.math.parts.progressions import elements, progressio
 from rlvr_fast.tasks.schemes.math.parts.set_values import NamedSet
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, enclosed, split
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["DOTS", "Ellipsis", "compare", "read"]
@@ -176,12 +176,29 @@ def _counts(dots: Ellipsis, starts: tuple[int, ...], same: Same) -> bool:
     return len(first) > 2 and any(all_in_order(found, first, same) for found in numbers)
 
 
+def _are_indexed(values: Sequence[Value]) -> bool:
+    """Whether values are x_1, x_2, x_3: one name with one index after the other."""
+    names = [
+        value.term.name.partition("_")
+        for value in values
+        if isinstance(value, Expression) and isinstance(value.term, Symbol)
+    ]
+    if len(names) < len(values) or len({stem for stem, _, _ in names}) > 1:
+        return False
+    indices = [index for _, _, index in names]
+    if not all(index.isdecimal() and len(index) < 9 for index in indices):
+        return False
+    return all(int(second) - int(first) == 1 for first, second in itertools.pairwise(indices))
+
+
 def _continues(gold: Sequence[Value], answer: Sequence[Value], index: int, same: Same) -> bool:
     """Whether one list only has more elements before the first dots: 1, 2, 3 and 1, 2, 3, 4.
 
     The longer one has to go on as it begins, by one difference or one ratio.
     """
     shorter, longer = sorted((gold, answer), key=len)
+    if not index and len(shorter) == 1 and same(gold[0], answer[0]):
+        return _are_indexed(longer)
     if index or len(shorter) < 2 or not all(map(same, gold, answer)):
         return False
     terms = [value.term for value in longer if isinstance(value, Expression)]

@@ -14,7 +14,7 @@ from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["compare", "read"]
 
-_DOMAIN = re.compile(rf"\\in ?\\mathbb|{words('integers?|numbers?')}")
+_DOMAIN = re.compile(rf"\\in ?\\mathbb|{words('integers?|numbers?|primes?|reals?|constants?')}")
 
 
 def read(text: str, read: Read) -> Value | None:

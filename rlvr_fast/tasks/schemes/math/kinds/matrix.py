@@ -11,6 +11,7 @@ from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.collection import Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO
@@ -37,16 +38,17 @@ _BETWEEN = re.compile(r",")
 _COLUMNS = re.compile(r"\s*\{[lcr| ]*\}")
 _PYTHON = re.compile(r"(?:(?:np|numpy|sp|sympy)\.)?(?:array|matrix|Matrix)\((.*)\)", re.S)
 _TRANSPOSED = re.compile(r"(.*)\^ ?(?:T|\\top|\{ ?(?:T|\\top|\\intercal) ?\})", re.S)
-_ROUND = re.compile(r"^\[([^\[\]]*,[^\[\]]*)\]$")
 _SUM = re.compile(r"[+-]")
 _MATRIX = re.compile(
     r"(\\left\s*)?(?:[(\[]\s*)?\\begin\s*\{(?:[pbB]?matrix|smallmatrix|array)\*?\}"
 )
 _TUPLE = re.compile(r"\(|\\langle(?![A-Za-z])")
+_TUPLE_OR_LIST = re.compile(rf"\[|{_TUPLE.pattern}")
 _COMMA = re.compile(r"[,;]")
 _MOST_TUPLE = 12
 _UNITS = ("hat(i)", "hat(j)", "hat(k)")
 _ONE = Number(Fraction(1))
+_IDENTITIES: list[Value] = [Choice("I"), Words(("identity", "matrix"))]
 _TIMES = re.compile(r"(?:\\cdot|\\times|\*)\s*$")
 # Determinants are expanded along a row: n! terms.
 _LARGEST_DETERMINANT = 4
@@ -59,8 +61,7 @@ def read(text: str, read: Read) -> Value | None:
         value = read(match[1])
         return value if isinstance(value, Tuple) else None
     if match := _TRANSPOSED.fullmatch(text):
-        row = _ROUND.sub(r"(\1)", match[1])
-        column = _multiple_of_tuple(row)  # a tuple with this sign is written as a row
+        column = _multiple_of_tuple(match[1], "[]")  # a tuple with this sign is written as a row
         matrix = None if column is not None else _single(match[1])
         return column if matrix is None else _transposed(matrix)
     if (matrix := _plain(text)) is not None:
@@ -145,14 +146,14 @@ def _multiple(text: str) -> Matrix | None:
     return None if factor is None else _scaled(factor, matrix)
 
 
-def _multiple_of_tuple(text: str) -> Matrix | None:
-    """`t(1, 2)` as a column with a factor."""
-    for match in _TUPLE.finditer(text):
+def _multiple_of_tuple(text: str, *more: str) -> Matrix | None:
+    """`t(1, 2)` as a column with a factor; the brackets may also be of other kinds, as "[]"."""
+    for match in (_TUPLE_OR_LIST if more else _TUPLE).finditer(text):
         brackets = enclosed(text[match.start() :])
         inside = split(brackets[1], _COMMA, most=_MOST_TUPLE) if brackets else None
         if brackets is None or inside is None or not inside.marks:
             continue
-        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle"):
+        if brackets[0] + brackets[2] not in ("()", "\\langle\\rangle", *more):
             continue
         terms = [parse_term(part) for part in inside.parts]
         column = tuple((term,) for term in terms if term is not None)
@@ -277,12 +278,15 @@ def _identity(value: Value, other: Value) -> Value:
     """A multiple of the identity matrix I as a matrix, to compare it with a square one."""
     if not isinstance(other, Matrix) or len(other.rows) != len(other.rows[0]):
         return value
-    if value == Choice("I"):
+    if value in _IDENTITIES:
         value = Expression(Symbol("I"))
-    if len(other.rows) < 2 or not isinstance(value, Expression) or symbols(value) != {"I"}:
+    if len(other.rows) < 2 or not isinstance(value, Expression) or len(symbols(value)) != 1:
         return value
-    factor = put(value.term, {"I": _ONE})
-    if not equal_terms(Mul((factor, Symbol("I"))), value.term):
+    (name,) = symbols(value)
+    if name not in ("I", f"I_{len(other.rows)}"):
+        return value
+    factor = put(value.term, {name: _ONE})
+    if not equal_terms(Mul((factor, Symbol(name))), value.term):
         return value
     size = range(len(other.rows))
     return Matrix(tuple(tuple(factor if i == j else ZERO for j in size) for i in size))

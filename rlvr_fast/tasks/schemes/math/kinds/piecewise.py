@@ -3,37 +3,33 @@ r"""Functions by cases, and the rows of systems: `\begin{cases}`, `\begin{aligne
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.kinds.collection import List
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.qualified import Conditional, Qualified
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     Operation,
     as_set,
-    ends_of,
     is_empty,
     points,
 )
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named, Relation
+from rlvr_fast.tasks.schemes.math.parts.set_grid import places_in
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, environment, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put
-from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Case", "Piecewise", "compare", "read"]
 
 
-_PLACES = tuple(
-    Fraction(number, 3)
-    for number in (-2000, -100, -31, -14, -7, -4, -2, -1, 1, 2, 4, 7, 14, 31, 100, 2000)
-)
 _FEWEST_PLACES = 6
-_MOST_PLACES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +56,7 @@ _ROW = re.compile(r"\\\\(?: ?\[[^\]]*\])?|\\cr(?![A-Za-z])|\\newline")
 _CELL = re.compile(r"&")
 _IF = re.compile(rf"[,;: ]*(?:{words('if|for|when|where|whenever|on')})? ?")
 _INNER_IF = re.compile(rf"(?:, ?)?{words('if|when|whenever')}")
+_OTHER = {"is even": "is odd", "is odd": "is even"}
 _OTHERWISE = re.compile(r"(?:otherwise|else|elsewhere|in all other cases)\.?", re.I)
 
 
@@ -123,8 +120,11 @@ def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     others = [case.condition for case in cases if case.condition is not None]
     if len(others) != len(cases) - 1 or not others:
         return cases
+    if len(others) == 1 and isinstance(others[0], Qualified) and others[0].qualifier in _OTHER:
+        opposite = replace(others[0], qualifier=_OTHER[others[0].qualifier])
+        return tuple(replace(case, condition=case.condition or opposite) for case in cases)
     named = [other for other in others if isinstance(other, Named)]
-    sets = [as_set(other.value) for other in named]
+    sets = [as_set(other.value) or _point(other.value) for other in named]
     known = [part for part in sets if part is not None]
     if len(known) != len(others) or any(other.name != named[0].name for other in named):
         return cases
@@ -134,6 +134,11 @@ def _with_conditions(cases: tuple[Case, ...]) -> tuple[Case, ...]:
     return tuple(
         case if case.condition is not None else Case(case.value, condition) for case in cases
     )
+
+
+def _point(value: Value) -> Value | None:
+    """The set of one number."""
+    return points((value.term,)) if isinstance(value, Expression) else None
 
 
 def _system(rows: list[str], read: Read) -> Value | None:
@@ -183,7 +188,7 @@ def _is_function(function: Piecewise, term: Term) -> bool:
     for case, part in zip(function.cases, known, strict=True):
         if not isinstance(case.value, Expression):
             return False
-        places = [place for place in _places(part) if _holds(part, place)]
+        places = places_in(part)
         if len(places) < _FEWEST_PLACES and not isinstance(part, Operation):
             return False
         for place in places:
@@ -193,21 +198,19 @@ def _is_function(function: Piecewise, term: Term) -> bool:
     return True
 
 
-def _places(value: Value) -> list[Term]:
-    """The ends of the intervals of a set, places beside them and further ones."""
-    places: list[Term] = [Number(place) for place in _PLACES]
-    for end in ends_of(value):
-        places.append(end)
-        places += [Add((end, Number(place / 97))) for place in _PLACES]
-    return places[:_MOST_PLACES]
-
-
-def _holds(value: Value, place: Term) -> bool:
-    return not is_empty(Operation("intersection", (value, points((place,)))))
+def _as_cases(value: Value, other: Value) -> Value:
+    """A list of values that each have a condition as cases, to compare it with cases."""
+    if not isinstance(value, List) or not isinstance(other, Piecewise):
+        return value
+    parts = [part for part in value.parts if isinstance(part, Conditional)]
+    if len(parts) < len(value.parts) or any(part.relation != "if" for part in parts):
+        return value
+    return Piecewise(tuple(Case(part.value, part.condition) for part in parts))
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two functions by cases agree; see `kinds`."""
+    gold, answer = _as_cases(gold, answer), _as_cases(answer, gold)
     if isinstance(gold, Piecewise) and isinstance(answer, Piecewise):
         return all_matched(gold.cases, answer.cases, same)
     if isinstance(gold, Case) and isinstance(answer, Case):

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds import relation
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection
+from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
+from rlvr_fast.tasks.schemes.math.kinds.congruence import Congruence, divisibility, parity
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols, scaled
+from rlvr_fast.tasks.schemes.math.kinds.real_set import Interval, Operation
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parsing.names import FUNCTIONS
+from rlvr_fast.tasks.schemes.math.parts.integer_sets import first_integer, is_integer_name
 from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     AFTER,
     APPROXIMATE,
@@ -30,6 +33,7 @@ from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
     MATHEMATICAL_MARKERS,
 )
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
+from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
 from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
@@ -76,7 +80,7 @@ _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
 _IS = re.compile(
     r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+(?:(?P<negated>is not|isn't|are not)|is|are)?\s*"
-    r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?:number|integer)s?)?"
+    r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?P<more>number|integer)s?)?"
 )
 _KIND_FIRST = re.compile(
     r"(?:(?P<quantifier>all|any|every)\s+)?(?:the\s+)?(?P<kind>[a-z][a-z-]{2,14}s?)"
@@ -94,6 +98,8 @@ _ERAS = {"BC": "BC", "BCE": "BC", "AD": "AD", "CE": "AD"}
 _CALLED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{1,3}'*[(\[]?$")
 # Before brackets that hold an exponent or an argument: e^(kt), \ln(km).
 _OPEN = re.compile(r"[\^_+*/\\-]$|(?P<name>[A-Za-z]+)$")
+_OF = re.compile(r"(?:of|by)(?![A-Za-z])")
+_SIGNS = frozenset(("positive", "negative", "nonnegative", "nonzero"))
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -103,6 +109,7 @@ def read(text: str, read: Read) -> Value | None:
     if len(text) > _LONGEST or not re.search(r"[A-Za-z]|\\approx|~", text):
         return None
     for part in (
+        divisibility,
         _era,
         _signed,
         _bounded,
@@ -274,7 +281,7 @@ def _predicate(text: str, read: Read) -> Value | None:
     """`n is odd`, `odd n`, `all primes p`."""
     match = _IS.fullmatch(text)
     if match is not None:
-        kind = _kind(match["kind"])
+        kind = _kind(match["kind"], match["more"])
         if kind is not None and _is_name(match["name"]):
             value = _read(match["name"], read)
             negated = "not " if match["negated"] else ""
@@ -282,16 +289,22 @@ def _predicate(text: str, read: Read) -> Value | None:
     match = _KIND_FIRST.fullmatch(text)
     if match is None:
         return None
-    kind = _kind(match["kind"])
+    kind = _kind(match["kind"], match["more"])
     if kind is None:
         return None
     if kind == "integer" and not match["quantifier"]:
         return None
+    if _OF.match(match["rest"]):
+        return None  # multiples of 5 or 7
     value = _read(match["rest"], read)
+    named = isinstance(value, Named) and not is_integer_name(value.name)
+    if kind == "real" and (named or isinstance(value, Interval | Operation)):
+        return value  # all real x > 2, all real numbers greater than 2
     return None if value is None else Qualified(value, f"is {kind}")
 
 
-def _kind(words: str) -> str | None:
+def _kind(words: str, more: str | None) -> str | None:
+    """What a number is, in one wording; only of signs it matters that it is an integer."""
     found = []
     for word in words.casefold().replace("-", " ").split():
         if word in ARTICLES or word in ("number", "numbers"):
@@ -301,6 +314,8 @@ def _kind(words: str) -> str | None:
             return None
         if name != "integer":
             found.append(name)
+    if set(found) & _SIGNS and re.search("integer|natural", f"{words} {more or ''}"):
+        found.append("integer")
     return " ".join(sorted(found)) or "integer"
 
 
@@ -309,6 +324,8 @@ def _condition(text: str, read: Read) -> Value | None:
     found = [match for match in MARKERS.finditer(text) if _outside(text, match.start())]
     if not found or (len(found) > 1 and any(match.start() == 0 for match in found)):
         return None
+    if len(found) > 1 and (several := _conditionals(text, read)) is not None:
+        return several
     marker = found[0]
     head, rest = text[: marker.start()].strip(" ,;"), text[marker.end() :].strip(" ,;")
     word = _SPACE.sub(" ", marker["word"].casefold())
@@ -323,6 +340,8 @@ def _condition(text: str, read: Read) -> Value | None:
         and found[1]["word"].casefold() not in MATHEMATICAL_MARKERS
     ):
         return None  # several values, each under its own condition: a list
+    if len(found) > 1 and all(text.startswith("all ", match.end()) for match in found):
+        return _for_all(text, read)
     if _RELATION.search(head):
         value = _by_relation(head, word, rest, read)
         if value is not None:
@@ -338,6 +357,21 @@ def _condition(text: str, read: Read) -> Value | None:
     if isinstance(condition, Unread):
         condition = Unread(_SPACE.sub(" ", rest))
     return Conditional(value, relation, condition)
+
+
+def _conditionals(text: str, read: Read) -> Value | None:
+    """`n for even n, n + 1 for odd n`: a list of values, each with a condition of its own."""
+    parts = split(text, CONJUNCTION)
+    if parts is None or not parts.marks:
+        return None
+    values = [_read(part, read) for part in parts.parts]
+    found = tuple(value for value in values if isinstance(value, Conditional))
+    return List(found) if len(found) == len(values) else None
+
+
+def _for_all(text: str, read: Read) -> Value | None:
+    """`f(x) = x for all x, f(x) = -x for all x`: each part has its own words."""
+    return relation.read(latex(text), read)
 
 
 def _by_relation(head: str, word: str, rest: str, read: Read) -> Value | None:
@@ -360,6 +394,15 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return same(gold.value if isinstance(gold, Approximately) else gold, answer.value)
     if isinstance(gold, Approximately):
         return False
+    if isinstance(gold, Qualified) != isinstance(answer, Qualified):
+        least = _first_integer(gold), _first_integer(answer)
+        named = {part.name for part in map(_value, (gold, answer)) if isinstance(part, Named)}
+        if None not in least and len(named) < 2:
+            return least[0] == least[1]
+        # n is odd: n = 1 mod 2
+        first, second = _as_congruence(gold), _as_congruence(answer)
+        if (first, second) != (gold, answer):
+            return same(first, second)
     if isinstance(gold, Qualified) and isinstance(answer, Qualified):
         return gold.qualifier == answer.qualifier and same(gold.value, answer.value)
     if isinstance(gold, Conditional) and isinstance(answer, Conditional):
@@ -368,6 +411,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             and same(gold.value, answer.value)
             and (gold.condition == answer.condition or same(gold.condition, answer.condition))
         )
+    if _are_conditions(gold) and _are_conditions(answer) and _says_or(gold) != _says_or(answer):
+        return False
     # A gold change in per cent without a word is an increase.
     if _is_qualified(answer, "increase", Percent) and isinstance(gold, Percent):
         return same(gold, _value(answer))
@@ -376,6 +421,33 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Qualified | Conditional) or isinstance(answer, Qualified | Conditional):
         return False if not _has_parts(gold, answer) else None
     return None
+
+
+def _are_conditions(value: Value) -> bool:
+    """Whether a list has conditions, not values: n = 1 mod 4 and n = 2 mod 3."""
+    return isinstance(value, List) and any(
+        isinstance(part, Qualified | Congruence) for part in value.parts
+    )
+
+
+def _says_or(value: Value) -> bool:
+    return isinstance(value, List) and value.alternatives
+
+
+def _first_integer(value: Value) -> int | None:
+    """The least of all integers from it on that a value says; None of every other value."""
+    if not isinstance(value, Qualified):
+        return first_integer(value)
+    if value.qualifier == "is integer positive" and is_integer_name(value.value):
+        return 1
+    return first_integer(value.value, True) if value.qualifier == "is integer" else None
+
+
+def _as_congruence(value: Value) -> Value:
+    """What is odd or even as a congruence; other values as they are."""
+    return (
+        (parity(value.value, value.qualifier) or value) if isinstance(value, Qualified) else value
+    )
 
 
 def _is_qualified(value: Value, qualifier: str, kind: type[Value]) -> bool:

@@ -16,7 +16,8 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import floor_and_ceil, order
-from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named
+from rlvr_fast.tasks.schemes.math.parts.polynomials import real_roots
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation
 from rlvr_fast.tasks.schemes.math.parts.set_grid import ends_of, grid_of, is_empty, members
 from rlvr_fast.tasks.schemes.math.parts.set_values import (
     EMPTY,
@@ -30,7 +31,7 @@ from rlvr_fast.tasks.schemes.math.parts.set_values import (
 )
 from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, split, words
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = [
@@ -44,9 +45,11 @@ __all__ = [
     "compare",
     "ends_of",
     "in_words",
+    "integers_in",
     "is_empty",
     "points",
     "read",
+    "same_sets",
     "without",
 ]
 
@@ -56,12 +59,14 @@ _MOST_INTEGERS = 128
 # The first element of sets of integers.
 _FIRST = {"Z": None, "N": 1, "Z+": 1, "N+": 1, "N*": 1, "Z0+": 0, "N0+": 0}
 
+_EXCEPT = "except for|except|excluding|other than|without"
 _SETS = re.compile(
     r"(?P<union>\\cup(?![A-Za-z])|(?<=[\])}]) ?[Uu] ?(?=[\[(\\{]))"
     r"|(?P<intersection>\\cap(?![A-Za-z]))"
     r"|\\setminus(?![A-Za-z])|(?<=[\w}]) ?- ?(?=\\?\{)"
-    rf"|{words('except for|except|excluding|other than|without')}"
+    rf"|{words(_EXCEPT)}"
 )
+_BUT = re.compile(_EXCEPT)
 # A backslash alone is the sign of a difference in plain text; cleaning drops or joins it.
 _REALS_BUT = re.compile(r"(?:\\mathbb\{R\}|^R)(?: ?- ?| ?)(?=\\?\{)")
 # Braces of a set in plain text; those around one letter or a command are LaTeX's.
@@ -94,7 +99,17 @@ _ALL_REAL = re.compile(
     r"(?:(?:numbers?|values?(?: of)?) ?)?[a-z]?",
     re.I,
 )
-_EMPTY = re.compile(r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|no (?:real )?solutions?", re.I)
+_EMPTY = re.compile(
+    r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|"
+    r"(?:(?:there (?:are|is|exists?)|(?:it|(?:the|this) (?:equation|system|inequality)) has) )?"
+    r"no (?:real |such )?solutions?(?: exists?)?",
+    re.I,
+)
+# The letters of sets of numbers in plain text, beside a set.
+_LETTERS: dict[Value, Value] = {
+    Expression(Symbol("R")): REALS,
+    **{Expression(Symbol(letter)): NamedSet(letter) for letter in "NZQC"},
+}
 _FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
 _FRENCH_SIGNS = re.compile(r"^\]|\[$|\[ ?(?=\\cup|\\cap|\\setminus)|\\(?:cup|cap|setminus) ?\]")
 _BAR = re.compile(rf"\\mid(?![A-Za-z])|\||:|{words('such that')}")
@@ -105,6 +120,8 @@ def read(text: str, read: Read) -> Value | None:
     """The value of a text that is a set of numbers; see `kinds`."""
     if _EMPTY.fullmatch(text):
         return EMPTY
+    if _ALL_REAL.fullmatch(text):
+        return REALS
     named = _by_sign(text) or in_words(text, alone=True)
     if named is not None:
         return named
@@ -181,6 +198,9 @@ def _operation(parts: Sequence[str], marks: Sequence[str], read: Read) -> Value 
     if _ALL_REAL.fullmatch(parts[0]):
         operands[0] = REALS
     total = operands[0]
+    if total == EMPTY and len(parts) == 2 and _BUT.fullmatch(marks[0]):
+        left = _exceptions(values[1])  # no solutions except 0
+        return Set(tuple(map(Expression, ends_of(left)))) if left is not None else None
     for index, mark in enumerate(marks):
         operand = operands[index + 1]
         name = "minus"
@@ -261,7 +281,7 @@ def _of_condition(element: Value, condition: Value) -> Value:
     if isinstance(condition, Named) and condition.name == variable:
         found = as_set(condition.value)
         if found is not None and (domain is not None or variable is element):
-            whole = _integers(domain, found)
+            whole = integers_in(domain, found)
             if whole is not None:
                 return whole
             parts = (found,) if domain in (None, REALS) else (domain, found)
@@ -270,12 +290,27 @@ def _of_condition(element: Value, condition: Value) -> Value:
             )
     if isinstance(condition, Named) and isinstance(condition.name, Expression):
         name = condition.name.term
-        if isinstance(name, Symbol) and name.name in symbols(element):
+        lone = not isinstance(condition.value, Expression)  # y = 1 - x is a condition
+        if lone and isinstance(name, Symbol) and name.name in symbols(element):
             return Family(element, ((name.name, condition.value),))
-    return SetOf(element, condition)
+    roots = _roots(variable, condition) if domain in (None, REALS) else None
+    return SetOf(element, condition) if roots is None else Set(tuple(map(Expression, roots)))
 
 
-def _integers(domain: Value | None, interval: Value) -> Value | None:
+def _roots(variable: Value, condition: Value) -> list[Term] | None:
+    """The real solutions of a polynomial equation, where there are some and they are known."""
+    if not isinstance(condition, Relation) or condition.signs != ("=",):
+        return None
+    if not isinstance(variable, Expression) or not isinstance(variable.term, Symbol):
+        return None
+    left, right = condition.sides
+    if not (isinstance(left, Expression) and isinstance(right, Expression)):
+        return None
+    difference = Add((left.term, Mul((Number(Fraction(-1)), right.term))))
+    return real_roots(difference, variable.term.name) or None
+
+
+def integers_in(domain: Value | None, interval: Value) -> Value | None:
     """The integers in a bounded interval, one by one; None where they are not known or too many."""
     if not isinstance(domain, NamedSet) or domain.name not in _FIRST:
         return None
@@ -322,10 +357,14 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return None
     if isinstance(gold, SetOf) and isinstance(answer, SetOf):
         return _same_builders(gold, answer, same)
+    letters = {gold, answer} & _LETTERS.keys()
+    if len(letters) == 1:
+        (letter,) = letters
+        return same(*(_LETTERS[letter] if value == letter else value for value in (gold, answer)))
     first, second = as_set(gold), as_set(answer) or _listed(answer)
     if first is None or second is None:
         return None
-    return _same_sets(first, second, same)
+    return same_sets(first, second, same)
 
 
 def _listed(value: Value) -> Value | None:
@@ -346,7 +385,8 @@ def _same_builders(gold: SetOf, answer: SetOf, same: Same) -> bool:
     return same(gold.element, renamed.element) and same(gold.condition, renamed.condition)
 
 
-def _same_sets(gold: Value, answer: Value, same: Same) -> bool:
+def same_sets(gold: Value, answer: Value, same: Same) -> bool:
+    """Whether two sets have the same elements."""
     grid = grid_of(gold, answer)
     if grid is not None:
         first, second = members(gold, grid), members(answer, grid)

@@ -16,11 +16,21 @@ from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set,
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
-from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, NamedSet, in_words
+from rlvr_fast.tasks.schemes.math.kinds.real_set import (
+    REALS,
+    in_words,
+)
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.named_values import (
+    bare_values,
+    is_point,
+    is_set_and_element,
+    same_integers,
+    without_domain,
+)
 from rlvr_fast.tasks.schemes.math.parts.relation_groups import together
 from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Family,
@@ -29,7 +39,14 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     is_name,
 )
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
-from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, Split, is_or, split, words
+from rlvr_fast.tasks.schemes.math.parts.splitting import (
+    CONJUNCTION,
+    Split,
+    enclosed,
+    is_or,
+    split,
+    words,
+)
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -43,33 +60,48 @@ _MEMBERS = re.compile(rf"(?:{CONJUNCTION.pattern})(?:{_WHERE})?|{_WHERE}")
 _SPACED = re.compile(r"(?<=[\d)}\]]) (?=[A-Za-z](?:_(?:\w|\{\w+\}))? ?(?:=|\\in\b))")
 # "x in [1, 2]" in plain text.
 _IN = re.compile(r"^([A-Za-z]\w*) in (?=[\[({\\])")
+# "all n >= 3".
+_EVERY = re.compile(r"^(?:for )?(?:all|any|every) (?=[A-Za-z](?:_\w)? ?(?:[<>]|\\(?:le|ge|ne)\b))")
 _FIGURE = re.compile(
     r"(?:(?:the|an?|equation|of|straight|vertical|horizontal|locus) )*"
     r"(?:line|plane|circle|curve|parabola|ellipse|hyperbola|equation|directrix|asymptote|axis|"
-    r"sphere|graph)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
+    r"sphere|graph|function)(?: (?:is|of|with|has|equation))*:? ?(?![A-Za-z]{2})",
     re.I,
 )
 # A set that a parameter runs over, in brackets after a formula.
 _OVER = re.compile(r",? ?\(([^()]*(?:\\in(?![a-z])[^()]*\\mathbb[^()]*|integers?))\)$")
 _IS = re.compile(r"(?P<name>\\?[A-Za-z]\w*) (?:(?:is|are|being|=) )?(?P<set>[a-z -]+)")
 _SET_FIRST = re.compile(r"(?P<set>[a-z -]+?) (?P<name>\\?[A-Za-z]\w*)")
+_MAPS = re.compile(
+    r"(?:(?P<name>[A-Za-z]) ?(?::|\\colon) ?)?(?P<of>[A-Za-z]) ?\\mapsto ?(?P<formula>[^:]+)"
+)
+# "3 | n": a bar without another one, that is no mark of a place.
+_DIVIDES = re.compile(r"^([\w+*^(){} -]{1,40}?) ?\| ?([^|_^,;:=<>]{1,80})$")
+_CUP = re.compile(r"\\cup(?![A-Za-z])")
+_CONSTANT = re.compile(
+    r"(?:(?:an?|any|some|the|all) )?(?:(?:arbitrary|fixed|real) )*(?:constants?|arbitrary)"
+)
+_COMMA = re.compile(r"[,;]")
 # Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
 _FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
 _PRODUCTS = frozenset(("am", "pm"))
-_DOMAINS = [NamedSet(name) for name in ("N", "Z", "Z+", "N+", "Z0+", "Q")]
 _AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
 _ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with a relation; see `kinds`."""
+    if match := _MAPS.fullmatch(text):
+        formula = match["formula"]
+        return read(f"{match['name']}({match['of']}) = {formula}" if match["name"] else formula)
+    text = _DIVIDES.sub(r"\1 \\mid \2", text)
     return read_members(text, read) if SIGN.search(text) or _IN.match(text) else None
 
 
 def read_members(text: str, read: Read) -> Value | None:
     """The value of a text with relations, or with words for one ("k is an integer")."""
-    text = _IN.sub(r"\1 \\in ", _without_figure(text), count=1)
+    text = _EVERY.sub("", _IN.sub(r"\1 \\in ", _without_figure(text), count=1))
     if text.count("=") + text.count("\\in ") > 1:
         text = _SPACED.sub(", ", text)
     if match := _OVER.search(text):
@@ -78,13 +110,23 @@ def read_members(text: str, read: Read) -> Value | None:
     if members is None:
         return None
     if not members.marks:
-        return _relation(text, read)
+        return _relation(text, read) if "\\cup" not in text else _union(text, read)
     groups = _groups(members)
     if groups is not None:
         values = [_members(group, read) for group in groups]
         known = [value for value in values if value is not None]
         return List(tuple(known)) if len(known) == len(values) else None
     return _members(members, read)
+
+
+def _union(text: str, read: Read) -> Value | None:
+    r"""`x < 1 \cup x > 3`, where a union stands between relations, means "or"."""
+    parts = split(text, _CUP)
+    if parts is None or not parts.marks or not all(map(SIGN.search, parts.parts)):
+        return _relation(text, read)
+    values = [_relation(part, read) for part in parts.parts]
+    known = [value for value in values if value is not None]
+    return together(known, True) if len(known) == len(values) else None
 
 
 def _without_figure(text: str) -> str:
@@ -173,9 +215,24 @@ def _side(text: str, read: Read) -> Value:
     term = parse_term(text) if len(text) <= 40 else None
     if term is not None and is_name(Expression(term)) and "\\mathbb" not in text:
         return Expression(term)
+    names = _tuple_of_names(text)
+    if names is not None:
+        return names
     if text in _PRODUCTS:
         return Expression(Mul(tuple(map(Symbol, text))))
     return read(text)
+
+
+def _tuple_of_names(text: str) -> Value | None:
+    """`(A, B)` as two names, which elsewhere are choices."""
+    brackets = enclosed(text)
+    if brackets is None or brackets[0] + brackets[2] != "()" or len(text) > 80:
+        return None
+    inside = split(brackets[1], _COMMA)
+    terms = [parse_term(part) for part in inside.parts] if inside and inside.marks else []
+    parts = tuple(Expression(term) for term in terms if term is not None)
+    named = bool(parts) and len(parts) == len(terms) and all(map(is_name, parts))
+    return Tuple(parts) if named else None
 
 
 def _is_in(text: str) -> Value | None:
@@ -183,6 +240,8 @@ def _is_in(text: str) -> Value | None:
     for pattern in (_IS, _SET_FIRST):
         if match := pattern.fullmatch(text):
             term, domain = parse_term(match["name"]), in_words(match["set"])
+            if _CONSTANT.fullmatch(match["set"]):
+                domain = REALS
             if term is not None and domain is not None and is_name(Expression(term)):
                 name = Expression(term)
                 return Named(name, domain, Relation(("in",), (name, domain)))
@@ -191,8 +250,10 @@ def _is_in(text: str) -> Value | None:
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two values agree of which one is a relation; see `kinds`."""
+    if same_integers(gold, answer):
+        return True
     if isinstance(gold, Family) != isinstance(answer, Family):
-        gold, answer = _without_domain(gold), _without_domain(answer)
+        gold, answer = without_domain(gold, answer), without_domain(answer, gold)
     if isinstance(gold, Family) or isinstance(answer, Family):
         return same_families(gold, answer, same)
     if isinstance(gold, Named) and isinstance(answer, Named):
@@ -204,6 +265,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if _has_names(answer) or isinstance(answer, Tuple):
             if expanded is None and not _same_name_throughout(gold.name, answer, same):
                 return False
+            if expanded is None and isinstance(gold.value, List):
+                answer = bare_values(answer)
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
@@ -211,28 +274,13 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         if _has_names(gold) or isinstance(gold, Tuple):
             if expanded is None and not _same_name_throughout(answer.name, gold, same):
                 return False
+            if expanded is None and isinstance(answer.value, List):
+                gold = bare_values(gold)
             return same(gold, answer.value if expanded is None else expanded)
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return False
     return _assignments(gold, answer, same)
-
-
-def _without_domain(value: Value) -> Value:
-    r"""`f(x) = cx, x \in \mathbb{R}` as f(x) = cx.
-
-    Only the sets of the arguments and of real constants are left out, which the other side takes
-    for granted.
-    """
-    if not isinstance(value, Family) or not isinstance(value.body, Named):
-        return value
-    arguments = symbols(value.body.name)
-    known = all(
-        domain == REALS or (name in arguments and domain in _DOMAINS)
-        for name, domain in value.parameters
-    )
-    called = isinstance(value.body.name, Expression) and isinstance(value.body.name.term, Call)
-    return value.body if known and called else value
 
 
 def _source(value: Named | Relation) -> Relation:
@@ -241,7 +289,14 @@ def _source(value: Named | Relation) -> Relation:
 
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
     if _same_names(gold.name, answer.name, same):
-        return same(gold.value, answer.value) or same_periodic(gold, answer, same)
+        return (
+            same(gold.value, answer.value)
+            or same_periodic(gold, answer, same)
+            or is_point(gold.value, answer.value, same)
+            or is_point(answer.value, gold.value, same)
+        )
+    if is_set_and_element(gold, answer) or is_set_and_element(answer, gold):
+        return same(gold.value, answer.value)
     renamed = _argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
+from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.parts.splitting import enclosed, split, words
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["Statement", "compare", "read"]
@@ -43,9 +46,10 @@ def read(text: str, read: Read) -> Value | None:
         if not pieces.marks:
             return _statement(operator, (text[match.end() :],), read)
         start = text.index(pieces.marks[0], match.end() + len(pieces.parts[0]))
-        return _statement(
-            operator, (pieces.parts[0], text[start + len(pieces.marks[0]) :].strip()), read
-        )
+        body = text[start + len(pieces.marks[0]) :].strip()
+        if operator == "\\forall" and _is_function(read(body)):
+            return read(f"{body} for all {pieces.parts[0]}")  # as it is written elsewhere
+        return _statement(operator, (pieces.parts[0], body), read)
     for name, operator_ in _OPERATORS:
         if operator_.search(text) is None:
             continue
@@ -63,6 +67,13 @@ def read(text: str, read: Read) -> Value | None:
         value = read(brackets[1])
         return value if isinstance(value, Statement) else None
     return None
+
+
+def _is_function(value: Value) -> bool:
+    """Whether a value says what f(x) is."""
+    if not isinstance(value, Named) or not isinstance(value.name, Expression):
+        return False
+    return isinstance(value.name.term, Call)
 
 
 def _statement(operator: str, parts: tuple[str, ...], read: Read) -> Value | None:

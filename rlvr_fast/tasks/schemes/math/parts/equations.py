@@ -6,8 +6,9 @@ from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
+from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, sign
+from rlvr_fast.tasks.schemes.math.parts.polynomials import real_roots
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Relation, is_name
 from rlvr_fast.tasks.schemes.math.parts.solving import FLIPPED, SYMMETRIC
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
@@ -27,11 +28,43 @@ def same_relations(gold: Relation, answer: Relation, same: Same) -> bool:
         return first.signs == second.signs and same(first.sides[-1], second.sides[-1])
     if gold.signs == answer.signs and all_in_order(gold.sides, answer.sides, same):
         return True
+    if len(gold.signs) > 1 and {*gold.signs, *answer.signs} == {"="}:
+        return all_matched(gold.sides, answer.sides, same)
     if len(answer.sides) > len(answer.signs):
         turned = _turned(answer)
         if gold.signs == turned.signs and all_in_order(gold.sides, turned.sides, same):
             return True
-    return _scaled(gold, answer)
+    return _scaled(gold, answer) or _is_solved(gold, answer) or _is_solved(answer, gold)
+
+
+def _is_solved(solved: Relation, other: Relation) -> bool:
+    """Whether `y = 1/x` is `xy = 1`, solved for y.
+
+    The other equation has to be linear in y and has to hold for the value of y. Where the factor
+    of y is 0 for some x, the rest must not be: else all y belong to the curve there.
+    """
+    if solved.signs != ("=",) or other.signs != ("=",) or not is_name(solved.sides[0]):
+        return False
+    first, second = _difference(solved), _difference(other)
+    if first is None or second is None or len(solved.sides) != 2:
+        return False
+    name, value = solved.sides
+    if not (isinstance(name, Expression) and isinstance(value, Expression)):
+        return False
+    if not isinstance(name.term, Symbol) or name.term.name in symbols(value):
+        return False
+    variable, whole = name.term.name, second[1]
+    if symbols(whole) != symbols(value) | {variable} or len(symbols(value)) != 1:
+        return False
+    rest, at_one = (put(whole, {variable: Number(Fraction(n))}) for n in range(2))
+    factor = Add((at_one, Mul((MINUS, rest))))
+    if not equal_terms(whole, Add((Mul((factor, name.term)), rest))):
+        return False
+    if not equal_terms(put(whole, {variable: value.term}), ZERO):
+        return False
+    (parameter,) = symbols(value)
+    roots = real_roots(factor, parameter)
+    return roots is not None and all(sign(put(rest, {parameter: root})) for root in roots)
 
 
 def _without_name(relation: Relation) -> Relation:
@@ -64,12 +97,14 @@ def _scaled(gold: Relation, answer: Relation) -> bool:
         return False
     if first[0] in ("=", "!="):
         first, second = (first[0], _cleared(first[1])), (first[0], _cleared(second[1]))
-    names = symbols(first[1])
-    if not names or names != symbols(second[1]):
-        return False
+    names, others = symbols(first[1]), symbols(second[1])
     if first[0] == "=" and (unknown := unknowns((first[1], second[1]))):
-        names = frozenset(name for name in names if name.partition("'")[0] in unknown)
-        names |= unknown & symbols(first[1])
+        names, others = (
+            frozenset(name for name in each if name.partition("'")[0] in unknown)
+            for each in (names, others)
+        )
+    if not names or names != others:
+        return False
     for attempt in range(3):
         point = {
             name: Number(Fraction(7 * index + 11 + 2 * attempt, 5 + 3 * attempt + index % 3))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.real_set import NamedSet
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.real_set import REALS, NamedSet
 from rlvr_fast.tasks.schemes.math.parts.matching import all_matched
 from rlvr_fast.tasks.schemes.math.parts.ordering import MINUS, ZERO, nearest
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named
@@ -33,6 +34,8 @@ _INTEGERS = NamedSet("Z")
 _INDICES = frozenset("ijklmn")
 # Names of integers beside a multiple of pi.
 _INTEGER_NAMES = frozenset("kmn")
+# Names of coordinates and of arguments, which keep them: x > 0 is not y > 0.
+_VARIABLES = frozenset("xyz")
 _ONE = Number(Fraction(1))
 _MOST_PARAMETERS = 3
 
@@ -64,25 +67,48 @@ def same_periodic(gold: Named, answer: Named, same: Same) -> bool:
     Beside a multiple of pi such a symbol runs over the integers. In n = 2k + 1 it may be any
     number, so that it may have another name only.
     """
-    first, second = symbols(gold.value), symbols(answer.value)
+    golds, answers = _formulas(gold.value), _formulas(answer.value)
+    first, second = symbols(tuple(golds)), symbols(tuple(answers))
     if len(first) != 1 or len(second) != 1 or not first | second <= _INTEGER_NAMES:
         return False
-    if not (isinstance(gold.value, Expression) and isinstance(answer.value, Expression)):
-        return False
     (name,), (other,) = first, second
-    if _has_turn(gold.value.term) and _has_turn(answer.value.term):
-        family = Family(gold.value, ((name, _INTEGERS),))
-        return same_families(family, Family(answer.value, ((other, _INTEGERS),)), same)
-    if gold.name != Expression(Symbol("n")) or name == other:
+    if all(map(_has_turn, golds + answers)):
+        return same_families(_periodic(golds, name), _periodic(answers, other), same)
+    if gold.name != Expression(Symbol("n")) or name == other or len(golds) != len(answers):
         return False
-    return same(gold.value, put(answer.value, {other: Symbol(name)}))
+    renamed = put(tuple(answers), {other: Symbol(name)})
+    return all_matched(list(map(Expression, golds)), list(map(Expression, renamed)), same)
+
+
+def _periodic(terms: Sequence[Term], name: str) -> Family:
+    """The values of terms for all integers."""
+    values = tuple(map(Expression, terms))
+    return Family(List(values) if len(values) > 1 else values[0], ((name, _INTEGERS),))
+
+
+def _formulas(value: Value) -> list[Term]:
+    """The terms of a value or of a list of values, each with a symbol; none of other values.
+
+    A number of metres is a formula: 3m is also a product.
+    """
+    terms = []
+    for part in value.parts if isinstance(value, List) else (value,):
+        term = part.term if isinstance(part, Expression) else None
+        if isinstance(part, Quantity):
+            term = part.product
+        if term is None or not symbols(term):
+            return []
+        terms.append(term)
+    return terms
 
 
 def _has_turn(term: Term) -> bool:
-    """Whether a sum has a multiple of pi, or of degrees, by a symbol."""
+    """Whether a sum has a multiple of pi, or of degrees, by a symbol or a sum with one."""
     for part in term.parts if isinstance(term, Add) else (term,):
-        turn = symbols(part) and isinstance(part, Mul | Call)
-        if turn and any(_is_angle(inner) for inner in _inner(part)):
+        inner = _inner(part)
+        varied = [factor for factor in inner if symbols(factor)]
+        turns = len(varied) == 1 and isinstance(varied[0], Symbol | Add | Call)
+        if turns and any(map(_is_angle, inner)):
             return True
     return False
 
@@ -107,12 +133,21 @@ def _family(value: Value, other: Value) -> Family | None:
         return None
     names = _of_values(value)
     declared = [name for name, _ in other.parameters]
+    if _is_function(value):
+        return None  # of f(x) = cx no text says that c is an integer
     if not names >= set(declared):
         free = sorted(names - symbols(other.body))
         if len(declared) != 1 or len(free) != 1 or free[0] not in _INDICES:
             return None
         declared = free
     return Family(value, tuple((name, _INTEGERS) for name in declared))
+
+
+def _is_function(value: Value) -> bool:
+    """Whether a value says what f(x) is."""
+    if not isinstance(value, Named) or not isinstance(value.name, Expression):
+        return False
+    return isinstance(value.name.term, Call)
 
 
 def _free(family: Family) -> frozenset[str]:
@@ -145,8 +180,10 @@ def _renamed(
 ) -> Iterator[Value]:
     """The body of the answer with the gold's parameters, in each way that keeps the family."""
     for (name, domain), (old, other) in zip(gold.parameters, order, strict=True):
-        over_integers = isinstance(domain, NamedSet | Collection | Ellipsis)
-        if not same(domain, other) or (name != old and not over_integers):
+        free = domain == REALS and not {name, old} & _VARIABLES
+        listed = isinstance(domain, NamedSet | Collection | Ellipsis)
+        renamed = free or listed or {name, old} <= _INDICES
+        if not same(domain, other) or (name != old and not renamed):
             return
     if {name for name, _ in gold.parameters} & (
         symbols(answer.body) - {old for old, _ in answer.parameters}

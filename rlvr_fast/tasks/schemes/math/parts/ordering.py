@@ -9,11 +9,21 @@ from flint import acb, ctx, fmpq
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.evaluation.arithmetic import Scalar
 from rlvr_fast.tasks.schemes.math.evaluation.balls import Evaluation
-from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Budget, NoValue, OutOfBudget
+from rlvr_fast.tasks.schemes.math.evaluation.outcomes import Budget, NoValue, OutOfBudget, Undefined
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Term
 
-__all__ = ["MINUS", "ZERO", "close", "floor_and_ceil", "nearest", "order", "sign", "whole"]
+__all__ = [
+    "MINUS",
+    "ZERO",
+    "close",
+    "floor_and_ceil",
+    "is_undefined",
+    "nearest",
+    "order",
+    "sign",
+    "whole",
+]
 
 _PRECISIONS = (64, 256, 1024)
 MINUS = Number(Fraction(-1))
@@ -73,6 +83,21 @@ def _value(term: Term, precision: int) -> Scalar | None:
         return None
     finally:
         ctx.prec = before
+
+
+def is_undefined(term: Term) -> bool:
+    """Whether a term without symbols surely has no real value, such as 1/0."""
+    before = ctx.prec
+    try:
+        ctx.prec = _PRECISIONS[0]
+        Evaluation({}, Budget(), real=True).value(term)
+    except Undefined:
+        return True
+    except (NoValue, OutOfBudget, RecursionError):
+        return False
+    finally:
+        ctx.prec = before
+    return False
 
 
 def floor_and_ceil(term: Term) -> tuple[int, int] | None:

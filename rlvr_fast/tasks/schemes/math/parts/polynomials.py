@@ -13,7 +13,7 @@ from rlvr_fast.tasks.schemes.math.parts.set_values import EMPTY, Interval, Opera
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Mul, Number, Pow, Root, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["solution_set"]
+__all__ = ["real_roots", "solution_set"]
 
 _LARGEST_DEGREE = 12
 _LARGEST = 10**30
@@ -53,6 +53,17 @@ def solution_set(term: Term, name: str, relation: str) -> Value | None:
     if closed:
         parts += [Interval(root, True, root, True) for root in roots]
     return EMPTY if not parts else parts[0] if len(parts) == 1 else Operation("union", tuple(parts))
+
+
+def real_roots(term: Term, name: str) -> list[Term] | None:
+    """The real roots of a polynomial in ascending order; None where they are not known.
+
+    Args:
+        term: the polynomial, of degree 1 at least.
+        name: its variable.
+    """
+    polynomial = _polynomial(term, name)
+    return None if polynomial is None or polynomial.degree() < 1 else _roots(polynomial)
 
 
 def _polynomial(term: Term, name: str) -> fmpq_poly | None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.terms.nodes import Number
+from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["Progression", "elements", "progression"]
@@ -41,7 +41,11 @@ def progression(groups: Sequence[Sequence[Value]]) -> Progression | None:
     Args:
         groups: the elements before the dots and those after them.
     """
-    if len(groups) != 2 or len(groups[0]) < 2 or len(groups[0]) + len(groups[1]) < _FEWEST:
+    if len(groups) != 2 or not groups[0]:
+        return None
+    if len(groups[0]) == len(groups[1]) == 1:
+        return _counted(groups[0][0], groups[1][0])
+    if len(groups[0]) < 2 or len(groups[0]) + len(groups[1]) < _FEWEST:
         return None
     before = _numbers(groups[0])
     if before is None:
@@ -62,6 +66,19 @@ def progression(groups: Sequence[Sequence[Value]]) -> Progression | None:
         if _reaches(before[-1], after[0], step, geometric):
             return Progression(before[0], step, geometric, after[-1])
     return None
+
+
+def _counted(first: Value, last: Value) -> Progression | None:
+    r"""`1, \ldots, 9` and `1, \ldots, n`: with one element before the dots the step is 1."""
+    start, end = _numbers((first,)), _numbers((last,))
+    if start is None or start[0].denominator != 1:
+        return None
+    if end is None:
+        is_symbol = isinstance(last, Expression) and isinstance(last.term, Symbol)
+        return Progression(start[0], Fraction(1), False, last) if is_symbol else None
+    if end[0].denominator != 1 or end[0] <= start[0]:
+        return None
+    return Progression(start[0], Fraction(1), False, end[0])
 
 
 def elements(known: Progression) -> tuple[Value, ...] | None:

@@ -10,15 +10,17 @@ from rlvr_fast.tasks.schemes.math.kinds.ellipsis import Ellipsis
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     Interval,
+    NamedSet,
     Operation,
     as_set,
+    integers_in,
     is_empty,
     points,
     without,
 )
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Family, Named, Relation
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol
 from rlvr_fast.tasks.schemes.math.values import Value
 
 __all__ = ["together"]
@@ -56,8 +58,10 @@ def together(values: Sequence[Value], alternatives: bool) -> Value:
 def _continued(values: Sequence[Value]) -> list[Value]:
     r"""`x = 1, 2` as x = 1, x = 2; `x \ne 1, 2` likewise; `k, n \in Z` as k in Z, n in Z."""
     members: list[Value] = []
-    for value in values:
+    for index, value in enumerate(values):
         last = members[-1] if members else None
+        if _is_in_a_set(values, index):
+            last = None  # a of "f(x) = ax + b, a, b in R"
         if isinstance(last, Named) and not isinstance(value, Named | Relation | Congruence):
             sign = last.source.signs[0] if len(last.source.signs) == 1 else ""
             source = Relation((sign,), (last.name, value))
@@ -73,6 +77,16 @@ def _continued(values: Sequence[Value]) -> list[Value]:
                 members[index] = Named(other, value.value, value.source)
         members.append(value)
     return members
+
+
+def _is_in_a_set(values: Sequence[Value], index: int) -> bool:
+    """Whether a symbol is the first of several of which the last is said to be in a set."""
+    for value in values[index:]:
+        if isinstance(value, Named):
+            return value.source.signs == ("in",)
+        if not (isinstance(value, Expression) and isinstance(value.term, Symbol)):
+            return False
+    return False
 
 
 def _symbol(value: Value) -> str:
@@ -91,19 +105,32 @@ def _is_parameter(member: Value, members: Sequence[Value]) -> bool:
     if as_set(domain) is None and not isinstance(domain, Collection | Ellipsis):
         return False
     return any(
-        name in symbols(other.value if isinstance(other, Named) else other)
-        and _symbol(other) != name
+        name in _depends_on(other) and _symbol(other) != name
         for other in members
         if other is not member
     )
 
 
+def _depends_on(value: Value) -> frozenset[str]:
+    """The symbols in a value, those of the arguments of f(x) among them, but no name."""
+    if not isinstance(value, Named):
+        return symbols(value)
+    named = value.name.term if isinstance(value.name, Expression) else None
+    arguments = symbols(named.arguments) if isinstance(named, Call) else frozenset()
+    return symbols(value.value) | arguments
+
+
 def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
     """All values that several relations give to one name."""
     first = members[0]
-    equations = [member.source.signs in (("=",), ("in",)) for member in members]
+    equations = [
+        member.source.signs in (("=",), ("in",))
+        or (member.source.signs == ("",) and isinstance(member.value, List))
+        for member in members
+    ]
     if all(equations) and not (alternatives and any(_is_range(m.value) for m in members)):
-        return _named(first.name, List(tuple(flat(member.value for member in members))))
+        listed = flat(member.value for member in members)
+        return _named(first.name, List(tuple(listed), alternatives))
     sets = []
     for member in members:
         value = as_set(member.value)
@@ -112,7 +139,10 @@ def _of_one_name(members: Sequence[Named], alternatives: bool) -> Value:
         if value is None:
             return List(tuple(members), alternatives)
         sets.append(value)
-    both = Operation("intersection", tuple(sets))
+    both: Value = Operation("intersection", tuple(sets))
+    if len(sets) == 2:
+        domain, within = sorted(sets, key=lambda part: not isinstance(part, NamedSet))
+        both = integers_in(domain, within) or both
     # "x < 1, x > 3" and "x < 1 and x > 3" hold for no x: they list two parts of one set
     # "x is not 1 or x is not 2" excludes both
     if all(member.source.signs == ("!=",) for member in members):

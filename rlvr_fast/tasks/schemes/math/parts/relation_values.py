@@ -16,10 +16,10 @@ from rlvr_fast.tasks.schemes.math.terms.nodes import (
 )
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["Family", "Named", "Relation", "infinite_sign", "is_name"]
+__all__ = ["FUNCTIONS", "Family", "Named", "Relation", "infinite_sign", "is_name"]
 
 # Functions whose value an equation does not name.
-_FUNCTIONS = frozenset((
+FUNCTIONS = frozenset((
     "sin", "cos", "tan", "cot", "sec", "csc", "arcsin", "arccos", "arctan", "arccot", "sinh",
     "cosh", "tanh", "coth", "ln", "log", "exp", "abs", "floor", "ceil", "factorial", "binomial",
     "double_factorial", "gcd", "lcm", "max", "min", "re", "im", "conjugate", "arg", "degrees",
@@ -74,7 +74,7 @@ def is_name(value: Value) -> bool:
         return False
     term = value.term
     if isinstance(term, Call):
-        return term.name not in _FUNCTIONS
+        return term.name not in FUNCTIONS
     if isinstance(term, Bound):
         return _is_unknown(term.body)
     return isinstance(term, Symbol) or term in (Constant("e"), Constant("i"))
@@ -93,4 +93,4 @@ def infinite_sign(term: Term) -> int:
 
 def _is_unknown(term: Term) -> bool:
     """Whether a term is a value of an unknown function."""
-    return isinstance(term, Call) and term.name not in _FUNCTIONS
+    return isinstance(term, Call) and term.name not in FUNCTIONS

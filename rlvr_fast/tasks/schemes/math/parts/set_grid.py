@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import functools
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.parts.ordering import order
-from rlvr_fast.tasks.schemes.math.parts.set_values import Interval, Operation
+from rlvr_fast.tasks.schemes.math.parts.set_values import Interval, Operation, points
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Number, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["ends_of", "grid_of", "is_empty", "members"]
+__all__ = ["ends_of", "grid_of", "is_empty", "members", "places_in"]
 
 # More ends than any answer has; ordering them takes a comparison for each step of a sort.
 _MOST_ENDS = 128
+# Where two functions on a set are compared, beside its ends.
+_PLACES = tuple(
+    Fraction(number, 3)
+    for number in (-2000, -100, -31, -14, -7, -4, -2, -1, 1, 2, 4, 7, 14, 31, 100, 2000)
+)
+_MOST_PLACES = 64
 
 
 def is_empty(value: Value) -> bool:
@@ -41,6 +48,19 @@ def _ends(value: Value) -> list[Term] | None:
 def ends_of(value: Value) -> list[Term]:
     """All finite ends of the intervals in a set; none where a part is no set of intervals."""
     return _ends(value) or []
+
+
+def places_in(value: Value) -> list[Term]:
+    """Some elements of a set: the ends of its intervals, places beside them and further ones."""
+    places: list[Term] = [Number(place) for place in _PLACES]
+    for end in ends_of(value):
+        places.append(end)
+        places += [Add((end, Number(place / 97))) for place in _PLACES]
+    return [
+        place
+        for place in places[:_MOST_PLACES]
+        if not is_empty(Operation("intersection", (value, points((place,)))))
+    ]
 
 
 class _Unordered(Exception):

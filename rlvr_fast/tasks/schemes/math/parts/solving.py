@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
@@ -45,6 +46,7 @@ _SPELLINGS = {
     "~": (r"\approx", r"\thickapprox", r"\doteq"),
     "in": (r"\in",),
     "not in": (r"\notin",),
+    "contains": (r"\ni",),
     "subset": (r"\subset",),
     "subset or equal": (r"\subseteq",),
     "superset": (r"\supset",),
@@ -82,7 +84,7 @@ _NO_NAME = frozenset(
 FLIPPED = {
     ">": "<", ">=": "<=", "<": ">", "<=": ">=", "superset": "subset", "subset": "superset",
     "superset or equal": "subset or equal", "subset or equal": "superset or equal",
-    "much less": "much greater", "much greater": "much less",
+    "much less": "much greater", "much greater": "much less", "in": "contains", "contains": "in",
 }  # fmt: skip
 SYMMETRIC = frozenset(("=", "!=", "~", "parallel", "perpendicular", "similar", "congruent"))
 _ONE = Number(Fraction(1))
@@ -114,6 +116,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
             return sides[0]
     if len(signs) > 1 and set(signs) == {"="} and all(map(is_name, sides[:-1])):
         value = sides[-1]
+        if isinstance(value, Expression) and is_name(value) and not isinstance(value.term, Call):
+            return relation  # x = y = z
         return List(tuple(Named(n, value, Relation(("=",), (n, value))) for n in sides[:-1]))
     if len(signs) == 2:
         return _between(relation)
@@ -133,7 +137,8 @@ def solved(relation: Relation, about: Value | None = None) -> Value:
         if sign_ == "~":
             return relation if about is None else Named(name, about, relation)
         found = _set(sign_, value)
-        if found is not None and not symbols(name) & symbols(value):
+        listed = sign_ == "in" and isinstance(name, Expression) and isinstance(name.term, Call)
+        if found is not None and (listed or not symbols(name) & symbols(value)):
             return Named(name, found, relation)
     return (
         _distance(sign, left, right, relation)
@@ -160,11 +165,11 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
     if not isinstance(inside, Call) or inside.name != "abs" or len(names) != 1:
         return None
     (name,) = names
-    shift = put(inside.arguments[0], {name: ZERO})
-    if sign not in _ORDERS or not equal_terms(inside.arguments[0], Add((Symbol(name), shift))):
+    line = _line(inside.arguments[0], name)
+    if sign not in _ORDERS or line is None:
         return None
-    minus = Mul((MINUS, right.term))
-    ends = [Add((part, Mul((MINUS, shift)))) for part in (minus, right.term)]
+    ends = [line.at(part) for part in (Mul((MINUS, right.term)), right.term)]
+    ends = ends if line.rises else ends[::-1]
     closed = sign[-1] == "="
     if sign[0] == "<":
         found: Value = Interval(ends[0], closed, ends[1], closed)
@@ -172,6 +177,28 @@ def _distance(sign: str, left: Value, right: Value, relation: Relation) -> Value
         parts = Interval(None, False, ends[0], closed), Interval(ends[1], closed, None, False)
         found = Operation("union", parts)
     return Named(Expression(Symbol(name)), found, relation)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A linear term in a symbol: slope * symbol + shift."""
+
+    slope: Term
+    shift: Term
+    rises: bool
+
+    def at(self, value: Term) -> Term:
+        """Where the term has a value."""
+        return Mul((Add((value, Mul((MINUS, self.shift)))), Pow(self.slope, MINUS)))
+
+
+def _line(term: Term, name: str) -> _Line | None:
+    shift = put(term, {name: ZERO})
+    slope = Add((put(term, {name: _ONE}), Mul((MINUS, shift))))
+    steep = sign(slope)
+    if not steep or not equal_terms(term, Add((Mul((slope, Symbol(name))), shift))):
+        return None
+    return _Line(slope, shift, steep > 0)
 
 
 def _polynomial(sign_: str, left: Value, right: Value, relation: Relation) -> Value | None:
@@ -292,7 +319,7 @@ def _shortened(relation: Relation) -> Relation:
 def _between(relation: Relation) -> Value:
     r"""`1 < x \le 2` as a set of values of x."""
     (first, second), (left, name, right) = relation.signs, relation.sides
-    if not is_name(name) or first not in _ORDERS or first[0] != second[:1]:
+    if not isinstance(name, Expression) or first not in _ORDERS or first[0] != second[:1]:
         return relation
     if second not in _ORDERS or not (
         isinstance(left, Expression) and isinstance(right, Expression)
@@ -303,6 +330,15 @@ def _between(relation: Relation) -> Value:
     lower, upper, below, above = left.term, right.term, first, second
     if first[0] == ">":
         lower, upper, below, above = upper, lower, above, below
+    if not is_name(name):
+        # 1 < 2x < 4
+        variables = symbols(name)
+        line = _line(name.term, *variables) if len(variables) == 1 else None
+        if line is None or symbols(left) or symbols(right):
+            return relation
+        name, lower, upper = Expression(Symbol(*variables)), line.at(lower), line.at(upper)
+        if not line.rises:
+            lower, upper, below, above = upper, lower, above, below
     return Named(name, _interval(lower, "=" in below, upper, "=" in above), relation)
 
 
