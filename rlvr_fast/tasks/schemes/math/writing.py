@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from rlvr_fast.tasks.schemes.math.writing_siunitx import without_siunitx
 from rlvr_fast.tasks.schemes.math.writing_tables import (
     CHARACTERS,
     COMMANDS,
@@ -60,6 +61,7 @@ _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
 )
+_AMPERSAND = re.compile(r"(?<![\\&])&(?![&A-Za-z#])")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
@@ -110,6 +112,9 @@ def clean(text: str) -> str:
     text = _STRUCK.sub(r"\\sout{\1}", text)
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
+    text = without_siunitx(text)
+    if "\\begin" not in text:
+        text = _AMPERSAND.sub(r"\\&", text)  # no column
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)

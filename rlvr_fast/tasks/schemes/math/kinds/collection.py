@@ -68,6 +68,7 @@ _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+
 _ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
 # Tuples with a wide space between them.
 _SPACED = re.compile(r"\([^()]*,[^()]*\)(?: \([^()]*,[^()]*\))+")
+_ROMAN = re.compile(r"[IVX]{1,6}")
 _BOTH = re.compile(r"^(?:both (?=.*\band\b)|either (?=.*\bor\b))", re.I)
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
@@ -192,7 +193,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return False
         return all_in_order(gold.parts, answer.parts, same)
 
-    named = any(isinstance(part, Choice | Words) for part in gold.parts)
+    named = any(_is_label(part) for part in gold.parts)
     if named and _says_or(answer) and not _says_or(gold):
         return False  # numbers are also listed with "or", as x = 1 or x = 2
 
@@ -203,6 +204,13 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, List) and isinstance(answer, List):
         return all_matched(gold.parts, answer.parts, one)
     return all_matched(_distinct(gold.parts, one), _distinct(answer.parts, one), one)
+
+
+def _is_label(value: Value) -> bool:
+    """Whether a value is a word or the name of a choice, such as (A) and III."""
+    if isinstance(value, Expression) and isinstance(value.term, Symbol):
+        return _ROMAN.fullmatch(value.term.name) is not None
+    return isinstance(value, Choice | Words)
 
 
 def _says_or(value: Value) -> bool:

@@ -51,7 +51,8 @@ def read(text: str, read: Read) -> Value | None:
         return None
     term = parse_term(latex(head))
     if term is None:
-        value = spoken_number(tuple(head.replace("-", " ").split()[:12]))
+        spoken = head.removesuffix(" a").replace("-", " ")  # half a percent
+        value = spoken_number(tuple(spoken.split()[:12]))
         term = None if value is None else Number(value)
     if term is None:
         return None

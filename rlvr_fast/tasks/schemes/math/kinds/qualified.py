@@ -152,12 +152,14 @@ def _bounded(text: str, read: Read) -> Value | None:
         name, rest = text[: match.start()].strip(), text[match.end() :].strip()
         words = _SPACE.sub(" ", match[0].strip().casefold())
         sign = next(sign for pattern, sign in BOUNDS_BEFORE_SIGNS if pattern.fullmatch(words))
-        if name and not _is_name(name):
-            return None
-        return _relation(name, sign, rest, read)
-    match = BOUNDS_AFTER.search(text)
-    if match is None:
+        if not rest and words in ("at most", "at least"):
+            return _relation("", sign, name, read)
+        if not name or _is_name(name):
+            return _relation(name, sign, rest, read)
+    after = BOUNDS_AFTER.search(text)
+    if after is None or (match is not None and not after.start() <= match.start() < after.end()):
         return None
+    match = after
     value, rest = text[: match.start()].strip(), text[match.end() :].strip()
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
@@ -228,6 +230,7 @@ def _affixed(text: str, read: Read) -> Value | None:
         rest = " ".join(words[count:])
         if first in DRESSING_BEFORE:
             return _read(rest, read)
+        first = first.removeprefix("the ")
         if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
@@ -322,6 +325,8 @@ def _condition(text: str, read: Read) -> Value | None:
         return None
     if len(rest) > _LONGEST_CONDITION:
         return None
+    if word == "for" and isinstance(value, Quantity) and read_dressing(f"for {rest}") is not None:
+        return value  # "$5 for the tickets"
     relation = word if word in ("unless", "except", "as") else "if"
     rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
     condition = read(latex(rest))

@@ -51,13 +51,16 @@ _TWICE = re.compile(
     r"(?P<digits>\d{1,12}) ?\((?P<words>[A-Za-z -]{3,60})\)"
     r"|(?P<name>[A-Za-z -]{3,60}) ?\((?P<more>\d{1,12})\)"
 )
+_HYPHENED = re.compile(r"(?:[A-Za-z]{3,}|[cmk]m|kg|ft|in|lb|oz|km|hr|yr)(?![A-Za-z])")
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
 _SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
-_WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
-_LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥'\"]")
+_WORD_START = re.compile(
+    r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥₽₩₺₫₱฿₦₪]+|''|'|\"|.", re.DOTALL
+)
+_LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥₽₩₺₫₱฿₦₪'\"]")
 _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)")
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
@@ -92,7 +95,7 @@ def _money(text: str) -> Value | None:
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
     inner = _numbered(sign + _PER.sub(" per ", rest))
-    counted = isinstance(inner, Quantity) and inner.dressing.nouns
+    counted = isinstance(inner, Quantity) and not inner.dressing.letters
     if term is not None and not counted and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
     if isinstance(inner, Expression):
@@ -131,6 +134,7 @@ def _numbered(text: str) -> Value | None:
     """A term, a scale such as "million", and what is counted."""
     for position in _candidates(text):
         head, rest = text[:position].strip(), text[position:].strip()
+        head, rest = _joined(head, rest)
         scale, rest_after = _scale(rest)
         dressing = read_dressing(rest_after) if rest_after else NOTHING
         if dressing is None or (scale == 1 and dressing is NOTHING):
@@ -158,6 +162,13 @@ def _numbered(text: str) -> Value | None:
         bare = not (dressing.product or doubtful)
         return Quantity(term, dressing, product, bare)
     return None
+
+
+def _joined(head: str, rest: str) -> tuple[str, str]:
+    """`5-inch`, `5/day`: the sign between number and word belongs to the word."""
+    if head[-1:] not in ("-", "/") or not _HYPHENED.match(rest):
+        return head, rest
+    return head[:-1].rstrip(), rest if head[-1] == "-" else "/ " + rest
 
 
 def _candidates(text: str) -> list[int]:

@@ -92,7 +92,12 @@ _ALL_REAL = re.compile(
     r"(?:(?:numbers?|values?(?: of)?) ?)?[a-z]?",
     re.I,
 )
-_EMPTY = re.compile(r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|no (?:real )?solutions?", re.I)
+_EMPTY = re.compile(
+    r"\\emptyset|\\\{\\\}|\{\}|(?:the )?empty set|"
+    r"(?:there (?:is|are|exists?) |(?:it|(?:the|this) (?:equation|system|inequality)) has )?"
+    r"no (?:real )?solutions?(?: exists?)?",
+    re.I,
+)
 _FRENCH = re.compile(r"([\[\]])([^\[\]]*)([\[\]])")
 _FRENCH_SIGNS = re.compile(r"^\]|\[$|\[ ?(?=\\cup|\\cap|\\setminus)|\\(?:cup|cap|setminus) ?\]")
 _BAR = re.compile(rf"\\mid(?![A-Za-z])|\||:|{words('such that')}")

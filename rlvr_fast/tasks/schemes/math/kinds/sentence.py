@@ -15,6 +15,7 @@ from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
+from rlvr_fast.tasks.schemes.math.kinds.qualified import Qualified
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
 from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
@@ -63,6 +64,8 @@ _MARK = re.compile(
     r"(?:\s+(?:therefore|thus|then|hence|simply|just|indeed|clearly))?\s*:?\s*",
     re.IGNORECASE,
 )
+# A choice before the sentence: it says more than the sentence.
+_LABELLED = re.compile(r"(?:\([A-J]\)|[A-J][.):])\s")
 # What may stand right before "the answer is": anything else may change it ("twice", "1 -").
 _LEADS_ON = re.compile(
     r"(?:^|[,;:.!?)\]}\u2014]|(?<![A-Za-z])(?:so|thus|hence|therefore|then|and|that|finally|now|"
@@ -103,7 +106,10 @@ _TAIL = re.compile(
 )
 _PART_OF = re.compile(r"out of (?:the )?\d+", re.IGNORECASE)
 _VERB = re.compile(
-    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+(?:will have|would have|will be|will need|"
+    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+"
+    r"(?:(?:will|would|can|must|has to|have to|had to|needs? to|needed to) "
+    r"(?:have|be|need|take|pay|give|make|earn|get|cost|spend|save|use|buy|sell|receive|owe|run|"
+    r"walk|drive|read|eat|weigh|travel|work|finish in)|"
     r"has|have|"
     r"had|is|are|was|were|gets?|got|earns?|earned|needs?|costs?|makes?|made|equals|takes?|took|"
     r"spends?|spent|saves?|saved|pays?|paid|weighs?|ate|eats?|sold|sells?|bought|buys?|ran|runs?|"
@@ -112,10 +118,12 @@ _VERB = re.compile(
     re.DOTALL,
 )
 _SAID = re.compile(
-    r"(?P<subject>it|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+"
+    r"(?P<subject>it|he|she|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+"
     r"(?:is|are|was|were|will be|must be)\s+(?P<value>[A-Za-z][A-Za-z' -]{0,60})",
     re.IGNORECASE,
 )
+_OUTCOMES = frozenset({"profit", "loss"})
+_NAME_IS = re.compile(r"(?P<name>[a-z])\s+(?:is|equals|is equal to)\s+(?P<value>\S.*)", re.DOTALL)
 _LONGEST_SAID = 3
 _YES_NO = re.compile(
     r"(?P<value>yes|no|true|false)\s*[,.;]\s*(?P<rest>(?:it|they|he|she|this|that|there|the)\s.{2,80})",
@@ -159,6 +167,7 @@ def read(text: str, read: Read) -> Value | None:
         _led,
         _reasoned,
         _told,
+        _name_is,
         _said,
         _yes_no,
         _last_sentence,
@@ -188,7 +197,7 @@ def _hoped(text: str, read: Read) -> Value | None:
 def _marked(text: str, read: Read) -> Value | None:
     """`... the answer is 42`: the last mark of an answer."""
     marks = list(_MARK.finditer(text))
-    if not marks:
+    if not marks or _LABELLED.match(text):
         return None
     before = _SENTENCE_END.split(text[: marks[-1].start()])[-1]
     rest = text[marks[-1].end() :].strip()
@@ -246,11 +255,22 @@ def _told(text: str, read: Read) -> Value | None:
     if (TURNING | _OF_ANOTHER) & {word.casefold().strip(",") for word in subject}:
         return None
     value = _known(_LEFT.sub("", match["value"]), read, words=False)
+    if isinstance(value, Qualified) and value.qualifier in _OUTCOMES:
+        return value
     numbers = Expression | Quantity | Percent | Clock
     if not isinstance(value, numbers):
         return None
     term = getattr(value, "term", None)
     return None if isinstance(term, Term) and has_symbols(term) else value
+
+
+def _name_is(text: str, read: Read) -> Value | None:
+    """`x equals 5`."""
+    match = _NAME_IS.fullmatch(text)
+    value = _known(match["value"], read, words=False) if match else None
+    if match is None or not isinstance(value, Expression | Quantity) or has_symbols(value.term):
+        return None
+    return read(f"{match['name']} = {match['value']}")
 
 
 def _said(text: str, read: Read) -> Value | None:

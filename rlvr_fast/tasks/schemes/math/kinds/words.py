@@ -40,7 +40,7 @@ _WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
 # Words before one word that say nothing more: "on Friday", "due east".
-_LEADING = frozenset({"on", "in", "at", "due"})
+_LEADING = frozenset({"on", "in", "at", "due", "to", "toward", "towards", "facing", "heading"})
 # Wordings of answers that are no number.
 _SYNONYMS = {
     wording: tuple(name.split())
@@ -49,6 +49,10 @@ _SYNONYMS = {
             "infinite", "infinite number", "infinitely many solutions", "infinite solutions",
             "infinitely many values",
         ),
+        "east": ("eastward", "eastwards"),
+        "west": ("westward", "westwards"),
+        "north": ("northward", "northwards"),
+        "south": ("southward", "southwards"),
         "does not exist": ("dne", "doesn't exist", "undefined", "not defined", "is undefined"),
     }.items()
     for wording in wordings
@@ -64,6 +68,8 @@ _IN_CAPITALS = word_set(
     monday tuesday wednesday thursday friday saturday sunday red blue green white black heads tails
     """
 )
+# Nouns that an adjective is said of: the question names them.
+_OF_A_KIND = word_set("function number integer triangle angle sequence series error")
 _LONGEST = 200
 _MOST = 8
 
@@ -101,7 +107,7 @@ def _folded(word: str) -> str:
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two texts of words are equal; see `kinds`."""
     if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
-        return gold.words == answer.words
+        return gold.words == answer.words or _says_its_kind(gold.words, answer.words)
     for words, other in ((gold, answer), (answer, gold)):
         # "YES" is read as a name; beside "Yes" it is the word, but "abc" is no "ABC".
         if isinstance(words, Words) and isinstance(other, Expression):
@@ -119,6 +125,12 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             name = other.term.name if isinstance(other.term, Symbol) else ""
             return name.isupper() and words.words == _SYNONYMS.get(name.casefold())
     return None
+
+
+def _says_its_kind(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether one is an adjective, and the other the same one with its noun: "even function"."""
+    short, long = sorted((first, second), key=len)
+    return len(short) == 1 and len(long) == 2 and long[0] == short[0] and long[1] in _OF_A_KIND
 
 
 def _is_product(words: Words, term: Term) -> bool:

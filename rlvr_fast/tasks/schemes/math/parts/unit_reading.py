@@ -37,7 +37,7 @@ _TOKEN = re.compile(
     (?P<degree>°\s*(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit)|°
       |[Dd]eg(?:ree)?s?\.?\s+(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|[Cc]entigrade|[Kk]elvin))
     |(?P<power>(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[+-]?\d{1,2})\s*\}|(?P<bare>[+-]?\d{1,2})(?!\d)))
-    |(?P<word>[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥]|''|'|")
+    |(?P<word>[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
     |(?P<per>/)
     |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z]))
     |(?P<open>\()
@@ -67,7 +67,15 @@ _CLAUSE = re.compile(
     r"(?P<nouns>[A-Za-z ]+?) (?:to|that|who|which) "
     r"(?P<clause>[A-Za-z]{2,15}(?: [A-Za-z]{1,15}){0,7})"
 )
+# "dollars for the glasses": what the question says of the value; no number and no turn in it.
+_PHRASE = re.compile(
+    r"(?:(?P<nouns>\S.*?) )?(?P<first>for|during|over|from|at|on|in|this|every) "
+    r"(?P<phrase>[a-z']{3,15}(?: [a-z']{3,15}){0,4})"
+)
+_POINTING = word_set("the this that his her their its each every")
 _TURNS = word_set("or and not no than more less fewer but at nor never be")
+# Kinds of the things that are counted, where a noun follows: "5 even numbers", and not "5 even".
+_ADJECTIVES = word_set("positive negative even odd prime")
 _MOST_WORDS = 12
 
 
@@ -85,10 +93,22 @@ def read_dressing(text: str) -> Dressing | None:
     clause = _CLAUSE.fullmatch(text)
     if clause and not _TURNS & set(clause["clause"].casefold().split()):
         return read_dressing(clause["nouns"])
+    phrase = _PHRASE.fullmatch(text)
+    if phrase and (known := _with_phrase(phrase)) is not None:
+        return known
     fraction = _FRACTION.fullmatch(text.strip())
     if fraction:
         text = f"{fraction[1]}/({fraction[2]})"
     return _Reader(text).dressing()
+
+
+def _with_phrase(match: re.Match[str]) -> Dressing | None:
+    words = [word.removesuffix("'s").strip("'") for word in match["phrase"].split()]
+    if words[0] not in _POINTING and match["first"] not in _POINTING:
+        return None
+    if not all(is_noun(word) for word in words if word not in _POINTING):
+        return None
+    return read_dressing(match["nouns"]) if match["nouns"] else Dressing()
 
 
 class _Reader:
@@ -162,6 +182,11 @@ class _Reader:
                 return False  # a power without its unit
             elif low in _POWER_BEFORE and following[0] in ("word", "times"):
                 power, self.sure = _POWER_BEFORE[low], True
+            elif low == "times" and not following[0]:
+                self.nouns.add("time")
+                self.sure = True
+            elif low in _ADJECTIVES and following[0] == "word":
+                self.nouns.add(low)
             elif low in ("a", "an", "every", "each") and after_unit and following[0] == "word":
                 sign = -1
             else:

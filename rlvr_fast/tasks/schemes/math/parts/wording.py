@@ -201,6 +201,12 @@ def spoken_number(words: tuple[str, ...]) -> Fraction | None:
     if words[0] in ("minus", "negative"):
         rest = spoken_number(words[1:]) if len(words) > 1 and words[1] not in words[:1] else None
         return None if rest is None else -rest
+    if len(words) > 1 and words[-1] in SCALES and words[-1] != "hundred":
+        # "two and a half million", "half a dozen"
+        head = words[:-2] if words[-2] in ("a", "an") else words[:-1]
+        scaled = spoken_number(head) if head and SCALES.keys().isdisjoint(head) else None
+        if scaled is not None and scaled.denominator > 1:
+            return scaled * SCALES[words[-1]]
     # "three and a half", "two and three quarters"
     if "and" in words[1:-1]:
         cut = len(words) - 1 - words[::-1].index("and")
