@@ -95,6 +95,8 @@ bool clean_latex(std::string_view s, std::string& out) {
       if (known == std::end(kUnicode)) return false;
       out += known->ascii;
       i += known->sign.size();
+    } else if (s.compare(i, 2, "~~") == 0) {
+      return false;  // what is struck out, in Markdown
     } else if (is_blank(c) || c == '~') {
       out += ' ';
       ++i;

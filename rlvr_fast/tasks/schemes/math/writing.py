@@ -47,6 +47,7 @@ _SIGNS = (
     (re.compile(r"=>"), r"\\implies "),
     (re.compile(r"(?<![-<])-+>"), r"\\to "),
     (re.compile(r"\+/-|\+-(?=[^-+])"), r"\\pm "),
+    (re.compile(r"(?<![A-Za-z])Rs\.(?=\d)"), "Rs. "),
     (re.compile(r"=="), "="),
     (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
     (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),

@@ -62,7 +62,7 @@ _MONTHS = (
 _MONTH = rf"(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)}|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:\s*\^?\{?(?:st|nd|rd|th)\}?)?"
 _YEAR = r"(?P<year>\d{4})"
-_WEEKDAY = r"(?:(?:on\s+)?(?:sun|mon|tues|wednes|thurs|fri|satur)day,?\s+)?(?:the\s+)?"
+_WEEKDAY = r"(?:on\s+)?(?:(?:sun|mon|tues|wednes|thurs|fri|satur)day,?\s+)?(?:the\s+)?"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (

@@ -194,7 +194,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return all_in_order(gold.parts, answer.parts, same)
 
     named = any(_is_label(part) for part in gold.parts)
-    if named and _says_or(answer) and not _says_or(gold):
+    if named and _says_or(answer) != _says_or(gold):
         return False  # numbers are also listed with "or", as x = 1 or x = 2
 
     def one(first: Value, second: Value) -> bool:

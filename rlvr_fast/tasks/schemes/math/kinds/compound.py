@@ -32,12 +32,12 @@ _TIME = (("s", 1),)
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with two to four numbers, each with its unit; see `kinds`."""
-    if " and " in text and _WITH_AND.fullmatch(text):
-        return quantity.read(text, read)
-    text = plain(text)
     if half := _HALF.fullmatch(text):
         number = half["number"] if half["number"].isdigit() else 1
         return quantity.read(f"{number} and {half['part']} {half['unit']}", read)
+    if " and " in text and _WITH_AND.fullmatch(text):
+        return quantity.read(text, read)
+    text = plain(text)
     negative = text.startswith("-")
     if not text[negative : negative + 1].isdigit() or len(text) > 120:
         return None

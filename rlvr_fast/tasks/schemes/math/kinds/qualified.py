@@ -211,7 +211,8 @@ def _bracketed(text: str, read: Read) -> Value | None:
         return None
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])
-    if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+    counted = dressing is not None and (dressing.unit.dimensions or words.endswith("s"))
+    if counted and words not in IN_BRACKETS:
         return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
     if qualifier is None:
@@ -281,7 +282,11 @@ def _predicate(text: str, read: Read) -> Value | None:
     if kind == "integer" and not match["quantifier"]:
         return None
     value = _read(match["rest"], read)
-    return None if value is None else Qualified(value, f"is {kind}")
+    if value is None or (
+        isinstance(value, Words) and not match["quantifier"] and not match["more"]
+    ):
+        return None  # "even function"
+    return Qualified(value, f"is {kind}")
 
 
 def _kind(words: str) -> str | None:

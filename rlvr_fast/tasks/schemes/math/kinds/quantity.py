@@ -52,6 +52,7 @@ _TWICE = re.compile(
     r"|(?P<name>[A-Za-z -]{3,60}) ?\((?P<more>\d{1,12})\)"
 )
 _HYPHENED = re.compile(r"(?:[A-Za-z]{3,}|[cmk]m|kg|ft|in|lb|oz|km|hr|yr)(?![A-Za-z])")
+_BRACED = re.compile(r"(?P<head>[^{].{0,200}?) ?\{(?P<unit>(?:[^{}]|\{[^{}]{0,9}\}){1,60})\}")
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
 _SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
@@ -80,7 +81,18 @@ def read(text: str, read: Read) -> Value | None:
         return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
     if (half := _half(text)) is not None:
         return Expression(half)
+    text = _unbraced(text)
     return _twice(text) or _money(text) or _spoken(text) or _numbered(text)
+
+
+def _unbraced(text: str) -> str:
+    r"""The text without the braces around its unit: `5 {\rm m/s}` is "5 {m/s}" when cleaned."""
+    match = _BRACED.fullmatch(text)
+    if match is None or read_dressing(match["unit"]) is None:
+        return text
+    head = match["head"].strip()
+    # the last argument of a command is no unit
+    return f"{head} {match['unit'].strip()}" if parse_term(latex(head)) is not None else text
 
 
 def _money(text: str) -> Value | None:

@@ -78,8 +78,9 @@ _AFTER_MARK = re.compile(
 )
 _LEAD = re.compile(
     r"(?:(?:so|hence|thus|therefore|then|and|finally|now|consequently|accordingly|in conclusion|"
-    r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
-    r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
+    r"overall|altogether|in total|in all|as a result|which means|this means|this gives(?: us)?|"
+    r"which gives(?: us)?|that gives(?: us)?|it follows that|we get|we have|we find|"
+    r"we obtain|we conclude that|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|(?:result|solution|conclusion)(?= ?:)|"
     r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
@@ -113,6 +114,7 @@ _VERB = re.compile(
     r"has|have|"
     r"had|is|are|was|were|gets?|got|earns?|earned|needs?|costs?|makes?|made|equals|takes?|took|"
     r"spends?|spent|saves?|saved|pays?|paid|weighs?|ate|eats?|sold|sells?|bought|buys?|ran|runs?|"
+    r"travels?|travelled|traveled|covers?|covered|uses?|used|requires?|contains?|holds?|produces?|"
     r"reads?|drove|drives?|walked|walks?|received|receives?|owes?|scored?|scores?)\s+"
     r"(?P<value>\S.*)",
     re.DOTALL,
@@ -123,7 +125,7 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _OUTCOMES = frozenset({"profit", "loss"})
-_NAME_IS = re.compile(r"(?P<name>[a-z])\s+(?:is|equals|is equal to)\s+(?P<value>\S.*)", re.DOTALL)
+_NAME_IS = re.compile(r"(?P<name>[a-z])\s+(?:is equal to|is|equals)\s+(?P<value>\S.*)", re.DOTALL)
 _LONGEST_SAID = 3
 _YES_NO = re.compile(
     r"(?P<value>yes|no|true|false)\s*[,.;]\s*(?P<rest>(?:it|they|he|she|this|that|there|the)\s.{2,80})",
@@ -134,6 +136,7 @@ _OPPOSITE = re.compile(r"(?<![A-Za-z])(?:yes|no|true|false)(?![A-Za-z])", re.IGN
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
+_TO_WHOM = re.compile(r"^(?:him|her|them|us|me|you)\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
 # Another sentence, or a figure that is computed: more is said than one reason.
 _NEXT = re.compile(r"[.!?:;]\s|<<|#")
@@ -254,7 +257,8 @@ def _told(text: str, read: Read) -> Value | None:
         return None
     if (TURNING | _OF_ANOTHER) & {word.casefold().strip(",") for word in subject}:
         return None
-    value = _known(_LEFT.sub("", match["value"]), read, words=False)
+    said = _TO_WHOM.sub("", _LEFT.sub("", match["value"]))
+    value = _known(said, read, words=False)
     if isinstance(value, Qualified) and value.qualifier in _OUTCOMES:
         return value
     numbers = Expression | Quantity | Percent | Clock

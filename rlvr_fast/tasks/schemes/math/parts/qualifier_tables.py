@@ -123,7 +123,7 @@ _NAMES = {
     "older": "older",
     "younger": "younger",
     "above": "above|above sea level|above ground|above the ground",
-    "below": "below|below sea level|below ground|below the ground",
+    "below": "below|below sea level|below ground|below the ground|underground",
     "inward": "inward|inwards",
     "outward": "outward|outwards",
 }

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.parts.units_table import NO_UNIT, UNITS, Unit, find_unit
+from rlvr_fast.tasks.schemes.math.parts.units_table import (
+    NO_UNIT,
+    TWO_WORDS,
+    UNITS,
+    Unit,
+    find_unit,
+)
 from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, is_noun, noun_lemma, word_set
 
 __all__ = ["NOTHING", "Dressing", "alike", "read_dressing"]
@@ -37,7 +43,7 @@ _TOKEN = re.compile(
     (?P<degree>°\s*(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit)|°
       |[Dd]eg(?:ree)?s?\.?\s+(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|[Cc]entigrade|[Kk]elvin))
     |(?P<power>(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[+-]?\d{1,2})\s*\}|(?P<bare>[+-]?\d{1,2})(?!\d)))
-    |(?P<word>[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
+    |(?P<word>[MLR]_(?:\\odot(?![A-Za-z])|\{\s*\\odot\s*\})|[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
     |(?P<per>/)
     |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z]))
     |(?P<open>\()
@@ -72,6 +78,10 @@ _PHRASE = re.compile(
     r"(?:(?P<nouns>\S.*?) )?(?P<first>for|during|over|from|at|on|in|this|every) "
     r"(?P<phrase>[a-z']{3,15}(?: [a-z']{3,15}){0,4})"
 )
+_TWO_WORDS = re.compile(
+    rf"(?<![A-Za-z])((?:{'|'.join(TWO_WORDS).replace(' ', '[- ]')})s?)(?![A-Za-z])",
+    re.IGNORECASE,
+)
 _POINTING = word_set("the this that his her their its each every")
 _TURNS = word_set("or and not no than more less fewer but at nor never be")
 # Kinds of the things that are counted, where a noun follows: "5 even numbers", and not "5 even".
@@ -93,6 +103,7 @@ def read_dressing(text: str) -> Dressing | None:
     clause = _CLAUSE.fullmatch(text)
     if clause and not _TURNS & set(clause["clause"].casefold().split()):
         return read_dressing(clause["nouns"])
+    text = _TWO_WORDS.sub(lambda match: TWO_WORDS[_named(match[1])], text)
     phrase = _PHRASE.fullmatch(text)
     if phrase and (known := _with_phrase(phrase)) is not None:
         return known
@@ -100,6 +111,11 @@ def read_dressing(text: str) -> Dressing | None:
     if fraction:
         text = f"{fraction[1]}/({fraction[2]})"
     return _Reader(text).dressing()
+
+
+def _named(words: str) -> str:
+    """A name of two words as the table of units has it."""
+    return words.casefold().replace("-", " ").removesuffix("s")
 
 
 def _with_phrase(match: re.Match[str]) -> Dressing | None:
@@ -226,7 +242,7 @@ class _Reader:
             return find_unit("°F" if scale[:1] in "Ff" else "°C")
         if token == "in" and following[0] == "word":
             return None  # the preposition
-        unit = find_unit(token)
+        unit = find_unit(token.replace("{", "").replace("}", "") if "_" in token else token)
         if unit is None:
             return None
         plain_letters = token.isalpha() and token.isascii() and len(token) <= 2
@@ -252,6 +268,8 @@ def alike(gold: Dressing, answer: Dressing) -> bool:
     if not (gold.nouns <= answer.nouns or answer.nouns <= gold.nouns):
         return False
     wanted, got = gold.unit.dimensions, answer.unit.dimensions
+    if _is_ratio(gold.unit) != _is_ratio(answer.unit) and (wanted or got):
+        return False  # "hours per day" measures something else than a length
     if wanted == got:
         return True
     if not wanted:
@@ -259,6 +277,11 @@ def alike(gold: Dressing, answer: Dressing) -> bool:
     if not got:
         return not answer.nouns or answer.nouns <= gold.nouns
     return _generic(wanted, got) or _generic(got, wanted)
+
+
+def _is_ratio(unit: Unit) -> bool:
+    """Whether a unit is a quotient of two of one kind."""
+    return not unit.dimensions and unit != NO_UNIT
 
 
 def _generic(units: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]) -> bool:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 __all__ = [
-    "CURRENCY_SIGNS", "NO_UNIT", "PREFIX_NAMES", "UNITS", "Dimensions", "Unit", "find_unit",
+    "CURRENCY_SIGNS", "NO_UNIT", "PREFIX_NAMES", "TWO_WORDS", "UNITS", "Dimensions", "Unit",
+    "find_unit",
 ]  # fmt: skip
 
 Dimensions = tuple[tuple[str, int], ...]
@@ -111,7 +112,9 @@ _SYMBOLS = {
     "ppb": _unit("ratio", "1e-9"), "KB": _unit("bit", 8000), "gm": _unit("kg", "0.001"),
     "Nm": _unit("kg m^2 s^-2"), "dB": _unit("decibel"), "rev": _unit("angle", 2, 1),
     "kgs": _unit("kg"), "kms": _unit("m", 1000), "gms": _unit("kg", "0.001"),
-    "CHF": _unit("franc"), "CAD": _unit("canadian-dollar"), "AUD": _unit("australian-dollar"),
+    r"M_\odot": _unit("solar-mass"), r"L_\odot": _unit("solar-luminosity"),
+    r"R_\odot": _unit("solar-radius"), "CHF": _unit("franc"), "CAD": _unit("canadian-dollar"),
+    "AUD": _unit("australian-dollar"),
     "CNY": _unit("yuan"), "RMB": _unit("yuan"), "SGD": _unit("singapore-dollar"),
     "HKD": _unit("hong-kong-dollar"), "NZD": _unit("new-zealand-dollar"),
     "MXN": _unit("peso"), "BRL": _unit("real"), "ZAR": _unit("rand"), "KRW": _unit("won"),
@@ -169,6 +172,16 @@ _OTHER_NAMES = {
     "arcsecond": _unit("angle", "1/648000", 1), "revolution": _unit("angle", 2, 1),
     }  # fmt: skip
 _PLURALS = {"feet": "foot", "inches": "inch", "centuries": "century", "pennies": "penny"}
+
+# Names of two words, in small letters and singular, with the name or symbol for them.
+TWO_WORDS = {
+    "light year": "ly", "electron volt": "eV", "nautical mile": "nmi", "astronomical unit": "AU",
+    "metric ton": "tonne", "solar masse": r"M_\odot",
+    "us dollar": "$", "u.s. dollar": "$", "american dollar": "$", "canadian dollar": "CAD",
+    "australian dollar": "AUD", "british pound": "GBP", "pound sterling": "GBP",
+    "pounds sterling": "GBP", "indian rupee": "INR", "japanese yen": "JPY",
+    "pounds per square inch": "psi", "pound per square inch": "psi", "horse power": "hp",
+}  # fmt: skip
 
 # What stands before an amount of money.
 CURRENCY_SIGNS = {

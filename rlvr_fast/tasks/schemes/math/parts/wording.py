@@ -83,7 +83,8 @@ _NOT_NOUNS = word_set(
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
     past axis axes intercept coordinate percent percentage per case cases remainder
-    doubled tripled quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
+    otherwise before after underground underwater overdrawn beneath doubled tripled
+    quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
     excluding omitted lacking short exclusive inclusive behind ahead never nope nothing nonzero
     unlikely likely allegedly debt debts owed overdue deficit shortage minimum maximum tops
     myriad myriads magnitude googol logarithm logarithms exponent exponents
@@ -100,7 +101,7 @@ TURNING = word_set(
 # Words that say nothing more about what is counted.
 FILLERS = word_set(
     """
-    total altogether overall in of the a an different distinct possible unique such ways way
+    total altogether overall in of the a an different distinct possible unique such
     number numbers whole remaining left all approximately long won scored sold
     tall wide deep high old away each
     """
