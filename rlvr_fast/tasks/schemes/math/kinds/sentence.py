@@ -17,9 +17,9 @@ from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
 from rlvr_fast.tasks.schemes.math.kinds.qualified import Qualified
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
+from rlvr_fast.tasks.schemes.math.kinds.words import NO_VALUE, Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
-from rlvr_fast.tasks.schemes.math.parts.wording import TURNING, word_set
+from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, TURNING, is_noun, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
@@ -125,6 +125,7 @@ _SAID = re.compile(
     re.IGNORECASE,
 )
 _OUTCOMES = frozenset({"profit", "loss"})
+_TITLE = re.compile(r"(?P<title>[A-Za-z]{3,15}(?: [A-Za-z]{2,15}){0,4}) ?: ?(?P<value>\S.*)", re.S)
 _NAME_IS = re.compile(r"(?P<name>[a-z])\s+(?:is equal to|is|equals)\s+(?P<value>\S.*)", re.DOTALL)
 _LONGEST_SAID = 3
 _YES_NO = re.compile(
@@ -149,7 +150,7 @@ _MATHEMATICAL = re.compile(
 _OF_ANOTHER = word_set(
     """
     answer answers part guess bound square cube twice half double triple negative opposite inverse
-    reciprocal squared cubed
+    reciprocal squared cubed loss debt deficit error
     """
 )
 _MOST_SIDES = 8
@@ -170,6 +171,7 @@ def read(text: str, read: Read) -> Value | None:
         _led,
         _reasoned,
         _told,
+        _titled,
         _name_is,
         _said,
         _yes_no,
@@ -183,6 +185,8 @@ def read(text: str, read: Read) -> Value | None:
 
 def _known(text: str, read: Read, *, words: bool) -> Value | None:
     value = read(text.strip(" ,;:"))
+    if isinstance(value, Phrase) and value.words == NO_VALUE:
+        return value if words else None
     if isinstance(value, Unread | Phrase) or (isinstance(value, Words) and not words):
         return None
     if isinstance(value, Words) and len(value.words) > 4:
@@ -268,6 +272,21 @@ def _told(text: str, read: Read) -> Value | None:
     return None if isinstance(term, Term) and has_symbols(term) else value
 
 
+def _titled(text: str, read: Read) -> Value | None:
+    """`Total cost: $5`: nouns, a colon, and the value."""
+    match = _TITLE.fullmatch(text)
+    if match is None:
+        return None
+    words = [word.casefold() for word in match["title"].split()]
+    if not all(is_noun(word) or word in FILLERS for word in words) or set(words) & _OF_ANOTHER:
+        return None
+    value = _known(match["value"], read, words=False)
+    if not isinstance(value, Expression | Quantity | Percent | Clock):
+        return None
+    term = getattr(value, "term", None)
+    return None if isinstance(term, Term) and has_symbols(term) else value
+
+
 def _name_is(text: str, read: Read) -> Value | None:
     """`x equals 5`."""
     match = _NAME_IS.fullmatch(text)
@@ -315,6 +334,8 @@ def _last_sentence(text: str, read: Read) -> Value | None:
         or _DENIES.search(before)
         or _WORD.search(last)
     ):
+        return None
+    if ends[-1][0].startswith(":") and _OF_ANOTHER & set(before.casefold().split()[-5:]):
         return None
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None

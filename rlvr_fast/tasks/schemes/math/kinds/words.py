@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
-from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, plain, word_set
+from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, is_noun, plain, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Phrase", "Words", "compare", "read"]
+__all__ = ["NO_VALUE", "Phrase", "Words", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ _SYNONYMS = {
     for wording in wordings
 }  # fmt: skip
 _INFINITE = ("infinitely", "many")
+NO_VALUE = ("does", "not", "exist")
 _ROMAN = re.compile(r"[IVX]+")
 # Words that are answers in capitals too.
 _IN_CAPITALS = word_set(
@@ -119,6 +120,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
                 return term == Constant("infinity")
             word = name.casefold()
             spelled = words.capital or word in _IN_CAPITALS or word in _SYNONYMS
+            spelled = spelled or (len(word) > 4 and is_noun(word))  # no row of points
             found = _SYNONYMS.get(word, (word,))
             return len(name) > 1 and name.isupper() and spelled and words.words == found
         if isinstance(words, Phrase) and isinstance(other, Expression):
