@@ -41,6 +41,15 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
+// "(A) -3": the text of a choice, or a difference.
+bool is_choice_with_number(std::string_view s) {
+  if (s.size() < 6 || s[0] != '(' || s[1] < 'A' || s[1] > 'J' || s[2] != ')' || s[3] != ' ') {
+    return false;
+  }
+  const std::size_t sign = s.find_first_not_of(' ', 3);
+  return sign + 1 < s.size() && (s[sign] == '-' || s[sign] == '+') && is_digit(s[sign + 1]);
+}
+
 }  // namespace
 
 bool may_abbreviate_unit(std::string_view symbol) {
@@ -76,7 +85,7 @@ bool parse_answer(std::string_view text, Answer& out) {
   drop_period();
   s = unwrapped(s);
   drop_period();
-  if (s.empty() || dots) return false;
+  if (s.empty() || dots || is_choice_with_number(s)) return false;
   return Parser(s).answer(out);
 }
 

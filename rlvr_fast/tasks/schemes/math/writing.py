@@ -52,7 +52,7 @@ _SIGNS = (
     (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
     (re.compile(r"\\not *\\in(?![A-Za-z])"), r"\\notin "),
     (re.compile(r"\.\.\.+"), r"\\ldots "),
-    (re.compile(r"\{([-+=<>*/,.:;])\}"), r"\1"),
+    (re.compile(r"\{ *([-+=<>*/,.:;%]) *\}"), r"\1"),
     (re.compile(r"\^ *\{ *(?:\\circ|\\degree) *\}| *\^ *\\circ(?![A-Za-z])"), r"^\\circ "),
     (re.compile(r"(?<=\d)\^ *(?:\{ *[oO] *\}|o\b)"), r"^\\circ "),
 )

@@ -46,7 +46,7 @@ _SMALL = re.compile(r"\(\s*([a-j])\s*\)")
 # Small letters that are choices without brackets too; others are names: e, g, i.
 _BARE = frozenset("abcd")
 _NAMED = re.compile(
-    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|letter|answer(?:\s+choice)?|ans\.?)s?\s*(?:is\s+|:\s*)?"
+    r"(?:(?:the|my|our)\s+)?(?:(?:correct|best|right|final)\s+)?(?:option|choice|letter|answer(?:\s+choice)?|ans\.?)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
     re.IGNORECASE,
 )
@@ -67,7 +67,7 @@ _CHOSEN = re.compile(
 _OTHERS = re.compile(
     r"(?:option|choice|answer|and|or|and/or|but|nor|"
     r"not(?!\s+(?:enough|sufficient|possible|given|necessarily|defined|applicable)(?![A-Za-z]))|"
-    r"(?:both|either|neither)(?=\s+\(?[A-J](?![A-Za-z])))(?![A-Za-z])|[,;&/=*^_<>|]|[+-](?!\d|\\frac|\\sqrt)|"
+    r"(?:both|either|neither)(?=\s+\(?[A-HJ](?![A-Za-z])))(?![A-Za-z])|[,;&/=*^_<>|]|[+-](?!\d|\\frac|\\sqrt)|"
     r"\(?[A-HJ]\)?\s*(?:[.:)]|$)|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )

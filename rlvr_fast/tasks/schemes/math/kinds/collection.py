@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, Label
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
@@ -210,7 +210,7 @@ def _is_label(value: Value) -> bool:
     """Whether a value is a word or the name of a choice, such as (A) and III."""
     if isinstance(value, Expression) and isinstance(value.term, Symbol):
         return _ROMAN.fullmatch(value.term.name) is not None
-    return isinstance(value, Choice | Words)
+    return isinstance(value, Choice | Label | Words)
 
 
 def _says_or(value: Value) -> bool:

@@ -153,7 +153,8 @@ def _numbered(text: str) -> Value | None:
             continue
         if scale == 1 and any(_is_unit(word) for word in _UNIT_WORD.findall(head)):
             return None  # "3 cm + 4 cm"
-        if "°" in head or (dressing.unit.pi and not _PLAIN_NUMBER.fullmatch(head)):
+        plain_head = _PLAIN_NUMBER.fullmatch(head) or _DECIMAL.fullmatch(head)
+        if "°" in head or (dressing.unit.pi and not plain_head):
             return None
         if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
             return None  # a prime
