@@ -54,6 +54,7 @@ _TWICE = re.compile(
 _HYPHENED = re.compile(r"(?:[A-Za-z]{3,}|[cmk]m|kg|ft|in|lb|oz|km|hr|yr)(?![A-Za-z])")
 _BRACED = re.compile(r"(?P<head>[^{].{0,200}?) ?\{(?P<unit>(?:[^{}]|\{[^{}]{0,9}\}){1,60})\}")
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
+_LETTERS_FOR = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 _SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
@@ -293,8 +294,21 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         terms = _as_terms(answer)
         if not _may_be_scaled(answer):
             terms.insert(0, answer.term)
-        return any(same(gold, Expression(term)) for term in terms)
+        return any(same(gold, Expression(term)) for term in terms) or _abbreviates(answer, gold)
+    if isinstance(gold, Expression) and isinstance(answer, Expression):
+        return True if _abbreviates(answer, gold) else None
     return None
+
+
+def _abbreviates(answer: Quantity | Expression, gold: Expression) -> bool:
+    """Whether an answer is a gold number with a letter for its thousands or millions: 5k, 1.2M."""
+    term = answer.product if isinstance(answer, Quantity) else answer.term
+    if not isinstance(gold.term, Number) or not isinstance(term, Mul) or len(term.parts) != 2:
+        return False
+    number, letter = term.parts
+    if not isinstance(number, Number) or not isinstance(letter, Symbol):
+        return False
+    return number.value * _LETTERS_FOR.get(letter.name, 0) == gold.term.value != 0
 
 
 def _may_be_scaled(quantity: Quantity) -> bool:

@@ -45,7 +45,7 @@ _TOKEN = re.compile(
     |(?P<power>(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[+-]?\d{1,2})\s*\}|(?P<bare>[+-]?\d{1,2})(?!\d)))
     |(?P<word>[MLR]_(?:\\odot(?![A-Za-z])|\{\s*\\odot\s*\})|[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
     |(?P<per>/)
-    |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z]))
+    |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z/]))
     |(?P<open>\()
     |(?P<close>\))
     |(?P<space>\s+)
@@ -84,6 +84,7 @@ _TWO_WORDS = re.compile(
 )
 _POINTING = word_set("the this that his her their its each every")
 _TURNS = word_set("or and not no than more less fewer but at nor never be")
+_PER = frozenset({"a", "an", "per", "every", "each"})
 # Kinds of the things that are counted, where a noun follows: "5 even numbers", and not "5 even".
 _ADJECTIVES = word_set("positive negative even odd prime")
 _MOST_WORDS = 12
@@ -104,7 +105,9 @@ def read_dressing(text: str) -> Dressing | None:
     if clause and not _TURNS & set(clause["clause"].casefold().split()):
         return read_dressing(clause["nouns"])
     text = _TWO_WORDS.sub(lambda match: TWO_WORDS[_named(match[1])], text)
-    phrase = _PHRASE.fullmatch(text)
+    if text == "in all":
+        return Dressing()
+    phrase = _PHRASE.fullmatch(text.removesuffix(" in all"))
     if phrase and (known := _with_phrase(phrase)) is not None:
         return known
     fraction = _FRACTION.fullmatch(text.strip())
@@ -198,19 +201,19 @@ class _Reader:
                 return False  # a power without its unit
             elif low in _POWER_BEFORE and following[0] in ("word", "times"):
                 power, self.sure = _POWER_BEFORE[low], True
-            elif low == "times" and not following[0]:
+            elif low == "times" and (not following[0] or following[1] in _PER):
                 self.nouns.add("time")
-                self.sure = True
+                self.sure = after_unit = True
             elif low in _ADJECTIVES and following[0] == "word":
                 self.nouns.add(low)
-            elif low in ("a", "an", "every", "each") and after_unit and following[0] == "word":
+            elif low in _PER and after_unit and following[0] == "word":
                 sign = -1
             else:
                 unit = self._unit_of(kind, token, following)
                 if unit is None:
                     if power != 1 or not self._noun(token, sign):
                         return False
-                    sign = 1
+                    sign, after_unit = 1, low not in FILLERS
                     continue
                 exponent = power * sign * (group or 1)
                 if following[0] == "power":

@@ -92,7 +92,8 @@ _SYMBOLS = {
     "kph": _unit("m s^-1", "5/18"), "kmph": _unit("m s^-1", "5/18"),
     "kmh": _unit("m s^-1", "5/18"), "fps": _unit("m s^-1", 12 * _INCH),
     "rpm": _unit("s^-1", "1/60"),
-    "gal": _unit("m^3", _GALLON), "qt": _unit("m^3", _GALLON / 4), "pt": _unit("m^3", _GALLON / 8),
+    "gal": _unit("m^3", _GALLON), "floz": _unit("m^3", _GALLON / 128),
+    "qt": _unit("m^3", _GALLON / 4), "pt": _unit("m^3", _GALLON / 8),
     "tsp": _unit("m^3", _GALLON / 768), "tbsp": _unit("m^3", _GALLON / 256),
     "cc": _unit("m^3", "1e-6"), "atm": _unit("kg m^-1 s^-2", 101325),
     "mmHg": _unit("kg m^-1 s^-2", "133.322387415"), "erg": _unit("kg m^2 s^-2", "1e-7"),
@@ -149,8 +150,8 @@ _PREFIXED_NAMES = {
     "bit": "bit", "byte": "B", "candela": "cd", "bar": "bar", "radian": "rad",
 }  # fmt: skip
 _NAMES = {
-    "kelvin": "K", "minute": "min", "hour": "h", "day": "d", "week": "wk", "year": "yr",
-    "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd", "mile": "mi",
+    "kilo": "kg", "kelvin": "K", "minute": "min", "hour": "h", "day": "d", "week": "wk",
+    "year": "yr", "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd", "mile": "mi",
     "pound": "lb", "ounce": "oz", "gallon": "gal", "quart": "qt", "pint": "pt", "teaspoon": "tsp",
     "tablespoon": "tbsp", "tonne": "t", "degree": "\u00b0", "celsius": "\u00b0C",
     "centigrade": "\u00b0C", "fahrenheit": "\u00b0F", "dollar": "$", "cent": "\u00a2",
@@ -180,6 +181,7 @@ TWO_WORDS = {
     "us dollar": "$", "u.s. dollar": "$", "american dollar": "$", "canadian dollar": "CAD",
     "australian dollar": "AUD", "british pound": "GBP", "pound sterling": "GBP",
     "pounds sterling": "GBP", "indian rupee": "INR", "japanese yen": "JPY",
+    "mm hg": "mmHg", "fluid ounce": "floz", "fl oz": "floz", "fl. oz": "floz", "fl. oz.": "floz",
     "pounds per square inch": "psi", "pound per square inch": "psi", "horse power": "hp",
 }  # fmt: skip
 
