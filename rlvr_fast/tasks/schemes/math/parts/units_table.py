@@ -151,7 +151,8 @@ _PREFIXED_NAMES = {
 }  # fmt: skip
 _NAMES = {
     "kilo": "kg", "kelvin": "K", "minute": "min", "hour": "h", "day": "d", "week": "wk",
-    "year": "yr", "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd", "mile": "mi",
+    "year": "yr", "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd",
+    "mile": "mi",
     "pound": "lb", "ounce": "oz", "gallon": "gal", "quart": "qt", "pint": "pt", "teaspoon": "tsp",
     "tablespoon": "tbsp", "tonne": "t", "degree": "\u00b0", "celsius": "\u00b0C",
     "centigrade": "\u00b0C", "fahrenheit": "\u00b0F", "dollar": "$", "cent": "\u00a2",
