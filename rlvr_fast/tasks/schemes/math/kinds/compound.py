@@ -10,7 +10,7 @@ from rlvr_fast.tasks.schemes.math.kinds import quantity
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import Dressing, read_dressing
 from rlvr_fast.tasks.schemes.math.parts.units_table import Dimensions, Unit
-from rlvr_fast.tasks.schemes.math.parts.wording import plain
+from rlvr_fast.tasks.schemes.math.parts.wording import plain, spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -26,6 +26,7 @@ _HALF = re.compile(
     r"(?P<number>an?|one|\d{1,9}) (?P<unit>[a-z]{3,12}) and "
     r"(?P<part>(?:a )?half|a (?:third|quarter))"
 )
+_JOINTS = re.compile(r",? and |, ")
 _ANGLE = (("angle", 1),)
 _TIME = (("s", 1),)
 
@@ -36,8 +37,10 @@ def read(text: str, read: Read) -> Value | None:
         number = half["number"] if half["number"].isdigit() else 1
         return quantity.read(f"{number} and {half['part']} {half['unit']}", read)
     if " and " in text and _WITH_AND.fullmatch(text):
-        return quantity.read(text, read)
-    text = plain(text)
+        value = quantity.read(text, read)
+        if value is not None:
+            return value
+    text = _in_figures(plain(text))
     negative = text.startswith("-")
     if not text[negative : negative + 1].isdigit() or len(text) > 120:
         return None
@@ -60,6 +63,20 @@ def read(text: str, read: Read) -> Value | None:
     first = parts[0][1]
     total = sum((value * unit.factor for value, unit in parts), Fraction(0)) / first.factor
     return Quantity(Number(-total if negative else total), Dressing(first))
+
+
+def _in_figures(text: str) -> str:
+    """`two dollars and fifty cents` with its numbers in figures."""
+    if not text[:1].isalpha() or len(text) > 120:
+        return text
+    parts = []
+    for part in _JOINTS.split(text):
+        *words, unit = part.split() or [""]
+        number = spoken_number(tuple(word for name in words for word in name.split("-")))
+        if number is None or number.denominator > 1:
+            return text
+        parts.append(f"{number} {unit}")
+    return " and ".join(parts)
 
 
 def _unit(word: str, before: Dimensions) -> Unit | None:

@@ -16,7 +16,7 @@ from rlvr_fast.tasks.schemes.math.parts.unit_reading import (
     read_dressing,
 )
 from rlvr_fast.tasks.schemes.math.parts.units_table import CURRENCY_SIGNS, UNITS, Unit
-from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spoken_number
+from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spoken_number, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -69,7 +69,8 @@ _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
-_ARTICLE = ("a", "A", "an")
+# Before a noun these are words, and no products of letters: "on a Thursday", "Mr Smith".
+_NO_FACTORS = word_set("a an on in at to by mr ms dr st no is it he we as of so us my")
 _MOST_CANDIDATES = 6
 
 
@@ -160,7 +161,7 @@ def _numbered(text: str) -> Value | None:
         if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
             return None  # a prime
         term = _half(head) or parse_term(latex(head))
-        if term is None or (dressing.nouns and head in _ARTICLE):
+        if term is None or (dressing.nouns and head.split()[0].casefold() in _NO_FACTORS):
             continue
         if rest.startswith("a ") and text[position - 1] != " ":
             continue  # 2a cm

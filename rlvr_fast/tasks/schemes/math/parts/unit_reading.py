@@ -43,6 +43,7 @@ _TOKEN = re.compile(
     (?P<degree>°\s*(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit)|°
       |[Dd]eg(?:ree)?s?\.?\s+(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|[Cc]entigrade|[Kk]elvin))
     |(?P<power>(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[+-]?\d{1,2})\s*\}|(?P<bare>[+-]?\d{1,2})(?!\d)))
+    |(?P<raised>(?<=[a-z])[23](?![\d.A-Za-z]))
     |(?P<word>[MLR]_(?:\\odot(?![A-Za-z])|\{\s*\\odot\s*\})|[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
     |(?P<per>/)
     |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z/]))
@@ -84,6 +85,8 @@ _TWO_WORDS = re.compile(
 )
 _POINTING = word_set("the this that his her their its each every")
 _TURNS = word_set("or and not no than more less fewer but at nor never be")
+# Units that are written with a power and no sign for it: cm2, m/s2.
+_RAISED = frozenset({"m", "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "s"})
 _PER = frozenset({"a", "an", "per", "every", "each"})
 # Kinds of the things that are counted, where a noun follows: "5 even numbers", and not "5 even".
 _ADJECTIVES = word_set("positive negative even odd prime")
@@ -163,11 +166,25 @@ class _Reader:
             position = match.end()
             kind = next(
                 name
-                for name in ("degree", "power", "word", "per", "times", "open", "close", "space")
+                for name in (
+                    "degree",
+                    "power",
+                    "raised",
+                    "word",
+                    "per",
+                    "times",
+                    "open",
+                    "close",
+                    "space",
+                )
                 if match[name] is not None
             )
             if kind == "power":
                 tokens.append(("power", match["braced"] or match["bare"]))
+            elif kind == "raised":
+                if not tokens or tokens[-1][1] not in _RAISED:
+                    return None
+                tokens.append(("power", match["raised"]))
             elif kind != "space":
                 tokens.append((kind, match[kind]))
         return tokens if sum(kind == "word" for kind, _ in tokens) <= _MOST_WORDS else None
@@ -279,6 +296,8 @@ def alike(gold: Dressing, answer: Dressing) -> bool:
         return not gold.nouns or gold.nouns <= answer.nouns
     if not got:
         return not answer.nouns or answer.nouns <= gold.nouns
+    if gold.unit.offset and answer.unit == UNITS["°"]:
+        return True  # degrees of the scale that the gold names
     return _generic(wanted, got) or _generic(got, wanted)
 
 
