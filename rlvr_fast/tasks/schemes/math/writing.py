@@ -109,7 +109,7 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = re.sub(r"[ \t\r\n\f\v\x1c-\x1f]+", " ", text).strip()
+    text = re.sub(r"[ \t\r\n\f\v\x1c-\x1f\x85\u2028\u2029]+", " ", text).strip()
     text = _STRUCK.sub(r"\\sout{\1}", text)
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
