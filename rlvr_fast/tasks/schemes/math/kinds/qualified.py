@@ -30,7 +30,7 @@ from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
 )
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
-from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, noun_lemma, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
@@ -74,7 +74,8 @@ _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-
 _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
 _IS = re.compile(
-    r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+(?:(?P<negated>is not|isn't|are not)|is|are)?\s*"
+    r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+"
+    r"(?:(?P<negated>is not|isn't|are not)|is|are|must be|has to be)?\s*"
     r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?:number|integer)s?)?"
 )
 _KIND_FIRST = re.compile(
@@ -82,6 +83,7 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
+_SIGNS = {"positive": ">", "negative": "<", "nonnegative": r"\ge", "nonzero": r"\ne"}
 _ZERO = re.compile(
     r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
 )
@@ -211,7 +213,7 @@ def _bracketed(text: str, read: Read) -> Value | None:
         return None
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])
-    counted = dressing is not None and (dressing.unit.dimensions or words.endswith("s"))
+    counted = dressing is not None and (dressing.unit.dimensions or noun_lemma(words) != words)
     if counted and words not in IN_BRACKETS:
         return _read(f"{match['value']} {match['words']}", read)
     qualifier = IN_BRACKETS.get(words) or AFTER.get(words) or BEFORE.get(words)
@@ -272,6 +274,8 @@ def _predicate(text: str, read: Read) -> Value | None:
         if kind is not None and _is_name(match["name"]):
             value = _read(match["name"], read)
             negated = "not " if match["negated"] else ""
+            if match["kind"] in _SIGNS and not negated:
+                return _read(f"{match['name']} {_SIGNS[match['kind']]} 0", read)
             return None if value is None else Qualified(value, f"is {negated}{kind}")
     match = _KIND_FIRST.fullmatch(text)
     if match is None:

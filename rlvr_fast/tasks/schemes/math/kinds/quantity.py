@@ -20,7 +20,7 @@ from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spo
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Quantity", "compare", "has_symbols", "read", "scaled"]
+__all__ = ["Quantity", "compare", "has_symbols", "is_ordinal", "read", "scaled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ _WORD_START = re.compile(
 )
 _LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥₽₩₺₫₱฿₦₪'\"]")
 _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)")
+_PLACE = frozenset({"th"})  # the noun of 5th
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
@@ -80,7 +81,7 @@ def read(text: str, read: Read) -> Value | None:
     if not text or not _LETTER.search(text):
         return None
     if ordinal := _ORDINAL.fullmatch(text):
-        return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+        return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=_PLACE))
     if (half := _half(text)) is not None:
         return Expression(half)
     text = _unbraced(text)
@@ -239,6 +240,11 @@ def _twice(text: str) -> Value | None:
 def _is_unit(word: str) -> bool:
     dressing = read_dressing(word)
     return dressing is not None and bool(dressing.unit.dimensions)
+
+
+def is_ordinal(quantity: Quantity) -> bool:
+    """Whether a quantity is a place in an order: 5th."""
+    return quantity.dressing.nouns == _PLACE
 
 
 def has_symbols(term: Term) -> bool:

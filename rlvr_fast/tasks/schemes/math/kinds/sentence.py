@@ -88,7 +88,8 @@ _LEAD = re.compile(
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
     r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
-    r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
+    r"(?: of (?:[a-z ]{2,40}?|[a-z](?:\([^()]{1,12}\))?))? (?:is|are|equals|=|:))"
+    r"(?![A-Za-z])\s*[,:]?\s*)+",
     re.IGNORECASE,
 )
 _HOPE = re.compile(

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, is_ordinal
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
-from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, is_noun, plain, word_set
-from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
+from rlvr_fast.tasks.schemes.math.parts.wording import (
+    ARTICLES,
+    ORDINALS,
+    TURNING,
+    is_noun,
+    plain,
+    word_set,
+)
+from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["NO_VALUE", "Phrase", "Words", "compare", "read"]
@@ -110,6 +119,9 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
         return gold.words == answer.words or _says_its_kind(gold.words, answer.words)
     for words, other in ((gold, answer), (answer, gold)):
+        if isinstance(words, Words) and isinstance(other, Quantity) and is_ordinal(other):
+            place = ORDINALS.get(words.words[0]) if len(words.words) == 1 else None
+            return place is not None and other.term == Number(Fraction(place))
         # "YES" is read as a name; beside "Yes" it is the word, but "abc" is no "ABC".
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term

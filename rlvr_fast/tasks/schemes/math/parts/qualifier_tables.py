@@ -122,8 +122,11 @@ _NAMES = {
     "slower": "slower",
     "older": "older",
     "younger": "younger",
-    "above": "above|above sea level|above ground|above the ground",
-    "below": "below|below sea level|below ground|below the ground|underground",
+    "above": "above|above sea level|above ground|above the ground|above the surface",
+    "below": (
+        "below|below sea level|below ground|below the ground|underground|below the surface|"
+        "underwater"
+    ),
     "inward": "inward|inwards",
     "outward": "outward|outwards",
 }

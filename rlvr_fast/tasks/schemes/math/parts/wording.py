@@ -12,6 +12,7 @@ __all__ = [
     "FILLERS",
     "LONGEST",
     "NUMBER_WORDS",
+    "ORDINALS",
     "SCALES",
     "TURNING",
     "is_noun",
@@ -63,6 +64,10 @@ PARTS = {
     "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "twentieth": 20,
     "hundredth": 100, "thousandth": 1000, "millionth": 10**6,
 }  # fmt: skip
+ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12,
+}  # fmt: skip
 NUMBER_WORDS = frozenset({*ONES, *TENS, *SCALES})
 
 # Words that are no name of a counted thing: they compare, deny, join, compute or ask.
@@ -83,7 +88,7 @@ _NOT_NOUNS = word_set(
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
     past axis axes intercept coordinate percent percentage per case cases remainder
-    otherwise before after underground underwater overdrawn beneath doubled tripled
+    otherwise before after underground underwater overdrawn beneath fold doubled tripled
     quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
     excluding omitted lacking short exclusive inclusive behind ahead never nope nothing nonzero
     unlikely likely allegedly debt debts owed overdue deficit shortage minimum maximum tops
