@@ -274,7 +274,7 @@ def _predicate(text: str, read: Read) -> Value | None:
         if kind is not None and _is_name(match["name"]):
             value = _read(match["name"], read)
             negated = "not " if match["negated"] else ""
-            if match["kind"] in _SIGNS and not negated:
+            if match["kind"] in _SIGNS and not negated and "integer" not in text:
                 return _read(f"{match['name']} {_SIGNS[match['kind']]} 0", read)
             return None if value is None else Qualified(value, f"is {negated}{kind}")
     match = _KIND_FIRST.fullmatch(text)
