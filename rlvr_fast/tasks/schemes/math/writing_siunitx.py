@@ -8,9 +8,11 @@ from rlvr_fast.tasks.schemes.math.parts.units_table import PREFIX_NAMES
 
 __all__ = ["without_siunitx"]
 
-_ARGUMENT = r"\s*\{((?:[^{}]|\{[^{}]{0,40}\}){0,120})\}"
+_ARGUMENT = r"\s*\{(?=\s*[^\s}])((?:[^{}]|\{[^{}]{0,40}\}){0,120})\}"
 _OPTIONS = r"(?:\s*\[[^\[\]]{0,120}\])?"
-_QUANTITY = re.compile(rf"\\(?:SI|qty|quantity){_OPTIONS}{_ARGUMENT}{_ARGUMENT}")
+_QUANTITY = re.compile(
+    rf"\\(?:SI|qty|quantity){_OPTIONS}{_ARGUMENT}{_ARGUMENT}(?!\s*[0-9^_(]|[A-Za-z])"
+)
 _UNIT = re.compile(rf"\\(?:si|unit){_OPTIONS}{_ARGUMENT}")
 _ANGLE = re.compile(rf"\\ang{_OPTIONS}\s*\{{([^{{}};]{{1,40}})\}}")
 _PREFIX = re.compile(rf"\\({'|'.join(PREFIX_NAMES)})\s*\\?(?=[A-Za-z])")

@@ -122,7 +122,9 @@ def _with(letter: str, rest: str, read: Read) -> Choice:
 def _several(rest: str) -> bool:
     """Whether what follows a letter goes on with another choice, or with mathematics."""
     rest = rest.lstrip("(")
-    return bool(_OTHERS.match(rest) or _SAID_OF_IT.search(rest) or _ANOTHER.search(rest))
+    return "?" in rest or bool(
+        _OTHERS.match(rest) or _SAID_OF_IT.search(rest) or _ANOTHER.search(rest)
+    )
 
 
 def _of_earlier(letter: str, rest: str) -> bool:

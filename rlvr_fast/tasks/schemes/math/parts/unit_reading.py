@@ -76,7 +76,7 @@ _CLAUSE = re.compile(
 )
 # "dollars for the glasses": what the question says of the value; no number and no turn in it.
 _PHRASE = re.compile(
-    r"(?:(?P<nouns>\S.*?) )?(?P<first>for|during|over|from|at|on|in|this|every) "
+    r"(?:(?P<nouns>\S.*?) )?(?P<first>for|during|from|at|on|in|this|every) "
     r"(?P<phrase>[a-z']{3,15}(?: [a-z']{3,15}){0,4})"
 )
 _TWO_WORDS = re.compile(
