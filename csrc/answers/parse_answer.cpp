@@ -41,6 +41,22 @@ std::string_view unwrapped(std::string_view s) {
   return s;
 }
 
+// "(A) -3": the text of a choice, or a difference.
+bool is_choice_with_number(std::string_view s) {
+  if (s.size() < 6 || s[0] != '(' || s[1] < 'A' || s[1] > 'J' || s[2] != ')' || s[3] != ' ') {
+    return false;
+  }
+  const std::size_t sign = s.find_first_not_of(' ', 3);
+  return sign + 1 < s.size() && (s[sign] == '-' || s[sign] == '+') && is_digit(s[sign + 1]);
+}
+
+// "(e)": the choice E, or a letter in brackets. Letters up to d are choices without brackets too.
+bool is_small_choice(std::string_view s) {
+  if (s.size() < 3 || s.front() != '(' || s.back() != ')') return false;
+  const std::string_view inside = trim(s.substr(1, s.size() - 2));
+  return inside.size() == 1 && inside[0] >= 'e' && inside[0] <= 'j';
+}
+
 }  // namespace
 
 bool may_abbreviate_unit(std::string_view symbol) {
@@ -76,7 +92,9 @@ bool parse_answer(std::string_view text, Answer& out) {
   drop_period();
   s = unwrapped(s);
   drop_period();
-  if (s.empty() || dots) return false;
+  if (s.empty() || dots || is_choice_with_number(s) || is_small_choice(s)) {
+    return false;
+  }
   return Parser(s).answer(out);
 }
 

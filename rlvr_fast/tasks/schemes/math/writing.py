@@ -10,6 +10,7 @@ import re
 from rlvr_fast.tasks.schemes.math.writing_commands import rewritten
 from rlvr_fast.tasks.schemes.math.writing_markup import without_markup
 from rlvr_fast.tasks.schemes.math.writing_signs import SIGNS
+from rlvr_fast.tasks.schemes.math.writing_siunitx import without_siunitx
 from rlvr_fast.tasks.schemes.math.writing_tables import (
     CHARACTERS,
     NARROW,
@@ -46,6 +47,7 @@ _SLANTED = re.compile(
     r"(?<![\w)}\]])(?:\{\})?\^ ?\{?(\d{1,9})\}? ?/ ?(?:\{\})?_ ?\{?(\d{1,9})\}?(?![\w.])"
 )
 _OVER = re.compile(r"([^=,;\\{}<>]+)\\over(?![A-Za-z])([^=,;\\{}<>]+)")
+_AMPERSAND = re.compile(r"(?<=[^\\&] )&(?= )")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
@@ -93,11 +95,14 @@ def clean(text: str) -> str:
     """
     if len(text) > LONGEST:
         return text.strip()
-    text = re.sub(r"[ \t\r\n\f\v\x1c-\x1f\x85]+", " ", text).strip()
+    text = re.sub(r"[ \t\r\n\f\v\x1c-\x1f\x85\u2028\u2029]+", " ", text).strip()
     text = without_markup(text)
     text = _SKIP.sub("", _STRUCK.sub(r"\\sout{\1}", text))
     if text.startswith("~") and "\\" not in text:
         text = r"\approx " + text[1:]  # in plain text; in LaTeX it is a space
+    text = without_siunitx(text)
+    if "\\begin" not in text and "matrix" not in text:
+        text = _AMPERSAND.sub(r"\\&", text)  # no column
     text = _RAISED.sub(_raised, _LOWERED.sub(_lowered, _vulgar(text)))
     text = text.translate(CHARACTERS)
     text = _ROOT.sub(_root, text)

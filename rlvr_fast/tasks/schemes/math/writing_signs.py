@@ -18,6 +18,7 @@ SIGNS = (
     (re.compile(r"=>"), r"\\implies "),
     (re.compile(r"(?<![-<])-+>"), r"\\to "),
     (re.compile(r"\+/-|\+-(?=[^-+])"), r"\\pm "),
+    (re.compile(r"(?<![A-Za-z])Rs\.(?=\d)"), "Rs. "),
     (re.compile(r"=="), "="),
     (re.compile(r"^(\S{1,12}) (?:equals|is equal to) (?=\S)"), r"\1 = "),
     (re.compile(r"\\not *(?:=|\\ne\b)"), r"\\ne "),
@@ -34,7 +35,7 @@ SIGNS = (
     (re.compile(r"\{(\\(?:log|ln|lg) *(?:_ *(?:\{\w+\}|\w))?) *\}"), r"\1 "),
     (re.compile(r"\*\{\d{1,3}\}\{([lcr])\}"), r"\1"),
     (re.compile(r"\.\.\.+"), r"\\ldots "),
-    (re.compile(r"\{([-+=<>*/,.:;])\}"), r"\1"),
+    (re.compile(r"\{ *([-+=<>*/,.:;%]) *\}"), r"\1"),
     (re.compile(r"\^ *\{ *\^?(?:\\circ|\\degree) *\}| *\^ *\^?\\circ(?![A-Za-z])"), r"^\\circ "),
     # '60∘': what follows is nothing that the circle could join to the number.
     (re.compile(r"(?<=\d) ?\\circ(?= *(?:$|[-+,;)=<>]|\\\}))"), r"^\\circ "),

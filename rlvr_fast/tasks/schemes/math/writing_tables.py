@@ -72,6 +72,16 @@ SUPERSCRIPTS = _small("<super>")
 SUBSCRIPTS = _small("<sub>")
 
 
+def _plain(sign: str) -> str:
+    """The letters and digits of a sign; the power of a unit in one sign stays one."""
+    kind, _, codes = unicodedata.decomposition(sign).partition(" ")
+    if kind != "<square>":
+        return unicodedata.normalize("NFKC", sign)
+    parts = [chr(int(code, 16)) for code in codes.split()]
+    plain = [f"^{{{SUPERSCRIPTS[part]}}}" if part in SUPERSCRIPTS else part for part in parts]
+    return unicodedata.normalize("NFKC", "".join(plain))
+
+
 def _characters() -> dict[int, str]:
     table = {ord(sign): text for sign, text in _PLAIN.items()}
     for sign, name in (_GREEK | _SIGNS).items():
@@ -95,7 +105,7 @@ def _characters() -> dict[int, str]:
         elif category == "Cf" or 0xFE00 <= code <= 0xFE0F:
             table[code] = ""  # zero width: joiners, marks of direction, the byte order mark
         else:
-            plain = unicodedata.normalize("NFKC", sign)
+            plain = _plain(sign)
             if "⁄" in plain:
                 upper, _, lower = plain.partition("⁄")
                 table[code] = f"\\frac{{{upper}}}{{{lower}}}" if lower else f"{upper}/"

@@ -46,16 +46,28 @@ _SMALL = re.compile(r"\(\s*([a-j])\s*\)")
 # Small letters that are choices without brackets too; others are names: e, g, i.
 _BARE = frozenset("abcd")
 _NAMED = re.compile(
-    r"(?:the\s+)?(?:correct\s+)?(?:option|choice|answer(?:\s+choice)?)s?\s*(?:is\s+|:\s*)?"
+    r"(?:(?:the|my|our)\s+)?(?:(?:correct|best|right|final)\s+)?(?:option|choice|letter|answer(?:\s+choice)?|ans\.?)s?\s*(?:is\s+|:\s*)?"
     r"(?:\(\s*([A-Ja-j])\s*\)|([A-J]))(?![A-Za-z])\s*[.:)]?\s*",
     re.IGNORECASE,
 )
 _WITH_TEXT = re.compile(
-    r"(?:\(\s*([A-J])\s*\)\s*[.:]?\s+|\(([A-J])\)(?=\d)|([A-J])\s?[.:)]\s+|"
-    r"([A-J])[.)](?=[A-Za-z][a-z]))(?=\S)"
+    r"(?:\(\s*([A-J])\s*\)\s*[.:]?\s+|\(([A-J])\)(?=\d)|([A-J])[.)](?=\d)|"
+    r"([A-J]) (?=\([A-Za-z]{2})|([A-J])\s?[.:)]\s+|"
+    r"([A-J])[.)](?=[A-Za-z][a-z])|([A-J]) --? (?=[A-Za-z][a-z]))(?=\S)"
+)
+_CHOSEN = re.compile(
+    r"(?:(?:(?:i(?:\s+would|'d|\s+will|'ll)?|we)\s+)?"
+    r"(?:choose|pick|select|go\s+with|chose|picked|selected)|it\s+is|it's|it\s+must\s+be)\s+"
+    r"(?:(?:the\s+)?(?:correct\s+)?(?:option|choice|answer)\s+)?"
+    r"(?:\(\s*([A-Ja-j])\s*\)|(?-i:([A-J])))\s*[.)]?|"
+    r"(?:(?:the\s+)?(?:option|choice|answer)\s+)?(?:\(\s*([A-Ja-j])\s*\)|(?-i:([A-J])))\s*[.)]?\s+is\s+"
+    r"(?:the\s+)?(?:only\s+)?(?:correct|right)(?:\s+(?:option|choice|answer|one))?",
+    re.IGNORECASE,
 )
 _OTHERS = re.compile(
-    r"(?:option|choice|answer|and|or|and/or|not|but|nor|both|either)(?![A-Za-z])|[,;&/=+*^_<>|-]|"
+    r"(?:option|choice|answer|and|or|and/or|but|nor|"
+    r"not(?!\s+(?:enough|sufficient|possible|given|necessarily|defined|applicable)(?![A-Za-z]))|"
+    r"(?:both|either|neither)(?=\s+\(?[A-HJ](?![A-Za-z])))(?![A-Za-z])|[,;&/=*^_<>|]|[+-](?!\d|\\frac|\\sqrt)|"
     r"\(?[A-HJ]\)?\s*(?:[.:)]|$)|\\(?:cup|cap|times|cdot|le|ge)",
     re.IGNORECASE,
 )
@@ -67,6 +79,9 @@ _SAID_OF_IT = re.compile(
 )
 _ANOTHER = re.compile(
     r"\([A-J]\)|(?<![A-Za-z])[A-J][.:)](?=\s)|(?<![A-Za-z])(?:or|and)\s+[A-J](?![A-Za-z])"
+)
+_EARLIER = re.compile(
+    r"(?:both |neither )?\(?[A-J]\)?(?:, \(?[A-J]\)?)*,? (?:and|nor) \(?[A-J]\)?(?: only)?", re.I
 )
 _ROMAN = re.compile(r"\(?\s*(x{0,3}(?:ix|iv|v?i{0,3}))\s*[.)]?\)?")
 
@@ -82,6 +97,8 @@ def read(text: str, read: Read) -> Value | None:
     if roman and len(roman[1]) > 1:
         term = parse_term(roman[1])
         return Label(roman[1], None if term is None else Expression(term))
+    if match := _CHOSEN.fullmatch(text):
+        return Choice(next(group for group in match.groups() if group).upper())
     if match := _NAMED.match(text):
         letter = (match[1] or match[2]).upper()
         rest = text[match.end() :]
@@ -91,9 +108,11 @@ def read(text: str, read: Read) -> Value | None:
             return None
         return _with(letter, rest, read)
     match = _WITH_TEXT.match(text)
-    if match is None or _several(text[match.end() :]):
+    if match is None:
         return None
-    return _with(next(group for group in match.groups() if group), text[match.end() :], read)
+    letter = next(group for group in match.groups() if group)
+    rest = text[match.end() :]
+    return None if _several(rest) and not _of_earlier(letter, rest) else _with(letter, rest, read)
 
 
 def _with(letter: str, rest: str, read: Read) -> Choice:
@@ -102,7 +121,16 @@ def _with(letter: str, rest: str, read: Read) -> Choice:
 
 def _several(rest: str) -> bool:
     """Whether what follows a letter goes on with another choice, or with mathematics."""
-    return bool(_OTHERS.match(rest) or _SAID_OF_IT.search(rest) or _ANOTHER.search(rest))
+    rest = rest.lstrip("(")
+    return "?" in rest or bool(
+        _OTHERS.match(rest) or _SAID_OF_IT.search(rest) or _ANOTHER.search(rest)
+    )
+
+
+def _of_earlier(letter: str, rest: str) -> bool:
+    """Whether the text of a choice is about choices before it: "D. A and B only"."""
+    match = _EARLIER.fullmatch(rest)
+    return match is not None and max(re.findall("[A-J](?![A-Za-z])", rest)) < letter
 
 
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
@@ -120,6 +148,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return same(gold.name, answer) or _letter(answer) == gold.letter
         if gold.content is None:
             return answer.term == Symbol(gold.letter) if isinstance(answer, Expression) else None
+        if isinstance(answer, Expression) and answer.term == Symbol(gold.letter):
+            return True
         return not isinstance(gold.content, Unread) and same(gold.content, answer)
     if isinstance(answer, Choice):
         content = answer.content
@@ -133,7 +163,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
 
 def as_whole(gold: Value, answer: Value) -> tuple[Value, Value]:
     """Two whole answers: beside the choice A, the letter a is one too. As a part it is a name."""
-    if isinstance(gold, Choice) and gold.content is None and isinstance(answer, Expression):
+    if isinstance(gold, Choice) and isinstance(answer, Expression):
         letter = _letter(answer)
         if letter == gold.letter:
             return gold, Choice(letter)

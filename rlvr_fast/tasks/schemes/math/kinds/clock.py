@@ -54,6 +54,10 @@ _DOTTED = re.compile(rf"(?:at\s+)?(?P<hour>\d{{1,2}})\.(?P<minute>\d\d)\s*{_HALF
 _HOUR = re.compile(
     rf"(?:at\s+)?(?P<hour>\d{{1,2}}|[a-zA-Z]{{3,6}})\s*(?P<clock>o'?clock)?\s*(?:{_HALF})?"
 )
+_PAST = re.compile(
+    rf"(?:at\s+)?(?:(?P<half_past>half past)|(?:a\s+)?quarter (?P<quarter>past|to)) "
+    rf"(?P<hour>\d{{1,2}}|[a-z]{{3,6}})\s*(?:{_HALF})?"
+)
 _NOON = {"noon": 12, "midday": 12, "midnight": 0}
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september",
@@ -62,7 +66,7 @@ _MONTHS = (
 _MONTH = rf"(?P<month>{'|'.join(f'{name[:3]}(?:{name[3:]})?' for name in _MONTHS)}|sept)\.?"
 _DAY = r"(?P<day>\d{1,2})(?:\s*\^?\{?(?:st|nd|rd|th)\}?)?"
 _YEAR = r"(?P<year>\d{4})"
-_WEEKDAY = r"(?:(?:on\s+)?(?:sun|mon|tues|wednes|thurs|fri|satur)day,?\s+)?(?:the\s+)?"
+_WEEKDAY = r"(?:on\s+)?(?:(?:sun|mon|tues|wednes|thurs|fri|satur)day,?\s+)?(?:the\s+)?"
 _DATES = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
@@ -88,6 +92,8 @@ def read(text: str, read: Read) -> Value | None:
     match = _TIME.fullmatch(text) or _DOTTED.fullmatch(text)
     if match is not None:
         return _clock(match, int(match["minute"]), match.groupdict().get("second"))
+    if match := _PAST.fullmatch(text):
+        return _past(match)
     match = _HOUR.fullmatch(text)
     if match is not None and (match["clock"] or match["half"]):
         return _clock(match, None, None)
@@ -122,6 +128,18 @@ def _clock(match: re.Match[str], minute: int | None, second: str | None) -> Valu
             hour = hour % 12 + (0 if _is_morning(half, hour) else 12)
         known = "said"
     return Clock(hour * 3600 + (minute or 0) * 60 + seconds, known, alone)
+
+
+def _past(match: re.Match[str]) -> Value | None:
+    """`half past 3`, `quarter to five p.m.`."""
+    spoken = spoken_number((match["hour"],))
+    hour = Fraction(match["hour"]) if match["hour"].isdigit() else spoken
+    if hour is None or hour.denominator != 1 or not 1 <= hour <= 12:
+        return None
+    minute = 30 if match["half_past"] else 15 if match["quarter"] == "past" else 45
+    whole = int(hour) if minute < 45 else (int(hour) + 10) % 12 + 1
+    time = _TIME.fullmatch(f"{whole}:{minute} {match['half'] or ''}".strip())
+    return None if time is None else _clock(time, minute, None)
 
 
 def _is_morning(half: str, hour: int) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, as_whole
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice, Label, as_whole
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.words import Words
 from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order, all_matched
@@ -70,6 +70,7 @@ _SEQUENCE = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?(?:[\s~]+[+-]?[0-9]+(?:\.[0-9]+
 _ANGLES = re.compile(r"<([^<>]*[,;][^<>]*)>")
 # Tuples with a wide space between them.
 _SPACED = re.compile(r"\([^()]*,[^()]*\)(?: \([^()]*,[^()]*\))+")
+_ROMAN = re.compile(r"[IVX]{1,6}")
 _BOTH = re.compile(r"^(?:both (?=.*\band\b)|either (?=.*\bor\b))", re.I)
 _PAIRS = {("(", ")"): "(", ("[", "]"): "[", ("\\langle", "\\rangle"): "("}
 
@@ -210,8 +211,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return False
         return all_in_order(gold.parts, answer.parts, same)
 
-    named = any(isinstance(part, Choice | Words) for part in gold.parts)
-    if named and _says_or(answer) and not _says_or(gold):
+    named = any(_is_label(part) for part in gold.parts)
+    if named and _says_or(answer) != _says_or(gold):
         return False  # numbers are also listed with "or", as x = 1 or x = 2
 
     letters = isinstance(gold, List) and all(isinstance(part, Choice) for part in gold.parts)
@@ -226,6 +227,13 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, List) and isinstance(answer, List):
         return all_matched(gold.parts, answer.parts, one)
     return all_matched(_distinct(gold.parts, one), _distinct(answer.parts, one), one)
+
+
+def _is_label(value: Value) -> bool:
+    """Whether a value is a word or the name of a choice, such as (A) and III."""
+    if isinstance(value, Expression) and isinstance(value.term, Symbol):
+        return _ROMAN.fullmatch(value.term.name) is not None
+    return isinstance(value, Choice | Label | Words)
 
 
 def _says_or(value: Value) -> bool:

@@ -9,8 +9,8 @@ from fractions import Fraction
 from rlvr_fast.tasks.schemes.math.kinds import quantity
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import Dressing, read_dressing
-from rlvr_fast.tasks.schemes.math.parts.units_table import Unit
-from rlvr_fast.tasks.schemes.math.parts.wording import plain
+from rlvr_fast.tasks.schemes.math.parts.units_table import Dimensions, Unit
+from rlvr_fast.tasks.schemes.math.parts.wording import plain, spoken_number
 from rlvr_fast.tasks.schemes.math.terms.nodes import Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
@@ -22,14 +22,25 @@ _PART = re.compile(
 )
 # "and" inside a number: one hundred and five, 2 and a half hours.
 _WITH_AND = re.compile(r"(?:\d+|[A-Za-z]+)(?:[ -][A-Za-z]+){2,16}")
+_HALF = re.compile(
+    r"(?P<number>an?|one|\d{1,9}) (?P<unit>[a-z]{3,12}) and "
+    r"(?P<part>(?:a )?half|a (?:third|quarter))"
+)
+_JOINTS = re.compile(r",? and |, ")
 _ANGLE = (("angle", 1),)
+_TIME = (("s", 1),)
 
 
 def read(text: str, read: Read) -> Value | None:
     """The value of a text with two to four numbers, each with its unit; see `kinds`."""
+    if half := _HALF.fullmatch(text):
+        number = half["number"] if half["number"].isdigit() else 1
+        return quantity.read(f"{number} and {half['part']} {half['unit']}", read)
     if " and " in text and _WITH_AND.fullmatch(text):
-        return quantity.read(text, read)
-    text = plain(text)
+        value = quantity.read(text, read)
+        if value is not None:
+            return value
+    text = _in_figures(plain(text))
     negative = text.startswith("-")
     if not text[negative : negative + 1].isdigit() or len(text) > 120:
         return None
@@ -39,7 +50,7 @@ def read(text: str, read: Read) -> Value | None:
         match = _PART.match(text, position)
         if match is None or len(parts) == 4:
             return None
-        unit = _unit(match[2], bool(parts) and parts[0][1].dimensions == _ANGLE)
+        unit = _unit(match[2], parts[0][1].dimensions if parts else ())
         if unit is None:
             return None
         number, _, below = match[1].partition("/")
@@ -54,9 +65,25 @@ def read(text: str, read: Read) -> Value | None:
     return Quantity(Number(-total if negative else total), Dressing(first))
 
 
-def _unit(word: str, angle: bool) -> Unit | None:
-    if angle and word in ("'", "''", '"'):
+def _in_figures(text: str) -> str:
+    """`two dollars and fifty cents` with its numbers in figures."""
+    if not text[:1].isalpha() or len(text) > 120:
+        return text
+    parts = []
+    for part in _JOINTS.split(text):
+        *words, unit = part.split() or [""]
+        number = spoken_number(tuple(word for name in words for word in name.split("-")))
+        if number is None or number.denominator > 1:
+            return text
+        parts.append(f"{number} {unit}")
+    return " and ".join(parts)
+
+
+def _unit(word: str, before: Dimensions) -> Unit | None:
+    if before == _ANGLE and word in ("'", "''", '"'):
         word = "arcminute" if word == "'" else "arcsecond"
+    elif before == _TIME and word == "m":
+        word = "min"
     dressing = read_dressing(word.rstrip("."))
     if dressing is None or dressing.nouns or not dressing.unit.dimensions:
         return None

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.parsing import parse_term
 from rlvr_fast.tasks.schemes.math.parts.wording import spoken_number
-from rlvr_fast.tasks.schemes.math.terms.nodes import Number, Symbol
+from rlvr_fast.tasks.schemes.math.terms.nodes import Number
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
 __all__ = ["Numeral", "compare", "read"]
@@ -21,10 +23,12 @@ class Numeral(Value):
     Attributes:
         digits: the digits as they are written, with a sign; capitals.
         value: their value in the base.
+        literal: whether the base is said as in a program (0x2A), where the value alone is the same.
     """
 
     digits: str
     value: Fraction
+    literal: bool = False
 
 
 # A digit that is a letter may be the first of several: A_5 is a name.
@@ -49,7 +53,9 @@ def read(text: str, read: Read) -> Value | None:
     if literal := _LITERAL.fullmatch(text):
         radix = 16 if literal[2] else 2 if literal[3] else 8
         digits = literal[2] or literal[3] or literal[4]
-        return Expression(Number(Fraction(int(literal[1] + digits, radix))))
+        signed = literal[1] + digits
+        number = Fraction(int(signed, radix))
+        return Numeral(signed.upper().lstrip("+"), number, literal=True)
     match = _SUBSCRIPT.fullmatch(text) or _WORDS.fullmatch(text)
     if match is None:
         return None
@@ -88,10 +94,17 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether an answer equals a gold of which one has a base; see `kinds`."""
     if isinstance(gold, Numeral) and isinstance(answer, Numeral):
         return gold.value == answer.value
-    if isinstance(gold, Numeral) and isinstance(answer, Expression):
+    if isinstance(gold, Numeral) and isinstance(answer, Expression | Quantity):
         # The base is understood from the problem, so the digits alone are the answer.
+        if gold.literal and same(Expression(Number(gold.value)), answer):
+            return True
         if not gold.digits.lstrip("-").replace(".", "").isdecimal():
-            return answer.term == Symbol(gold.digits)
+            # "3A" is also a product
+            spellings = (gold.digits, gold.digits.lower())
+            term = answer.product if isinstance(answer, Quantity) else answer.term
+            return term is not None and term in map(parse_term, spellings)
+        if isinstance(answer, Quantity):
+            return False
         return same(Expression(Number(Fraction(gold.digits))), answer)
     if isinstance(gold, Expression) and isinstance(answer, Numeral):
         return same(gold, Expression(Number(answer.value)))

@@ -49,10 +49,9 @@ def read(text: str, read: Read) -> Value | None:
     head, rest = text[: sign.start()].strip(), text[sign.end() :].strip()
     if not head or (rest and not _is_dressing(rest)):
         return None
-    term = parse_term(latex(head))
-    if term is None:
-        value = spoken_number(tuple(head.replace("-", " ").split()[:12]))
-        term = None if value is None else Number(value)
+    spoken = head.removesuffix(" a").replace("-", " ")  # half a percent
+    value = spoken_number(tuple(spoken.split()[:12]))
+    term = parse_term(latex(head)) if value is None else Number(value)
     if term is None:
         return None
     parts = 100 if sign["cent"] else 1000 if sign["mille"] else 10000

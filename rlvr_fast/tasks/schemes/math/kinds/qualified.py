@@ -35,7 +35,7 @@ from rlvr_fast.tasks.schemes.math.parts.qualifier_tables import (
 from rlvr_fast.tasks.schemes.math.parts.relation_values import Named
 from rlvr_fast.tasks.schemes.math.parts.splitting import CONJUNCTION, split
 from rlvr_fast.tasks.schemes.math.parts.unit_reading import read_dressing
-from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, plain
+from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, latex, noun_lemma, plain
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
@@ -79,7 +79,8 @@ _RELATION = re.compile(r"[=<>]|\\(?:le|ge|ne|in|notin|equiv|leq|geq|lt|gt)(?![A-
 _SPACE = re.compile(r"\s+")
 _QUANTIFIER = re.compile(r"(?:all|every|any|each|some|arbitrary)\s+", re.IGNORECASE)
 _IS = re.compile(
-    r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+(?:(?P<negated>is not|isn't|are not)|is|are)?\s*"
+    r"(?P<name>\\?[A-Za-z][\w']{0,12})\s+"
+    r"(?:(?P<negated>is not|isn't|are not)|is|are|must be|has to be)?\s*"
     r"(?:an?\s+)?(?P<kind>[a-z][a-z -]{2,40}?)(?:\s+(?P<more>number|integer)s?)?"
 )
 _KIND_FIRST = re.compile(
@@ -87,6 +88,7 @@ _KIND_FIRST = re.compile(
     r"(?:\s+(?P<more>(?:integer|number|value|prime|natural number)s?)(?:\s+of)?)?\s+(?P<rest>\S.*)",
     re.DOTALL,
 )
+_SIGNS = {"positive": ">", "negative": "<", "nonnegative": r"\ge", "nonzero": r"\ne"}
 _ZERO = re.compile(
     r"(?P<value>.*\S)\s+(?P<side>above|below)\s+(?:zero|freezing)(?:\s+(?P<unit>\S.*))?"
 )
@@ -99,7 +101,6 @@ _CALLED = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{1,3}'*[(\[]?$")
 # Before brackets that hold an exponent or an argument: e^(kt), \ln(km).
 _OPEN = re.compile(r"[\^_+*/\\-]$|(?P<name>[A-Za-z]+)$")
 _OF = re.compile(r"(?:of|by)(?![A-Za-z])")
-_SIGNS = frozenset(("positive", "negative", "nonnegative", "nonzero"))
 _BRACKETED = re.compile(r"(?P<value>.*\S)\s*[(\[]\s*(?P<words>[A-Za-z][A-Za-z .'-]{1,30})\s*[)\]]")
 
 
@@ -164,12 +165,14 @@ def _bounded(text: str, read: Read) -> Value | None:
         name, rest = text[: match.start()].strip(), text[match.end() :].strip()
         words = _SPACE.sub(" ", match[0].strip().casefold())
         sign = next(sign for pattern, sign in BOUNDS_BEFORE_SIGNS if pattern.fullmatch(words))
-        if name and not _is_name(name):
-            return None
-        return _relation(name, sign, rest, read)
-    match = BOUNDS_AFTER.search(text)
-    if match is None:
+        if not rest and words in ("at most", "at least"):
+            return _relation("", sign, name, read)
+        if not name or _is_name(name):
+            return _relation(name, sign, rest, read)
+    after = BOUNDS_AFTER.search(text)
+    if after is None or (match is not None and not after.start() <= match.start() < after.end()):
         return None
+    match = after
     value, rest = text[: match.start()].strip(), text[match.end() :].strip()
     if rest and not re.fullmatch(r"[A-Za-z ]{2,40}", rest):
         return None
@@ -224,7 +227,8 @@ def _bracketed(text: str, read: Read) -> Value | None:
         return None
     words = match["words"].casefold().strip(" .")
     dressing = read_dressing(match["words"])
-    if dressing is not None and dressing.unit.dimensions and words not in IN_BRACKETS:
+    counted = dressing is not None and (dressing.unit.dimensions or noun_lemma(words) != words)
+    if counted and words not in IN_BRACKETS:
         if _CALLED.search(text[: match.start("words") - 1]):
             return None
         return _read(f"{match['value']} {match['words']}", read)
@@ -245,6 +249,7 @@ def _affixed(text: str, read: Read) -> Value | None:
         rest = " ".join(words[count:])
         if first in DRESSING_BEFORE:
             return _read(rest, read)
+        first = first.removeprefix("the ")
         if first in BEFORE and (value := _read(rest, read)) is not None and _is_one(value):
             return Qualified(value, BEFORE[first])
         last = " ".join(words[-count:]).casefold()
@@ -285,6 +290,8 @@ def _predicate(text: str, read: Read) -> Value | None:
         if kind is not None and _is_name(match["name"]):
             value = _read(match["name"], read)
             negated = "not " if match["negated"] else ""
+            if match["kind"] in _SIGNS and not negated and "integer" not in text:
+                return _read(f"{match['name']} {_SIGNS[match['kind']]} 0", read)
             return None if value is None else Qualified(value, f"is {negated}{kind}")
     match = _KIND_FIRST.fullmatch(text)
     if match is None:
@@ -297,10 +304,14 @@ def _predicate(text: str, read: Read) -> Value | None:
     if _OF.match(match["rest"]):
         return None  # multiples of 5 or 7
     value = _read(match["rest"], read)
+    if value is None or (
+        isinstance(value, Words) and not match["quantifier"] and not match["more"]
+    ):
+        return None  # "even function"
     named = isinstance(value, Named) and not is_integer_name(value.name)
     if kind == "real" and (named or isinstance(value, Interval | Operation)):
         return value  # all real x > 2, all real numbers greater than 2
-    return None if value is None else Qualified(value, f"is {kind}")
+    return Qualified(value, f"is {kind}")
 
 
 def _kind(words: str, more: str | None) -> str | None:
@@ -314,7 +325,7 @@ def _kind(words: str, more: str | None) -> str | None:
             return None
         if name != "integer":
             found.append(name)
-    if set(found) & _SIGNS and re.search("integer|natural", f"{words} {more or ''}"):
+    if set(found) & _SIGNS.keys() and re.search("integer|natural", f"{words} {more or ''}"):
         found.append("integer")
     return " ".join(sorted(found)) or "integer"
 
@@ -351,6 +362,8 @@ def _condition(text: str, read: Read) -> Value | None:
         return None
     if len(rest) > _LONGEST_CONDITION:
         return None
+    if word == "for" and isinstance(value, Quantity) and read_dressing(f"for {rest}") is not None:
+        return value  # "$5 for the tickets"
     relation = word if word in ("unless", "except", "as") else "if"
     rest = _QUANTIFIER.sub("", rest, count=1) if relation == "if" else rest
     condition = read(latex(rest))

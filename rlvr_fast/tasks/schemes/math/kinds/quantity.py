@@ -16,11 +16,11 @@ from rlvr_fast.tasks.schemes.math.parts.unit_reading import (
     read_dressing,
 )
 from rlvr_fast.tasks.schemes.math.parts.units_table import CURRENCY_SIGNS, UNITS, Unit
-from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spoken_number
+from rlvr_fast.tasks.schemes.math.parts.wording import SCALES, latex, plain, spoken_number, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Add, Constant, Mul, Number, Pow, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Quantity", "compare", "has_symbols", "read", "scaled"]
+__all__ = ["Quantity", "compare", "has_symbols", "is_ordinal", "read", "scaled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,20 +51,27 @@ _TWICE = re.compile(
     r"(?P<digits>\d{1,12}) ?\((?P<words>[A-Za-z -]{3,60})\)"
     r"|(?P<name>[A-Za-z -]{3,60}) ?\((?P<more>\d{1,12})\)"
 )
+_HYPHENED = re.compile(r"(?:[A-Za-z]{3,}|[cmk]m|kg|ft|in|lb|oz|km|hr|yr)(?![A-Za-z])")
+_BRACED = re.compile(r"(?P<head>[^{].{0,200}?) ?\{(?P<unit>(?:[^{}]|\{[^{}]{0,9}\}){1,60})\}")
 _PER = re.compile(r" ?/ ?(?=[a-z]{3,})")
+_LETTERS_FOR = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9}
 _SCALE_LETTERS = (Symbol("K"), Symbol("M"), Symbol("B"))
 _EACH = re.compile(r" (?:every|each|an?) ")
 _SUFFIX = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "bn": 10**9, "m": 10**6}
 _MONEY_SUFFIX = re.compile(r"([\d.]+)\s?(k|K|M|B|bn|m)$")
-_WORD_START = re.compile(r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥]+|''|'|\"|.", re.DOTALL)
-_LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥'\"]")
+_WORD_START = re.compile(
+    r"\\[A-Za-z]+\*?|\\.|[(){}\[\]]|[A-Za-zΩµμÅ°$¢£€₹¥₽₩₺₫₱฿₦₪]+|''|'|\"|.", re.DOTALL
+)
+_LETTER = re.compile(r"[A-Za-zΩµμÅ°$¢£€₹¥₽₩₺₫₱฿₦₪'\"]")
 _ORDINAL = re.compile(r"(\d+)\s*(?:\^\s*\{?\s*(?:st|nd|rd|th)\s*\}?|st|nd|rd|th)")
+_PLACE = frozenset({"th"})  # the noun of 5th
 _PLAIN_NUMBER = re.compile(r"(?:[\d.+\-/(){} ]|\\[dt]?frac)+")
 _SPOKEN = re.compile(r"[A-Za-z]+(?:[- ][A-Za-z]+)*")
 _UNIT_WORD = re.compile(r"(?<![A-Za-z\\])[A-Za-z]{2,}(?![A-Za-z])")
 _FRACTIONS = (r"\frac", r"\dfrac", r"\tfrac")
 _DECIMAL = re.compile(r"[+-]?[\d.]+(?: ?(?:\\times|\\cdot|\*) ?10 ?\^ ?\{?[+-]?\d+\}?)?")
-_ARTICLE = ("a", "A", "an")
+# Before a noun these are words, and no products of letters: "on a Thursday", "Mr Smith".
+_NO_FACTORS = word_set("a an on in at to by mr ms dr st no is it he we as of so us my")
 _MOST_CANDIDATES = 6
 
 # Letters of a unit that may be variables, beside something other than a number: 2\\pi hr.
@@ -77,10 +84,21 @@ def read(text: str, read: Read) -> Value | None:
     if not text or not _LETTER.search(text):
         return None
     if ordinal := _ORDINAL.fullmatch(text):
-        return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=frozenset({"th"})))
+        return Quantity(Number(Fraction(int(ordinal[1]))), Dressing(nouns=_PLACE))
     if (half := _half(text)) is not None:
         return Expression(half)
+    text = _unbraced(text)
     return _twice(text) or _money(text) or _spoken(text) or _numbered(text)
+
+
+def _unbraced(text: str) -> str:
+    r"""The text without the braces around its unit: `5 {\rm m/s}` is "5 {m/s}" when cleaned."""
+    match = _BRACED.fullmatch(text)
+    if match is None or read_dressing(match["unit"]) is None:
+        return text
+    head = match["head"].strip()
+    # the last argument of a command is no unit
+    return f"{head} {match['unit'].strip()}" if parse_term(latex(head)) is not None else text
 
 
 def _money(text: str) -> Value | None:
@@ -95,7 +113,7 @@ def _money(text: str) -> Value | None:
         rest, factor = suffix[1], _SUFFIX[suffix[2]]
     term = parse_term(latex(sign + rest))
     inner = _numbered(sign + _PER.sub(" per ", rest))
-    counted = isinstance(inner, Quantity) and inner.dressing.nouns
+    counted = isinstance(inner, Quantity) and not inner.dressing.letters
     if term is not None and not counted and (match[2] == "$" or not has_symbols(term)):
         return Quantity(scaled(term, Fraction(factor)), Dressing(currency))
     if isinstance(inner, Expression):
@@ -134,18 +152,20 @@ def _numbered(text: str) -> Value | None:
     """A term, a scale such as "million", and what is counted."""
     for position in _candidates(text):
         head, rest = text[:position].strip(), text[position:].strip()
+        head, rest = _joined(head, rest)
         scale, rest_after = _scale(rest)
         dressing = read_dressing(rest_after) if rest_after else NOTHING
         if dressing is None or (scale == 1 and dressing is NOTHING):
             continue
         if scale == 1 and any(_is_unit(word) for word in _UNIT_WORD.findall(head)):
             return None  # "3 cm + 4 cm"
-        if "°" in head or (dressing.unit.pi and not _PLAIN_NUMBER.fullmatch(head)):
+        plain_head = _PLAIN_NUMBER.fullmatch(head) or _DECIMAL.fullmatch(head)
+        if "°" in head or (dressing.unit.pi and not plain_head):
             return None
         if rest[0] in "'\"" and not _DECIMAL.fullmatch(head):
             return None  # a prime
         term = _half(head) or parse_term(latex(head))
-        if term is None or (dressing.nouns and head in _ARTICLE):
+        if term is None or (dressing.nouns and head.split()[0].casefold() in _NO_FACTORS):
             continue
         if rest.startswith("a ") and text[position - 1] != " ":
             continue  # 2a cm
@@ -164,6 +184,13 @@ def _numbered(text: str) -> Value | None:
         bare = not (dressing.product or doubtful)
         return Quantity(term, dressing, product, bare)
     return None
+
+
+def _joined(head: str, rest: str) -> tuple[str, str]:
+    """`5-inch`, `5/day`: the sign between number and word belongs to the word."""
+    if head[-1:] not in ("-", "/") or not _HYPHENED.match(rest):
+        return head, rest
+    return head[:-1].rstrip(), rest if head[-1] == "-" else "/ " + rest
 
 
 def _candidates(text: str) -> list[int]:
@@ -221,6 +248,11 @@ def _is_unit(word: str) -> bool:
     return dressing is not None and bool(dressing.unit.dimensions)
 
 
+def is_ordinal(quantity: Quantity) -> bool:
+    """Whether a quantity is a place in an order: 5th."""
+    return quantity.dressing.nouns == _PLACE
+
+
 def has_symbols(term: Term) -> bool:
     """Whether a term has a free name or a function of which nothing is known."""
     stack: list[object] = [term]
@@ -275,8 +307,21 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         terms = _as_terms(answer)
         if not _may_be_scaled(answer):
             terms.insert(0, answer.term)
-        return any(same(gold, Expression(term)) for term in terms)
+        return any(same(gold, Expression(term)) for term in terms) or _abbreviates(answer, gold)
+    if isinstance(gold, Expression) and isinstance(answer, Expression):
+        return True if _abbreviates(answer, gold) else None
     return None
+
+
+def _abbreviates(answer: Quantity | Expression, gold: Expression) -> bool:
+    """Whether an answer is a gold number with a letter for its thousands or millions: 5k, 1.2M."""
+    term = answer.product if isinstance(answer, Quantity) else answer.term
+    if not isinstance(gold.term, Number) or not isinstance(term, Mul) or len(term.parts) != 2:
+        return False
+    number, letter = term.parts
+    if not isinstance(number, Number) or not isinstance(letter, Symbol):
+        return False
+    return number.value * _LETTERS_FOR.get(letter.name, 0) == gold.term.value != 0
 
 
 def _may_be_scaled(quantity: Quantity) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import cast
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
+from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
@@ -270,6 +271,8 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
+        if isinstance(gold, Choice) and _is_choice(answer.name):
+            return False  # "B = A" says something of two choices
         expanded = _expanded(answer)
         if _has_names(gold) or isinstance(gold, Tuple):
             if expanded is None and not _same_name_throughout(answer.name, gold, same):
@@ -357,6 +360,12 @@ def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
         isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
         for term in terms
     )
+
+
+def _is_choice(name: Value) -> bool:
+    """Whether a name is the letter of a choice too."""
+    term = name.term if isinstance(name, Expression) else None
+    return isinstance(term, Symbol) and term.name in tuple("ABCDEFGHIJ")
 
 
 def _stem(term: Term) -> str:

@@ -15,10 +15,11 @@ from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
 from rlvr_fast.tasks.schemes.math.kinds.clock import Clock
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
 from rlvr_fast.tasks.schemes.math.kinds.percent import Percent
+from rlvr_fast.tasks.schemes.math.kinds.qualified import Qualified
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
-from rlvr_fast.tasks.schemes.math.kinds.words import Phrase, Words
+from rlvr_fast.tasks.schemes.math.kinds.words import NO_VALUE, Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
-from rlvr_fast.tasks.schemes.math.parts.wording import TURNING, word_set
+from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, TURNING, is_noun, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
@@ -63,6 +64,8 @@ _MARK = re.compile(
     r"(?:\s+(?:therefore|thus|then|hence|simply|just|indeed|clearly))?\s*:?\s*",
     re.IGNORECASE,
 )
+# A choice before the sentence: it says more than the sentence.
+_LABELLED = re.compile(r"(?:\([A-J]\)|[A-J][.):])\s")
 # What may stand right before "the answer is": anything else may change it ("twice", "1 -").
 _LEADS_ON = re.compile(
     r"(?:^|[,;:.!?)\]}\u2014]|(?<![A-Za-z])(?:so|thus|hence|therefore|then|and|that|finally|now|"
@@ -75,8 +78,9 @@ _AFTER_MARK = re.compile(
 )
 _LEAD = re.compile(
     r"(?:(?:so|hence|thus|therefore|then|and|finally|now|consequently|accordingly|in conclusion|"
-    r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
-    r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
+    r"overall|altogether|in total|in all|as a result|which means|this means|this gives(?: us)?|"
+    r"which gives(?: us)?|that gives(?: us)?|it follows that|we get|we have|we find|"
+    r"we obtain|we conclude that|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|(?:result|solutions?|solution set|conclusion|domain|range|interval|roots?|"
     r"zeros?|center|vertex)(?= ?:)|"
@@ -86,7 +90,8 @@ _LEAD = re.compile(
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
     r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
-    r"(?: of [a-z ]{2,40}?)? (?:is|are|equals|=|:))(?![A-Za-z])\s*[,:]?\s*)+",
+    r"(?: of (?:[a-z ]{2,40}?|[a-z](?:\([^()]{1,12}\))?))? (?:is|are|equals|=|:))"
+    r"(?![A-Za-z])\s*[,:]?\s*)+",
     re.IGNORECASE,
 )
 _HOPE = re.compile(
@@ -105,19 +110,26 @@ _TAIL = re.compile(
 )
 _PART_OF = re.compile(r"out of (?:the )?\d+", re.IGNORECASE)
 _VERB = re.compile(
-    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+(?:will have|would have|will be|will need|"
+    r"(?P<subject>[A-Za-z][A-Za-z' ,-]{0,100}?)\s+"
+    r"(?:(?:will|would|can|must|has to|have to|had to|needs? to|needed to) "
+    r"(?:have|be|need|take|pay|give|make|earn|get|cost|spend|save|use|buy|sell|receive|owe|run|"
+    r"walk|drive|read|eat|weigh|travel|work|finish in)|"
     r"has|have|"
     r"had|is|are|was|were|gets?|got|earns?|earned|needs?|costs?|makes?|made|equals|takes?|took|"
     r"spends?|spent|saves?|saved|pays?|paid|weighs?|ate|eats?|sold|sells?|bought|buys?|ran|runs?|"
+    r"travels?|travelled|traveled|covers?|covered|uses?|used|requires?|contains?|holds?|produces?|"
     r"reads?|drove|drives?|walked|walks?|received|receives?|owes?|scored?|scores?)\s+"
     r"(?P<value>\S.*)",
     re.DOTALL,
 )
 _SAID = re.compile(
-    r"(?P<subject>it|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+"
+    r"(?P<subject>it|he|she|this|(?:the|this|that|its|their) [A-Za-z' -]{2,80}?)\s+"
     r"(?:is|are|was|were|will be|must be)\s+(?P<value>[A-Za-z][A-Za-z' -]{0,60})",
     re.IGNORECASE,
 )
+_OUTCOMES = frozenset({"profit", "loss"})
+_TITLE = re.compile(r"(?P<title>[A-Za-z]{3,15}(?: [A-Za-z]{2,15}){0,4}) ?: ?(?P<value>\S.*)", re.S)
+_NAME_IS = re.compile(r"(?P<name>[a-z])\s+(?:is equal to|is|equals)\s+(?P<value>\S.*)", re.DOTALL)
 _LONGEST_SAID = 3
 _YES_NO = re.compile(
     r"(?P<value>yes|no|true|false)\s*[,.;]\s*(?P<rest>(?:it|they|he|she|this|that|there|the)\s.{2,80})",
@@ -128,6 +140,7 @@ _OPPOSITE = re.compile(r"(?<![A-Za-z])(?:yes|no|true|false)(?![A-Za-z])", re.IGN
 _LEFT = re.compile(
     r"\s+(?:left|remaining|left over|in total|altogether|in all|now)$", re.IGNORECASE
 )
+_TO_WHOM = re.compile(r"^(?:him|her|them|us|me|you)\s+", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
 # Another sentence, or a figure that is computed: more is said than one reason.
 _NEXT = re.compile(r"[.!?:;]\s|<<|#")
@@ -140,7 +153,7 @@ _MATHEMATICAL = re.compile(
 _OF_ANOTHER = word_set(
     """
     answer answers part guess bound square cube twice half double triple negative opposite inverse
-    reciprocal squared cubed
+    reciprocal squared cubed loss debt deficit error
     """
 )
 _MOST_SIDES = 8
@@ -161,6 +174,8 @@ def read(text: str, read: Read) -> Value | None:
         _led,
         _reasoned,
         _told,
+        _titled,
+        _name_is,
         _said,
         _yes_no,
         _last_sentence,
@@ -173,6 +188,8 @@ def read(text: str, read: Read) -> Value | None:
 
 def _known(text: str, read: Read, *, words: bool) -> Value | None:
     value = read(text.strip(" ,;:"))
+    if isinstance(value, Phrase) and value.words == NO_VALUE:
+        return value if words else None
     if isinstance(value, Unread | Phrase) or (isinstance(value, Words) and not words):
         return None
     if isinstance(value, Words) and len(value.words) > 4:
@@ -190,7 +207,7 @@ def _hoped(text: str, read: Read) -> Value | None:
 def _marked(text: str, read: Read) -> Value | None:
     """`... the answer is 42`: the last mark of an answer."""
     marks = list(_MARK.finditer(text))
-    if not marks:
+    if not marks or _LABELLED.match(text):
         return None
     before = _SENTENCE_END.split(text[: marks[-1].start()])[-1]
     rest = text[marks[-1].end() :].strip()
@@ -247,12 +264,39 @@ def _told(text: str, read: Read) -> Value | None:
         return None
     if (TURNING | _OF_ANOTHER) & {word.casefold().strip(",") for word in subject}:
         return None
-    value = _known(_LEFT.sub("", match["value"]), read, words=False)
+    said = _TO_WHOM.sub("", _LEFT.sub("", match["value"]))
+    value = _known(said, read, words=False)
+    if isinstance(value, Qualified) and value.qualifier in _OUTCOMES:
+        return value
     numbers = Expression | Quantity | Percent | Clock
     if not isinstance(value, numbers):
         return None
     term = getattr(value, "term", None)
     return None if isinstance(term, Term) and has_symbols(term) else value
+
+
+def _titled(text: str, read: Read) -> Value | None:
+    """`Total cost: $5`: nouns, a colon, and the value."""
+    match = _TITLE.fullmatch(text)
+    if match is None:
+        return None
+    words = [word.casefold() for word in match["title"].split()]
+    if not all(is_noun(word) or word in FILLERS for word in words) or set(words) & _OF_ANOTHER:
+        return None
+    value = _known(match["value"], read, words=False)
+    if not isinstance(value, Expression | Quantity | Percent | Clock):
+        return None
+    term = getattr(value, "term", None)
+    return None if isinstance(term, Term) and has_symbols(term) else value
+
+
+def _name_is(text: str, read: Read) -> Value | None:
+    """`x equals 5`."""
+    match = _NAME_IS.fullmatch(text)
+    value = _known(match["value"], read, words=False) if match else None
+    if match is None or not isinstance(value, Expression | Quantity) or has_symbols(value.term):
+        return None
+    return read(f"{match['name']} = {match['value']}")
 
 
 def _said(text: str, read: Read) -> Value | None:
@@ -293,6 +337,8 @@ def _last_sentence(text: str, read: Read) -> Value | None:
         or _DENIES.search(before)
         or _WORD.search(last)
     ):
+        return None
+    if ends[-1][0].startswith(":") and _OF_ANOTHER & set(before.casefold().split()[-5:]):
         return None
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None

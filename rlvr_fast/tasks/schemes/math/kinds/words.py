@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity
+from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, is_ordinal
 from rlvr_fast.tasks.schemes.math.parts.substitution import symbols
-from rlvr_fast.tasks.schemes.math.parts.wording import ARTICLES, TURNING, plain, word_set
-from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Symbol, Term
+from rlvr_fast.tasks.schemes.math.parts.wording import (
+    ARTICLES,
+    ORDINALS,
+    TURNING,
+    is_noun,
+    plain,
+    word_set,
+)
+from rlvr_fast.tasks.schemes.math.terms.nodes import Constant, Mul, Number, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Value
 
-__all__ = ["Phrase", "Words", "compare", "read"]
+__all__ = ["NO_VALUE", "Phrase", "Words", "compare", "read"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ _WORDS = re.compile(rf"{_LETTERS}(?: {_LETTERS})*(?: #?\d+)?")
 _SPLIT = re.compile(r"[ ,\-]+")
 _NO_WORDS = frozenset({"answer", "nan", "solution"})
 # Words before one word that say nothing more: "on Friday", "due east".
-_LEADING = frozenset({"on", "in", "at", "due"})
+_LEADING = frozenset({"on", "in", "at", "due", "to", "toward", "towards", "facing", "heading"})
 # Wordings of answers that are no number.
 _SYNONYMS = {
     wording: tuple(name.split())
@@ -50,11 +58,16 @@ _SYNONYMS = {
             "infinite", "infinite number", "infinitely many solutions", "infinite solutions",
             "infinitely many values",
         ),
+        "east": ("eastward", "eastwards"),
+        "west": ("westward", "westwards"),
+        "north": ("northward", "northwards"),
+        "south": ("southward", "southwards"),
         "does not exist": ("dne", "doesn't exist", "undefined", "not defined", "is undefined"),
     }.items()
     for wording in wordings
 }  # fmt: skip
 _INFINITE = ("infinitely", "many")
+NO_VALUE = ("does", "not", "exist")
 _ROMAN = re.compile(r"[IVX]+")
 # Words that are answers in capitals too.
 _IN_CAPITALS = word_set(
@@ -65,6 +78,8 @@ _IN_CAPITALS = word_set(
     monday tuesday wednesday thursday friday saturday sunday red blue green white black heads tails
     """
 )
+# Nouns that an adjective is said of: the question names them.
+_OF_A_KIND = word_set("function number integer triangle angle sequence series error")
 _LONGEST = 200
 _MOST = 8
 
@@ -110,10 +125,13 @@ def _folded(word: str) -> str:
 def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     """Whether two texts of words are equal; see `kinds`."""
     if isinstance(gold, Words | Phrase) and isinstance(answer, Words | Phrase):
-        return gold.words == answer.words
+        return gold.words == answer.words or _says_its_kind(gold.words, answer.words)
     for words, other in ((gold, answer), (answer, gold)):
         if isinstance(words, Words) and isinstance(other, Quantity) and other.product is not None:
             return _is_product(words, other.product)  # m g h, where m may be metres
+        if isinstance(words, Words) and isinstance(other, Quantity) and is_ordinal(other):
+            place = ORDINALS.get(words.words[0]) if len(words.words) == 1 else None
+            return place is not None and other.term == Number(Fraction(place))
         # "YES" is read as a name; beside "Yes" it is the word, but "abc" is no "ABC".
         if isinstance(words, Words) and isinstance(other, Expression):
             term = other.term
@@ -124,12 +142,19 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
                 return term == Constant("infinity")
             word = name.casefold()
             spelled = words.capital or word in _IN_CAPITALS or word in _SYNONYMS
+            spelled = spelled or (len(word) > 4 and is_noun(word))  # no row of points
             found = _SYNONYMS.get(word, (word,))
             return len(name) > 1 and name.isupper() and spelled and words.words == found
         if isinstance(words, Phrase) and isinstance(other, Expression):
             name = other.term.name if isinstance(other.term, Symbol) else ""
             return name.isupper() and words.words == _SYNONYMS.get(name.casefold())
     return None
+
+
+def _says_its_kind(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether one is an adjective, and the other the same one with its noun: "even function"."""
+    short, long = sorted((first, second), key=len)
+    return len(short) == 1 and len(long) == 2 and long[0] == short[0] and long[1] in _OF_A_KIND
 
 
 def _is_product(words: Words, term: Term) -> bool:

@@ -30,7 +30,7 @@ _SIGNS = {
     ),
     r"\le": (
         rf"at most|no (?:{_GREATER}) than|not (?:{_GREATER}) than|not above|a maximum of|"
-        rf"maximum of|up to|(?:less|fewer|smaller) than or equal to"
+        rf"maximum of|up to|not exceeding|(?:less|fewer|smaller) than or equal to"
     ),
     ">": rf"(?:strictly )?(?:{_GREATER}) than|above|exceeding|over",
     "<": rf"(?:strictly )?(?:{_LESS}) than|below|under",
@@ -70,6 +70,10 @@ DRESSING_BEFORE = frozenset(
         "total of",
         "total",
         "in total",
+        "year",
+        "the year",
+        "in the year",
+        "in",
     }
 )
 
@@ -118,8 +122,11 @@ _NAMES = {
     "slower": "slower",
     "older": "older",
     "younger": "younger",
-    "above": "above",
-    "below": "below",
+    "above": "above|above sea level|above ground|above the ground|above the surface",
+    "below": (
+        "below|below sea level|below ground|below the ground|underground|below the surface|"
+        "underwater"
+    ),
     "inward": "inward|inwards",
     "outward": "outward|outwards",
 }

@@ -5,7 +5,13 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from rlvr_fast.tasks.schemes.math.parts.units_table import NO_UNIT, UNITS, Unit, find_unit
+from rlvr_fast.tasks.schemes.math.parts.units_table import (
+    NO_UNIT,
+    TWO_WORDS,
+    UNITS,
+    Unit,
+    find_unit,
+)
 from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, is_noun, noun_lemma, word_set
 
 __all__ = ["NOTHING", "Dressing", "alike", "read_dressing"]
@@ -37,9 +43,10 @@ _TOKEN = re.compile(
     (?P<degree>°\s*(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit)|°
       |[Dd]eg(?:ree)?s?\.?\s+(?:[CFK](?![A-Za-z])|[Cc]elsius|[Ff]ahrenheit|[Cc]entigrade|[Kk]elvin))
     |(?P<power>(?:\^|\*\*)\s*(?:\{\s*(?P<braced>[+-]?\d{1,2})\s*\}|(?P<bare>[+-]?\d{1,2})(?!\d)))
-    |(?P<word>[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥]|''|'|")
+    |(?P<raised>(?<=[a-z])[23](?![\d.A-Za-z]))
+    |(?P<word>[MLR]_(?:\\odot(?![A-Za-z])|\{\s*\\odot\s*\})|[A-Za-zΩµμÅ]+(?:'s)?|[$¢£€₹¥₽₩₺₫₱฿₦₪]|''|'|")
     |(?P<per>/)
-    |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z]))
+    |(?P<times>\*|\\cdot(?![A-Za-z])|\\times(?![A-Za-z])|-(?=[A-Za-z])|\.(?=\s|$|[A-Za-z/]))
     |(?P<open>\()
     |(?P<close>\))
     |(?P<space>\s+)
@@ -67,7 +74,22 @@ _CLAUSE = re.compile(
     r"(?P<nouns>[A-Za-z ]+?) (?:to|that|who|which) "
     r"(?P<clause>[A-Za-z]{2,15}(?: [A-Za-z]{1,15}){0,7})"
 )
+# "dollars for the glasses": what the question says of the value; no number and no turn in it.
+_PHRASE = re.compile(
+    r"(?:(?P<nouns>\S.*?) )?(?P<first>for|during|from|at|on|in|this|every) "
+    r"(?P<phrase>[a-z']{3,15}(?: [a-z']{3,15}){0,4})"
+)
+_TWO_WORDS = re.compile(
+    rf"(?<![A-Za-z])((?:{'|'.join(TWO_WORDS).replace(' ', '[- ]')})s?)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_POINTING = word_set("the this that his her their its each every")
 _TURNS = word_set("or and not no than more less fewer but at nor never be")
+# Units that are written with a power and no sign for it: cm2, m/s2.
+_RAISED = frozenset({"m", "cm", "mm", "km", "dm", "ft", "in", "yd", "mi", "s"})
+_PER = frozenset({"a", "an", "per", "every", "each"})
+# Kinds of the things that are counted, where a noun follows: "5 even numbers", and not "5 even".
+_ADJECTIVES = word_set("positive negative even odd prime")
 _MOST_WORDS = 12
 
 
@@ -85,10 +107,30 @@ def read_dressing(text: str) -> Dressing | None:
     clause = _CLAUSE.fullmatch(text)
     if clause and not _TURNS & set(clause["clause"].casefold().split()):
         return read_dressing(clause["nouns"])
+    text = _TWO_WORDS.sub(lambda match: TWO_WORDS[_named(match[1])], text)
+    if text == "in all":
+        return Dressing()
+    phrase = _PHRASE.fullmatch(text.removesuffix(" in all"))
+    if phrase and (known := _with_phrase(phrase)) is not None:
+        return known
     fraction = _FRACTION.fullmatch(text.strip())
     if fraction:
         text = f"{fraction[1]}/({fraction[2]})"
     return _Reader(text).dressing()
+
+
+def _named(words: str) -> str:
+    """A name of two words as the table of units has it."""
+    return words.casefold().replace("-", " ").removesuffix("s")
+
+
+def _with_phrase(match: re.Match[str]) -> Dressing | None:
+    words = [word.removesuffix("'s").strip("'") for word in match["phrase"].split()]
+    if words[0] not in _POINTING and match["first"] not in _POINTING:
+        return None
+    if not all(is_noun(word) for word in words if word not in _POINTING):
+        return None
+    return read_dressing(match["nouns"]) if match["nouns"] else Dressing()
 
 
 class _Reader:
@@ -124,11 +166,25 @@ class _Reader:
             position = match.end()
             kind = next(
                 name
-                for name in ("degree", "power", "word", "per", "times", "open", "close", "space")
+                for name in (
+                    "degree",
+                    "power",
+                    "raised",
+                    "word",
+                    "per",
+                    "times",
+                    "open",
+                    "close",
+                    "space",
+                )
                 if match[name] is not None
             )
             if kind == "power":
                 tokens.append(("power", match["braced"] or match["bare"]))
+            elif kind == "raised":
+                if not tokens or tokens[-1][1] not in _RAISED:
+                    return None
+                tokens.append(("power", match["raised"]))
             elif kind != "space":
                 tokens.append((kind, match[kind]))
         return tokens if sum(kind == "word" for kind, _ in tokens) <= _MOST_WORDS else None
@@ -162,14 +218,19 @@ class _Reader:
                 return False  # a power without its unit
             elif low in _POWER_BEFORE and following[0] in ("word", "times"):
                 power, self.sure = _POWER_BEFORE[low], True
-            elif low in ("a", "an", "every", "each") and after_unit and following[0] == "word":
+            elif low == "times" and (not following[0] or following[1] in _PER):
+                self.nouns.add("time")
+                self.sure = after_unit = True
+            elif low in _ADJECTIVES and following[0] == "word":
+                self.nouns.add(low)
+            elif low in _PER and after_unit and following[0] == "word":
                 sign = -1
             else:
                 unit = self._unit_of(kind, token, following)
                 if unit is None:
                     if power != 1 or not self._noun(token, sign):
                         return False
-                    sign = 1
+                    sign, after_unit = 1, low not in FILLERS
                     continue
                 exponent = power * sign * (group or 1)
                 if following[0] == "power":
@@ -201,7 +262,7 @@ class _Reader:
             return find_unit("°F" if scale[:1] in "Ff" else "°C")
         if token == "in" and following[0] == "word":
             return None  # the preposition
-        unit = find_unit(token)
+        unit = find_unit(token.replace("{", "").replace("}", "") if "_" in token else token)
         if unit is None:
             return None
         plain_letters = token.isalpha() and token.isascii() and len(token) <= 2
@@ -227,13 +288,22 @@ def alike(gold: Dressing, answer: Dressing) -> bool:
     if not (gold.nouns <= answer.nouns or answer.nouns <= gold.nouns):
         return False
     wanted, got = gold.unit.dimensions, answer.unit.dimensions
+    if _is_ratio(gold.unit) != _is_ratio(answer.unit) and (wanted or got):
+        return False  # "hours per day" measures something else than a length
     if wanted == got:
         return True
     if not wanted:
         return not gold.nouns or gold.nouns <= answer.nouns
     if not got:
         return not answer.nouns or answer.nouns <= gold.nouns
+    if gold.unit.offset and answer.unit == UNITS["°"]:
+        return True  # degrees of the scale that the gold names
     return _generic(wanted, got) or _generic(got, wanted)
+
+
+def _is_ratio(unit: Unit) -> bool:
+    """Whether a unit is a quotient of two of one kind."""
+    return not unit.dimensions and unit != NO_UNIT
 
 
 def _generic(units: tuple[tuple[str, int], ...], other: tuple[tuple[str, int], ...]) -> bool:

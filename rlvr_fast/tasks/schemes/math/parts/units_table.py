@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-__all__ = ["CURRENCY_SIGNS", "NO_UNIT", "UNITS", "Unit", "find_unit"]
+__all__ = [
+    "CURRENCY_SIGNS", "NO_UNIT", "PREFIX_NAMES", "TWO_WORDS", "UNITS", "Dimensions", "Unit",
+    "find_unit",
+]  # fmt: skip
 
 Dimensions = tuple[tuple[str, int], ...]
 
@@ -89,7 +92,8 @@ _SYMBOLS = {
     "kph": _unit("m s^-1", "5/18"), "kmph": _unit("m s^-1", "5/18"),
     "kmh": _unit("m s^-1", "5/18"), "fps": _unit("m s^-1", 12 * _INCH),
     "rpm": _unit("s^-1", "1/60"),
-    "gal": _unit("m^3", _GALLON), "qt": _unit("m^3", _GALLON / 4), "pt": _unit("m^3", _GALLON / 8),
+    "gal": _unit("m^3", _GALLON), "floz": _unit("m^3", _GALLON / 128),
+    "qt": _unit("m^3", _GALLON / 4), "pt": _unit("m^3", _GALLON / 8),
     "tsp": _unit("m^3", _GALLON / 768), "tbsp": _unit("m^3", _GALLON / 256),
     "cc": _unit("m^3", "1e-6"), "atm": _unit("kg m^-1 s^-2", 101325),
     "mmHg": _unit("kg m^-1 s^-2", "133.322387415"), "erg": _unit("kg m^2 s^-2", "1e-7"),
@@ -109,6 +113,15 @@ _SYMBOLS = {
     "ppb": _unit("ratio", "1e-9"), "KB": _unit("bit", 8000), "gm": _unit("kg", "0.001"),
     "Nm": _unit("kg m^2 s^-2"), "dB": _unit("decibel"), "rev": _unit("angle", 2, 1),
     "kgs": _unit("kg"), "kms": _unit("m", 1000), "gms": _unit("kg", "0.001"),
+    r"M_\odot": _unit("solar-mass"), r"L_\odot": _unit("solar-luminosity"),
+    r"R_\odot": _unit("solar-radius"), "CHF": _unit("franc"), "CAD": _unit("canadian-dollar"),
+    "AUD": _unit("australian-dollar"),
+    "CNY": _unit("yuan"), "RMB": _unit("yuan"), "SGD": _unit("singapore-dollar"),
+    "HKD": _unit("hong-kong-dollar"), "NZD": _unit("new-zealand-dollar"),
+    "MXN": _unit("peso"), "BRL": _unit("real"), "ZAR": _unit("rand"), "KRW": _unit("won"),
+    "\u20bd": _unit("ruble"), "\u20a9": _unit("won"), "\u20ba": _unit("lira"),
+    "\u20ab": _unit("dong"), "\u20b1": _unit("peso"), "\u0e3f": _unit("baht"),
+    "\u20a6": _unit("naira"), "\u20aa": _unit("shekel"),
     "\u212b": _unit("m", "1e-10"), "kWh": _unit("kg m^2 s^-2", 3600000),
 }  # fmt: skip
 _PREFIXES = {
@@ -123,7 +136,7 @@ _FEW = {
     "T": "B Hz W bit J eV",
     "p": "m s g F A V C mol",
 }
-_NAME_PREFIXES = {
+PREFIX_NAMES = {
     "tera": 12, "giga": 9, "mega": 6, "kilo": 3, "hecto": 2, "deca": 1, "deci": -1, "centi": -2,
     "milli": -3, "micro": -6, "nano": -9, "pico": -12, "femto": -15,
 }  # fmt: skip
@@ -137,8 +150,9 @@ _PREFIXED_NAMES = {
     "bit": "bit", "byte": "B", "candela": "cd", "bar": "bar", "radian": "rad",
 }  # fmt: skip
 _NAMES = {
-    "kelvin": "K", "minute": "min", "hour": "h", "day": "d", "week": "wk", "year": "yr",
-    "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd", "mile": "mi",
+    "kilo": "kg", "kelvin": "K", "minute": "min", "hour": "h", "day": "d", "week": "wk",
+    "year": "yr", "month": "mo", "hectare": "ha", "inch": "in", "foot": "ft", "yard": "yd",
+    "mile": "mi",
     "pound": "lb", "ounce": "oz", "gallon": "gal", "quart": "qt", "pint": "pt", "teaspoon": "tsp",
     "tablespoon": "tbsp", "tonne": "t", "degree": "\u00b0", "celsius": "\u00b0C",
     "centigrade": "\u00b0C", "fahrenheit": "\u00b0F", "dollar": "$", "cent": "\u00a2",
@@ -154,16 +168,33 @@ _OTHER_NAMES = {
     "knot": _unit("m s^-1", Fraction(1852, 3600)), "unit": _unit("unit"), "units": _unit("unit"),
     "penny": _unit("dollar", "1/100"), "pence": _unit("pound sterling", "1/100"),
     "nickel": _unit("nickel"), "paise": _unit("rupee", "1/100"),
+    "ruble": _unit("ruble"), "rouble": _unit("ruble"), "yuan": _unit("yuan"),
+    "peso": _unit("peso"), "lira": _unit("lira"), "franc": _unit("franc"), "rand": _unit("rand"),
     "arcminute": _unit("angle", "1/10800", 1),
     "arcsecond": _unit("angle", "1/648000", 1), "revolution": _unit("angle", 2, 1),
     }  # fmt: skip
 _PLURALS = {"feet": "foot", "inches": "inch", "centuries": "century", "pennies": "penny"}
+
+# Names of two words, in small letters and singular, with the name or symbol for them.
+TWO_WORDS = {
+    "light year": "ly", "electron volt": "eV", "nautical mile": "nmi", "astronomical unit": "AU",
+    "metric ton": "tonne", "solar masse": r"M_\odot",
+    "us dollar": "$", "u.s. dollar": "$", "american dollar": "$", "canadian dollar": "CAD",
+    "australian dollar": "AUD", "british pound": "GBP", "pound sterling": "GBP",
+    "pounds sterling": "GBP", "indian rupee": "INR", "japanese yen": "JPY",
+    "mm hg": "mmHg", "fluid ounce": "floz", "fl oz": "floz", "fl. oz": "floz", "fl. oz.": "floz",
+    "pounds per square inch": "psi", "pound per square inch": "psi", "horse power": "hp",
+}  # fmt: skip
 
 # What stands before an amount of money.
 CURRENCY_SIGNS = {
     "US$": "$", "$": "$", "\u00a3": "\u00a3", "\u20ac": "\u20ac", "\u20b9": "\u20b9",
     "\u00a5": "\u00a5", "USD": "$", "EUR": "\u20ac", "GBP": "\u00a3", "INR": "\u20b9",
     "Rs.": "\u20b9", "Rs": "\u20b9", r"\pounds": "\u00a3", r"\euro": "\u20ac",
+    **{sign: sign for sign in "\u20bd\u20a9\u20ba\u20ab\u20b1\u0e3f\u20a6\u20aa"},
+    "A$": "AUD", "AU$": "AUD", "C$": "CAD", "CA$": "CAD", "HK$": "HKD", "NZ$": "NZD",
+    "S$": "SGD", "R$": "BRL", "CHF": "CHF", "CAD": "CAD", "AUD": "AUD", "CNY": "CNY",
+    "RMB": "CNY", "HKD": "HKD", "NZD": "NZD", "SGD": "SGD", "JPY": "JPY",
 }  # fmt: skip
 
 
@@ -185,7 +216,7 @@ def _names() -> dict[str, Unit]:
     for name, symbol in _PREFIXED_NAMES.items():
         unit = UNITS[symbol]
         names[name] = unit
-        for prefix, exponent in _NAME_PREFIXES.items():
+        for prefix, exponent in PREFIX_NAMES.items():
             factor = unit.factor * Fraction(10) ** exponent
             names[prefix + name] = Unit(unit.dimensions, factor, unit.pi)
     names |= {name: UNITS[symbol] for name, symbol in _NAMES.items()}

@@ -14,6 +14,7 @@ __all__ = [
     "FILLERS",
     "LONGEST",
     "NUMBER_WORDS",
+    "ORDINALS",
     "SCALES",
     "TURNING",
     "is_noun",
@@ -65,6 +66,10 @@ PARTS = {
     "seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10, "twelfth": 12, "twentieth": 20,
     "hundredth": 100, "thousandth": 1000, "millionth": 10**6,
 }  # fmt: skip
+ORDINALS = {
+    "first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "sixth": 6, "seventh": 7,
+    "eighth": 8, "ninth": 9, "tenth": 10, "eleventh": 11, "twelfth": 12,
+}  # fmt: skip
 NUMBER_WORDS = frozenset({*ONES, *TENS, *SCALES})
 
 # Words that are no name of a counted thing: they compare, deny, join, compute or ask.
@@ -85,7 +90,8 @@ _NOT_NOUNS = word_set(
     all any every each some many several few what which who why how unknown x
     this these those it they he she we i you them us its their his her
     past axis axes intercept coordinate percent percentage per case cases remainder
-    doubled tripled quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
+    otherwise before after underground underwater overdrawn beneath fold doubled tripled
+    quadrupled halved negated inverted inverse reciprocal opposite excluded excepted
     excluding omitted lacking short exclusive inclusive behind ahead never nope nothing nonzero
     unlikely likely allegedly debt debts owed overdue deficit shortage minimum maximum tops
     myriad myriads magnitude googol logarithm logarithms exponent exponents
@@ -104,7 +110,7 @@ TURNING = word_set(
 # Words that say nothing more about what is counted.
 FILLERS = word_set(
     """
-    total altogether overall in of the a an different distinct possible unique such ways way
+    total altogether overall in of the a an different distinct possible unique such
     number numbers whole remaining left all approximately long won scored sold
     tall wide deep high old away each
     """
@@ -227,6 +233,12 @@ def spoken_number(words: tuple[str, ...]) -> Fraction | None:
     if words[0] in ("minus", "negative"):
         rest = spoken_number(words[1:]) if len(words) > 1 and words[1] not in words[:1] else None
         return None if rest is None else -rest
+    if len(words) > 1 and words[-1] in SCALES and words[-1] != "hundred":
+        # "two and a half million", "half a dozen"
+        head = words[:-2] if words[-2] in ("a", "an") else words[:-1]
+        scaled = spoken_number(head) if head and SCALES.keys().isdisjoint(head) else None
+        if scaled is not None and scaled.denominator > 1:
+            return scaled * SCALES[words[-1]]
     # "three and a half", "two and three quarters"
     if "and" in words[1:-1]:
         cut = len(words) - 1 - words[::-1].index("and")
