@@ -158,10 +158,52 @@ std::size_t delimiter(std::string_view s) {
   return 0;
 }
 
+// Whether a text, with `\boxed` removed at both ends, is a conjunction of another language with at
+// most a name behind it: "et", "y", "und x =".
+bool joins_abroad(std::string_view gap) {
+  bool joined = false;
+  while (!gap.empty()) {
+    const std::size_t length = is_space(gap.front()) ? 1 : delimiter(gap);
+    if (length != 0) {
+      gap.remove_prefix(length);
+      continue;
+    }
+    if (joined) break;
+    std::size_t word = first_word(gap, {"et", "ou", "y", "o", "e", "und", "oder"});
+    for (const std::string_view sign :
+         {"\u548C"sv, "\u4E0E"sv, "\u6216"sv, "\u53CA"sv, "\u3001"sv, "\uFF0C"sv, "\uFF1B"sv,
+          "\u0438 "sv, "\u0438\u043B\u0438 "sv, "\u3068"sv}) {
+      if (word == 0 && gap.substr(0, sign.size()) == sign) word = sign.size();
+    }
+    if (word == 0) return false;
+    gap.remove_prefix(word);
+    joined = true;
+  }
+  if (!joined || gap.empty()) return joined;
+  const std::size_t equals = gap.find('=');  // "x =", with nothing behind it
+  if (equals == kNone || equals > 12 || !is_letter(gap.front())) return false;
+  gap.remove_prefix(equals + 1);
+  while (!gap.empty()) {
+    const std::size_t length = is_space(gap.front()) ? 1 : delimiter(gap);
+    if (length == 0) return false;
+    gap.remove_prefix(length);
+  }
+  return true;
+}
+
+// Whether s begins with the rest of a label such as "(b)" or "(iii)".
+bool is_label(std::string_view s) {
+  const std::size_t close = s.substr(0, 5).find(')');
+  if (close == kNone || close == 0) return false;
+  if (close == 1) return is_letter(s[0]);
+  return s.substr(0, close).find_first_not_of("ivx") == kNone;
+}
+
 // Whether two boxes with this text between them belong to one statement of several answers:
 // "$x=\boxed{1}$ and $y=\boxed{2}$". A computation or a conclusion does not.
 bool joins(std::string_view gap) {
   if (gap.size() > kGapBytes) return false;
+  if (joins_abroad(gap)) return true;
   std::string_view rest = gap;
   std::size_t breaks = 0;
   for (;;) {  // the first sign after the box
@@ -175,7 +217,8 @@ bool joins(std::string_view gap) {
   }
   const bool blank = rest.empty();
   constexpr std::string_view kOperators = "=+-/<>^_|!:";
-  if (!blank && kOperators.find(rest.front()) != kNone) return false;
+  const bool item = breaks > 0 && rest.substr(0, 2) == "- ";  // of a list
+  if (!blank && !item && kOperators.find(rest.front()) != kNone) return false;
   bool separated = blank && breaks == 0;
   std::size_t newlines = 0;
   bool label = false;  // "(b)", "2." or "- " after a line break
@@ -191,7 +234,7 @@ bool joins(std::string_view gap) {
                                  (is_letter(gap[k]) || is_digit(gap[k]))));
     }
     if (c == ',' || c == ';' || c == '&') separated = true;
-    if (c == '(' && i + 2 < gap.size() && is_letter(next) && gap[i + 2] == ')') separated = true;
+    if (c == '(' && is_label(gap.substr(i + 1))) separated = true;
     const bool ends = c == '.' || c == '?' || c == '!';
     if (ends && is_space(next) && !(i > 0 && newlines == 1 && is_digit(gap[i - 1]))) return false;
     if (c == '\\' && gap.substr(i, 2) == "\\\\") separated = true;
@@ -202,13 +245,15 @@ bool joins(std::string_view gap) {
         "\\rightarrow"sv, "\\equiv"sv}) {
     if (gap.find(sign) != kNone) return false;
   }
-  if (has_word(gap, {"so",      "thus",  "hence",    "therefore",    "then",       "but",
-                     "not",     "wait",  "actually", "instead",      "rather",     "giving",
-                     "gives",   "give",  "makes",    "because",      "since",      "which",
-                     "from",    "after", "before",   "where",        "if",         "minus",
-                     "plus",    "times", "answer",   "total",        "altogether", "approximately",
-                     "about",   "i",     "namely",   "equivalently", "equals",     "simplifies",
-                     "finally", "step",  "check",    "boxed"})) {
+  if (has_word(gap, {"so",       "thus",  "hence",    "therefore",    "then",       "but",
+                     "not",      "wait",  "actually", "instead",      "rather",     "giving",
+                     "gives",    "give",  "makes",    "because",      "since",      "which",
+                     "from",     "after", "before",   "where",        "if",         "minus",
+                     "plus",     "times", "answer",   "total",        "altogether", "approximately",
+                     "about",    "i",     "namely",   "equivalently", "equals",     "simplifies",
+                     "finally",  "step",  "check",    "boxed",        "we",         "donc",
+                     "alors",    "por",   "luego",    "entonces",     "daher",      "deshalb",
+                     "folglich", "damit", "quindi",   "portanto"})) {
     return false;
   }
   if (has_word(gap, {"and", "or"})) separated = true;

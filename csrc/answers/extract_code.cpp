@@ -155,7 +155,7 @@ bool looks_like_code(std::string_view code, std::size_t quotes) {
     }
     if (name > 0 && name < s.size() && is_letter(s[0])) {
       if (s[name] == '(' && s[name - 1] != ' ' && s.back() == ')' &&
-          s.substr(0, name).find(' ') == kNone) {
+          s.substr(0, name).find(' ') == kNone && s.substr(0, name) != "O") {  // O(n) is no call
         return true;
       }
       const std::string_view target = trim(s.substr(0, name));
