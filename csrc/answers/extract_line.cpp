@@ -205,6 +205,28 @@ bool follows(std::string_view line, std::size_t at, std::string_view word) {
   return at >= word.size() && begins_with(line.substr(at - word.size(), word.size()), word);
 }
 
+// Whether a word for the answer may begin with two bytes: most positions of a text are none.
+bool may_state(char first, char second) {
+  switch (lower(first)) {
+    case 'a':  // answer, Antwort
+      return lower(second) == 'n';
+    case 'r':  // result, respuesta, risposta; reponse with an accent
+      return lower(second) == 'e' || lower(second) == 'i' || second == '\xC3';
+    case 'c':  // choice
+      return lower(second) == 'h';
+    case 'o':  // option
+      return lower(second) == 'p';
+    case '\xD0':
+      return second == '\x9E' || second == '\xBE';
+    case '\xE6':
+      return second == '\x95';
+    case '\xE7':
+      return second == '\xAD';
+    default:
+      return false;
+  }
+}
+
 // The statement of the answer at a position of a line, if there is one.
 Statement statement_at(std::string_view line, std::size_t at) {
   const std::string_view rest = line.substr(at);
@@ -222,18 +244,7 @@ Statement statement_at(std::string_view line, std::size_t at) {
 // The statement of the answer in a line, the last one. body: text follows the line.
 Statement statement_in(std::string_view line, bool body) {
   for (std::size_t at = line.size(); at-- > 0;) {
-    switch (lower(line[at])) {  // the first bytes of the words
-      case 'a':
-      case 'c':
-      case 'o':
-      case 'r':
-      case '\xD0':
-      case '\xE6':
-      case '\xE7':
-        break;
-      default:
-        continue;
-    }
+    if (at + 1 == line.size() || !may_state(line[at], line[at + 1])) continue;
     if (is_letter(line[at]) && at > 0 && is_letter(line[at - 1])) continue;
     const Statement found = statement_at(line, at);
     if (found.present) return found;
