@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "answers/extract_parts.hpp"
@@ -205,26 +206,18 @@ bool follows(std::string_view line, std::size_t at, std::string_view word) {
   return at >= word.size() && begins_with(line.substr(at - word.size(), word.size()), word);
 }
 
-// Whether a word for the answer may begin with two bytes: most positions of a text are none.
+// Bytes with which a word for the answer begins, and those that are second in one: most positions
+// of a text are neither.
+constexpr std::array<bool, 256> bytes_of(std::string_view bytes) {
+  std::array<bool, 256> table{};
+  for (const char byte : bytes) table[static_cast<unsigned char>(byte)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kFirst = bytes_of("aAcCoOrR\xD0\xE6\xE7");
+constexpr std::array<bool, 256> kSecond = bytes_of("nNeEiIhHpP\xC3\x9E\xBE\x95\xAD");
+
 bool may_state(char first, char second) {
-  switch (lower(first)) {
-    case 'a':  // answer, Antwort
-      return lower(second) == 'n';
-    case 'r':  // result, respuesta, risposta; reponse with an accent
-      return lower(second) == 'e' || lower(second) == 'i' || second == '\xC3';
-    case 'c':  // choice
-      return lower(second) == 'h';
-    case 'o':  // option
-      return lower(second) == 'p';
-    case '\xD0':
-      return second == '\x9E' || second == '\xBE';
-    case '\xE6':
-      return second == '\x95';
-    case '\xE7':
-      return second == '\xAD';
-    default:
-      return false;
-  }
+  return kFirst[static_cast<unsigned char>(first)] && kSecond[static_cast<unsigned char>(second)];
 }
 
 // The statement of the answer at a position of a line, if there is one.
