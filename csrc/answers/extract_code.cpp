@@ -186,8 +186,9 @@ bool announces_example(std::string_view label) {
                             "input",        "sample input",    "test",          "test cases",
                             "tests",        "testing",         "example",       "to test",
                             "you can test", "let's test",      "to use",        "how to use",
-                            "you can use",  "to run",          "you can run",   "you can call"}) !=
-             0;
+                            "you can use",  "to run",          "you can run",   "you can call",
+                            "trace",        "walkthrough",     "dry run",       "pseudocode",
+                            "complexity",   "time complexity"}) != 0;
 }
 
 Rank rank_of(const Fence& fence, std::string_view code, std::string_view label) {

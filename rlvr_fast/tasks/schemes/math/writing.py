@@ -60,6 +60,8 @@ _PRIMES = re.compile(r" *\^ *(?:\{ *((?:\\prime *|' *)+) *\}|(\\prime)(?![A-Za-z
 _GROUPS = re.compile(
     r"(?<![\d.,'^_])([1-9]\d{0,2})((?:([, '\u2009\ue000])\d{3})+)(?!\d|[,'\ue000]\d)"
 )
+# "*Final Answer:* 42": words at the beginning.
+_EMPHASIS = re.compile(r"^([*_])([A-Za-z][A-Za-z ]{1,40}:?)\1(?=[ :])")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
@@ -160,7 +162,7 @@ def _e_notation(match: re.Match[str]) -> str:
 
 def _without_markdown(text: str) -> str:
     text = re.sub(r"(?<![^\s(*])\*\*(?=[^\s*])([^*]*[^\s*])\*\*(?![\w*])", r"\1", text)
-    text = text.strip()
+    text = _EMPHASIS.sub(r"\2", text.strip())
     for mark in ("**", "__"):
         if len(text) > 4 and text.startswith(mark) and text.endswith(mark):
             text = text[2:-2].strip()

@@ -78,7 +78,7 @@ _LEAD = re.compile(
     r"(?:(?:so|hence|thus|therefore|then|and|finally|now|consequently|accordingly|in conclusion|"
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives|"
     r"which gives|that gives|it follows that|we get|we have|we find|we obtain|we conclude that|"
-    r"i choose|we choose|i select|"
+    r"i choose|we choose|i select|i got|we got|it must be|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|(?:result|solution|conclusion)(?= ?:)|"
     r"the (?:ordered (?:pair|triple)|points?|vertex|vector|interval|set)(?= ?[(\[\\])|"
