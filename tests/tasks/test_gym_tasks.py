@@ -555,6 +555,18 @@ def test_antiderivatives_are_read_in_latex():
 @pytest.mark.parametrize(
     ("answer", "plain"),
     [
+        ("3x4", "3*4"), ("[3+4] X 2", "(3+4)*2"), ("= 3*4", "3*4"), ("3*4 = 12.", "3*4"),
+        ("3 \u2217 4", "3 * 4"), ("24 \u2044 2", "24 / 2"), ("16 \u2013 4", "16 - 4"),
+        (r"3 {\times} 4", "3 *4"), ("3*4 = 13", "3*4 = 13"), ("3 4", "3 4"), ("12", "12"),
+    ],
+)  # fmt: skip
+def test_expressions_of_numbers_are_written_plainly(answer, plain):
+    assert plain_expression(answer, "12") == plain
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain"),
+    [
         (r"\frac{x^2}{2} \sin(3x) + \ln(x)", "((x**2)/(2))*sin(3*x) + log(x)"),
         ("2e3 + 2x(3 + 1)(2)", "2e3 + 2*x(3 + 1)*(2)"),
         (r"\sqrt{x} e^{2x}", "sqrt(x)*e**(2*x)"),

@@ -54,7 +54,17 @@ _WRAPPERS = tuple(
     )
 )
 _SPACES = re.compile(r"\\[,;:! ]|[\u00a0\u2009\u202f~]")
-_SIGNS = str.maketrans({"\u2212": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*", "\u00f7": "/"})
+_SIGNS = str.maketrans(
+    {
+        **dict.fromkeys("\u2212\u2013", "-"),
+        **dict.fromkeys("\u00d7\u22c5\u00b7\u2217", "*"),
+        **dict.fromkeys("\u00f7\u2215\u2044", "/"),
+    }
+)
+# Between numbers alone, where the question has no letters.
+_TIMES = re.compile(r"(?<=[0-9)])\s?[xX]\s?(?=[0-9(])")
+_SQUARE = str.maketrans("[]", "()")
+_BRACED = re.compile(r"\{\s?(\\(?:times|cdot|div))\s?\}")
 _PRIMES = str.maketrans(dict.fromkeys("\u2019\u2032\u2018\u00b4", "'"))
 _DEGREES = re.compile(r"\s?\^\s?(?:\\circ|\{\s?\\circ\s?\})")
 _FRACTION = re.compile(r"\\[dt]?frac\s?(?:\{([^{}\\]*)\}\s?\{([^{}\\]*)\}|([0-9])\s?([0-9]))")
@@ -212,7 +222,10 @@ def plain_expression(answer: str, result: str | None = None) -> str:
         text = text[:-1].rstrip()
     if result is not None and text.count("=") == 1:
         left, right = (side.strip() for side in text.split("="))
-        text = left if right == result else right if left == result else text
+        text = left if right == result else right if left in (result, "") else text
+    if result is not None:
+        text = _TIMES.sub("*", text.translate(_SQUARE))
+    text = _BRACED.sub(r"\1", text)
     text = text.replace("{,}", ",")
     for _ in range(MOST_LAYERS):
         before = text
