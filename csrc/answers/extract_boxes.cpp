@@ -135,62 +135,6 @@ Box read_box(std::string_view text, std::size_t at, std::size_t max_bytes) {
   return box;
 }
 
-// What TeX and Markdown put around a formula, and spacing.
-std::size_t delimiter(std::string_view s) {
-  if (s.empty()) return 0;
-  switch (s.front()) {
-    case '$':
-    case '{':
-    case '}':
-    case '*':
-    case '~':
-      return 1;
-    case '\\':
-      break;
-    default:
-      return 0;
-  }
-  for (const std::string_view mark :
-       {"\\("sv, "\\)"sv, "\\["sv, "\\]"sv, "\\,"sv, "\\;"sv, "\\ "sv, "\\quad"sv, "\\qquad"sv,
-        "\\text{"sv, "\\textbf{"sv, "\\mathrm{"sv}) {
-    if (s.substr(0, mark.size()) == mark) return mark.size();
-  }
-  return 0;
-}
-
-// Whether a text, with `\boxed` removed at both ends, is a conjunction of another language with at
-// most a name behind it: "et", "y", "und x =".
-bool joins_abroad(std::string_view gap) {
-  bool joined = false;
-  while (!gap.empty()) {
-    const std::size_t length = is_space(gap.front()) ? 1 : delimiter(gap);
-    if (length != 0) {
-      gap.remove_prefix(length);
-      continue;
-    }
-    if (joined) break;
-    std::size_t word = first_word(gap, {"et", "ou", "y", "o", "e", "und", "oder"});
-    for (const std::string_view sign :
-         {"\u548C"sv, "\u4E0E"sv, "\u6216"sv, "\u53CA"sv, "\u3001"sv, "\uFF0C"sv, "\uFF1B"sv,
-          "\u0438 "sv, "\u0438\u043B\u0438 "sv, "\u3068"sv}) {
-      if (word == 0 && gap.substr(0, sign.size()) == sign) word = sign.size();
-    }
-    if (word == 0) return false;
-    gap.remove_prefix(word);
-    joined = true;
-  }
-  if (!joined || gap.empty()) return joined;
-  const std::size_t equals = gap.find('=');  // "x =", with nothing behind it
-  if (equals == kNone || equals > 12 || !is_letter(gap.front())) return false;
-  gap.remove_prefix(equals + 1);
-  while (!gap.empty()) {
-    const std::size_t length = is_space(gap.front()) ? 1 : delimiter(gap);
-    if (length == 0) return false;
-    gap.remove_prefix(length);
-  }
-  return true;
-}
-
 // Whether s begins with the rest of a label such as "(b)" or "(iii)".
 bool is_label(std::string_view s) {
   const std::size_t close = s.substr(0, 5).find(')');
@@ -291,6 +235,28 @@ Box box_before(std::string_view text, std::size_t end, std::size_t max_bytes) {
 }
 
 }  // namespace
+
+std::size_t delimiter(std::string_view s) {
+  if (s.empty()) return 0;
+  switch (s.front()) {
+    case '$':
+    case '{':
+    case '}':
+    case '*':
+    case '~':
+      return 1;
+    case '\\':
+      break;
+    default:
+      return 0;
+  }
+  for (const std::string_view mark :
+       {"\\("sv, "\\)"sv, "\\["sv, "\\]"sv, "\\,"sv, "\\;"sv, "\\ "sv, "\\quad"sv, "\\qquad"sv,
+        "\\text{"sv, "\\textbf{"sv, "\\mathrm{"sv}) {
+    if (s.substr(0, mark.size()) == mark) return mark.size();
+  }
+  return 0;
+}
 
 std::size_t closing_brace(std::string_view text, std::size_t begin, std::size_t stop) {
   std::size_t depth = 1;

@@ -18,13 +18,6 @@ constexpr std::size_t kShortBytes = 64, kChoiceBytes = 8;
 
 bool is_emphasis(char c) { return c == '*' || c == '_' || c == '`'; }
 
-std::string_view skip_marks(std::string_view s) {
-  while (!s.empty() && (is_space(s.front()) || s.front() == '*' || s.front() == '_')) {
-    s.remove_prefix(1);
-  }
-  return s;
-}
-
 // The length of a dash that separates, with blanks on both sides, or 0.
 std::size_t dash(std::string_view s) {
   for (const std::string_view mark : {"-"sv, "\u2013"sv, "\u2014"sv}) {
@@ -45,11 +38,6 @@ bool states_nothing(std::string_view s) {
   return leads_in(s) || first_word(s, {"not", "correct", "incorrect", "right", "wrong", "clear",
                                        "obvious", "verified", "reasonable"}) != 0;
 }
-
-struct Statement {
-  bool present = false;
-  std::string_view answer;  // what follows the words, to the end of the line
-};
 
 // What follows "answer" in a statement of the answer; text begins behind the word.
 Statement stated(std::string_view text) {
@@ -153,51 +141,6 @@ bool is_heading(std::string_view s, bool body) {
   i = 0;
   while (i < s.size() && is_letter(s[i])) ++i;
   return i >= 3;
-}
-
-// Words for "the answer" in other languages, what may stand between one and its verb, and verbs.
-constexpr std::string_view kChosen = "\u6545\u9009";  // "so choose", which needs no verb
-constexpr std::string_view kNouns[] = {"r\u00E9ponse"sv,
-                                       "reponse"sv,
-                                       "respuesta"sv,
-                                       "resposta"sv,
-                                       "risposta"sv,
-                                       "antwort"sv,
-                                       "\u043E\u0442\u0432\u0435\u0442"sv,
-                                       "\u041E\u0442\u0432\u0435\u0442"sv,
-                                       "\u7B54\u6848"sv,
-                                       "\u7B54\u3048"sv,
-                                       kChosen};
-constexpr std::string_view kAdjectives[] = {"finale"sv,  "final"sv,    "correcte"sv, "correcta"sv,
-                                            "correta"sv, "corretta"sv, "exacte"sv};
-constexpr std::string_view kVerbs[] = {
-    "est"sv,         "es"sv,     "ist"sv,    "lautet"sv,
-    "sera"sv,        "\u00E9"sv, "\u00E8"sv, "\u0440\u0430\u0432\u0435\u043D"sv,
-    "\u662F"sv,      "\u4E3A"sv, "\u70BA"sv, "\u306F"sv,
-    "\u7B49\u4E8E"sv};
-
-// The length of the first of the words that s begins with, or 0. No letter follows one that ends in
-// a Latin letter.
-template <std::size_t kCount>
-std::size_t first_of(std::string_view s, const std::string_view (&words)[kCount]) {
-  for (const std::string_view word : words) {
-    if (begins_with(s, word, is_letter(word.back()))) return word.size();
-  }
-  return 0;
-}
-
-// What follows a word for the answer in another language; text begins with the word.
-Statement stated_abroad(std::string_view text) {
-  const std::size_t noun = first_of(text, kNouns);
-  if (noun == 0) return {};
-  std::string_view rest = skip_marks(text.substr(noun));
-  rest = skip_marks(rest.substr(first_of(rest, kAdjectives)));
-  const bool chosen = text.substr(0, noun) == kChosen;
-  const std::size_t verb = first_of(rest, kVerbs);
-  rest = skip_marks(rest.substr(verb));
-  const bool colon = !rest.empty() && (rest.front() == ':' || rest.substr(0, 3) == "\uFF1A");
-  if (colon) rest = skip_marks(rest.substr(rest.front() == ':' ? 1 : 3));
-  return {verb != 0 || colon || chosen, rest};
 }
 
 // Whether a word stands before `at`, with a blank between.
@@ -378,6 +321,13 @@ std::string_view display(std::string_view text, std::size_t begin, std::size_t m
 }
 
 }  // namespace
+
+std::string_view skip_marks(std::string_view s) {
+  while (!s.empty() && (is_space(s.front()) || s.front() == '*' || s.front() == '_')) {
+    s.remove_prefix(1);
+  }
+  return s;
+}
 
 Extraction final_line(std::string_view text, std::size_t max_bytes, std::string& buffer) {
   std::size_t below = kNone;  // the nearest line below that is not blank
