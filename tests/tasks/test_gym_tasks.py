@@ -280,6 +280,7 @@ WRONG = {
         "",
         lambda e: e["metadata"].update(numbers=[5, 100, 1, 250], target=500) or "5*100 + 1/250",
     ),
+    "cryptarithm": ("", lambda e: f"{e['answer'][0]}=9,{e['answer']}"),
     "decimal_arithmetic": ("", changed("0.0009")),
     "decimal_chain_sum": ("min_digits=4", lambda e: e["answer"][:2] + "_" + e["answer"][2:]),
     "figlet_font": ("", lambda e: e.update(answer="ABCDEFGHIJ") or "ABCDEFGHIJKL"),
@@ -335,6 +336,7 @@ def test_moves_that_the_rules_allow_pass_their_guard():
         ("rubiks_cube?seed=3", lambda entry: entry["metadata"]["example_correct_answer"]),
         ("graph_color?seed=3", lambda entry: json.dumps(entry["metadata"]["possible_answer"])),
         ("tower_of_hanoi?seed=3", lambda entry: entry["answer"]),
+        ("cryptarithm?seed=3", lambda entry: entry["answer"].replace("=", " = ")),
         ("propositional_logic?seed=3", lambda entry: entry["metadata"]["example_answer"]),
     ):
         posed = Posed(spec)

@@ -18,6 +18,7 @@ __all__ = [
     "coloring",
     "cube_turns",
     "disk_moves",
+    "each_letter_once",
     "exact_number",
     "formula",
     "integers_alone",
@@ -72,6 +73,7 @@ _DENIES = re.compile(
     r"(?<![A-Za-z])(?:not?|or|nor|never|but|wrong|incorrect|false|instead)(?![A-Za-z])|n['\u2019]t\b",
     re.I,
 )
+_DIGIT_OF = re.compile(r"\s*([A-Z])\s*=\s*[0-9]\s*")
 _STEP = re.compile(r"([A-Z])([+-])(\d+)", re.A)
 _BUTTONS = re.compile(r"[A-Ca-c](?:(?:\s|,|\u2192|->|=>)+[A-Ca-c])*|[A-Ca-c]+")
 _VARIABLE = re.compile("[A-Z]")
@@ -295,6 +297,14 @@ def _made_of(pattern: str, expected: str) -> Callable[[str, Entry], str | None]:
 zeros_and_ones = _made_of(r"[01\s,;|\[\]]*", "zeros and ones")
 integers_alone = _made_of(r"[0-9\s]*", "integers")
 moves = _made_of(r"[UDLR\s,]*", "moves")
+
+
+def each_letter_once(answer: str, entry: Entry) -> str | None:
+    """A digit for each letter, which no second digit contradicts."""
+    pairs = [_DIGIT_OF.fullmatch(pair) for pair in answer.split(",")]
+    letters = [pair[1] for pair in pairs if pair is not None]
+    once = len(set(letters)) == len(pairs)
+    return None if once else "it has a letter twice, or more than letters and digits"
 
 
 def cube_turns(answer: str, entry: Entry) -> str | None:

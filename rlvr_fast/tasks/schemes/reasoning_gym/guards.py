@@ -90,6 +90,7 @@ GUARDS: dict[str, Guard] = {
     ),
     "countdown": _MADE,
     "decimal_chain_sum": _EXACT,
+    "cryptarithm": Guard("each letter once", "two digits for one letter", rules.each_letter_once),
     "decimal_arithmetic": Guard(
         "rounded value", "any value within one unit of the third decimal", rules.rounded_value
     ),
