@@ -63,7 +63,6 @@ _SIGNS = str.maketrans(
 )
 # Between numbers alone, where the question has no letters.
 _TIMES = re.compile(r"(?<=[0-9)])\s?[xX]\s?(?=[0-9(])")
-_SQUARE = str.maketrans("[]", "()")
 _BRACED = re.compile(r"\{\s?(\\(?:times|cdot|div))\s?\}")
 _PRIMES = str.maketrans(dict.fromkeys("\u2019\u2032\u2018\u00b4", "'"))
 _DEGREES = re.compile(r"\s?\^\s?(?:\\circ|\{\s?\\circ\s?\})")
@@ -224,7 +223,7 @@ def plain_expression(answer: str, result: str | None = None) -> str:
         left, right = (side.strip() for side in text.split("="))
         text = left if right == result else right if left in (result, "") else text
     if result is not None:
-        text = _TIMES.sub("*", text.translate(_SQUARE))
+        text = _TIMES.sub("*", text)
     text = _BRACED.sub(r"\1", text)
     text = text.replace("{,}", ",")
     for _ in range(MOST_LAYERS):
