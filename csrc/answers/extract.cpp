@@ -58,7 +58,9 @@ Extraction last_number(std::string_view text, std::size_t max_bytes) {
     std::size_t before = sign;
     while (before > 0 && text[before - 1] == ' ') --before;
     const char left = before == 0 ? '\n' : text[before - 1];
-    if (!is_digit(left) && !is_letter(left) && left != ')' && left != '}') begin = sign;
+    // "to -3": behind a word and a blank it is a sign too.
+    const bool word = before < sign && before > 1 && is_letter(left) && is_letter(text[before - 2]);
+    if (word || (!is_digit(left) && !is_letter(left) && left != ')' && left != '}')) begin = sign;
   }
   return finish(text.substr(begin, end - begin), max_bytes);
 }
@@ -165,7 +167,9 @@ Extraction extract(std::string_view text, Policy policy, std::size_t max_bytes,
         if (part.tag.open != kNone) {
           const std::string_view content = text.substr(part.tag.open, mark.begin - part.tag.open);
           const bool before = part.tag.answer.status == Status::kFound;
-          const bool talked_about = !trim(content).empty() && is_placeholder(content);
+          // Blanks alone may withdraw the answer before; "<answer></answer>" is talk about tags.
+          const bool talked_about =
+              content.empty() || (!trim(content).empty() && is_placeholder(content));
           if (!before || !talked_about) part.tag.answer = finish(content, max_bytes);
           part.tag.open = kNone;
         }

@@ -135,33 +135,19 @@ Box read_box(std::string_view text, std::size_t at, std::size_t max_bytes) {
   return box;
 }
 
-// What TeX and Markdown put around a formula, and spacing.
-std::size_t delimiter(std::string_view s) {
-  if (s.empty()) return 0;
-  switch (s.front()) {
-    case '$':
-    case '{':
-    case '}':
-    case '*':
-    case '~':
-      return 1;
-    case '\\':
-      break;
-    default:
-      return 0;
-  }
-  for (const std::string_view mark :
-       {"\\("sv, "\\)"sv, "\\["sv, "\\]"sv, "\\,"sv, "\\;"sv, "\\ "sv, "\\quad"sv, "\\qquad"sv,
-        "\\text{"sv, "\\textbf{"sv, "\\mathrm{"sv}) {
-    if (s.substr(0, mark.size()) == mark) return mark.size();
-  }
-  return 0;
+// Whether s begins with the rest of a label such as "(b)" or "(iii)".
+bool is_label(std::string_view s) {
+  const std::size_t close = s.substr(0, 5).find(')');
+  if (close == kNone || close == 0) return false;
+  if (close == 1) return is_letter(s[0]);
+  return s.substr(0, close).find_first_not_of("ivx") == kNone;
 }
 
 // Whether two boxes with this text between them belong to one statement of several answers:
 // "$x=\boxed{1}$ and $y=\boxed{2}$". A computation or a conclusion does not.
 bool joins(std::string_view gap) {
   if (gap.size() > kGapBytes) return false;
+  if (joins_abroad(gap)) return true;
   std::string_view rest = gap;
   std::size_t breaks = 0;
   for (;;) {  // the first sign after the box
@@ -175,7 +161,8 @@ bool joins(std::string_view gap) {
   }
   const bool blank = rest.empty();
   constexpr std::string_view kOperators = "=+-/<>^_|!:";
-  if (!blank && kOperators.find(rest.front()) != kNone) return false;
+  const bool item = breaks > 0 && rest.substr(0, 2) == "- ";  // of a list
+  if (!blank && !item && kOperators.find(rest.front()) != kNone) return false;
   bool separated = blank && breaks == 0;
   std::size_t newlines = 0;
   bool label = false;  // "(b)", "2." or "- " after a line break
@@ -191,7 +178,7 @@ bool joins(std::string_view gap) {
                                  (is_letter(gap[k]) || is_digit(gap[k]))));
     }
     if (c == ',' || c == ';' || c == '&') separated = true;
-    if (c == '(' && i + 2 < gap.size() && is_letter(next) && gap[i + 2] == ')') separated = true;
+    if (c == '(' && is_label(gap.substr(i + 1))) separated = true;
     const bool ends = c == '.' || c == '?' || c == '!';
     if (ends && is_space(next) && !(i > 0 && newlines == 1 && is_digit(gap[i - 1]))) return false;
     if (c == '\\' && gap.substr(i, 2) == "\\\\") separated = true;
@@ -202,13 +189,15 @@ bool joins(std::string_view gap) {
         "\\rightarrow"sv, "\\equiv"sv}) {
     if (gap.find(sign) != kNone) return false;
   }
-  if (has_word(gap, {"so",      "thus",  "hence",    "therefore",    "then",       "but",
-                     "not",     "wait",  "actually", "instead",      "rather",     "giving",
-                     "gives",   "give",  "makes",    "because",      "since",      "which",
-                     "from",    "after", "before",   "where",        "if",         "minus",
-                     "plus",    "times", "answer",   "total",        "altogether", "approximately",
-                     "about",   "i",     "namely",   "equivalently", "equals",     "simplifies",
-                     "finally", "step",  "check",    "boxed"})) {
+  if (has_word(gap, {"so",       "thus",  "hence",    "therefore",    "then",       "but",
+                     "not",      "wait",  "actually", "instead",      "rather",     "giving",
+                     "gives",    "give",  "makes",    "because",      "since",      "which",
+                     "from",     "after", "before",   "where",        "if",         "minus",
+                     "plus",     "times", "answer",   "total",        "altogether", "approximately",
+                     "about",    "i",     "namely",   "equivalently", "equals",     "simplifies",
+                     "finally",  "step",  "check",    "boxed",        "we",         "donc",
+                     "alors",    "por",   "luego",    "entonces",     "daher",      "deshalb",
+                     "folglich", "damit", "quindi",   "portanto"})) {
     return false;
   }
   if (has_word(gap, {"and", "or"})) separated = true;
@@ -246,6 +235,28 @@ Box box_before(std::string_view text, std::size_t end, std::size_t max_bytes) {
 }
 
 }  // namespace
+
+std::size_t delimiter(std::string_view s) {
+  if (s.empty()) return 0;
+  switch (s.front()) {
+    case '$':
+    case '{':
+    case '}':
+    case '*':
+    case '~':
+      return 1;
+    case '\\':
+      break;
+    default:
+      return 0;
+  }
+  for (const std::string_view mark :
+       {"\\("sv, "\\)"sv, "\\["sv, "\\]"sv, "\\,"sv, "\\;"sv, "\\ "sv, "\\quad"sv, "\\qquad"sv,
+        "\\text{"sv, "\\textbf{"sv, "\\mathrm{"sv}) {
+    if (s.substr(0, mark.size()) == mark) return mark.size();
+  }
+  return 0;
+}
 
 std::size_t closing_brace(std::string_view text, std::size_t begin, std::size_t stop) {
   std::size_t depth = 1;

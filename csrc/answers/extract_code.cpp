@@ -155,7 +155,7 @@ bool looks_like_code(std::string_view code, std::size_t quotes) {
     }
     if (name > 0 && name < s.size() && is_letter(s[0])) {
       if (s[name] == '(' && s[name - 1] != ' ' && s.back() == ')' &&
-          s.substr(0, name).find(' ') == kNone) {
+          s.substr(0, name).find(' ') == kNone && s.substr(0, name) != "O") {  // O(n) is no call
         return true;
       }
       const std::string_view target = trim(s.substr(0, name));
@@ -186,8 +186,9 @@ bool announces_example(std::string_view label) {
                             "input",        "sample input",    "test",          "test cases",
                             "tests",        "testing",         "example",       "to test",
                             "you can test", "let's test",      "to use",        "how to use",
-                            "you can use",  "to run",          "you can run",   "you can call"}) !=
-             0;
+                            "you can use",  "to run",          "you can run",   "you can call",
+                            "trace",        "walkthrough",     "dry run",       "pseudocode",
+                            "complexity",   "time complexity"}) != 0;
 }
 
 Rank rank_of(const Fence& fence, std::string_view code, std::string_view label) {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "answers/extract_parts.hpp"
 #include "answers/find.hpp"
@@ -14,22 +16,7 @@ constexpr std::size_t kObjectBytes = 60;
 // A labelled answer that outranks a box is short: longer ones are sentences about the box.
 constexpr std::size_t kShortBytes = 64, kChoiceBytes = 8;
 
-std::size_t rfind_nocase(std::string_view line, std::string_view word) {
-  if (line.size() < word.size()) return kNone;
-  for (std::size_t at = line.size() - word.size() + 1; at-- > 0;) {
-    if (lower(line[at]) == word[0] && begins_with(line.substr(at), word, false)) return at;
-  }
-  return kNone;
-}
-
 bool is_emphasis(char c) { return c == '*' || c == '_' || c == '`'; }
-
-std::string_view skip_marks(std::string_view s) {
-  while (!s.empty() && (is_space(s.front()) || s.front() == '*' || s.front() == '_')) {
-    s.remove_prefix(1);
-  }
-  return s;
-}
 
 // The length of a dash that separates, with blanks on both sides, or 0.
 std::size_t dash(std::string_view s) {
@@ -52,11 +39,6 @@ bool states_nothing(std::string_view s) {
                                        "obvious", "verified", "reasonable"}) != 0;
 }
 
-struct Statement {
-  bool present = false;
-  std::string_view answer;  // what follows the words, to the end of the line
-};
-
 // What follows "answer" in a statement of the answer; text begins behind the word.
 Statement stated(std::string_view text) {
   bool plural = !text.empty() && lower(text.front()) == 's';
@@ -65,6 +47,12 @@ Statement stated(std::string_view text) {
   const bool blank = !text.empty() && is_space(text.front());
   std::string_view rest = skip_marks(text);
   if (rest.empty()) return {};
+  if (rest.front() == '(') {  // Answer (in meters): 12
+    const std::size_t close = rest.substr(0, kObjectBytes).find(')');
+    if (close == kNone) return {};
+    rest = skip_marks(rest.substr(close + 1));
+    if (rest.empty() || rest.front() != ':') return {};
+  }
   if (rest.front() == ':' || rest.substr(0, 3) == "\uFF1A") {
     rest.remove_prefix(rest.front() == ':' ? 1 : 3);
     rest = skip_marks(rest);
@@ -155,15 +143,46 @@ bool is_heading(std::string_view s, bool body) {
   return i >= 3;
 }
 
+// Whether a word stands before `at`, with a blank between.
+bool follows(std::string_view line, std::size_t at, std::string_view word) {
+  while (at > 0 && line[at - 1] == ' ') --at;
+  return at >= word.size() && begins_with(line.substr(at - word.size(), word.size()), word);
+}
+
+// Bytes with which a word for the answer begins, and those that are second in one: most positions
+// of a text are neither.
+constexpr std::array<bool, 256> bytes_of(std::string_view bytes) {
+  std::array<bool, 256> table{};
+  for (const char byte : bytes) table[static_cast<unsigned char>(byte)] = true;
+  return table;
+}
+constexpr std::array<bool, 256> kFirst = bytes_of("aAcCoOrR\xD0\xE6\xE7");
+constexpr std::array<bool, 256> kSecond = bytes_of("nNeEiIhHpP\xC3\x9E\xBE\x95\xAD");
+
+bool may_state(char first, char second) {
+  return kFirst[static_cast<unsigned char>(first)] && kSecond[static_cast<unsigned char>(second)];
+}
+
+// The statement of the answer at a position of a line, if there is one.
+Statement statement_at(std::string_view line, std::size_t at) {
+  const std::string_view rest = line.substr(at);
+  if (begins_with(rest, "answer", false)) return stated(rest.substr(6));
+  if (begins_with(rest, "result", false) && follows(line, at, "final")) {
+    return stated(rest.substr(6));
+  }
+  if ((begins_with(rest, "option") || begins_with(rest, "choice")) &&
+      follows(line, at, "correct")) {
+    return stated(rest.substr(6));
+  }
+  return stated_abroad(rest);
+}
+
 // The statement of the answer in a line, the last one. body: text follows the line.
 Statement statement_in(std::string_view line, bool body) {
-  std::size_t end = line.size();
-  for (;;) {
-    const std::size_t at = rfind_nocase(line.substr(0, end), "answer");
-    if (at == kNone) break;
-    end = at;
-    if (at > 0 && is_letter(line[at - 1])) continue;
-    const Statement found = stated(line.substr(at + 6));
+  for (std::size_t at = line.size(); at-- > 0;) {
+    if (at + 1 == line.size() || !may_state(line[at], line[at + 1])) continue;
+    if (is_letter(line[at]) && at > 0 && is_letter(line[at - 1])) continue;
+    const Statement found = statement_at(line, at);
     if (found.present) return found;
   }
   if (is_answer_heading(line)) return {true, {}};
@@ -180,6 +199,9 @@ Statement statement_in(std::string_view line, bool body) {
   }
   return {};
 }
+
+// The period of Chinese and Japanese, and verbs that stand behind what is stated.
+constexpr std::string_view kStop = "\u3002", kDesu = "\u3067\u3059", kDearu = "\u3067\u3042\u308B";
 
 // Whether the period at i ends a sentence: a new one begins behind it.
 bool ends_sentence(std::string_view s, std::size_t i) {
@@ -218,6 +240,7 @@ std::string_view cut_prose(std::string_view s) {
       const bool abbreviation = i >= 3 && is_letter(s[i - 1]) && s[i - 2] == '.';
       return s.substr(0, abbreviation ? i + 1 : i);
     }
+    if (s.compare(i, kStop.size(), kStop) == 0) return s.substr(0, i);
     if (c == ',' || c == ';') {
       const std::string_view rest = trim_left(s.substr(i + 1));
       if (first_word(rest, {"because", "since", "as", "so", "which", "not", "but", "i hope", "thus",
@@ -260,23 +283,51 @@ std::string_view tidy(std::string_view answer) {
       answer.remove_suffix(1);
     }
   }
+  for (const std::string_view verb : {kDesu, kDearu}) {
+    if (answer.size() > verb.size() && answer.substr(answer.size() - verb.size()) == verb) {
+      answer.remove_suffix(verb.size());
+    }
+  }
   return strip(answer);
 }
 
-// The formula that begins with its delimiter alone on a line at `begin`, or nothing.
+// The formula, environment or fenced text that begins on a line of its own at `begin`, or nothing.
 std::string_view display(std::string_view text, std::size_t begin, std::size_t max_bytes) {
   std::string_view rest = trim_left(text.substr(begin));
-  const std::string_view close = rest.substr(0, 2) == "\\[" ? "\\]" : "$$";
-  if (rest.substr(0, 2) != "\\[" && rest.substr(0, 2) != "$$") return {};
-  rest.remove_prefix(2);
-  std::size_t blank = 0;
-  while (blank < rest.size() && rest[blank] != '\n' && is_space(rest[blank])) ++blank;
-  if (blank < rest.size() && rest[blank] != '\n') return {};
+  std::string_view open, close;
+  for (const auto& [first, last] :
+       {std::pair{"\\["sv, "\\]"sv}, {"$$"sv, "$$"sv}, {"```"sv, "```"sv}}) {
+    if (rest.substr(0, first.size()) == first) open = first, close = last;
+  }
+  const bool environment = open.empty() && rest.substr(0, 7) == "\\begin{";
+  if (open.empty() && !environment) return {};
+  std::size_t line = rest.find('\n');
+  if (environment) {
+    const std::size_t brace = rest.substr(0, 32).find('}');
+    if (brace == kNone || line == kNone || line < brace) return {};
+    const std::string_view name = rest.substr(6, brace - 5);  // with its braces
+    const std::string_view reach = rest.substr(0, 2 * max_bytes + 2);
+    for (std::size_t at = 0; (at = reach.find("\\end{", at)) != kNone; ++at) {
+      if (reach.substr(at + 4, name.size()) == name) return reach.substr(0, at + 4 + name.size());
+    }
+    return {};
+  }
+  if (line == kNone) return {};
+  const std::string_view head = trim(rest.substr(open.size(), line - open.size()));
+  if (!head.empty() && (open != "```" || head.find('`') != kNone)) return {};
+  rest.remove_prefix(line);
   const std::size_t end = rest.substr(0, 2 * max_bytes + 2).find(close);
   return end == kNone ? std::string_view{} : trim(rest.substr(0, end));
 }
 
 }  // namespace
+
+std::string_view skip_marks(std::string_view s) {
+  while (!s.empty() && (is_space(s.front()) || s.front() == '*' || s.front() == '_')) {
+    s.remove_prefix(1);
+  }
+  return s;
+}
 
 Extraction final_line(std::string_view text, std::size_t max_bytes, std::string& buffer) {
   std::size_t below = kNone;  // the nearest line below that is not blank
@@ -318,11 +369,13 @@ std::string_view labelled_answer(std::string_view text) {
       line.remove_prefix(1);
     }
     const std::size_t colon = line.substr(0, 24).find(':');
-    if (colon != kNone) {
-      std::string_view label = line.substr(0, colon);
+    const Statement abroad = stated_abroad(line);
+    if (colon != kNone || abroad.present) {
+      std::string_view label = line.substr(0, colon == kNone ? 0 : colon);
       while (!label.empty() && is_emphasis(label.back())) label.remove_suffix(1);
-      const std::string_view rest = skip_marks(line.substr(colon + 1));
-      if (is_title(label) && !leads_in(rest)) {
+      const std::string_view rest =
+          abroad.present ? abroad.answer : skip_marks(line.substr(colon + 1));
+      if ((abroad.present || is_title(label)) && !leads_in(rest)) {
         const std::string_view found = tidy(rest);
         const bool shown = first_word(found, {"see", "above", "as"}) == 0;
         const bool alone = rest.size() <= kShortBytes || found.size() <= kChoiceBytes;

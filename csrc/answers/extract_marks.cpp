@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "answers/extract_parts.hpp"
 
 namespace rlvr::answers {
@@ -124,9 +126,29 @@ Mark read_tag(std::string_view text, std::size_t at) {
       break;
     }
   }
+  if (bar && name == "box") return {closes ? MarkKind::kAnswerEnd : MarkKind::kAnswerBegin, at, i};
   if (among(name, {"think", "thinking", "thought", "thoughts", "reasoning", "scratchpad",
                    "seed:think"})) {
     return {closes ? MarkKind::kThoughtsEnd : MarkKind::kThoughtsBegin, at, i};
+  }
+  return {};
+}
+
+// [THINK] of Magistral, [INST] of Mistral's templates.
+Mark read_bracket(std::string_view text, std::size_t at) {
+  for (const auto& [name, kind] : {std::pair{"[THINK]"sv, MarkKind::kThoughtsBegin},
+                                   {"[/THINK]"sv, MarkKind::kThoughtsEnd},
+                                   {"[INST]"sv, MarkKind::kTurn}}) {
+    if (text.substr(at, name.size()) == name) return {kind, at, at + name.size()};
+  }
+  return {};
+}
+
+// The thoughts of Kimi: think, or /think, between two triangles.
+Mark read_triangle(std::string_view text, std::size_t at) {
+  for (const auto& [name, kind] : {std::pair{"\u25C1think\u25B7"sv, MarkKind::kThoughtsBegin},
+                                   {"\u25C1/think\u25B7"sv, MarkKind::kThoughtsEnd}}) {
+    if (text.substr(at, name.size()) == name) return {kind, at, at + name.size()};
   }
   return {};
 }
@@ -190,9 +212,30 @@ Mark read_head(std::string_view text, std::size_t begin) {
   return {speaker ? MarkKind::kTurn : MarkKind::kTask, begin, i};
 }
 
+namespace {
+
+// The head of another problem or turn in a line: of a template without its tokens too, where "user"
+// stands alone on a line, and in Chinese.
+Mark read_line(std::string_view text, std::size_t begin) {
+  const std::string_view rest = text.substr(begin, 16);
+  if (rest.substr(0, 5) == "user\n") return {MarkKind::kTurn, begin, begin + 4};
+  for (const std::string_view word : {"\u95EE\u9898"sv, "\u9898\u76EE"sv}) {
+    if (rest.substr(0, word.size()) != word) continue;
+    const std::string_view behind = rest.substr(word.size());
+    if (behind.substr(0, 1) == ":" || behind.substr(0, 3) == "\uFF1A") {
+      return {MarkKind::kTask, begin, begin + word.size()};
+    }
+  }
+  return read_head(text, begin);
+}
+
+}  // namespace
+
 Mark read_mark(std::string_view text, std::size_t at) {
   if (text[at] == '<') return read_tag(text, at);
-  if (text[at] == '\n') return read_head(text, at + 1);
+  if (text[at] == '[') return read_bracket(text, at);
+  if (text[at] == '\xE2') return read_triangle(text, at);
+  if (text[at] == '\n') return read_line(text, at + 1);
   // A colon: most follow words that begin no problem, such as "Step 1:" or "we get:".
   std::size_t end = at;
   const auto back = [&](auto skips) {

@@ -57,6 +57,9 @@ Mark read_head(std::string_view text, std::size_t begin);
 std::size_t closing_brace(std::string_view text, std::size_t begin, std::size_t stop);
 // Whether the content of a box or tag stands for an answer: "", "...", "your answer".
 bool is_placeholder(std::string_view content);
+// The length of what TeX and Markdown put around a formula at the beginning of s (delimiters,
+// spacing, fonts), or 0.
+std::size_t delimiter(std::string_view s);
 // end: where the last box of the answer ends, if there is an answer. talked_about: the text has
 // boxes, and all of them are talked about only.
 struct Boxes {
@@ -73,6 +76,22 @@ Extraction unbox(std::string_view answer, std::size_t max_bytes, std::string& bu
 Extraction final_line(std::string_view text, std::size_t max_bytes, std::string& buffer);
 // The short answer of the last line "Answer: ..." of text, or nothing.
 std::string_view labelled_answer(std::string_view text);
+
+// A statement of the answer in a line.
+struct Statement {
+  bool present = false;
+  std::string_view answer;  // what follows the words, to the end of the line
+};
+// Without blanks and the marks of emphasis before it.
+std::string_view skip_marks(std::string_view s);
+
+// --- extract_languages.cpp
+
+// What follows a word for the answer in another language than English; text begins with the word.
+Statement stated_abroad(std::string_view text);
+// Whether what stands between two boxes is a conjunction of another language with at most a name
+// behind it: "et", "y", "und x =".
+bool joins_abroad(std::string_view gap);
 
 // --- extract_code.cpp
 

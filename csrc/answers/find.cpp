@@ -20,7 +20,10 @@ using FindBlock = std::uint64_t (*)(const char* p, std::size_t& block, std::size
 bool is_candidate(char c, char next) {
   if (c == ':') return true;
   if (c == '<') return static_cast<unsigned char>(next) >= '/';
-  return c == '\n' && (next == '#' || next == '*' || next == 'P' || next == 'Q');
+  if (c == '[') return next == '/' || next == 'I' || next == 'T';
+  if (c == '\xE2') return next == '\x97';
+  return c == '\n' && (next == '#' || next == '*' || next == 'P' || next == 'Q' || next == 'u' ||
+                       next == '\xE9');
 }
 
 std::uint64_t last_block(const char* p, std::size_t block, std::size_t size) {
@@ -39,13 +42,24 @@ inline std::uint64_t mask_sse2(const char* p) {
   const __m128i tag = _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('<')),
                                     _mm_cmpeq_epi8(_mm_max_epu8(y, _mm_set1_epi8('/')), y));
   const __m128i even = _mm_and_si128(y, _mm_set1_epi8(~1));  // 'P' of 'P' and 'Q'
-  const __m128i sign =
-      _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('#')), _mm_cmpeq_epi8(y, _mm_set1_epi8('*')));
+  const __m128i sign = _mm_or_si128(
+      _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('#')), _mm_cmpeq_epi8(y, _mm_set1_epi8('*'))),
+      _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('u')),
+                   _mm_cmpeq_epi8(y, _mm_set1_epi8('\xE9'))));
   const __m128i heading =
       _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\n')),
                     _mm_or_si128(sign, _mm_cmpeq_epi8(even, _mm_set1_epi8('P'))));
+  const __m128i bracket =
+      _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('[')),
+                    _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('/')),
+                                 _mm_or_si128(_mm_cmpeq_epi8(y, _mm_set1_epi8('I')),
+                                              _mm_cmpeq_epi8(y, _mm_set1_epi8('T')))));
+  const __m128i triangle = _mm_and_si128(_mm_cmpeq_epi8(x, _mm_set1_epi8('\xE2')),
+                                         _mm_cmpeq_epi8(y, _mm_set1_epi8('\x97')));
+  const __m128i other = _mm_or_si128(bracket, triangle);
   const __m128i colon = _mm_cmpeq_epi8(x, _mm_set1_epi8(':'));
-  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), colon)));
+  return static_cast<unsigned>(
+      _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(tag, heading), _mm_or_si128(colon, other))));
 }
 
 std::uint64_t find_sse2(const char* p, std::size_t& block, std::size_t size) {
@@ -69,13 +83,24 @@ __attribute__((target("avx2"))) inline __m256i candidates_avx2(const char* p) {
       _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('<')),
                        _mm256_cmpeq_epi8(_mm256_max_epu8(y, _mm256_set1_epi8('/')), y));
   const __m256i even = _mm256_and_si256(y, _mm256_set1_epi8(~1));  // 'P' of 'P' and 'Q'
-  const __m256i sign = _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('#')),
-                                       _mm256_cmpeq_epi8(y, _mm256_set1_epi8('*')));
+  const __m256i sign =
+      _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('#')),
+                                      _mm256_cmpeq_epi8(y, _mm256_set1_epi8('*'))),
+                      _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('u')),
+                                      _mm256_cmpeq_epi8(y, _mm256_set1_epi8('\xE9'))));
   const __m256i heading =
       _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\n')),
                        _mm256_or_si256(sign, _mm256_cmpeq_epi8(even, _mm256_set1_epi8('P'))));
+  const __m256i bracket = _mm256_and_si256(
+      _mm256_cmpeq_epi8(x, _mm256_set1_epi8('[')),
+      _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('/')),
+                      _mm256_or_si256(_mm256_cmpeq_epi8(y, _mm256_set1_epi8('I')),
+                                      _mm256_cmpeq_epi8(y, _mm256_set1_epi8('T')))));
+  const __m256i triangle = _mm256_and_si256(_mm256_cmpeq_epi8(x, _mm256_set1_epi8('\xE2')),
+                                            _mm256_cmpeq_epi8(y, _mm256_set1_epi8('\x97')));
+  const __m256i other = _mm256_or_si256(bracket, triangle);
   const __m256i colon = _mm256_cmpeq_epi8(x, _mm256_set1_epi8(':'));
-  return _mm256_or_si256(_mm256_or_si256(tag, heading), colon);
+  return _mm256_or_si256(_mm256_or_si256(tag, heading), _mm256_or_si256(colon, other));
 }
 
 __attribute__((target("avx2"))) std::uint64_t find_avx2(const char* p, std::size_t& block,

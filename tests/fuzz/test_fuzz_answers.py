@@ -21,6 +21,7 @@ SOURCES = {
         "answers/extract.cpp",
         "answers/extract_boxes.cpp",
         "answers/extract_code.cpp",
+        "answers/extract_languages.cpp",
         "answers/extract_line.cpp",
         "answers/extract_marks.cpp",
         "answers/find.cpp",

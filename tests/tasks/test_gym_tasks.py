@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import Task, Verifier, load_task
+from rlvr_fast.tasks.schemes.reasoning_gym.answer_sizes import excess
 from rlvr_fast.tasks.schemes.reasoning_gym.config import dataset_of
 from rlvr_fast.tasks.schemes.reasoning_gym.guards import GUARDS, guard_refusal
 from rlvr_fast.tasks.schemes.reasoning_gym.reading import plain_expression, read_forms
@@ -146,7 +147,7 @@ def scientific(gold):
 @pytest.mark.parametrize(("dataset", "write"), IN_ANOTHER_FORM)
 def test_leash_fixes_change_the_form_of_an_answer_alone(dataset, write):
     for options, expected in (("", "incorrect"), ("&fixes=leash", "correct")):
-        task = load_task(f"reasoning_gym:{dataset}?size=3&seed=7{options}")
+        task = load_task(f"reasoning_gym:{dataset}?size=3&seed=7&guards=off{options}")
         for problem in task.problems():
             assert verdict(task, problem, write(problem.gold)) == expected
             assert verdict(task, problem, problem.gold) == "correct"
@@ -279,11 +280,14 @@ WRONG = {
         "",
         lambda e: e["metadata"].update(numbers=[5, 100, 1, 250], target=500) or "5*100 + 1/250",
     ),
+    "cryptarithm": ("", lambda e: f"{e['answer'][0]}=9,{e['answer']}"),
     "decimal_arithmetic": ("", changed("0.0009")),
+    "decimal_chain_sum": ("min_digits=4", lambda e: e["answer"][:2] + "_" + e["answer"][2:]),
     "figlet_font": ("", lambda e: e.update(answer="ABCDEFGHIJ") or "ABCDEFGHIJKL"),
     "fraction_simplification": ("styles=latex_frac", behind(" or 7")),
     "game_of_life": ("", lambda e: json.dumps([*json.loads(e["answer"]), [1]])),
     "game_of_life_halting": ("", lambda e: "banana"),
+    "graph_color": ("", lambda e: json.dumps({**e["metadata"]["possible_answer"], "99": 1})),
     "gsm_symbolic": ("", before("-")),
     "kakurasu": ("", before("-")),
     "knights_knaves": ("", behind(" banana")),
@@ -292,15 +296,18 @@ WRONG = {
     "number_sorting": ("", sorted_badly),
     "polynomial_equations": ("", behind(", banana")),
     "pool_matrix": ("", lambda e: re.sub(r"\b9\b", "9.04", e["answer"], count=1)),
+    "power_function": ("", behind("_")),
     "products": ("", lambda e: e["answer"][:-1] + "," + e["answer"][-1]),
-    "propositional_logic": ("", lambda e: "({}) \u2228 ({}) x".format(*e["metadata"]["premises"])),
+    "propositional_logic": ("", lambda e: "({}) \u2228 ({}) P".format(*e["metadata"]["premises"])),
     "puzzle24": ("", lambda e: "6+6+6+6"),
     "quantum_lock": ("", behind(" or 7")),
+    "rubiks_cube": ("", lambda e: e["metadata"]["example_correct_answer"] + " 2R"),
     "rush_hour": ("max_moves=2", lambda e: f"{way_out(e)} A+5"),
     "sokoban": ("", behind(" banana")),
     "spell_backward": ("", behind(" banana")),
     "survo": ("", behind(" banana")),
     "time_intervals": ("task_types=date", behind(" banana")),
+    "tower_of_hanoi": ("", before("x")),
     "word_sorting": ("", behind(", banana")),
 }
 
@@ -326,6 +333,10 @@ def test_moves_that_the_rules_allow_pass_their_guard():
     for spec, right in (
         ("boxnet?seed=3", lambda entry: json.dumps(way_of_a_box(entry))),
         ("rush_hour?seed=3&max_moves=2", way_out),
+        ("rubiks_cube?seed=3", lambda entry: entry["metadata"]["example_correct_answer"]),
+        ("graph_color?seed=3", lambda entry: json.dumps(entry["metadata"]["possible_answer"])),
+        ("tower_of_hanoi?seed=3", lambda entry: entry["answer"]),
+        ("cryptarithm?seed=3", lambda entry: entry["answer"].replace("=", " = ")),
         ("propositional_logic?seed=3", lambda entry: entry["metadata"]["example_answer"]),
     ):
         posed = Posed(spec)
@@ -411,6 +422,8 @@ CHANCES = [
     ("0.1719", True),
     ("0.172", True), (r"$0.171875$", True), (".171875", True), ("1.71875e-1", True),
     ("0.17", False), ("0.1718", True), ("0.1720", False), ("0.171877", False), ("0", False),
+    ("17.1875%", True), (r"$17.19\%$", True), ("17.1875", False), ("0.171875%", False),
+    ("17%", False), ("17.18750%", True), ("0%", False), ("-17.1875%", False),
     ("0.17187", True), ("0.0", False), ("1", False), ("11/63", False), ("-0.171875", False),
 ]  # fmt: skip
 
@@ -456,6 +469,52 @@ def test_forms_of_an_answer_have_its_value(gold, answer, read):
     assert (gold in [answer, *read_forms("leg_counting", answer, entry)]) == read
 
 
+@pytest.mark.parametrize(
+    ("dataset", "gold", "answer", "read"),
+    [
+        ("power_function", "8.05544726166417e-06", r"$8.06 \times 10^{-6}$", "8.06e-6"),
+        ("power_function", "8.05544726166417e-06", "8.06\u00d710^-6", "8.06e-6"),
+        ("power_function", "8.05544726166417e-06", r"8.06 \times 10^{-6} \times 2", None),
+        ("power_function", "64.0", r"\boxed{6.40 \cdot 10^{1}}", "6.40e1"),
+        ("propositional_logic", None, r"$(P \land \neg Q) \to R$.", "(P \u2227 \u00ac Q) \u2192 R"),
+        ("propositional_logic", None, "~P <-> (Q => R)", "\u00acP \u2194 (Q \u2192 R)"),
+        ("propositional_logic", None, r"P \lor Q \text{ or } R", None),
+        ("rubiks_cube", None, "R\u2019 U2 F\u2032", "R' U2 F'"),
+        ("rubiks_cube", None, r"\boxed{R U}", "R U"),
+        ("fraction_simplification", r"$\frac{3}{7}$", r"2\frac{3}{7}", None),
+        ("leg_counting", "23", r"2\frac{3}{1}", None),
+    ],
+)
+def test_forms_of_some_datasets(dataset, gold, answer, read):
+    entry = {"answer": gold, "question": "", "metadata": {}}
+    forms = read_forms(dataset, answer, entry)
+    assert forms == [read] if read else all("text" in f or "\\" in f or "10" in f for f in forms)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "small", "large"),
+    [
+        ("rubiks_cube", "R U2 " * 500, ["R99999999", "U99 " * 40, "R " * 2001, "R2000"]),
+        ("rush_hour", "A+1 " * 500, ["A+999999999", "A-99 " * 40, "A+0001"]),
+        (
+            "propositional_logic",
+            "(P \u2227 \u00acQ)",
+            ["\u00ac" * 2000 + "P", "(a \u2227 b)", "P or Q"],
+        ),
+    ],
+)
+def test_answers_of_unbounded_cost_never_reach_their_verifier(dataset, small, large):
+    for name, entry in ((dataset, {}), ("composite", {"metadata": {"source_dataset": dataset}})):
+        assert excess(name, small, entry) is None
+        assert all(excess(name, answer, entry) for answer in large)
+    assert excess("countdown", "9" * 5000, {}) is None
+    posed = Posed(f"{dataset}?seed=3")
+    posed.dataset.score_answer = None  # is not called
+    for answer in large:
+        assert not posed.accepts(answer, posed.dataset[0])
+        assert not posed.accepts(answer, posed.dataset[0], "off")
+
+
 def test_short_lines_and_fractions_are_read_in_their_dressings():
     for name in ("fraction_simplification", "complex_arithmetic", "time_intervals", "dice"):
         posed = Posed(f"{name}?seed=3")
@@ -493,6 +552,18 @@ def test_antiderivatives_are_read_in_latex():
         assert posed.accepts(answer, entry), answer
     for answer in ("-6x^3 + 3x + C", "6x^3 + 2x + C", "-6x^2 + 2x + C", "x^3", "C", "-6^3x + 2x"):
         assert not posed.accepts(answer, entry), answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "plain"),
+    [
+        ("3x4", "3*4"), ("(3+4) X 2", "(3+4)*2"), ("= 3*4", "3*4"), ("3*4 = 12.", "3*4"),
+        ("3 \u2217 4", "3 * 4"), ("24 \u2044 2", "24 / 2"), ("16 \u2013 4", "16 - 4"),
+        (r"3 {\times} 4", "3 *4"), ("3*4 = 13", "3*4 = 13"), ("3 4", "3 4"), ("12", "12"),
+    ],
+)  # fmt: skip
+def test_expressions_of_numbers_are_written_plainly(answer, plain):
+    assert plain_expression(answer, "12") == plain
 
 
 @pytest.mark.parametrize(
@@ -604,9 +675,9 @@ def test_gold_answers_of_every_dataset_are_correct_and_others_are_not():
 def test_guards_are_part_of_the_task_and_of_the_name_of_the_grader():
     task = load_task("reasoning_gym:game_of_life_halting?size=1")
     bare = load_task("reasoning_gym:game_of_life_halting?size=1&guards=off")
-    assert task.verifier().name.endswith("game_of_life_halting (forms 1, guard same word 1)")
+    assert task.verifier().name.endswith("game_of_life_halting (forms 2, guard same word 1)")
     assert bare.verifier().name.endswith("game_of_life_halting (guards off)")
-    assert load_task("reasoning_gym:leg_counting?size=1").verifier().name.endswith("(forms 1)")
+    assert load_task("reasoning_gym:leg_counting?size=1").verifier().name.endswith("(forms 2)")
     assert "guards=off" in bare.spec
     assert "guards" not in task.spec
     posed = Posed("game_of_life_halting?seed=3")

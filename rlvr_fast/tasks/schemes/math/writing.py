@@ -48,6 +48,8 @@ _SLANTED = re.compile(
 )
 _OVER = re.compile(r"([^=,;\\{}<>]+)\\over(?![A-Za-z])([^=,;\\{}<>]+)")
 _AMPERSAND = re.compile(r"(?<=[^\\&] )&(?= )")
+# "*Final Answer:* 42": words at the beginning.
+_EMPHASIS = re.compile(r"^([*_])([A-Za-z][A-Za-z ]{1,40}:?)\1(?=[ :])")
 _STRUCK = re.compile(r"~~(?! )([^~]+)(?<! )~~")
 _POWER_OF_TEN = r"10 *(?:\^|\*\*) *(?:\{ *([-+]? *\d+) *\}|\( *([-+]? *\d+) *\)|([-+]?\d+))"
 _E_NOTATION = re.compile(
@@ -156,7 +158,7 @@ def _e_notation(match: re.Match[str]) -> str:
 
 def _without_markdown(text: str) -> str:
     text = re.sub(r"(?<![^\s(*])\*\*(?=[^\s*])([^*]*[^\s*])\*\*(?![\w*])", r"\1", text)
-    text = text.strip()
+    text = _EMPHASIS.sub(r"\2", text.strip())
     for mark in ("**", "__"):
         if len(text) > 4 and text.startswith(mark) and text.endswith(mark):
             text = text[2:-2].strip()

@@ -15,6 +15,10 @@ from rlvr_fast.tasks.schemes.reasoning_gym.plain_numbers import is_rounding, num
 
 __all__ = [
     "buttons",
+    "coloring",
+    "cube_turns",
+    "disk_moves",
+    "each_letter_once",
     "exact_number",
     "formula",
     "integers_alone",
@@ -38,6 +42,7 @@ __all__ = [
     "whole_fraction",
     "whole_interval",
     "whole_point",
+    "written_number",
     "zeros_and_ones",
 ]
 
@@ -53,13 +58,22 @@ _ALL_OPERATORS = frozenset(_OPERATORS.values())
 _OFFERED = re.compile(r"You can use the operators ([-+*/, ]+)\.")
 _NUMBER_IN_TEXT = re.compile(r"[-+]?[0-9][0-9,]*(?:\.[0-9]+)?")
 _FRACTION = re.compile(
-    r"\$?\s*(?:\\[dt]?frac\s*\{\s*\d+\s*\}\s*\{\s*\d+\s*\}|\d+\s*/\s*\d+)\s*\$?", re.ASCII
+    r"\$?\s*(?:\\[dt]?frac\s*\{\s*[1-9]\d*\s*\}\s*\{\s*[1-9]\d*\s*\}|"
+    r"[1-9]\d*\s*/\s*[1-9]\d*)\s*\$?",
+    re.ASCII,
 )
 _POINT = re.compile(r"\(?\s*([^\s,()]+)\s*,\s*([^\s,()]+)\s*\)?")
 _CLOCK = r"\d{1,4}:[0-5]\d(?::[0-5]\d(?:\.\d{3})?)?"
 _DAYS = re.compile(r"\d{1,9}(?:\s+days?)?", re.A | re.I)
 _INTERVAL = re.compile(rf"(?:\d{{1,9}} days,\s*)?{_CLOCK}", re.A)
 _DRIVE = re.compile(r"(?:[A-Z][+-]\d{1,2}[\s,]*)+", re.A)
+_TURNS = re.compile(r"(?:(?:[LRDUBF]w?|[XYZMES])'?(?:[1-9][0-9]?)?(?:\s+|$))+")
+_DISK_MOVE = re.compile(r"Move disk [0-9]+ from Peg [0-9]+ to Peg [0-9]+")
+_DENIES = re.compile(
+    r"(?<![A-Za-z])(?:not?|or|nor|never|but|wrong|incorrect|false|instead)(?![A-Za-z])|n['\u2019]t\b",
+    re.I,
+)
+_DIGIT_OF = re.compile(r"\s*([A-Z])\s*=\s*[0-9]\s*")
 _STEP = re.compile(r"([A-Z])([+-])(\d+)", re.A)
 _BUTTONS = re.compile(r"[A-Ca-c](?:(?:\s|,|\u2192|->|=>)+[A-Ca-c])*|[A-Ca-c]+")
 _VARIABLE = re.compile("[A-Z]")
@@ -141,13 +155,18 @@ def same_number(answer: str, entry: Entry) -> str | None:
     return None if number(str(entry["answer"])) is None else exact_number(answer, entry)
 
 
+def written_number(answer: str, entry: Entry) -> str | None:
+    """A number in plain digits, with an exponent or without."""
+    return "it is no plain number" if number(answer) is None else None
+
+
 def only_number(answer: str, entry: Entry) -> str | None:
     """One number, with its sign; other words may be units."""
     found = _NUMBER_IN_TEXT.findall(answer)
     wanted = number(str(entry["answer"]))
     if len(found) != 1 or number(found[0]) != wanted:
         return "it has another number than the answer, or several"
-    return "it denies the number" if re.search(r"\b(?:not|or)\b", answer, re.I) else None
+    return "it denies the number" if _DENIES.search(answer) else None
 
 
 def probability(answer: str, entry: Entry) -> str | None:
@@ -278,6 +297,36 @@ def _made_of(pattern: str, expected: str) -> Callable[[str, Entry], str | None]:
 zeros_and_ones = _made_of(r"[01\s,;|\[\]]*", "zeros and ones")
 integers_alone = _made_of(r"[0-9\s]*", "integers")
 moves = _made_of(r"[UDLR\s,]*", "moves")
+
+
+def each_letter_once(answer: str, entry: Entry) -> str | None:
+    """A digit for each letter, which no second digit contradicts."""
+    pairs = [_DIGIT_OF.fullmatch(pair) for pair in answer.split(",")]
+    letters = [pair[1] for pair in pairs if pair is not None]
+    once = len(set(letters)) == len(pairs)
+    return None if once else "it has a letter twice, or more than letters and digits"
+
+
+def cube_turns(answer: str, entry: Entry) -> str | None:
+    """Turns of a cube with blanks between them."""
+    return None if _TURNS.fullmatch(answer.strip()) else "it has more than turns"
+
+
+def disk_moves(answer: str, entry: Entry) -> str | None:
+    """A move on each line, in the form of the question."""
+    lines = (line.strip() for line in answer.splitlines())
+    moves = all(_DISK_MOVE.fullmatch(line) for line in lines if line)
+    return None if moves else "it has more than moves"
+
+
+def coloring(answer: str, entry: Entry) -> str | None:
+    """A color for each vertex, once, and for nothing else."""
+    pairs = json.loads(answer, object_pairs_hook=list)
+    named = sorted(name for name, _ in pairs)
+    if named != sorted(map(str, entry["metadata"]["puzzle"]["vertices"])):
+        return "it has other vertices, or one twice"
+    plain = all(type(color) in (int, float) for _, color in pairs)
+    return None if plain else "a color is no number"
 
 
 def buttons(answer: str, entry: Entry) -> str | None:

@@ -89,19 +89,30 @@ GUARDS: dict[str, Guard] = {
         rules.probability,
     ),
     "countdown": _MADE,
+    "decimal_chain_sum": _EXACT,
+    "cryptarithm": Guard("each letter once", "two digits for one letter", rules.each_letter_once),
     "decimal_arithmetic": Guard(
         "rounded value", "any value within one unit of the third decimal", rules.rounded_value
     ),
     "figlet_font": _WHOLE,
     "fraction_simplification": Guard(
-        "whole fraction", "a fraction with any text behind it", rules.whole_fraction
+        "whole fraction",
+        "a fraction with any text behind it, or digits before it",
+        rules.whole_fraction,
+        version=2,
     ),
     "game_of_life": Guard("whole board", "rows and columns beyond the board", rules.same_json),
     "game_of_life_halting": Guard(
         "same word", "every text that is not empty", rules.same_truth_value
     ),
     "gsm_symbolic": Guard(
-        "one number", "the first number of any text, without its sign", rules.only_number
+        "one number",
+        "the first number of any text, without its sign",
+        rules.only_number,
+        version=2,
+    ),
+    "graph_color": Guard(
+        "same vertices", "vertices that the graph has not, and one vertex twice", rules.coloring
     ),
     "kakurasu": Guard("zeros and ones", "other signs, left out", rules.zeros_and_ones),
     "knights_knaves": Guard(
@@ -118,10 +129,12 @@ GUARDS: dict[str, Guard] = {
     "pool_matrix": Guard(
         "same matrix", "a row for a column, and values within 1 per cent", rules.same_matrix
     ),
+    "power_function": Guard("plain number", "underscores in a number", rules.written_number),
     "products": _EXACT,
     "propositional_logic": Guard("formula alone", "a formula with words behind it", rules.formula),
     "puzzle24": _MADE,
     "quantum_lock": Guard("buttons alone", "other signs, left out", rules.buttons),
+    "rubiks_cube": Guard("turns alone", "what is no turn, left out", rules.cube_turns),
     "rush_hour": Guard("legal moves", "moves that the board forbids, left out", rules.legal_drive),
     "sokoban": Guard("moves alone", "other signs, left out", rules.moves),
     "spell_backward": _WHOLE,
@@ -131,5 +144,6 @@ GUARDS: dict[str, Guard] = {
         "days with any text behind them, and thousandths without their zeros",
         rules.whole_interval,
     ),
+    "tower_of_hanoi": Guard("moves alone", "any text before a move", rules.disk_moves),
     "word_sorting": Guard("whole list", "words behind the list", rules.same_items),
 }

@@ -15,12 +15,13 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
 from rlvr_fast.tasks.schemes.reasoning_gym.plain_numbers import number
 
 __all__ = ["EXPRESSIONS", "READING", "plain_expression", "read_forms", "undressed"]
 
 # The version in the name of the grader: which forms are read decides verdicts.
-READING = "forms 1"
+READING = "forms 2"
 MOST_READ = 4096  # characters
 MOST_LAYERS = 8
 # The datasets that ask for an expression; sympy reads the answer.
@@ -53,7 +54,17 @@ _WRAPPERS = tuple(
     )
 )
 _SPACES = re.compile(r"\\[,;:! ]|[\u00a0\u2009\u202f~]")
-_SIGNS = str.maketrans({"\u2212": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*", "\u00f7": "/"})
+_SIGNS = str.maketrans(
+    {
+        **dict.fromkeys("\u2212\u2013", "-"),
+        **dict.fromkeys("\u00d7\u22c5\u00b7\u2217", "*"),
+        **dict.fromkeys("\u00f7\u2215\u2044", "/"),
+    }
+)
+# Between numbers alone, where the question has no letters.
+_TIMES = re.compile(r"(?<=[0-9)])\s?[xX]\s?(?=[0-9(])")
+_BRACED = re.compile(r"\{\s?(\\(?:times|cdot|div))\s?\}")
+_PRIMES = str.maketrans(dict.fromkeys("\u2019\u2032\u2018\u00b4", "'"))
 _DEGREES = re.compile(r"\s?\^\s?(?:\\circ|\{\s?\\circ\s?\})")
 _FRACTION = re.compile(r"\\[dt]?frac\s?(?:\{([^{}\\]*)\}\s?\{([^{}\\]*)\}|([0-9])\s?([0-9]))")
 _PLAIN_FRACTION = re.compile(r"(-?)\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}")
@@ -71,6 +82,19 @@ _LETTER = re.compile(r"(?<![A-Za-z0-9_])([A-Za-z])\s(?=[A-Za-z(])")
 _BETWEEN = re.compile(r"\)\s?(?=[A-Za-z0-9(])")
 
 
+# Signs of logic in LaTeX and in plain text, the longer first.
+_LOGIC = tuple(
+    (re.compile(pattern), sign)
+    for pattern, sign in (
+        (r"\\(?:leftrightarrow|Leftrightarrow|iff)(?![A-Za-z])|<-+>|<=+>|\u21d4", "\u2194"),
+        (r"\\(?:rightarrow|Rightarrow|to|implies)(?![A-Za-z])|-+>|=+>|\u21d2", "\u2192"),
+        (r"\\(?:land|wedge)(?![A-Za-z])", "\u2227"),
+        (r"\\(?:lor|vee)(?![A-Za-z])", "\u2228"),
+        (r"\\(?:neg|lnot|sim)(?![A-Za-z])|[~\u223c]", "\u00ac"),
+    )
+)
+
+
 def read_forms(dataset: str, answer: str, entry: Mapping[str, Any]) -> list[str]:
     r"""The plain forms of an answer, without the answer as it stands; often none.
 
@@ -86,32 +110,59 @@ def read_forms(dataset: str, answer: str, entry: Mapping[str, Any]) -> list[str]
     if len(answer) > MOST_READ:
         return []
     dataset = _source(dataset, entry)
-    if dataset in EXPRESSIONS:
+    forms: list[str]
+    if dataset == "propositional_logic":
+        forms = [_formula(answer)]
+    elif dataset == "rubiks_cube":
+        forms = [undressed(answer.translate(_PRIMES)).removesuffix(".").rstrip()]
+    elif dataset in EXPRESSIONS:
         text = plain_expression(answer, _result(dataset, entry))
         if dataset.endswith("integration") and entry["metadata"]["variable"] != "e":
             text = _EULER.sub("E", text)
         forms = [text]
     else:
         gold = entry.get("answer")
-        forms = _forms(answer, gold, entry) if isinstance(gold, str) else []
+        forms = _forms(dataset, answer, gold, entry) if isinstance(gold, str) else []
     return [form for form in dict.fromkeys(forms) if form and form != answer]
 
 
-def _forms(answer: str, gold: str, entry: Mapping[str, Any]) -> list[str]:
+def _forms(dataset: str, answer: str, gold: str, entry: Mapping[str, Any]) -> list[str]:
     text = undressed(answer)
     if _GOLD_NUMBER.fullmatch(gold):
         text = text.replace("{,}", ",").removesuffix(".")
         value = number(text, exponent=False)
         if value is None:
-            return [_PLAIN_FRACTION.sub(r"\1\2/\3", text)]
+            return [_of_number(dataset, text)]
         return [gold if value == Decimal(gold) else text]
     if _GOLD_WORD.fullmatch(gold) and _names(str(entry.get("question", "")), gold):
         text = text.removesuffix(".").rstrip()
         return [gold if text.lower() == gold.lower() else text]
     text = _DEGREES.sub("\u00b0", text).removesuffix(".").rstrip()
     if _GOLD_FRACTION.fullmatch(gold):
-        return [_PLAIN_FRACTION.sub(r"\1\2/\3", text)]
+        return [_plain_fraction(text)]
     return [text] if _GOLD_TOKEN.fullmatch(gold) else []
+
+
+def _of_number(dataset: str, text: str) -> str:
+    """A number in another notation: a fraction, a power of ten, or a probability in per cent."""
+    if dataset == "power_function":
+        return fixed(dataset, text)
+    if dataset == "coin_flip" and text.endswith("%"):
+        value = number(text.removesuffix("%").removesuffix("\\"), exponent=False)
+        return text if value is None else format(value.scaleb(-2), "f")
+    return _plain_fraction(text)
+
+
+def _plain_fraction(text: str) -> str:
+    found = _PLAIN_FRACTION.fullmatch(text)
+    return text if found is None else f"{found[1]}{found[2]}/{found[3]}"
+
+
+def _formula(text: str) -> str:
+    """A formula of logic in the signs of the question."""
+    for sign, plain in _LOGIC:
+        text = sign.sub(plain, text)
+    return undressed(text).removesuffix(".").rstrip()
 
 
 def _names(question: str, word: str) -> bool:
@@ -170,7 +221,10 @@ def plain_expression(answer: str, result: str | None = None) -> str:
         text = text[:-1].rstrip()
     if result is not None and text.count("=") == 1:
         left, right = (side.strip() for side in text.split("="))
-        text = left if right == result else right if left == result else text
+        text = left if right == result else right if left in (result, "") else text
+    if result is not None:
+        text = _TIMES.sub("*", text)
+    text = _BRACED.sub(r"\1", text)
     text = text.replace("{,}", ",")
     for _ in range(MOST_LAYERS):
         before = text

@@ -14,6 +14,7 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, RlvrError, shown
 from rlvr_fast.tasks.base import Equivalence
 from rlvr_fast.tasks.schemes.reasoning_gym.answer_grammars import EVALUATING, refusal
+from rlvr_fast.tasks.schemes.reasoning_gym.answer_sizes import excess
 from rlvr_fast.tasks.schemes.reasoning_gym.config import (
     FIXES_OPTION,
     GUARDS_OPTION,
@@ -120,13 +121,14 @@ class GymVerifier:
         return list(dict.fromkeys(forms))
 
     def _reward(self, answer: str, entry: dict[str, Any]) -> float:
-        self.reason = refusal(self._spec.source, answer, entry) or ""
+        source = self._spec.source
+        self.reason = refusal(source, answer, entry) or excess(source, answer, entry) or ""
         if self.reason:
             return 0.0
         try:
             reward = self._own_score(answer, entry)
             if reward >= 1.0 and self._guarded:
-                self.reason = guard_refusal(self._spec.source, answer, entry) or ""
+                self.reason = guard_refusal(source, answer, entry) or ""
             return 0.0 if self.reason else reward
         except (MemoryError, RecursionError):
             raise

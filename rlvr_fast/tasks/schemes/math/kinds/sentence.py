@@ -19,6 +19,7 @@ from rlvr_fast.tasks.schemes.math.kinds.qualified import Qualified
 from rlvr_fast.tasks.schemes.math.kinds.quantity import Quantity, has_symbols
 from rlvr_fast.tasks.schemes.math.kinds.words import NO_VALUE, Phrase, Words
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.languages import stated_abroad
 from rlvr_fast.tasks.schemes.math.parts.wording import FILLERS, TURNING, is_noun, word_set
 from rlvr_fast.tasks.schemes.math.terms.nodes import Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
@@ -81,6 +82,7 @@ _LEAD = re.compile(
     r"overall|altogether|in total|in all|as a result|which means|this means|this gives(?: us)?|"
     r"which gives(?: us)?|that gives(?: us)?|it follows that|we get|we have|we find|"
     r"we obtain|we conclude that|"
+    r"i choose|we choose|i select|i got|we got|it must be|"
     r"we see that|i get|i found|i think it is|you get|it is|it's|that is|that's|this is|"
     r"i\.e\.|namely|(?:result|solutions?|solution set|conclusion|domain|range|interval|roots?|"
     r"zeros?|center|vertex)(?= ?:)|"
@@ -89,6 +91,8 @@ _LEAD = re.compile(
     r"the (?:[a-z]+ ){0,4}?(?:result|value|solution|sum|product|total|number|probability|area|"
     r"volume|length|distance|cost|price|average|mean|difference|ratio|count|amount|perimeter|root|"
     r"point|vertex|coordinate|minimum|maximum|minimum value|maximum value|equation|interval|range|"
+    r"polynomial|function|expression|fraction|percentage|integer|solution set|derivative|integral|"
+    r"limit|coefficient|slope|inverse|matrix|"
     r"domain|remainder|quotient|radius|diameter|height|width|angle|speed|time|age|term|digit)s?"
     r"(?: of (?:[a-z ]{2,40}?|[a-z](?:\([^()]{1,12}\))?))? (?:is|are|equals|=|:))"
     r"(?![A-Za-z])\s*[,:]?\s*)+",
@@ -145,6 +149,27 @@ _SENTENCE_END = re.compile(r"(?<=[\w)\]}])[.!?:]\s+")
 # Another sentence, or a figure that is computed: more is said than one reason.
 _NEXT = re.compile(r"[.!?:;]\s|<<|#")
 _LONGEST_REASON = 120
+# "12, not 13": the value, and what it is not.
+_NOT_THAT = re.compile(
+    r"(?P<value>.*\S)\s*,\s*(?:and |but )?not\s+(?P<other>[^,;()]{1,40}?)",
+    re.IGNORECASE | re.DOTALL,
+)
+# Another line, which explains the answer above.
+_NOTE = re.compile(
+    r"\s*[.;]?\s+(?:this is because(?![A-Za-z])|"
+    r"(?:explanation|reason|reasoning|check|verification|proof|justification)\s*:)",
+    re.IGNORECASE,
+)
+_CONCLUDES = re.compile(
+    r"(?:so|thus|hence|therefore|in total|altogether|in all|finally|overall)(?![A-Za-z])",
+    re.IGNORECASE,
+)
+_CHOSEN = re.compile(
+    r"(?:(?:so|thus|hence|therefore),? )?(?:(?:option|choice|answer) )?(?P<value>\(?[A-J]\)?) is "
+    r"(?:the )?(?:correct|right)(?: (?:answer|option|choice|one))?",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(r"#* *(?:the )?(?:final |correct )*answers? +(?=[^\sA-Za-z])", re.IGNORECASE)
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _MATHEMATICAL = re.compile(
     r"[<>]|\\(?:le|ge|ne|in|approx|equiv|sim|to|implies|iff|pm|mp)(?![A-Za-z])"
@@ -165,10 +190,13 @@ def read(text: str, read: Read) -> Value | None:
         return None
     if "=" in text and (stated := _chain(text, read)) is not None:
         return stated
+    if (abroad := stated_abroad(text)) is not None:
+        return _known(abroad, read, words=False)
     if not _WORD.search(text):
         return None
     for part in (
         _hoped,
+        _headed,
         _marked,
         _named_last,
         _led,
@@ -217,9 +245,15 @@ def _marked(text: str, read: Read) -> Value | None:
     return _with_reason(rest, read) or _known(rest, read, words=True)
 
 
+def _headed(text: str, read: Read) -> Value | None:
+    """A heading, "Final Answer", and the value below it."""
+    match = _HEADING.match(text)
+    return _known(text[match.end() :], read, words=False) if match else None
+
+
 def _named_last(text: str, read: Read) -> Value | None:
-    """`42 is the answer`."""
-    match = _AFTER_MARK.fullmatch(text)
+    """`42 is the answer`, `Option C is correct`."""
+    match = _AFTER_MARK.fullmatch(text) or _CHOSEN.fullmatch(text)
     return _known(match["value"], read, words=True) if match else None
 
 
@@ -237,6 +271,15 @@ def _reasoned(text: str, read: Read) -> Value | None:
 
 def _with_reason(text: str, read: Read) -> Value | None:
     """`42 because ...`, `72, in total, ...`: the value and what is said after it."""
+    other = _NOT_THAT.fullmatch(text)
+    if other is not None and _known(other["other"], read, words=False) is not None:
+        said = other["value"]
+        return None if _DENIES.search(said) else _known(said, read, words=False)
+    if (note := _NOTE.search(text)) is not None:
+        rest = text[note.end() :].strip()
+        plain = not (_NEXT.search(rest) or _DENIES.search(rest) or _MARK.search(rest))
+        short = note.start() and len(rest) <= _LONGEST_REASON and rest.count("=") <= 1
+        return _known(text[: note.start()], read, words=True) if plain and short else None
     match = _TAIL.search(text)
     if match is None or not match.start() or match.start() > 200:
         return None
@@ -268,10 +311,10 @@ def _told(text: str, read: Read) -> Value | None:
     value = _known(said, read, words=False)
     if isinstance(value, Qualified) and value.qualifier in _OUTCOMES:
         return value
-    numbers = Expression | Quantity | Percent | Clock
+    numbers = Expression | Quantity | Percent | Clock | Stated
     if not isinstance(value, numbers):
         return None
-    term = getattr(value, "term", None)
+    term = getattr(value.value if isinstance(value, Stated) else value, "term", None)
     return None if isinstance(term, Term) and has_symbols(term) else value
 
 
@@ -325,7 +368,7 @@ def _yes_no(text: str, read: Read) -> Value | None:
 
 
 def _last_sentence(text: str, read: Read) -> Value | None:
-    """`First compute 6*7. 42`: a last line that is a value and nothing else."""
+    """`First compute 6*7. 42`: a last line that is a value, or words that lead to one."""
     ends = list(_SENTENCE_END.finditer(text))
     if not ends:
         return None
@@ -335,11 +378,15 @@ def _last_sentence(text: str, read: Read) -> Value | None:
         or not before[0].isupper()
         or _MARK.search(before)
         or _DENIES.search(before)
-        or _WORD.search(last)
     ):
         return None
     if ends[-1][0].startswith(":") and _OF_ANOTHER & set(before.casefold().split()[-5:]):
         return None
+    if _WORD.search(last):
+        value = _led(last, read)
+        if value is None and _CONCLUDES.match(last):
+            value = _told(_CONCLUDES.sub("", last, count=1).strip(" ,"), read)
+        return value
     value = _known(last, read, words=False)
     return value if isinstance(value, Expression | Quantity | Percent | Choice) else None
 
