@@ -1,10 +1,10 @@
 #include "answers/pipeline.hpp"
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <string>
 
+#include "answers/arena.hpp"
 #include "answers/normalize.hpp"
 #include "common/parallel.hpp"
 
@@ -150,31 +150,9 @@ struct AddState {
   ProblemCache problems;
   std::vector<std::uint32_t> codes;
   NormalizeCache cache;
-  std::vector<std::unique_ptr<char[]>> arena;  // canonical forms of this batch
-  std::size_t block = 0, used = 0;
+  Arena kept{256 << 10};  // canonical forms of this batch
   StatusCounts statuses;
   std::string buffer;  // an answer that is no piece of its text, until the next row
-
-  static constexpr std::size_t kBlock = 256 << 10;
-  std::string_view keep(std::string_view bytes) {
-    if (bytes.size() > kBlock) {
-      return large.emplace_back(bytes);
-    }
-    if (block == arena.size() || used + bytes.size() > kBlock) {
-      if (block < arena.size()) ++block;
-      if (block == arena.size()) arena.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
-      used = 0;
-    }
-    char* at = arena[block].get() + used;
-    std::copy(bytes.begin(), bytes.end(), at);
-    used += bytes.size();
-    return {at, bytes.size()};
-  }
-  void next_batch() {
-    block = 0, used = 0;
-    large.clear();
-  }
-  std::deque<std::string> large;
 };
 
 }  // namespace
@@ -204,7 +182,7 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
       texts.size(),
       [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
         AddState& state = *states[task];
-        state.next_batch();
+        state.kept.clear();
         std::vector<std::uint32_t>& codes = state.codes;
         codes.resize(end - begin);
         problems.for_chunks(
@@ -213,9 +191,8 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
                 constexpr std::int64_t kAhead = 16;
-                const bool ahead = state.problems.large();
                 for (std::int64_t k = 0; k < stop - i; ++k) {
-                  if (ahead && k + kAhead < stop - i) state.problems.prefetch(ids[k + kAhead]);
+                  if (k + kAhead < stop - i) index.problems().prefetch(ids[k + kAhead]);
                   code[k] = state.problems.code(ids[k]);
                 }
                 return;
@@ -252,15 +229,16 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           } else if (options.normalize) {
             bool resolved;
             const std::string_view canonical = state.cache(found.answer, resolved);
-            sink(row, problem, false, canonical.size() <= 12 ? canonical : state.keep(canonical));
+            sink(row, problem, false,
+                 canonical.size() <= 12 ? canonical : state.kept.store(canonical));
           } else if (is_valid_utf8(found.answer)) {
             const bool piece = found.answer.data() < state.buffer.data() ||
                                found.answer.data() >= state.buffer.data() + state.buffer.size();
-            sink(row, problem, false, piece ? found.answer : state.keep(found.answer));
+            sink(row, problem, false, piece ? found.answer : state.kept.store(found.answer));
           } else {
             std::string clean;
             append_utf8(found.answer, clean);
-            sink(row, problem, false, state.keep(clean));
+            sink(row, problem, false, state.kept.store(clean));
           }
         });
       },
@@ -283,7 +261,11 @@ GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint3
       groups, [] { return Nothing{}; },
       [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
         for (std::int64_t g = begin; g < end; ++g) {
-          if (g + 8 < end) __builtin_prefetch(&index.group(order[g + 8]));
+          if (g + 16 < end) {
+            const Group& later = index.group(order[g + 16]);
+            __builtin_prefetch(&later);
+            __builtin_prefetch(later.bytes);  // may lie in the next line
+          }
           const Group& group = index.group(order[g]);
           out.counts[g] = static_cast<std::int64_t>(group.count);
           out.first_rows[g] = static_cast<std::int64_t>(group.first_row);
@@ -314,18 +296,19 @@ void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
     rank[start[order[place] >> 26] + (order[place] & ((1U << 26) - 1))] =
         static_cast<std::uint32_t>(place);
   }
-  std::uint32_t* codes = row_groups.codes;
-  const auto ranked = [&](std::uint32_t code) {
-    return rank[start[code >> 26] + (code & ((1U << 26) - 1))];
-  };
-  parallel_for(static_cast<std::int64_t>(row_groups.ranges.size()), [&](std::int64_t r) {
-    const RowGroups::Range& range = row_groups.ranges[r];
-    std::int64_t row = range.begin;
-    for (; row < range.repeats_end; ++row) {
-      // A repeated row comes before its repeats, in the same range.
-      codes[row] = range.repeated(row) ? codes[range.batch + codes[row]] : ranked(codes[row]);
+  std::uint32_t* rows = row_groups.places;
+  parallel_for(static_cast<std::int64_t>(row_groups.parts.size()), [&](std::int64_t p) {
+    RowGroups::Part& part = row_groups.parts[p];
+    // Shard by shard, whose ranks fit a cache. Then the rows read each shard's entries in order.
+    for (int s = 0; s < kShards; ++s) {
+      for (std::uint32_t e = part.start[s]; e < part.start[s + 1]; ++e) {
+        part.groups[e] = rank[start[s] + part.groups[e]];
+      }
     }
-    for (; row < range.end; ++row) codes[row] = ranked(codes[row]);
+    for (std::int64_t row = part.begin; row < part.end; ++row) {
+      const std::uint32_t place = rows[row];
+      rows[row] = part.groups[part.start[place >> kBatchRowBits] + (place & Entry::kRowMask)];
+    }
   });
 }
 

@@ -146,7 +146,7 @@ print(hashlib.sha256(groups.group_of_row.tobytes()).hexdigest())
 @pytest.mark.parametrize("answers_each", [1, 40, 5000])
 @pytest.mark.parametrize("bits", [1, 128])
 def test_groups_of_clustered_rows(answers_each: int, bits: int) -> None:
-    """The core counts repeats of a recent row together, up to 2,048 at a time."""
+    """The core counts repeats of a recent row together, up to 4,096 at a time."""
     rng = np.random.default_rng(answers_each)
     # 2.2 million rows: more than one batch
     n = 20_000 if bits == 1 else 2_200_000 if answers_each == 40 else 300_000

@@ -1,0 +1,206 @@
+// The rows of a batch on their way into the shards: each task sorts its rows into one bucket for
+// each shard.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "answers/arena.hpp"
+#include "answers/hash.hpp"
+
+namespace rlvr::answers {
+
+constexpr int kShardBits = 6;
+constexpr int kShards = 1 << kShardBits;
+constexpr int kBatchRowBits = 20;                  // a batch has at most this many rows
+constexpr std::uint32_t kNullLength = 0xFFFFFFFF;  // the length of no answer
+
+// The bytes of an answer of up to 16 bytes, padded with zeros, as they lie in memory.
+struct Words {
+  std::uint64_t head = 0, tail = 0;
+  bool operator==(const Words&) const = default;
+
+  static Words of(std::string_view bytes) {
+    using namespace hash_detail;
+    const std::size_t n = bytes.size();
+    return {little(load_part(bytes.data(), n)),
+            n > 8 ? little(load_part(bytes.data() + 8, n - 8)) : 0};
+  }
+};
+
+// Compares n > 12 bytes.
+inline bool same_bytes(const char* a, const char* b, std::size_t n) {
+  if (n > 64) return std::memcmp(a, b, n) == 0;
+  std::uint64_t differ = hash_detail::load(a + n - 8) ^ hash_detail::load(b + n - 8);
+  for (std::size_t i = 0; i + 8 < n; i += 8) {
+    differ |= hash_detail::load(a + i) ^ hash_detail::load(b + i);
+  }
+  return differ == 0;
+}
+
+// Rows of one group, before their shard has counted them.
+struct Entry {
+  static constexpr std::uint32_t kRowMask = (1U << kBatchRowBits) - 1;
+  static constexpr std::uint32_t kMaxRepeats = 0xFFFFFFFF >> kBatchRowBits;
+
+  std::uint64_t hash;
+  std::uint32_t problem;
+  std::uint32_t length;
+  std::uint32_t row_and_repeats;  // the first row, in its batch; above it how many more there are
+  char bytes[12];                 // padded with zeros; of a longer answer, a pointer
+
+  std::uint32_t row() const { return row_and_repeats & kRowMask; }
+  std::uint32_t repeats() const { return row_and_repeats >> kBatchRowBits; }
+  bool outside() const { return length > sizeof bytes && length != kNullLength; }
+  Words words() const {
+    Words words;
+    std::uint32_t tail;
+    std::memcpy(&words.head, bytes, 8);
+    std::memcpy(&tail, bytes + 8, 4);
+    // As it lies in memory: the first of eight bytes.
+    words.tail = std::endian::native == std::endian::big ? std::uint64_t{tail} << 32 : tail;
+    return words;
+  }
+  void set_words(const Words& words) {
+    std::memcpy(bytes, &words.head, 8);
+    std::memcpy(bytes + 8, &words.tail, 4);
+  }
+  const char* pointer() const {
+    const char* pointer;
+    std::memcpy(&pointer, bytes, sizeof pointer);
+    return pointer;
+  }
+  void set_pointer(const char* pointer) { std::memcpy(bytes, &pointer, sizeof pointer); }
+};
+static_assert(sizeof(Entry) == 32);
+
+// The entries of one task for one shard. Answers that an entry does not hold are copied, so that
+// the shard reads them in order and not all over the text; those above kMaxCopied stay in the text.
+class Bucket {
+ public:
+  static constexpr std::size_t kMaxCopied = 64;
+
+  // Entries are filled in place: building them elsewhere and copying stalls on store forwarding.
+  Entry& append() {
+    if (size_ == capacity_) grow();
+    // A shard's next entry is many rows away; without this the store waits for its cache line.
+    __builtin_prefetch(&entries_[size_] + 4, 1);
+    return entries_[size_++];
+  }
+  const char* keep(std::string_view answer) {
+    return answer.size() > kMaxCopied ? answer.data() : copies_.store(answer).data();
+  }
+  void clear() {
+    size_ = 0;
+    copies_.clear();
+  }
+  std::size_t size() const { return size_; }
+  Entry& operator[](std::size_t i) { return entries_[i]; }
+  const Entry& operator[](std::size_t i) const { return entries_[i]; }
+
+ private:
+  void grow() {
+    const std::size_t capacity = capacity_ == 0 ? 1024 : capacity_ * 2;
+    auto entries = std::make_unique_for_overwrite<Entry[]>(capacity);
+    std::copy_n(entries_.get(), size_, entries.get());
+    entries_ = std::move(entries);
+    capacity_ = capacity;
+  }
+
+  std::unique_ptr<Entry[]> entries_;
+  std::size_t size_ = 0, capacity_ = 0;
+  Arena copies_{16 << 10};
+};
+
+// The entries of one task. Rows often come clustered by problem, and a problem has few answers. So
+// a row that repeats a recent entry is counted in that entry, without the memory traffic of a new
+// entry and without a look-up in the shard. Where the first rows of a batch hold few repeats, the
+// task looks for no repeats in the rest of the batch.
+class alignas(128) TaskEntries {
+ public:
+  void next_batch() {
+    for (Bucket& bucket : buckets_) bucket.clear();
+    recent_.assign(std::size_t{1} << kRecentBits, Recent());
+    looking_ = true;
+    looked_up_ = 0, num_repeats_ = 0;
+  }
+  // Returns the place of the row's entry: shard << kBatchRowBits | its position in the bucket. row
+  // counts from the start of the batch. hash() is called only for a row that is no repeat.
+  template <typename MakeHash>
+  std::uint32_t add(std::uint32_t problem, std::uint32_t length, std::string_view answer,
+                    std::uint32_t row, const MakeHash& hash) {
+    const bool outside = answer.size() > sizeof Entry::bytes;
+    const Words words = outside ? ends(answer) : Words::of(answer);
+    Recent* recent = nullptr;
+    std::uint32_t tag = 0;
+    if (looking_) {
+      const std::uint64_t key = short_key(problem, length, words);
+      tag = static_cast<std::uint32_t>(key >> 16) | 1;
+      recent = &recent_[key >> (64 - kRecentBits)];
+      if (looked_up_++ == kTrial) looking_ = num_repeats_ >= kTrial / 4;
+      if (recent->tag == tag) {
+        Entry& entry = at(recent->place);
+        if (entry.repeats() < Entry::kMaxRepeats && entry.problem == problem &&
+            entry.length == length &&
+            (outside ? same_bytes(entry.pointer(), answer.data(), length)
+                     : entry.words() == words)) {
+          entry.row_and_repeats += 1U << kBatchRowBits;
+          ++num_repeats_;
+          return recent->place;
+        }
+      }
+    }
+    const Hash128 h = hash();
+    const auto shard = static_cast<std::uint32_t>(h.hi >> (64 - kShardBits));
+    Bucket& bucket = buckets_[shard];
+    const auto place = shard << kBatchRowBits | static_cast<std::uint32_t>(bucket.size());
+    if (recent != nullptr) *recent = {tag, place};
+    Entry& entry = bucket.append();
+    entry.hash = h.lo;
+    entry.problem = problem;
+    entry.length = length;
+    entry.row_and_repeats = row;
+    if (outside) {
+      entry.set_pointer(bucket.keep(answer));
+    } else {
+      entry.set_words(words);
+    }
+    return place;
+  }
+  const Bucket& bucket(int shard) const { return buckets_[shard]; }
+
+ private:
+  static constexpr int kRecentBits = 12;
+  static constexpr std::uint32_t kTrial = 8192;
+  struct Recent {
+    std::uint32_t tag = 0;  // 0: none
+    std::uint32_t place = 0;
+  };
+  static_assert(kShardBits + kBatchRowBits <= 32);
+
+  Entry& at(std::uint32_t place) {
+    return buckets_[place >> kBatchRowBits][place & Entry::kRowMask];
+  }
+  // The two ends of a longer answer.
+  static Words ends(std::string_view answer) {
+    return {hash_detail::load(answer.data()), hash_detail::load(answer.data() + answer.size() - 8)};
+  }
+  // Cheaper than the hash, and sufficient to find recent entries.
+  static std::uint64_t short_key(std::uint32_t problem, std::uint32_t length, const Words& words) {
+    const std::uint64_t head =
+        words.head ^ (std::uint64_t{problem} << 32 | length) * hash_detail::kK1;
+    return (head ^ std::rotl(words.tail * hash_detail::kK2, 32)) * hash_detail::kK0;
+  }
+
+  std::array<Bucket, kShards> buckets_;
+  std::vector<Recent> recent_;
+  bool looking_ = true;
+  std::uint32_t looked_up_ = 0, num_repeats_ = 0;
+};
+
+}  // namespace rlvr::answers
