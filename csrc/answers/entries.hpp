@@ -12,6 +12,7 @@
 
 #include "answers/arena.hpp"
 #include "answers/hash.hpp"
+#include "common/prefetch.hpp"
 
 namespace rlvr::answers {
 
@@ -88,12 +89,16 @@ class Bucket {
   // Entries are filled in place: building them elsewhere and copying stalls on store forwarding.
   Entry& append() {
     if (size_ == capacity_) grow();
-    // A shard's next entry is many rows away; without this the store waits for its cache line.
-    __builtin_prefetch(&entries_[size_] + 4, 1);
-    return entries_[size_++];
+    Entry& entry = entries_[size_++];
+    // The bucket's next entry is many rows away: without this its store waits for the cache line.
+    prefetch_write(&entry, 4 * sizeof entry);
+    return entry;
   }
   const char* keep(std::string_view answer) {
-    return answer.size() > kMaxCopied ? answer.data() : copies_.store(answer).data();
+    if (answer.size() > kMaxCopied) return answer.data();
+    const char* copy = copies_.store(answer).data();
+    prefetch_write(copy, 2 * kMaxCopied);
+    return copy;
   }
   void clear() {
     size_ = 0;

@@ -20,6 +20,7 @@
 #include "answers/shard.hpp"
 #include "common/error.hpp"
 #include "common/parallel.hpp"
+#include "common/prefetch.hpp"
 
 namespace rlvr::answers {
 
@@ -126,6 +127,7 @@ void GroupIndex::add_rows(std::int64_t rows, const Source& source, RowGroups* ro
                  throw InvalidInput("an answer of row " + std::to_string(row) +
                                     " is longer than 4 GiB");
                }
+               prefetch_read(answer.data(), 512);
                const std::uint32_t place = entries.add(
                    problem, null ? kNullLength : static_cast<std::uint32_t>(answer.size()), answer,
                    static_cast<std::uint32_t>(row - start),

@@ -190,7 +190,7 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
-                constexpr std::int64_t kAhead = 16;
+                constexpr std::int64_t kAhead = 64;
                 for (std::int64_t k = 0; k < stop - i; ++k) {
                   if (k + kAhead < stop - i) index.problems().prefetch(ids[k + kAhead]);
                   code[k] = state.problems.code(ids[k]);
@@ -261,11 +261,8 @@ GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint3
       groups, [] { return Nothing{}; },
       [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
         for (std::int64_t g = begin; g < end; ++g) {
-          if (g + 16 < end) {
-            const Group& later = index.group(order[g + 16]);
-            __builtin_prefetch(&later);
-            __builtin_prefetch(later.bytes);  // may lie in the next line
-          }
+          if (g + 32 < end) index.group(order[g + 32]).prefetch();
+          if (g + 16 < end) index.group(order[g + 16]).prefetch_answer();
           const Group& group = index.group(order[g]);
           out.counts[g] = static_cast<std::int64_t>(group.count);
           out.first_rows[g] = static_cast<std::int64_t>(group.first_row);

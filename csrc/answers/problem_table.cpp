@@ -22,7 +22,7 @@ std::uint32_t ProblemTable::add(std::int64_t id) {
   std::size_t at = slots_.load()->find(id, code);
   if (code != kNone) return code;
   if ((integers_.size() + 1) * 2 > slots_.load()->slots.size()) {
-    auto larger = std::make_unique<Slots>(64 - slots_.load()->shift + 2);
+    auto larger = std::make_unique<Slots>(64 - slots_.load()->shift + 1);
     for (std::size_t i = 0; i < integers_.size(); ++i) {
       at = larger->find(integers_[i], code);
       larger->set(at, integers_[i], static_cast<std::uint32_t>(i));

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "answers/hash.hpp"
+#include "common/prefetch.hpp"
 
 namespace rlvr::answers {
 
@@ -39,7 +40,7 @@ class ProblemTable {
   // For some rows before code(id).
   void prefetch(std::int64_t id) const {
     const Slots& slots = *slots_.load(std::memory_order_acquire);
-    __builtin_prefetch(&slots.slots[slots.place(id)]);
+    prefetch_read(&slots.slots[slots.place(id)]);
   }
 
  private:

@@ -8,14 +8,6 @@
 
 namespace rlvr::answers {
 
-bool Shard::Key::names(const Group& group) const {
-  if (group.hash != hash || group.problem != problem || group.length != length) return false;
-  if (outside()) return same_bytes(group.pointer, data, length);
-  Words stored;
-  std::memcpy(&stored, group.bytes, sizeof stored);
-  return stored == words;
-}
-
 void Shard::reserve(std::size_t groups) {
   if ((size_ + groups) * 5 <= slots_.size() * 4) return;
   const std::size_t size = slots_.empty() ? 64 : slots_.size() * 2;
@@ -72,22 +64,18 @@ void Shard::add(const Bucket& bucket, std::uint64_t first_row, std::uint32_t* gr
     reserve(n);
     for (std::size_t i = 0; i < n; ++i) {
       slots[i] = entries[i].hash & (slots_.size() - 1);
-      __builtin_prefetch(&slots_[slots[i]]);
-      __builtin_prefetch(&entries[i] + 2 * kTogether);
+      prefetch_read(&slots_[slots[i]]);
+      prefetch_read(&entries[i], 2 * kTogether * sizeof(Entry));
     }
     bool outside = false;
     for (std::size_t i = 0; i < n; ++i) {
       slots[i] = seek(slots[i], entries[i].hash);
       if (slots_[slots[i]] == 0) continue;
-      const Group& group = of_slot(slots_[slots[i]]);
-      __builtin_prefetch(&group);
-      __builtin_prefetch(group.bytes);  // may lie in the next line
+      of_slot(slots_[slots[i]]).prefetch();
       outside = outside || entries[i].outside();
     }
     for (std::size_t i = 0; outside && i < n; ++i) {
-      if (slots_[slots[i]] == 0) continue;
-      const Group& group = of_slot(slots_[slots[i]]);
-      if (group.outside()) __builtin_prefetch(group.pointer);
+      if (slots_[slots[i]] != 0) of_slot(slots_[slots[i]]).prefetch_answer();
     }
     for (std::size_t i = 0; i < n; ++i) {
       const Entry& entry = entries[i];

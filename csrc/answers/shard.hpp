@@ -2,12 +2,14 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string_view>
 #include <vector>
 
 #include "answers/arena.hpp"
 #include "answers/entries.hpp"
+#include "common/prefetch.hpp"
 
 namespace rlvr::answers {
 
@@ -27,6 +29,16 @@ struct Group {
   std::string_view answer() const {
     if (null()) return {};
     return {length <= sizeof bytes ? bytes : pointer, length};
+  }
+  // Both ends: either may lie in a cache line of its own.
+  void prefetch() const {
+    prefetch_read(this);
+    prefetch_read(bytes);
+  }
+  void prefetch_answer() const {
+    if (!outside()) return;
+    prefetch_read(pointer);
+    prefetch_read(pointer, length - 1);
   }
 };
 static_assert(sizeof(Group) == 48);
@@ -52,7 +64,13 @@ class Shard {
     Words words;
 
     bool outside() const { return length > sizeof words && length != kNullLength; }
-    bool names(const Group& group) const;
+    bool names(const Group& group) const {
+      if (group.hash != hash || group.problem != problem || group.length != length) return false;
+      if (outside()) return same_bytes(group.pointer, data, length);
+      Words stored;
+      std::memcpy(&stored, group.bytes, sizeof stored);
+      return stored == words;
+    }
   };
   static constexpr std::uint32_t kBlock = 256;
   // The lower 27 bits are group + 1, or 0; the upper 5 are bits of the hash, which avoid most reads
