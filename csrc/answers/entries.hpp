@@ -137,8 +137,9 @@ class alignas(128) TaskEntries {
   // Returns the place of the row's entry: shard << kBatchRowBits | its position in the bucket. row
   // counts from the start of the batch. hash() is called only for a row that is no repeat.
   template <typename MakeHash>
-  std::uint32_t add(std::uint32_t problem, std::uint32_t length, std::string_view answer,
-                    std::uint32_t row, const MakeHash& hash) {
+  [[gnu::always_inline]] std::uint32_t add(std::uint32_t problem, std::uint32_t length,
+                                           std::string_view answer, std::uint32_t row,
+                                           const MakeHash& hash) {
     const bool outside = answer.size() > sizeof Entry::bytes;
     const Words words = outside ? ends(answer) : Words::of(answer);
     Recent* recent = nullptr;

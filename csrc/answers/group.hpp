@@ -122,18 +122,19 @@ void GroupIndex::add_rows(std::int64_t rows, const Source& source, RowGroups* ro
       if (parts != nullptr) parts[task].begin = begin, parts[task].end = end;
       std::uint32_t* const places = parts != nullptr ? row_groups->places : nullptr;
       source(static_cast<int>(task), begin, end,
-             [&](std::int64_t row, std::uint32_t problem, bool null, std::string_view answer) {
-               if (answer.size() >= kNullLength) {
-                 throw InvalidInput("an answer of row " + std::to_string(row) +
-                                    " is longer than 4 GiB");
-               }
-               prefetch_read(answer.data(), 512);
-               const std::uint32_t place = entries.add(
-                   problem, null ? kNullLength : static_cast<std::uint32_t>(answer.size()), answer,
-                   static_cast<std::uint32_t>(row - start),
-                   [&] { return hash(problem, null, answer); });
-               if (places != nullptr) places[row] = place;
-             });
+             [&](std::int64_t row, std::uint32_t problem, bool null, std::string_view answer)
+                 __attribute__((always_inline)) {
+                   if (answer.size() >= kNullLength) {
+                     throw InvalidInput("an answer of row " + std::to_string(row) +
+                                        " is longer than 4 GiB");
+                   }
+                   prefetch_read(answer.data(), 512);
+                   const std::uint32_t place = entries.add(
+                       problem, null ? kNullLength : static_cast<std::uint32_t>(answer.size()),
+                       answer, static_cast<std::uint32_t>(row - start),
+                       [&] { return hash(problem, null, answer); });
+                   if (places != nullptr) places[row] = place;
+                 });
     });
     drain(tasks, parts);
     num_rows_ += static_cast<std::uint64_t>(batch);

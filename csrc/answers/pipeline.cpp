@@ -1,6 +1,7 @@
 #include "answers/pipeline.hpp"
 
 #include <algorithm>
+#include <array>
 #include <memory>
 #include <string>
 
@@ -192,7 +193,9 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
                 constexpr std::int64_t kAhead = 64;
                 for (std::int64_t k = 0; k < stop - i; ++k) {
-                  if (k + kAhead < stop - i) index.problems().prefetch(ids[k + kAhead]);
+                  if (k + kAhead < stop - i && ids[k + kAhead] != ids[k + kAhead - 1]) {
+                    index.problems().prefetch(ids[k + kAhead]);
+                  }
                   code[k] = state.problems.code(ids[k]);
                 }
                 return;
@@ -207,10 +210,14 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           texts.for_chunks(
               begin, end,
               [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
-                const std::int64_t shift = row - i;
-                chunk.for_strings(i, stop, [&](std::int64_t at, const Row& text) {
-                  sink(at + shift, codes[at + shift - begin], text.null, text.text);
-                });
+                std::array<Row, 64> some;
+                for (; i < stop; i += static_cast<std::int64_t>(some.size())) {
+                  const std::int64_t n = std::min<std::int64_t>(some.size(), stop - i);
+                  chunk.strings(i, i + n, some.data());
+                  for (std::int64_t k = 0; k < n; ++k, ++row) {
+                    sink(row, codes[row - begin], some[k].null, some[k].text);
+                  }
+                }
               });
           return;
         }
@@ -224,22 +231,23 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
                         : Extraction{text.text, Status::kFound};
           }
           ++state.statuses.by_status[static_cast<int>(found.status)];
-          if (found.status != Status::kFound) {
-            sink(row, problem, true, std::string_view());
+          const bool null = found.status != Status::kFound;
+          std::string_view answer;
+          if (null) {
           } else if (options.normalize) {
             bool resolved;
-            const std::string_view canonical = state.cache(found.answer, resolved);
-            sink(row, problem, false,
-                 canonical.size() <= 12 ? canonical : state.kept.store(canonical));
+            answer = state.cache(found.answer, resolved);
+            if (answer.size() > 12) answer = state.kept.store(answer);
           } else if (is_valid_utf8(found.answer)) {
             const bool piece = found.answer.data() < state.buffer.data() ||
                                found.answer.data() >= state.buffer.data() + state.buffer.size();
-            sink(row, problem, false, piece ? found.answer : state.kept.store(found.answer));
+            answer = piece ? found.answer : state.kept.store(found.answer);
           } else {
             std::string clean;
             append_utf8(found.answer, clean);
-            sink(row, problem, false, state.kept.store(clean));
+            answer = state.kept.store(clean);
           }
+          sink(row, problem, null, answer);
         });
       },
       row_groups, options.batch_rows);
