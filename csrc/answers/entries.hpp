@@ -1,17 +1,17 @@
-// The rows of a batch on their way into the shards: each task sorts its rows into one bucket for
-// each shard.
+// The rows of a batch on their way into the shards: each task sorts its rows by shard.
 #pragma once
 
-#include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
-#include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include "answers/arena.hpp"
 #include "answers/hash.hpp"
+#include "common/huge_pages.hpp"
 #include "common/prefetch.hpp"
 
 namespace rlvr::answers {
@@ -80,62 +80,37 @@ struct Entry {
 };
 static_assert(sizeof(Entry) == 32);
 
-// The entries of one task for one shard. Answers that an entry does not hold are copied, so that
-// the shard reads them in order and not all over the text; those above kMaxCopied stay in the text.
-class Bucket {
- public:
-  static constexpr std::size_t kMaxCopied = 64;
-
-  // Entries are filled in place: building them elsewhere and copying stalls on store forwarding.
-  Entry& append() {
-    if (size_ == capacity_) grow();
-    Entry& entry = entries_[size_++];
-    // The bucket's next entry is many rows away: without this its store waits for the cache line.
-    prefetch_write(&entry, 4 * sizeof entry);
-    return entry;
-  }
-  const char* keep(std::string_view answer) {
-    if (answer.size() > kMaxCopied) return answer.data();
-    const char* copy = copies_.store(answer).data();
-    prefetch_write(copy, 2 * kMaxCopied);
-    return copy;
-  }
-  void clear() {
-    size_ = 0;
-    copies_.clear();
-  }
-  std::size_t size() const { return size_; }
-  Entry& operator[](std::size_t i) { return entries_[i]; }
-  const Entry& operator[](std::size_t i) const { return entries_[i]; }
-
- private:
-  void grow() {
-    const std::size_t capacity = capacity_ == 0 ? 1024 : capacity_ * 2;
-    auto entries = std::make_unique_for_overwrite<Entry[]>(capacity);
-    std::copy_n(entries_.get(), size_, entries.get());
-    entries_ = std::move(entries);
-    capacity_ = capacity;
-  }
-
-  std::unique_ptr<Entry[]> entries_;
-  std::size_t size_ = 0, capacity_ = 0;
-  Arena copies_{16 << 10};
-};
-
 // The entries of one task. Rows often come clustered by problem, and a problem has few answers. So
 // a row that repeats a recent entry is counted in that entry, without the memory traffic of a new
 // entry and without a look-up in the shard. Where the first rows of a batch hold few repeats, the
 // task looks for no repeats in the rest of the batch.
+//
+// A shard's entries lie in chunks of one array. Answers that an entry does not hold are copied, so
+// that the shard reads them in order and not all over the text; those above kMaxCopied stay there.
 class alignas(128) TaskEntries {
  public:
-  void next_batch() {
-    for (Bucket& bucket : buckets_) bucket.clear();
+  static constexpr std::uint32_t kChunk = 256;
+  static constexpr std::size_t kMaxCopied = 64;
+
+  // rows: the most that the batch may have for this task.
+  void next_batch(std::size_t rows) {
+    const std::size_t capacity = rows + std::size_t{kShards} * kChunk;
+    if (capacity > capacity_) {
+      entries_ = large_array<Entry>(capacity);
+      capacity_ = capacity;
+    }
+    for (Bucket& bucket : buckets_) {
+      bucket.next = bucket.end = nullptr;
+      bucket.chunks.clear();
+      bucket.copies.clear();
+    }
+    shards_.clear();
     recent_.assign(std::size_t{1} << kRecentBits, Recent());
     looking_ = true;
     looked_up_ = 0, num_repeats_ = 0;
   }
-  // Returns the place of the row's entry: shard << kBatchRowBits | its position in the bucket. row
-  // counts from the start of the batch. hash() is called only for a row that is no repeat.
+  // Returns the place of the row's entry. row counts from the start of the batch. hash() is called
+  // only for a row that is no repeat.
   template <typename MakeHash>
   [[gnu::always_inline]] std::uint32_t add(std::uint32_t problem, std::uint32_t length,
                                            std::string_view answer, std::uint32_t row,
@@ -150,7 +125,7 @@ class alignas(128) TaskEntries {
       recent = &recent_[key >> (64 - kRecentBits)];
       if (looked_up_++ == kTrial) looking_ = num_repeats_ >= kTrial / 4;
       if (recent->tag == tag) {
-        Entry& entry = at(recent->place);
+        Entry& entry = entries_[recent->place];
         if (entry.repeats() < Entry::kMaxRepeats && entry.problem == problem &&
             entry.length == length &&
             (outside ? same_bytes(entry.pointer(), answer.data(), length)
@@ -164,9 +139,12 @@ class alignas(128) TaskEntries {
     const Hash128 h = hash();
     const auto shard = static_cast<std::uint32_t>(h.hi >> (64 - kShardBits));
     Bucket& bucket = buckets_[shard];
-    const auto place = shard << kBatchRowBits | static_cast<std::uint32_t>(bucket.size());
+    if (bucket.next == bucket.end) next_chunk(shard);
+    Entry& entry = *bucket.next++;
+    // The bucket's next entry is many rows away: without this its store waits for the cache line.
+    prefetch_write(&entry, 4 * sizeof entry);
+    const auto place = static_cast<std::uint32_t>(&entry - entries_.get());
     if (recent != nullptr) *recent = {tag, place};
-    Entry& entry = bucket.append();
     entry.hash = h.lo;
     entry.problem = problem;
     entry.length = length;
@@ -178,19 +156,47 @@ class alignas(128) TaskEntries {
     }
     return place;
   }
-  const Bucket& bucket(int shard) const { return buckets_[shard]; }
+  // Calls visit(place of the first, entries) for the chunks of a shard, in the order of the rows.
+  template <typename Visit>
+  void for_chunks(int shard, const Visit& visit) const {
+    const Bucket& bucket = buckets_[shard];
+    for (const std::uint32_t chunk : bucket.chunks) {
+      const Entry* begin = &entries_[chunk * kChunk];
+      const Entry* end = chunk == bucket.chunks.back() ? bucket.next : begin + kChunk;
+      visit(chunk * kChunk, std::span(begin, end));
+    }
+  }
+  // The shard of each chunk.
+  const std::vector<std::uint8_t>& shards() const { return shards_; }
 
  private:
+  struct Bucket {
+    Entry *next = nullptr, *end = nullptr;  // in the last of its chunks
+    std::vector<std::uint32_t> chunks;
+    Arena copies{16 << 10};
+
+    const char* keep(std::string_view answer) {
+      if (answer.size() > kMaxCopied) return answer.data();
+      const char* copy = copies.store(answer).data();
+      prefetch_write(copy, 2 * kMaxCopied);
+      return copy;
+    }
+  };
   static constexpr int kRecentBits = 12;
   static constexpr std::uint32_t kTrial = 8192;
   struct Recent {
     std::uint32_t tag = 0;  // 0: none
     std::uint32_t place = 0;
   };
-  static_assert(kShardBits + kBatchRowBits <= 32);
+  static_assert(kShards <= 256);
 
-  Entry& at(std::uint32_t place) {
-    return buckets_[place >> kBatchRowBits][place & Entry::kRowMask];
+  void next_chunk(std::uint32_t shard) {
+    const auto chunk = static_cast<std::uint32_t>(shards_.size());
+    shards_.push_back(static_cast<std::uint8_t>(shard));
+    Bucket& bucket = buckets_[shard];
+    bucket.chunks.push_back(chunk);
+    bucket.next = &entries_[chunk * kChunk];
+    bucket.end = bucket.next + kChunk;
   }
   // The two ends of a longer answer.
   static Words ends(std::string_view answer) {
@@ -203,6 +209,9 @@ class alignas(128) TaskEntries {
     return (head ^ std::rotl(words.tail * hash_detail::kK2, 32)) * hash_detail::kK0;
   }
 
+  LargeArray<Entry> entries_;
+  std::size_t capacity_ = 0;
+  std::vector<std::uint8_t> shards_;
   std::array<Bucket, kShards> buckets_;
   std::vector<Recent> recent_;
   bool looking_ = true;

@@ -28,18 +28,15 @@ std::size_t GroupIndex::memory() const {
 
 void GroupIndex::drain(const std::vector<TaskEntries>& tasks, RowGroups::Part* parts) {
   for (std::size_t t = 0; parts != nullptr && t < tasks.size(); ++t) {
-    std::uint32_t total = 0;
-    for (int s = 0; s < kShards; ++s) {
-      parts[t].start[s] = total;
-      total += static_cast<std::uint32_t>(tasks[t].bucket(s).size());
-    }
-    parts[t].start[kShards] = total;
-    parts[t].groups = std::make_unique_for_overwrite<std::uint32_t[]>(total);
+    parts[t].shards = tasks[t].shards();
+    parts[t].groups.resize(parts[t].shards.size() * TaskEntries::kChunk);
   }
   parallel_for(kShards, [&](std::int64_t s) {
     for (std::size_t t = 0; t < tasks.size(); ++t) {
-      shards_[s].add(tasks[t].bucket(static_cast<int>(s)), num_rows_,
-                     parts != nullptr ? parts[t].groups.get() + parts[t].start[s] : nullptr);
+      tasks[t].for_chunks(
+          static_cast<int>(s), [&](std::uint32_t place, std::span<const Entry> entries) {
+            shards_[s].add(entries, num_rows_, parts ? &parts[t].groups[place] : nullptr);
+          });
     }
   });
 }

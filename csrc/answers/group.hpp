@@ -34,12 +34,12 @@ static_assert(kLargeBatch <= 1 << kBatchRowBits);
 
 // The group of each row, before the groups are in order.
 struct RowGroups {
-  // The rows [begin, end) of one task. groups: the number of the group of each of the task's
-  // entries in its shard, the entries of shard s from start[s] on.
+  // The rows [begin, end) of one task. groups: by the place of an entry, the number of its group in
+  // the shard of its chunk; zero where a chunk has no entry.
   struct Part {
     std::int64_t begin = 0, end = 0;
-    std::array<std::uint32_t, kShards + 1> start{};
-    std::unique_ptr<std::uint32_t[]> groups;
+    std::vector<std::uint8_t> shards;  // of each chunk
+    std::vector<std::uint32_t> groups;
   };
   std::uint32_t* places = nullptr;  // one a row: the place of its entry (see TaskEntries::add)
   std::vector<Part> parts;
@@ -116,9 +116,9 @@ void GroupIndex::add_rows(std::int64_t rows, const Source& source, RowGroups* ro
     }
     parallel_for(kBatchTasks, [&](std::int64_t task) {
       TaskEntries& entries = tasks[task];
-      entries.next_batch();
       const std::int64_t begin = start + batch * task / kBatchTasks;
       const std::int64_t end = start + batch * (task + 1) / kBatchTasks;
+      entries.next_batch(static_cast<std::size_t>(end - begin));
       if (parts != nullptr) parts[task].begin = begin, parts[task].end = end;
       std::uint32_t* const places = parts != nullptr ? row_groups->places : nullptr;
       source(static_cast<int>(task), begin, end,

@@ -196,7 +196,8 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
                   if (k + kAhead < stop - i && ids[k + kAhead] != ids[k + kAhead - 1]) {
                     index.problems().prefetch(ids[k + kAhead]);
                   }
-                  code[k] = state.problems.code(ids[k]);
+                  code[k] =
+                      k > 0 && ids[k] == ids[k - 1] ? code[k - 1] : index.problems().code(ids[k]);
                 }
                 return;
               }
@@ -304,15 +305,11 @@ void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
   std::uint32_t* rows = row_groups.places;
   parallel_for(static_cast<std::int64_t>(row_groups.parts.size()), [&](std::int64_t p) {
     RowGroups::Part& part = row_groups.parts[p];
-    // Shard by shard, whose ranks fit a cache. Then the rows read each shard's entries in order.
-    for (int s = 0; s < kShards; ++s) {
-      for (std::uint32_t e = part.start[s]; e < part.start[s + 1]; ++e) {
-        part.groups[e] = rank[start[s] + part.groups[e]];
-      }
+    for (std::size_t e = 0; e < part.groups.size(); ++e) {
+      part.groups[e] = rank[start[part.shards[e / TaskEntries::kChunk]] + part.groups[e]];
     }
     for (std::int64_t row = part.begin; row < part.end; ++row) {
-      const std::uint32_t place = rows[row];
-      rows[row] = part.groups[part.start[place >> kBatchRowBits] + (place & Entry::kRowMask)];
+      rows[row] = part.groups[rows[row]];
     }
   });
 }

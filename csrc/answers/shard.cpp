@@ -55,12 +55,12 @@ std::uint32_t Shard::add(std::uint64_t hash, std::uint32_t problem, bool null,
 
 // Some entries at a time, in three steps, so that the memory that one entry needs is loaded while
 // others are looked at: the slots, the groups that they name, the bytes of their long answers.
-void Shard::add(const Bucket& bucket, std::uint64_t first_row, std::uint32_t* groups) {
+void Shard::add(std::span<const Entry> all, std::uint64_t first_row, std::uint32_t* groups) {
   constexpr std::size_t kTogether = 32;
   std::array<std::size_t, kTogether> slots;
-  for (std::size_t begin = 0; begin < bucket.size(); begin += kTogether) {
-    const std::size_t n = std::min(kTogether, bucket.size() - begin);
-    const Entry* entries = &bucket[begin];
+  for (std::size_t begin = 0; begin < all.size(); begin += kTogether) {
+    const std::size_t n = std::min(kTogether, all.size() - begin);
+    const Entry* entries = &all[begin];
     reserve(n);
     for (std::size_t i = 0; i < n; ++i) {
       slots[i] = entries[i].hash & (slots_.size() - 1);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -48,9 +49,9 @@ class Shard {
   // The number of the group in this shard.
   std::uint32_t add(std::uint64_t hash, std::uint32_t problem, bool null, std::string_view answer,
                     std::uint64_t count, std::uint64_t first_row);
-  // Adds all entries of a bucket, whose rows count from first_row on. groups, where not null,
-  // receives the number of the group of each entry.
-  void add(const Bucket& bucket, std::uint64_t first_row, std::uint32_t* groups);
+  // Adds entries, whose rows count from first_row on. groups, where not null, receives the number
+  // of the group of each entry.
+  void add(std::span<const Entry> entries, std::uint64_t first_row, std::uint32_t* groups);
   std::uint32_t size() const { return size_; }
   const Group& operator[](std::uint32_t i) const { return blocks_[i / kBlock][i % kBlock]; }
   std::size_t memory() const;

@@ -36,9 +36,8 @@ std::uint64_t grouped(std::int64_t rows) {
   std::uint64_t sum = index.num_groups() * 1000003 + index.order().size();
   for (const RowGroups::Part& part : row_groups.parts) {
     for (std::int64_t row = part.begin; row < part.end; ++row) {
-      const std::uint32_t shard = places[row] >> kBatchRowBits;
-      const std::uint32_t entry = part.start[shard] + (places[row] & Entry::kRowMask);
-      sum = sum * 31 + index.shard(static_cast<int>(shard))[part.groups[entry]].first_row;
+      const std::uint32_t shard = part.shards[places[row] / TaskEntries::kChunk];
+      sum = sum * 31 + index.shard(static_cast<int>(shard))[part.groups[places[row]]].first_row;
     }
   }
   return sum;
