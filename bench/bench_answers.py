@@ -1,6 +1,6 @@
 """Throughput of extract + normalise + group, and of grouping against polars.
 
-    python bench/bench_answers.py [--rows 1000000] [--rounds 5]
+    python bench/bench_answers.py [--rows 1000000] [--rounds 7]
 
 Each result is checked before it is timed.
 """
@@ -8,11 +8,16 @@ Each result is checked before it is timed.
 from __future__ import annotations
 
 import argparse
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from common import interleave, record, summary
+import pyarrow.compute as pc
+from common import interleave, interleave_both, record, summary
 
 from rlvr_fast.answers import AnswerIndex, group_answers
 
@@ -71,58 +76,83 @@ def bench_text(rows: int, size: int, rounds: int) -> list[dict[str, object]]:
     ]
 
 
-def bench_group(rounds: int) -> list[dict[str, object]]:
+def answer_rows(ids: str, order: str, size: int) -> tuple[pa.Array, pa.Array]:
+    """5 M rows of about 407,000 groups: int64 problem ids and string answers."""
     rng = np.random.default_rng(0)
-    rows, problems, distinct = 5_000_000, 1000, 400
-    names = pa.array([str(x) for x in rng.integers(0, 10**7, problems * distinct)])
-    out: list[dict[str, object]] = []
-    for order in ("random", "sorted by problem"):
-        ids = rng.integers(0, problems, rows)
-        if order != "random":
-            ids.sort()
-        answers = names.take(pa.array(ids * distinct + rng.integers(0, distinct, rows)))
-        id_column = pa.array(ids)
-        frame = pl.DataFrame(
-            {"problem": pl.from_arrow(id_column), "answer": pl.from_arrow(answers)}
-        )
+    rows = 5_000_000
+    problems, distinct = (1000, 407) if ids == "dense" else (50_000, 8)
+    row = rng.integers(0, problems, rows)
+    if order == "sorted":
+        row.sort()
+    numbers = rng.integers(0, 10**7, problems * distinct)
+    texts = pa.array([f"{number:0{size}d}" if size > 7 else str(number) for number in numbers])
+    answers = texts.take(pa.array(row * distinct + rng.integers(0, distinct, rows)))
+    names = np.arange(problems) if ids == "dense" else rng.integers(0, 2**62, problems)
+    return pa.array(names[row]), answers
 
-        def polars(frame: pl.DataFrame = frame) -> pl.DataFrame:
-            return frame.group_by("problem", "answer").agg(pl.len())
 
-        def ours(ids: pa.Array = id_column, answers: pa.Array = answers, rows: bool = False):
-            return group_answers(ids, answers, rows=rows)
+def check_groups(ids: pa.Array, answers: pa.Array, theirs: pl.DataFrame) -> int:
+    """Raises where `group_answers` and polars differ; returns the number of groups."""
+    groups = group_answers(ids, answers)
+    mine = pl.DataFrame(
+        {
+            "problem": pl.from_arrow(groups.problem_id),
+            "answer": pl.from_arrow(groups.answer),
+            "len": groups.count,
+        }
+    )
+    key = ["problem", "answer"]
+    theirs = theirs.with_columns(pl.col("len").cast(pl.Int64))
+    if not mine.sort(key).equals(theirs.sort(key)):
+        raise AssertionError("polars groups otherwise")
+    first = groups.first_row[groups.group_of_row]
+    texts = answers.cast(pa.large_string())
+    same = pc.equal(texts, texts.take(pa.array(first)))
+    if not pc.all(same).as_py() or not ids.equals(ids.take(pa.array(first))):
+        raise AssertionError("a row is not in its group")
+    return len(groups)
 
-        groups = ours()
-        theirs = polars().sort("problem", "answer")
-        mine = pl.DataFrame(
-            {
-                "problem": pl.from_arrow(groups.problem_id),
-                "answer": pl.from_arrow(groups.answer),
-                "len": groups.count,
-            }
-        ).sort("problem", "answer")
-        theirs = theirs.with_columns(pl.col("len").cast(pl.Int64))
-        if not mine.equals(theirs):
-            raise AssertionError("polars groups otherwise")
-        seconds = interleave(
-            {
-                "polars": polars,
-                "group_answers(rows=False)": ours,
-                "group_answers": lambda: ours(rows=True),
-            },
-            rounds=rounds,
-        )
-        base = float(np.median(seconds["polars"]))
-        out += [
-            {
-                "what": f"group 5 M rows, {order}: {name}",
-                "groups": len(groups),
-                **summary(times),
-                "times_polars": base / float(np.median(times)),
-            }
-            for name, times in seconds.items()
-        ]
-    return out
+
+def bench_shape(ids: str, order: str, size: int, rounds: int) -> list[dict[str, object]]:
+    """A row for each type of the answers; ratios are medians of the ratios of each round."""
+    problems, answers = answer_rows(ids, order, size)
+    frame = pl.DataFrame({"problem": pl.from_arrow(problems), "answer": pl.from_arrow(answers)})
+    rivals: dict[Any, Callable[[], object]] = {
+        "polars": lambda: frame.group_by("problem", "answer").agg(pl.len())
+    }
+    groups = {}
+    for kind in (pa.string(), pa.large_string(), pa.string_view()):
+        given = answers.cast(kind)
+        groups[kind] = check_groups(problems, given, rivals["polars"]())
+        for rows in (True, False):
+            rivals[kind, rows] = functools.partial(group_answers, problems, given, rows=rows)
+    seconds = {
+        name: np.array(both) for name, both in interleave_both(rivals, rounds=rounds).items()
+    }
+    polars = seconds["polars"]
+
+    def times(kind: pa.DataType, rows: bool) -> dict[str, float]:
+        wall, processor = np.median(polars / seconds[kind, rows], axis=0).tolist()
+        return {"wall": wall, "processor": processor}
+
+    return [
+        {
+            "what": f"group 5 M rows: {ids} ids, {order}, answers of {size} bytes, {kind}",
+            "groups": groups[kind],
+            **summary(seconds[kind, True][:, 0].tolist()),
+            "processor_s": float(np.median(seconds[kind, True][:, 1])),
+            "polars_median_s": float(np.median(polars[:, 0])),
+            "polars_processor_s": float(np.median(polars[:, 1])),
+            "faster_than_polars": times(kind, True),
+            "faster_than_polars_without_rows": times(kind, False),
+        }
+        for kind in groups
+    ]
+
+
+def bench_group(rounds: int) -> list[dict[str, object]]:
+    shapes = itertools.product(("dense", "spread"), ("random", "sorted"), (7, 30))
+    return [row for shape in shapes for row in bench_shape(*shape, rounds)]
 
 
 def bench_memory() -> dict[str, object]:
@@ -138,7 +168,7 @@ def bench_memory() -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=7)
     options = parser.parse_args()
     rows = [*bench_group(options.rounds), bench_memory()]
     rows += bench_text(options.rows, 4096, options.rounds)

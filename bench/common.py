@@ -30,16 +30,26 @@ def interleave(
     rivals: Mapping[str, Callable[[], object]], *, rounds: int = 7, warmup: int = 1
 ) -> dict[str, list[float]]:
     """Times the rivals one after another in each of `rounds` rounds; returns seconds by rival."""
+    return {
+        name: [wall for wall, _ in both]
+        for name, both in interleave_both(rivals, rounds=rounds, warmup=warmup).items()
+    }
+
+
+def interleave_both(
+    rivals: Mapping[Any, Callable[[], object]], *, rounds: int = 7, warmup: int = 1
+) -> dict[Any, list[tuple[float, float]]]:
+    """As `interleave`; returns wall seconds and the processor seconds of all threads."""
     for _ in range(warmup):
         for run in rivals.values():
             run()
-    seconds: dict[str, list[float]] = {name: [] for name in rivals}
+    seconds: dict[Any, list[tuple[float, float]]] = {name: [] for name in rivals}
     for _ in range(rounds):
         for name, run in rivals.items():
             gc.collect()
-            start = time.perf_counter()
+            wall, processor = time.perf_counter(), time.process_time()
             run()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append((time.perf_counter() - wall, time.process_time() - processor))
     return seconds
 
 

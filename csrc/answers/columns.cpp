@@ -95,6 +95,35 @@ Chunk::Chunk(const ArrowSchema& schema, std::shared_ptr<OwnedArray> owner, const
   }
 }
 
+void Chunk::strings(std::int64_t begin, std::int64_t end, Row* out) const {
+  const auto by_offsets = [&](const auto* offsets) {
+    for (std::int64_t i = begin; i < end; ++i) {
+      const auto length = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
+      *out++ = {{data_ + offsets[i], length}, false};
+    }
+  };
+  const bool plain = validity_ == nullptr && !all_null_;
+  if (plain && layout_ == Layout::kOffsets32) {
+    by_offsets(static_cast<const std::int32_t*>(values_) + offset_);
+  } else if (plain && layout_ == Layout::kOffsets64) {
+    by_offsets(static_cast<const std::int64_t*>(values_) + offset_);
+  } else if (plain && layout_ == Layout::kView) {
+    for (std::int64_t i = begin; i < end; ++i) *out++ = {view_at(offset_ + i), false};
+  } else {
+    for (std::int64_t i = begin; i < end; ++i) *out++ = string_at(i);
+  }
+}
+
+std::string_view Chunk::view_at(std::int64_t at) const {
+  // 16 bytes: length, then the bytes themselves (up to 12) or a prefix, buffer index and offset.
+  const char* view = static_cast<const char*>(values_) + 16 * at;
+  std::int32_t head[4];
+  std::memcpy(head, view, sizeof head);
+  if (head[0] <= 12) return {view + 4, static_cast<std::size_t>(head[0])};
+  return {static_cast<const char*>(variadic_[head[2]]) + head[3],
+          static_cast<std::size_t>(head[0])};
+}
+
 std::string_view Chunk::raw_string_at(std::int64_t i) const {
   const std::int64_t at = offset_ + i;
   switch (layout_) {
@@ -106,16 +135,8 @@ std::string_view Chunk::raw_string_at(std::int64_t i) const {
       const auto* offsets = static_cast<const std::int64_t*>(values_);
       return {data_ + offsets[at], static_cast<std::size_t>(offsets[at + 1] - offsets[at])};
     }
-    case Layout::kView: {
-      // 16 bytes: length, then the bytes themselves (up to 12) or a prefix, buffer index and
-      // offset.
-      const char* view = static_cast<const char*>(values_) + 16 * at;
-      std::int32_t head[4];
-      std::memcpy(head, view, sizeof head);
-      if (head[0] <= 12) return {view + 4, static_cast<std::size_t>(head[0])};
-      return {static_cast<const char*>(variadic_[head[2]]) + head[3],
-              static_cast<std::size_t>(head[0])};
-    }
+    case Layout::kView:
+      return view_at(at);
     case Layout::kDictionary:
       break;
   }

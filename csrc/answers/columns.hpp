@@ -58,19 +58,8 @@ class Chunk {
     }
     return {raw_string_at(i), false};
   }
-  // Calls visit(i, string_at(i)) for i of [begin, end), deciding on the layout once.
-  template <typename Visit>
-  void for_strings(std::int64_t begin, std::int64_t end, const Visit& visit) const {
-    if (layout_ == Layout::kOffsets32 && validity_ == nullptr && !all_null_) {
-      const auto* offsets = static_cast<const std::int32_t*>(values_) + offset_;
-      for (std::int64_t i = begin; i < end; ++i) {
-        const auto length = static_cast<std::size_t>(offsets[i + 1] - offsets[i]);
-        visit(i, Row{{data_ + offsets[i], length}, false});
-      }
-    } else {
-      for (std::int64_t i = begin; i < end; ++i) visit(i, string_at(i));
-    }
-  }
+  // Writes string_at(i) for i of [begin, end) to out, deciding on the layout once.
+  void strings(std::int64_t begin, std::int64_t end, Row* out) const;
   // The integers from i on where the memory holds them side by side as int64 without nulls; else
   // null.
   const std::int64_t* plain_integers(std::int64_t i) const {
@@ -91,6 +80,7 @@ class Chunk {
  private:
   enum class Layout { kOffsets32, kOffsets64, kView, kDictionary };
   std::string_view raw_string_at(std::int64_t i) const;
+  std::string_view view_at(std::int64_t at) const;
   std::int64_t any_integer_at(std::int64_t i) const;
   bool dictionary_null(std::int64_t at) const;
 

@@ -1,10 +1,11 @@
 #include "answers/pipeline.hpp"
 
 #include <algorithm>
-#include <deque>
+#include <array>
 #include <memory>
 #include <string>
 
+#include "answers/arena.hpp"
 #include "answers/normalize.hpp"
 #include "common/parallel.hpp"
 
@@ -150,31 +151,9 @@ struct AddState {
   ProblemCache problems;
   std::vector<std::uint32_t> codes;
   NormalizeCache cache;
-  std::vector<std::unique_ptr<char[]>> arena;  // canonical forms of this batch
-  std::size_t block = 0, used = 0;
+  Arena kept{256 << 10};  // canonical forms of this batch
   StatusCounts statuses;
   std::string buffer;  // an answer that is no piece of its text, until the next row
-
-  static constexpr std::size_t kBlock = 256 << 10;
-  std::string_view keep(std::string_view bytes) {
-    if (bytes.size() > kBlock) {
-      return large.emplace_back(bytes);
-    }
-    if (block == arena.size() || used + bytes.size() > kBlock) {
-      if (block < arena.size()) ++block;
-      if (block == arena.size()) arena.push_back(std::make_unique_for_overwrite<char[]>(kBlock));
-      used = 0;
-    }
-    char* at = arena[block].get() + used;
-    std::copy(bytes.begin(), bytes.end(), at);
-    used += bytes.size();
-    return {at, bytes.size()};
-  }
-  void next_batch() {
-    block = 0, used = 0;
-    large.clear();
-  }
-  std::deque<std::string> large;
 };
 
 }  // namespace
@@ -204,7 +183,7 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
       texts.size(),
       [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
         AddState& state = *states[task];
-        state.next_batch();
+        state.kept.clear();
         std::vector<std::uint32_t>& codes = state.codes;
         codes.resize(end - begin);
         problems.for_chunks(
@@ -212,11 +191,13 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
             [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
               std::uint32_t* code = codes.data() + (row - begin);
               if (const std::int64_t* ids = integers ? chunk.plain_integers(i) : nullptr) {
-                constexpr std::int64_t kAhead = 16;
-                const bool ahead = state.problems.large();
+                constexpr std::int64_t kAhead = 64;
                 for (std::int64_t k = 0; k < stop - i; ++k) {
-                  if (ahead && k + kAhead < stop - i) state.problems.prefetch(ids[k + kAhead]);
-                  code[k] = state.problems.code(ids[k]);
+                  if (k + kAhead < stop - i && ids[k + kAhead] != ids[k + kAhead - 1]) {
+                    index.problems().prefetch(ids[k + kAhead]);
+                  }
+                  code[k] =
+                      k > 0 && ids[k] == ids[k - 1] ? code[k - 1] : index.problems().code(ids[k]);
                 }
                 return;
               }
@@ -230,10 +211,14 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
           texts.for_chunks(
               begin, end,
               [&](std::int64_t row, const Chunk& chunk, std::int64_t i, std::int64_t stop) {
-                const std::int64_t shift = row - i;
-                chunk.for_strings(i, stop, [&](std::int64_t at, const Row& text) {
-                  sink(at + shift, codes[at + shift - begin], text.null, text.text);
-                });
+                std::array<Row, 64> some;
+                for (; i < stop; i += static_cast<std::int64_t>(some.size())) {
+                  const std::int64_t n = std::min<std::int64_t>(some.size(), stop - i);
+                  chunk.strings(i, i + n, some.data());
+                  for (std::int64_t k = 0; k < n; ++k, ++row) {
+                    sink(row, codes[row - begin], some[k].null, some[k].text);
+                  }
+                }
               });
           return;
         }
@@ -247,21 +232,23 @@ StatusCounts add_columns(GroupIndex& index, const Column& problems, const Column
                         : Extraction{text.text, Status::kFound};
           }
           ++state.statuses.by_status[static_cast<int>(found.status)];
-          if (found.status != Status::kFound) {
-            sink(row, problem, true, std::string_view());
+          const bool null = found.status != Status::kFound;
+          std::string_view answer;
+          if (null) {
           } else if (options.normalize) {
             bool resolved;
-            const std::string_view canonical = state.cache(found.answer, resolved);
-            sink(row, problem, false, canonical.size() <= 12 ? canonical : state.keep(canonical));
+            answer = state.cache(found.answer, resolved);
+            if (answer.size() > 12) answer = state.kept.store(answer);
           } else if (is_valid_utf8(found.answer)) {
             const bool piece = found.answer.data() < state.buffer.data() ||
                                found.answer.data() >= state.buffer.data() + state.buffer.size();
-            sink(row, problem, false, piece ? found.answer : state.keep(found.answer));
+            answer = piece ? found.answer : state.kept.store(found.answer);
           } else {
             std::string clean;
             append_utf8(found.answer, clean);
-            sink(row, problem, false, state.keep(clean));
+            answer = state.kept.store(clean);
           }
+          sink(row, problem, null, answer);
         });
       },
       row_groups, options.batch_rows);
@@ -283,7 +270,8 @@ GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint3
       groups, [] { return Nothing{}; },
       [&](Nothing, std::int64_t begin, std::int64_t end, const auto& done, std::string& bytes) {
         for (std::int64_t g = begin; g < end; ++g) {
-          if (g + 8 < end) __builtin_prefetch(&index.group(order[g + 8]));
+          if (g + 32 < end) index.group(order[g + 32]).prefetch();
+          if (g + 16 < end) index.group(order[g + 16]).prefetch_answer();
           const Group& group = index.group(order[g]);
           out.counts[g] = static_cast<std::int64_t>(group.count);
           out.first_rows[g] = static_cast<std::int64_t>(group.first_row);
@@ -314,18 +302,15 @@ void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
     rank[start[order[place] >> 26] + (order[place] & ((1U << 26) - 1))] =
         static_cast<std::uint32_t>(place);
   }
-  std::uint32_t* codes = row_groups.codes;
-  const auto ranked = [&](std::uint32_t code) {
-    return rank[start[code >> 26] + (code & ((1U << 26) - 1))];
-  };
-  parallel_for(static_cast<std::int64_t>(row_groups.ranges.size()), [&](std::int64_t r) {
-    const RowGroups::Range& range = row_groups.ranges[r];
-    std::int64_t row = range.begin;
-    for (; row < range.repeats_end; ++row) {
-      // A repeated row comes before its repeats, in the same range.
-      codes[row] = range.repeated(row) ? codes[range.batch + codes[row]] : ranked(codes[row]);
+  std::uint32_t* rows = row_groups.places;
+  parallel_for(static_cast<std::int64_t>(row_groups.parts.size()), [&](std::int64_t p) {
+    RowGroups::Part& part = row_groups.parts[p];
+    for (std::size_t e = 0; e < part.groups.size(); ++e) {
+      part.groups[e] = rank[start[part.shards[e / TaskEntries::kChunk]] + part.groups[e]];
     }
-    for (; row < range.end; ++row) codes[row] = ranked(codes[row]);
+    for (std::int64_t row = part.begin; row < part.end; ++row) {
+      rows[row] = part.groups[rows[row]];
+    }
   });
 }
 

@@ -59,7 +59,7 @@ struct GroupColumns {
 };
 GroupColumns group_columns(const GroupIndex& index, const std::vector<std::uint32_t>& order);
 
-// Replaces each row's code in row_groups.codes by the position of the row's group in `order`.
+// Replaces each row's place in row_groups.places by the position of the row's group in `order`.
 void rank_rows(const GroupIndex& index, const std::vector<std::uint32_t>& order,
                RowGroups& row_groups);
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "answers/hash.hpp"
+
 namespace rlvr::answers {
 namespace {
 
@@ -37,14 +39,17 @@ std::size_t utf8_sequence(std::string_view s, std::size_t i, std::size_t& bad) {
   return length;
 }
 
+constexpr std::uint64_t kHighBits = 0x8080808080808080ULL;
+
 std::size_t ascii_prefix(std::string_view s, std::size_t i) {
   while (i + 8 <= s.size()) {
     std::uint64_t word;
     std::memcpy(&word, s.data() + i, 8);
-    if ((word & 0x8080808080808080ULL) != 0) break;
+    if ((word & kHighBits) != 0) return i;
     i += 8;
   }
-  return i;
+  const bool rest = (hash_detail::load_part(s.data() + i, s.size() - i) & kHighBits) == 0;
+  return rest ? s.size() : i;
 }
 
 }  // namespace

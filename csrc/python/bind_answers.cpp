@@ -87,7 +87,7 @@ py::dict group_to_python(const py::object& problems, const py::object& answers, 
   // Not initialised, so that each thread is the first to write its own rows.
   py::array_t<std::uint32_t> group_of_row(rows ? answer_column.size() : 0);
   RowGroups row_groups;
-  row_groups.codes = group_of_row.mutable_data();
+  row_groups.places = group_of_row.mutable_data();
   {
     const py::gil_scoped_release release;
     AddOptions options;

@@ -146,7 +146,7 @@ print(hashlib.sha256(groups.group_of_row.tobytes()).hexdigest())
 @pytest.mark.parametrize("answers_each", [1, 40, 5000])
 @pytest.mark.parametrize("bits", [1, 128])
 def test_groups_of_clustered_rows(answers_each: int, bits: int) -> None:
-    """The core counts repeats of a recent row together, up to 2,048 at a time."""
+    """The core counts repeats of a recent row together, up to 4,096 at a time."""
     rng = np.random.default_rng(answers_each)
     # 2.2 million rows: more than one batch
     n = 20_000 if bits == 1 else 2_200_000 if answers_each == 40 else 300_000
@@ -229,6 +229,39 @@ def test_problem_ids_of_any_kind(ids: object) -> None:
     groups = group_answers(ids, ["1", "1", "1"])
     assert groups.count.tolist() == [2, 1]
     assert groups.problem_id.to_pylist() in ([3, 5], ["p", "q"])
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view()], ids=str)
+@pytest.mark.parametrize("nulls", [False, True])
+@given(st.data())
+@settings(max_examples=40, deadline=None)
+def test_answers_of_any_layout_and_length(kind: object, nulls: bool, data: st.DataObject) -> None:
+    """Bytes lie in an entry up to 12, in a group up to 16, are copied up to 64."""
+    lengths = st.sampled_from([0, 1, 8, 9, 12, 13, 16, 17, 63, 64, 65, 200])
+    some = st.builds(lambda n, head, tail: (head + "x" * n + tail)[-n:] if n else "", lengths,
+                     st.sampled_from("ab"), st.sampled_from("ab"))  # fmt: skip
+    texts = data.draw(st.lists(st.one_of(st.none(), some) if nulls else some, max_size=200))
+    cut = data.draw(st.integers(0, len(texts)))
+    ids = data.draw(st.lists(st.integers(0, 2), min_size=len(texts), max_size=len(texts)))
+    column = pa.array(texts, kind)[cut:]
+    groups = group_answers(ids[cut:], column)
+    want = naive(list(zip(ids, texts, strict=True))[cut:])
+    assert as_lists(groups) == want[:4]
+    assert groups.group_of_row is not None
+    assert groups.group_of_row.tolist() == want[4]
+
+
+def test_ids_spread_over_all_integers() -> None:
+    rng = np.random.default_rng(5)
+    names = rng.integers(-(2**63), 2**63 - 1, 20_000)
+    ids = names[rng.integers(0, len(names), 150_000)]
+    groups = group_answers(ids, pa.array(["1"]).take(pa.array(np.zeros(len(ids), np.int64))))
+    unique, first, counts = np.unique(ids, return_index=True, return_counts=True)
+    order = np.argsort(first)
+    np.testing.assert_array_equal(groups.problem_id.to_numpy(), unique[order])
+    np.testing.assert_array_equal(groups.count, counts[order])
+    np.testing.assert_array_equal(groups.first_row, first[order])
+    np.testing.assert_array_equal(groups.problem_id.to_numpy()[groups.group_of_row], ids)
 
 
 def test_bad_input_is_named() -> None:

@@ -19,9 +19,9 @@ std::uint64_t grouped(std::int64_t rows) {
     caches.push_back(std::make_unique<ProblemCache>(index.problems()));
   }
   std::vector<std::deque<std::string>> kept(kBatchTasks);
-  std::vector<std::uint32_t> codes(rows);
+  std::vector<std::uint32_t> places(rows);
   RowGroups row_groups;
-  row_groups.codes = codes.data();
+  row_groups.places = places.data();
   index.add_rows(
       rows,
       [&](int task, std::int64_t begin, std::int64_t end, const auto& sink) {
@@ -34,9 +34,10 @@ std::uint64_t grouped(std::int64_t rows) {
       },
       &row_groups, 4096);
   std::uint64_t sum = index.num_groups() * 1000003 + index.order().size();
-  for (const RowGroups::Range& range : row_groups.ranges) {
-    for (std::int64_t row = range.begin; row < range.end; ++row) {
-      sum = sum * 31 + (row < range.repeats_end && range.repeated(row) ? codes[row] : 0);
+  for (const RowGroups::Part& part : row_groups.parts) {
+    for (std::int64_t row = part.begin; row < part.end; ++row) {
+      const std::uint32_t shard = part.shards[places[row] / TaskEntries::kChunk];
+      sum = sum * 31 + index.shard(static_cast<int>(shard))[part.groups[places[row]]].first_row;
     }
   }
   return sum;

@@ -40,7 +40,12 @@ SOURCES = {
         "answers/expression_text.cpp",
         "answers/rational.cpp",
     ],
-    "grouping_threads": ["answers/group.cpp", "common/parallel.cpp"],
+    "grouping_threads": [
+        "answers/group.cpp",
+        "answers/problem_table.cpp",
+        "answers/shard.cpp",
+        "common/parallel.cpp",
+    ],
 }
 SEEDS = [
     r"\boxed{\frac{1}{2}}", "<answer>3</answer>", "</think> 5", "Answer: 7", "1,234",
