@@ -42,7 +42,7 @@ def parse_term(text: str) -> Term | None:
     r"""The one expression that a whole text is; None where any part of it is not read.
 
     Args:
-        text: one expression, cleaned by `clean` (writing.py). A relation, a list, a set, a unit or
+        text: one expression, cleaned by `clean`. A relation, a list, a set, a unit or
             a word is none.
 
     Example:

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.writing_commands import rewritten
-from rlvr_fast.tasks.schemes.math.writing_markup import without_markup
-from rlvr_fast.tasks.schemes.math.writing_signs import SIGNS
-from rlvr_fast.tasks.schemes.math.writing_siunitx import without_siunitx
-from rlvr_fast.tasks.schemes.math.writing_tables import (
+from rlvr_fast.tasks.schemes.math.writing.commands import rewritten
+from rlvr_fast.tasks.schemes.math.writing.markup import without_markup
+from rlvr_fast.tasks.schemes.math.writing.signs import SIGNS
+from rlvr_fast.tasks.schemes.math.writing.siunitx import without_siunitx
+from rlvr_fast.tasks.schemes.math.writing.tables import (
     CHARACTERS,
     NARROW,
     SUBSCRIPTS,

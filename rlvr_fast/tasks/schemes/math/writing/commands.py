@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from rlvr_fast.tasks.schemes.math.writing_tables import COMMANDS, DROPPED, FONTS, NARROW
+from rlvr_fast.tasks.schemes.math.writing.tables import COMMANDS, DROPPED, FONTS, NARROW
 
 __all__ = ["rewritten"]
 

@@ -7,7 +7,7 @@ import re
 from html.entities import html5
 
 from rlvr_fast.tasks.schemes.math.parsing.names import FUNCTIONS, GREEK
-from rlvr_fast.tasks.schemes.math.writing_tables import COMMANDS, DROPPED, FONTS
+from rlvr_fast.tasks.schemes.math.writing.tables import COMMANDS, DROPPED, FONTS
 
 __all__ = ["without_markup"]
 
