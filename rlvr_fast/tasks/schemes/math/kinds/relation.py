@@ -8,23 +8,24 @@ r"""Equations, inequalities and other relations; values with a name.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from typing import cast
 
-from rlvr_fast.tasks.schemes.math.evaluation import equal_terms
 from rlvr_fast.tasks.schemes.math.kinds.choice import Choice
-from rlvr_fast.tasks.schemes.math.kinds.collection import Collection, List, Set, Tuple
+from rlvr_fast.tasks.schemes.math.kinds.collection import List, Tuple
 from rlvr_fast.tasks.schemes.math.kinds.ellipsis import DOTS
 from rlvr_fast.tasks.schemes.math.kinds.expression import Expression
-from rlvr_fast.tasks.schemes.math.kinds.matrix import Matrix, cells
 from rlvr_fast.tasks.schemes.math.kinds.real_set import (
     REALS,
     in_words,
 )
 from rlvr_fast.tasks.schemes.math.parsing import parse_term
+from rlvr_fast.tasks.schemes.math.parts.assignments import (
+    expanded_names,
+    has_names,
+    same_assignments,
+)
 from rlvr_fast.tasks.schemes.math.parts.equations import same_relations
 from rlvr_fast.tasks.schemes.math.parts.families import same_families, same_periodic
-from rlvr_fast.tasks.schemes.math.parts.matching import all_in_order
 from rlvr_fast.tasks.schemes.math.parts.named_values import (
     bare_values,
     is_point,
@@ -39,6 +40,12 @@ from rlvr_fast.tasks.schemes.math.parts.relation_values import (
     Relation,
     is_name,
 )
+from rlvr_fast.tasks.schemes.math.parts.same_names import (
+    argument_renamed,
+    is_choice_letter,
+    same_name_throughout,
+    same_names,
+)
 from rlvr_fast.tasks.schemes.math.parts.solving import SIGN, SIGN_OF, solved, without_left_side
 from rlvr_fast.tasks.schemes.math.parts.splitting import (
     CONJUNCTION,
@@ -49,7 +56,7 @@ from rlvr_fast.tasks.schemes.math.parts.splitting import (
     words,
 )
 from rlvr_fast.tasks.schemes.math.parts.substitution import put, symbols
-from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol, Term
+from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Mul, Symbol
 from rlvr_fast.tasks.schemes.math.values import Read, Same, Unread, Value
 
 __all__ = ["compare", "read", "read_members"]
@@ -83,12 +90,8 @@ _CONSTANT = re.compile(
     r"(?:(?:an?|any|some|the|all) )?(?:(?:arbitrary|fixed|real) )*(?:constants?|arbitrary)"
 )
 _COMMA = re.compile(r"[,;]")
-# Functions whose argument may be renamed, and usual names of arguments: f(a) = 3 is not f(b) = 3.
-_FUNCTION = re.compile(r"[A-DF-Za-z]'*(?:_\w+)?")
 # No words beside the sign of a relation: F = am.
 _PRODUCTS = frozenset(("am", "pm"))
-_AXES: list[Value] = [Expression(Symbol(name)) for name in "xyz"]
-_ARGUMENT = re.compile(r"[xyzntm]")
 
 
 def read(text: str, read: Read) -> Value | None:
@@ -262,20 +265,20 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
     if isinstance(gold, Named | Relation) and isinstance(answer, Named | Relation):
         return same_relations(_source(gold), _source(answer), same)
     if isinstance(gold, Named):
-        expanded = _expanded(gold)
-        if _has_names(answer) or isinstance(answer, Tuple):
-            if expanded is None and not _same_name_throughout(gold.name, answer, same):
+        expanded = expanded_names(gold)
+        if has_names(answer) or isinstance(answer, Tuple):
+            if expanded is None and not same_name_throughout(gold.name, answer, same):
                 return False
             if expanded is None and isinstance(gold.value, List):
                 answer = bare_values(answer)
             return same(gold.value if expanded is None else expanded, answer)
         return same(gold.value, answer)
     if isinstance(answer, Named):
-        if isinstance(gold, Choice) and _is_choice(answer.name):
+        if isinstance(gold, Choice) and is_choice_letter(answer.name):
             return False  # "B = A" says something of two choices
-        expanded = _expanded(answer)
-        if _has_names(gold) or isinstance(gold, Tuple):
-            if expanded is None and not _same_name_throughout(answer.name, gold, same):
+        expanded = expanded_names(answer)
+        if has_names(gold) or isinstance(gold, Tuple):
+            if expanded is None and not same_name_throughout(answer.name, gold, same):
                 return False
             if expanded is None and isinstance(answer.value, List):
                 gold = bare_values(gold)
@@ -283,7 +286,7 @@ def compare(gold: Value, answer: Value, same: Same) -> bool | None:
         return same(gold, answer.value)
     if isinstance(gold, Relation) or isinstance(answer, Relation):
         return False
-    return _assignments(gold, answer, same)
+    return same_assignments(gold, answer, same)
 
 
 def _source(value: Named | Relation) -> Relation:
@@ -291,7 +294,7 @@ def _source(value: Named | Relation) -> Relation:
 
 
 def _both_named(gold: Named, answer: Named, same: Same) -> bool:
-    if _same_names(gold.name, answer.name, same):
+    if same_names(gold.name, answer.name, same):
         return (
             same(gold.value, answer.value)
             or same_periodic(gold, answer, same)
@@ -300,10 +303,10 @@ def _both_named(gold: Named, answer: Named, same: Same) -> bool:
         )
     if is_set_and_element(gold, answer) or is_set_and_element(answer, gold):
         return same(gold.value, answer.value)
-    renamed = _argument_renamed(gold.name, gold.value, answer)
+    renamed = argument_renamed(gold.name, gold.value, answer)
     if renamed is not None:
         return same(gold.value, renamed.value)
-    first, second = _expanded(gold), _expanded(answer)
+    first, second = expanded_names(gold), expanded_names(answer)
     if first is not None and second is not None:
         return same(first, second)
     if _is_graph(gold, answer) or _is_graph(answer, gold):
@@ -341,141 +344,3 @@ def _with_products(relation: Relation) -> Relation | None:
         if len(name) > 1 and name.isalpha() and name.isupper()
     }
     return cast(Relation, put(relation, runs))
-
-
-def _same_names(gold: Value, answer: Value, same: Same) -> bool:
-    if isinstance(gold, Expression) and isinstance(answer, Expression):
-        return gold == answer or equal_terms(gold.term, answer.term)
-    return type(gold) is type(answer) and same(gold, answer)
-
-
-def _same_name_throughout(name: Value, values: Value, same: Same) -> bool:
-    """Whether all names in a list are one, or it with an index: x_1 = 1, x_2 = 2 are of x."""
-    if isinstance(values, Collection):
-        return all(_same_name_throughout(name, part, same) for part in values.parts)
-    if not isinstance(values, Named) or _same_names(name, values.name, same):
-        return True
-    terms = [part.term for part in (name, values.name) if isinstance(part, Expression)]
-    return len(terms) == 2 and all(
-        isinstance(term, Symbol) and term.name.partition("_")[0] == _stem(terms[0])
-        for term in terms
-    )
-
-
-def _is_choice(name: Value) -> bool:
-    """Whether a name is the letter of a choice too."""
-    term = name.term if isinstance(name, Expression) else None
-    return isinstance(term, Symbol) and term.name in tuple("ABCDEFGHIJ")
-
-
-def _stem(term: Term) -> str:
-    return term.name.partition("_")[0] if isinstance(term, Symbol) else ""
-
-
-def _argument_renamed(gold: Value, gold_value: Value, answer: Named) -> Named | None:
-    """The answer `f(t) = t^2` as f(x) = x^2, where the gold has f(x)."""
-    if not (isinstance(gold, Expression) and isinstance(answer.name, Expression)):
-        return None
-    first, second = gold.term, answer.name.term
-    if not (isinstance(first, Call) and isinstance(second, Call)):
-        return None
-    if first.name != second.name or len(first.arguments) != len(second.arguments):
-        return None
-    names = {
-        old.name: new
-        for old, new in zip(second.arguments, first.arguments, strict=True)
-        if isinstance(old, Symbol) and isinstance(new, Symbol)
-    }
-    if len(names) != len(first.arguments) or not _FUNCTION.fullmatch(first.name):
-        return None
-    for argument in first.arguments:
-        known = isinstance(argument, Symbol) and _ARGUMENT.fullmatch(argument.name)
-        if not known and not symbols(argument) <= symbols(gold_value):
-            return None
-    free = symbols(answer.value) - set(names)
-    if free & {new.name for new in names.values() if isinstance(new, Symbol)}:
-        return None
-    return cast(Named, put(answer, names))
-
-
-def _expanded(value: Named) -> Value | None:
-    """`(x, y) = (1, 2)` as x = 1, y = 2; a list of tuples as a list of such lists."""
-    if not isinstance(value.name, Tuple):
-        return None
-    if isinstance(value.value, Tuple | Matrix):
-        names = value.name.parts
-        parts = value.value.parts if isinstance(value.value, Tuple) else cells(value.value)
-        if len(names) != len(parts):
-            return None
-        return List(
-            tuple(
-                Named(name, part, Relation(("=",), (name, part)))
-                for name, part in zip(names, parts, strict=True)
-            )
-        )
-    if isinstance(value.value, List | Set):
-        found = [_expanded(Named(value.name, part, value.source)) for part in value.value.parts]
-        known = tuple(part for part in found if part is not None)
-        return List(known) if len(known) == len(found) else None
-    return None
-
-
-def _says_or(value: Value) -> bool:
-    return isinstance(value, List) and value.alternatives
-
-
-def _has_name(value: Collection) -> bool:
-    return any(isinstance(part, Named) for part in value.parts)
-
-
-def _has_names(value: Value) -> bool:
-    """Whether a value is a list of named values, or of such lists."""
-    return isinstance(value, List) and any(
-        isinstance(part, Named) or _has_names(part) for part in value.parts
-    )
-
-
-def _assignments(gold: Value, answer: Value, same: Same) -> bool | None:
-    """`x = 1, y = 2` against the bare values 1, 2 in the same order."""
-    if not (isinstance(gold, Collection) and isinstance(answer, Collection)):
-        return None
-    if _says_or(gold) != _says_or(answer) and _has_name(gold) and _has_name(answer):
-        return False  # x = 1 or y = 2
-    named, other = (gold, answer) if _has_names(gold) else (answer, gold)
-    if not _has_names(named) or _has_names(other):
-        return None
-    if isinstance(other, Set):
-        return _in_a_set(named, other, same)
-    if all(isinstance(part, List) for part in named.parts):
-        return None
-    if isinstance(named, List) and named.alternatives:
-        return False  # x = 1 or y = 2
-    return all_in_order(_ordered(gold), _ordered(answer), same)
-
-
-def _in_a_set(named: Collection, values: Set, same: Same) -> bool | None:
-    r"""`x = 2, y = 1` against a set: no set of numbers says which name has which value.
-
-    The names of several roots (x_1, x_2) do not count; a set of one tuple is that tuple.
-    """
-    if len(values.parts) == 1 and isinstance(values.parts[0], Tuple):
-        return all_in_order(_ordered(named), values.parts[0].parts, same)
-    names = [part.name for part in named.parts if isinstance(part, Named)]
-    stems = {_without_index(name) for name in names}
-    return None if len(names) < len(named.parts) or len(stems) == 1 != len(names) else False
-
-
-def _without_index(name: Value) -> Value | str:
-    """The letter of an indexed name; any other name."""
-    if isinstance(name, Expression) and isinstance(name.term, Symbol):
-        return name.term.name.partition("_")[0]
-    return name
-
-
-def _ordered(value: Collection) -> Sequence[Value]:
-    """The parts in order; coordinates are in the order of the axes, however they are written."""
-    names = [part.name if isinstance(part, Named) else None for part in value.parts]
-    if len(set(names)) == len(names) and set(names) <= set(_AXES):
-        places = [_AXES.index(name) for name in names if name is not None]
-        return [value.parts[places.index(place)] for place in sorted(places)]
-    return value.parts
