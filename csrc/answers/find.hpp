@@ -12,7 +12,7 @@ std::size_t rfind_byte(std::string_view s, char c, std::size_t end);
 
 // The positions, in order, where a mark that shapes the whole text may stand: '<' before '/', a
 // letter or the like; '[' before '/', 'I' or 'T'; a white triangle; ':'; a line break before '#',
-// '*', 'P', 'Q', 'u' or the first byte of many Chinese characters.
+// '*', 'P', 'Q', 'u' or the first byte of many Chinese characters. A few others are among them.
 class Candidates {
  public:
   explicit Candidates(std::string_view text);

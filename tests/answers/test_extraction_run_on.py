@@ -229,3 +229,23 @@ def test_any_text_gives_an_answer_or_a_status(parts: list[str], policy: str) -> 
     (answer,), (status,) = extract_answers(["".join(parts)], policy=policy, max_bytes=100)
     assert (status == "found") == (answer is not None)
     assert answer is None or 0 < len(answer.encode()) <= 100
+
+
+@pytest.mark.parametrize("fill", ["x", "[", "<", "\n", "é", "◁", "\nu", "\né"])
+@pytest.mark.parametrize(
+    ("before", "mark"),
+    [
+        ("<answer>7", "</answer> tail"),
+        ("\\boxed{7}", "\nProblem: 8 \\boxed{8}"),
+        ("\\boxed{7}", "\n**Question:** 8 \\boxed{8}"),
+        ("\\boxed{7}", "\nuser\n8 \\boxed{8}"),
+        ("\\boxed{7}", "\n问题：8 \\boxed{8}"),
+        ("[THINK]8 \\boxed{8}", "[/THINK] \\boxed{7}"),
+        ("◁think▷8 \\boxed{8}", "◁/think▷ \\boxed{7}"),
+    ],
+)
+def test_a_mark_is_found_wherever_its_bytes_lie_in_a_block(before, mark, fill):
+    for length in range(131):
+        text = f"{before} {fill * length}. {mark}"
+        (answer,), (status,) = extract_answers([text], policy="auto")
+        assert (answer[:1], status) == ("7", "found"), text
