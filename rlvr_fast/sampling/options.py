@@ -28,6 +28,7 @@ class SampleOptions(Options):
         device: where the engine runs.
         dtype: type of the model's weights.
         template: "auto", "plain", "chat" or a text file that holds {question}.
+        logprobs: store the log-probability of each token drawn, as the engine gives it.
         sampling: temperature, top_p, max_tokens, seed and stop.
 
     Raises:
@@ -62,6 +63,9 @@ class SampleOptions(Options):
         "auto",
         metavar="TEMPLATE",
         help="auto, plain, chat, or a text file that holds {question}.",
+    )
+    logprobs: bool = option(
+        False, help="Store the log-probability of each token drawn, as the engine gives it."
     )
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
 

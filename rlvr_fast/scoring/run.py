@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -200,7 +201,24 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
     names = problems["problem_id"].to_pylist()
     texts = problems["prompt"].to_pylist()
     stored = problems["prompt_token_ids"].to_pylist()
+    messages = bool(run.info.prompt_template.get("messages"))
+    if messages and (unknown := [n for n, ids in zip(names, stored, strict=True) if not ids]):
+        raise InvalidInputError(
+            f"{run.path}: a server made the prompts of {len(unknown)} problems from messages "
+            f"(first: {unknown[0]!r}) and did not tell their token ids, so what the completions "
+            "follow is not known; draw with a server that tells them, as vLLM does, or with "
+            "--engine-arg api=completions and a tokenizer"
+        )
     if scorer.tokenizer is None or not names:
+        return dict(zip(names, stored, strict=True))
+    if messages:
+        for name, text, ids in zip(names, texts, stored, strict=True):
+            if not _holds_messages(scorer.tokenizer.decode(ids), text):
+                raise InvalidInputError(
+                    f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
+                    f"with it the prompt of problem {name!r} does not hold the message that was "
+                    "sent; score the run with a model of the same tokenizer"
+                )
         return dict(zip(names, stored, strict=True))
     with_special = scorer.tokenizer(texts)["input_ids"]
     # The text of a prompt made by a chat template holds the special tokens.
@@ -220,6 +238,13 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
             )
         prompts[name] = ids or list(a)
     return prompts
+
+
+def _holds_messages(prompt: str, messages: str) -> bool:
+    """Whether the text of a prompt holds the content of each message, white space aside."""
+    plain = "".join(prompt.split())
+    contents = [message.get("content") or "" for message in json.loads(messages)]
+    return all("".join(str(content).split()) in plain for content in contents)
 
 
 def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
