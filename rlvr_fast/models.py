@@ -29,7 +29,7 @@ from rlvr_fast.shown_text import terminal
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load_causal_lm", "local_revision", "torch_device"]
+__all__ = ["load_causal_lm", "load_tokenizer", "local_revision", "torch_device"]
 
 
 def torch_device(device: str | torch.device | None) -> torch.device:
@@ -154,14 +154,47 @@ def load_causal_lm(
     return loaded, tokenizer
 
 
-def _not_loaded(path: Path, model: str, part: str, error: BaseException) -> InvalidInputError:
+def load_tokenizer(name: str) -> Any:
+    """Loads the tokenizer of a folder or a Hugging Face name, without its model.
+
+    Raises:
+        InvalidInputError: there is none, or its files are damaged.
+    """
+    from transformers import AutoTokenizer
+
+    check_name(name)
+    path = Path(name)
+    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
+        raise InvalidInputError(
+            f"{name}: no such folder; a tokenizer is a folder or a Hugging Face name"
+        )
+    if path.is_dir():
+        check_model_files(path)
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(
+            path, name, "files of the tokenizer", error, what="as a tokenizer"
+        ) from error
+
+
+def _not_loaded(
+    path: Path,
+    model: str,
+    part: str,
+    error: BaseException,
+    *,
+    what: str = "as a causal language model",
+) -> InvalidInputError:
     if "trust_remote_code" in str(error):
         return InvalidInputError(asks_for_code(model))
     if (file := damaged_file(path)) is not None:
         return InvalidInputError(f"{file}; copy the model anew")
     why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return InvalidInputError(
-        f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "
+        f"{model}: cannot be loaded {what} ({part}: {type(error).__name__}: "
         f"{terminal(why, 300, lines=False)}); its files are damaged, or of a kind that "
         "transformers does not know"
     )

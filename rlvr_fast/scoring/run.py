@@ -213,7 +213,7 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
         return dict(zip(names, stored, strict=True))
     if messages:
         for name, text, ids in zip(names, texts, stored, strict=True):
-            if not _holds_messages(scorer.tokenizer.decode(ids), text):
+            if not _holds_messages(scorer.tokenizer, ids, text):
                 raise InvalidInputError(
                     f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
                     f"with it the prompt of problem {name!r} does not hold the message that was "
@@ -240,10 +240,13 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
     return prompts
 
 
-def _holds_messages(prompt: str, messages: str) -> bool:
-    """Whether the text of a prompt holds the content of each message, white space aside."""
-    plain = "".join(prompt.split())
-    contents = [message.get("content") or "" for message in json.loads(messages)]
+def _holds_messages(tokenizer: Any, ids: list[int], messages: str) -> bool:
+    """Whether a prompt holds the content of each message, white space aside."""
+    try:
+        contents = [message.get("content") or "" for message in json.loads(messages)]
+        plain = "".join(tokenizer.decode(ids).split())
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return False  # no messages, or ids beyond all vocabularies
     return all("".join(str(content).split()) in plain for content in contents)
 
 

@@ -28,6 +28,7 @@ __all__ = [
 BUILT_IN = (
     "transformers",
     "vllm",
+    "server",
 )
 
 # The group of entry points in which packages add engines.
