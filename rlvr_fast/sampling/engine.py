@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS, SamplingParameters
 
 if TYPE_CHECKING:  # the command line reads the registry of engines, and has no use for numpy
     import numpy as np
@@ -51,7 +51,8 @@ class Completion(NamedTuple):
     Attributes:
         problem_id: the problem.
         sample_index: number of the draw.
-        text: the completion, without an end-of-sequence token or a stop text.
+        text: the completion, without an end-of-sequence token, the token of `stop_token_ids` that
+            ended it, or a stop text.
         token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one, and
             with the tokens that hold the stop text, which `text` leaves out. None where the engine
             does not tell them, as some servers.
@@ -171,6 +172,8 @@ class EngineKind:
             are refused before `load` is called. None where the engine's library has arguments of
             its own and checks them itself. A run records no arguments: `notes` of the engine names
             those that change draws.
+        parameters: the sampling parameters that the engine honours. Others are refused, where they
+            differ from their default, before anything is loaded.
         packages: the packages whose versions a run records.
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
         logprobs: whether the engine is a `LogprobEngine`. Where it has the choice, it gives the
@@ -181,6 +184,7 @@ class EngineKind:
     help: str
     load: Callable[..., Engine]
     arguments: tuple[str, ...] | None = ()
+    parameters: tuple[str, ...] = ORIGINAL_PARAMETERS
     packages: tuple[str, ...] = ()
     extra: str | None = None
     logprobs: bool = False

@@ -178,8 +178,8 @@ def sample_run(
             the run.
     """
     _check_engine(run, engine)
-    sampling = dict(run.info.sampling)
-    parameters = SamplingParameters(**{**sampling, "stop": tuple(sampling["stop"])})
+    where = f"{run.path / 'run.json'}: sampling"
+    parameters = SamplingParameters.from_mapping(run.info.sampling, where=where)
     with run.writing():
         run.request(num_samples)
         have = np.minimum(run.num_samples(), num_samples)

@@ -12,10 +12,12 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.sampling.engine import Engine, EngineKind
+from rlvr_fast.sampling.parameters import SamplingParameters
 
 __all__ = [
     "BUILT_IN",
     "GROUP",
+    "check_honoured",
     "describe_engines",
     "engine_kind",
     "engine_names",
@@ -76,6 +78,21 @@ def engine_packages() -> dict[str, str | None]:
 def engine_plugins(*, load: bool = False) -> tuple[Plugin, ...]:
     """The engines that installed packages add; `load` imports them to find broken ones."""
     return _REGISTRY.plugins(load=load)
+
+
+def check_honoured(name: str, parameters: SamplingParameters) -> None:
+    """Refuses sampling parameters that an engine does not honour, before anything is loaded.
+
+    Raises:
+        InvalidInputError: such a parameter with another value than its default, by name.
+    """
+    kind = engine_kind(name)
+    beyond = parameters.beyond(kind.parameters)
+    if beyond:
+        raise InvalidInputError(
+            f"the engine {name} does not know {', '.join(beyond)}. "
+            f"Its sampling parameters: {', '.join(kind.parameters)}"
+        )
 
 
 def load_engine(

@@ -117,9 +117,10 @@ class TransformersEngine(TokenizerPrompts):
 
         Raises:
             InvalidInputError: a prompt leaves no room in the context or holds token ids that the
-                model does not have; the message names the problem.
+                model does not have (the message names the problem); so do the stop_token_ids.
         """
         wanted = list(requests)
+        self._check_stop_tokens(parameters)
         for request in wanted:
             self.limit(request, parameters)
         threads = torch.get_num_threads()
@@ -143,6 +144,19 @@ class TransformersEngine(TokenizerPrompts):
                     yield from finished
         finally:
             torch.set_num_threads(threads)
+
+    def _check_stop_tokens(self, parameters: SamplingParameters) -> None:
+        ids = parameters.stop_token_ids
+        if ids and max(ids) >= self.vocab_size:
+            raise InvalidInputError(
+                f"stop_token_ids holds {max(ids)}, but {self.model} has {self.vocab_size} tokens"
+            )
+        ends = {*ids, *self.end_tokens.tolist()}
+        if parameters.min_tokens and len(ends) >= self.vocab_size:
+            raise InvalidInputError(
+                f"min_tokens is {parameters.min_tokens}, but every token of {self.model} ends a "
+                "completion"
+            )
 
     def decode_texts(self, ids: list[list[int]]) -> list[str]:
         """The text of each completion, without end-of-sequence and other special tokens."""
