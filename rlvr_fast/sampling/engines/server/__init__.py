@@ -7,6 +7,8 @@ from typing import Any
 from rlvr_fast.options import options_of
 from rlvr_fast.sampling.engine import Engine, EngineKind
 from rlvr_fast.sampling.engines.server.options import ServerOptions
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 __all__ = ["ENGINE"]
 
@@ -22,6 +24,7 @@ ENGINE = EngineKind(
     help="an OpenAI-compatible server: vLLM, SGLang, llama.cpp, hosted; needs the extra server",
     load=_load,
     arguments=tuple(each.name for each in options_of(ServerOptions)),
+    parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     packages=("aiohttp",),
     extra="server",
     logprobs=True,

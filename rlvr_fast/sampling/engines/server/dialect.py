@@ -96,7 +96,7 @@ class Dialect:
         """
         body = {**fixed, self.max_tokens: max_tokens, _SEED: seed, _TELL_IDS: True}
         for here, there in PARAMETERS.items():
-            value = _said(here, getattr(parameters, here, there.neutral))
+            value = _said(here, there.neutral if parameters is None else getattr(parameters, here))
             if there.always or value != there.neutral:
                 body[there.name] = value
         if n > 1:

@@ -181,8 +181,8 @@ class ServerEngine(TokenizerPrompts):
             yield "the server takes no seed, so the seed column is null"
         elif not dialect.seeds:
             yield (
-                f"up to {dialect.most} draws a request: a seed was given to each request and not "
-                "to each draw, so the seed column is null"
+                f"up to {dialect.most} draws a request: the draws of one request share its seed, "
+                "and their seed column is null"
             )
         if not self._tells_tokens:
             yield "the server tells no token ids, so those of the completions are not stored"

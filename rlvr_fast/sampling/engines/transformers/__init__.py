@@ -24,4 +24,5 @@ ENGINE = EngineKind(
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     packages=("torch", "transformers", "gguf"),
+    logprobs=True,
 )

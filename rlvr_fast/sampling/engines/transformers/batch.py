@@ -80,6 +80,8 @@ class DrawBatch:
         engine: DrawModel,
         requests: Iterable[Request],
         parameters: SamplingParameters,
+        *,
+        logprobs: bool = False,
     ) -> None:
         """Draws nothing yet.
 
@@ -87,6 +89,8 @@ class DrawBatch:
             engine: the model that draws.
             requests: the draws to be made, in this order.
             parameters: how they are made.
+            logprobs: keep the log-probability of each token drawn, under the model itself: before
+                penalties, temperature and what leaves tokens out.
         """
         self.engine = engine
         self.parameters = parameters
@@ -106,6 +110,9 @@ class DrawBatch:
         # Length of the text of the first min_tokens tokens: a stop text ends behind it.
         self.unstopped: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.drawn: npt.NDArray[np.int32] = np.zeros((0, 0), np.int32)
+        self.asked_logprobs = logprobs
+        # Of the tokens drawn; without columns where nobody asked.
+        self.logprobs: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self.tokens = torch.zeros(0, dtype=torch.int64, device=self.device)
         self.prompt_lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -203,6 +210,7 @@ class DrawBatch:
         self.unstopped = np.zeros(size, np.int64)
         self.prompt_lengths = np.zeros(size, np.int64)
         self.drawn = np.zeros((size, _ROOM_STEP), np.int32)
+        self.logprobs = np.zeros((size, _ROOM_STEP if self.asked_logprobs else 0), np.float32)
         self.tokens = torch.zeros(size, dtype=torch.int64, device=self.device)
         return list(range(size))
 
@@ -215,7 +223,15 @@ class DrawBatch:
             self.said.keep(places)
         self.rows = [self.rows[number] for number in keep]
         self.tokens = self.tokens[places]
-        for name in ("seeds", "counts", "limits", "unstopped", "prompt_lengths", "drawn"):
+        for name in (
+            "seeds",
+            "counts",
+            "limits",
+            "unstopped",
+            "prompt_lengths",
+            "drawn",
+            "logprobs",
+        ):
             setattr(self, name, getattr(self, name)[keep])
 
     # -- drawing tokens --------------------------------------------------------------------------
@@ -232,6 +248,7 @@ class DrawBatch:
         random = uniforms(self.seeds[numbers], self.counts[numbers])
         parameters = self.parameters
         rows = torch.from_numpy(numbers).to(self.device)
+        unchanged = logits
         if parameters.min_tokens:
             logits = mask_end_tokens(
                 logits, self.end_tokens, self.counts[numbers], parameters.min_tokens
@@ -253,7 +270,11 @@ class DrawBatch:
         places = self.counts[numbers]
         if places.max() >= self.drawn.shape[1]:
             self.drawn = np.concatenate([self.drawn, np.zeros_like(self.drawn)], axis=1)
+            self.logprobs = np.concatenate([self.logprobs, np.zeros_like(self.logprobs)], axis=1)
         self.drawn[numbers, places] = tokens.cpu().numpy()
+        if self.asked_logprobs:
+            each = torch.log_softmax(unchanged.float(), -1).gather(1, tokens[:, None])[:, 0]
+            self.logprobs[numbers, places] = each.cpu().numpy()
         self.counts[numbers] += 1
         full = self.counts[numbers] >= self.limits[numbers]
         texts: dict[int, str] = {}
@@ -308,6 +329,9 @@ class DrawBatch:
                     self.drawn[number, : self.counts[number]].tolist(),
                     "stop" if stop else "length",
                     row.seed,
+                    self.logprobs[number, : self.counts[number]].tolist()
+                    if self.asked_logprobs
+                    else None,
                 )
             )
             self.rows[number] = None

@@ -108,9 +108,13 @@ class TransformersEngine(TokenizerPrompts):
     # -- drawing ---------------------------------------------------------------------------------
 
     def generate(
-        self, requests: Iterable[Request], parameters: SamplingParameters
+        self,
+        requests: Iterable[Request],
+        parameters: SamplingParameters,
+        *,
+        logprobs: bool = False,
     ) -> Iterator[Completion]:
-        """Makes the draws and yields each as soon as it is finished; see `Engine`.
+        """Makes the draws and yields each as soon as it is finished; see `LogprobEngine`.
 
         A draw depends on the model, the parameters, the prompt and its own seed. The other draws
         of its batch change it only through rounding.
@@ -126,7 +130,7 @@ class TransformersEngine(TokenizerPrompts):
         threads = torch.get_num_threads()
         if self.device.type != "cpu" or threads == 1 or self._parameters >= _LARGE_MODEL:
             self._sharers = 1
-            for finished in DrawBatch(self, wanted, parameters).run():
+            for finished in DrawBatch(self, wanted, parameters, logprobs=logprobs).run():
                 yield from finished
             return
         # One batch a thread, not one batch on all threads: the operations of one step are so short
@@ -136,7 +140,9 @@ class TransformersEngine(TokenizerPrompts):
         ]
         shares = [[request for request in share if len(request.seeds)] for share in shares]
         self._sharers = threads
-        batches = [DrawBatch(self, share, parameters) for share in shares if share]
+        batches = [
+            DrawBatch(self, share, parameters, logprobs=logprobs) for share in shares if share
+        ]
         try:
             side_by_side = run_threads([_single_threaded(batch.run) for batch in batches])
             with contextlib.closing(side_by_side):
