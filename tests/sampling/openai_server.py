@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["Fault", "FakeServer", "raw", "serving", "status", "with_changes"]
+__all__ = ["FakeServer", "Fault", "Handler", "raw", "serving", "status", "with_changes"]
 
 # Answers one request in place of the proper answer.
 Fault = Callable[["Handler", dict[str, Any]], None]
@@ -20,6 +20,7 @@ class Handler(BaseHTTPRequestHandler):
     """Answers one connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # small replies would wait for an acknowledgement
     server: FakeServer
 
     def log_message(self, *_: object) -> None:
@@ -37,7 +38,11 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         fault = self.server.seen(self, body)
-        (fault or answer)(self, body)
+        try:
+            (fault or answer)(self, body)
+        finally:
+            with self.server.lock:
+                self.server.under_way -= 1
 
     def send_json(self, value: Any, code: int = 200, **headers: str) -> None:
         self.send_bytes(json.dumps(value).encode(), code, **headers)
@@ -65,7 +70,7 @@ def completion(server: FakeServer, body: dict[str, Any]) -> dict[str, Any]:
         else:
             choice["text"] = text
         if body.get("return_token_ids") and server.tells_ids:
-            choice["token_ids"] = ids[: body.get("max_tokens", 9)]
+            choice["token_ids"] = ids[: body.get("max_tokens", body.get("max_completion_tokens"))]
             if not chat:
                 choice["prompt_token_ids"] = server.prompt_ids(body)
         if body.get("logprobs"):
@@ -128,6 +133,7 @@ class FakeServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    request_queue_size = 128  # connections come all at once
 
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
@@ -138,6 +144,7 @@ class FakeServer(ThreadingHTTPServer):
         self.always: Fault | None = None
         self.bodies: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
+        self.under_way = self.most = 0
         self.lock = threading.Lock()
         self.released = threading.Event()
 
@@ -151,6 +158,8 @@ class FakeServer(ThreadingHTTPServer):
             if body is None:
                 return None
             self.bodies.append(body)
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
             return self.faults.popleft() if self.faults else self.always
 
     def prompt_ids(self, body: dict[str, Any]) -> list[int]:

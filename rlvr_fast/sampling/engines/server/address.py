@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -32,13 +33,18 @@ class Key:
         return f"Bearer {self._forms[0]}"
 
     def hidden(self, text: str) -> str:
-        """A text of the server without the key, or the beginning of it that a cut left over."""
+        """A text of the server without the key, or the beginning of it that a cut left over.
+
+        In any case of its letters, as the name of a host has small ones.
+        """
         for form in self._forms:
-            begins = form[: self._begins]
-            while (at := text.find(begins)) >= 0:
-                end = at + len(begins)
-                while end < len(text) and end - at < len(form) and text[end] == form[end - at]:
-                    end += 1
+            begins = re.compile(re.escape(form[: self._begins]), re.IGNORECASE | re.ASCII)
+            while (found := begins.search(text)) is not None:
+                at, end = found.span()
+                same = zip(text[end:], form[end - at :], strict=False)
+                end += sum(
+                    1 for _ in itertools.takewhile(lambda p: p[0].lower() == p[1].lower(), same)
+                )
                 text = f"{text[:at]}[...]{text[end:]}"
         return text
 

@@ -214,8 +214,8 @@ class Client:
         if got.status in (401, 403):
             remedy = "; is the key in the environment (api_key_env) one of this server?"
         elif 300 <= got.status < 400:
-            host = urlsplit(got.location or "").hostname
-            remedy = f"; it sends the client to {shown(host)}: give the URL that answers itself"
+            remedy = f"; it sends the client to {self._hidden(_host(got.location))}: give the URL "
+            remedy += "that answers itself"
         elif got.status == 404:
             remedy = "; is the URL the one before /models, mostly with /v1 at its end?"
         raise RefusedError(
@@ -231,3 +231,10 @@ class Client:
 
     def _hidden(self, text: str) -> str:
         return text if self._key is None else self._key.hidden(text)
+
+
+def _host(location: str | None) -> str:
+    try:
+        return shown(urlsplit(location or "").hostname)
+    except ValueError:
+        return "an address that cannot be read"

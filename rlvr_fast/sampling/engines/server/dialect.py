@@ -104,7 +104,9 @@ class Dialect:
         if logprobs:
             # 1 and not 0: some servers take 0 for none.
             body["logprobs"] = True if self.chat else 1
-        return {name: value for name, value in body.items() if name not in self.left_out}
+        # A parameter that matters is sent all the same, so that the server refuses it aloud.
+        unwanted = self.left_out & self._optional(body)
+        return {name: value for name, value in body.items() if name not in unwanted}
 
     def learn(self, refused: RefusedError, body: Mapping[str, Any]) -> bool:
         """Takes note of what a server refused; returns whether to send the request anew.
