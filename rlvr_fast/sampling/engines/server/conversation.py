@@ -83,12 +83,14 @@ class Conversation:
             loop.run_until_complete(client.__aenter__())
             yield loop, client
         finally:
+            # Ctrl-C may have ended any task in mid-step, those of the library included.
+            loop.set_exception_handler(lambda *_: None)
             running = asyncio.all_tasks(loop)
             for task in running:
                 task.cancel()
             if running:
-                loop.run_until_complete(asyncio.gather(*running, return_exceptions=True))
-            loop.run_until_complete(client.__aexit__())
+                _settle(loop, asyncio.gather(*running, return_exceptions=True))
+            _settle(loop, loop.create_task(client.__aexit__()))
             loop.close()
 
     def hidden(self, text: str) -> str:
@@ -179,3 +181,10 @@ class Conversation:
                 f"of {self.model} holds {context_length} with the completion"
             )
         return min(max_tokens, context_length - length)
+
+
+def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:
+    """Runs a loop until a future is done, also where an interrupt left a call to stop behind."""
+    while not future.done():
+        with contextlib.suppress(RuntimeError):
+            loop.run_until_complete(future)
