@@ -224,11 +224,14 @@ def _text(choice: Mapping[str, Any]) -> str:
 def _token_ids(value: Any, name: str, most: int | None) -> list[int] | None:
     if value is None or value == []:
         return None
-    if not isinstance(value, list) or not all(type(i) is int and 0 <= i < 1 << 31 for i in value):
+    # By sets and bounds, as there may be thousands in each reply.
+    whole = isinstance(value, list) and set(map(type, value)) == {int}
+    if not whole or not 0 <= min(value) <= max(value) < 1 << 31:
         raise MalformedReply(f"{name} is {shown(value)}, expected a list of token ids")
     if most is not None and len(value) > most:
         raise MalformedReply(f"{name} holds {len(value)} tokens, expected at most {most}")
-    return value
+    found: list[int] = value
+    return found
 
 
 def _logprobs(value: Any) -> list[float] | None:
