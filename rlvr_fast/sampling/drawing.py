@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
-from rlvr_fast.sampling.engines import load_engine
+from rlvr_fast.sampling.engines import check_honoured, load_engine
+from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
 from rlvr_fast.store import Run
@@ -36,7 +38,9 @@ def draw_run(
         The run.
 
     Raises:
-        InvalidInputError: no such task, engine or model; a prompt that the model cannot take.
+        InvalidInputError: no such task, engine or model; a prompt that the model cannot take; a
+            sampling parameter that the engine does not honour, or a damaged value of it in the
+            model's generation_config.json.
         MissingDependencyError: the package of the engine or of a task is not installed.
         RunDirectoryError: `out` holds something else.
         StorageError: the file system refused to write the run, or another process is writing to
@@ -44,7 +48,16 @@ def draw_run(
     """
     check_tree(out)
     tasks = load_tasks(options.tasks)
+    parameters, from_model = options.sampling, None
+    if options.sampling_from_model:
+        from_model = sampling_from_model(parameters, model, revision)
+        parameters = from_model.parameters
+        for remark in from_model.remarks:
+            warnings.warn(f"{model}: {remark}", UserWarning, stacklevel=2)
+    check_honoured(options.engine, parameters)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
-    run = prepare_run(out, engine, tasks, options.sampling, template=options.template)
+    run = prepare_run(
+        out, engine, tasks, parameters, template=options.template, from_model=from_model
+    )
     sample_run(run, engine, options.samples, progress=progress)
     return run

@@ -28,7 +28,9 @@ class SampleOptions(Options):
         device: where the engine runs.
         dtype: type of the model's weights.
         template: "auto", "plain", "chat" or a text file that holds {question}.
-        sampling: temperature, top_p, max_tokens, seed and stop.
+        sampling: temperature, top_p and the other `SamplingParameters`.
+        sampling_from_model: takes the sampling parameters that were not given from the model's
+            generation_config.json; see `generation_config.sampling_from_model`.
 
     Raises:
         InvalidInputError: a value of another type or out of range; device or dtype given twice; a
@@ -64,6 +66,11 @@ class SampleOptions(Options):
         help="auto, plain, chat, or a text file that holds {question}.",
     )
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
+    sampling_from_model: bool = option(
+        False,
+        help="Take the sampling parameters that are not given from the model's "
+        "generation_config.json.",
+    )
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
