@@ -141,9 +141,9 @@ def test_a_large_file_and_a_model_without_one_are_refused(tmp_path):
     with pytest.raises(InvalidInputError, match=r"generation_config\.json: expected a file of at"):
         sampling_from_model(SamplingParameters(), model)
     (tmp_path / "generation_config.json").unlink()
-    with pytest.raises(InvalidInputError, match="the model has no generation_config.json"):
+    with pytest.raises(InvalidInputError, match=r"the model has no generation_config\.json"):
         sampling_from_model(SamplingParameters(), model)
-    with pytest.raises(InvalidInputError, match="the model has no generation_config.json"):
+    with pytest.raises(InvalidInputError, match=r"the model has no generation_config\.json"):
         sampling_from_model(SamplingParameters(), str(tmp_path / "model.gguf"))
     with pytest.raises(InvalidInputError, match="no such folder"):
         sampling_from_model(SamplingParameters(), str(tmp_path / "nothing"))

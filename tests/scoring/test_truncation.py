@@ -187,7 +187,9 @@ def test_scores_are_those_of_the_truncated_distribution(cut):
         exact = reference.nucleus_stats(
             logits, torch.tensor(completion), temperature=0.8, **{"top_p": 1.0, **cut}
         )
-        assert scores.log_kept_mass[i] == pytest.approx(float(exact.kept_mass.log().sum()), abs=1e-4)
+        assert scores.log_kept_mass[i] == pytest.approx(
+            float(exact.kept_mass.log().sum()), abs=1e-4
+        )
         assert scores.num_outside_nucleus[i] == int((exact.logprob == -math.inf).sum())
         assert scores.logprob[i] == plain.logprob[i]
     assert 0 < scores.num_outside_nucleus.sum() < 12 * 6
