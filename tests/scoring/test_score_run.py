@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -262,3 +264,33 @@ def test_score_run_takes_a_loaded_model_or_a_scorer(run, model):
     assert rows(run, "loaded")["p0", 1]["logprob"] == pytest.approx(
         rows(run, "scorer")["p0", 1]["logprob"]
     )
+
+
+@pytest.mark.parametrize(
+    ("sampling", "sides"),
+    [
+        ({}, ["base", "base as sampled", "rl", "rl as sampled"]),
+        ({"top_k": 5}, ["base", "base as sampled", "rl", "rl as sampled"]),
+        ({"repetition_penalty": 1.1}, ["base", "rl", "rl as sampled"]),
+        ({"temperature": 0}, ["base", "rl", "rl as sampled"]),
+    ],
+    ids=str,
+)
+def test_a_study_leaves_out_passes_that_are_not_defined(run, monkeypatch, sampling, sides):
+    """Sampling parameters of a model's own file are known once the runs are drawn."""
+    from rlvr_fast import study
+    from rlvr_fast.scoring import run as stage
+    from rlvr_fast.scoring import scorer
+
+    made = []
+    monkeypatch.setattr(scorer, "Scorer", lambda *_, **__: None)
+    monkeypatch.setattr(
+        stage, "score_run",
+        lambda of, _, options, **__: made.append((of, " as sampled" * options.as_sampled)),
+    )  # fmt: skip
+    config = study.StudyConfig.from_mapping(
+        {"base": "b", "rl": "r", "out": "o", "tasks": "math:x", "samples": 1}, where="s"
+    )
+    base = Run(run.path, dataclasses.replace(run.info, sampling={**run.info.sampling, **sampling}))
+    study._score(config, {"base": base, "rl": run}, {"base": ("b", None)}, None)
+    assert [("base" if of is base else "rl") + how for of, how in made] == sides
