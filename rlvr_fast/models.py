@@ -29,7 +29,13 @@ from rlvr_fast.shown_text import terminal
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load_causal_lm", "load_tokenizer", "local_revision", "torch_device"]
+__all__ = [
+    "load_causal_lm",
+    "load_tokenizer",
+    "local_revision",
+    "model_file",
+    "torch_device",
+]
 
 
 def torch_device(device: str | torch.device | None) -> torch.device:
@@ -220,6 +226,41 @@ def _quantization(path: Path) -> dict[str, Any]:
     except ImportError:  # before GgufConfig, from_pretrained(gguf_file=...) always dequantised
         return {}
     return {"quantization_config": GgufConfig(dequantize=True)}
+
+
+def model_file(model: str | Path, name: str, revision: str | None = None) -> Path | None:
+    """A file of a model by its name, on this machine; None where the model has none.
+
+    Args:
+        model: a folder, a .gguf file, which has no further files, or a Hugging Face name.
+        name: the name of the file.
+        revision: branch, tag or commit of a Hugging Face name.
+
+    Raises:
+        InvalidInputError: no such model, or it cannot be reached.
+    """
+    path, source = Path(model), str(model)
+    check_name(source)
+    if path.is_dir():
+        return path / name if os.path.lexists(path / name) else None
+    if path.suffix == ".gguf":
+        return None
+    if path.is_absolute() or source.startswith((".", "~")):
+        raise InvalidInputError(
+            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
+        )
+    from transformers.utils import cached_file
+
+    try:
+        found = cached_file(
+            source, name, revision=revision, _raise_exceptions_for_missing_entries=False
+        )
+    except Exception as error:  # those of the library of the hub have many classes
+        why = " ".join(str(error).split())
+        raise InvalidInputError(
+            f"{source}: its {name} cannot be had ({terminal(why, 300, lines=False)})"
+        ) from error
+    return None if found is None else Path(found)
 
 
 def local_revision(model: str | Path) -> str | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
-from rlvr_fast.sampling.engines import BUILT_IN, engine_kind, load_engine
+from rlvr_fast.sampling.engines import BUILT_IN, check_honoured, engine_kind, load_engine
+from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
 from rlvr_fast.store import Run
@@ -41,8 +43,10 @@ def draw_run(
         The run.
 
     Raises:
-        InvalidInputError: no such task, engine or model; a prompt that the model cannot take; an
-            engine without log-probabilities that is asked for them.
+        InvalidInputError: no such task, engine or model; a prompt that the model cannot take; a
+            sampling parameter that the engine does not honour, or a damaged value of it in the
+            model's generation_config.json; an engine without log-probabilities that is asked for
+            them.
         EngineError: the engine failed; the message says how many draws are stored.
         MissingDependencyError: the package of the engine or of a task is not installed.
         RunDirectoryError: `out` holds something else.
@@ -57,8 +61,17 @@ def draw_run(
             f"--logprobs out, or take one of: {able}"
         )
     tasks = load_tasks(options.tasks)
+    parameters, from_model = options.sampling, None
+    if options.sampling_from_model:
+        from_model = sampling_from_model(parameters, model, revision)
+        parameters = from_model.parameters
+        for remark in from_model.remarks:
+            warnings.warn(f"{model}: {remark}", UserWarning, stacklevel=2)
+    check_honoured(options.engine, parameters)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
-    run = prepare_run(out, engine, tasks, options.sampling, template=options.template)
+    run = prepare_run(
+        out, engine, tasks, parameters, template=options.template, from_model=from_model
+    )
     try:
         sample_run(run, engine, options.samples, logprobs=options.logprobs, progress=progress)
     finally:

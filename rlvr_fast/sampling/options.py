@@ -29,7 +29,9 @@ class SampleOptions(Options):
         dtype: type of the model's weights.
         template: "auto", "plain", "chat" or a text file that holds {question}.
         logprobs: store the log-probability of each token drawn, as the engine gives it.
-        sampling: temperature, top_p, max_tokens, seed and stop.
+        sampling: temperature, top_p and the other `SamplingParameters`.
+        sampling_from_model: takes the sampling parameters that were not given from the model's
+            generation_config.json; see `generation_config.sampling_from_model`.
 
     Raises:
         InvalidInputError: a value of another type or out of range; device or dtype given twice; a
@@ -68,6 +70,11 @@ class SampleOptions(Options):
         False, help="Store the log-probability of each token drawn, as the engine gives it."
     )
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
+    sampling_from_model: bool = option(
+        False,
+        help="Take the sampling parameters that are not given from the model's "
+        "generation_config.json.",
+    )
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)

@@ -105,6 +105,7 @@ class SamplingParameters(Options):
         SAMPLING_DEFAULTS["stop_token_ids"],
         minimum=0,
         metavar="ID",
+        cli_name="stop_token_id",
         help="A token that ends a completion.",
     )
 

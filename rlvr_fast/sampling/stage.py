@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,7 @@ from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
+from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
@@ -40,6 +41,7 @@ def prepare_run(
     parameters: SamplingParameters,
     *,
     template: str = "auto",
+    from_model: ModelSampling | None = None,
 ) -> Run:
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
@@ -50,6 +52,8 @@ def prepare_run(
         parameters: how the completions will be drawn.
         template: "auto", "plain", "chat" or a text file that holds {question}; see
             `prompts.load_template`.
+        from_model: where `parameters` come from, if the model gave some. run.json records what it
+            gave as "generation_config" of its "model", beside the notes of the engine.
 
     Raises:
         InvalidInputError: a chat template whose prompt does not hold the question; a prompt that is
@@ -79,10 +83,15 @@ def prepare_run(
             ],
         }
     )
+    model: dict[str, Any] = {"name": engine.model, "revision": engine.revision}
+    notes = list(engine.notes)
+    if from_model is not None:
+        model["generation_config"] = dict(from_model.gave)
+        notes += from_model.notes
     return Run.create(
         path,
-        model={"name": engine.model, "revision": engine.revision},
-        engine={"name": engine.name, "version": engine.version, "notes": list(engine.notes)},
+        model=model,
+        engine={"name": engine.name, "version": engine.version, "notes": notes},
         sampling=parameters.to_json(),
         prompt_template=form.to_json(),
         tasks=[{"name": task.name, "spec": task.spec} for task in tasks],

@@ -20,8 +20,8 @@ __all__ = [
     "check_target_range",
     "check_targets",
     "check_temperature",
-    "check_truncation",
     "check_tensor",
+    "check_truncation",
     "check_weight",
     "from_numpy",
 ]

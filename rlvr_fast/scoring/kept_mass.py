@@ -136,9 +136,7 @@ def _truncation(logits: torch.Tensor, top_p: float, top_k: int, min_p: float) ->
     kept = kept_tokens(masses, top_p, top_k, min_p)
     sums = (torch.where(chosen, masses, 0.0).sum(-1).clamp(max=1) for chosen in (kept, left))
     found = (*sums, masses[:, 0])
-    return Truncation(
-        *(torch.where(total.isfinite(), value, math.nan).float() for value in found)
-    )
+    return Truncation(*(torch.where(total.isfinite(), value, math.nan).float() for value in found))
 
 
 def _packed(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

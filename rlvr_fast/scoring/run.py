@@ -50,10 +50,9 @@ def score_run(
         model: as for `Scorer`, or a Scorer, which keeps its own device, dtype and batch_tokens.
         options: the distribution, and how the model is run; see `ScoreOptions`. With
             `options.as_sampled` temperature, top_p, top_k and min_p are those of the run, and the
-            scores are in
-            RUN/scores/LABEL-sampling: with the probability of each nucleus, which makes them the
-            log-probabilities under which the sampler draws, and the tokens outside of it, which
-            the sampler can never draw.
+            scores are in RUN/scores/LABEL-sampling: with the probability of each nucleus, which
+            makes them the log-probabilities under which the sampler draws, and the tokens outside
+            of it, which the sampler can never draw.
         label: names the scores, "base" or "rl" in a study.
         revision: branch, tag or commit of a Hugging Face name.
         progress: called as progress("score", completions done, completions in all).
@@ -63,9 +62,10 @@ def score_run(
 
     Raises:
         InvalidInputError: scores as sampled of a run whose temperature is 0 or not known, or whose
-            top_p is not known, or that was drawn with penalties or min_tokens; token ids that the model does not have; a tokenizer that is not the
-            model's, as it gives other ids for the prompt of a problem (the message names the
-            problem); a completion longer than the model's context.
+            top_p is not known, or that was drawn with penalties or min_tokens; token ids that the
+            model does not have; a tokenizer that is not the model's, as it gives other ids for the
+            prompt of a problem (the message names the problem); a completion longer than the
+            model's context.
         RunDirectoryError: LABEL holds scores of another model or with other options.
         StorageError: the file system refused to write the scores, or another process is writing
             to the run.

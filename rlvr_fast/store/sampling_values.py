@@ -7,11 +7,18 @@ from typing import Any
 
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
-__all__ = ["TRUNCATION", "beyond_one_pass", "sampling_value"]
+__all__ = ["TRUNCATION", "TRUNCATION_TITLES", "beyond_one_pass", "cuts", "sampling_value"]
 
 # The parameters of the distribution that a token is drawn from, apart from what depends on the
 # tokens before it; by these names in run.json and in scores.json.
 TRUNCATION = ("temperature", "top_p", "top_k", "min_p")
+
+# The parameters that leave tokens out: their names in sentences, and the values that leave none.
+TRUNCATION_TITLES: Mapping[str, tuple[str, float]] = {
+    "top_p": ("top-p", 1),
+    "top_k": ("top-k", 0),
+    "min_p": ("min-p", 0),
+}
 
 # Parameters by which a distribution depends on the tokens before it, or is another one at the first
 # positions; and what other tools record of this kind, with the values that change nothing.
@@ -57,3 +64,17 @@ def beyond_one_pass(sampling: Mapping[str, Any]) -> str:
     return next(
         (name for name, same in _OF_ONE_POSITION.items() if sampling.get(name) not in same), ""
     )
+
+
+def cuts(sampling: Mapping[str, Any]) -> list[str]:
+    """The parameters that leave tokens out, with their values, in words.
+
+    Example:
+        >>> cuts({"top_p": 0.95, "top_k": 20, "min_p": 0})
+        ['top-p 0.95', 'top-k 20']
+    """
+    values = (
+        (title, sampling_value(sampling, name), same)
+        for name, (title, same) in TRUNCATION_TITLES.items()
+    )
+    return [f"{title} {value:g}" for title, value, same in values if value not in (None, same)]

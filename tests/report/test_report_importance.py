@@ -156,7 +156,10 @@ def test_a_nucleus_of_unknown_probability_refuses_the_estimate(tmp_path: Path) -
     ("sampling", "temperature", "reason"),
     [
         ({"top_p": 1.0}, 1.0, "no scores under the base model as they were"),
-        ({"top_p": 1.0, "top_k": 20}, 0.6, "top_k"),
+        ({"top_p": 1.0, "top_k": 20}, 0.6, "as they were sampled (temperature 0.6, top-k 20)"),
+        ({"min_p": 0.1}, 0.6, "as they were sampled (temperature 0.6, top-p 0.95, min-p 0.1)"),
+        ({"repetition_penalty": 1.1}, 0.6, "drawn with repetition_penalty, which the scores do"),
+        ({"min_tokens": 5}, 0.6, "drawn with min_tokens"),
         ({"temperature": None}, 0.6, "not recorded"),
     ],
 )

@@ -1,4 +1,4 @@
-"""The sampling parameters: their ranges and spelling, and what the engine transformers makes of them."""
+"""Ranges and spelling of the sampling parameters, and what the engine transformers draws."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ ALL = {
 }
 
 
-# -- the parameters themselves -----------------------------------------------------------------------
+# -- the parameters themselves ---------------------------------------------------------------------
 
 
 def test_a_parameter_at_its_default_is_not_recorded():
@@ -84,7 +84,7 @@ def test_an_engine_that_says_nothing_honours_the_first_five(monkeypatch):
         check_honoured("transformers", SamplingParameters(top_k=3, min_tokens=2))
 
 
-# -- against plain loops -----------------------------------------------------------------------------
+# -- against plain loops ---------------------------------------------------------------------------
 
 
 def parameters_of(draw) -> SamplingParameters:
@@ -230,7 +230,7 @@ def test_frequencies_are_those_of_the_truncated_distribution(llama):
 
 
 def test_a_stop_text_counts_behind_min_tokens(llama):
-    """vLLM looks for stop texts in what comes after the first min_tokens tokens."""
+    """As vLLM, which looks for stop texts in what comes after the first min_tokens tokens."""
     engine = load_engine("transformers", llama)
     free = SamplingParameters(temperature=1.2, max_tokens=12, min_tokens=12)
     whole = {c.sample_index: c for c in engine.generate(requests(40)[:1], free)}
@@ -250,14 +250,14 @@ def test_a_stop_text_counts_behind_min_tokens(llama):
 def test_stop_tokens_that_the_model_does_not_have_are_refused(llama):
     engine = load_engine("transformers", llama)
     p = SamplingParameters(max_tokens=3, stop_token_ids=(VOCABULARY,))
-    with pytest.raises(InvalidInputError, match="stop_token_ids holds 96, but .* has 96 tokens"):
+    with pytest.raises(InvalidInputError, match=r"stop_token_ids holds 96, but .* has 96 tokens"):
         list(engine.generate(requests(1), p))
     p = SamplingParameters(max_tokens=3, min_tokens=1, stop_token_ids=tuple(range(VOCABULARY)))
-    with pytest.raises(InvalidInputError, match="every token of .* ends a completion"):
+    with pytest.raises(InvalidInputError, match=r"every token of .* ends a completion"):
         list(engine.generate(requests(1), p))
 
 
-# -- against vLLM's own sampler ----------------------------------------------------------------------
+# -- against vLLM's own sampler --------------------------------------------------------------------
 
 # In a separate process: importing vLLM changes a process.
 VLLM = """
@@ -321,6 +321,23 @@ for temperature, top_p, top_k, min_p in itertools.product(
         plain = kept_tokens(logits[row].tolist(), SamplingParameters(**options))[0]
         assert set(plain) == set(want[row].nonzero()[:, 0].tolist()), options
         compared += 1
+import vllm
+from rlvr_fast.sampling.engine import Request
+from rlvr_fast.sampling.engines.vllm import VllmEngine
+
+engine = object.__new__(VllmEngine)
+engine._vllm, engine._on_cpu, engine.context_length, engine.model = vllm, False, 12, "m"
+given = dict(top_k=20, min_p=0.1, presence_penalty=1.5, frequency_penalty=-1.0,
+             repetition_penalty=1.2, min_tokens=50, stop_token_ids=[3, 7])
+p = SamplingParameters(max_tokens=60, **given)
+made = engine._parameters(Request("p", [1, 2], np.arange(1), np.arange(1)), p, 5)
+# The context leaves ten tokens, which are then all that min_tokens can ask for.
+assert {name: getattr(made, name) for name in given} == {**given, "min_tokens": 10}, made
+assert made.max_tokens == 10
+made = engine._parameters(
+    Request("p", [1, 2], np.arange(1), np.arange(1)), SamplingParameters(), 5
+)
+assert (made.top_k, made.min_p, made.repetition_penalty, made.min_tokens) == (0, 0, 1, 0)
 print("COMPARED", compared)
 """
 

@@ -1,4 +1,4 @@
-"""Sampling from truncated distributions with random numbers that follow from the draw's own seed."""
+"""Truncated sampling with random numbers that follow from the draw's own seed."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ def uniforms(
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def nucleus_mask(
-    sorted_probabilities: torch.Tensor, top_p: float | torch.Tensor
-) -> torch.Tensor:
+def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float | torch.Tensor) -> torch.Tensor:
     """Which of the probabilities [..., n], in descending order, are in the nucleus.
 
     The nucleus is the smallest set of most likely tokens whose probability is at least top_p
