@@ -216,7 +216,8 @@ def test_parameters_are_sent_also_where_they_are_neutral(server):
         presence_penalty=0.5, frequency_penalty=-0.5, repetition_penalty=1.1, min_tokens=2,
         stop_token_ids=(7, 3),
     )  # fmt: skip
-    list(engine.generate([request], given))
+    with pytest.warns(UserWarning, match="does not know top_k, min_p, repetition_penalty, min_t"):
+        list(engine.generate([request], given))
     want = {
         "temperature": 0.5, "top_p": 0.9, "max_tokens": 9, "stop": ["###"], "top_k": 5,
         "min_p": 0.1, "presence_penalty": 0.5, "frequency_penalty": -0.5, "min_tokens": 2,

@@ -21,27 +21,32 @@ class _Parameter(NamedTuple):
         neutral: the value, in a request, that changes nothing.
         always: whether the neutral value is sent too, as servers have other defaults: vLLM those
             of the model's generation_config.json, llama.cpp a top_k of 40 and a min_p of 0.05.
+        of_openai: whether OpenAI's interface has the parameter; of the others, a server that does
+            not know one may leave it aside without a word.
     """
 
     name: str
     neutral: Any
     always: bool = True
+    of_openai: bool = False
 
 
 # Name of a sampling parameter here -> what it is in a request. max_tokens and seed are said apart.
-# The names from top_k on are those of vLLM and SGLang; a presence or frequency penalty is OpenAI's.
+# The names from top_k on are those of vLLM and SGLang.
 PARAMETERS: dict[str, _Parameter] = {
-    "temperature": _Parameter("temperature", 1.0),
-    "top_p": _Parameter("top_p", 1.0),
-    "stop": _Parameter("stop", [], always=False),
-    "presence_penalty": _Parameter("presence_penalty", 0.0),
-    "frequency_penalty": _Parameter("frequency_penalty", 0.0),
+    "temperature": _Parameter("temperature", 1.0, of_openai=True),
+    "top_p": _Parameter("top_p", 1.0, of_openai=True),
+    "stop": _Parameter("stop", [], always=False, of_openai=True),
+    "presence_penalty": _Parameter("presence_penalty", 0.0, of_openai=True),
+    "frequency_penalty": _Parameter("frequency_penalty", 0.0, of_openai=True),
     "top_k": _Parameter("top_k", -1),  # 0 means all tokens to vLLM, and is refused by SGLang
     "min_p": _Parameter("min_p", 0.0),
     "repetition_penalty": _Parameter("repetition_penalty", 1.0),
     "min_tokens": _Parameter("min_tokens", 0, always=False),
     "stop_token_ids": _Parameter("stop_token_ids", [], always=False),
 }
+# What these servers say of themselves; they know every parameter of the table.
+_KNOWING = ("vllm", "sglang")
 # What may be left out of a request whatever its value, as the draws say what is lacking then.
 _SEED, _TELL_IDS = "seed", "return_token_ids"
 _REFUSED = (400, 422)
@@ -73,6 +78,22 @@ class Dialect:
     def seeds(self) -> bool:
         """Whether each draw has a seed of its own: a request has one seed for all its draws."""
         return self.most == 1 and _SEED not in self.left_out
+
+    @staticmethod
+    def doubtful(parameters: SamplingParameters, owner: str) -> list[str]:
+        """The parameters that matter and that a server may leave aside without a word.
+
+        Args:
+            parameters: how to draw.
+            owner: what the server says of itself.
+        """
+        if owner.lower() in _KNOWING:
+            return []
+        return [
+            here
+            for here, there in PARAMETERS.items()
+            if not there.of_openai and _said(here, getattr(parameters, here)) != there.neutral
+        ]
 
     def body(
         self,

@@ -114,8 +114,8 @@ class ServerEngine(TokenizerPrompts):
         except RefusedError as error:
             raise InvalidInputError(str(error)) from None
         self.context_length = None if served is None else served.context_length
-        owner = "" if served is None else served.owner
-        told = [self._conversation.hidden(text)[:40] for text in (owner, version) if text]
+        self._owner = "" if served is None else served.owner
+        told = [self._conversation.hidden(text)[:40] for text in (self._owner, version) if text]
         self.version = " ".join(told) or "unknown"
         self.notes = tuple(self._notes())
 
@@ -231,6 +231,14 @@ class ServerEngine(TokenizerPrompts):
             EngineError: the server failed or refused.
         """
         self.told = ()
+        doubtful = self._conversation.dialect.doubtful(parameters, self._owner)
+        if doubtful:
+            warnings.warn(
+                f"{self._conversation.address.host} does not say that it is vLLM or SGLang; a "
+                f"server that does not know {', '.join(doubtful)} may leave that aside unsaid",
+                UserWarning,
+                stacklevel=2,
+            )
         drawing = Drawing(
             self._conversation,
             list(requests),
