@@ -223,7 +223,7 @@ def sample_run(
             if pending:
                 _append(run, pending)
             if isinstance(error, EngineError):
-                raise type(error)(
+                raise EngineError(
                     f"{error}. {int(have.sum()) + made} of {int(have.sum()) + total} draws are "
                     f"stored in {run.path}; the same command makes the others"
                 ) from None

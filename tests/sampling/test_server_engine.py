@@ -22,6 +22,7 @@ from rlvr_fast.sampling import (
     sample_run,
 )
 from rlvr_fast.sampling.engines.server import retrying
+from rlvr_fast.sampling.engines.server.address import Key
 from rlvr_fast.sampling.engines.server.dialect import PARAMETERS
 from rlvr_fast.store import Run, draw_seeds, verify
 
@@ -265,7 +266,10 @@ def test_a_parameter_that_matters_is_not_left_out(server):
     server.always = refusing("top_k")
     engine = load(server)
     request = Request("p", [], np.arange(1), np.arange(1), "hello")
-    with pytest.raises(EngineError, match=r"refuses .*400.*Unrecognized.*top_k"):
+    with (
+        pytest.warns(UserWarning, match="does not know top_k"),
+        pytest.raises(EngineError, match=r"refuses .*400.*Unrecognized.*top_k"),
+    ):
         list(engine.generate([request], SamplingParameters(top_k=5)))
 
 
@@ -544,6 +548,17 @@ def test_a_served_name_that_is_the_key_is_not_shown(server, monkeypatch):
     with pytest.raises(InvalidInputError) as caught:
         load(server)
     assert KEY[:8] not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [KEY, "xq", ".", "[...]", "a'b\\c" * 9])
+def test_hiding_a_key_ends_and_hides_it(key):
+    hidden = Key(key)
+    for text in (key, f"a {key} b {key.upper()}", f"a{key[: max(8, len(key) // 2)]}", repr(key)):
+        found = hidden.hidden(text)
+        assert "[...]" in found
+        assert key[:8].lower() not in found.replace("[...]", "").lower()
+    assert hidden.hidden("quite another text") == "quite another text"
+    assert KEY not in repr(Key(KEY))
 
 
 def test_keys_that_are_missing_or_none(server, monkeypatch):

@@ -105,7 +105,8 @@ def load_engine(
         model: a folder, a Hugging Face name or a .gguf file.
         revision: branch, tag or commit of a Hugging Face name.
         arguments: further arguments of the engine: `device`, `dtype` and `batch_size` for
-            transformers, keyword arguments of vllm.LLM for vllm.
+            transformers, keyword arguments of vllm.LLM for vllm, those of `ServerOptions` for
+            server.
 
     Raises:
         InvalidInputError: no such engine, argument or model.

@@ -39,13 +39,14 @@ class Key:
         """
         for form in self._forms:
             begins = re.compile(re.escape(form[: self._begins]), re.IGNORECASE | re.ASCII)
-            while (found := begins.search(text)) is not None:
+            kept, done = [], 0
+            while (found := begins.search(text, done)) is not None:
                 at, end = found.span()
-                same = zip(text[end:], form[end - at :], strict=False)
-                end += sum(
-                    1 for _ in itertools.takewhile(lambda p: p[0].lower() == p[1].lower(), same)
-                )
-                text = f"{text[:at]}[...]{text[end:]}"
+                pairs = zip(text[end : at + len(form)], form[end - at :], strict=False)
+                same = itertools.takewhile(lambda pair: pair[0].lower() == pair[1].lower(), pairs)
+                kept += [text[done:at], "[...]"]
+                done = end + sum(1 for _ in same)
+            text = "".join([*kept, text[done:]])
         return text
 
 

@@ -40,7 +40,7 @@ __all__ = ["ServerEngine", "load_server"]
 
 _MODELS_BYTES, _VERSION_BYTES = 1 << 24, 1 << 12
 # At the start nobody waits for a server to come back.
-_START_RETRIES, _START_SECONDS = 3, 120.0
+_START_RETRIES, _START_SECONDS = 3, 600.0
 _MOST_NAMES = 20
 # A vocabulary that is not known: token ids are stored as 32 bits.
 _ANY_TOKEN = (1 << 31) - 1

@@ -209,14 +209,15 @@ def _text(choice: Mapping[str, Any]) -> str:
             raise MalformedReply(f"the text of a choice is {shown(text)}, expected a text")
         return text
     message = _object(choice["message"], "a message")
-    for name in ("content", "reasoning_content", "reasoning"):
+    read = {name: message.get(name) for name in ("content", "reasoning_content", "reasoning")}
+    for name, part in read.items():
         # Some servers give the content in parts, of which some are thinking.
-        if not isinstance(part := message.get(name), str | list | None):
+        if not isinstance(part, str | list | None):
             raise MalformedReply(f"{name} of a message is {shown(part)}, expected a text")
     try:
-        text = message_text({"role": "assistant", **message})
-    except RecursionError:
-        raise MalformedReply("a message of too many levels") from None
+        text = message_text({"role": "assistant", **read})
+    except (TypeError, ValueError, AttributeError, RecursionError):
+        raise MalformedReply(f"the parts of a message are {shown(read)}") from None
     refusal = message.get("refusal")
     return text or (refusal if isinstance(refusal, str) else "")
 
