@@ -217,6 +217,10 @@ class _Given:
         object.__setattr__(made, "_given", frozenset(values))
         return made
 
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        values = {name: getattr(self, name) for name in self._given}
+        return functools.partial(type(self), **values), ()  # a copy was given the same
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(_Given):

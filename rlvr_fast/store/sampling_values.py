@@ -22,7 +22,7 @@ TRUNCATION_TITLES: Mapping[str, tuple[str, float]] = {
 
 # Parameters by which a distribution depends on the tokens before it, or is another one at the first
 # positions; and what other tools record of this kind, with the values that change nothing.
-_OF_ONE_POSITION: Mapping[str, tuple[Any, ...]] = {
+_BEYOND_ONE_PASS: Mapping[str, tuple[Any, ...]] = {
     "presence_penalty": (None, 0),
     "frequency_penalty": (None, 0),
     "repetition_penalty": (None, 1),
@@ -62,7 +62,7 @@ def beyond_one_pass(sampling: Mapping[str, Any]) -> str:
         'repetition_penalty'
     """
     return next(
-        (name for name, same in _OF_ONE_POSITION.items() if sampling.get(name) not in same), ""
+        (name for name, same in _BEYOND_ONE_PASS.items() if sampling.get(name) not in same), ""
     )
 
 
