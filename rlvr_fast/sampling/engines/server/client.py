@@ -217,7 +217,10 @@ class Client:
             remedy = f"; it sends the client to {self._hidden(_host(got.location))}: give the URL "
             remedy += "that answers itself"
         elif got.status == 404:
-            remedy = "; is the URL the one before /models, mostly with /v1 at its end?"
+            remedy = (
+                "; is the URL the one before /models, mostly with /v1 at its end, and has the "
+                "server the model for this interface (api)?"
+            )
         raise RefusedError(
             f"the server {self._address.base} refuses {what}{remedy}",
             got.status,
