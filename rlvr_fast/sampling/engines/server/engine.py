@@ -41,6 +41,7 @@ __all__ = ["ServerEngine", "load_server"]
 _MODELS_BYTES, _VERSION_BYTES = 1 << 24, 1 << 12
 # At the start nobody waits for a server to come back.
 _START_RETRIES, _START_SECONDS = 3, 600.0
+_VERSION_SECONDS = 10.0
 _MOST_NAMES = 20
 # A vocabulary that is not known: token ids are stored as 32 bits.
 _ANY_TOKEN = (1 << 31) - 1
@@ -166,8 +167,9 @@ class ServerEngine(TokenizerPrompts):
 
     async def _find_version(self, client: Client) -> str:
         """The version that vLLM tells beside the interface; empty for other servers."""
-        with contextlib.suppress(EngineError):
-            return await client.get_at_root("/version", _read_version, most=_VERSION_BYTES)
+        with contextlib.suppress(EngineError, TimeoutError):
+            async with asyncio.timeout(_VERSION_SECONDS):
+                return await client.get_at_root("/version", _read_version, most=_VERSION_BYTES)
         return ""
 
     def _notes(self) -> Iterator[str]:
