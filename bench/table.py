@@ -53,6 +53,11 @@ SECTIONS = {
         "exponent or part changed, or the value by 1e-6 to 1e-30 of itself) and unrelated ones. "
         "A pair that the canonical forms leave open is decided by the reader.",
     ),
+    "server": (
+        "A server",
+        "The engine `server` against the client of `vllm bench serve`, on one server "
+        "(`bench_server.py`).",
+    ),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
     "import": (
         "Import of rollouts",

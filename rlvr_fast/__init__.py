@@ -50,6 +50,7 @@ _HOME = {
     "UnsupportedModelError": "rlvr_fast.errors",
     "MissingDependencyError": "rlvr_fast.errors",
     "CudaError": "rlvr_fast.errors",
+    "EngineError": "rlvr_fast.errors",
 }
 
 __all__ = [*_HOME, "__version__"]

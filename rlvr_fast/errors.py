@@ -5,6 +5,7 @@
         RunDirectoryError      ... in or about a run directory
         UnsupportedModelError  ... a model
       MissingDependencyError   a package is not installed; exits with 2
+      EngineError              the engine that draws failed; exits with 1
       StorageError             the input is right, the file system failed; exits with 1
         RunLockedError         ... another process is writing to the run
       CudaError                the CUDA kernels failed; exits with 1
@@ -19,6 +20,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "CudaError",
+    "EngineError",
     "InvalidInputError",
     "MissingDependencyError",
     "RlvrError",
@@ -67,6 +69,10 @@ class RunLockedError(StorageError):
 
 class MissingDependencyError(RlvrError, ImportError):
     """An optional package is not installed; the message says which extra installs it."""
+
+
+class EngineError(RlvrError):
+    """An engine failed while it drew, as a server that is gone; what was finished is stored."""
 
 
 class CudaError(RlvrError, RuntimeError):

@@ -29,7 +29,13 @@ from rlvr_fast.shown_text import terminal
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["load_causal_lm", "local_revision", "torch_device"]
+__all__ = [
+    "load_causal_lm",
+    "load_tokenizer",
+    "local_revision",
+    "model_file",
+    "torch_device",
+]
 
 
 def torch_device(device: str | torch.device | None) -> torch.device:
@@ -154,14 +160,47 @@ def load_causal_lm(
     return loaded, tokenizer
 
 
-def _not_loaded(path: Path, model: str, part: str, error: BaseException) -> InvalidInputError:
+def load_tokenizer(name: str) -> Any:
+    """Loads the tokenizer of a folder or a Hugging Face name, without its model.
+
+    Raises:
+        InvalidInputError: there is none, or its files are damaged.
+    """
+    from transformers import AutoTokenizer
+
+    check_name(name)
+    path = Path(name)
+    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
+        raise InvalidInputError(
+            f"{name}: no such folder; a tokenizer is a folder or a Hugging Face name"
+        )
+    if path.is_dir():
+        check_model_files(path)
+    try:
+        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(
+            path, name, "files of the tokenizer", error, what="as a tokenizer"
+        ) from error
+
+
+def _not_loaded(
+    path: Path,
+    model: str,
+    part: str,
+    error: BaseException,
+    *,
+    what: str = "as a causal language model",
+) -> InvalidInputError:
     if "trust_remote_code" in str(error):
         return InvalidInputError(asks_for_code(model))
     if (file := damaged_file(path)) is not None:
         return InvalidInputError(f"{file}; copy the model anew")
     why = " ".join(line.strip() for line in str(error).strip().splitlines()[:2])
     return InvalidInputError(
-        f"{model}: cannot be loaded as a causal language model ({part}: {type(error).__name__}: "
+        f"{model}: cannot be loaded {what} ({part}: {type(error).__name__}: "
         f"{terminal(why, 300, lines=False)}); its files are damaged, or of a kind that "
         "transformers does not know"
     )
@@ -187,6 +226,41 @@ def _quantization(path: Path) -> dict[str, Any]:
     except ImportError:  # before GgufConfig, from_pretrained(gguf_file=...) always dequantised
         return {}
     return {"quantization_config": GgufConfig(dequantize=True)}
+
+
+def model_file(model: str | Path, name: str, revision: str | None = None) -> Path | None:
+    """A file of a model by its name, on this machine; None where the model has none.
+
+    Args:
+        model: a folder, a .gguf file, which has no further files, or a Hugging Face name.
+        name: the name of the file.
+        revision: branch, tag or commit of a Hugging Face name.
+
+    Raises:
+        InvalidInputError: no such model, or it cannot be reached.
+    """
+    path, source = Path(model), str(model)
+    check_name(source)
+    if path.is_dir():
+        return path / name if os.path.lexists(path / name) else None
+    if path.suffix == ".gguf":
+        return None
+    if path.is_absolute() or source.startswith((".", "~")):
+        raise InvalidInputError(
+            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
+        )
+    from transformers.utils import cached_file
+
+    try:
+        found = cached_file(
+            source, name, revision=revision, _raise_exceptions_for_missing_entries=False
+        )
+    except Exception as error:  # those of the library of the hub have many classes
+        why = " ".join(str(error).split())
+        raise InvalidInputError(
+            f"{source}: its {name} cannot be had ({terminal(why, 300, lines=False)})"
+        ) from error
+    return None if found is None else Path(found)
 
 
 def local_revision(model: str | Path) -> str | None:

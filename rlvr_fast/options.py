@@ -206,9 +206,30 @@ class Option:
         )
 
 
+class _Given:
+    """Keeps the names of the arguments that a call gives; a dataclass itself does not know them."""
+
+    __slots__ = ("_given",)
+    _given: frozenset[str]
+
+    def __new__(cls, *_: Any, **values: Any) -> Self:
+        made = super().__new__(cls)
+        object.__setattr__(made, "_given", frozenset(values))
+        return made
+
+    def __reduce__(self) -> tuple[Callable[[], Any], tuple[()]]:
+        values = {name: getattr(self, name) for name in self._given}
+        return functools.partial(type(self), **values), ()  # a copy was given the same
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Options:
+class Options(_Given):
     """Base of the options of a room: values are checked, and normalised, when one is made."""
+
+    @property
+    def given(self) -> frozenset[str]:
+        """The names of the options that were given, whatever their values; others have defaults."""
+        return self._given
 
     def __post_init__(self) -> None:
         cls = type(self)

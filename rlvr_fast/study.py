@@ -138,18 +138,26 @@ def _score(
     progress: Progress | None,
 ) -> None:
     """Scores every completion under both models, in each pass of the study."""
-    # A greedy run has no sampling distribution to score under.
-    greedy = config.sample.sampling.temperature == 0
-    passes = [options for options in config.score if not (options.as_sampled and greedy)]
-    if not passes:
+    from rlvr_fast.store.sampling_values import beyond_one_pass
+
+    # Without what as_sampled would refuse: a greedy run, say, has no distribution to score under.
+    defined = {
+        side: bool(run.info.sampling["temperature"]) and not beyond_one_pass(run.info.sampling)
+        for side, run in runs.items()
+    }
+    passes = {
+        side: [options for options in config.score if known or not options.as_sampled]
+        for side, known in defined.items()
+    }
+    if not any(passes.values()):
         return
     from rlvr_fast.scoring.run import score_run
     from rlvr_fast.scoring.scorer import Scorer
 
     for label, (model, revision) in models.items():
-        scorer = Scorer(model, revision=revision, **passes[0].model_arguments())
+        scorer = Scorer(model, revision=revision, **config.score[0].model_arguments())
         for side, run in runs.items():
-            for options in passes:
+            for options in passes[side]:
                 name = f"{side} under {label}" + (", as sampled" if options.as_sampled else "")
                 score_run(run, scorer, options, label=label, progress=_named(progress, name))
 

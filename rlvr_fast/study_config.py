@@ -44,8 +44,9 @@ class StudyConfig(Options):
         sample: options of sampling, for both models.
         grade: options of grading, for both runs.
         score: options of each pass of scoring; in each pass both models score both runs. By
-            default one pass at temperature 1, and one with the temperature and top-p that the runs
-            were drawn with, which a greedy study leaves out; empty for no scores.
+            default one pass at temperature 1, and one with the temperature, top-p, top-k and min-p
+            that the runs were drawn with, which is left out for runs drawn greedily or with
+            penalties; empty for no scores.
         compare: options of the comparison.
         arms: names to further RL-trained models, each a model or a mapping of `model` and
             `revision`; they are drawn and graded as the two models are, and not scored.
@@ -193,7 +194,8 @@ def _passes(value: Any, shared: Mapping[str, Any], where: str) -> tuple[ScoreOpt
     options = ScoreOptions.from_mapping({**shared, **given}, where=f"{where}: score")
     if "as_sampled" in given:
         return (options,)
-    return options, replace(options, as_sampled=True, temperature=1.0, top_p=None)
+    neutral: dict[str, Any] = {"temperature": 1.0, "top_p": None, "top_k": 0, "min_p": 0.0}
+    return options, replace(options, as_sampled=True, **neutral)
 
 
 def _tasks(value: Any, where: str) -> tuple[str, ...]:

@@ -6,7 +6,9 @@ figures and the page's script use the same words.
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, get_args
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Literal, NamedTuple, get_args
 
 __all__ = [
     "AGREEMENT_COUNTS",
@@ -21,6 +23,7 @@ __all__ = [
     "REGIONS",
     "REGION_KEYS",
     "RULES",
+    "SAMPLING_DEFAULTS",
     "STATUSES",
     "UNDECIDED",
     "VERDICTS",
@@ -76,6 +79,20 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 # The type of a model's weights; "auto" is float32 on the CPU and bfloat16 on a GPU.
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+
+# Sampling parameters that run.json holds only where they differ from these values; a parameter that
+# a file does not state has its value here.
+SAMPLING_DEFAULTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "top_k": 0,
+        "min_p": 0.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "repetition_penalty": 1.0,
+        "min_tokens": 0,
+        "stop_token_ids": (),
+    }
+)
 
 
 class Label(NamedTuple):

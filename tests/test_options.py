@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import json
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -382,3 +384,11 @@ def test_options_import_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_copy_of_options_was_given_the_same() -> None:
+    made = SampleOptions(tasks=("math:a",), samples=4, sampling=SamplingParameters(temperature=0.6))
+    for copied in (copy.copy(made), copy.deepcopy(made), pickle.loads(pickle.dumps(made))):
+        assert copied == made
+        assert copied.given == made.given == {"tasks", "samples", "sampling"}
+        assert copied.sampling.given == {"temperature"}

@@ -48,10 +48,17 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(parameter.replace(annotation=hint, kind=kind))
 
+    context = inspect.Parameter("context", inspect.Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters.append(context)
+
     @functools.wraps(command)
-    def run(**given: Any) -> None:
+    def run(*, context: typer.Context, **given: Any) -> None:
         for name, (cls, chosen) in taken.items():
             values = {each.name: given.pop(each.name) for each in chosen}
+            for each in chosen:  # what was not given is left to the class
+                source = context.get_parameter_source(each.name)
+                if source is not None and source.name == "DEFAULT":
+                    del values[each.name]
             given[name] = _made(cls, _checked(values, {each.name: each for each in chosen}))
         command(**given)
 

@@ -40,7 +40,9 @@ def sample(
 
     run_stage(
         "samples",
-        lambda progress: draw_run(model, out, options, revision=revision, progress=progress),
+        lambda progress: draw_run(
+            model, out, options, revision=revision, progress=progress, tell=console.note
+        ),
         json=json,
         quiet=quiet,
     )

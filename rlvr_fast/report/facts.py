@@ -9,6 +9,8 @@ import numpy as np
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.sides import Side, curve_depth
+from rlvr_fast.store.sampling_values import sampling_value
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 __all__ = ["count_of", "draw_notes", "key_facts", "percent", "undefined_notes"]
 
@@ -92,6 +94,11 @@ def key_facts(base: Side, rl: Side) -> list[tuple[str, str]]:
     facts = [("Draws per problem", _draws(base, rl))]
     for title, name in (("Temperature", "temperature"), ("Top-p", "top_p")):
         facts.append((title, _both(_recorded(base, name), _recorded(rl, name))))
+    for name in SAMPLING_DEFAULTS:
+        default = sampling_value({}, name)
+        if any(sampling_value(side.sampling, name) != default for side in (base, rl)):
+            title = name.replace("_", "-").capitalize()
+            facts.append((title, _both(_recorded(base, name), _recorded(rl, name))))
     templates = [str(dict(side.run.info.prompt_template).get("name") or "") for side in (base, rl)]
     facts.append(("Prompt template", _both(*(name or "not recorded" for name in templates))))
     facts.append(("Without an answer", _both(*(_unparsed(side) for side in (base, rl)))))
@@ -112,6 +119,8 @@ def _both(base: str, rl: str) -> str:
 
 def _recorded(side: Side, name: str) -> str:
     value: Any = side.sampling.get(name)
+    if value is None and not side.run.info.imported:  # run.json leaves defaults out
+        value = sampling_value({}, name)
     return "not recorded" if value is None else str(value)
 
 

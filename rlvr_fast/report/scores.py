@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +14,16 @@ import pyarrow.compute as pc
 from rlvr_fast.report.grades import DrawVerdicts, verdict_code
 from rlvr_fast.report.problems import FloatArray, codes_of
 from rlvr_fast.store import Run, require_sealed_scores
+from rlvr_fast.store.sampling_values import TRUNCATION, beyond_one_pass, sampling_value
 
-__all__ = ["CompletionScores", "read_label", "read_scores", "row_for_row", "score_labels"]
+__all__ = [
+    "CompletionScores",
+    "as_sampled",
+    "read_label",
+    "read_scores",
+    "row_for_row",
+    "score_labels",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +32,14 @@ class CompletionScores:
 
     Attributes:
         label: name of the folder under RUN/scores.
-        info: contents of scores.json: model, temperature, top_p.
+        info: contents of scores.json: model, temperature, top_p, top_k, min_p.
         problem: row of the completion's problem.
         sample_index: number of the draw.
         correct: whether the completion's answer is correct.
         num_tokens: tokens of the completion.
         logprob: log-probability of the completion over the whole vocabulary, nats.
         mean_entropy: mean token entropy, nats.
-        outside_nucleus: tokens outside the scoring model's top-p nucleus; None where (some of) the
+        outside_nucleus: tokens outside the scoring model's nucleus; None where (some of) the
             scores were made without `top_p`.
         log_kept_mass: sum over tokens of the log of the probability that the nucleus keeps; None
             likewise.
@@ -49,7 +57,7 @@ class CompletionScores:
     log_kept_mass: FloatArray | None
 
     def sampling_logprob(self, *, own: bool) -> FloatArray | None:
-        """Log p under top-p sampling, which scales what a nucleus keeps up to 1; None if unknown.
+        """Log p under the sampler, which scales what a nucleus keeps up to 1; None if unknown.
 
         -inf for a completion with a token outside the nucleus. Not so for a model's `own`
         completions: the model drew them, so a token outside lies at the edge of the nucleus, and
@@ -128,6 +136,17 @@ def read_label(
         outside_nucleus=outside,
         log_kept_mass=kept,
     )
+
+
+def as_sampled(sampling: Mapping[str, Any], info: Mapping[str, Any]) -> bool:
+    """Whether scores are of the distribution that a run was drawn from.
+
+    Args:
+        sampling: the sampling parameters of the run.
+        info: contents of scores.json.
+    """
+    alike = (sampling_value(info, n) == sampling_value(sampling, n) for n in TRUNCATION)
+    return all(alike) and not beyond_one_pass(sampling)
 
 
 def row_for_row(

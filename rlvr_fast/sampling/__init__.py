@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rlvr_fast.sampling.drawing import draw_run
-    from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
+    from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, LogprobEngine, Request
     from rlvr_fast.sampling.engines import engine_names, load_engine
     from rlvr_fast.sampling.options import SampleOptions
     from rlvr_fast.sampling.parameters import SamplingParameters
@@ -20,6 +20,7 @@ _HOME = {
     "Completion": "rlvr_fast.sampling.engine",
     "Engine": "rlvr_fast.sampling.engine",
     "EngineKind": "rlvr_fast.sampling.engine",
+    "LogprobEngine": "rlvr_fast.sampling.engine",
     "Request": "rlvr_fast.sampling.engine",
     "SampleOptions": "rlvr_fast.sampling.options",
     "SamplingParameters": "rlvr_fast.sampling.parameters",
@@ -36,6 +37,7 @@ __all__ = [
     "Completion",
     "Engine",
     "EngineKind",
+    "LogprobEngine",
     "Request",
     "SampleOptions",
     "SamplingParameters",

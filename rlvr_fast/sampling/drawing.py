@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
-from rlvr_fast.sampling.engines import load_engine
+from rlvr_fast.sampling.engines import BUILT_IN, check_honoured, engine_kind, load_engine
+from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
 from rlvr_fast.store import Run
@@ -22,6 +26,7 @@ def draw_run(
     *,
     revision: str | None = None,
     progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Draws until every problem has `options.samples` completions; draws only what is missing.
 
@@ -31,20 +36,46 @@ def draw_run(
         options: tasks, number of samples, engine and sampling parameters.
         revision: branch, tag or commit of a Hugging Face name.
         progress: called as progress("sample", draws done, draws in all).
+        tell: called with each sentence that the engine has to say of its draws, as a server's count
+            of tokens.
 
     Returns:
         The run.
 
     Raises:
-        InvalidInputError: no such task, engine or model; a prompt that the model cannot take.
+        InvalidInputError: no such task, engine or model; a prompt that the model cannot take; a
+            sampling parameter that the engine does not honour, or a damaged value of it in the
+            model's generation_config.json; an engine without log-probabilities that is asked for
+            them.
+        EngineError: the engine failed; the message says how many draws are stored.
         MissingDependencyError: the package of the engine or of a task is not installed.
         RunDirectoryError: `out` holds something else.
         StorageError: the file system refused to write the run, or another process is writing to
             the run.
     """
     check_tree(out)
+    if options.logprobs and not engine_kind(options.engine).logprobs:
+        able = ", ".join(name for name in BUILT_IN if engine_kind(name).logprobs)
+        raise InvalidInputError(
+            f"the engine {options.engine} gives no log-probabilities of its tokens; leave "
+            f"--logprobs out, or take one of: {able}"
+        )
     tasks = load_tasks(options.tasks)
+    parameters, from_model = options.sampling, None
+    if options.sampling_from_model:
+        from_model = sampling_from_model(parameters, model, revision)
+        parameters = from_model.parameters
+        for remark in from_model.remarks:
+            warnings.warn(f"{model}: {remark}", UserWarning, stacklevel=2)
+    check_honoured(options.engine, parameters)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
-    run = prepare_run(out, engine, tasks, options.sampling, template=options.template)
-    sample_run(run, engine, options.samples, progress=progress)
+    run = prepare_run(
+        out, engine, tasks, parameters, template=options.template, from_model=from_model
+    )
+    try:
+        sample_run(run, engine, options.samples, logprobs=options.logprobs, progress=progress)
+    finally:
+        if tell is not None:
+            for sentence in getattr(engine, "told", ()):
+                tell(sentence)
     return run

@@ -6,13 +6,17 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
-from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS, SamplingParameters
 
 if TYPE_CHECKING:  # the command line reads the registry of engines, and has no use for numpy
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Completion", "Engine", "EngineKind", "Request"]
+__all__ = ["Completion", "Engine", "EngineKind", "LogprobEngine", "PromptForm", "Request"]
+
+# What an engine is given of a prompt: its token ids; its text, where no tokenizer is known; or
+# the messages of a chat, whose template is the engine's own.
+PromptForm = Literal["tokens", "text", "messages"]
 
 
 class Request(NamedTuple):
@@ -20,16 +24,19 @@ class Request(NamedTuple):
 
     Attributes:
         problem_id: the problem.
-        prompt_token_ids: its prompt.
+        prompt_token_ids: its prompt; empty where the ids are not known, which only an engine that
+            takes texts or messages meets.
         sample_indices: int64, one a draw; `int(...)` of one goes into its `Completion`.
         seeds: int64, one a draw, from 0 to 2**63 - 1. A library that takes smaller seeds needs
             them reduced; `Completion.seed` is still the one given here.
+        prompt: the text of the prompt; the JSON of its messages where the engine takes messages.
     """
 
     problem_id: str
     prompt_token_ids: Sequence[int]
     sample_indices: npt.NDArray[np.int64]
     seeds: npt.NDArray[np.int64]
+    prompt: str = ""
 
     def share(self, number: int, of: int) -> Request:
         """Every `of`-th draw, beginning with the one at `number`."""
@@ -44,23 +51,32 @@ class Completion(NamedTuple):
     Attributes:
         problem_id: the problem.
         sample_index: number of the draw.
-        text: the completion, without an end-of-sequence token or a stop text.
+        text: the completion, without an end-of-sequence token, the token of `stop_token_ids` that
+            ended it, or a stop text.
         token_ids: exactly the tokens drawn, with the end-of-sequence token where there was one, and
-            with the tokens that hold the stop text, which `text` leaves out.
+            with the tokens that hold the stop text, which `text` leaves out. None where the engine
+            does not tell them, as some servers.
         finish_reason: "length" where max_tokens or the model's context ended the completion.
         seed: seed of the draw; None where the engine cannot seed each draw.
+        token_logprobs: the log-probability of each token drawn, nats; None where it was not asked
+            for.
     """
 
     problem_id: str
     sample_index: int
     text: str
-    token_ids: list[int]
+    token_ids: list[int] | None
     finish_reason: Literal["stop", "length"]
     seed: int | None
+    token_logprobs: list[float] | None = None
 
 
 class Engine(Protocol):
-    """A model that draws completions. `rlvr_fast.sampling.engines` loads one."""
+    """A model that draws completions. `rlvr_fast.sampling.engines` loads one.
+
+    Two further attributes are read where an engine has them: `prompt_form` (a `PromptForm`,
+    "tokens" by default), and `told`, sentences on the draws of the last `generate`, for the user.
+    """
 
     @property
     def name(self) -> str:
@@ -129,6 +145,20 @@ class Engine(Protocol):
         ...
 
 
+class LogprobEngine(Engine, Protocol):
+    """An engine that also gives the log-probability of each token; see `EngineKind.logprobs`."""
+
+    def generate(
+        self,
+        requests: Iterable[Request],
+        parameters: SamplingParameters,
+        *,
+        logprobs: bool = False,
+    ) -> Iterator[Completion]:
+        """As `Engine.generate`; `logprobs` asks for `Completion.token_logprobs`."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineKind:
     """An engine as the registry knows it, before anything is loaded.
@@ -142,13 +172,19 @@ class EngineKind:
             are refused before `load` is called. None where the engine's library has arguments of
             its own and checks them itself. A run records no arguments: `notes` of the engine names
             those that change draws.
+        parameters: the sampling parameters that the engine honours. Others are refused, where they
+            differ from their default, before anything is loaded.
         packages: the packages whose versions a run records.
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
+        logprobs: whether the engine is a `LogprobEngine`. Where it has the choice, it gives the
+            log-probabilities of the model itself: before temperature, top-p and penalties.
     """
 
     name: str
     help: str
     load: Callable[..., Engine]
     arguments: tuple[str, ...] | None = ()
+    parameters: tuple[str, ...] = ORIGINAL_PARAMETERS
     packages: tuple[str, ...] = ()
     extra: str | None = None
+    logprobs: bool = False

@@ -28,7 +28,10 @@ class SampleOptions(Options):
         device: where the engine runs.
         dtype: type of the model's weights.
         template: "auto", "plain", "chat" or a text file that holds {question}.
-        sampling: temperature, top_p, max_tokens, seed and stop.
+        logprobs: store the log-probability of each token drawn, as the engine gives it.
+        sampling: temperature, top_p and the other `SamplingParameters`.
+        sampling_from_model: takes the sampling parameters that were not given from the model's
+            generation_config.json; see `generation_config.sampling_from_model`.
 
     Raises:
         InvalidInputError: a value of another type or out of range; device or dtype given twice; a
@@ -63,7 +66,15 @@ class SampleOptions(Options):
         metavar="TEMPLATE",
         help="auto, plain, chat, or a text file that holds {question}.",
     )
+    logprobs: bool = option(
+        False, help="Store the log-probability of each token drawn, as the engine gives it."
+    )
     sampling: SamplingParameters = field(default_factory=SamplingParameters)
+    sampling_from_model: bool = option(
+        False,
+        help="Take the sampling parameters that are not given from the model's "
+        "generation_config.json.",
+    )
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)

@@ -8,16 +8,17 @@ import time
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 from markupsafe import escape
 
-from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
-from rlvr_fast.sampling.engine import Completion, Engine, Request
+from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
+from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
@@ -40,6 +41,7 @@ def prepare_run(
     parameters: SamplingParameters,
     *,
     template: str = "auto",
+    from_model: ModelSampling | None = None,
 ) -> Run:
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
@@ -50,6 +52,8 @@ def prepare_run(
         parameters: how the completions will be drawn.
         template: "auto", "plain", "chat" or a text file that holds {question}; see
             `prompts.load_template`.
+        from_model: where `parameters` come from, if the model gave some. run.json records what it
+            gave as "generation_config" of its "model", beside the notes of the engine.
 
     Raises:
         InvalidInputError: a chat template whose prompt does not hold the question; a prompt that is
@@ -60,7 +64,7 @@ def prepare_run(
     form = load_template(template, engine)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
     prompts = [form.render(problem.question, engine) for problem in problems]
-    if form.name == "chat":
+    if form.name == "chat" and not form.messages:
         _check_questions(problems, prompts, engine)
     # A chat template writes the special tokens itself.
     encoded = engine.encode(prompts, special_tokens=form.name != "chat")
@@ -79,10 +83,15 @@ def prepare_run(
             ],
         }
     )
+    model: dict[str, Any] = {"name": engine.model, "revision": engine.revision}
+    notes = list(engine.notes)
+    if from_model is not None:
+        model["generation_config"] = dict(from_model.gave)
+        notes += from_model.notes
     return Run.create(
         path,
-        model={"name": engine.model, "revision": engine.revision},
-        engine={"name": engine.name, "version": engine.version, "notes": list(engine.notes)},
+        model=model,
+        engine={"name": engine.name, "version": engine.version, "notes": notes},
         sampling=parameters.to_json(),
         prompt_template=form.to_json(),
         tasks=[{"name": task.name, "spec": task.spec} for task in tasks],
@@ -118,6 +127,8 @@ def _holds(prompt: str, question: str) -> bool:
 
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:
     where = f"problem {problem.problem_id!r}"
+    if not ids and getattr(engine, "prompt_form", "tokens") != "tokens":
+        return  # an engine without a tokenizer need not know the ids
     if not ids:
         raise InvalidInputError(f"{where}: its prompt has no tokens")
     if max(ids) >= engine.vocab_size:
@@ -149,6 +160,7 @@ def sample_run(
     engine: Engine,
     num_samples: int,
     *,
+    logprobs: bool = False,
     progress: Progress | None = None,
     flush_seconds: float = 5.0,
 ) -> int:
@@ -162,18 +174,21 @@ def sample_run(
         run: as `prepare_run` returned it.
         engine: the model that draws, the one of the run.
         num_samples: completions a problem, in all.
+        logprobs: store the log-probability of each token drawn, where the engine's kind says that
+            it has them.
         progress: called as progress("sample", draws done, draws in all).
         flush_seconds: how often finished draws are stored.
 
     Raises:
         InvalidInputError: num_samples < 1.
         RunDirectoryError: the run is of another model or engine.
+        EngineError: the engine failed; the message says how many draws are stored.
         StorageError: the file system refused to write the run, or another process is writing to
             the run.
     """
     _check_engine(run, engine)
-    sampling = dict(run.info.sampling)
-    parameters = SamplingParameters(**{**sampling, "stop": tuple(sampling["stop"])})
+    where = f"{run.path / 'run.json'}: sampling"
+    parameters = SamplingParameters.from_mapping(run.info.sampling, where=where)
     with run.writing():
         run.request(num_samples)
         have = np.minimum(run.num_samples(), num_samples)
@@ -182,7 +197,11 @@ def sample_run(
         made, flushed, told = 0, time.monotonic(), 0.0
         if progress is not None and total:
             progress("sample", 0, total)
-        draws = engine.generate(_requests(run, num_samples), parameters)
+        requests = _requests(run, num_samples)
+        if logprobs:
+            draws = cast(LogprobEngine, engine).generate(requests, parameters, logprobs=True)
+        else:
+            draws = engine.generate(requests, parameters)
         try:
             for completion in draws:
                 pending.append(completion)
@@ -194,7 +213,7 @@ def sample_run(
                 if progress is not None and now - told >= _PROGRESS_SECONDS:
                     progress("sample", made, total)
                     told = now
-        except BaseException:
+        except BaseException as error:
             close = getattr(draws, "close", None)
             if close is not None:
                 close()  # ends the threads of the engine
@@ -203,6 +222,11 @@ def sample_run(
             pending = [row for row, there in zip(pending, held, strict=True) if not there]
             if pending:
                 _append(run, pending)
+            if isinstance(error, EngineError):
+                raise EngineError(
+                    f"{error}. {int(have.sum()) + made} of {int(have.sum()) + total} draws are "
+                    f"stored in {run.path}; the same command makes the others"
+                ) from None
             raise
         if pending:
             _append(run, pending)
@@ -228,19 +252,22 @@ def _check_engine(run: Run, engine: Engine) -> None:
 
 def _requests(run: Run, num_samples: int) -> Iterator[Request]:
     problems = run.problems()
+    texts = problems["prompt"].combine_chunks()
     prompts = problems["prompt_token_ids"].combine_chunks()
     number = {key: row for row, key in enumerate(problems["problem_id"].to_pylist())}
     for problem_id, indices, seeds in list(run.iter_missing(num_samples)):
-        prompt = prompts[number[problem_id]].as_py()
-        yield Request(problem_id, prompt, indices, seeds)
+        row = number[problem_id]
+        yield Request(problem_id, prompts[row].as_py(), indices, seeds, texts[row].as_py())
 
 
 def _table(completions: Sequence[Completion]) -> pa.Table:
+    values = {name: [getattr(c, name) for c in completions] for name in Completion._fields}
+    # Unknown ids are stored as those of imported rollouts: scoring encodes the text then.
+    values["token_ids"] = [[] if ids is None else ids for ids in values["token_ids"]]
+    if all(each is None for each in values["token_logprobs"]):
+        del values["token_logprobs"]
     return pa.table(
-        {
-            name: pa.array([getattr(c, name) for c in completions], SAMPLES.field(name).type)
-            for name in Completion._fields
-        }
+        {name: pa.array(column, SAMPLES.field(name).type) for name, column in values.items()}
     )
 
 

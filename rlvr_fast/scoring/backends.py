@@ -70,6 +70,8 @@ class Backend(Protocol):
         temperature: Any,
         softcap: float | None,
         top_p: float,
+        top_k: int = 0,
+        min_p: float = 0.0,
     ) -> NucleusStats:
         """`rlvr_fast.nucleus_stats`."""
 

@@ -6,6 +6,7 @@ Only `check_target_range` reads the values of a tensor; the others do not make a
 from __future__ import annotations
 
 import math
+from numbers import Integral
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ __all__ = [
     "check_targets",
     "check_temperature",
     "check_tensor",
+    "check_truncation",
     "check_weight",
     "from_numpy",
 ]
@@ -107,6 +109,22 @@ def check_temperature(temperature: Any, leading: torch.Size, device: torch.devic
     if not (value > 0 and math.isfinite(value)):
         raise InvalidInputError(f"temperature must be positive and finite, got {value}")
     return value
+
+
+def check_truncation(top_p: Any, top_k: Any, min_p: Any) -> tuple[float, int, float]:
+    """Gives top_p in (0, 1], top_k from 0 on and min_p in [0, 1].
+
+    Raises:
+        InvalidInputError: another type, or out of range.
+    """
+    if not (isinstance(top_p, (int, float)) and 0.0 < top_p <= 1.0):
+        raise InvalidInputError(f"top_p must be a number in (0, 1], got {top_p!r}")
+    if not isinstance(top_k, Integral) or isinstance(top_k, bool) or top_k < 0:
+        raise InvalidInputError(f"top_k must be a whole number from 0 on, got {top_k!r}")
+    if not (isinstance(min_p, (int, float)) and 0.0 <= min_p <= 1.0):
+        raise InvalidInputError(f"min_p must be a number in [0, 1], got {min_p!r}")
+    # No vocabulary has more tokens; an operator of torch takes 64 bits.
+    return float(top_p), min(int(top_k), 1 << 40), float(min_p)
 
 
 def check_softcap(softcap: float | None) -> float | None:

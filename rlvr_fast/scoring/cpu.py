@@ -15,9 +15,9 @@ import torch
 from rlvr_fast import _core
 from rlvr_fast.onednn import linear
 from rlvr_fast.scoring.checks import IGNORED, check_target_range
-from rlvr_fast.scoring.cpu_nucleus import nucleus_stats
 from rlvr_fast.scoring.kept_mass import linear_kept_mass
-from rlvr_fast.scoring.results import DivergenceStats, TokenStats
+from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
+from rlvr_fast.scoring.sorted_nucleus import sorted_nucleus_stats
 
 __all__ = [
     "COLUMNS",
@@ -58,6 +58,20 @@ def token_stats(
         instruction_set,
     )
     return stats
+
+
+def nucleus_stats(
+    logits: torch.Tensor,
+    targets: torch.Tensor,
+    temperature: Any,
+    softcap: float | None,
+    top_p: float,
+    top_k: int = 0,
+    min_p: float = 0.0,
+) -> NucleusStats:
+    """`rlvr_fast.nucleus_stats` of checked CPU tensors."""
+    check_target_range(targets.reshape(-1), logits.shape[-1])
+    return sorted_nucleus_stats(logits, targets, temperature, softcap, top_p, top_k, min_p)
 
 
 def linear_token_stats(

@@ -37,6 +37,7 @@ from rlvr_fast.scoring.cuda_products import ROWS, Product, exact_products
 from rlvr_fast.scoring.kept_mass import LOGIT_ELEMENTS
 from rlvr_fast.scoring.kept_mass import linear_kept_mass as kept_mass_by_torch
 from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
+from rlvr_fast.scoring.sorted_nucleus import sorted_nucleus_stats
 
 __all__ = [
     "linear_divergence",
@@ -60,12 +61,18 @@ def nucleus_stats(
     temperature: Any,
     softcap: float | None,
     top_p: float,
+    top_k: int = 0,
+    min_p: float = 0.0,
 ) -> NucleusStats:
     """`rlvr_fast.nucleus_stats` of checked CUDA tensors.
+
+    The kernels take top_p alone: with top_k or min_p, torch sorts the probabilities in float64.
 
     Raises:
         InvalidInputError: more columns than the kernel takes.
     """
+    if top_k or min_p:
+        return sorted_nucleus_stats(logits, targets, temperature, softcap, top_p, top_k, min_p)
     if logits.shape[-1] > _core.cuda.NUCLEUS_COLUMNS:
         raise InvalidInputError(
             f"top_p takes at most {_core.cuda.NUCLEUS_COLUMNS} logits a row on CUDA, "

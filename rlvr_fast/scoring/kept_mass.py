@@ -1,12 +1,16 @@
-"""The probability that a top-p nucleus keeps, from hidden states, by torch on any device."""
+"""The probability that a truncation keeps, from hidden states, by torch on any device."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import torch
 
-__all__ = ["LOGIT_ELEMENTS", "WEIGHT_ELEMENTS", "linear_kept_mass"]
+from rlvr_fast.scoring.results import Truncation
+from rlvr_fast.scoring.sorted_nucleus import kept_tokens
+
+__all__ = ["LOGIT_ELEMENTS", "WEIGHT_ELEMENTS", "linear_kept_mass", "linear_truncation"]
 
 LOGIT_ELEMENTS = 1 << 25  # float32 logits that are held at a time
 WEIGHT_ELEMENTS = 1 << 23  # elements of a float32 copy of the weight
@@ -27,6 +31,39 @@ def linear_kept_mass(
 ) -> torch.Tensor:
     """`rlvr_fast.scoring.nucleus.linear_kept_mass` for top_p < 1."""
     kept = torch.ones(len(hidden), device=hidden.device)
+    for here, logits in _logits(hidden, weight, bias, temperature, softcap, scale):
+        kept[here] = _kept_mass(logits, top_p)
+    return kept
+
+
+def linear_truncation(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperature: float,
+    softcap: float | None,
+    scale: float,
+    top_p: float,
+    top_k: int,
+    min_p: float,
+) -> Truncation:
+    """`rlvr_fast.scoring.nucleus.linear_truncation` for top_k > 0 or min_p > 0."""
+    found = Truncation(*(torch.ones(len(hidden), device=hidden.device) for _ in range(3)))
+    for here, logits in _logits(hidden, weight, bias, temperature, softcap, scale):
+        for whole, part in zip(found, _truncation(logits, top_p, top_k, min_p), strict=True):
+            whole[here] = part
+    return found
+
+
+def _logits(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperature: float,
+    softcap: float | None,
+    scale: float,
+) -> Iterator[tuple[slice, torch.Tensor]]:
+    """Rows, and their float32 logits after softcap and temperature."""
     rows = max(1, LOGIT_ELEMENTS // max(1, len(weight)))
     columns = max(1, WEIGHT_ELEMENTS // max(1, weight.shape[1]))
     for start in range(0, len(hidden), rows):
@@ -44,8 +81,7 @@ def linear_kept_mass(
         if softcap is not None:
             logits = softcap * torch.tanh(logits / softcap)
         logits /= temperature
-        kept[start : start + rows] = _kept_mass(logits, top_p)
-    return kept
+        yield slice(start, start + rows), logits
 
 
 def _kept_mass(logits: torch.Tensor, top_p: float) -> torch.Tensor:
@@ -81,6 +117,26 @@ def _kept_mass(logits: torch.Tensor, top_p: float) -> torch.Tensor:
         kept[rows[enough]] = found[enough]
         rows = rows[~enough]
     return kept
+
+
+def _truncation(logits: torch.Tensor, top_p: float, top_k: int, min_p: float) -> Truncation:
+    """The `Truncation` of each row; overwrites `logits`.
+
+    Without top_k only the probabilities that min_p leaves are packed and sorted.
+    """
+    weights = logits.sub_(logits.amax(-1, keepdim=True)).exp_()
+    total = weights.sum(-1)
+    vocabulary = weights.shape[-1]
+    if top_k or vocabulary <= _SMALL_VOCABULARY:
+        masses = weights.topk(min(top_k or vocabulary, vocabulary), dim=-1).values.double()
+    else:
+        masses = _packed(weights, weights >= min_p)  # the largest weight is 1
+    masses /= total[:, None]
+    left = kept_tokens(masses, 1.0, top_k, min_p)
+    kept = kept_tokens(masses, top_p, top_k, min_p)
+    sums = (torch.where(chosen, masses, 0.0).sum(-1).clamp(max=1) for chosen in (kept, left))
+    found = (*sums, masses[:, 0])
+    return Truncation(*(torch.where(total.isfinite(), value, math.nan).float() for value in found))
 
 
 def _packed(values: torch.Tensor, chosen: torch.Tensor) -> torch.Tensor:

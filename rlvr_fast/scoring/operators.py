@@ -50,10 +50,14 @@ def register(device_backend: Callable[[torch.Tensor, str], Any]) -> None:
         temperatures: torch.Tensor | None,
         temperature: float,
         softcap: float,
+        top_k: int = 0,
+        min_p: float = 0.0,
     ) -> _Two:
         each = temperature if temperatures is None else temperatures
         backend = device_backend(logits, "logits")
-        return tuple(backend.nucleus_stats(logits, targets, each, softcap or None, top_p))
+        return tuple(
+            backend.nucleus_stats(logits, targets, each, softcap or None, top_p, top_k, min_p)
+        )
 
     def linear_token_stats_kernel(
         hidden: torch.Tensor,
@@ -105,7 +109,7 @@ def _fake_token_stats(
 
 def _fake_nucleus_stats(
     logits: torch.Tensor, targets: torch.Tensor, top_p: float, temperatures: Any,
-    temperature: float, softcap: float,
+    temperature: float, softcap: float, top_k: int = 0, min_p: float = 0.0,
 ) -> _Two:  # fmt: skip
     return _empty_floats(targets), _empty_floats(targets)
 
@@ -159,11 +163,13 @@ def nucleus_stats(
     temperature: Any,
     softcap: float | None,
     top_p: float,
+    top_k: int = 0,
+    min_p: float = 0.0,
 ) -> NucleusStats:
     """`rlvr_fast.nucleus_stats` of checked tensors, as an operator."""
     return NucleusStats(
         *torch.ops.rlvr_fast.nucleus_stats(
-            logits, targets, top_p, *_split(temperature), softcap or 0.0
+            logits, targets, top_p, *_split(temperature), softcap or 0.0, top_k, min_p
         )
     )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Options, option
-from rlvr_fast.vocabulary import Device, Dtype
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS, Device, Dtype
 
 __all__ = ["ScoreOptions"]
 
@@ -21,15 +21,19 @@ class ScoreOptions(Options):
             are at temperature 1, whatever the completions were drawn at.
         top_p: counts the tokens outside the top-p nucleus of that distribution, and adds the
             logarithm of the probability of each nucleus; None for neither.
-        as_sampled: takes temperature and top_p from the run, and adds "-sampling" to the label.
+        top_k: the nucleus is among this number of most likely tokens; 0 for all. With top_k or
+            min_p, top_p is 1 where it is None.
+        min_p: the nucleus is among the tokens with this share of the largest probability.
+        as_sampled: takes temperature, top_p, top_k and min_p from the run, and adds "-sampling" to
+            the label.
         per_token: keeps the log-probability and the entropy of each token as well.
         batch_tokens: how many tokens, padding included, go through the model at once.
         device: where the model runs.
         dtype: type of the model's weights; the logits are float32 in any case.
 
     Raises:
-        InvalidInputError: a value of another type or out of range; as_sampled beside a temperature
-            or top_p.
+        InvalidInputError: a value of another type or out of range; as_sampled beside a
+            temperature, top_p, top_k or min_p.
     """
 
     temperature: float = option(
@@ -45,9 +49,21 @@ class ScoreOptions(Options):
         reason="a nucleus of probability 0 holds no token",
         help="Count the tokens outside this nucleus, and keep its probability.",
     )
+    top_k: int = option(
+        SAMPLING_DEFAULTS["top_k"],
+        minimum=0,
+        help="Take the nucleus among this number of most likely tokens; 0 takes all.",
+    )
+    min_p: float = option(
+        SAMPLING_DEFAULTS["min_p"],
+        minimum=0,
+        maximum=1,
+        help="Take the nucleus among the tokens with this share of the largest probability.",
+    )
     as_sampled: bool = option(
         False,
-        help="Take temperature and top-p from the run, and add -sampling to the label.",
+        help="Take temperature, top-p, top-k and min-p from the run, and add -sampling to the "
+        "label.",
     )
     per_token: bool = option(
         False, help="Keep the log-probability and the entropy of each token as well."
@@ -62,9 +78,10 @@ class ScoreOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
-        if self.as_sampled and (self.temperature != 1 or self.top_p is not None):
+        given = self.temperature != 1 or self.top_p is not None or self.top_k or self.min_p
+        if self.as_sampled and given:
             raise InvalidInputError(
-                "as_sampled takes temperature and top_p from the run: leave temperature and top_p "
+                "as_sampled takes temperature, top_p, top_k and min_p from the run: leave these "
                 "out, or as_sampled"
             )
 

@@ -76,6 +76,8 @@ def nucleus_stats(
     top_p: float,
     temperature: Any = 1.0,
     softcap: float | None = None,
+    top_k: int = 0,
+    min_p: float = 0.0,
 ) -> NucleusStats:
     """`rlvr_fast.nucleus_stats`: the nucleus by sorting, ties in the order of their index.
 
@@ -85,6 +87,8 @@ def nucleus_stats(
         top_p: in (0, 1].
         temperature: a number, or one for each row.
         softcap: c of c tanh(z / c), or None.
+        top_k: number of most likely tokens that are left for top_p; 0 is all of them.
+        min_p: least probability of a token that is left, as a share of the largest.
 
     Returns:
         NucleusStats of shape [...].
@@ -98,8 +102,12 @@ def nucleus_stats(
         row = _distribution(rows[here].double(), each[here], softcap)
         at, known = _at(target[here], x.shape[-1])
         probabilities, order = row.p.sort(stable=True, dim=-1, descending=True)
+        left = probabilities >= min_p * probabilities[:, :1]
+        if top_k:
+            left &= torch.arange(x.shape[-1], device=x.device) < top_k
         ahead = probabilities.cumsum(-1) - probabilities
-        kept = (ahead < top_p) if top_p < 1 else torch.ones_like(ahead, dtype=torch.bool)
+        whole = torch.where(left, probabilities, 0.0).sum(-1, keepdim=True)
+        kept = left & (ahead < top_p * whole) if top_p < 1 else left
         kept[:, 0] = True
         mass = torch.where(kept, probabilities, 0.0).sum(-1)
         inside = torch.zeros_like(kept).scatter(-1, order, kept).gather(-1, at)[:, 0]

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["DivergenceStats", "NucleusStats", "SequenceScores", "TokenStats"]
+__all__ = ["DivergenceStats", "NucleusStats", "SequenceScores", "TokenStats", "Truncation"]
 
 
 class TokenStats(NamedTuple):
@@ -35,15 +35,30 @@ class TokenStats(NamedTuple):
 
 
 class NucleusStats(NamedTuple):
-    """The target under top-p sampling: float32 tensors of the shape of the targets.
+    """The target under truncated sampling: float32 tensors of the shape of the targets.
 
     Attributes:
         logprob: log(p(target) / kept_mass); -inf where the target is outside the nucleus.
-        kept_mass: probability of the nucleus under the whole distribution, at least `top_p`.
+        kept_mass: probability of the nucleus under the whole distribution; at least `top_p` of
+            what top_k and min_p leave.
     """
 
     logprob: Any
     kept_mass: Any
+
+
+class Truncation(NamedTuple):
+    """What top_p, top_k and min_p keep of each row: float32 tensors of one shape.
+
+    Attributes:
+        kept_mass: probability of the tokens that are drawn among, under the whole distribution.
+        left_mass: probability of the tokens that top_k and min_p leave, before top_p.
+        largest: the largest probability.
+    """
+
+    kept_mass: Any
+    left_mass: Any
+    largest: Any
 
 
 class DivergenceStats(NamedTuple):
@@ -76,11 +91,12 @@ class SequenceScores(NamedTuple):
         logprob: sum over the completion's tokens, nats.
         mean_entropy: mean over the completion's positions, nats.
         perplexity: exp(-logprob / num_tokens).
-        num_outside_nucleus: with top_p, the number of tokens outside the top-p nucleus.
-        log_kept_mass: with top_p, the sum over positions of log(kept_mass), nats. Top-p sampling
-            divides the probability of a token in the nucleus by kept_mass. The log-prob of the
-            completion under top-p sampling is therefore logprob - log_kept_mass where no token is
-            outside the nucleus, and -inf elsewhere.
+        num_outside_nucleus: with top_p, top_k or min_p, the number of tokens outside the nucleus:
+            those that the sampler leaves out.
+        log_kept_mass: with top_p, top_k or min_p, the sum over positions of log(kept_mass), nats.
+            The sampler divides the probability of a token in the nucleus by kept_mass. The log-prob
+            of the completion under the sampler is therefore logprob - log_kept_mass where no token
+            is outside the nucleus, and -inf elsewhere.
         token_logprobs: one array for each completion, on request.
         token_entropies: one array for each completion, on request.
     """

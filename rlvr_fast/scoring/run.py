@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -15,6 +16,8 @@ from rlvr_fast.progress import Progress
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
 from rlvr_fast.store.recorded import recorded_name
+from rlvr_fast.store.sampling_values import TRUNCATION, beyond_one_pass, sampling_value
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 if TYPE_CHECKING:
     from rlvr_fast.scoring.results import SequenceScores
@@ -46,10 +49,10 @@ def score_run(
         run: a run with samples.
         model: as for `Scorer`, or a Scorer, which keeps its own device, dtype and batch_tokens.
         options: the distribution, and how the model is run; see `ScoreOptions`. With
-            `options.as_sampled` temperature and top_p are those of the run, and the scores are in
-            RUN/scores/LABEL-sampling: with the probability of each nucleus, which makes them the
-            log-probabilities under which the sampler draws, and the tokens outside of it, which
-            the sampler can never draw.
+            `options.as_sampled` temperature, top_p, top_k and min_p are those of the run, and the
+            scores are in RUN/scores/LABEL-sampling: with the probability of each nucleus, which
+            makes them the log-probabilities under which the sampler draws, and the tokens outside
+            of it, which the sampler can never draw.
         label: names the scores, "base" or "rl" in a study.
         revision: branch, tag or commit of a Hugging Face name.
         progress: called as progress("score", completions done, completions in all).
@@ -59,9 +62,10 @@ def score_run(
 
     Raises:
         InvalidInputError: scores as sampled of a run whose temperature is 0 or not known, or whose
-            top_p is not known; token ids that the model does not have; a tokenizer that is not the
-            model's, as it gives other ids for the prompt of a problem (the message names the
-            problem); a completion longer than the model's context.
+            top_p is not known, or that was drawn with penalties or min_tokens; token ids that the
+            model does not have; a tokenizer that is not the model's, as it gives other ids for the
+            prompt of a problem (the message names the problem); a completion longer than the
+            model's context.
         RunDirectoryError: LABEL holds scores of another model or with other options.
         StorageError: the file system refused to write the scores, or another process is writing
             to the run.
@@ -72,10 +76,12 @@ def score_run(
     """
     from rlvr_fast.store.digests import scores_made_from, write_sealed
 
-    temperature, top_p = options.temperature, options.top_p
+    scored = {name: getattr(options, name) for name in TRUNCATION}
     if options.as_sampled:
         label = f"{label}-sampling"
-        temperature, top_p = _as_sampled(run)
+        scored = _as_sampled(run)
+    elif scored["top_p"] is None and (options.top_k or options.min_p):
+        scored["top_p"] = 1.0
     stage = f"scores/{label}"
     with run.writing():
         samples = run.num_samples()
@@ -86,7 +92,7 @@ def score_run(
             if isinstance(model, Scorer)
             else Scorer(model, revision=revision, **options.model_arguments())
         )
-        settings = _settings(scorer, temperature, top_p, options.per_token)
+        settings = _settings(scorer, scored, options.per_token)
         _refuse_other_scores(run, label, settings, exists=done > 0)
         prompts = _prompts(run, scorer)
         sealed = _unchanged(run, label)
@@ -105,8 +111,7 @@ def score_run(
                 scores = scorer.score(
                     [prompts[key] for key in keys],
                     ids,
-                    temperature=temperature,
-                    top_p=top_p,
+                    **scored,
                     per_token=options.per_token,
                     progress=report,
                 )
@@ -143,20 +148,24 @@ def _unchanged(run: Run, label: str) -> dict[str, Any]:
     return {"made_from": made_from}
 
 
-def _as_sampled(run: Run) -> tuple[float, float]:
-    """The temperature and the top-p that a run was drawn with."""
-    drawn = {name: run.info.sampling.get(name) for name in ("temperature", "top_p")}
-    if not drawn["temperature"] or drawn["top_p"] is None:
+def _as_sampled(run: Run) -> dict[str, Any]:
+    """The temperature, top_p, top_k and min_p that a run was drawn with."""
+    sampling = run.info.sampling
+    drawn = {name: sampling.get(name) for name in ("temperature", "top_p")}
+    if not drawn["temperature"] or not drawn["top_p"]:
         raise InvalidInputError(
             f"{run.path}: drawn at {drawn}: scoring as sampled needs a temperature above 0 and a "
             "top_p, both known"
         )
-    return drawn["temperature"], drawn["top_p"]
+    if other := beyond_one_pass(sampling):
+        raise InvalidInputError(
+            f"{run.path}: scores as sampled with {other} ({sampling[other]!r}) are not defined by "
+            "one pass of the model; score at a temperature of your own, without --as-sampled"
+        )
+    return {name: sampling_value(sampling, name) for name in TRUNCATION}
 
 
-def _settings(
-    scorer: Scorer, temperature: float, top_p: float | None, per_token: bool
-) -> dict[str, Any]:
+def _settings(scorer: Scorer, scored: dict[str, Any], per_token: bool) -> dict[str, Any]:
     versions = {}
     for package in ("rlvr-fast", "torch", "transformers"):
         try:
@@ -165,8 +174,12 @@ def _settings(
             continue
     return {
         "model": {"name": recorded_name(scorer.name), "revision": scorer.revision},
-        "temperature": temperature,
-        "top_p": top_p,
+        # As scores.json had it before the two others came: absent is the default.
+        **{
+            name: value
+            for name, value in scored.items()
+            if name not in SAMPLING_DEFAULTS or value != SAMPLING_DEFAULTS[name]
+        },
         "per_token": per_token,
         "dtype": scorer.dtype,
         "versions": versions,
@@ -179,8 +192,8 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
         return
     if not isinstance(stored, dict):
         raise RunDirectoryError(f"{run.path}/scores/{label}/scores.json: expected a JSON object")
-    for name in ("model", "temperature", "top_p", "per_token", "dtype"):
-        there, asked = stored.get(name), settings[name]
+    for name in ("model", *TRUNCATION, "per_token", "dtype"):
+        there, asked = sampling_value(stored, name), sampling_value(settings, name)
         if name == "model" and isinstance(there, dict):
             # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
@@ -200,7 +213,24 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
     names = problems["problem_id"].to_pylist()
     texts = problems["prompt"].to_pylist()
     stored = problems["prompt_token_ids"].to_pylist()
+    messages = bool(run.info.prompt_template.get("messages"))
+    if messages and (unknown := [n for n, ids in zip(names, stored, strict=True) if not ids]):
+        raise InvalidInputError(
+            f"{run.path}: a server made the prompts of {len(unknown)} problems from messages "
+            f"(first: {unknown[0]!r}) and did not tell their token ids, so what the completions "
+            "follow is not known; draw with a server that tells them, as vLLM does, or with "
+            "--engine-arg api=completions and a tokenizer"
+        )
     if scorer.tokenizer is None or not names:
+        return dict(zip(names, stored, strict=True))
+    if messages:
+        for name, text, ids in zip(names, texts, stored, strict=True):
+            if not _holds_messages(scorer.tokenizer, ids, text):
+                raise InvalidInputError(
+                    f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
+                    f"with it the prompt of problem {name!r} does not hold the message that was "
+                    "sent; score the run with a model of the same tokenizer"
+                )
         return dict(zip(names, stored, strict=True))
     with_special = scorer.tokenizer(texts)["input_ids"]
     # The text of a prompt made by a chat template holds the special tokens.
@@ -220,6 +250,16 @@ def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
             )
         prompts[name] = ids or list(a)
     return prompts
+
+
+def _holds_messages(tokenizer: Any, ids: list[int], messages: str) -> bool:
+    """Whether a prompt holds the content of each message, white space aside."""
+    try:
+        contents = [message.get("content") or "" for message in json.loads(messages)]
+        plain = "".join(tokenizer.decode(ids).split())
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        return False  # no messages, or ids beyond all vocabularies
+    return all("".join(str(content).split()) in plain for content in contents)
 
 
 def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:

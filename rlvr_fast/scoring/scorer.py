@@ -13,11 +13,12 @@ import torch
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
+from rlvr_fast.scoring.checks import check_truncation
 from rlvr_fast.scoring.heads import head_of
 from rlvr_fast.scoring.linear import linear_token_stats
-from rlvr_fast.scoring.nucleus import linear_kept_mass
+from rlvr_fast.scoring.nucleus import linear_truncation, outside_nucleus
 from rlvr_fast.scoring.prefix_trees import plan_trees, worth_sharing
-from rlvr_fast.scoring.results import SequenceScores, TokenStats
+from rlvr_fast.scoring.results import SequenceScores, TokenStats, Truncation
 from rlvr_fast.scoring.sequences import Sequences, TokenBatch, plan_batches
 
 __all__ = ["Scorer"]
@@ -99,6 +100,8 @@ class Scorer:
         *,
         temperature: float = 1.0,
         top_p: float | None = None,
+        top_k: int = 0,
+        min_p: float = 0.0,
         per_token: bool = False,
         progress: Callable[[int, int], None] | None = None,
     ) -> SequenceScores:
@@ -113,10 +116,15 @@ class Scorer:
             prompts: token ids of each prompt, at least one id.
             completions: token ids of each completion, as many as prompts; may be empty.
             temperature: the scored distribution is softmax(logits / temperature).
-            top_p: counts the tokens outside the top-p nucleus of the scored distribution
-                (mass_above at least top_p), and sums log(kept_mass). Both give the log-prob of the
-                completion under top-p sampling (`SequenceScores`). The cost is one more product
-                with the head, and up to 128 MB of logits at a time.
+            top_p: counts the tokens outside the nucleus of the scored distribution, those that a
+                sampler with top_p, top_k and min_p leaves out (`nucleus_stats`), and sums
+                log(kept_mass). Both give the log-prob of the completion under that sampler
+                (`SequenceScores`). A token that ties with a kept one counts as kept. The cost is
+                one more product with the head, and up to 128 MB of logits at a time.
+            top_k: number of most likely tokens that the sampler draws among; 0 is all of them.
+                With top_k or min_p, top_p is 1 where it is None, and on CUDA torch finds the
+                nucleus, as the kernels take top_p alone.
+            min_p: least probability of a token as a share of the largest, in [0, 1].
             per_token: whether to return the log-prob and the entropy of each token.
             progress: called with (number of scored sequences, number of sequences).
 
@@ -131,27 +139,30 @@ class Scorer:
         """
         if not (temperature > 0 and math.isfinite(temperature)):
             raise InvalidInputError(f"temperature must be positive and finite, got {temperature}")
-        if top_p is not None and not 0 < top_p <= 1:
-            raise InvalidInputError(f"top_p must lie in (0, 1], got {top_p}")
+        cut: dict[str, Any] = {}
+        if top_p is not None or top_k or min_p:
+            values = check_truncation(1.0 if top_p is None else top_p, top_k, min_p)
+            cut = dict(zip(("top_p", "top_k", "min_p"), values, strict=True))
         sequences = self.check(prompts, completions)
         total = int(sequences.lengths.sum())
         logprobs = np.empty(total, np.float32)
         entropies = np.empty(total, np.float32)
-        outside = None if top_p is None else np.empty(total, np.bool_)
-        kept = None if top_p is None else np.empty(total, np.float32)
+        outside = np.empty(total, np.bool_) if cut else None
+        kept = np.empty(total, np.float32) if cut else None
         done = 0
         with torch.inference_mode():
             share = self.share_prefixes and worth_sharing(sequences)
             plan = plan_trees if share else plan_batches
             for batch in plan(sequences, self.batch_tokens):
                 if len(batch.targets):
-                    stats, kept_mass = self._batch(batch, temperature, top_p)
+                    stats, truncation = self._batch(batch, temperature, cut)
                     rows = slice(None) if batch.rows is None else batch.rows
                     logprobs[batch.slots] = stats.logprob.cpu().numpy()[rows]
                     entropies[batch.slots] = stats.entropy.cpu().numpy()[rows]
                     if outside is not None and kept is not None:
-                        outside[batch.slots] = stats.mass_above.cpu().numpy()[rows] >= top_p
-                        kept[batch.slots] = kept_mass.cpu().numpy()[rows]
+                        left_out = outside_nucleus(stats, truncation, **cut)
+                        outside[batch.slots] = left_out.cpu().numpy()[rows]
+                        kept[batch.slots] = truncation.kept_mass.cpu().numpy()[rows]
                 done += batch.sequences
                 if progress is not None:
                     progress(
@@ -172,9 +183,9 @@ class Scorer:
         return sequences
 
     def _batch(
-        self, batch: TokenBatch, temperature: float, top_p: float | None
-    ) -> tuple[TokenStats, torch.Tensor]:
-        """The statistics of the targets, and the probability of the nucleus (1 without top_p)."""
+        self, batch: TokenBatch, temperature: float, cut: dict[str, Any]
+    ) -> tuple[TokenStats, Truncation]:
+        """The statistics of the targets, and what `cut` (top_p, top_k, min_p) keeps."""
         device = self.head.weight.device
         # No attention mask: the padding is to the right, where causal attention reads no token.
         options: dict[str, Any] = {}
@@ -197,7 +208,7 @@ class Scorer:
         }
         targets = torch.from_numpy(batch.targets).to(device)
         stats = linear_token_stats(rows, self.head.weight, targets, **head)
-        return stats, linear_kept_mass(rows, self.head.weight, top_p=top_p or 1.0, **head)
+        return stats, linear_truncation(rows, self.head.weight, **{"top_p": 1.0, **cut}, **head)
 
 
 def _full_attention(config: Any) -> bool:

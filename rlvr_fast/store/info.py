@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rlvr_fast.errors import RlvrError, RunDirectoryError, shown
 from rlvr_fast.store.json_files import run_fault
+from rlvr_fast.store.sampling_values import sampling_value
 from rlvr_fast.tasks.schemes import scheme_of
 
 __all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences", "unrecorded"]
@@ -44,7 +45,8 @@ class RunInfo:
     Attributes:
         model: name, revision.
         engine: name, version, notes.
-        sampling: temperature, top_p, max_tokens, seed, stop.
+        sampling: temperature, top_p, max_tokens, seed, stop, and the parameters of
+            `SAMPLING_DEFAULTS` that differ from their default.
         prompt_template: name, sha256.
         tasks: name and spec of each.
         versions: package name to version.
@@ -152,10 +154,10 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
     for key in sorted({*a.sampling, *b.sampling}):
         if key == "seed" and not same_run:
             continue
-        left, right = a.sampling.get(key), b.sampling.get(key)
         if not same_run and (_unknown(a, key) or _unknown(b, key)):
             continue
-        if _plain(left) != _plain(right):
+        left, right = sampling_value(a.sampling, key), sampling_value(b.sampling, key)
+        if left != right:
             found.append(("sampling", f"sampling.{key} {left!r} and {right!r}"))
     # The prompts of imported rollouts came with them, and no template was recorded.
     known = same_run or not (a.imported or b.imported)
@@ -227,7 +229,3 @@ def _posed_by_run(scheme: str) -> bool:
 
 def _name(model: Mapping[str, Any]) -> str:
     return f"{model.get('name')} at {model.get('revision') or 'no revision'}"
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value

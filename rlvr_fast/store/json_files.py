@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from rlvr_fast.errors import shown
 from rlvr_fast.vocabulary import AGREEMENT_COUNTS, POLICIES, VERDICTS
 
-__all__ = ["json_fault", "parse_json", "run_fault"]
+__all__ = ["json_fault", "parse_json", "run_fault", "sampling_fault"]
 
 # Describes what is wrong with a value, as "in KEY: expected this, got that"; None where nothing is.
 _Check: TypeAlias = Callable[[Any], str | None]
@@ -97,6 +97,7 @@ _NUMBER = _kind(
 )
 _POSITIVE = _kind("a number above 0", lambda v: _NUMBER(v) is None and v > 0)
 _FROM_ZERO = _kind("a number from 0 on", lambda v: _NUMBER(v) is None and v >= 0)
+_TOP_K = _kind("a whole number from -1 on", lambda v: _integer(v) and -1 <= v < 2**63)
 _SHARE = _kind("a number in 0..1", lambda v: _NUMBER(v) is None and 0 <= v <= 1)
 _ANY: _Check = lambda value: None  # noqa: E731  a check that is given like the others
 
@@ -251,6 +252,8 @@ _SCORES = _record(
         "model": _MODEL,
         "temperature": _maybe(_FROM_ZERO),
         "top_p": _maybe(_SHARE),
+        "top_k": _maybe(_COUNT),
+        "min_p": _maybe(_SHARE),
         "per_token": _FLAG,
         "dtype": _TEXT,
         "versions": _map(_TEXT),
@@ -282,20 +285,25 @@ _AUDIT = _record(
     },
     {"model": _MODEL, "seed": _INTEGER, "made_from": _MADE_FROM},
 )
+_SAMPLING = {
+    "temperature": _maybe(_FROM_ZERO),
+    "top_p": _maybe(_SHARE),
+    "max_tokens": _maybe(_NUMBER),
+    "seed": _maybe(_INTEGER),
+    "stop": _maybe(_list(_TEXT)),
+    "top_k": _maybe(_TOP_K),
+    "min_p": _maybe(_SHARE),
+    "presence_penalty": _maybe(_NUMBER),
+    "frequency_penalty": _maybe(_NUMBER),
+    "repetition_penalty": _maybe(_POSITIVE),
+    "min_tokens": _maybe(_COUNT),
+    "stop_token_ids": _maybe(_list(_COUNT)),
+}
 _RUN = _record(
     {
         "model": _MODEL,
         "engine": _record({}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT)}),
-        "sampling": _record(
-            {},
-            {
-                "temperature": _maybe(_FROM_ZERO),
-                "top_p": _maybe(_SHARE),
-                "max_tokens": _maybe(_NUMBER),
-                "seed": _maybe(_INTEGER),
-                "stop": _maybe(_list(_TEXT)),
-            },
-        ),
+        "sampling": _record({}, _SAMPLING),
         "prompt_template": _record({}, {"name": _maybe(_TEXT), "sha256": _maybe(_TEXT)}),
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
@@ -314,3 +322,9 @@ def json_fault(name: str, value: Any) -> str | None:
 def run_fault(value: Any) -> str | None:
     """The first fault of the value of run.json, None where there is none."""
     return _RUN(value)
+
+
+def sampling_fault(name: str, value: Any) -> str | None:
+    """What is wrong with a sampling parameter of run.json, None where nothing is."""
+    check = _SAMPLING.get(name)
+    return None if check is None else check(value)

@@ -62,6 +62,8 @@ SAMPLES = pa.schema(
         # What came with finished completions; null where the source says nothing of a draw.
         _optional("verdict", pa.string()),
         _optional("reward", pa.float64()),
+        # What the sampler said of its own tokens, where it was asked; see `sampling.engine`.
+        _optional("token_logprobs", pa.list_(pa.float32())),
     ]
 )
 ANSWERS = pa.schema(

@@ -156,7 +156,10 @@ def test_a_nucleus_of_unknown_probability_refuses_the_estimate(tmp_path: Path) -
     ("sampling", "temperature", "reason"),
     [
         ({"top_p": 1.0}, 1.0, "no scores under the base model as they were"),
-        ({"top_p": 1.0, "top_k": 20}, 0.6, "top_k"),
+        ({"top_p": 1.0, "top_k": 20}, 0.6, "as they were sampled (temperature 0.6, top-k 20)"),
+        ({"min_p": 0.1}, 0.6, "as they were sampled (temperature 0.6, top-p 0.95, min-p 0.1)"),
+        ({"repetition_penalty": 1.1}, 0.6, "drawn with repetition_penalty, which the scores do"),
+        ({"min_tokens": 5}, 0.6, "drawn with min_tokens"),
         ({"temperature": None}, 0.6, "not recorded"),
     ],
 )
@@ -168,3 +171,25 @@ def test_other_scores_refuse_the_estimate(
     table = build_report(compare_runs(base, rl)).tables["importance"]
     assert table.rows == []
     assert reason in table.caption
+
+
+def test_scores_of_the_whole_truncation_give_the_estimate(tmp_path: Path) -> None:
+    """As sampled: temperature, top-p, top-k and min-p of the scores are those of the run."""
+    cut = {"top_k": 20, "min_p": 0.05}
+    base, rl = planted(tmp_path, sampling=cut)
+    labels = {"base-sampling": "base", "rl-sampling": "rl"}
+    rescore(rl, labels, nucleus=True, temperature=0.6, top_p=0.95)
+    report = build_report(compare_runs(base, rl))
+    assert report.tables["importance"].rows == []
+    assert report.tables["completions"].rows == []
+    for label in labels:
+        scores = rl.read_json(f"scores/{label}/scores.json")
+        rl.write_json(f"scores/{label}/scores.json", {**scores, **cut})
+    seal(rl)
+    report = build_report(compare_runs(base, Run.open(rl.path)))
+    assert report.tables["importance"].rows
+    row = report.tables["completions"].rows[0]
+    assert (row["distribution"], row["top_k"], row["min_p"]) == ("as sampled", 20, 0.05)
+    facts = dict(report.key_facts())
+    assert (facts["Top-k"], facts["Min-p"]) == ("20", "0.05")
+    assert not {"Repetition-penalty", "Min-tokens", "Stop-token-ids"} & set(facts)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 import rlvr_fast
 from rlvr_fast.sampling import SamplingParameters, load_engine
@@ -15,9 +17,16 @@ MODEL = Path(rlvr_fast.__file__).parent / "demo_models" / "base"
 DRAWS = 2000
 
 
-def test_sampling_frequencies_equal_scored_probabilities() -> None:
-    top_p = 0.9
-    params = SamplingParameters(temperature=0.8, top_p=top_p, max_tokens=72)
+@pytest.mark.parametrize(
+    "cut",
+    [
+        {"top_p": 0.9},
+        pytest.param({"top_p": 0.95, "top_k": 3, "min_p": 0.05}, marks=pytest.mark.slow),
+    ],
+    ids=str,
+)
+def test_sampling_frequencies_equal_scored_probabilities(cut: dict[str, Any]) -> None:
+    params = SamplingParameters(temperature=0.8, max_tokens=72, **cut)
     engine = load_engine("transformers", str(MODEL))
     (prompt,) = engine.encode(["Solve the following multiplication: 12 * 34."])
     numbers = np.arange(DRAWS)
@@ -26,7 +35,7 @@ def test_sampling_frequencies_equal_scored_probabilities() -> None:
     assert drawn.total() == DRAWS
     seen = list(drawn)
     scores = rlvr_fast.Scorer(str(MODEL)).score(
-        [list(prompt)] * len(seen), [list(c) for c in seen], temperature=0.8, top_p=top_p
+        [list(prompt)] * len(seen), [list(c) for c in seen], temperature=0.8, **cut
     )
     assert scores.num_outside_nucleus.sum() == 0
     assert scores.log_kept_mass.max() < 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -201,6 +203,50 @@ def test_a_completion_beyond_the_context_is_named(run, model):
         score_run(run, str(model), label="base")
 
 
+def test_as_sampled_takes_all_of_the_truncation_from_the_run(run, model):
+    run.info.sampling.update({"top_p": 0.9, "top_k": 4, "min_p": 0.05})
+    add_samples(run, range(4))
+    assert score_run(run, str(model), ScoreOptions(as_sampled=True), label="base") == 8
+    cut = {"top_p": 0.9, "top_k": 4, "min_p": 0.05}
+    stored = run.read_json("scores/base-sampling/scores.json")
+    assert {name: stored[name] for name in cut} == cut
+    for (problem, index), row in rows(run, "base-sampling").items():
+        ids = [5, 6, 7, index % 11][: 1 + index % 4]
+        want = Scorer(str(model)).score([[1, 2, 3] if problem == "p0" else [4]], [ids], **cut)
+        assert row["log_kept_mass"] == pytest.approx(want.log_kept_mass[0], abs=1e-5)
+        assert row["num_outside_nucleus"] == want.num_outside_nucleus[0]
+    run.info.sampling["top_k"] = 5
+    with pytest.raises(RunDirectoryError, match="with top_k 4, now asked for 5"):
+        score_run(run, str(model), ScoreOptions(as_sampled=True), label="base")
+
+
+def test_scores_without_truncation_are_recorded_as_before(run, model):
+    """scores.json of a version that did not know top_k and min_p goes on."""
+    add_samples(run, range(2))
+    score_run(run, str(model), ScoreOptions(top_p=0.9), label="base")
+    assert not {"top_k", "min_p"} & set(run.read_json("scores/base/scores.json"))
+    add_samples(run, range(2, 4))
+    assert score_run(run, str(model), ScoreOptions(top_p=0.9), label="base") == 4
+    with pytest.raises(RunDirectoryError, match="with top_k 0, now asked for 3"):
+        score_run(run, str(model), ScoreOptions(top_p=0.9, top_k=3), label="base")
+    score_run(run, str(model), ScoreOptions(min_p=0.1), label="other")
+    assert run.read_json("scores/other/scores.json")["top_p"] == 1.0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("repetition_penalty", 1.05), ("presence_penalty", 0.5), ("frequency_penalty", -1.0),
+     ("min_tokens", 4)],
+)  # fmt: skip
+def test_scores_as_sampled_with_penalties_are_refused_by_name(run, model, name, value):
+    run.info.sampling[name] = value
+    add_samples(run, range(1))
+    message = rf"scores as sampled with {name} \({value}\) are not defined by one pass"
+    with pytest.raises(InvalidInputError, match=message):
+        score_run(run, str(model), ScoreOptions(as_sampled=True), label="base")
+    assert score_run(run, str(model), label="base") == 2
+
+
 def test_text_without_ids_is_tokenised(run, model):
     add_samples(run, [0], ids=[], text="e f")
     score_run(run, str(model), label="base")
@@ -218,3 +264,33 @@ def test_score_run_takes_a_loaded_model_or_a_scorer(run, model):
     assert rows(run, "loaded")["p0", 1]["logprob"] == pytest.approx(
         rows(run, "scorer")["p0", 1]["logprob"]
     )
+
+
+@pytest.mark.parametrize(
+    ("sampling", "sides"),
+    [
+        ({}, ["base", "base as sampled", "rl", "rl as sampled"]),
+        ({"top_k": 5}, ["base", "base as sampled", "rl", "rl as sampled"]),
+        ({"repetition_penalty": 1.1}, ["base", "rl", "rl as sampled"]),
+        ({"temperature": 0}, ["base", "rl", "rl as sampled"]),
+    ],
+    ids=str,
+)
+def test_a_study_leaves_out_passes_that_are_not_defined(run, monkeypatch, sampling, sides):
+    """Sampling parameters of a model's own file are known once the runs are drawn."""
+    from rlvr_fast import study
+    from rlvr_fast.scoring import run as stage
+    from rlvr_fast.scoring import scorer
+
+    made = []
+    monkeypatch.setattr(scorer, "Scorer", lambda *_, **__: None)
+    monkeypatch.setattr(
+        stage, "score_run",
+        lambda of, _, options, **__: made.append((of, " as sampled" * options.as_sampled)),
+    )  # fmt: skip
+    config = study.StudyConfig.from_mapping(
+        {"base": "b", "rl": "r", "out": "o", "tasks": "math:x", "samples": 1}, where="s"
+    )
+    base = Run(run.path, dataclasses.replace(run.info, sampling={**run.info.sampling, **sampling}))
+    study._score(config, {"base": base, "rl": run}, {"base": ("b", None)}, None)
+    assert [("base" if of is base else "rl") + how for of, how in made] == sides

@@ -12,10 +12,11 @@ import numpy as np
 from rlvr_fast.metrics import perplexity
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.facts import percent
-from rlvr_fast.report.scores import CompletionScores, row_for_row
+from rlvr_fast.report.scores import CompletionScores, as_sampled, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
+from rlvr_fast.store.sampling_values import sampling_value
 from rlvr_fast.vocabulary import DECIDED, REGIONS
 
 __all__ = ["SECTION", "CompletionSupport", "completion_sentence"]
@@ -41,8 +42,8 @@ class CompletionSupport:
         number: correct completions.
         problems: problems with a correct completion.
         outside: share of the correct completions with at least one token outside the other
-            model's top-p nucleus, which under these sampling parameters the other model can
-            therefore never produce; nan without nucleus scores.
+            model's nucleus (by top-p, top-k and min-p), which under these sampling parameters the
+            other model can therefore never produce; nan without nucleus scores.
         problems_outside: problems all of whose correct completions are outside.
         median_own: median log-probability of a completion under the model that drew it, nats.
         median_other: the same under the other model; -inf where the other model can produce less
@@ -51,6 +52,8 @@ class CompletionSupport:
             completion, of the completions that the other model can produce at all.
         temperature: of the scores.
         top_p: of the scores.
+        top_k: of the scores.
+        min_p: of the scores.
     """
 
     completions: str
@@ -65,6 +68,8 @@ class CompletionSupport:
     log_ratio: tuple[float, float, float]
     temperature: Any
     top_p: Any
+    top_k: Any
+    min_p: Any
 
 
 def _measure(context: Context) -> Findings[tuple[CompletionSupport, ...]]:
@@ -171,7 +176,7 @@ def _support(
     right = theirs.correct
     own_scores = side.scores.get(theirs.label.replace(other, side.name, 1))
     temperature = theirs.info.get("temperature")
-    sampled = _as_sampled(side, theirs)
+    sampled = as_sampled(side.sampling, theirs.info)
     distribution = f"temperature {temperature:g}" if temperature is not None else "?"
     logprob, own = theirs.logprob, None
     if sampled and own_scores is not None:
@@ -209,12 +214,9 @@ def _support(
         log_ratio=(low, mid, high),
         temperature=temperature,
         top_p=theirs.info.get("top_p"),
+        top_k=sampling_value(theirs.info, "top_k"),
+        min_p=sampling_value(theirs.info, "min_p"),
     )
-
-
-def _as_sampled(side: Side, scores: CompletionScores) -> bool:
-    """Whether scores were taken under the parameters that the run was sampled with."""
-    return all(scores.info.get(k) == side.sampling.get(k) for k in ("temperature", "top_p"))
 
 
 def _scores_under(side: Side, other: str) -> list[CompletionScores]:
@@ -222,7 +224,7 @@ def _scores_under(side: Side, other: str) -> list[CompletionScores]:
     found = [
         scores
         for label, scores in sorted(side.scores.items())
-        if label.startswith(f"{other}-") and _as_sampled(side, scores)
+        if label.startswith(f"{other}-") and as_sampled(side.sampling, scores.info)
     ][:1]
     return [*found, *(side.scores[label] for label in (other,) if label in side.scores)]
 
@@ -245,6 +247,8 @@ def _table(found: Sequence[CompletionSupport]) -> Table:
             "log_ratio_upper": c.log_ratio[2],
             "temperature": c.temperature,
             "top_p": c.top_p,
+            "top_k": c.top_k,
+            "min_p": c.min_p,
         }
         for c in found
     ]
@@ -273,6 +277,8 @@ def _table(found: Sequence[CompletionSupport]) -> Table:
         Column("log_ratio_upper", "upper quartile", "number"),
         Column("temperature", "temperature", "number"),
         Column("top_p", "top-p", "number"),
+        Column("top_k", "top-k", "count", "0: all tokens"),
+        Column("min_p", "min-p", "number"),
     )
     return Table(
         "completions",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,12 @@ from rlvr_fast.metrics import ImportanceEstimate, clopper_pearson, importance_es
 from rlvr_fast.report.columns import LEVEL
 from rlvr_fast.report.comparison import Comparison
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray
-from rlvr_fast.report.scores import CompletionScores, row_for_row
+from rlvr_fast.report.scores import CompletionScores, as_sampled, row_for_row
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.sides import Side
 from rlvr_fast.report.table import Column, Table
 from rlvr_fast.report.table_files import ColumnRows
+from rlvr_fast.store.sampling_values import TRUNCATION, beyond_one_pass, cuts, sampling_value
 
 __all__ = ["SECTION"]
 
@@ -27,18 +28,6 @@ __all__ = ["SECTION"]
 _SHOWN = 12
 # Problems whose estimates are held at a time.
 _AT_ONCE = 20_000
-
-# Further sampling parameters that change the distribution, each with its neutral values.
-_NEUTRAL: dict[str, tuple[Any, ...]] = {
-    "top_k": (None, 0, -1),
-    "min_p": (None, 0),
-    "typical_p": (None, 1),
-    "repetition_penalty": (None, 1),
-    "presence_penalty": (None, 0),
-    "frequency_penalty": (None, 0),
-    "logit_bias": (None, {}),
-    "min_tokens": (None, 0),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +41,19 @@ class _Pair:
 
 @dataclass(frozen=True, slots=True)
 class _SamplingDistribution:
-    """The distribution of the RL run's draws; `refusal`: why no score can be one of it, or ""."""
+    """The distribution of the RL run's draws.
 
-    temperature: float = math.nan
-    top_p: float = 1.0
+    Attributes:
+        values: temperature, top_p, top_k and min_p.
+        refusal: why no score can be one of the distribution, or "".
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
     refusal: str = ""
+
+    def __str__(self) -> str:
+        found = [f"temperature {self.values['temperature']:g}", *cuts(self.values)]
+        return ", ".join(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +127,17 @@ def _sentence(found: _Found, epsilon: float) -> str:
 
 def _distribution(side: Side) -> _SamplingDistribution:
     sampling = side.sampling
-    temperature, top_p = sampling.get("temperature"), sampling.get("top_p")
-    if not temperature or not top_p:
+    values = {name: sampling_value(sampling, name) for name in TRUNCATION}
+    if not values["temperature"] or not values["top_p"]:
         return _SamplingDistribution(
             refusal="it is not recorded at which temperature and top-p (both above 0) the RL run "
             "was drawn"
         )
-    other = [key for key, neutral in _NEUTRAL.items() if sampling.get(key) not in neutral]
-    if other:
+    if other := beyond_one_pass(sampling):
         return _SamplingDistribution(
-            refusal=f"the RL run was drawn with {other[0]}, which the scores do not know of"
+            refusal=f"the RL run was drawn with {other}, which the scores do not know of"
         )
-    return _SamplingDistribution(float(temperature), float(top_p))
+    return _SamplingDistribution(values)
 
 
 def _logprob(
@@ -150,11 +146,11 @@ def _logprob(
     """Scores under `model`, and its log p under the distribution `drawn`; None if unknown."""
     for label in (f"{model}-sampling", model):
         one = side.scores.get(label)
-        if one is None or one.info.get("temperature") != drawn.temperature:
+        if one is None or one.info.get("temperature") != drawn.values["temperature"]:
             continue
-        if drawn.top_p == 1:
+        if not cuts(drawn.values):
             return one, one.logprob
-        if one.info.get("top_p") == drawn.top_p:
+        if as_sampled(drawn.values, one.info):
             logprob = one.sampling_logprob(own=model == side.name)
             if logprob is not None:
                 return one, logprob
@@ -172,7 +168,7 @@ def _pair(comparison: Comparison) -> tuple[_Pair | None, str]:
         if one is None:
             return None, (
                 f"the RL run’s completions have no scores under the {model} model as they were "
-                f"sampled (temperature {drawn.temperature:g}, top-p {drawn.top_p:g}); "
+                f"sampled ({drawn}); "
                 f"`rlvr-fast score {rl.run.path.name} --model MODEL --label {model} --as-sampled` "
                 "makes them"
             )

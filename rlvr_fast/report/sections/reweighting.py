@@ -23,6 +23,7 @@ from rlvr_fast.report.facts import percent
 from rlvr_fast.report.grades import verdict_code
 from rlvr_fast.report.section import Context, Findings, Section
 from rlvr_fast.report.table import Column, Table
+from rlvr_fast.store.sampling_values import cuts
 
 __all__ = ["SECTION", "GroupReweighting", "Reweighting", "ceiling_sentence"]
 
@@ -266,28 +267,17 @@ def ceiling_sentence(ceiling: Ceiling, sampling: Mapping[str, Any]) -> str:
 
 def _distribution(sampling: Mapping[str, Any]) -> str:
     """Whose ceiling it is: that of the distribution that base's draws come from."""
-    cuts = [
-        f"{name} {sampling[key]:g}"
-        for key, name, neutral in _CUTS
-        if sampling.get(key) not in (None, *neutral)
-    ]
+    found = cuts(sampling)
     text = "The ceiling is that of the distribution which was sampled"
-    if cuts:
+    if found:
         return (
-            f"{text}, which {' and '.join(cuts)} cut{'s' if len(cuts) == 1 else ''} off. Training "
-            "that draws at temperature 1 without such a cut reweights a wider distribution: RL may "
-            "pass this ceiling and still be a tilt of the full base model."
+            f"{text}, which {' and '.join(found)} cut{'s' if len(found) == 1 else ''} off. "
+            "Training that draws at temperature 1 without such a cut reweights a wider "
+            "distribution: RL may pass this ceiling and still be a tilt of the full base model."
         )
     if sampling.get("top_p") is None:
         return f"{text}; whether top-p cut it off is not recorded."
     return f"{text}, and nothing was cut off it."
 
-
-# Sampling parameters that cut answers off, their names and the values that cut nothing.
-_CUTS = (
-    ("top_p", "top-p", (1, 1.0)),
-    ("top_k", "top-k", (0, -1)),
-    ("min_p", "min-p", (0, 0.0)),
-)
 
 SECTION = Section("reweighting", _measure)

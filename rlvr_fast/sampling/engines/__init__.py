@@ -12,10 +12,12 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.sampling.engine import Engine, EngineKind
+from rlvr_fast.sampling.parameters import SamplingParameters
 
 __all__ = [
     "BUILT_IN",
     "GROUP",
+    "check_honoured",
     "describe_engines",
     "engine_kind",
     "engine_names",
@@ -28,6 +30,7 @@ __all__ = [
 BUILT_IN = (
     "transformers",
     "vllm",
+    "server",
 )
 
 # The group of entry points in which packages add engines.
@@ -77,6 +80,21 @@ def engine_plugins(*, load: bool = False) -> tuple[Plugin, ...]:
     return _REGISTRY.plugins(load=load)
 
 
+def check_honoured(name: str, parameters: SamplingParameters) -> None:
+    """Refuses sampling parameters that an engine does not honour, before anything is loaded.
+
+    Raises:
+        InvalidInputError: such a parameter with another value than its default, by name.
+    """
+    kind = engine_kind(name)
+    beyond = parameters.beyond(kind.parameters)
+    if beyond:
+        raise InvalidInputError(
+            f"the engine {name} does not know {', '.join(beyond)}. "
+            f"Its sampling parameters: {', '.join(kind.parameters)}"
+        )
+
+
 def load_engine(
     name: str, /, model: str, *, revision: str | None = None, **arguments: Any
 ) -> Engine:
@@ -87,7 +105,8 @@ def load_engine(
         model: a folder, a Hugging Face name or a .gguf file.
         revision: branch, tag or commit of a Hugging Face name.
         arguments: further arguments of the engine: `device`, `dtype` and `batch_size` for
-            transformers, keyword arguments of vllm.LLM for vllm.
+            transformers, keyword arguments of vllm.LLM for vllm, those of `ServerOptions` for
+            server.
 
     Raises:
         InvalidInputError: no such engine, argument or model.

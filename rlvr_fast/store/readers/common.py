@@ -38,6 +38,11 @@ SAMPLING_NAMES = {
     "top_p": ("top_p",),
     "top_k": ("top_k",),
     "min_p": ("min_p",),
+    "presence_penalty": ("presence_penalty",),
+    "frequency_penalty": ("frequency_penalty",),
+    "repetition_penalty": ("repetition_penalty", "repeat_penalty"),
+    "min_tokens": ("min_tokens", "min_new_tokens"),
+    "stop_token_ids": ("stop_token_ids",),
     "max_tokens": (
         "max_tokens",
         "max_completion_tokens",
@@ -48,6 +53,8 @@ SAMPLING_NAMES = {
     "seed": ("seed",),
     "stop": ("stop", "stop_sequences"),
 }
+# The types of parameters that are no numbers; "stop" stands for one text, too.
+_KINDS = {"stop": int | float | str | list, "stop_token_ids": list}
 
 
 def beside(file: SourceFile, *names: str) -> Mapping[str, Any]:
@@ -95,8 +102,8 @@ def sampling_of(*sources: Any) -> dict[str, Any]:
             continue
         for name, keys in SAMPLING_NAMES.items():
             value = first_key(source, *keys)
-            usable = isinstance(value, int | float | str | list) and not isinstance(value, bool)
-            if usable and (name == "stop" or isinstance(value, int | float)):
+            kinds = _KINDS.get(name, int | float)
+            if isinstance(value, kinds) and not isinstance(value, bool):
                 found.setdefault(name, value)
         if isinstance(source.get("extra_body"), Mapping):
             for name, value in sampling_of({**source["extra_body"], "extra_body": None}).items():

@@ -64,7 +64,8 @@ class About:
     Attributes:
         model: the model that drew.
         revision: its revision.
-        sampling: temperature, top_p, top_k, min_p, max_tokens, seed, stop as far as known.
+        sampling: temperature, top_p, max_tokens, seed, stop and the parameters of
+            `SAMPLING_DEFAULTS`, as far as known.
         roles: a value for a role that the rows themselves lack (`task`, `sample_index`, `seed`).
         verdict: what `Reader.verdict` says, where the file's neighbours say it (a threshold).
         notes: sentences that the user has to read.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from rlvr_fast.sampling.engine import Engine, EngineKind
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 __all__ = ["ENGINE"]
 
@@ -20,5 +22,7 @@ ENGINE = EngineKind(
     help="runs wherever torch does; needs a model with a key-value cache",
     load=_load,
     arguments=("device", "dtype", "batch_size"),
+    parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     packages=("torch", "transformers", "gguf"),
+    logprobs=True,
 )

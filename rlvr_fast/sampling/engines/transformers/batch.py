@@ -13,6 +13,7 @@ from transformers.cache_utils import DynamicCache
 
 from rlvr_fast.sampling.engine import Completion, Request
 from rlvr_fast.sampling.engines.transformers.cache import RaggedCache
+from rlvr_fast.sampling.engines.transformers.logit_changes import TokenCounts, mask_end_tokens
 from rlvr_fast.sampling.engines.transformers.nucleus import sample_tokens, uniforms
 from rlvr_fast.sampling.parameters import SamplingParameters
 
@@ -79,6 +80,8 @@ class DrawBatch:
         engine: DrawModel,
         requests: Iterable[Request],
         parameters: SamplingParameters,
+        *,
+        logprobs: bool = False,
     ) -> None:
         """Draws nothing yet.
 
@@ -86,6 +89,8 @@ class DrawBatch:
             engine: the model that draws.
             requests: the draws to be made, in this order.
             parameters: how they are made.
+            logprobs: keep the log-probability of each token drawn, under the model itself: before
+                penalties, temperature and what leaves tokens out.
         """
         self.engine = engine
         self.parameters = parameters
@@ -93,12 +98,21 @@ class DrawBatch:
         self.device = engine.device
         self.waiting: deque[tuple[Row, int]] = deque()  # row and length of its prompt
         self.prompt: tuple[torch.Tensor, DynamicCache] | None = None
+        self.prompt_ids: Sequence[int] = ()
         self.cache: RaggedCache | None = None
+        self.said: TokenCounts | None = None
+        own = torch.tensor(parameters.stop_token_ids, dtype=torch.int64, device=self.device)
+        self.end_tokens = torch.cat([engine.end_tokens, own]) if len(own) else engine.end_tokens
         self.rows: list[Row | None] = []
         self.seeds: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.counts: npt.NDArray[np.int64] = np.zeros(0, np.int64)  # tokens drawn in each row
         self.limits: npt.NDArray[np.int64] = np.zeros(0, np.int64)
+        # Length of the text of the first min_tokens tokens: a stop text ends behind it.
+        self.unstopped: npt.NDArray[np.int64] = np.zeros(0, np.int64)
         self.drawn: npt.NDArray[np.int32] = np.zeros((0, 0), np.int32)
+        self.asked_logprobs = logprobs
+        # Of the tokens drawn; without columns where nobody asked.
+        self.logprobs: npt.NDArray[np.float32] = np.zeros((0, 0), np.float32)
         self.tokens = torch.zeros(0, dtype=torch.int64, device=self.device)
         self.prompt_lengths: npt.NDArray[np.int64] = np.zeros(0, np.int64)
 
@@ -153,6 +167,7 @@ class DrawBatch:
             )
             if self.waiting:
                 self.prompt = self.engine.prefill(request.prompt_token_ids)
+                self.prompt_ids = request.prompt_token_ids
         return True
 
     def _refill(self, free: list[int]) -> list[Completion]:
@@ -169,8 +184,12 @@ class DrawBatch:
                 self.rows[number] = row
                 self.seeds[number], self.limits[number] = row.seed, row.limit
                 self.counts[number], self.prompt_lengths[number] = 0, length
+                self.unstopped[number] = 0
             self.cache.reserve(_rounded(length + 1))
-            self.cache.fill(torch.tensor(taken, device=self.device), prompt_cache)
+            places = torch.tensor(taken, device=self.device)
+            self.cache.fill(places, prompt_cache)
+            if self.said is not None:
+                self.said.begin(places, self.prompt_ids)
             numbers = np.array(taken)
             done = self._draw(logits.expand(len(taken), -1), np.arange(len(taken)), numbers)
             finished += done
@@ -182,22 +201,37 @@ class DrawBatch:
         assert self.prompt is not None
         size = self.engine.rows(room)
         self.cache = RaggedCache(self.prompt[1], size, _rounded(self.waiting[0][1] + 1))
+        if self.parameters.penalized:
+            self.said = TokenCounts(size, self.prompt[0].shape[1], self.device)
         self.rows = [None] * size
         self.seeds = np.zeros(size, np.int64)
         self.counts = np.ones(size, np.int64)
         self.limits = np.zeros(size, np.int64)
+        self.unstopped = np.zeros(size, np.int64)
         self.prompt_lengths = np.zeros(size, np.int64)
         self.drawn = np.zeros((size, _ROOM_STEP), np.int32)
+        self.logprobs = np.zeros((size, _ROOM_STEP if self.asked_logprobs else 0), np.float32)
         self.tokens = torch.zeros(size, dtype=torch.int64, device=self.device)
         return list(range(size))
 
     def _shrink(self) -> None:
         keep = np.array([number for number, row in enumerate(self.rows) if row is not None])
         assert self.cache is not None
-        self.cache.keep(torch.from_numpy(keep).to(self.device))
+        places = torch.from_numpy(keep).to(self.device)
+        self.cache.keep(places)
+        if self.said is not None:
+            self.said.keep(places)
         self.rows = [self.rows[number] for number in keep]
-        self.tokens = self.tokens[torch.from_numpy(keep).to(self.device)]
-        for name in ("seeds", "counts", "limits", "prompt_lengths", "drawn"):
+        self.tokens = self.tokens[places]
+        for name in (
+            "seeds",
+            "counts",
+            "limits",
+            "unstopped",
+            "prompt_lengths",
+            "drawn",
+            "logprobs",
+        ):
             setattr(self, name, getattr(self, name)[keep])
 
     # -- drawing tokens --------------------------------------------------------------------------
@@ -213,15 +247,34 @@ class DrawBatch:
             logits = logits[torch.from_numpy(of).to(self.device)]
         random = uniforms(self.seeds[numbers], self.counts[numbers])
         parameters = self.parameters
+        rows = torch.from_numpy(numbers).to(self.device)
+        unchanged = logits
+        if parameters.min_tokens:
+            logits = mask_end_tokens(
+                logits, self.end_tokens, self.counts[numbers], parameters.min_tokens
+            )
+        if self.said is not None:
+            logits = self.said.penalize(logits.float(), rows, parameters)
         tokens = sample_tokens(
-            logits, random, temperature=parameters.temperature, top_p=parameters.top_p
+            logits,
+            random,
+            temperature=parameters.temperature,
+            top_p=parameters.top_p,
+            top_k=parameters.top_k,
+            min_p=parameters.min_p,
         )
-        self.tokens[torch.from_numpy(numbers).to(self.device)] = tokens
-        ended = torch.isin(tokens, self.engine.end_tokens).cpu().numpy()
+        if self.said is not None:
+            self.said.add(rows, tokens)
+        self.tokens[rows] = tokens
+        ended = torch.isin(tokens, self.end_tokens).cpu().numpy()
         places = self.counts[numbers]
         if places.max() >= self.drawn.shape[1]:
             self.drawn = np.concatenate([self.drawn, np.zeros_like(self.drawn)], axis=1)
+            self.logprobs = np.concatenate([self.logprobs, np.zeros_like(self.logprobs)], axis=1)
         self.drawn[numbers, places] = tokens.cpu().numpy()
+        if self.asked_logprobs:
+            each = torch.log_softmax(unchanged.float(), -1).gather(1, tokens[:, None])[:, 0]
+            self.logprobs[numbers, places] = each.cpu().numpy()
         self.counts[numbers] += 1
         full = self.counts[numbers] >= self.limits[numbers]
         texts: dict[int, str] = {}
@@ -237,14 +290,24 @@ class DrawBatch:
         decoded = self._decode_rows(numbers)
         stopped = np.zeros(len(numbers), np.bool_)
         for place, (number, text) in enumerate(zip(numbers, decoded, strict=True)):
-            found = [at for at in map(text.find, self.parameters.stop) if at >= 0]
+            if self.counts[number] <= self.parameters.min_tokens:
+                self.unstopped[number] = len(text)
+                continue
+            behind = int(self.unstopped[number])
+            found = [text.find(s, max(0, behind - len(s) + 1)) for s in self.parameters.stop]
+            found = [at for at in found if at >= 0]
             if found:
                 stopped[place] = True
                 texts[int(number)] = text[: min(found)]
         return stopped
 
-    def _decode_rows(self, numbers: npt.NDArray[np.int64]) -> list[str]:
+    def _decode_rows(
+        self, numbers: npt.NDArray[np.int64], *, without: Sequence[int] = ()
+    ) -> list[str]:
+        """The text of each row; a last token that is among `without` has none."""
         ids = [self.drawn[number, : self.counts[number]].tolist() for number in numbers]
+        if without:
+            ids = [row[:-1] if row[-1] in without else row for row in ids]
         return self.engine.decode_texts(ids)
 
     def _finish(
@@ -253,7 +316,7 @@ class DrawBatch:
         ended: npt.NDArray[np.bool_],
         texts: dict[int, str],
     ) -> list[Completion]:
-        decoded = self._decode_rows(numbers)
+        decoded = self._decode_rows(numbers, without=self.parameters.stop_token_ids)
         finished = []
         for number, stop, text in zip(numbers.tolist(), ended.tolist(), decoded, strict=True):
             row = self.rows[number]
@@ -266,6 +329,9 @@ class DrawBatch:
                     self.drawn[number, : self.counts[number]].tolist(),
                     "stop" if stop else "length",
                     row.seed,
+                    self.logprobs[number, : self.counts[number]].tolist()
+                    if self.asked_logprobs
+                    else None,
                 )
             )
             self.rows[number] = None

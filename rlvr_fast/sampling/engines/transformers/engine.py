@@ -108,24 +108,29 @@ class TransformersEngine(TokenizerPrompts):
     # -- drawing ---------------------------------------------------------------------------------
 
     def generate(
-        self, requests: Iterable[Request], parameters: SamplingParameters
+        self,
+        requests: Iterable[Request],
+        parameters: SamplingParameters,
+        *,
+        logprobs: bool = False,
     ) -> Iterator[Completion]:
-        """Makes the draws and yields each as soon as it is finished; see `Engine`.
+        """Makes the draws and yields each as soon as it is finished; see `LogprobEngine`.
 
         A draw depends on the model, the parameters, the prompt and its own seed. The other draws
         of its batch change it only through rounding.
 
         Raises:
             InvalidInputError: a prompt leaves no room in the context or holds token ids that the
-                model does not have; the message names the problem.
+                model does not have (the message names the problem); so do the stop_token_ids.
         """
         wanted = list(requests)
+        self._check_stop_tokens(parameters)
         for request in wanted:
             self.limit(request, parameters)
         threads = torch.get_num_threads()
         if self.device.type != "cpu" or threads == 1 or self._parameters >= _LARGE_MODEL:
             self._sharers = 1
-            for finished in DrawBatch(self, wanted, parameters).run():
+            for finished in DrawBatch(self, wanted, parameters, logprobs=logprobs).run():
                 yield from finished
             return
         # One batch a thread, not one batch on all threads: the operations of one step are so short
@@ -135,7 +140,9 @@ class TransformersEngine(TokenizerPrompts):
         ]
         shares = [[request for request in share if len(request.seeds)] for share in shares]
         self._sharers = threads
-        batches = [DrawBatch(self, share, parameters) for share in shares if share]
+        batches = [
+            DrawBatch(self, share, parameters, logprobs=logprobs) for share in shares if share
+        ]
         try:
             side_by_side = run_threads([_single_threaded(batch.run) for batch in batches])
             with contextlib.closing(side_by_side):
@@ -143,6 +150,19 @@ class TransformersEngine(TokenizerPrompts):
                     yield from finished
         finally:
             torch.set_num_threads(threads)
+
+    def _check_stop_tokens(self, parameters: SamplingParameters) -> None:
+        ids = parameters.stop_token_ids
+        if ids and max(ids) >= self.vocab_size:
+            raise InvalidInputError(
+                f"stop_token_ids holds {max(ids)}, but {self.model} has {self.vocab_size} tokens"
+            )
+        ends = {*ids, *self.end_tokens.tolist()}
+        if parameters.min_tokens and len(ends) >= self.vocab_size:
+            raise InvalidInputError(
+                f"min_tokens is {parameters.min_tokens}, but every token of {self.model} ends a "
+                "completion"
+            )
 
     def decode_texts(self, ids: list[list[int]]) -> list[str]:
         """The text of each completion, without end-of-sequence and other special tokens."""

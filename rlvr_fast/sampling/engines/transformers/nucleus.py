@@ -1,4 +1,4 @@
-"""Temperature and nucleus sampling with random numbers that follow from the draw's own seed."""
+"""Truncated sampling with random numbers that follow from the draw's own seed."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ def uniforms(
     return (x >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 
-def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float) -> torch.Tensor:
+def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float | torch.Tensor) -> torch.Tensor:
     """Which of the probabilities [..., n], in descending order, are in the nucleus.
 
     The nucleus is the smallest set of most likely tokens whose probability is at least top_p
     (Holtzman et al. 2020, eq. 2): a token belongs to it where the probability of the tokens before
-    it is less than top_p. The most likely token always belongs to it.
+    it is less than top_p, one number or one for each row [..., 1]. The most likely token always
+    belongs to it.
     """
     before = sorted_probabilities.double().cumsum(-1) - sorted_probabilities
     inside = before < top_p
@@ -44,7 +45,13 @@ def nucleus_mask(sorted_probabilities: torch.Tensor, top_p: float) -> torch.Tens
 
 
 def sample_tokens(
-    logits: torch.Tensor, random: npt.NDArray[np.float64], *, temperature: float, top_p: float
+    logits: torch.Tensor,
+    random: npt.NDArray[np.float64],
+    *,
+    temperature: float,
+    top_p: float,
+    top_k: int = 0,
+    min_p: float = 0.0,
 ) -> torch.Tensor:
     """Draws one token for each row of `logits` [rows, vocabulary].
 
@@ -53,7 +60,9 @@ def sample_tokens(
         random: float64 [rows] in [0, 1); the inverse of the cumulative distribution over tokens in
             descending probability is taken there.
         temperature: divides the logits; at 0 the most likely token is taken.
-        top_p: see `nucleus_mask`.
+        top_p: see `nucleus_mask`; of the probability that top_k and min_p leave.
+        top_k: number of most likely tokens to draw among; 0 is all of them.
+        min_p: least probability of a token, as a share of the largest probability.
 
     Returns:
         Token ids, int64 [rows].
@@ -62,6 +71,8 @@ def sample_tokens(
         return logits.argmax(-1)
     logits = logits.float()
     u = torch.from_numpy(random).to(logits.device)
+    if top_k or min_p:
+        return _draw_truncated(torch.softmax(logits / temperature, -1), u, top_p, top_k, min_p)
     if top_p >= 1:
         total = torch.softmax(logits / temperature, -1).double().cumsum(-1)
         target = u[:, None] * total[:, -1:]
@@ -86,10 +97,41 @@ def sample_tokens(
     return drawn
 
 
+def _draw_truncated(
+    probabilities: torch.Tensor, u: torch.Tensor, top_p: float, top_k: int, min_p: float
+) -> torch.Tensor:
+    """Draws from [rows, vocabulary] with top_k or min_p, and top_p of what they leave."""
+    vocabulary = probabilities.shape[1]
+    most = min(top_k, vocabulary) if top_k else vocabulary
+    drawn = torch.empty(len(u), dtype=torch.int64, device=u.device)
+    rows = torch.arange(len(u), device=u.device)
+    # With min_p few tokens are left of most rows, however many top_k allows.
+    for short in (*(size for size in _SHORT if min_p and size < most), most):
+        if short < vocabulary:
+            values, tokens = probabilities.topk(short, dim=-1)
+        else:
+            values, tokens = probabilities.sort(dim=-1, descending=True, stable=True)
+        left = values >= min_p * values[:, :1]
+        whole = ~left[:, -1] | (short == most)
+        kept = torch.where(left, values, 0.0)[whole].double()
+        if top_p < 1:
+            total = kept.sum(-1, keepdim=True)
+            kept *= nucleus_mask(kept, top_p * total)
+        drawn[rows[whole]] = _draw_kept(kept, tokens[whole], u[rows[whole]])
+        rows, probabilities = rows[~whole], probabilities[~whole]
+        if not len(rows):
+            break
+    return drawn
+
+
 def _draw_sorted(
     values: torch.Tensor, tokens: torch.Tensor, u: torch.Tensor, top_p: float
 ) -> torch.Tensor:
-    kept = values.double() * nucleus_mask(values, top_p)
+    return _draw_kept(values.double() * nucleus_mask(values, top_p), tokens, u)
+
+
+def _draw_kept(kept: torch.Tensor, tokens: torch.Tensor, u: torch.Tensor) -> torch.Tensor:
+    """Draws one of `tokens` [rows, n] with weights `kept`, float64."""
     total = kept.cumsum(-1)
     place = torch.searchsorted(total, u[:, None] * total[:, -1:], right=True)[:, 0]
     return tokens.gather(1, _last_positive(place, total)[:, None])[:, 0]

@@ -1,0 +1,243 @@
+"""Requests to a server: bounded in time and size, and sent again after failures that may pass."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from rlvr_fast.errors import EngineError, shown
+from rlvr_fast.sampling.engines.server.address import Address, Key
+from rlvr_fast.sampling.engines.server.replies import MalformedReply, error_text
+from rlvr_fast.sampling.engines.server.retrying import RETRIED, backoff, retry_after
+
+__all__ = ["Client", "RefusedError"]
+
+_T = TypeVar("_T")
+
+# Of the body of an error so much is read, and so much shown.
+_ERROR_BYTES, _SHOWN = 1 << 16, 300
+_CONNECT_SECONDS = 30.0
+# A request that hangs, or whose reply is none, is sent this many times: what made it so seldom
+# passes, and each time may cost a whole time-out.
+_FEW = 2
+
+
+class RefusedError(EngineError):
+    """The server refused a request for good.
+
+    Attributes:
+        status: of HTTP.
+        text: the message of the server, without the key.
+        parameter: the parameter at fault, where the server names one.
+    """
+
+    def __init__(self, message: str, status: int = 0, text: str = "", parameter: str | None = None):
+        super().__init__(message)
+        self.status = status
+        self.text = text
+        self.parameter = parameter
+
+
+class _Got(NamedTuple):
+    """The reply to one request, of any status."""
+
+    status: int
+    retry_after: str | None
+    location: str | None
+    body: bytes
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class Client:
+    """The connections to one server, for one event loop; an asynchronous context manager."""
+
+    def __init__(
+        self, address: Address, key: Key | None, *, concurrency: int, timeout: float, retries: int
+    ) -> None:
+        """Connects to nothing yet; the arguments are those of `ServerOptions`."""
+        self._address = address
+        self._key = key
+        self._concurrency = concurrency
+        self._timeout = timeout
+        self._retries = retries
+        self._session: aiohttp.ClientSession | None = None
+        self._answered = 0
+        self._not_before = 0.0  # of the loop's clock: the server asked all requests to wait
+        self.sent_again = 0
+
+    async def __aenter__(self) -> Client:
+        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+        if self._key is not None:
+            headers["Authorization"] = self._key.header()
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._concurrency),
+            headers=headers,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
+            auto_decompress=False,  # a small reply must not become a large one
+            # Proxies of the environment; never on this machine, and without a key never, as the
+            # library would look for one in ~/.netrc.
+            trust_env=self._key is not None and not self._address.loopback,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, read: Callable[[bytes], _T], *, most: int) -> _T:
+        """What `read` makes of the reply to a GET; as `post`."""
+        return await self._ask("GET", self._address.base + path, None, read, most)
+
+    async def get_at_root(self, path: str, read: Callable[[bytes], _T], *, most: int) -> _T:
+        """As `get`, for what stands beside the interface."""
+        return await self._ask("GET", self._address.root + path, None, read, most)
+
+    async def post(self, path: str, data: bytes, read: Callable[[bytes], _T], *, most: int) -> _T:
+        """What `read` makes of the reply to a POST of JSON.
+
+        Args:
+            path: after the base of the address, with its slash.
+            data: the body, JSON.
+            read: raises MalformedReply where the body is no reply.
+            most: bytes of a body at most.
+
+        Raises:
+            RefusedError: the server will not answer this request, however often it is sent.
+            EngineError: it did not answer, and was asked as often as the options say.
+        """
+        return await self._ask("POST", self._address.base + path, data, read, most)
+
+    async def _ask(
+        self, method: str, url: str, data: bytes | None, read: Callable[[bytes], _T], most: int
+    ) -> _T:
+        path = urlsplit(url).path
+        failures, few = 0, 0
+        while True:
+            await self._wait_for_all()
+            answered = self._answered
+            asked: float | None = None
+            crowded = False
+            try:
+                got = await self._once(method, url, data, most)
+                if got.status == 200:
+                    result = read(got.body)
+                    self._answered += 1
+                    return result
+                why = self._refusal(path, got)
+                asked = retry_after(got.retry_after)
+                crowded = got.status == 429
+            except aiohttp.ConnectionTimeoutError:
+                why = f"no connection within {_CONNECT_SECONDS:g} s"
+            except TimeoutError:
+                few += 1
+                why = f"no whole reply to {path} within {self._timeout:g} s"
+            except MalformedReply as error:
+                few += 1
+                why = self._quoted(f"the reply to {path} is none: {error}", got.body)
+            except _TooLarge:
+                few += 1
+                why = f"the reply to {path} has more than {most:,} bytes"
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                # Its text names the host and the reason; its attributes would hold the key.
+                why = f"{path}: {type(error).__name__}: {self._hidden(str(error))[:_SHOWN]}"
+            # A server that answers others has no room for this one yet: that is no failure.
+            if not (crowded and self._answered > answered):
+                failures += 1
+            if failures > self._retries or few >= _FEW:
+                times = f", asked {failures} times" if failures > 1 else ""
+                raise EngineError(f"the server {self._address.base} failed{times}: {why}") from None
+            self.sent_again += 1
+            await self._pause(max(failures, 1), asked)
+
+    async def _once(self, method: str, url: str, data: bytes | None, most: int) -> _Got:
+        assert self._session is not None
+        async with asyncio.timeout(self._timeout):
+            request = self._session.request(
+                method,
+                url,
+                data=data,
+                headers={"Content-Type": "application/json"} if data is not None else None,
+                allow_redirects=False,  # the key is for this host
+            )
+            async with request as response:
+                good = response.status == 200
+                most = most if good else _ERROR_BYTES
+                body = bytearray()
+                async for piece in response.content.iter_any():
+                    body += piece
+                    if len(body) > most:
+                        if good:
+                            raise _TooLarge
+                        break
+                found = response.headers
+                return _Got(
+                    response.status, found.get("Retry-After"), found.get("Location"), bytes(body)
+                )
+
+    async def _wait_for_all(self) -> None:
+        """Waits while the server asks for it."""
+        loop = asyncio.get_running_loop()
+        while (left := self._not_before - loop.time()) > 0:
+            # A share more, so that those who wait do not come at once.
+            await asyncio.sleep(left + random.random() * min(left, 1.0))
+
+    async def _pause(self, failures: int, asked: float | None) -> None:
+        seconds = backoff(failures)
+        if asked is not None:
+            loop = asyncio.get_running_loop()
+            self._not_before = max(self._not_before, loop.time() + asked)
+        await asyncio.sleep(seconds)
+
+    # -- messages --------------------------------------------------------------------------------
+
+    def _refusal(self, path: str, got: _Got) -> str:
+        """Why a request failed that may be sent again.
+
+        Raises:
+            RefusedError: it may not.
+        """
+        said, parameter = error_text(got.body)
+        said = self._hidden(said)
+        what = f"{path}: status {got.status} ({shown(said.strip(), _SHOWN)})"
+        if got.status in RETRIED or got.status >= 500:
+            return what
+        remedy = ""
+        if got.status in (401, 403):
+            remedy = "; is the key in the environment (api_key_env) one of this server?"
+        elif 300 <= got.status < 400:
+            remedy = f"; it sends the client to {self._hidden(_host(got.location))}: give the URL "
+            remedy += "that answers itself"
+        elif got.status == 404:
+            remedy = (
+                "; is the URL the one before /models, mostly with /v1 at its end, and has the "
+                "server the model for this interface (api)?"
+            )
+        raise RefusedError(
+            f"the server {self._address.base} refuses {what}{remedy}",
+            got.status,
+            said[:4096],
+            parameter if parameter is None else self._hidden(parameter),
+        )
+
+    def _quoted(self, what: str, body: bytes) -> str:
+        begins = self._hidden(body[:4096].decode("utf-8", "replace"))
+        return f"{self._hidden(what)}; it begins {shown(begins)}"
+
+    def _hidden(self, text: str) -> str:
+        return text if self._key is None else self._key.hidden(text)
+
+
+def _host(location: str | None) -> str:
+    try:
+        return shown(urlsplit(location or "").hostname)
+    except ValueError:
+        return "an address that cannot be read"
