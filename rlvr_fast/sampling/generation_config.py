@@ -96,7 +96,8 @@ def sampling_from_model(
     path = model_file(model, _NAME, revision)
     if path is None:
         raise InvalidInputError(
-            f"{model}: the model has no {_NAME}, from which sampling_from_model takes parameters"
+            f"{model}: the model has no {_NAME} that is stored here or can be reached; "
+            "sampling_from_model takes parameters from it"
         )
     values = _read(path)
     known = {each.name: each for each in options_of(SamplingParameters)}
