@@ -56,11 +56,13 @@ ALLOWED = {
     "study": FLOOR | {
         "study_config", "progress", "store", "sampling", "answers", "scoring", "report",
     },
+    "tracking": {"errors", "options", "registry", "progress"},
     "console": FLOOR | {"progress"},
     "doctor": FLOOR | {"vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": FLOOR | {
         "options", "progress", "console", "study_config", "study", "doctor", "store",
         "sampling", "answers", "scoring", "report", "metrics", "yaml_text", "tasks",
+        "tracking",
     },
     "__main__": {"cli"},
     "demo_models": {"errors"},
@@ -75,6 +77,8 @@ ONLY_IN = {
         "models.py", "scoring/scorer.py", "scoring/heads.py", "sampling/engines/transformers/",
         "sampling/template_process.py",
     ),
+    "wandb": ("tracking/trackers/wandb.py",),
+    "trackio": ("tracking/trackers/trackio.py",),
     "matplotlib": ("report/",),
     "jinja2": ("report/",),
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import functools
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +15,10 @@ from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.imports import print_summary
 from rlvr_fast.cli.parameters import BaseRun, Json, Quiet, RlRun
-from rlvr_fast.cli.results import print_grades, print_report, print_table, print_tables
+from rlvr_fast.cli.results import print_grades, print_report, print_table, print_tables, tracked
 from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.report.threshold import Threshold
@@ -130,6 +132,7 @@ def dynamics(
         list[Path], typer.Argument(help="Graded runs of checkpoints, in the order of training.")
     ],
     options: CompareOptions,
+    tracking: TrackOptions,
     by: Annotated[
         Order,
         typer.Option(help="Order of the rows; with temperature, the runs may differ in it."),
@@ -153,6 +156,7 @@ def dynamics(
     from rlvr_fast.report.folder import check_folder
     from rlvr_fast.report.matching import matched_support, write_matched
     from rlvr_fast.store import Run
+    from rlvr_fast.tracking.numbers import table_numbers
 
     if base_at and by is not Order.temperature:
         raise InvalidInputError(
@@ -162,18 +166,26 @@ def dynamics(
     runs = {key: Run.open(path) for key, path in _by_name(checkpoints).items()}
     bases = {key: Run.open(path) for key, path in _by_name([base, *(base_at or ())]).items()}
     first = next(iter(bases.values()))
-    with console.progress_bars(quiet=quiet or json) as progress:
-        table = training_dynamics(first, runs, options, by=by.value, progress=progress)
+    config = {"base": str(base), "checkpoints": list(map(str, checkpoints)), **asdict(options)}
+    with (
+        console.progress_bars(quiet=quiet or json) as progress,
+        tracked(tracking, "dynamics", out, config, json=json) as record,
+    ):
+        told = record.progress(progress)
+        table = training_dynamics(first, runs, options, by=by.value, progress=told)
         matched = (
-            matched_support(bases, runs, options, progress=progress)
+            matched_support(bases, runs, options, progress=told)
             if by is Order.temperature
             else None
         )
-    write_dynamics(table, out)
+        write_dynamics(table, out)
+        if matched is not None:
+            write_matched(matched, out)
+        record.log(table_numbers("dynamics", table.rows))
+        record.keep(out, table.caption)
     if matched is None:
         print_table(table, json=json)
     else:
-        write_matched(matched, out)
         print_tables([table, matched.table], matched.notes, json=json)
     if not json:
         console.result(f"{'Table' if matched is None else 'Tables'} and figure: {out}")

@@ -9,7 +9,8 @@ import typer
 
 from rlvr_fast import console
 from rlvr_fast.cli.parameters import Json, Quiet
-from rlvr_fast.cli.results import print_report
+from rlvr_fast.cli.results import print_report, tracked
+from rlvr_fast.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.study import StudyConfig
@@ -28,11 +29,12 @@ def demo(
     """Do the whole job on the embedded pair of models."""
     from rlvr_fast.study_config import demo_config
 
-    _study(demo_config(out, quick=quick), json=json, quiet=quiet)
+    _study(demo_config(out, quick=quick), TrackOptions(), json=json, quiet=quiet)
 
 
 def study(
     config: Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)],
+    tracking: TrackOptions,
     out: Annotated[Path | None, typer.Option(help="Folder in place of the file's `out`.")] = None,
     json: Json = False,
     quiet: Quiet = False,
@@ -43,12 +45,18 @@ def study(
     """
     from rlvr_fast.study_config import StudyConfig
 
-    _study(StudyConfig.from_yaml(config).with_out(out), json=json, quiet=quiet)
+    _study(StudyConfig.from_yaml(config).with_out(out), tracking, json=json, quiet=quiet)
 
 
-def _study(config: StudyConfig, *, json: bool, quiet: bool) -> None:
+def _study(config: StudyConfig, tracking: TrackOptions, *, json: bool, quiet: bool) -> None:
     from rlvr_fast.study import run_study
+    from rlvr_fast.tracking.numbers import report_numbers
 
-    with console.progress_bars(quiet=quiet or json) as progress:
-        result = run_study(config, progress=progress)
+    with (
+        console.progress_bars(quiet=quiet or json) as progress,
+        tracked(tracking, "study", config.out, config, json=json) as record,
+    ):
+        result = run_study(config, progress=record.progress(progress))
+        record.log(report_numbers(result.report.summary()))
+        record.keep(Path(config.out) / "report", result.report.headline())
     print_report(result.report, json=json)

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rlvr_fast import console
 
 if TYPE_CHECKING:
+    from rlvr_fast.options import Options
     from rlvr_fast.progress import Progress
     from rlvr_fast.report.report import Report
     from rlvr_fast.report.table import Table
     from rlvr_fast.store import Run
+    from rlvr_fast.tracking.options import TrackOptions
+    from rlvr_fast.tracking.recording import Recording
 
-__all__ = ["print_grades", "print_report", "print_table", "print_tables", "run_stage"]
+__all__ = ["print_grades", "print_report", "print_table", "print_tables", "run_stage", "tracked"]
 
 
 def run_stage(
@@ -30,6 +35,25 @@ def run_stage(
     else:
         counts = ", ".join(f"{v:,} {k}" for k, v in facts["counts"].items())
         console.result(f"{run.path}: {what}: {counts}")
+
+
+@contextlib.contextmanager
+def tracked(
+    options: TrackOptions,
+    what: str,
+    folder: str | Path,
+    config: Options | Mapping[str, Any],
+    *,
+    json: bool,
+) -> Iterator[Recording]:
+    """The trackers of a command; says where they show it."""
+    from rlvr_fast.tracking.recording import track_job
+
+    with track_job(options, what=what, folder=folder, config=config) as record:
+        if not json:
+            for name, place in record.places.items():
+                console.note(f"{name}: {place}")
+        yield record
 
 
 def print_grades(run: Run, *, json: bool) -> None:

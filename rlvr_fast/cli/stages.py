@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,10 +11,11 @@ import typer
 from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
 from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory
-from rlvr_fast.cli.results import print_grades, run_stage
+from rlvr_fast.cli.results import print_grades, run_stage, tracked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.shown_text import file_name
+from rlvr_fast.tracking.options import TrackOptions
 
 if TYPE_CHECKING:
     from rlvr_fast.progress import Progress
@@ -27,6 +29,7 @@ Revision = Annotated[str | None, typer.Option(help="Hub revision of the model.")
 def sample(
     model: Annotated[str, typer.Argument(help="A local folder, a .gguf file or a hub name.")],
     options: SampleOptions,
+    tracking: TrackOptions,
     out: Annotated[Path, typer.Option(help="The run directory, new or to be topped up.")],
     revision: Revision = None,
     json: Json = False,
@@ -38,14 +41,15 @@ def sample(
     """
     from rlvr_fast.sampling.drawing import draw_run
 
-    run_stage(
-        "samples",
-        lambda progress: draw_run(
-            model, out, options, revision=revision, progress=progress, tell=console.note
-        ),
-        json=json,
-        quiet=quiet,
-    )
+    def stage(progress: Progress | None) -> Run:
+        config = {"model": model, "revision": revision, **asdict(options)}
+        with tracked(tracking, "sample", out, config, json=json) as record:
+            told = record.progress(progress)
+            return draw_run(
+                model, out, options, revision=revision, progress=told, tell=console.note
+            )
+
+    run_stage("samples", stage, json=json, quiet=quiet)
 
 
 def grade(
