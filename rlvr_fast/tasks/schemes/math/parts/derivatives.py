@@ -2,11 +2,12 @@ r"""Derivatives with and without a variable: `\frac{dx}{dt}`, `x'` and `\dot{x}`
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 from collections import defaultdict
 from typing import Any
 
 from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
+from rlvr_fast.tasks.schemes.math.parts.substitution import mapped
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
@@ -30,7 +31,8 @@ def with_variables(gold: Value, answer: Value) -> tuple[Value, Value]:
     values = []
     for side, own, others in ((gold, *found), (answer, *found[::-1])):
         new = {name: _variable(own[name], others.get(name, set())) for name in own}
-        values.append(_changed(side, new, functions))
+        change = functools.partial(_renamed, new=new, functions=functions)
+        values.append(mapped(side, change))
     return values[0], values[1]
 
 
@@ -64,23 +66,11 @@ def _visit(node: Any, names: _Names, functions: dict[str, Call]) -> None:
             _visit(getattr(node, field), names, functions)
 
 
-def _changed(node: Any, new: dict[str, str | None], functions: dict[str, Call]) -> Any:
-    if isinstance(node, Symbol):
-        return _renamed(node, new, functions)
-    if isinstance(node, tuple):
-        return tuple(_changed(part, new, functions) for part in node)
-    if isinstance(node, Term | Value):
-        return dataclasses.replace(
-            node,
-            **{field: _changed(getattr(node, field), new, functions) for field in _fields(node)},
-        )
-    return node
-
-
-def _renamed(symbol: Symbol, new: dict[str, str | None], functions: dict[str, Call]) -> Term:
-    parts = _parts(symbol.name)
+def _renamed(part: Term, new: dict[str, str | None], functions: dict[str, Call]) -> Term | None:
+    """The derivative that a symbol stands for, under its new name; None for every other term."""
+    parts = _parts(part.name) if isinstance(part, Symbol) else None
     if parts is None:
-        return symbol
+        return None
     stem, primes, variable = parts
     function = functions.get(stem + primes)
     if function is not None and function.arguments == (Symbol(variable),):

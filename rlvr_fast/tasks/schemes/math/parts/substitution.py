@@ -9,7 +9,7 @@ from typing import Any
 from rlvr_fast.tasks.schemes.math.terms.nodes import Bound, Call, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
-__all__ = ["names_of", "put", "renamed", "symbols"]
+__all__ = ["mapped", "names_of", "put", "renamed", "symbols"]
 
 
 def symbols(node: Any) -> frozenset[str]:
@@ -79,6 +79,29 @@ def renamed(node: Any, name: Callable[[str], str]) -> Any:
         fields["name"] = name(node.name)
     elif isinstance(node, Bound):
         fields["variable"] = name(node.variable)
+    return dataclasses.replace(node, **fields)
+
+
+def mapped(node: Any, change: Callable[[Term], Term | None]) -> Any:
+    """A term or value with other parts.
+
+    Args:
+        node: a term, a value, or a tuple of them.
+        change: gives the term in the place of another one; None goes on inside that one.
+
+    Example:
+        >>> mapped(Symbol("x"), lambda part: Symbol("y") if part == Symbol("x") else None)
+        Symbol(name='y')
+    """
+    if isinstance(node, Term) and (new := change(node)) is not None:
+        return new
+    if isinstance(node, tuple):
+        return tuple(mapped(part, change) for part in node)
+    if not isinstance(node, Term | Value):
+        return node
+    fields = {
+        field.name: mapped(getattr(node, field.name), change) for field in dataclasses.fields(node)
+    }
     return dataclasses.replace(node, **fields)
 
 

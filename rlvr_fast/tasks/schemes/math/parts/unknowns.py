@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rlvr_fast.tasks.schemes.math.parsing.names import ALONG
+from rlvr_fast.tasks.schemes.math.parts.substitution import mapped
 from rlvr_fast.tasks.schemes.math.terms.nodes import Call, Constant, Symbol, Term
 from rlvr_fast.tasks.schemes.math.values import Value
 
@@ -46,22 +47,14 @@ def _with_symbols(side: Value, own: _Names) -> Value:
     if not differentiated:
         return side
     own.plain |= differentiated
-    changed: Value = _with_terms(side, {Constant(name): Symbol(name) for name in differentiated})
+
+    def as_symbol(part: Term) -> Term | None:
+        if not isinstance(part, Constant) or part.name not in differentiated:
+            return None
+        return Symbol(part.name)
+
+    changed: Value = mapped(side, as_symbol)
     return changed
-
-
-def _with_terms(node: Any, new: dict[Constant, Symbol]) -> Any:
-    if isinstance(node, Constant):
-        return new.get(node, node)
-    if isinstance(node, tuple):
-        return tuple(_with_terms(part, new) for part in node)
-    if isinstance(node, Term | Value):
-        fields = {
-            part.name: _with_terms(getattr(node, part.name), new)
-            for part in dataclasses.fields(node)
-        }
-        return dataclasses.replace(node, **fields)
-    return node
 
 
 def _without(side: Value, own: _Names, others: _Names) -> Value:
@@ -75,22 +68,14 @@ def _without(side: Value, own: _Names, others: _Names) -> Value:
     }
     if len(set(arguments.values())) != 1:
         return side
-    changed: Value = _changed(side, arguments)
+
+    def as_symbol(part: Term) -> Term | None:
+        if not isinstance(part, Call) or (stem := part.name.rstrip("'")) not in arguments:
+            return None
+        return Symbol(part.name + (ALONG + arguments[stem] if stem != part.name else ""))
+
+    changed: Value = mapped(side, as_symbol)
     return changed
-
-
-def _changed(node: Any, arguments: dict[str, str]) -> Any:
-    if isinstance(node, Call) and (stem := node.name.rstrip("'")) in arguments:
-        return Symbol(node.name + (ALONG + arguments[stem] if stem != node.name else ""))
-    if isinstance(node, tuple):
-        return tuple(_changed(part, arguments) for part in node)
-    if isinstance(node, Term | Value):
-        fields = {
-            part.name: _changed(getattr(node, part.name), arguments)
-            for part in dataclasses.fields(node)
-        }
-        return dataclasses.replace(node, **fields)
-    return node
 
 
 def unknowns(node: Any) -> frozenset[str]:
