@@ -14,7 +14,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from rlvr_fast.errors import InvalidInputError, closest, shown
 
@@ -161,6 +161,9 @@ class Option:
         if self.form == "group":
             if isinstance(value, self.kind):
                 return value
+            if self.kind.text_field and isinstance(value, str | Mapping):
+                given = {self.kind.text_field: value} if isinstance(value, str) else value
+                return self.kind.from_mapping(given, where=where)
             raise InvalidInputError(
                 f"{where} is {shown(value)}, expected {self.kind.__name__}(...)"
             )
@@ -224,7 +227,14 @@ class _Given:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options(_Given):
-    """Base of the options of a room: values are checked, and normalised, when one is made."""
+    """Base of the options of a room: values are checked, and normalised, when one is made.
+
+    Attributes:
+        text_field: of a group, the option that a text in place of the group gives; "" where no
+            text stands for the group.
+    """
+
+    text_field: ClassVar[str] = ""
 
     @property
     def given(self) -> frozenset[str]:
@@ -261,7 +271,9 @@ class Options(_Given):
                 raise InvalidInputError(f"{where}: {name!r} is missing; needed: {needed}")
             if name not in values:
                 continue
-            if each.form == "group":
+            if each.form == "group" and each.kind.text_field:
+                clean[name] = each.check(value, f"{where}: {name}")
+            elif each.form == "group":
                 if not isinstance(value, Mapping):
                     inner = ", ".join(option.name for option in options_of(each.kind))
                     raise InvalidInputError(
@@ -321,9 +333,10 @@ def _taken_apart(hint: Any) -> tuple[type, Any, bool, tuple[str, ...]]:
     parts = typing.get_args(hint)
     origin = typing.get_origin(hint)
     if origin in (typing.Union, types.UnionType):
-        (inner,) = (part for part in parts if part is not type(None))
-        kind, form, _, choices = _taken_apart(inner)
-        return kind, form, True, choices
+        inner = [part for part in parts if part is not type(None)]
+        groups = [part for part in inner if isinstance(part, type) and issubclass(part, Options)]
+        kind, form, _, choices = _taken_apart(*groups or inner)  # a text may stand for a group
+        return kind, form, type(None) in parts, choices
     if origin is Literal:
         return str, "one", False, parts
     if origin is tuple:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["Progress", "steps"]
+__all__ = ["Progress", "named", "steps"]
 
 # Called as progress(stage, done, total) whenever `done` has changed; done and total count the same
 # unit (draws, answers, sequences), and total is 0 while it is not known. A stage calls it from the
@@ -33,3 +33,14 @@ def steps(progress: Progress | None, stage: str, total: int) -> Callable[[], Non
 
     step()
     return step
+
+
+def named(progress: Progress | None, name: str) -> Progress | None:
+    """The progress of a stage, with `name` behind the name of the stage."""
+    if progress is None:
+        return None
+
+    def report(stage: str, done: int, total: int) -> None:
+        progress(f"{stage} {name}", done, total)
+
+    return report

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlvr_fast.errors import RunDirectoryError
-from rlvr_fast.safe_files import check_tree, enclosing_run, is_run
+from rlvr_fast.progress import named
+from rlvr_fast.study_checks import STUDY_FOLDERS, check_place, check_study
 from rlvr_fast.study_config import StudyConfig, demo_config
+from rlvr_fast.study_stages import draw_sides, score_sides
 
 if TYPE_CHECKING:
     from rlvr_fast.answers.options import GradeOptions
@@ -37,10 +38,6 @@ __all__ = [
 ]
 
 
-# What a study makes in its folder, and a comparison of rollouts in the folder of its runs.
-STUDY_FOLDERS = ("base", "rl", "arms", "report")
-
-
 @dataclass(frozen=True, slots=True)
 class StudyResult:
     """Where a study left its parts.
@@ -56,35 +53,29 @@ class StudyResult:
     report: Report
 
 
-def check_place(folder: Path) -> None:
-    """Refuses a folder that no runs may be made in, before anything is written.
-
-    Raises:
-        RunDirectoryError: a run directory, a folder inside one, or runs and a report that hold
-            anything but regular files and folders.
-        StorageError: a folder cannot be read.
-    """
-    run = enclosing_run(folder)
-    if run is not None or is_run(folder):
-        what = "a run directory" if run is None else f"inside the run directory {run}"
-        raise RunDirectoryError(f"{folder}: {what}; name another folder for the runs that are made")
-    check_tree(folder, only=STUDY_FOLDERS)
-
-
-def run_study(config: StudyConfig, *, progress: Progress | None = None) -> StudyResult:
+def run_study(
+    config: StudyConfig,
+    *,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> StudyResult:
     """Does the whole job; resumable at any point.
 
     Leaves `out/base`, `out/rl`, the runs of further models in `out/arms`, and `out/report`.
+    Everything that can be checked is checked first (`check_study`). One model is loaded at a time,
+    models that differ in their adapter alone are loaded once, and what is finished loads none.
 
     Args:
         config: models, folder, and the options of each stage.
         progress: called as progress("STAGE SIDE", done, total).
+        tell: called with each sentence for the user that is no error.
 
     Returns:
         The run directories and the report.
 
     Raises:
-        InvalidInputError: no such model, task or engine; runs that are not comparable.
+        InvalidInputError: no such model, task or engine; runs that are not comparable. Where the
+            checks find several faults, the message lists all.
         MissingDependencyError: an optional package is not installed.
         RunDirectoryError: a run directory of another study, or a folder that holds anything but
             regular files and folders.
@@ -92,74 +83,27 @@ def run_study(config: StudyConfig, *, progress: Progress | None = None) -> Study
             run.
     """
     from rlvr_fast.answers.grading import grade_run
-    from rlvr_fast.report.arms import arm_folder, check_names
-    from rlvr_fast.sampling.drawing import draw_run
 
-    check_names(config.arms)
+    check = check_study(config)
+    check.require()
+    if tell is not None:
+        for sentence in check.remarks:
+            tell(sentence)
     out = Path(config.out)
-    check_place(out)
-    models = {
-        "base": (config.base, config.base_revision),
-        "rl": (config.rl, config.rl_revision),
-    }
-    runs = {
-        side: draw_run(
-            model,
-            out / side,
-            config.sample,
-            revision=revision,
-            progress=_named(progress, side),
-        )
-        for side, (model, revision) in models.items()
-    }
-    arms = {
-        name: draw_run(
-            model,
-            out / "arms" / arm_folder(name),
-            config.sample,
-            revision=revision,
-            progress=_named(progress, name),
-        )
-        for name, (model, revision) in config.arm_models().items()
-    }
-    for side, run in (runs | arms).items():
-        grade_run(run, config.grade, progress=_named(progress, side))
-    _score(config, runs, models, progress)
+    runs = draw_sides(config, check.sides, progress=progress, tell=tell)
+    for side, run in runs.items():
+        grade_run(run, config.grade, progress=named(progress, side))
+    score_sides(config, check.sides, runs, progress=progress)
     report = report_runs(
-        runs["base"], runs["rl"], config.compare, out=out / "report", arms=arms, progress=progress
+        runs["base"],
+        runs["rl"],
+        config.compare,
+        out=out / "report",
+        arms={side.name: runs[side.name] for side in check.sides if side.arm},
+        labels={side.name: side.model.label for side in check.sides if side.model.label},
+        progress=progress,
     )
     return StudyResult(out / "base", out / "rl", report)
-
-
-def _score(
-    config: StudyConfig,
-    runs: Mapping[str, Run],
-    models: Mapping[str, tuple[str, str | None]],
-    progress: Progress | None,
-) -> None:
-    """Scores every completion under both models, in each pass of the study."""
-    from rlvr_fast.store.sampling_values import beyond_one_pass
-
-    # Without what as_sampled would refuse: a greedy run, say, has no distribution to score under.
-    defined = {
-        side: bool(run.info.sampling["temperature"]) and not beyond_one_pass(run.info.sampling)
-        for side, run in runs.items()
-    }
-    passes = {
-        side: [options for options in config.score if known or not options.as_sampled]
-        for side, known in defined.items()
-    }
-    if not any(passes.values()):
-        return
-    from rlvr_fast.scoring.run import score_run
-    from rlvr_fast.scoring.scorer import Scorer
-
-    for label, (model, revision) in models.items():
-        scorer = Scorer(model, revision=revision, **config.score[0].model_arguments())
-        for side, run in runs.items():
-            for options in passes[side]:
-                name = f"{side} under {label}" + (", as sampled" if options.as_sampled else "")
-                score_run(run, scorer, options, label=label, progress=_named(progress, name))
 
 
 def check_source(source: str | Path, importing: ImportOptions) -> None:
@@ -213,7 +157,7 @@ def run_of(
 
     if _is_run(source):
         return Run.open(source)
-    named = _named(progress, out.name)
+    told_of = named(progress, out.name)
 
     def found(summary: ImportSummary) -> None:
         if told is not None:
@@ -221,8 +165,8 @@ def run_of(
         # Before the run is made: with golds or a verdict the same command can be given again.
         _require_verdicts(source, summary, grading)
 
-    run = import_rollouts(source, out, importing, told=found, progress=named)
-    grade_run(run, grading, progress=named)
+    run = import_rollouts(source, out, importing, told=found, progress=told_of)
+    grade_run(run, grading, progress=told_of)
     if graded is not None:
         graded(run)
     return run
@@ -262,6 +206,7 @@ def report_runs(
     *,
     out: str | Path,
     arms: Mapping[str, Run] | None = None,
+    labels: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Compares two graded runs and writes the report into the folder `out`.
@@ -273,6 +218,7 @@ def report_runs(
         out: the folder. A report of the same runs that lies there keeps its epsilon, unless the
             options give one.
         arms: names to further graded RL runs, as for `compare_runs`.
+        labels: what the report calls models, as for `compare_runs`.
         progress: called with the stages "compare" and "report".
 
     Raises:
@@ -282,16 +228,5 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, arms=arms, keep=out, progress=progress)
+    comparison = compare_runs(base, rl, options, arms=arms, labels=labels, keep=out, progress=progress)
     return write_report(comparison, out, progress=progress)
-
-
-def _named(progress: Progress | None, name: str) -> Progress | None:
-    """The progress of a stage, with `name` behind the name of the stage."""
-    if progress is None:
-        return None
-
-    def report(stage: str, done: int, total: int) -> None:
-        progress(f"{stage} {name}", done, total)
-
-    return report

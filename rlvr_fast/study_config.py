@@ -14,6 +14,7 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
+from rlvr_fast.study_models import StudyModel, StudySide
 from rlvr_fast.yaml_text import MOST_CHARACTERS, parse_yaml
 
 __all__ = ["StudyConfig", "demo_config", "study_keys"]
@@ -36,8 +37,9 @@ class StudyConfig(Options):
     Paths inside are used unchanged, relative to the working folder.
 
     Attributes:
-        base: the base model: a local folder, a .gguf file or a Hugging Face name.
-        rl: the RL-trained model.
+        base: the base model: a local folder, a .gguf file or a Hugging Face name, or a mapping of
+            the options of `StudyModel`, which it becomes.
+        rl: the RL-trained model, in the same way.
         out: the folder for the runs and the report.
         base_revision: branch, tag or commit of the base model, where it is a Hugging Face name.
         rl_revision: the same of the RL-trained model.
@@ -48,12 +50,17 @@ class StudyConfig(Options):
             that the runs were drawn with, which is left out for runs drawn greedily or with
             penalties; empty for no scores.
         compare: options of the comparison.
-        arms: names to further RL-trained models, each a model or a mapping of `model` and
-            `revision`; they are drawn and graded as the two models are, and not scored.
+        arms: names to further RL-trained models, each as `rl`; they are drawn and graded as the two
+            models are.
+        score_arms: score the run of each arm as well, under the base model and the arm's own. The
+            run then has the labels of scores "base" and "rl", as that of the RL model has.
     """
 
-    base: str = option(help="The base model: a local folder, a .gguf file or a hub name.")
-    rl: str = option(help="The RL-trained model.")
+    base: str | StudyModel = option(
+        help="The base model: a local folder, a .gguf file or a hub name, or a mapping of model, "
+        "revision, adapter, template, prompt and label."
+    )
+    rl: str | StudyModel = option(help="The RL-trained model, in the same way.")
     out: str = option(help="Folder for the runs and the report.")
     base_revision: str | None = option(None, help="Hub revision of the base model.")
     rl_revision: str | None = option(None, help="Hub revision of the RL-trained model.")
@@ -63,34 +70,61 @@ class StudyConfig(Options):
         (ScoreOptions(), ScoreOptions(as_sampled=True)), help="Options of each pass of scoring."
     )
     compare: CompareOptions = option(CompareOptions(), help="Options of the comparison.")
-    arms: Mapping[str, Any] = option({}, help="Further RL-trained models by name.")
+    arms: Mapping[str, Any] = option(
+        {}, help="Further RL-trained models by name, each in the same way."
+    )
+    score_arms: bool = option(
+        False, help="Score the run of each arm as well, under the base model and its own."
+    )
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
-        self.arm_models()
+        self.models()
         if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
             raise InvalidInputError(
                 "expected one device, dtype and batch_tokens for all passes of scoring: a study "
                 f"loads each model once, got {self.score}"
             )
 
-    def arm_models(self) -> dict[str, tuple[str, str | None]]:
-        """The model and revision of each arm by the arm's name.
+    def models(self) -> dict[str, StudyModel]:
+        """The models by the name of their side: "base", "rl", and the names of the arms.
 
         Raises:
-            InvalidInputError: an arm that is neither a model nor a mapping of model and revision.
+            InvalidInputError: an arm that is no model, or a revision that is given twice.
         """
-        found = {}
+        found = {
+            "base": _revised(self.base, "base", self.base_revision),
+            "rl": _revised(self.rl, "rl", self.rl_revision),
+        }
         for name, value in self.arms.items():
-            given = {"model": value} if isinstance(value, str) else value
-            texts = isinstance(given, Mapping) and all(isinstance(v, str) for v in given.values())
-            if not texts or not {"model"} <= set(given) <= {"model", "revision"}:
+            if not isinstance(value, str | Mapping | StudyModel):
                 raise InvalidInputError(
                     f"arms: {name} is {value!r}, expected a model (a folder, a .gguf file or a hub "
-                    "name) or a mapping of model and revision"
+                    "name) or a mapping of model, revision, adapter, template, prompt and label"
                 )
-            found[name] = (given["model"], given.get("revision"))
+            found[name] = _model(value, f"arms: {name}")
         return found
+
+    def sides(self) -> list[StudySide]:
+        """The models with their runs: base, RL, then the arms.
+
+        Raises:
+            InvalidInputError: names of arms that a table could not tell from another.
+        """
+        from rlvr_fast.report.arms import arm_folder, check_names
+
+        check_names(self.arms)
+        out = Path(self.out)
+        return [
+            StudySide(
+                name,
+                model,
+                out / "arms" / arm_folder(name) if name in self.arms else out / name,
+                model.sampling_of(self.sample),
+                arm=name in self.arms,
+            )
+            for name, model in self.models().items()
+        ]
 
     @classmethod
     def from_mapping(cls, values: Mapping[str, Any], *, where: str) -> Self:
@@ -156,6 +190,26 @@ class StudyConfig(Options):
     def with_out(self, out: str | Path | None) -> Self:
         """The same study with another folder; None keeps the folder."""
         return self if out is None else replace(self, out=str(out))
+
+
+def _model(value: str | Mapping[str, Any] | StudyModel, where: str) -> StudyModel:
+    if isinstance(value, StudyModel):
+        return value
+    given = {"model": value} if isinstance(value, str) else value
+    return StudyModel.from_mapping(given, where=where)
+
+
+def _revised(value: str | StudyModel, side: str, revision: str | None) -> StudyModel:
+    """The model of a side with the revision that stands beside it."""
+    model = _model(value, side)
+    if revision is None:
+        return model
+    if model.revision is not None:
+        raise InvalidInputError(
+            f"the revision of {side} is given twice: {side}_revision is {revision!r}, and its "
+            f"mapping has {model.revision!r}"
+        )
+    return replace(model, revision=revision)
 
 
 def study_keys() -> tuple[str, ...]:

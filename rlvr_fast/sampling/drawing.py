@@ -10,6 +10,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
 from rlvr_fast.sampling.engines import BUILT_IN, check_honoured, engine_kind, load_engine
+from rlvr_fast.sampling.finished import finished_run
 from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
@@ -29,6 +30,8 @@ def draw_run(
     tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Draws until every problem has `options.samples` completions; draws only what is missing.
+
+    Where nothing is missing, no engine is loaded, and a local model need not be there.
 
     Args:
         model: a local folder, a .gguf file or a Hugging Face name.
@@ -61,6 +64,9 @@ def draw_run(
             f"--logprobs out, or take one of: {able}"
         )
     tasks = load_tasks(options.tasks)
+    done = finished_run(out, model, options, tasks, revision=revision)
+    if done is not None:
+        return done
     parameters, from_model = options.sampling, None
     if options.sampling_from_model:
         from_model = sampling_from_model(parameters, model, revision)

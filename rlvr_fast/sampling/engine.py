@@ -178,6 +178,8 @@ class EngineKind:
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
         logprobs: whether the engine is a `LogprobEngine`. Where it has the choice, it gives the
             log-probabilities of the model itself: before temperature, top-p and penalties.
+        from_files: whether `load` reads the model itself, from a folder, a .gguf file or a hub, so
+            that a study can look at its files first.
     """
 
     name: str
@@ -188,3 +190,4 @@ class EngineKind:
     packages: tuple[str, ...] = ()
     extra: str | None = None
     logprobs: bool = False
+    from_files: bool = False

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,10 +14,11 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
+from rlvr_fast.scoring.finished import pass_of, scores_finished
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
 from rlvr_fast.store.recorded import recorded_name
-from rlvr_fast.store.sampling_values import TRUNCATION, beyond_one_pass, sampling_value
+from rlvr_fast.store.sampling_values import TRUNCATION, sampling_value
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 if TYPE_CHECKING:
@@ -76,12 +78,11 @@ def score_run(
     """
     from rlvr_fast.store.digests import scores_made_from, write_sealed
 
-    scored = {name: getattr(options, name) for name in TRUNCATION}
-    if options.as_sampled:
-        label = f"{label}-sampling"
-        scored = _as_sampled(run)
-    elif scored["top_p"] is None and (options.top_k or options.min_p):
-        scored["top_p"] = 1.0
+    if isinstance(model, str | Path) and scores_finished(
+        run, options, label=label, model=str(model), revision=revision
+    ):
+        return 0
+    label, scored = pass_of(run, options, label)
     stage = f"scores/{label}"
     with run.writing():
         samples = run.num_samples()
@@ -146,23 +147,6 @@ def _unchanged(run: Run, label: str) -> dict[str, Any]:
                 "the run again"
             )
     return {"made_from": made_from}
-
-
-def _as_sampled(run: Run) -> dict[str, Any]:
-    """The temperature, top_p, top_k and min_p that a run was drawn with."""
-    sampling = run.info.sampling
-    drawn = {name: sampling.get(name) for name in ("temperature", "top_p")}
-    if not drawn["temperature"] or not drawn["top_p"]:
-        raise InvalidInputError(
-            f"{run.path}: drawn at {drawn}: scoring as sampled needs a temperature above 0 and a "
-            "top_p, both known"
-        )
-    if other := beyond_one_pass(sampling):
-        raise InvalidInputError(
-            f"{run.path}: scores as sampled with {other} ({sampling[other]!r}) are not defined by "
-            "one pass of the model; score at a temperature of your own, without --as-sampled"
-        )
-    return {name: sampling_value(sampling, name) for name in TRUNCATION}
 
 
 def _settings(scorer: Scorer, scored: dict[str, Any], per_token: bool) -> dict[str, Any]:

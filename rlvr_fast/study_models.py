@@ -1,0 +1,73 @@
+"""The models of a study: names, revisions and adapters, and the runs that they draw."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rlvr_fast.options import Options, option
+from rlvr_fast.sampling.options import SampleOptions
+
+__all__ = ["StudyModel", "StudySide"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyModel(Options):
+    """A model of a study; in a study file its name alone stands for a mapping of `model`.
+
+    Attributes:
+        model: a local folder, a .gguf file or a Hugging Face name.
+        revision: branch, tag or commit of a Hugging Face name.
+        adapter: folder of a LoRA adapter that is put on the model.
+        template: the prompt template of this model, in place of that of the study.
+        label: what the report calls the model, in place of its recorded name.
+    """
+
+    text_field: ClassVar[str] = "model"
+
+    model: str = option(help="A local folder, a .gguf file or a hub name.")
+    revision: str | None = option(None, help="Hub revision of the model.")
+    adapter: str | None = option(None, help="Folder of a LoRA adapter that is put on the model.")
+    template: str | None = option(
+        None, help="Prompt template of this model, in place of the study's `template`."
+    )
+    label: str | None = option(None, help="What the report calls the model.")
+
+    @property
+    def weights(self) -> tuple[str, str | None]:
+        """What is loaded before adapters: models that agree in it share one loaded model."""
+        return self.model, self.revision
+
+    def sampling_of(self, options: SampleOptions) -> SampleOptions:
+        """The options of sampling of a study as they hold for this model."""
+        from dataclasses import replace
+
+        return options if self.template is None else replace(options, template=self.template)
+
+
+@dataclass(frozen=True, slots=True)
+class StudySide:
+    """One model of a study and its run.
+
+    Attributes:
+        name: "base", "rl", or the name of an arm.
+        model: the model.
+        path: the run directory.
+        sample: the options of sampling, as they hold for this model.
+        arm: whether it is a further model beside base and RL.
+    """
+
+    name: str
+    model: StudyModel
+    path: Path
+    sample: SampleOptions
+    arm: bool = False
+
+    @property
+    def shown(self) -> str:
+        """The model as sentences about the study name it: its label, or its name and adapter."""
+        model = self.model
+        if model.label:
+            return model.label
+        return model.model if model.adapter is None else f"{model.model} with {model.adapter}"

@@ -1,0 +1,226 @@
+"""The stages of a study that load models: one model is loaded at a time, and freed at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from rlvr_fast.progress import Progress, named
+from rlvr_fast.study_config import StudyConfig
+from rlvr_fast.study_models import StudyModel, StudySide
+
+if TYPE_CHECKING:
+    from rlvr_fast.scoring.options import ScoreOptions
+    from rlvr_fast.store import Run
+
+__all__ = ["ScoringPass", "draw_sides", "finished_sides", "score_sides", "scoring_passes"]
+
+
+def finished_sides(sides: Sequence[StudySide]) -> dict[str, Run]:
+    """The runs that hold every draw that is asked for, by the name of the side; loads no model.
+
+    Raises:
+        InvalidInputError: no such task.
+        RunDirectoryError: a damaged run.
+        StorageError: a file cannot be read.
+    """
+    from rlvr_fast.sampling.finished import finished_run
+    from rlvr_fast.tasks import load_tasks
+
+    runs = {}
+    for side in sides:
+        if (side.path / "run.json").is_file():
+            model = side.model
+            run = finished_run(
+                side.path,
+                model.model,
+                side.sample,
+                load_tasks(side.sample.tasks),
+                revision=model.revision,
+                adapter=model.adapter,
+            )
+            if run is not None:
+                runs[side.name] = run
+    return runs
+
+
+def draw_sides(
+    config: StudyConfig,
+    sides: Sequence[StudySide],
+    *,
+    progress: Progress | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> dict[str, Run]:
+    """The runs of all sides with all their draws, by the name of the side.
+
+    Sides whose models differ in their adapter alone draw from one loaded model, one side after the
+    other. A side that has its draws loads nothing.
+
+    Args:
+        config: the study.
+        sides: its sides, as `check_study` gives them.
+        progress: called as progress("sample SIDE", done, total).
+        tell: called with what an engine has to say of its draws.
+
+    Raises:
+        RlvrError: as `draw_run`.
+    """
+    from rlvr_fast.adapters import read_adapter
+    from rlvr_fast.sampling.drawing import draw_run
+    from rlvr_fast.sampling.engine import close_engine
+    from rlvr_fast.sampling.engines import load_engine
+
+    runs = finished_sides(sides)
+    groups: dict[tuple[str, str | None], list[StudySide]] = {}
+    for side in sides:
+        if side.name not in runs:
+            groups.setdefault(side.model.weights, []).append(side)
+    for (model, revision), members in groups.items():
+        adapters = {m.model.adapter: None for m in members if m.model.adapter is not None}
+        engine = load_engine(
+            config.sample.engine,
+            model,
+            revision=revision,
+            adapters=[read_adapter(folder) for folder in adapters],
+            **config.sample.engine_arguments(),
+        )
+        try:
+            for side in members:
+                runs[side.name] = draw_run(
+                    model,
+                    side.path,
+                    side.sample,
+                    revision=revision,
+                    adapter=side.model.adapter,
+                    engine=engine,
+                    progress=named(progress, side.name),
+                    tell=tell,
+                )
+        finally:
+            close_engine(engine)
+            del engine  # before the next one is loaded
+    return {side.name: runs[side.name] for side in sides}
+
+
+class ScoringPass(NamedTuple):
+    """One pass of scoring: the completions of one run under one model.
+
+    Attributes:
+        side: the side whose run is scored.
+        scorer: the side whose model scores.
+        label: the name of the scores in the run, without what "as sampled" adds.
+        options: the options of the pass.
+    """
+
+    side: StudySide
+    scorer: StudySide
+    label: str
+    options: ScoreOptions
+
+    @property
+    def name(self) -> str:
+        """The pass as progress bars name it."""
+        sampled = ", as sampled" if self.options.as_sampled else ""
+        return f"{self.side.name} under {self.scorer.name}{sampled}"
+
+    @property
+    def model(self) -> StudyModel:
+        """The model that scores."""
+        return self.scorer.model
+
+
+def scoring_passes(
+    config: StudyConfig,
+    sides: Sequence[StudySide],
+    sampled: Callable[[StudySide], Mapping[str, object]],
+) -> list[ScoringPass]:
+    """The passes of scoring of a study, those of one model side by side.
+
+    Base and RL each score the run of both. With `score_arms` base also scores the run of each arm,
+    and each arm its own, under the label "rl". Passes as sampled are left out for runs whose
+    sampling does not define them, as greedy ones.
+
+    Args:
+        config: the study.
+        sides: its sides.
+        sampled: the sampling parameters of the run of a side, as in run.json.
+    """
+    from rlvr_fast.store.sampling_values import beyond_one_pass
+
+    by_name = {side.name: side for side in sides}
+    base, rl = by_name["base"], by_name["rl"]
+    arms = [side for side in sides if side.arm] if config.score_arms else []
+    pairs = [(base, base, "base"), (rl, base, "base"), *((arm, base, "base") for arm in arms)]
+    pairs += [(base, rl, "rl"), (rl, rl, "rl"), *((arm, arm, "rl") for arm in arms)]
+    found = []
+    for side, scorer, label in pairs:
+        values = sampled(side)
+        defined = bool(values["temperature"]) and not beyond_one_pass(values)
+        found += [
+            ScoringPass(side, scorer, label, options)
+            for options in config.score
+            if defined or not options.as_sampled
+        ]
+    return found
+
+
+def score_sides(
+    config: StudyConfig,
+    sides: Sequence[StudySide],
+    runs: Mapping[str, Run],
+    *,
+    progress: Progress | None = None,
+) -> None:
+    """Scores the completions of the runs in each pass of the study; what is scored loads nothing.
+
+    Args:
+        config: the study.
+        sides: its sides.
+        runs: their runs by the name of the side.
+        progress: called as progress("score SIDE under MODEL", done, total).
+
+    Raises:
+        RlvrError: as `score_run`.
+    """
+    from rlvr_fast.scoring.finished import scores_finished
+
+    open_passes: dict[str, list[ScoringPass]] = {}
+    for each in scoring_passes(config, sides, lambda side: runs[side.name].info.sampling):
+        if not scores_finished(
+            runs[each.side.name],
+            each.options,
+            label=each.label,
+            model=each.model.model,
+            revision=each.model.revision,
+            adapter=each.model.adapter,
+        ):
+            open_passes.setdefault(each.scorer.name, []).append(each)
+    for passes in open_passes.values():
+        _score(config, passes, runs, progress)
+
+
+def _score(
+    config: StudyConfig,
+    passes: Sequence[ScoringPass],
+    runs: Mapping[str, Run],
+    progress: Progress | None,
+) -> None:
+    """Makes the passes of one model, which is freed at the end."""
+    from rlvr_fast.scoring.run import score_run
+    from rlvr_fast.scoring.scorer import Scorer
+
+    model = passes[0].model
+    scorer = Scorer(
+        model.model,
+        revision=model.revision,
+        adapter=model.adapter,
+        **config.score[0].model_arguments(),
+    )
+    for each in passes:
+        score_run(
+            runs[each.side.name],
+            scorer,
+            each.options,
+            label=each.label,
+            progress=named(progress, each.name),
+        )
