@@ -36,6 +36,7 @@ __all__ = [
     "adapter_factors",
     "check_adapter",
     "read_adapter",
+    "same_adapter",
 ]
 
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
@@ -156,6 +157,23 @@ def read_adapter(folder: str | Path) -> Adapter:
             digest.update(block)
     modules = tuple(sorted({name.rpartition(".")[2] for name in factors}))
     return Adapter(folder, digest.hexdigest(), config.rank, config.base, modules)
+
+
+def same_adapter(recorded: Mapping[str, Any] | None, folder: str | Path | None) -> bool:
+    """Whether the adapter that a run or its scores record is the one in a folder.
+
+    Args:
+        recorded: "name" and "sha256"; None where there was none.
+        folder: the folder; None for no adapter. Where it is gone, its name decides.
+
+    Raises:
+        InvalidInputError: the folder holds no readable adapter.
+    """
+    if recorded is None or folder is None:
+        return recorded is None and folder is None
+    if not Path(folder).exists():
+        return recorded.get("name") == Path(folder).name
+    return recorded.get("sha256") == read_adapter(folder).sha256
 
 
 def adapter_config(folder: Path) -> AdapterConfig:

@@ -31,8 +31,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Layer",
+    "causal_lm_class",
     "load_causal_lm",
     "load_tokenizer",
+    "load_without_weights",
     "local_revision",
     "model_file",
     "model_layers",
@@ -351,3 +353,39 @@ def local_revision(model: str | Path) -> str | None:
                     data.seek((size - block) * number // (blocks - 1))
                     digest.update(data.read(block))
     return f"sha256:{digest.hexdigest()}"
+
+
+def load_without_weights(model: str | Path, revision: str | None = None) -> tuple[Any, Any]:
+    """Loads the configuration and the tokenizer of a model, and no weights.
+
+    Args:
+        model: a folder, a Hugging Face name or a .gguf file.
+        revision: branch, tag or commit of a Hugging Face name.
+
+    Raises:
+        InvalidInputError: the model does not exist, or its files are damaged.
+        MissingDependencyError: a .gguf file without the `gguf` package.
+    """
+    from transformers import AutoConfig, AutoTokenizer
+
+    source, options = _source(model, revision)
+    part = "config.json" if Path(model).is_dir() else "configuration"
+    try:
+        config = AutoConfig.from_pretrained(source, **options)
+        check_config(str(model), config.to_dict())
+        part = "files of the tokenizer"
+        return config, AutoTokenizer.from_pretrained(source, **options)
+    except RlvrError:
+        raise
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(Path(model), str(model), part, error) from error
+
+
+def causal_lm_class(config: Any) -> str | None:
+    """The class of transformers that a configuration is loaded into; None where there is none."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+
+    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
+    return name[0] if isinstance(name, tuple) else name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -189,6 +189,7 @@ def compare_runs(
     options: CompareOptions = _DEFAULTS,
     *,
     arms: Mapping[str, Run] | None = None,
+    labels: Mapping[str, str] | None = None,
     keep: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Comparison:
@@ -207,6 +208,8 @@ def compare_runs(
         options: rule, zeta, epsilon, differences to allow, further k.
         arms: names to further graded RL runs (seeds, recipes, controls) of the same experiment,
             for the section `arms` of the report. The RL run itself among them gives it a name.
+        labels: what the report calls the models, in place of the names that their runs record, by
+            "base", "rl" and the names of arms.
         keep: a report folder: where it holds a report of the same runs, problems and zeta, its
             epsilon is kept, unless the options give one.
         progress: called as progress("compare", steps done, steps in all).
@@ -221,9 +224,10 @@ def compare_runs(
     shared = common_problems(read_problems(base, task_domains(base.info.tasks)), rl)
     problems, left_out = gradable_problems(shared, base, rl)
     step = steps(progress, "compare", 3 + len(others))
-    left = read_side(base, "base", problems.ids)
+    called = labels or {}
+    left = replace(read_side(base, "base", problems.ids), label=called.get("base", ""))
     step()
-    right = read_side(rl, "rl", problems.rl_ids)
+    right = replace(read_side(rl, "rl", problems.rl_ids), label=called.get("rl", ""))
     step()
     ks = tuple(sorted({*sample_ks(left, right), *options.k}))
     threshold = threshold_of(problems, left, right, options, keep)
@@ -237,7 +241,8 @@ def compare_runs(
     repeated = dependence(left, right)
     further = []
     for name, run in others.items():
-        further.append(read_arm(name, run, problems, base, allowed_of[name]))
+        arm = read_arm(name, run, problems, base, allowed_of[name])
+        further.append(replace(arm, side=replace(arm.side, label=called.get(name, ""))))
         step()
     return Comparison(
         problems=problems,

@@ -67,6 +67,7 @@ class Side:
         completions: a key of each stored completion, which tells equal ones.
         repeats: which draws repeat others.
         grading: contents of grading.json.
+        label: what the report calls the model, in place of its name; "" where its name stands.
     """
 
     name: str
@@ -96,6 +97,7 @@ class Side:
     completions: CompletionKeys
     repeats: Repeats
     grading: dict[str, Any]
+    label: str = ""
 
     # Checked once: every group of every section takes its rows of them.
     @cached_property
@@ -117,6 +119,11 @@ class Side:
     def title(self) -> str:
         """The model as the report's sentences name it: "base" or "RL"."""
         return "RL" if self.name == "rl" else self.name
+
+    @property
+    def shown_model(self) -> str:
+        """The model as headings and tables name it."""
+        return self.label or self.model
 
     @property
     def accuracy(self) -> FloatArray:

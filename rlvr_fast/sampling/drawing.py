@@ -6,10 +6,9 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
-from rlvr_fast.sampling.engines import BUILT_IN, check_honoured, engine_kind, load_engine
+from rlvr_fast.sampling.engines import check_honoured, check_logprobs, load_engine
 from rlvr_fast.sampling.finished import finished_run
 from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
@@ -57,12 +56,8 @@ def draw_run(
             the run.
     """
     check_tree(out)
-    if options.logprobs and not engine_kind(options.engine).logprobs:
-        able = ", ".join(name for name in BUILT_IN if engine_kind(name).logprobs)
-        raise InvalidInputError(
-            f"the engine {options.engine} gives no log-probabilities of its tokens; leave "
-            f"--logprobs out, or take one of: {able}"
-        )
+    if options.logprobs:
+        check_logprobs(options.engine)
     tasks = load_tasks(options.tasks)
     done = finished_run(out, model, options, tasks, revision=revision)
     if done is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
+from rlvr_fast.adapters import same_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Engine
@@ -33,6 +34,7 @@ def finished_run(
     tasks: Sequence[Task],
     *,
     revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> Run | None:
     """The run in a folder, where it holds all draws of these options; None where it does not.
 
@@ -46,6 +48,7 @@ def finished_run(
         options: as for `draw_run`.
         tasks: those of the options.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: folder of a LoRA adapter.
 
     Raises:
         RunDirectoryError: a damaged run.
@@ -55,7 +58,8 @@ def finished_run(
     if not (path / "run.json").is_file():
         return None
     run = Run.open(path)
-    if not is_run_of(run, model, options, tasks, revision=revision) or not _poses(run, tasks):
+    named: dict[str, Any] = {"revision": revision, "adapter": adapter}
+    if not is_run_of(run, model, options, tasks, **named) or not _poses(run, tasks):
         return None
     if next(run.iter_missing(options.samples), None) is not None:
         return None
@@ -70,6 +74,7 @@ def is_run_of(
     tasks: Sequence[Task],
     *,
     revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> bool:
     """Whether a run was drawn by a model with these options; see `finished_run`."""
     info = run.info
@@ -93,6 +98,7 @@ def is_run_of(
     )
     return (
         same_model(info.model, model, revision)
+        and same_adapter(info.model.get("adapter"), adapter)
         and not info_differences(info, asked, same_run=True)
         and _same_form(info.prompt_template, options)
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from rlvr_fast.adapters import same_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import local_revision
 from rlvr_fast.scoring.options import ScoreOptions
@@ -48,7 +50,13 @@ def _as_sampled(run: Run) -> dict[str, Any]:
 
 
 def scores_finished(
-    run: Run, options: ScoreOptions, *, label: str, model: str, revision: str | None = None
+    run: Run,
+    options: ScoreOptions,
+    *,
+    label: str,
+    model: str,
+    revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> bool:
     """Whether every completion of a run has the scores that `score_run` would give it.
 
@@ -62,6 +70,7 @@ def scores_finished(
         model: a folder, a .gguf file or a Hugging Face name. Where a local model is gone, its name
             decides.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: folder of a LoRA adapter.
 
     Raises:
         InvalidInputError: as `pass_of`.
@@ -74,7 +83,7 @@ def scores_finished(
     missing = run.num_samples() != run.num_samples(f"scores/{label}")
     return (
         not missing.any()
-        and not scores_refused(stored, options, scored, model, revision)
+        and not scores_refused(stored, options, scored, model, revision, adapter)
         and not any(True for _ in scores_mismatches(run, label))
     )
 
@@ -85,6 +94,7 @@ def scores_refused(
     scored: Mapping[str, Any],
     model: str,
     revision: str | None = None,
+    adapter: str | Path | None = None,
 ) -> str:
     """What stored scores differ in from those asked for, in words; "" where they do not.
 
@@ -94,12 +104,13 @@ def scores_refused(
         scored: the distribution, from `pass_of`.
         model: as for `scores_finished`.
         revision: as for `scores_finished`.
+        adapter: as for `scores_finished`.
     """
-    there = stored.get("model")
-    if not isinstance(there, Mapping) or not same_model(
-        there, model, revision or local_revision(model)
-    ):
-        return f"model {there}, asked for {model}"
+    there: Any = stored.get("model")
+    known = isinstance(there, Mapping) and same_adapter(there.get("adapter"), adapter)
+    if not known or not same_model(there, model, revision or local_revision(model)):
+        with_adapter = f" with {adapter}" if adapter else ""
+        return f"model {there}, asked for {model}{with_adapter}"
     asked: dict[str, Any] = {**scored, "per_token": options.per_token}
     if options.dtype != "auto":  # else that of the scores
         asked["dtype"] = options.dtype

@@ -15,7 +15,7 @@ import torch
 
 from rlvr_fast.errors import UnsupportedModelError
 
-__all__ = ["HEADS", "Architecture", "Head", "head_of"]
+__all__ = ["HEADS", "Architecture", "Head", "architecture_of", "head_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +97,12 @@ HEADS: dict[str, Architecture] = {
 }
 
 
-def head_of(model: Any) -> Head:
-    """The head of a loaded Hugging Face model.
+def architecture_of(name: str) -> Architecture:
+    """The end of the forward pass of a class of transformers, by the name of the class.
 
     Raises:
-        UnsupportedModelError: the architecture is not in `HEADS`, or the head is not a plain linear
-            layer (but an adapter or a quantised layer); the message names the architecture.
+        UnsupportedModelError: the architecture is not in `HEADS`; the message names it.
     """
-    name = type(model).__name__
     architecture = HEADS.get(name)
     if architecture is None:
         advice = (
@@ -117,6 +115,18 @@ def head_of(model: Any) -> Head:
             f"{name}: not one of the architectures whose head is known "
             f"({', '.join(sorted(HEADS))}); {advice}"
         )
+    return architecture
+
+
+def head_of(model: Any) -> Head:
+    """The head of a loaded Hugging Face model.
+
+    Raises:
+        UnsupportedModelError: the architecture is not in `HEADS`, or the head is not a plain linear
+            layer (but an adapter or a quantised layer); the message names the architecture.
+    """
+    name = type(model).__name__
+    architecture = architecture_of(name)
     layer = model.get_output_embeddings()
     if type(layer) is not torch.nn.Linear:
         raise UnsupportedModelError(

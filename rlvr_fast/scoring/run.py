@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
@@ -16,6 +15,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.scoring.finished import pass_of, scores_finished
 from rlvr_fast.scoring.options import ScoreOptions
+from rlvr_fast.scoring.prompts import scored_prompts
 from rlvr_fast.scoring.scorer import Scorer
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.store.sampling_values import TRUNCATION, sampling_value
@@ -95,7 +95,13 @@ def score_run(
         )
         settings = _settings(scorer, scored, options.per_token)
         _refuse_other_scores(run, label, settings, exists=done > 0)
-        prompts = _prompts(run, scorer)
+        prompts = scored_prompts(
+            run.problems(),
+            scorer.tokenizer,
+            scorer.name,
+            where=str(run.path),
+            messages=bool(run.info.prompt_template.get("messages")),
+        )
         sealed = _unchanged(run, label)
         write_sealed(run, f"{stage}/scores.json", settings | sealed)
         before = done
@@ -189,61 +195,6 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
                 f"{run.path}: scores/{label} was made with {name} {there}, now asked for {asked}; "
                 "give another label, or the same model and options"
             )
-
-
-def _prompts(run: Run, scorer: Scorer) -> dict[str, list[int]]:
-    """The token ids of each problem's prompt, compared with those of the model's tokenizer."""
-    problems = run.problems()
-    names = problems["problem_id"].to_pylist()
-    texts = problems["prompt"].to_pylist()
-    stored = problems["prompt_token_ids"].to_pylist()
-    messages = bool(run.info.prompt_template.get("messages"))
-    if messages and (unknown := [n for n, ids in zip(names, stored, strict=True) if not ids]):
-        raise InvalidInputError(
-            f"{run.path}: a server made the prompts of {len(unknown)} problems from messages "
-            f"(first: {unknown[0]!r}) and did not tell their token ids, so what the completions "
-            "follow is not known; draw with a server that tells them, as vLLM does, or with "
-            "--engine-arg api=completions and a tokenizer"
-        )
-    if scorer.tokenizer is None or not names:
-        return dict(zip(names, stored, strict=True))
-    if messages:
-        for name, text, ids in zip(names, texts, stored, strict=True):
-            if not _holds_messages(scorer.tokenizer, ids, text):
-                raise InvalidInputError(
-                    f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
-                    f"with it the prompt of problem {name!r} does not hold the message that was "
-                    "sent; score the run with a model of the same tokenizer"
-                )
-        return dict(zip(names, stored, strict=True))
-    with_special = scorer.tokenizer(texts)["input_ids"]
-    # The text of a prompt made by a chat template holds the special tokens.
-    without = scorer.tokenizer(texts, add_special_tokens=False)["input_ids"]
-    prompts = {}
-    for name, ids, a, b in zip(names, stored, with_special, without, strict=True):
-        if ids and ids != list(a) and ids != list(b):
-            at = next(
-                (i for i, (x, y) in enumerate(zip(ids, a, strict=False)) if x != y),
-                min(len(ids), len(a)),
-            )
-            raise InvalidInputError(
-                f"{run.path}: the tokenizer of {scorer.name} is not the tokenizer of this run: "
-                f"its ids for the prompt of problem {name!r} differ from position "
-                f"{at} on ({list(a)[at : at + 4]}, stored {ids[at : at + 4]}); score the run with "
-                "a model of the same tokenizer"
-            )
-        prompts[name] = ids or list(a)
-    return prompts
-
-
-def _holds_messages(tokenizer: Any, ids: list[int], messages: str) -> bool:
-    """Whether a prompt holds the content of each message, white space aside."""
-    try:
-        contents = [message.get("content") or "" for message in json.loads(messages)]
-        plain = "".join(tokenizer.decode(ids).split())
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
-        return False  # no messages, or ids beyond all vocabularies
-    return all("".join(str(content).split()) in plain for content in contents)
 
 
 def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:

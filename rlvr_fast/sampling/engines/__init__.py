@@ -7,7 +7,7 @@ command line's help reads all of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rlvr_fast.adapters import Adapter, check_adapter
@@ -20,7 +20,9 @@ __all__ = [
     "BUILT_IN",
     "GROUP",
     "check_adapts",
+    "check_arguments",
     "check_honoured",
+    "check_logprobs",
     "describe_engines",
     "engine_kind",
     "engine_names",
@@ -115,6 +117,36 @@ def check_adapts(name: str) -> None:
     raise InvalidInputError(f"the engine {name} loads no adapter; {advice}")
 
 
+def check_arguments(name: str, arguments: Iterable[str]) -> None:
+    """Refuses arguments that an engine does not take, before anything is loaded.
+
+    Raises:
+        InvalidInputError: such an argument; the message names the nearest one.
+    """
+    kind = engine_kind(name)
+    for argument in arguments if kind.arguments is not None else ():
+        if argument not in kind.arguments:
+            known = ", ".join(kind.arguments) or "none"
+            raise InvalidInputError(
+                f"the engine {name} has no argument {argument!r}."
+                f"{closest(argument, kind.arguments)} Its arguments: {known}"
+            )
+
+
+def check_logprobs(name: str) -> None:
+    """Refuses an engine that gives no log-probabilities, before anything is loaded.
+
+    Raises:
+        InvalidInputError: such an engine; the message names those that give them.
+    """
+    if not engine_kind(name).logprobs:
+        able = ", ".join(each for each in BUILT_IN if engine_kind(each).logprobs)
+        raise InvalidInputError(
+            f"the engine {name} gives no log-probabilities of its tokens; leave "
+            f"--logprobs out, or take one of: {able}"
+        )
+
+
 def load_engine(
     name: str,
     /,
@@ -143,14 +175,7 @@ def load_engine(
         RlvrError: the package that adds the engine is broken; the message names the package.
     """
     kind = engine_kind(name)
-    if kind.arguments is not None:
-        for argument in arguments:
-            if argument not in kind.arguments:
-                known = ", ".join(kind.arguments) or "none"
-                raise InvalidInputError(
-                    f"the engine {name} has no argument {argument!r}."
-                    f"{closest(argument, kind.arguments)} Its arguments: {known}"
-                )
+    check_arguments(name, arguments)
     if not adapters:
         return kind.load(model, revision=revision, **arguments)
     check_adapts(name)
