@@ -10,6 +10,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Options, option
 from rlvr_fast.sampling.engines import describe_engines, engine_names
 from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.tasks.schemes import describe_schemes
 from rlvr_fast.vocabulary import Device, Dtype
 
@@ -28,6 +29,7 @@ class SampleOptions(Options):
         device: where the engine runs.
         dtype: type of the model's weights.
         template: "auto", "plain", "chat" or a text file that holds {question}.
+        prompt: system message, examples, prefill and what else stands around the question.
         logprobs: store the log-probability of each token drawn, as the engine gives it.
         sampling: temperature, top_p and the other `SamplingParameters`.
         sampling_from_model: takes the sampling parameters that were not given from the model's
@@ -66,6 +68,7 @@ class SampleOptions(Options):
         metavar="TEMPLATE",
         help="auto, plain, chat, or a text file that holds {question}.",
     )
+    prompt: PromptOptions = field(default_factory=PromptOptions)
     logprobs: bool = option(
         False, help="Store the log-probability of each token drawn, as the engine gives it."
     )
