@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from rlvr_fast.options import Options, option
 from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.sampling.prompt_options import PromptOptions
 
 __all__ = ["StudyModel", "StudySide"]
 
@@ -21,6 +22,7 @@ class StudyModel(Options):
         revision: branch, tag or commit of a Hugging Face name.
         adapter: folder of a LoRA adapter that is put on the model.
         template: the prompt template of this model, in place of that of the study.
+        prompt: options of the prompts of this model; those that are not given are the study's.
         label: what the report calls the model, in place of its recorded name.
     """
 
@@ -32,6 +34,9 @@ class StudyModel(Options):
     template: str | None = option(
         None, help="Prompt template of this model, in place of the study's `template`."
     )
+    prompt: PromptOptions | None = option(
+        None, help="Options of this model's prompts; others are those of the study's `prompt`."
+    )
     label: str | None = option(None, help="What the report calls the model.")
 
     @property
@@ -41,9 +46,13 @@ class StudyModel(Options):
 
     def sampling_of(self, options: SampleOptions) -> SampleOptions:
         """The options of sampling of a study as they hold for this model."""
-        from dataclasses import replace
-
-        return options if self.template is None else replace(options, template=self.template)
+        own: dict[str, Any] = {}
+        if self.template is not None:
+            own["template"] = self.template
+        if self.prompt is not None:
+            given = {name: getattr(self.prompt, name) for name in self.prompt.given}
+            own["prompt"] = replace(options.prompt, **given)
+        return replace(options, **own) if own else options
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.parameters import SamplingParameters
-from rlvr_fast.sampling.prompts import load_template
+from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import SAMPLES, Run
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
@@ -28,7 +28,7 @@ from rlvr_fast.tasks.schemes import scheme_packages
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem, Task
 
-__all__ = ["prepare_run", "sample_run"]
+__all__ = ["posed_problems", "prepare_run", "sample_run"]
 
 _FLUSH_ROWS = 20_000
 _PROGRESS_SECONDS = 0.2
@@ -61,28 +61,7 @@ def prepare_run(
             names the problem); a problem_id that comes twice.
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
-    form = load_template(template, engine)
-    problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
-    prompts = [form.render(problem.question, engine) for problem in problems]
-    if form.name == "chat" and not form.messages:
-        _check_questions(problems, prompts, engine)
-    # A chat template writes the special tokens itself.
-    encoded = engine.encode(prompts, special_tokens=form.name != "chat")
-    for problem, ids in zip(problems, encoded, strict=True):
-        _check_prompt(problem, ids, engine)
-    table = pa.table(
-        {
-            "problem_id": [problem.problem_id for problem in problems],
-            "task": [problem.task for problem in problems],
-            "prompt": prompts,
-            "prompt_token_ids": pa.array(encoded, pa.list_(pa.int32())),
-            "gold": pa.array([problem.gold for problem in problems], pa.string()),
-            "metadata": [
-                json.dumps(problem.metadata, ensure_ascii=False, sort_keys=True)
-                for problem in problems
-            ],
-        }
-    )
+    form, table = posed_problems(engine, tasks, template=template)
     model: dict[str, Any] = {"name": engine.model, "revision": engine.revision}
     notes = list(engine.notes)
     if from_model is not None:
@@ -97,6 +76,43 @@ def prepare_run(
         tasks=[{"name": task.name, "spec": task.spec} for task in tasks],
         problems=table,
         versions=_versions(),
+    )
+
+
+def posed_problems(
+    engine: Engine, tasks: Sequence[Task], *, template: str = "auto"
+) -> tuple[Template, pa.Table]:
+    """The template and the problems of a run, with the prompts that an engine is given.
+
+    Args:
+        engine: the model that will draw, or one whose weights are not loaded.
+        tasks: as for `prepare_run`.
+        template: as for `prepare_run`.
+
+    Raises:
+        InvalidInputError: as `prepare_run`.
+    """
+    form = load_template(template, engine)
+    problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
+    prompts = [form.render(problem.question, engine) for problem in problems]
+    if form.name == "chat" and not form.messages:
+        _check_questions(problems, prompts, engine)
+    # A chat template writes the special tokens itself.
+    encoded = engine.encode(prompts, special_tokens=form.name != "chat")
+    for problem, ids in zip(problems, encoded, strict=True):
+        _check_prompt(problem, ids, engine)
+    return form, pa.table(
+        {
+            "problem_id": [problem.problem_id for problem in problems],
+            "task": [problem.task for problem in problems],
+            "prompt": prompts,
+            "prompt_token_ids": pa.array(encoded, pa.list_(pa.int32())),
+            "gold": pa.array([problem.gold for problem in problems], pa.string()),
+            "metadata": [
+                json.dumps(problem.metadata, ensure_ascii=False, sort_keys=True)
+                for problem in problems
+            ],
+        }
     )
 
 

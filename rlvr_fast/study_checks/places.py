@@ -1,0 +1,52 @@
+"""The checks of the folders that a study writes into."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from rlvr_fast.errors import InvalidInputError, RunDirectoryError
+from rlvr_fast.safe_files import check_tree, enclosing_run, is_run
+
+__all__ = ["STUDY_FOLDERS", "check_place", "check_writable", "existing_part"]
+
+# What a study makes in its folder, and a comparison of rollouts in the folder of its runs.
+STUDY_FOLDERS = ("base", "rl", "arms", "report")
+
+
+def check_place(folder: Path) -> None:
+    """Refuses a folder that no runs may be made in, before anything is written.
+
+    Raises:
+        RunDirectoryError: a run directory, a folder inside one, or runs and a report that hold
+            anything but regular files and folders.
+        StorageError: a folder cannot be read.
+    """
+    run = enclosing_run(folder)
+    if run is not None or is_run(folder):
+        what = "a run directory" if run is None else f"inside the run directory {run}"
+        raise RunDirectoryError(f"{folder}: {what}; name another folder for the runs that are made")
+    check_tree(folder, only=STUDY_FOLDERS)
+
+
+def existing_part(folder: Path) -> Path:
+    """The folder, or the nearest one above it that is there."""
+    folder = folder.absolute()
+    while not os.path.lexists(folder) and folder != folder.parent:
+        folder = folder.parent
+    return folder
+
+
+def check_writable(out: Path) -> None:
+    """Refuses a folder that cannot be made or written to.
+
+    Raises:
+        InvalidInputError: a file stands in its place, or no permission is given.
+    """
+    place = existing_part(out)
+    if not place.is_dir():
+        raise InvalidInputError(f"out: {out} cannot be made: {place} is no folder; name another")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InvalidInputError(
+            f"out: {out} cannot be written: no permission to write into {place}; name another"
+        )

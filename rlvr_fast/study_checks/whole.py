@@ -1,0 +1,215 @@
+"""The checks of a study in their order, and what they found."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rlvr_fast.errors import (
+    InvalidInputError,
+    MissingDependencyError,
+    RlvrError,
+    RunDirectoryError,
+    install_hint,
+)
+from rlvr_fast.study_checks.faults import Faults
+from rlvr_fast.study_checks.models import check_models, one_template
+from rlvr_fast.study_checks.places import check_place, check_writable
+from rlvr_fast.study_config import StudyConfig
+from rlvr_fast.study_models import StudySide
+from rlvr_fast.study_stages import finished_sides
+
+if TYPE_CHECKING:
+    from rlvr_fast.store import Run
+    from rlvr_fast.tasks import Problem, Task
+
+__all__ = ["StudyCheck", "check_study"]
+
+@dataclass(frozen=True, slots=True)
+class StudyCheck:
+    """What the checks of a study found.
+
+    Attributes:
+        sides: the models and their runs; a template "auto" is resolved to one form for all.
+        finished: the runs that have all draws already, by the name of the side.
+        tasks: the tasks.
+        problems: their problems.
+        faults: what has to be put right first.
+        remarks: sentences for the user that are no faults.
+    """
+
+    sides: Sequence[StudySide]
+    finished: dict[str, Run] = field(default_factory=dict)
+    tasks: Sequence[Task] = ()
+    problems: Sequence[Problem] = ()
+    faults: Sequence[RlvrError] = ()
+    remarks: Sequence[str] = ()
+
+    def require(self) -> None:
+        """Raises what stands in the way of the study: one error as it is, several as a list.
+
+        Raises:
+            InvalidInputError: several faults; the message numbers them.
+            RlvrError: the only fault.
+        """
+        if len(self.faults) == 1:
+            raise self.faults[0]
+        if self.faults:
+            listed = "\n".join(
+                f"  {number}. " + "\n     ".join(str(fault).splitlines())
+                for number, fault in enumerate(self.faults, 1)
+            )
+            raise InvalidInputError(
+                f"{len(self.faults)} faults of this study; nothing was loaded or drawn:\n{listed}"
+            )
+
+
+def check_study(config: StudyConfig) -> StudyCheck:
+    """Checks a study before anything is loaded, drawn or written.
+
+    Checked are: the folder; tasks, their golds and what their verifiers need; the engine with its
+    arguments, parameters and packages; of each model that has work to do its files, adapter,
+    template, prompts, context and size; for scoring its architecture and tokenizer; the runs,
+    gradings and scores that are there; what the comparison would refuse; room on the disk.
+
+    Args:
+        config: the study.
+    """
+    faults = Faults()
+    remarks: list[str] = []
+    sides: list[StudySide] = []
+    with faults.kept():
+        sides = config.sides()
+    if not sides:
+        return StudyCheck((), faults=faults.found)
+    out = Path(config.out)
+    with faults.kept():
+        check_place(out)
+    with faults.kept():
+        check_writable(out)
+    tasks, problems = _check_tasks(config, faults)
+    _check_engine(config, sides, faults)
+    finished: dict[str, Run] = {}
+    if tasks:
+        for side in sides:
+            with faults.kept():
+                finished |= finished_sides([side])
+    for side in sides:
+        with faults.kept():
+            _check_grading(config, side)
+    with faults.kept():
+        sides = one_template(sides, finished, remarks)
+    check_models(config, sides, finished, tasks, faults, remarks)
+    return StudyCheck(sides, finished, tasks, problems, tuple(faults.found), tuple(remarks))
+
+
+def _check_tasks(config: StudyConfig, faults: Faults) -> tuple[list[Task], list[Problem]]:
+    """Loads each task; checks ids, golds and what the verifiers need."""
+    from rlvr_fast.tasks import load_task, load_tasks
+    from rlvr_fast.tasks.schemes import scheme_of
+
+    tasks: list[Task] = []
+    before = len(faults.found)
+    with faults.kept():
+        tasks = load_tasks(config.sample.tasks)
+    if len(faults.found) > before:  # one of them: the others may have faults of their own
+        for text in config.sample.tasks:
+            head, colon, rest = text.partition(":")
+            with faults.kept():
+                load_task(head.rpartition("=")[2] + colon + rest)
+        return [], []
+    problems: list[Problem] = []
+    owners: dict[str, str] = {}
+    for task in tasks:
+        posed: list[Problem] = []
+        with faults.kept():
+            posed = task.problems()
+            if not posed:
+                raise InvalidInputError(f"task {task.name!r} has no problem")
+        problems += posed
+        for problem in posed:
+            if problem.problem_id in owners:
+                faults.add(f"problems: the problem_id {problem.problem_id!r} comes twice")
+            owners[problem.problem_id] = task.name
+        with faults.kept():
+            if scheme_of(task.spec).runs_programs:
+                from rlvr_fast.tasks.sandbox import require_sandbox
+
+                require_sandbox()
+        with faults.kept():
+            _check_golds(task, posed)
+    if config.grade.verdicts == "imported":
+        faults.add(
+            "verdicts is 'imported', but a study draws its completions, and no verdicts come along;"
+            " leave it out"
+        )
+    return tasks, problems
+
+
+def _check_golds(task: Task, problems: Sequence[Problem]) -> None:
+    verifier = task.verifier()
+    if verifier.equivalence != "canonical":
+        return
+    lacking = [p.problem_id for p in problems if not (p.gold or "").strip()]
+    if lacking:
+        others = f" and {len(lacking) - 1} more of {len(problems)}" if len(lacking) > 1 else ""
+        raise InvalidInputError(
+            f"expected a gold answer for each problem of task {task.name!r}, which "
+            f"{verifier.name} compares with; problem {lacking[0]!r}{others} has none"
+        )
+
+
+def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Faults) -> None:
+    """Checks what the registry of engines knows of the engine, which is not loaded."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    from rlvr_fast.sampling.engines import (
+        check_adapts,
+        check_arguments,
+        check_honoured,
+        check_logprobs,
+        engine_kind,
+    )
+
+    options = config.sample
+    name = options.engine
+    with faults.kept():
+        kind = engine_kind(name)
+        with faults.kept():
+            check_arguments(name, options.engine_arguments())
+        with faults.kept():
+            check_honoured(name, options.sampling)
+        if options.logprobs:
+            with faults.kept():
+                check_logprobs(name)
+        if any(side.model.adapter is not None for side in sides):
+            with faults.kept():
+                check_adapts(name)
+        installed = []
+        for package in kind.packages if kind.extra else ():
+            with contextlib.suppress(PackageNotFoundError):
+                installed.append(version(package))
+        if kind.extra and kind.packages and not installed:
+            raise MissingDependencyError(
+                f"the engine {name} needs the package {' or '.join(kind.packages)}; "
+                f"{install_hint(kind.extra)}"
+            )
+
+
+def _check_grading(config: StudyConfig, side: StudySide) -> None:
+    """Refuses a run that was graded by another policy, as grading would."""
+    from rlvr_fast.store import Run
+
+    if config.grade.regrade or not (side.path / "grading.json").is_file():
+        return
+    run = Run.open(side.path)
+    policy = (run.read_json("grading.json") or {}).get("policy")
+    if policy not in (None, config.grade.policy):
+        raise RunDirectoryError(
+            f"{side.path}: it was graded with policy {policy!r}, now {config.grade.policy!r} is asked "
+            "for. Grade it as before, or with regrade: true, which grades it anew and keeps its "
+            "samples"
+        )
