@@ -24,6 +24,7 @@ ENGINE = EngineKind(
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,
-    packages=("torch", "transformers", "gguf"),
+    packages=("torch", "transformers", "gguf", "peft"),
     logprobs=True,
+    adapters=True,
 )
