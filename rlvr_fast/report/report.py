@@ -13,7 +13,6 @@ from rlvr_fast.report.facts import key_facts
 from rlvr_fast.report.imported import unread_remedy, unread_sentence
 from rlvr_fast.report.page_choice import PageChoice, choose
 from rlvr_fast.report.section import Context, Findings, Section
-from rlvr_fast.report.sides import Side
 from rlvr_fast.report.sections import load_sections
 from rlvr_fast.report.table import Table, cell_text, finite
 from rlvr_fast.shown_text import visible
@@ -101,7 +100,7 @@ class Report:
         if "sampling" in c.allowed:
             sampling = {side.name: side.sampling for side in c.sides}
         value |= {
-            "models": {s.name: _model_cells(s) for s in c.sides},
+            "models": {s.name: s.recorded_model for s in c.sides},
             "sampling": sampling,
             "samples": {
                 side.name: {
@@ -117,12 +116,6 @@ class Report:
         }
         cleaned: dict[str, Any] = finite(value)
         return cleaned
-
-
-def _model_cells(side: Side) -> dict[str, Any]:
-    """A model as summary.json names it; a label only where there is one."""
-    named = {"name": side.model, "revision": side.revision}
-    return named | ({"label": side.label} if side.label else {})
 
 
 def _depth_cells(comparison: Comparison) -> dict[str, Any]:

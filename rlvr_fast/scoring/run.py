@@ -17,7 +17,8 @@ from rlvr_fast.scoring.finished import pass_of, scores_finished
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.prompts import scored_prompts
 from rlvr_fast.scoring.scorer import Scorer
-from rlvr_fast.store.recorded import recorded_name
+from rlvr_fast.store.info import adapter_digest
+from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.store.sampling_values import TRUNCATION, sampling_value
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
@@ -39,6 +40,7 @@ def score_run(
     *,
     label: str,
     revision: str | None = None,
+    adapter: str | Path | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
@@ -57,6 +59,7 @@ def score_run(
             of it, which the sampler can never draw.
         label: names the scores, "base" or "rl" in a study.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: a folder of a LoRA adapter to score with; not for a Scorer, which has its own.
         progress: called as progress("score", completions done, completions in all).
 
     Returns:
@@ -78,8 +81,12 @@ def score_run(
     """
     from rlvr_fast.store.digests import scores_made_from, write_sealed
 
+    if isinstance(model, Scorer) and adapter is not None:
+        raise InvalidInputError(
+            f"{adapter}: an adapter is given to the Scorer itself, Scorer(model, adapter=...)"
+        )
     if isinstance(model, str | Path) and scores_finished(
-        run, options, label=label, model=str(model), revision=revision
+        run, options, label=label, model=str(model), revision=revision, adapter=adapter
     ):
         return 0
     label, scored = pass_of(run, options, label)
@@ -91,7 +98,7 @@ def score_run(
         scorer = (
             model
             if isinstance(model, Scorer)
-            else Scorer(model, revision=revision, **options.model_arguments())
+            else Scorer(model, revision=revision, adapter=adapter, **options.model_arguments())
         )
         settings = _settings(scorer, scored, options.per_token)
         _refuse_other_scores(run, label, settings, exists=done > 0)
@@ -162,8 +169,11 @@ def _settings(scorer: Scorer, scored: dict[str, Any], per_token: bool) -> dict[s
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
+    model: dict[str, Any] = {"name": recorded_name(scorer.name), "revision": scorer.revision}
+    if scorer.adapter is not None:
+        model["adapter"] = recorded_adapter(scorer.adapter.path, scorer.adapter.sha256)
     return {
-        "model": {"name": recorded_name(scorer.name), "revision": scorer.revision},
+        "model": model,
         # As scores.json had it before the two others came: absent is the default.
         **{
             name: value
@@ -188,7 +198,9 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
             # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
             there = {**there, "name": recorded_name(str(there.get("name")))}
-            if str(revision).startswith("sha256:") and there.get("revision") == revision:
+            same = str(revision).startswith("sha256:") and there.get("revision") == revision
+            same = same or (there["name"], there.get("revision")) == (asked["name"], revision)
+            if same and adapter_digest(there) == adapter_digest(asked):
                 continue
         if there != asked:
             raise RunDirectoryError(

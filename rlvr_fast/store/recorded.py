@@ -24,6 +24,7 @@ __all__ = [
     "TASK_FILES",
     "keep_task_files",
     "kept_spec",
+    "recorded_adapter",
     "recorded_name",
     "recorded_spec",
     "same_model",
@@ -77,6 +78,16 @@ def same_model(recorded: Mapping[str, Any], name: str, revision: str | None) -> 
     if isinstance(there, str) and there.startswith("sha256:"):
         return revision == there or (revision is None and known == Path(name).name)
     return revision == there and known == recorded_name(name)
+
+
+def recorded_adapter(folder: Path, sha256: str) -> dict[str, str]:
+    """An adapter as the "model" of run.json and of scores.json holds it: no folders.
+
+    Args:
+        folder: the folder of the adapter.
+        sha256: its digest.
+    """
+    return {"name": recorded_name(str(folder)), "sha256": sha256}
 
 
 def recorded_spec(spec: str) -> str:

@@ -57,7 +57,11 @@ def _measure(context: Context) -> Findings[Arms | None]:
                 "seeds": seeds.rows,
                 "together": together.rows,
                 "dependence": dependence,
-                "models": {arm.name: arm.side.shown_model for arm in comparison.arms},
+                "models": {
+                    arm.name: arm.side.label
+                    or " with the adapter ".join(filter(None, (arm.side.model, arm.side.adapter)))
+                    for arm in comparison.arms
+                },
                 "allowed_differences": {arm.name: arm.allowed for arm in comparison.arms},
             }
         },
