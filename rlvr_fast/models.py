@@ -388,4 +388,4 @@ def causal_lm_class(config: Any) -> str | None:
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
     name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
-    return name[0] if isinstance(name, tuple) else name
+    return None if name is None else str(name[0] if isinstance(name, tuple) else name)

@@ -228,5 +228,7 @@ def report_runs(
     from rlvr_fast.report.comparison import compare_runs
     from rlvr_fast.report.files import write_report
 
-    comparison = compare_runs(base, rl, options, arms=arms, labels=labels, keep=out, progress=progress)
+    comparison = compare_runs(
+        base, rl, options, arms=arms, labels=labels, keep=out, progress=progress
+    )
     return write_report(comparison, out, progress=progress)

@@ -16,7 +16,7 @@ from rlvr_fast.study_stages import scoring_passes
 if TYPE_CHECKING:
     from rlvr_fast.store import Run
 
-__all__ = ["ScoringWork", "SideWork", "StudyWork", "study_work"]
+__all__ = ["ScoringWork", "SideWork", "StudyWork", "study_work", "work_sentences"]
 
 # A longer pause between two parts is an interruption, not the speed of an engine.
 _PAUSE_SECONDS = 120.0
@@ -123,9 +123,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
     from rlvr_fast.store import Run
 
     runs = {
-        side.name: Run.open(side.path)
-        for side in check.sides
-        if (side.path / "run.json").is_file()
+        side.name: Run.open(side.path) for side in check.sides if (side.path / "run.json").is_file()
     }
     sides = [_side_work(side, runs.get(side.name), len(check.problems)) for side in check.sides]
 
@@ -211,4 +209,33 @@ def _draws_a_second(run: Run) -> float | None:
     ]
     if len(gaps) < _FEWEST_GAPS:
         return None
-    return statistics.median(rows / gap for gap, rows in gaps)
+    return float(statistics.median(rows / gap for gap, rows in gaps))
+
+
+def work_sentences(work: StudyWork) -> list[str]:
+    """The work of a study in sentences, one a line."""
+    said = []
+    for side in work.sides:
+        head = f"{side.name}: {side.problems:,} problems x {side.samples:,} samples"
+        if not side.draws:
+            said.append(f"{head}: all {side.held:,} draws are there")
+            continue
+        least = "at most" if side.at_most else "about"
+        said.append(
+            f"{head}: {side.draws:,} draws to make with {side.model}, {side.held:,} are there; "
+            f"{least} {side.tokens:,} tokens; {_time(side.seconds)}"
+        )
+    for each in work.scoring:
+        said.append(f"score {each.name}: {each.completions:,} completions under {each.model}")
+    if not work.scoring:
+        said.append("score: nothing is left to score")
+    total = f"In all: {work.draws:,} draws to make, {work.loads} loads of a model"
+    return [*said, f"{total}; {_time(work.seconds)}" if work.draws else total]
+
+
+def _time(seconds: float | None) -> str:
+    if seconds is None:
+        return "how long they take is not known"
+    hours, rest = divmod(round(seconds), 3600)
+    spent = f"{hours} h {rest // 60} min" if hours else f"{rest // 60} min {rest % 60} s"
+    return f"about {spent} at the speed of the draws that are there"

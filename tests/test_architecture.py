@@ -53,19 +53,33 @@ ALLOWED = {
         "store", "_core",
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
+    "study_models": FLOOR | {"options", "sampling"},
     "study_config": FLOOR | {
-        "options", "sampling", "answers", "scoring", "report", "demo_models", "yaml_text",
+        "options", "study_models", "sampling", "answers", "scoring", "report", "demo_models",
+        "yaml_text",
+    },
+    "study_stages": FLOOR | {
+        "progress", "study_config", "study_models", "adapters", "tasks", "store", "sampling",
+        "scoring",
+    },
+    "study_checks": FLOOR | {
+        "study_config", "study_models", "study_stages", "adapters", "adapted_models", "tasks",
+        "store", "sampling", "scoring",
+    },
+    "study_work": FLOOR | {
+        "study_config", "study_models", "study_stages", "study_checks", "store", "scoring",
     },
     "study": FLOOR | {
-        "study_config", "progress", "store", "sampling", "answers", "scoring", "report",
+        "study_config", "study_stages", "study_checks", "progress", "store", "sampling", "answers",
+        "scoring", "report",
     },
     "tracking": {"errors", "options", "registry", "progress"},
     "console": FLOOR | {"progress"},
     "doctor": FLOOR | {"vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": FLOOR | {
-        "options", "progress", "console", "study_config", "study", "doctor", "store",
-        "sampling", "answers", "scoring", "report", "metrics", "yaml_text", "tasks",
-        "tracking",
+        "options", "progress", "console", "study_config", "study_checks", "study_work", "study",
+        "doctor", "store", "sampling", "answers", "scoring", "report", "metrics", "yaml_text",
+        "tasks", "tracking",
     },
     "__main__": {"cli"},
     "demo_models": {"errors"},

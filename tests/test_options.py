@@ -32,6 +32,7 @@ from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.store import Run
 from rlvr_fast.store.options import ImportOptions
 from rlvr_fast.study_config import StudyConfig, demo_config, study_keys
+from rlvr_fast.study_models import StudyModel
 from rlvr_fast.vocabulary import DEVICES, DTYPES
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "study.yaml"
@@ -179,7 +180,7 @@ def test_keys_of_a_study_are_those_of_its_options() -> None:
     studied = set(STAGES) - {ScoreOptions, ImportOptions}
     names = {each.name for cls in studied for each in options_of(cls)}
     assert names <= set(keys)
-    own = {"base", "rl", "out", "arms", "base_revision", "rl_revision", "score"}
+    own = {"base", "rl", "out", "arms", "score_arms", "base_revision", "rl_revision", "score"}
     assert own == set(keys) - names
 
 
@@ -187,9 +188,20 @@ def test_arms_of_a_study_are_models() -> None:
     needed = {"base": "b", "rl": "r", "out": "o", "tasks": "math:x.jsonl", "samples": 4}
     arms = {"grpo/2": "seed2", "sft": {"model": "twin", "revision": "v1"}}
     study = StudyConfig.from_mapping({**needed, "arms": arms}, where="study.yaml")
-    assert study.arm_models() == {"grpo/2": ("seed2", None), "sft": ("twin", "v1")}
-    for wrong in (3, {"revision": "v1"}, {"model": 3}, {"model": "m", "seed": "1"}, None):
-        with pytest.raises(InvalidInputError, match=r"arms: x is .*, expected a model"):
+    assert study.models() == {
+        "base": StudyModel(model="b"),
+        "rl": StudyModel(model="r"),
+        "grpo/2": StudyModel(model="seed2"),
+        "sft": StudyModel(model="twin", revision="v1"),
+    }
+    for wrong, message in (
+        (3, "arms: x is 3, expected a model"),
+        (None, "arms: x is None, expected a model"),
+        ({"revision": "v1"}, "arms: x: 'model' is missing"),
+        ({"model": 3}, "arms: x: model is 3, expected a text"),
+        ({"model": "m", "sed": "1"}, "arms: x: unknown key 'sed'"),
+    ):
+        with pytest.raises(InvalidInputError, match=message):
             StudyConfig.from_mapping({**needed, "arms": {"x": wrong}}, where="study.yaml")
     with pytest.raises(InvalidInputError, match="arms is 'x', expected a mapping"):
         StudyConfig.from_mapping({**needed, "arms": "x"}, where="study.yaml")

@@ -36,16 +36,42 @@ def study(
     config: Annotated[Path, typer.Argument(help="A study file (YAML).", show_default=False)],
     tracking: TrackOptions,
     out: Annotated[Path | None, typer.Option(help="Folder in place of the file's `out`.")] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Check the study, and print its work without doing it."),
+    ] = False,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Sample, grade, score, compare and report, from one file.
 
-    Run the command again to finish what is missing.
+    Everything that can be checked is checked first. Run the command again to finish what is
+    missing.
     """
     from rlvr_fast.study_config import StudyConfig
 
-    _study(StudyConfig.from_yaml(config).with_out(out), tracking, json=json, quiet=quiet)
+    asked = StudyConfig.from_yaml(config).with_out(out)
+    if dry_run:
+        _print_work(asked, json=json)
+    else:
+        _study(asked, tracking, json=json, quiet=quiet)
+
+
+def _print_work(config: StudyConfig, *, json: bool) -> None:
+    """Checks a study and prints what is left to do."""
+    from rlvr_fast.study_checks import check_study
+    from rlvr_fast.study_work import study_work, work_sentences
+
+    check = check_study(config)
+    check.require()
+    work = study_work(config, check)
+    if json:
+        console.print_json({**work.to_json(), "remarks": list(check.remarks)})
+        return
+    for remark in check.remarks:
+        console.note(remark)
+    for sentence in work_sentences(work):
+        console.result(sentence)
 
 
 def _study(config: StudyConfig, tracking: TrackOptions, *, json: bool, quiet: bool) -> None:
@@ -56,7 +82,7 @@ def _study(config: StudyConfig, tracking: TrackOptions, *, json: bool, quiet: bo
         console.progress_bars(quiet=quiet or json) as progress,
         tracked(tracking, "study", config.out, config, json=json) as record,
     ):
-        result = run_study(config, progress=record.progress(progress))
+        result = run_study(config, progress=record.progress(progress), tell=console.note)
         record.log(report_numbers(result.report.summary()))
         record.keep(Path(config.out) / "report", result.report.headline())
     print_report(result.report, json=json)

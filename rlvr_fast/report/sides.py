@@ -123,8 +123,7 @@ class Side:
 
     @property
     def recorded_model(self) -> dict[str, Any]:
-        """The model as summary.json names it: name, revision, adapter and label where
-        there are any."""
+        """The model as summary.json names it; with adapter and label where there are any."""
         found: dict[str, Any] = {"name": self.model, "revision": self.revision}
         if self.adapter:
             found["adapter"] = dict(self.run.info.model["adapter"])

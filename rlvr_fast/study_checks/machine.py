@@ -1,4 +1,4 @@
-"""What a study needs of the machine, where it certainly is not there: memory and disk."""
+"""What a study certainly lacks of the machine: weights that are there, memory and disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.study_checks.places import existing_part
 from rlvr_fast.study_models import StudyModel
 
-__all__ = ["check_disk", "check_memory", "weights_bytes"]
+__all__ = ["check_disk", "check_memory", "check_weights", "weights_bytes"]
 
 # The ids, the text and the keys of a draw of one token take more in any part.
 _LEAST_DRAW = 8
@@ -40,6 +40,20 @@ def check_memory(model: StudyModel, device: str, dtype: str, engine: str) -> Non
         raise InvalidInputError(
             f"{model.model}: its weights take at least {_gib(needed)}, more than the {place} of "
             f"this machine, {_gib(most)}; take a smaller model, or another dtype or device"
+        )
+
+
+def check_weights(model: StudyModel) -> None:
+    """Refuses a folder of a model that holds no file of weights.
+
+    Raises:
+        InvalidInputError: such a folder.
+    """
+    held = Path(model.model)
+    kinds = ("*.safetensors", "*.bin")
+    if held.is_dir() and not any(True for kind in kinds for _ in held.glob(kind)):
+        raise InvalidInputError(
+            f"{held}: no file of weights in the folder (model.safetensors); copy the model anew"
         )
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError
-from rlvr_fast.study_config import StudyConfig
 from rlvr_fast.study_checks.faults import Faults
-from rlvr_fast.study_checks.machine import check_memory
+from rlvr_fast.study_checks.machine import check_memory, check_weights
+from rlvr_fast.study_config import StudyConfig
 from rlvr_fast.study_models import StudyModel, StudySide
 from rlvr_fast.study_stages import ScoringPass, scoring_passes
 
@@ -63,7 +63,7 @@ def one_template(
                 (side.model.model, chat_template_of(*side.model.weights))
                 for side in models.values()
             ]
-        except RlvrError:
+        except (RlvrError, NotImplementedError):
             return list(sides)
         form = one_form(templates, tell=remarks.append)
     return [
@@ -134,9 +134,7 @@ def check_models(
     _check_scoring(config, sides, finished, known, faults, remarks)
 
 
-def _check_drawing(
-    side: StudySide, tasks: Sequence[Task], known: _Known, faults: Faults
-) -> None:
+def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults: Faults) -> None:
     """Checks a model that draws, and the run that is there already."""
     from rlvr_fast.sampling.stage import posed_problems
 
@@ -146,7 +144,9 @@ def _check_drawing(
         return
     if side.sample.engine == "transformers" and reader.architecture is None:
         faults.add(_no_causal_model(side.model.model))
-    _check_adapter(side.model, faults)
+    _check_adapter(side.model, faults, transformers=side.sample.engine == "transformers")
+    with faults.kept():
+        check_weights(side.model)
     with faults.kept():
         check_memory(side.model, side.sample.device, side.sample.dtype, side.sample.engine)
     if not tasks:
@@ -170,7 +170,10 @@ def _check_parameters(side: StudySide, known: _Known, faults: Faults) -> None:
     parameters = side.sample.sampling
     with faults.kept():
         if side.sample.sampling_from_model:
-            found = sampling_from_model(parameters, side.model.model, side.model.revision)
+            folder = None if side.model.adapter is None else Path(side.model.adapter)
+            found = sampling_from_model(
+                parameters, side.model.model, side.model.revision, adapter=folder
+            )
             parameters = found.parameters
             check_honoured(side.sample.engine, parameters)
         known.parameters[side.name] = parameters
@@ -194,10 +197,15 @@ def _check_served(side: StudySide, known: _Known, faults: Faults) -> None:
             )
 
 
-def _check_adapter(model: StudyModel, faults: Faults) -> None:
+def _check_adapter(model: StudyModel, faults: Faults, *, transformers: bool) -> None:
+    """Checks the folder of an adapter, and the package by which transformers takes it."""
+    from rlvr_fast.adapted_models import check_peft
     from rlvr_fast.adapters import check_adapter, read_adapter
 
     if model.adapter is not None:
+        if transformers:
+            with faults.kept():
+                check_peft()
         with faults.kept():
             check_adapter(read_adapter(model.adapter), model.model, model.revision)
 
@@ -271,7 +279,8 @@ def _check_common(
                     if getattr(here, name) != getattr(there, name)
                 )
         tables = known.tables.get(base.name), known.tables.get(side.name)
-        if tables[0] is not None and tables[1] is not None and not config.sample.engine == "server":
+        known_both = tables[0] is not None and tables[1] is not None
+        if known_both and config.sample.engine != "server":
             pairs = align_problems(*tables)
             if texts := matched_differences(*tables, pairs, imported=False):
                 found["problems"] = "; ".join(texts)
@@ -280,7 +289,8 @@ def _check_common(
             faults.add(
                 f"{base.name} and {side.name} would be no runs of one experiment: "
                 + "; ".join(f"{name}: {found[name]}" for name in refused)
-                + f". Make them alike, or allow the difference by name: allow: [{', '.join(refused)}]"
+                + ". Make them alike, or allow the difference by name: allow: "
+                f"[{', '.join(refused)}]"
             )
 
 
@@ -331,7 +341,7 @@ def _check_scorer(
         if reader.architecture is None:
             raise InvalidInputError(_no_causal_model(each.model.model))
         architecture_of(reader.architecture)
-    _check_adapter(each.model, faults)
+    _check_adapter(each.model, faults, transformers=True)
     with faults.kept():
         check_memory(each.model, each.options.device, each.options.dtype, "transformers")
     table = known.tables.get(each.side.name)

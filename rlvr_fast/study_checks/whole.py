@@ -16,6 +16,7 @@ from rlvr_fast.errors import (
     install_hint,
 )
 from rlvr_fast.study_checks.faults import Faults
+from rlvr_fast.study_checks.machine import check_disk
 from rlvr_fast.study_checks.models import check_models, one_template
 from rlvr_fast.study_checks.places import check_place, check_writable
 from rlvr_fast.study_config import StudyConfig
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem, Task
 
 __all__ = ["StudyCheck", "check_study"]
+
 
 @dataclass(frozen=True, slots=True)
 class StudyCheck:
@@ -102,6 +104,8 @@ def check_study(config: StudyConfig) -> StudyCheck:
             _check_grading(config, side)
     with faults.kept():
         sides = one_template(sides, finished, remarks)
+    with faults.kept():
+        _check_room(config, sides, problems)
     check_models(config, sides, finished, tasks, faults, remarks)
     return StudyCheck(sides, finished, tasks, problems, tuple(faults.found), tuple(remarks))
 
@@ -209,7 +213,24 @@ def _check_grading(config: StudyConfig, side: StudySide) -> None:
     policy = (run.read_json("grading.json") or {}).get("policy")
     if policy not in (None, config.grade.policy):
         raise RunDirectoryError(
-            f"{side.path}: it was graded with policy {policy!r}, now {config.grade.policy!r} is asked "
-            "for. Grade it as before, or with regrade: true, which grades it anew and keeps its "
-            "samples"
+            f"{side.path}: it was graded with policy {policy!r}, now {config.grade.policy!r} is "
+            "asked for. Grade it as before, or with regrade: true, which grades it anew and "
+            "keeps its samples"
         )
+
+
+def _check_room(
+    config: StudyConfig, sides: Sequence[StudySide], problems: Sequence[Problem]
+) -> None:
+    """Refuses draws that do not fit the free disk, by the size of those that are there."""
+    from rlvr_fast.store import Run
+
+    draws = held = size = 0
+    for side in sides:
+        draws += len(problems) * side.sample.samples
+        if (side.path / "run.json").is_file():
+            run = Run.open(side.path)
+            held += int(run.num_samples().sum())
+            size += sum(part.stat().st_size for part in run.parts("samples"))
+    if draws > held:
+        check_disk(Path(config.out), draws - held, size / held if held else None)

@@ -276,21 +276,21 @@ def test_score_run_takes_a_loaded_model_or_a_scorer(run, model):
     ],
     ids=str,
 )
-def test_a_study_leaves_out_passes_that_are_not_defined(run, monkeypatch, sampling, sides):
+def test_a_study_leaves_out_passes_that_are_not_defined(run, sampling, sides):
     """Sampling parameters of a model's own file are known once the runs are drawn."""
-    from rlvr_fast import study
-    from rlvr_fast.scoring import run as stage
-    from rlvr_fast.scoring import scorer
+    from rlvr_fast.study_config import StudyConfig
+    from rlvr_fast.study_stages import scoring_passes
 
-    made = []
-    monkeypatch.setattr(scorer, "Scorer", lambda *_, **__: None)
-    monkeypatch.setattr(
-        stage, "score_run",
-        lambda of, _, options, **__: made.append((of, " as sampled" * options.as_sampled)),
-    )  # fmt: skip
-    config = study.StudyConfig.from_mapping(
+    config = StudyConfig.from_mapping(
         {"base": "b", "rl": "r", "out": "o", "tasks": "math:x", "samples": 1}, where="s"
     )
-    base = Run(run.path, dataclasses.replace(run.info, sampling={**run.info.sampling, **sampling}))
-    study._score(config, {"base": base, "rl": run}, {"base": ("b", None)}, None)
-    assert [("base" if of is base else "rl") + how for of, how in made] == sides
+    drawn = {"base": {**run.info.sampling, **sampling}, "rl": run.info.sampling}
+    passes = scoring_passes(config, config.sides(), lambda side: drawn[side.name])
+    assert {each.label for each in passes} == {"base", "rl"}
+    for label in ("base", "rl"):
+        made = [
+            each.side.name + " as sampled" * each.options.as_sampled
+            for each in passes
+            if each.label == label
+        ]
+        assert made == sides

@@ -123,13 +123,14 @@ def check_arguments(name: str, arguments: Iterable[str]) -> None:
     Raises:
         InvalidInputError: such an argument; the message names the nearest one.
     """
-    kind = engine_kind(name)
-    for argument in arguments if kind.arguments is not None else ():
-        if argument not in kind.arguments:
-            known = ", ".join(kind.arguments) or "none"
+    taken = engine_kind(name).arguments
+    if taken is None:
+        return
+    for argument in arguments:
+        if argument not in taken:
             raise InvalidInputError(
-                f"the engine {name} has no argument {argument!r}."
-                f"{closest(argument, kind.arguments)} Its arguments: {known}"
+                f"the engine {name} has no argument {argument!r}.{closest(argument, taken)} "
+                f"Its arguments: {', '.join(taken) or 'none'}"
             )
 
 
