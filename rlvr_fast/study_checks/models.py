@@ -136,6 +136,7 @@ def check_models(
 
 def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults: Faults) -> None:
     """Checks a model that draws, and the run that is there already."""
+    from rlvr_fast.sampling.prompts import load_template
     from rlvr_fast.sampling.stage import posed_problems
 
     reader = known.model(side.model, faults)
@@ -149,7 +150,9 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults
         check_weights(side.model)
     with faults.kept():
         check_memory(side.model, side.sample.device, side.sample.dtype, side.sample.engine)
-    if not tasks:
+    if not tasks:  # they have faults of their own, and no prompts can be made
+        with faults.kept():
+            load_template(side.sample.template, cast("Engine", reader))
         return
     with faults.kept():
         limit = side.sample.engine_args.get("max_model_len")
@@ -203,11 +206,10 @@ def _check_adapter(model: StudyModel, faults: Faults, *, transformers: bool) -> 
     from rlvr_fast.adapters import check_adapter, read_adapter
 
     if model.adapter is not None:
-        if transformers:
-            with faults.kept():
-                check_peft()
         with faults.kept():
             check_adapter(read_adapter(model.adapter), model.model, model.revision)
+            if transformers:
+                check_peft()
 
 
 def _no_causal_model(model: str) -> str:
@@ -224,6 +226,8 @@ def _check_run(
     Raises:
         RunDirectoryError: such a folder; the message names the differences.
     """
+    import pyarrow.compute as pc
+
     from rlvr_fast.adapters import same_adapter
     from rlvr_fast.store import Run
     from rlvr_fast.store.info import info_differences
@@ -233,6 +237,7 @@ def _check_run(
     if not (side.path / "run.json").exists() or side.name not in known.parameters:
         return
     run = Run.open(side.path)
+    specs = {task.name: recorded_spec(task.spec) for task in tasks}
     asked = replace(
         run.info,
         model={
@@ -243,10 +248,17 @@ def _check_run(
         engine={**run.info.engine, "name": side.sample.engine},
         sampling=known.parameters[side.name].to_json(),
         prompt_template=known.forms[side.name].to_json(),
-        tasks=[{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks],
+        # Further tasks may come to those of a run.
+        tasks=[
+            {"name": each["name"], "spec": specs[each["name"]]}
+            for each in run.info.tasks
+            if each["name"] in specs
+        ],
     )
     found = [text for _, text in info_differences(run.info, asked, same_run=True)]
-    found += problem_differences(run.problems(), known.tables[side.name])
+    posed = known.tables[side.name]
+    own = pc.index_in(run.problems()["problem_id"], value_set=posed["problem_id"])
+    found += problem_differences(run.problems(), posed.take(own.drop_null()))
     if not same_adapter(run.info.model.get("adapter"), side.model.adapter):
         held = (run.info.model.get("adapter") or {}).get("name", "none")
         found.append(f"adapter {held} and {side.model.adapter or 'none'}")

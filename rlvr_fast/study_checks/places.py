@@ -7,8 +7,10 @@ from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.safe_files import check_tree, enclosing_run, is_run
+from rlvr_fast.store.files import writing_to
+from rlvr_fast.store.recorded import TASK_FILES
 
-__all__ = ["STUDY_FOLDERS", "check_place", "check_writable", "existing_part"]
+__all__ = ["STUDY_FOLDERS", "check_place", "check_run_folder", "check_writable", "existing_part"]
 
 # What a study makes in its folder, and a comparison of rollouts in the folder of its runs.
 STUDY_FOLDERS = ("base", "rl", "arms", "report")
@@ -27,6 +29,28 @@ def check_place(folder: Path) -> None:
         what = "a run directory" if run is None else f"inside the run directory {run}"
         raise RunDirectoryError(f"{folder}: {what}; name another folder for the runs that are made")
     check_tree(folder, only=STUDY_FOLDERS)
+
+
+def check_run_folder(path: Path) -> None:
+    """Refuses a folder that holds something, and no run, in the place of a run.
+
+    Raises:
+        RunDirectoryError: such a folder.
+        StorageError: it cannot be read.
+    """
+    if (path / "run.json").exists() or not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise RunDirectoryError(f"{path}: expected a folder, found a file")
+    with writing_to(path):
+        held = {each.name for each in path.iterdir()}
+    # What a killed call left lies beside its lock.
+    ours = {"problems.parquet", TASK_FILES} if ".lock" in held else set()
+    if strange := sorted(name for name in held - ours if not name.startswith(".")):
+        raise RunDirectoryError(
+            f"{path}: not a run directory (no run.json) and not empty ({strange[0]}, ...); name "
+            "another folder"
+        )
 
 
 def existing_part(folder: Path) -> Path:

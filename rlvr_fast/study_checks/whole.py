@@ -18,7 +18,7 @@ from rlvr_fast.errors import (
 from rlvr_fast.study_checks.faults import Faults
 from rlvr_fast.study_checks.machine import check_disk
 from rlvr_fast.study_checks.models import check_models, one_template
-from rlvr_fast.study_checks.places import check_place, check_writable
+from rlvr_fast.study_checks.places import check_place, check_run_folder, check_writable
 from rlvr_fast.study_config import StudyConfig
 from rlvr_fast.study_models import StudySide
 from rlvr_fast.study_stages import finished_sides
@@ -101,6 +101,7 @@ def check_study(config: StudyConfig) -> StudyCheck:
                 finished |= finished_sides([side])
     for side in sides:
         with faults.kept():
+            check_run_folder(side.path)
             _check_grading(config, side)
     with faults.kept():
         sides = one_template(sides, finished, remarks)
