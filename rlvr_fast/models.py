@@ -104,32 +104,11 @@ def load_causal_lm(
             )
         dtype = found
     path = Path(model)
-    check_name(str(model))
-    options: dict[str, Any] = {"revision": revision} if revision else {}
-    source = str(model)
-    if path.suffix == ".gguf":
-        if not path.is_file():
-            raise InvalidInputError(f"{path}: no such file")
-        try:
-            import gguf  # noqa: F401
-        except ImportError:
-            raise MissingDependencyError(
-                f"{path}: reading a GGUF file needs the package gguf; {install_hint('gguf')}"
-            ) from None
-        source, options = str(path.parent), {"gguf_file": path.name}
-    elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):
-        raise InvalidInputError(
-            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
-        )
-    # Beside a .gguf file transformers reads the configuration of a tokenizer.
-    if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
-        check_model_files(folder)
+    source, options = _source(model, revision)
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # loading is short beside the work with progress bars
-    # Asked about code of the model, transformers would put the question on the terminal.
-    options["trust_remote_code"] = False
     part = "config.json" if path.is_dir() else "configuration"
     try:
         config = AutoConfig.from_pretrained(source, **options)
@@ -160,29 +139,53 @@ def load_causal_lm(
     return loaded, tokenizer
 
 
-def load_tokenizer(name: str) -> Any:
-    """Loads the tokenizer of a folder or a Hugging Face name, without its model.
+def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:
+    """What from_pretrained of transformers is given of a model, whose files are checked first."""
+    path, source = Path(model), str(model)
+    check_name(source)
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise InvalidInputError(f"{path}: no such file")
+        try:
+            import gguf  # noqa: F401
+        except ImportError:
+            raise MissingDependencyError(
+                f"{path}: reading a GGUF file needs the package gguf; {install_hint('gguf')}"
+            ) from None
+        source, options = str(path.parent), {"gguf_file": path.name}
+    elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):
+        raise InvalidInputError(
+            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
+        )
+    # Beside a .gguf file transformers reads the configuration of a tokenizer.
+    if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
+        check_model_files(folder)
+    # Asked about code of the model, transformers would put the question on the terminal.
+    return source, {**options, "trust_remote_code": False}
+
+
+def load_tokenizer(name: str, revision: str | None = None) -> Any:
+    """Loads the tokenizer of a model without the model.
+
+    Args:
+        name: a folder, a Hugging Face name or a .gguf file.
+        revision: branch, tag or commit of a Hugging Face name.
 
     Raises:
         InvalidInputError: there is none, or its files are damaged.
+        MissingDependencyError: a .gguf file without the `gguf` package.
     """
     from transformers import AutoTokenizer
 
-    check_name(name)
-    path = Path(name)
-    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
-        raise InvalidInputError(
-            f"{name}: no such folder; a tokenizer is a folder or a Hugging Face name"
-        )
-    if path.is_dir():
-        check_model_files(path)
+    source, options = _source(name, revision)
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(source, **options)
     except BaseException as error:
         if not is_damage(error):
             raise
         raise _not_loaded(
-            path, name, "files of the tokenizer", error, what="as a tokenizer"
+            Path(name), name, "files of the tokenizer", error, what="as a tokenizer"
         ) from error
 
 

@@ -45,9 +45,8 @@ def sample(
         config = {"model": model, "revision": revision, **asdict(options)}
         with tracked(tracking, "sample", out, config, json=json) as record:
             told = record.progress(progress)
-            return draw_run(
-                model, out, options, revision=revision, progress=told, tell=console.note
-            )
+            tell = None if quiet or json else console.note
+            return draw_run(model, out, options, revision=revision, progress=told, tell=tell)
 
     run_stage("samples", stage, json=json, quiet=quiet)
 

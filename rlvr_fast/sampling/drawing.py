@@ -36,7 +36,8 @@ def draw_run(
         options: tasks, number of samples, engine and sampling parameters.
         revision: branch, tag or commit of a Hugging Face name.
         progress: called as progress("sample", draws done, draws in all).
-        tell: called with each sentence that the engine has to say of its draws, as a server's count
+        tell: called with sentences for the user: the prompt of the first problem, what is put
+            below the questions, and what the engine has to say of its draws, as a server's count
             of tokens.
 
     Returns:
@@ -70,7 +71,14 @@ def draw_run(
     check_honoured(options.engine, parameters)
     engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
     run = prepare_run(
-        out, engine, tasks, parameters, template=options.template, from_model=from_model
+        out,
+        engine,
+        tasks,
+        parameters,
+        template=options.template,
+        prompt=options.prompt,
+        from_model=from_model,
+        tell=tell,
     )
     try:
         sample_run(run, engine, options.samples, logprobs=options.logprobs, progress=progress)

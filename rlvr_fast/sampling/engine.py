@@ -74,8 +74,10 @@ class Completion(NamedTuple):
 class Engine(Protocol):
     """A model that draws completions. `rlvr_fast.sampling.engines` loads one.
 
-    Two further attributes are read where an engine has them: `prompt_form` (a `PromptForm`,
-    "tokens" by default), and `told`, sentences on the draws of the last `generate`, for the user.
+    Further attributes are read where an engine has them: `prompt_form` (a `PromptForm`, "tokens" by
+    default); `told`, sentences on the draws of the last `generate`, for the user; and
+    `render_messages(messages, arguments)`, the prompt text of several turns (see
+    `TokenizerPrompts`), without which system messages and arguments of the template are refused.
     """
 
     @property
