@@ -217,29 +217,27 @@ def model_layers(model: str | Path, revision: str | None = None) -> dict[str, La
     return found
 
 
-def load_tokenizer(name: str) -> Any:
-    """Loads the tokenizer of a folder or a Hugging Face name, without its model.
+def load_tokenizer(name: str, revision: str | None = None) -> Any:
+    """Loads the tokenizer of a model without the model.
+
+    Args:
+        name: a folder, a Hugging Face name or a .gguf file.
+        revision: branch, tag or commit of a Hugging Face name.
 
     Raises:
         InvalidInputError: there is none, or its files are damaged.
+        MissingDependencyError: a .gguf file without the `gguf` package.
     """
     from transformers import AutoTokenizer
 
-    check_name(name)
-    path = Path(name)
-    if not path.is_dir() and (path.is_absolute() or name.startswith((".", "~"))):
-        raise InvalidInputError(
-            f"{name}: no such folder; a tokenizer is a folder or a Hugging Face name"
-        )
-    if path.is_dir():
-        check_model_files(path)
+    source, options = _source(name, revision)
     try:
-        return AutoTokenizer.from_pretrained(name, trust_remote_code=False)
+        return AutoTokenizer.from_pretrained(source, **options)
     except BaseException as error:
         if not is_damage(error):
             raise
         raise _not_loaded(
-            path, name, "files of the tokenizer", error, what="as a tokenizer"
+            Path(name), name, "files of the tokenizer", error, what="as a tokenizer"
         ) from error
 
 

@@ -98,7 +98,7 @@ ONLY_IN = {
     "wandb": ("tracking/trackers/wandb.py",),
     "trackio": ("tracking/trackers/trackio.py",),
     "matplotlib": ("report/",),
-    "jinja2": ("report/",),
+    "jinja2": ("report/", "sampling/template_process.py"),
     "reasoning_gym": ("tasks/schemes/reasoning_gym/",),
     "math_verify": ("tasks/schemes/math_verify.py",),
     "flint": ("tasks/schemes/math/",),

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.answers.audit import audit_run
+from rlvr_fast.answers.begun import BEGUN, Beginnings
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES
 from rlvr_fast.answers.graded_tasks import (
@@ -112,6 +113,8 @@ def grade_run(
             )
         tasks = graded_tasks(run, options.policy, verdicts)
         settings = _settings(tasks, options.policy, verdicts, because)
+        if begun := len(Beginnings(run)):
+            settings[BEGUN] = begun
         settings["run"] = run.info.to_json()  # from which doctor restores a damaged run.json
         problems = run.problems()
         owners = problems["task"].to_pylist()
@@ -243,6 +246,11 @@ def _cause_to_refuse(
                 f"{run.path}: it was graded with {key} {before.get(key)!r}, now "
                 f"{settings[key]!r} is asked for"
             )
+    if before.get(BEGUN) != settings.get(BEGUN):
+        return (
+            f"{file}: its answers were extracted without what the prompts hold of the assistant's "
+            "turn (a prefill, or thoughts that the chat template opens)"
+        )
     if "graded" in before and "made_from" not in before:
         return f"{file}: does not say what the grades were made from; an earlier version graded"
     answers = before.get("made_from", {}).get("answers", {})

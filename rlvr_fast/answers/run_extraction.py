@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from rlvr_fast.answers.bare_code import fence_code, has_bare_code
+from rlvr_fast.answers.begun import BEGUN, Beginnings
 from rlvr_fast.answers.distinct import DistinctAnswers
 from rlvr_fast.answers.extraction import MAX_ANSWER_BYTES, extract_answers
 from rlvr_fast.answers.graded_tasks import GradedTask
@@ -57,6 +58,7 @@ def extract_run(
     if done == total:
         return
     tell("extract", done, total)
+    begun = Beginnings(run) if settings.get(BEGUN) else None
     waiting: list[pa.Table] = []
     size = 0
     columns = ["problem_id", "sample_index", "text", "verdict"]
@@ -66,11 +68,11 @@ def extract_run(
             waiting.append(part if new.all() else part.filter(pa.array(new)))
             size += waiting[-1].nbytes
         if size > BATCH_BYTES:
-            done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
+            done += _extract_batch(run, tasks, owners, distinct, settings, waiting, begun)
             tell("extract", done, total)
             waiting, size = [], 0
     if waiting:
-        done += _extract_batch(run, tasks, owners, distinct, settings, waiting)
+        done += _extract_batch(run, tasks, owners, distinct, settings, waiting, begun)
         tell("extract", done, total)
 
 
@@ -129,6 +131,7 @@ def _extract_batch(
     distinct: DistinctAnswers,
     settings: dict[str, Any],
     waiting: list[pa.Table],
+    begun: Beginnings | None,
 ) -> int:
     rows = pa.concat_tables(waiting, promote_options="default")
     policies = {task.policy for task in tasks.values()}
@@ -144,7 +147,7 @@ def _extract_batch(
             chosen = rows
         if not len(chosen):
             continue
-        chosen, answers, statuses = extract_rows(run, chosen, policy)
+        chosen, answers, statuses = extract_rows(run, chosen, policy, begun)
         _report_too_long(run, settings, chosen, statuses, policy)
         table = answer_rows(chosen, answers, statuses)
         numbers = distinct.add(table["problem_id"], answers, verdicts=_decisive(settings, table))
@@ -171,8 +174,16 @@ def answer_rows(samples: pa.Table, answers: pa.Array, statuses: pa.Array) -> pa.
     return pa.table(found)
 
 
-def extract_rows(run: Run, rows: pa.Table, policy: Policy) -> tuple[pa.Table, pa.Array, pa.Array]:
+def extract_rows(
+    run: Run, rows: pa.Table, policy: Policy, begun: Beginnings | None
+) -> tuple[pa.Table, pa.Array, pa.Array]:
     """Extracts the answers of some samples by one policy.
+
+    Args:
+        run: their run.
+        rows: rows of samples/.
+        policy: the policy.
+        begun: what the prompts hold of the assistant's turn; None where nothing.
 
     Returns:
         The rows with their texts as they were read, the answers, and the status of each.
@@ -180,6 +191,8 @@ def extract_rows(run: Run, rows: pa.Table, policy: Policy) -> tuple[pa.Table, pa
     if policy == "code_block" and has_bare_code(run):
         at = rows.column_names.index("text")
         rows = rows.set_column(at, "text", fence_code(rows["text"]))
+    elif begun is not None:
+        rows = begun.put_before(rows)
     answers, statuses = extract_answers(rows["text"], policy=policy)
     return rows, answers, statuses
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.answers.begun import Beginnings
 from rlvr_fast.answers.extraction import extract_answers
 from rlvr_fast.answers.graded_tasks import GradedTask
 from rlvr_fast.answers.imported import has_verdicts
@@ -159,6 +160,7 @@ def _first_without_answer(run: Run, tasks: list[str]) -> tuple[list[str], list[b
         zip(wanted["problem_id"].to_pylist(), wanted["sample_index"].to_pylist(), strict=True)
     )
     names = pc.unique(wanted["problem_id"])
+    begun = Beginnings(run)
     columns = ["problem_id", "sample_index", "text", "finish_reason"]
     for _, part in run.iter_parts("samples", columns):
         if len(texts) == len(keys):
@@ -166,6 +168,7 @@ def _first_without_answer(run: Run, tasks: list[str]) -> tuple[list[str], list[b
         near = part.filter(pc.is_in(part["problem_id"], value_set=names))
         pairs = zip(near["problem_id"].to_pylist(), near["sample_index"].to_pylist(), strict=True)
         rows = near.take(np.flatnonzero([pair in keys for pair in pairs]))
+        rows = begun.put_before(rows)
         texts += rows["text"].to_pylist()
         cut += pc.equal(rows["finish_reason"], "length").to_pylist()
     return texts, cut

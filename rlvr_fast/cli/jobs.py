@@ -78,11 +78,12 @@ def _study(config: StudyConfig, tracking: TrackOptions, *, json: bool, quiet: bo
     from rlvr_fast.study import run_study
     from rlvr_fast.tracking.numbers import report_numbers
 
+    tell = None if quiet or json else console.note
     with (
         console.progress_bars(quiet=quiet or json) as progress,
         tracked(tracking, "study", config.out, config, json=json) as record,
     ):
-        result = run_study(config, progress=record.progress(progress), tell=console.note)
+        result = run_study(config, progress=record.progress(progress), tell=tell)
         record.log(report_numbers(result.report.summary()))
         record.keep(Path(config.out) / "report", result.report.headline())
     print_report(result.report, json=json)

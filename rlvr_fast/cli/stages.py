@@ -59,7 +59,7 @@ def sample(
                 revision=revision,
                 adapter=adapter,
                 progress=told,
-                tell=console.note,
+                tell=None if quiet or json else console.note,
             )
 
     run_stage("samples", stage, json=json, quiet=quiet)

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from rlvr_fast.answers.begun import BEGUN, Beginnings
 from rlvr_fast.answers.outcomes import grades_table, tally
 from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.answers.run_extraction import answer_rows, extract_rows
@@ -131,6 +132,7 @@ def _answers(graded: Graded) -> Iterator[tuple[str, str]]:
 def _extracted(graded: Graded, part: pa.Table) -> Iterator[pa.Table]:
     """The rows of answers/ that follow from rows of samples/, policy by policy."""
     problems = graded.run.problems()
+    begun = Beginnings(graded.run) if graded.grading.get(BEGUN) else None
     for policy in sorted({task.policy for task in graded.tasks.values()}):
         mine = [name for name, task in graded.tasks.items() if task.policy == policy]
         rows = part
@@ -138,7 +140,7 @@ def _extracted(graded: Graded, part: pa.Table) -> Iterator[pa.Table]:
             chosen = problems.filter(pc.is_in(problems["task"], pa.array(mine, pa.string())))
             wanted = chosen["problem_id"].combine_chunks()
             rows = part.filter(pc.is_in(part["problem_id"], value_set=wanted))
-        rows, answers, statuses = extract_rows(graded.run, rows, policy)
+        rows, answers, statuses = extract_rows(graded.run, rows, policy, begun)
         yield answer_rows(rows, answers, statuses)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from rlvr_fast.report.depth import draws_text
 from rlvr_fast.report.problems import IntArray
 from rlvr_fast.report.sides import Side, curve_depth
+from rlvr_fast.store.prompt_templates import template_words
 from rlvr_fast.store.sampling_values import sampling_value
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
@@ -99,8 +100,7 @@ def key_facts(base: Side, rl: Side) -> list[tuple[str, str]]:
         if any(sampling_value(side.sampling, name) != default for side in (base, rl)):
             title = name.replace("_", "-").capitalize()
             facts.append((title, _both(_recorded(base, name), _recorded(rl, name))))
-    templates = [str(dict(side.run.info.prompt_template).get("name") or "") for side in (base, rl)]
-    facts.append(("Prompt template", _both(*(name or "not recorded" for name in templates))))
+    facts.append(("Prompt template", _both(*(_template(side) for side in (base, rl)))))
     facts.append(("Without an answer", _both(*(_unparsed(side) for side in (base, rl)))))
     facts.append(("Cut off at the token limit", _both(*(_cut_off(side) for side in (base, rl)))))
     return facts
@@ -111,6 +111,11 @@ def _draws(base: Side, rl: Side) -> str:
     if np.array_equal(base.num_samples, rl.num_samples):
         return f"{ours} of each model"
     return f"base {ours}, RL {theirs}: unequal"
+
+
+def _template(side: Side) -> str:
+    template = dict(side.run.info.prompt_template)
+    return template_words(template) if template.get("name") else "not recorded"
 
 
 def _both(base: str, rl: str) -> str:

@@ -37,6 +37,7 @@ from rlvr_fast.report.table import cell_text
 from rlvr_fast.report.table_files import table_file
 from rlvr_fast.report.threshold import epsilon_sentence
 from rlvr_fast.shown_text import script_json, visible
+from rlvr_fast.store.prompt_templates import template_words
 from rlvr_fast.store.recorded import recorded_spec
 from rlvr_fast.vocabulary import LABELS, RULES
 
@@ -125,7 +126,7 @@ def _view(report: Report, choice: PageChoice) -> dict[str, Any]:
         "groups": [_group_view(report, group) for group in choice.groups],
         "sampling": _sampling(c),
         "engines": {side.name: _words(side.run.info.engine.values()) for side in c.sides},
-        "template": dict(c.base.run.info.prompt_template),
+        "template": template_words(c.base.run.info.prompt_template),
         "task_specs": [
             {**task, "spec": recorded_spec(str(task.get("spec")))} for task in c.base.run.info.tasks
         ],

@@ -14,10 +14,10 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, RlvrError
+from rlvr_fast.errors import InvalidInputError, RlvrError, shown
 from rlvr_fast.tasks.sandbox.interpreter import isolated_python, listed_paths, visible_paths
 
 __all__ = ["ChatTemplate"]
@@ -48,6 +48,7 @@ class ChatTemplate:
             name: [str(each) for each in value] if isinstance(value, list | tuple) else str(value)
             for name, value in names.items()
         }
+        self._read: set[str] = set()  # names of arguments that the template is known to read
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
         self._left = _SECONDS
@@ -59,6 +60,59 @@ class ChatTemplate:
             InvalidInputError: the template fails, takes too long, needs too much memory, or makes
                 a prompt that is too long.
         """
+        return self.render_messages([{"role": "user", "content": question}], {})
+
+    def render_messages(
+        self, messages: Sequence[Mapping[str, str]], arguments: Mapping[str, Any]
+    ) -> str:
+        """The turns of `messages`, and the start of the assistant's turn.
+
+        Args:
+            messages: each with "role" and "content".
+            arguments: further names that the template reads, with values of JSON.
+
+        Raises:
+            InvalidInputError: as `render`; an argument that the template never reads, or that the
+                tokenizer gives itself.
+        """
+        self._check(arguments)
+        text, why = self._asked({"messages": messages, "arguments": arguments}, "text", str)
+        if isinstance(text, str):
+            return text
+        other = "use --template plain, or a text file that holds {question}"
+        if len(messages) > 1:
+            other = f"leave the system message and the examples out, or {other}"
+        raise InvalidInputError(
+            f"{self.model}: its chat template cannot be rendered: {why}; {other}"
+        )
+
+    def _check(self, arguments: Mapping[str, Any]) -> None:
+        """Refuses arguments that would change nothing: a mistyped name must not pass unseen."""
+        new = [name for name in arguments if name not in self._read]
+        for name in new:
+            if name in self._names:
+                raise InvalidInputError(
+                    f"{name} cannot be an argument of the chat template of {self.model}: its "
+                    "tokenizer gives it"
+                )
+        if not new:
+            return
+        unread, why = self._asked({"names": new}, "unread", list)
+        if unread is None:
+            raise InvalidInputError(
+                f"{self.model}: its chat template cannot be read: {why}; use --template plain, or "
+                "a text file that holds {question}"
+            )
+        if unread:
+            raise InvalidInputError(
+                f"the chat template of {self.model} never reads {', '.join(map(shown, unread))}, "
+                "so --template-arg would change nothing; look for the names in the template of its "
+                "tokenizer_config.json or chat_template.jinja"
+            )
+        self._read.update(new)
+
+    def _asked(self, request: Mapping[str, Any], key: str, kind: type) -> tuple[Any, str | None]:
+        """What the process replies under `key`, None where it failed; and why it failed."""
         with self._lock:
             process = self._process
             if process is None:
@@ -67,21 +121,17 @@ class ChatTemplate:
             self._left = min(_SECONDS, self._left + _MEAN_SECONDS)
             begun = time.monotonic()
             try:
-                reply = json.loads(_exchange(process, question, self._left))
-                text, why = reply.get("text"), reply.get("error")
+                reply = json.loads(_exchange(process, request, self._left))
+                value, why = reply.get(key), reply.get("error")
             except (OSError, ValueError, AttributeError) as error:
                 _end(process)
                 self._process = None
-                text, why = None, str(error) if isinstance(error, OSError) else "no text came"
+                value, why = None, str(error) if isinstance(error, OSError) else "no text came"
             self._left -= time.monotonic() - begun
-            if not isinstance(text, str):  # the caller ends with this error
+            if not isinstance(value, kind):  # the caller ends with an error
                 self._left = _SECONDS
-        if isinstance(text, str):
-            return text
-        raise InvalidInputError(
-            f"{self.model}: its chat template cannot be rendered: {why}; use --template plain, or "
-            "a text file that holds {question}"
-        )
+                value = None
+        return value, why
 
     def _started(self) -> subprocess.Popen[bytes]:
         kept = {name: os.environ[name] for name in ("LD_LIBRARY_PATH", "TZ") if name in os.environ}

@@ -52,7 +52,8 @@ def draw_run(
         engine: `model` in an engine, loaded with the adapter (`load_engine`), which the caller
             closes; by default the model is loaded, and freed after the draws.
         progress: called as progress("sample", draws done, draws in all).
-        tell: called with each sentence that the engine has to say of its draws, as a server's count
+        tell: called with sentences for the user: the prompt of the first problem, what is put
+            below the questions, and what the engine has to say of its draws, as a server's count
             of tokens.
 
     Returns:
@@ -106,7 +107,14 @@ def draw_run(
     try:
         drawing = loaded if adapter is None else cast(AdaptedEngine, loaded).adapted(adapter)
         run = prepare_run(
-            out, drawing, tasks, parameters, template=options.template, from_model=from_model
+            out,
+            drawing,
+            tasks,
+            parameters,
+            template=options.template,
+            prompt=options.prompt,
+            from_model=from_model,
+            tell=tell,
         )
         try:
             sample_run(run, drawing, options.samples, logprobs=options.logprobs, progress=progress)

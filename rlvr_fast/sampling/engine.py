@@ -87,7 +87,9 @@ class Engine(Protocol):
 
     Further attributes are read where an engine has them: `prompt_form` (a `PromptForm`, "tokens" by
     default); `told`, sentences on the draws of the last `generate`, for the user; `adapter`, the
-    `Adapter` that it draws with, None for the model itself; and the method `close()`, which ends
+    `Adapter` that it draws with, None for the model itself; `render_messages(messages,
+    arguments)`, the prompt text of several turns (see `TokenizerPrompts`), without which system
+    messages and arguments of the template are refused; and the method `close()`, which ends
     processes and frees the memory of the model (see `close_engine`).
     """
 

@@ -106,14 +106,25 @@ def is_run_of(
 
 def _same_form(recorded: Mapping[str, Any], options: SampleOptions) -> bool:
     """Whether a recorded template is the one asked for; the chat template is the model's own."""
-    name = recorded.get("name")
-    if options.template == "auto":
-        return name in ("chat", "plain")
-    if options.template in ("chat", "plain"):
-        return bool(name == options.template)
-    form = "messages" if recorded.get("messages") else "tokens"
-    reader = cast(Engine, SimpleNamespace(prompt_form=form))
-    return load_template(options.template, reader).to_json() == recorded
+    name = options.template
+    if name == "auto" and recorded.get("name") in ("chat", "plain"):
+        name = str(recorded["name"])
+    messages = bool(recorded.get("messages"))
+    reader = SimpleNamespace(
+        prompt_form="messages" if messages else "tokens", chat_template="", model=""
+    )
+    try:
+        form = load_template(name, cast(Engine, reader), options.prompt)
+    except InvalidInputError:
+        return False
+    wanted = options.prompt.instruction
+    own = recorded.get("instruction", "")  # with which a run goes on where "auto" is asked for
+    instruction = own if wanted == "auto" else "" if wanted == "none" else wanted
+    asked, there = replace(form, instruction=instruction).to_json(), dict(recorded)
+    if name == "chat" and not messages:
+        del asked["sha256"]
+        there.pop("sha256", None)
+    return asked == there
 
 
 def _poses(run: Run, tasks: Sequence[Task]) -> bool:

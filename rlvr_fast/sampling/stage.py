@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
-from markupsafe import escape
 
 from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.generation_config import ModelSampling
+from rlvr_fast.sampling.instructions import choose_instructions
 from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.prompt_checks import check_held, check_read, first_prompt
+from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import SAMPLES, Run
 from rlvr_fast.store.info import adapter_digest, adapter_name
@@ -42,7 +44,9 @@ def prepare_run(
     parameters: SamplingParameters,
     *,
     template: str = "auto",
+    prompt: PromptOptions = PromptOptions(),
     from_model: ModelSampling | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
@@ -53,16 +57,21 @@ def prepare_run(
         parameters: how the completions will be drawn.
         template: "auto", "plain", "chat" or a text file that holds {question}; see
             `prompts.load_template`.
+        prompt: what stands around the questions.
         from_model: where `parameters` come from, if the model gave some. run.json records what it
             gave as "generation_config" of its "model", beside the notes of the engine.
+        tell: called with sentences for the user, the prompt of the first problem among them.
 
     Raises:
-        InvalidInputError: a chat template whose prompt does not hold the question; a prompt that is
-            longer than the model's context or holds token ids the model does not have (the message
-            names the problem); a problem_id that comes twice.
+        InvalidInputError: as `load_template`; a chat template whose prompt does not hold the
+            question, the system message or the examples, or that never reads an argument; a
+            prompt that is longer than the model's context or holds token ids the model does not
+            have (the message names the problem); a problem_id that comes twice.
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
-    form, table = posed_problems(engine, tasks, template=template)
+    form, table = posed_problems(
+        engine, tasks, template=template, prompt=prompt, path=path, tell=tell
+    )
     model: dict[str, Any] = {"name": engine.model, "revision": engine.revision}
     if (adapter := getattr(engine, "adapter", None)) is not None:
         model["adapter"] = recorded_adapter(adapter.path, adapter.sha256)
@@ -83,7 +92,13 @@ def prepare_run(
 
 
 def posed_problems(
-    engine: Engine, tasks: Sequence[Task], *, template: str = "auto"
+    engine: Engine,
+    tasks: Sequence[Task],
+    *,
+    template: str,
+    prompt: PromptOptions,
+    path: str | Path,
+    tell: Callable[[str], None] | None = None,
 ) -> tuple[Template, pa.Table]:
     """The template and the problems of a run, with the prompts that an engine is given.
 
@@ -91,19 +106,33 @@ def posed_problems(
         engine: the model that will draw, or one whose weights are not loaded.
         tasks: as for `prepare_run`.
         template: as for `prepare_run`.
+        prompt: as for `prepare_run`.
+        path: the run directory.
+        tell: as for `prepare_run`.
 
     Raises:
         InvalidInputError: as `prepare_run`.
     """
-    form = load_template(template, engine)
+    tell = tell or (lambda sentence: None)
+    form = load_template(template, engine, prompt)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
-    prompts = [form.render(problem.question, engine) for problem in problems]
+    form, instructions = choose_instructions(
+        prompt.instruction, form, tasks, problems, path=path, tell=tell
+    )
+    prompts = [
+        form.render(problem.question, engine, instruction)
+        for problem, instruction in zip(problems, instructions, strict=True)
+    ]
     if form.name == "chat" and not form.messages:
-        _check_questions(problems, prompts, engine)
+        check_held(form, problems, instructions, prompts, engine)
+    if prompts:
+        tell(first_prompt(problems[0].problem_id, prompts[0]))
     # A chat template writes the special tokens itself.
     encoded = engine.encode(prompts, special_tokens=form.name != "chat")
     for problem, ids in zip(problems, encoded, strict=True):
         _check_prompt(problem, ids, engine)
+    if form.messages and form.arguments and encoded:
+        check_read(form, problems[0], prompts[0], encoded[0], engine)
     return form, pa.table(
         {
             "problem_id": [problem.problem_id for problem in problems],
@@ -117,31 +146,6 @@ def posed_problems(
             ],
         }
     )
-
-
-# Questions that are asked before those of the problems.
-_PROBES = ("Is 91 a prime number?", "Name a river of Africa.")
-
-
-def _check_questions(problems: Sequence[Problem], prompts: Sequence[str], engine: Engine) -> None:
-    """Refuses a chat template whose prompts do not hold the questions."""
-    asked = [(f"problem {problem.problem_id!r}", problem.question) for problem in problems]
-    told = [*prompts, *(engine.render_chat(probe) for probe in _PROBES)]
-    asked += [(f"question {probe!r}", probe) for probe in _PROBES]
-    for (what, question), prompt in zip(asked, told, strict=True):
-        if not _holds(prompt, question):
-            raise InvalidInputError(
-                f"the chat template of {engine.model} gives the {what} a prompt that does not hold "
-                "the question; use --template plain, or a text file that holds {question}"
-            )
-
-
-def _holds(prompt: str, question: str) -> bool:
-    """Whether a prompt holds a question, but for blanks, case and the escapes of JSON or HTML."""
-    said = " ".join(prompt.split()).casefold()
-    plain = json.dumps(question, ensure_ascii=False)[1:-1]
-    forms = (question, plain, json.dumps(question)[1:-1], str(escape(question)))
-    return any(" ".join(form.split()).casefold() in said for form in forms)
 
 
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:

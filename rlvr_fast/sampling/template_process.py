@@ -5,8 +5,9 @@ Jinja's sandbox. So this process has limits of time and memory, nothing of its p
 no network, and no process but itself; it writes no file, and where the kernel has Landlock it reads
 none but those of the system and of packages.
 
-Lines of JSON come in: first the template and the limits, then a question a line. A line goes out
-for each: {"text": ...} or {"error": ...}.
+Lines of JSON come in: first the template and the limits, then a line for each rendering,
+{"messages": ..., "arguments": ...}, or {"names": [...]} to ask which of these names the template
+never reads. A line goes out for each: {"text": ...}, {"unread": [...]} or {"error": ...}.
 """
 
 from __future__ import annotations
@@ -25,23 +26,18 @@ from rlvr_fast.tasks.sandbox.locks import drop_privileges, refuse_calls
 __all__ = ["main"]
 
 
-def _rendered(first: dict[str, Any], question: str) -> dict[str, str]:
+def _rendered(
+    first: dict[str, Any], messages: list[dict[str, str]], arguments: dict[str, Any]
+) -> dict[str, Any]:
     from transformers.utils.chat_template_utils import render_jinja_template
 
-    try:
-        found = render_jinja_template(
-            [[{"role": "user", "content": question}]],
-            chat_template=first["template"],
-            add_generation_prompt=True,
-            **first["names"],
-        )
-        text = str((found[0] if isinstance(found, tuple) else found)[0])
-    except MemoryError:
-        return {"error": "it needs too much memory"}
-    except RecursionError:
-        return {"error": "it calls itself without end"}
-    except Exception as error:  # a template can raise whatever Python can
-        return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
+    found = render_jinja_template(
+        [messages],
+        chat_template=first["template"],
+        add_generation_prompt=True,
+        **{**first["names"], **arguments},
+    )
+    text = str((found[0] if isinstance(found, tuple) else found)[0])
     if len(text) > first["most"]:
         return {
             "error": f"a prompt of {len(text):,} characters, at most {first['most']:,} are taken"
@@ -49,15 +45,50 @@ def _rendered(first: dict[str, Any], question: str) -> dict[str, str]:
     return {"text": text}
 
 
+def _unread(first: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    from jinja2 import Environment, meta
+    from jinja2.ext import Extension, loopcontrols
+
+    class Generation(Extension):  # the tag of transformers around turns of the assistant
+        tags = {"generation"}  # noqa: RUF012
+
+        def parse(self, parser: Any) -> Any:
+            next(parser.stream)
+            return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+    # Nothing is run: the template is read, for the names that no statement of its own sets.
+    environment = Environment(
+        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
+    )
+    read = meta.find_undeclared_variables(environment.parse(first["template"]))
+    return {"unread": [name for name in names if name not in read]}
+
+
+def _answer(first: dict[str, Any], asked: dict[str, Any]) -> dict[str, Any]:
+    try:
+        if "names" in asked:
+            return _unread(first, asked["names"])
+        return _rendered(first, asked["messages"], asked["arguments"])
+    except MemoryError:
+        return {"error": "it needs too much memory"}
+    except RecursionError:
+        return {"error": "it calls itself without end"}
+    except Exception as error:  # a template can raise whatever Python can
+        return {"error": f"{type(error).__name__}: {str(error)[:500]}"}
+
+
 def main() -> None:
     """Renders until the other end of standard input is closed."""
-    questions = sys.stdin.buffer
+    requests = sys.stdin.buffer
     # What an imported package prints is no reply.
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    first = json.loads(questions.readline())
+    first = json.loads(requests.readline())
     sys.path += [path for path in first["path"] if path not in sys.path]
-    _rendered({"template": "", "names": {}, "most": 0}, "")  # imports all, before the limits
+    empty = {"template": "", "names": {}, "most": 0}
+    # Imports all, before the limits.
+    _answer(empty, {"messages": [], "arguments": {}})
+    _answer(empty, {"names": []})
     for kind, limit in (
         (resource.RLIMIT_AS, first["memory"]),
         (resource.RLIMIT_FSIZE, 0),
@@ -70,11 +101,11 @@ def main() -> None:
     refuse_calls(answer_filter())
     replies.write(b'{"text": ""}\n')
     replies.flush()
-    for line in questions:
-        question = json.loads(line)
+    for line in requests:
+        asked = json.loads(line)
         # The parent ends a rendering that takes too long; should it be gone, the alarm does.
         signal.setitimer(signal.ITIMER_REAL, 2 * first["seconds"])
-        reply = json.dumps(_rendered(first, question))
+        reply = json.dumps(_answer(first, asked))
         signal.setitimer(signal.ITIMER_REAL, 0)
         replies.write(reply.encode() + b"\n")
         replies.flush()

@@ -53,11 +53,28 @@ class TokenizerPrompts:
         Raises:
             InvalidInputError: as `ChatTemplate.render`.
         """
+        return self._chat_template().render(question)
+
+    def render_messages(
+        self, messages: Sequence[Mapping[str, str]], arguments: Mapping[str, Any]
+    ) -> str:
+        """The turns of `messages`, and the start of the assistant's turn.
+
+        Args:
+            messages: each with "role" and "content".
+            arguments: further names that the template reads, with values of JSON.
+
+        Raises:
+            InvalidInputError: as `ChatTemplate.render_messages`.
+        """
+        return self._chat_template().render_messages(messages, arguments)
+
+    def _chat_template(self) -> ChatTemplate:
         source = self.chat_template or ""
         if self._chat is None or self._chat.source != source:
             names = getattr(self._tokenizer, "special_tokens_map", {})
             self._chat = ChatTemplate(self.model, source, names)
-        return self._chat.render(question)
+        return self._chat
 
     def encode(self, prompts: Sequence[str], *, special_tokens: bool = True) -> list[list[int]]:
         """Token ids of each prompt."""

@@ -72,8 +72,10 @@ def scored_prompts(
 def _holds_messages(tokenizer: Any, ids: list[int], messages: str) -> bool:
     """Whether a prompt holds the content of each message, white space aside."""
     try:
-        contents = [message.get("content") or "" for message in json.loads(messages)]
+        value = json.loads(messages)
+        turns = value["messages"] if isinstance(value, dict) else value
+        contents = [message.get("content") or "" for message in turns]
         plain = "".join(tokenizer.decode(ids).split())
-    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return False  # no messages, or ids beyond all vocabularies
     return all("".join(str(content).split()) in plain for content in contents)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from rlvr_fast.errors import RlvrError, RunDirectoryError, shown
 from rlvr_fast.store.json_files import run_fault
+from rlvr_fast.store.prompt_templates import template_difference
 from rlvr_fast.store.sampling_values import sampling_value
 from rlvr_fast.tasks.schemes import scheme_of
 
@@ -56,7 +57,9 @@ class RunInfo:
         engine: name, version, notes.
         sampling: temperature, top_p, max_tokens, seed, stop, and the parameters of
             `SAMPLING_DEFAULTS` that differ from their default.
-        prompt_template: name, sha256.
+        prompt_template: name, sha256, and where they were given system, template_args, few_shot
+            (name and sha256 of the file), prefill and instruction; messages is true where a server
+            has the chat template.
         tasks: name and spec of each.
         versions: package name to version.
         requested_samples: the largest number of samples for each problem that was asked for; None
@@ -194,11 +197,7 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
     # The prompts of imported rollouts came with them, and no template was recorded.
     known = same_run or not (a.imported or b.imported)
     if known and a.prompt_template.get("sha256") != b.prompt_template.get("sha256"):
-        left, right = (
-            f"{t.get('name')} ({str(t.get('sha256'))[:12]})"
-            for t in (a.prompt_template, b.prompt_template)
-        )
-        found.append(("template", f"prompt template {left} and {right}"))
+        found.append(("template", template_difference(a.prompt_template, b.prompt_template)))
     specs = [[(task.get("name"), str(task.get("spec"))) for task in info.tasks] for info in (a, b)]
     if known:
         same = len(specs[0]) == len(specs[1]) and all(

@@ -179,6 +179,7 @@ _GRADING = _record(
         "verdicts": _SOURCE,
         "verdicts_because": _TEXT,
         "canonical": _TEXT,
+        "begun_in_prompts": _COUNT,
         "tasks": _map(
             _record(
                 {"verifier": _TEXT},
@@ -302,12 +303,24 @@ _SAMPLING = {
     "min_tokens": _maybe(_COUNT),
     "stop_token_ids": _maybe(_list(_COUNT)),
 }
+_PROMPT_TEMPLATE = _record(
+    {},
+    {
+        "name": _maybe(_TEXT),
+        "sha256": _maybe(_TEXT),
+        "system": _TEXT,
+        "template_args": _map(_ANY),
+        "few_shot": _record({"name": _TEXT, "sha256": _TEXT}, {}),
+        "prefill": _TEXT,
+        "instruction": _TEXT,
+    },
+)
 _RUN = _record(
     {
         "model": _MODEL,
         "engine": _record({}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT)}),
         "sampling": _record({}, _SAMPLING),
-        "prompt_template": _record({}, {"name": _maybe(_TEXT), "sha256": _maybe(_TEXT)}),
+        "prompt_template": _PROMPT_TEMPLATE,
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
     },

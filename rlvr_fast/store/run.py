@@ -99,7 +99,7 @@ class Run:
                 one.
             engine: {"name", "version", "notes"}.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
-            prompt_template: {"name", "sha256"}.
+            prompt_template: {"name", "sha256"}, and what else `RunInfo` names.
             tasks: [{"name", "spec"}]. Of a file its name is recorded; see `store.recorded`.
             problems: the columns of problems.parquet; problem_id must be unique.
             versions: package name to version.

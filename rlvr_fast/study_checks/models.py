@@ -63,7 +63,7 @@ def one_template(
                 (side.model.model, chat_template_of(*side.model.weights))
                 for side in models.values()
             ]
-        except (RlvrError, NotImplementedError):
+        except RlvrError:
             return list(sides)
         form = one_form(templates, tell=remarks.append)
     return [
@@ -152,14 +152,18 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults
         check_memory(side.model, side.sample.device, side.sample.dtype, side.sample.engine)
     if not tasks:  # they have faults of their own, and no prompts can be made
         with faults.kept():
-            load_template(side.sample.template, cast("Engine", reader))
+            load_template(side.sample.template, cast("Engine", reader), side.sample.prompt)
         return
     with faults.kept():
         limit = side.sample.engine_args.get("max_model_len")
         if isinstance(limit, int):
             reader.context_length = min(limit, reader.context_length or limit)
         known.forms[side.name], known.tables[side.name] = posed_problems(
-            cast("Engine", reader), tasks, template=side.sample.template
+            cast("Engine", reader),
+            tasks,
+            template=side.sample.template,
+            prompt=side.sample.prompt,
+            path=side.path,
         )
     with faults.kept():
         _check_run(side, reader, tasks, known)

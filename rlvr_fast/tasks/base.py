@@ -121,6 +121,9 @@ class Scheme:
         policy: how answers are extracted where the user leaves the policy at "auto"; the function
             `extract_answers` in `rlvr_fast/answers/extraction.py` says which mark each policy looks
             for. A completion without the mark is "unparsed" and never reaches the verifier.
+        instruction: what a question needs below it so that an answer has the mark that `policy`
+            looks for; sampling puts it there, for problems with a gold answer, unless the user
+            says otherwise. Empty where the questions of this kind need none.
         runs_programs: whether the verifier runs answers as programs. Its worker processes may then
             start processes, and grading is refused where there is no sandbox
             (`rlvr_fast.tasks.sandbox`), in which the verifier has to run them.
@@ -140,6 +143,7 @@ class Scheme:
     load: Callable[[TaskSpec, str | None], Task] | None = None
     verifier: Callable[[TaskSpec], Verifier] | None = None
     policy: Policy = "auto"
+    instruction: str = ""
     runs_programs: bool = False
     second_opinion: str | None = None
     files: Callable[[TaskSpec], tuple[str, ...]] | None = None

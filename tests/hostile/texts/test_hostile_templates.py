@@ -187,13 +187,13 @@ SHOWING = {
 def test_a_prompt_may_show_the_question_in_other_forms(what: str, question: str) -> None:
     from jinja2 import Environment
 
-    from rlvr_fast.sampling.stage import _holds
+    from rlvr_fast.sampling.prompt_checks import holds
 
     environment = Environment()
     environment.filters["tojson"] = lambda value: json.dumps(value, ensure_ascii=False)
     turn = [{"role": "user", "content": question}]
-    assert _holds(environment.from_string(SHOWING[what]).render(messages=turn), question)
-    assert not _holds("Say hello.", question)
+    assert holds(environment.from_string(SHOWING[what]).render(messages=turn), question)
+    assert not holds("Say hello.", question)
 
 
 def test_of_several_templates_the_default_is_taken() -> None:

@@ -100,7 +100,10 @@ class Conversation:
     def prompt(self, text: str, token_ids: list[int]) -> dict[str, Any]:
         """The field of a request that holds a prompt."""
         if self.form == "messages":
-            return {"messages": orjson.loads(text)}
+            value = orjson.loads(text)
+            if isinstance(value, list):
+                return {"messages": value}
+            return {name: value[name] for name in ("messages", "chat_template_kwargs")}
         return {"prompt": token_ids or text}
 
     async def reply(

@@ -27,6 +27,7 @@ SCHEME = Scheme(
     "hf://ORG/NAME?split=NAME",
     load=_load,
     verifier=_verifier,
+    instruction="Please reason step by step, and put your final answer within \\boxed{}.",
     second_opinion="math_verify:opinion",
     posed_by_run=True,
     packages=("python-flint",),
