@@ -79,7 +79,7 @@ class AdaptedModel:
         self._used = None if adapter is None else adapter.sha256
         for layer in self._layers:
             if adapter is not None:
-                layer.set_adapter(adapter.sha256, inference_mode=True)
+                layer.set_adapter(adapter.sha256)
             layer.enable_adapters(adapter is not None)
             layer.requires_grad_(False)
 
