@@ -15,6 +15,7 @@ import pytest
 import torch
 from lora import random_adapter
 from safetensors.torch import load_file, save_file
+from smollm import smollm_folder
 from tiny import save_tiny
 from transformers import Gemma2Config, GPT2Config, LlamaConfig, Qwen2Config
 
@@ -146,6 +147,33 @@ def test_an_engine_without_adapters_is_refused_before_anything_is_loaded(
     assert not engine_kind(name).adapters
     with pytest.raises(InvalidInputError, match=f"the engine {name} loads no adapter; .*{advice}"):
         load_engine(name, model, adapters=[read_adapter(folder)])
+
+
+@pytest.mark.slow
+def test_a_real_model_draws_and_scores_as_it_does_with_the_adapter_merged(tmp_path):
+    from rlvr_fast.scoring import Scorer
+
+    smollm = str(smollm_folder())
+    folder = random_adapter(
+        smollm, tmp_path / "adapter", size=0.1, modules=["q_proj", "up_proj", "down_proj"]
+    )
+    adapter = read_adapter(folder)
+    engine = load_engine("transformers", smollm, adapters=[adapter])
+    prompt = engine.encode(["The capital of France is"])[0]
+    request = Request("p", prompt, np.arange(6), np.arange(6))
+    drawn = list(engine.adapted(adapter).generate([request], PARAMETERS, logprobs=True))
+    prompts, completions = [prompt] * 6, [completion.token_ids for completion in drawn]
+    engine.close()
+    whole = with_adapter(smollm, folder).merge_and_unload()
+    expected = Scorer(whole).score(prompts, completions, per_token=True)
+    found = Scorer(smollm, adapter=adapter).score(prompts, completions, per_token=True)
+    base = Scorer(smollm).score(prompts, completions)
+    for completion, ours, theirs in zip(
+        drawn, found.token_logprobs, expected.token_logprobs, strict=True
+    ):
+        np.testing.assert_allclose(ours, theirs, atol=2e-3)
+        np.testing.assert_allclose(completion.token_logprobs, theirs, atol=2e-3)
+    assert np.abs(found.logprob - base.logprob).max() > 1
 
 
 # -- runs --------------------------------------------------------------------------------------
