@@ -461,6 +461,16 @@ def test_a_whole_weight_has_to_be_that_of_the_base(model, tmp_path):
         load_engine("transformers", model, adapters=[read_adapter(adapter)])
 
 
+def test_an_adapter_is_no_model(model, folder, tmp_path):
+    """Else transformers would load the base model that the adapter names, from anywhere."""
+    both = shutil.copytree(model, tmp_path / "both")
+    for file in folder.iterdir():
+        shutil.copy(file, both)
+    for name in (folder, both):
+        with pytest.raises(InvalidInputError, match=r"holds an adapter .* name its base model"):
+            load_engine("transformers", str(name))
+
+
 def test_files_of_an_adapter_may_be_links(model, folder, tmp_path):
     """As the cache of the hub has them."""
     linked = tmp_path / "linked"
