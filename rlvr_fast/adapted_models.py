@@ -79,7 +79,7 @@ class AdaptedModel:
         self._used = None if adapter is None else adapter.sha256
         for layer in self._layers:
             if adapter is not None:
-                layer.set_adapter(adapter.sha256, inference_mode=True)
+                layer.set_adapter(adapter.sha256)
             layer.enable_adapters(adapter is not None)
             layer.requires_grad_(False)
 
@@ -156,7 +156,13 @@ def _attach(model: Any, adapter: Adapter, name: str) -> None:
         warnings.simplefilter("ignore")
         peft.inject_adapter_in_model(lora, model, name, low_cpu_mem_usage=True)
     for module, each in factors.items():
-        _fill(model.get_submodule(module), name, each, tensors, where=f"{path}: {module}")
+        _fill(
+            model.get_submodule(module),
+            name,
+            each,
+            tensors,
+            where=f"{path}: {terminal(module, 120)}",
+        )
 
 
 def _fill(

@@ -146,7 +146,7 @@ def read_adapter(folder: str | Path) -> Adapter:
         if ranks != (config.rank, config.rank):
             raise InvalidInputError(
                 f"{folder / WEIGHTS}: {shown(module)} has factors of the ranks {ranks[0]} and "
-                f"{ranks[1]} ({names[0]}, {names[1]}), but r of {CONFIG} is {config.rank}; copy "
+                f"{ranks[1]} ({shown(names)}), but r of {CONFIG} is {config.rank}; copy "
                 "the adapter anew"
             )
     digest = hashlib.sha256()

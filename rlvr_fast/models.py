@@ -130,6 +130,8 @@ def load_causal_lm(
             **options,
         )
         _check_weights(str(model), found)
+        if getattr(loaded, "_hf_peft_config_loaded", False):  # of the hub
+            raise InvalidInputError(_is_adapter(source))
         loaded = loaded.to(place).eval()
     except RlvrError:
         raise
@@ -165,8 +167,20 @@ def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     # Beside a .gguf file transformers reads the configuration of a tokenizer.
     if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
         check_model_files(folder)
+    # Where peft is installed, transformers would load the base model that the file names, whatever
+    # that is, and put the adapter into it.
+    if os.path.lexists(path / "adapter_config.json"):
+        raise InvalidInputError(_is_adapter(source))
     # Asked about code of the model, transformers would put the question on the terminal.
     return source, {**options, "trust_remote_code": False}
+
+
+def _is_adapter(source: str) -> str:
+    return (
+        f"{source}: holds an adapter (adapter_config.json), expected a model: name its base model "
+        "as the model, and this folder as the adapter (--adapter FOLDER); or remove the file where "
+        "the folder holds a whole model"
+    )
 
 
 class Layer(NamedTuple):

@@ -106,7 +106,7 @@ def architecture_of(name: str) -> Architecture:
     architecture = HEADS.get(name)
     if architecture is None:
         advice = (
-            "merge the adapter into the model first (merge_and_unload)"
+            "give its base model by name, and the folder of the adapter (Scorer(base, adapter=...))"
             if name.startswith("Peft")
             else "score its logits with token_stats, or add the architecture to "
             "rlvr_fast/scoring/heads.py with a test"

@@ -175,6 +175,41 @@ def test_model_identified_by_its_weights_may_be_moved(tmp_path):
     assert again.missing(2) == run.missing(2)
 
 
+ADAPTER = {"name": "grpo", "sha256": "a" * 64}
+
+
+def test_an_adapter_is_part_of_the_model(tmp_path):
+    plain = make(tmp_path / "plain")
+    null = make(tmp_path / "null", model={"name": "m", "revision": None, "adapter": None})
+    run = make(tmp_path / "run", model={"name": "m", "revision": None, "adapter": ADAPTER})
+    assert Run.open(run.path).info.model["adapter"] == ADAPTER
+    assert plain.missing(2) == null.missing(2)
+    assert not {d.seed for d in plain.missing(9)} & {d.seed for d in run.missing(9)}
+    renamed = {"name": "m", "revision": None, "adapter": {**ADAPTER, "name": "copy"}}
+    assert make(run.path, model=renamed).missing(2) == run.missing(2)
+    other = {"name": "m", "revision": None, "adapter": {**ADAPTER, "sha256": "b" * 64}}
+    with pytest.raises(
+        RunDirectoryError,
+        match=r"the adapter grpo \(sha256 aaaaaaaaaaaa\) and m .* grpo \(sha256 bbbbbbbbbbbb\)",
+    ):
+        make(run.path, model=other)
+    with pytest.raises(RunDirectoryError, match=r"the adapter grpo .* without an adapter"):
+        make(run.path)
+    assert differences(plain, run) == []  # two models that compare
+
+
+@pytest.mark.parametrize(
+    "adapter", ["grpo", {"name": "grpo"}, {"sha256": "a"}, {**ADAPTER, "name": 7}, [ADAPTER]]
+)
+def test_an_adapter_of_another_form_is_refused(tmp_path, adapter):
+    run = make(tmp_path / "run")
+    value = json.loads((run.path / "run.json").read_text())
+    value["model"]["adapter"] = adapter
+    (run.path / "run.json").write_text(json.dumps(value))
+    with pytest.raises(RunDirectoryError, match="'model': 'adapter'"):
+        Run.open(run.path)
+
+
 def test_folder_that_holds_no_run_is_refused(tmp_path):
     with pytest.raises(RunDirectoryError, match="no such run directory"):
         Run.open(tmp_path / "none")

@@ -110,7 +110,7 @@ def check_adapts(name: str) -> None:
         return
     advice = (
         "the server has each adapter as a model with a name of its own: name that as the model "
-        "(vllm serve --lora-modules NAME=FOLDER)"
+        "(vllm serve --enable-lora --lora-modules NAME=FOLDER)"
         if name == "server"
         else "take one of: " + ", ".join(each for each in BUILT_IN if engine_kind(each).adapters)
     )
