@@ -7,6 +7,7 @@ in its thoughts holds no answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -21,10 +22,9 @@ __all__ = ["BEGUN", "Beginnings"]
 # is absent where there are none.
 BEGUN = "begun_in_prompts"
 
-# Marks of thoughts are shorter.
-_MARK = 64
-# What they begin with, by what they end with.
-_ENDS = {">": "<", "]": "[", "\u25b7": "\u25c1"}
+# A mark at the end of a text, and more characters than one has.
+_MARK = re.compile("(?:<[^<>\\s]+>|\\[[^\\[\\]\\s]+\\]|\u25c1[^\u25c1\u25b7\\s]+\u25b7)$")
+_CHARACTERS = 64
 
 
 class Beginnings:
@@ -42,9 +42,9 @@ class Beginnings:
         return sum(map(bool, self._texts))
 
     def _of(self, prompts: Sequence[str]) -> list[str]:
-        # A prompt of messages holds no text that the assistant would go on from.
         bare = [prompt.removesuffix(self._prefill).rstrip() for prompt in prompts]
-        last = [_last_mark(prompt[-_MARK:]) for prompt in bare]
+        found = [_MARK.search(prompt[-_CHARACTERS:]) for prompt in bare]
+        last = ["" if mark is None else mark[0] for mark in found]
         kinds = list(dict.fromkeys(filter(None, last)))
         _, statuses = extract_answers(kinds, policy="after_think")
         # Of a mark alone nothing follows, so the thoughts are unfinished.
@@ -69,9 +69,3 @@ class Beginnings:
             pa.scalar("", pa.large_string()),
         )
         return rows.set_column(rows.column_names.index("text"), "text", texts)
-
-
-def _last_mark(text: str) -> str:
-    """The mark at the end of a text, of any kind; empty where there is none."""
-    at = text.rfind(_ENDS.get(text[-1:], "\n"))
-    return text[at:] if at >= 0 and text[-1:] in _ENDS else ""
