@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rlvr_fast.errors import (
     InvalidInputError,
@@ -30,10 +30,12 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "Layer",
     "load_causal_lm",
     "load_tokenizer",
     "local_revision",
     "model_file",
+    "model_layers",
     "torch_device",
 ]
 
@@ -104,32 +106,11 @@ def load_causal_lm(
             )
         dtype = found
     path = Path(model)
-    check_name(str(model))
-    options: dict[str, Any] = {"revision": revision} if revision else {}
-    source = str(model)
-    if path.suffix == ".gguf":
-        if not path.is_file():
-            raise InvalidInputError(f"{path}: no such file")
-        try:
-            import gguf  # noqa: F401
-        except ImportError:
-            raise MissingDependencyError(
-                f"{path}: reading a GGUF file needs the package gguf; {install_hint('gguf')}"
-            ) from None
-        source, options = str(path.parent), {"gguf_file": path.name}
-    elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):
-        raise InvalidInputError(
-            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
-        )
-    # Beside a .gguf file transformers reads the configuration of a tokenizer.
-    if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
-        check_model_files(folder)
+    source, options = _source(model, revision)
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # loading is short beside the work with progress bars
-    # Asked about code of the model, transformers would put the question on the terminal.
-    options["trust_remote_code"] = False
     part = "config.json" if path.is_dir() else "configuration"
     try:
         config = AutoConfig.from_pretrained(source, **options)
@@ -158,6 +139,80 @@ def load_causal_lm(
         if bars:
             logging.enable_progress_bar()
     return loaded, tokenizer
+
+
+def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:
+    """What from_pretrained of transformers is given of a model, whose files are checked first."""
+    path, source = Path(model), str(model)
+    check_name(source)
+    options: dict[str, Any] = {"revision": revision} if revision else {}
+    if path.suffix == ".gguf":
+        if not path.is_file():
+            raise InvalidInputError(f"{path}: no such file")
+        try:
+            import gguf  # noqa: F401
+        except ImportError:
+            raise MissingDependencyError(
+                f"{path}: reading a GGUF file needs the package gguf; {install_hint('gguf')}"
+            ) from None
+        source, options = str(path.parent), {"gguf_file": path.name}
+    elif not path.is_dir() and (path.is_absolute() or source.startswith((".", "~"))):
+        raise InvalidInputError(
+            f"{source}: no such folder; a model is a folder, a .gguf file or a Hugging Face name"
+        )
+    # Beside a .gguf file transformers reads the configuration of a tokenizer.
+    if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
+        check_model_files(folder)
+    # Asked about code of the model, transformers would put the question on the terminal.
+    return source, {**options, "trust_remote_code": False}
+
+
+class Layer(NamedTuple):
+    """A linear layer or an embedding of a model.
+
+    Attributes:
+        shape: [outputs, inputs] of a linear layer, [tokens, width] of an embedding.
+        embedding: whether it is an embedding.
+    """
+
+    shape: tuple[int, int]
+    embedding: bool
+
+
+def model_layers(model: str | Path, revision: str | None = None) -> dict[str, Layer]:
+    """The linear layers and embeddings of a model by name; reads its configuration alone.
+
+    Args:
+        model: a folder, a Hugging Face name or a .gguf file.
+        revision: branch, tag or commit of a Hugging Face name.
+
+    Raises:
+        InvalidInputError: the model does not exist or is not a causal language model.
+        MissingDependencyError: a .gguf file without the `gguf` package.
+    """
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers.pytorch_utils import Conv1D
+
+    source, options = _source(model, revision)
+    try:
+        config = AutoConfig.from_pretrained(source, **options)
+        check_config(str(model), config.to_dict())
+        with torch.device("meta"):  # shapes without memory
+            made = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+    except RlvrError:
+        raise
+    except BaseException as error:
+        if not is_damage(error):
+            raise
+        raise _not_loaded(Path(model), str(model), "config.json", error) from error
+    found = {}
+    for name, module in made.named_modules():
+        if isinstance(module, torch.nn.Linear | Conv1D | torch.nn.Embedding):
+            rows, columns = (int(size) for size in module.weight.shape)
+            shape = (columns, rows) if isinstance(module, Conv1D) else (rows, columns)
+            found[name] = Layer(shape, isinstance(module, torch.nn.Embedding))
+    return found
 
 
 def load_tokenizer(name: str) -> Any:

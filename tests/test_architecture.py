@@ -28,6 +28,7 @@ ALLOWED = {
     "yaml_text": {"errors"},
     "model_files": FLOOR,
     "models": FLOOR | {"model_files"},
+    "adapters": FLOOR | {"model_files", "models"},
     "onednn": set(),
     "paths": set(),
     "expansion": set(),
@@ -42,12 +43,12 @@ ALLOWED = {
     },
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
-        "vocabulary", "options", "registry", "progress", "models", "model_files", "onednn",
-        "tasks", "store",
+        "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
+        "onednn", "tasks", "store",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
-        "vocabulary", "options", "progress", "models", "onednn", "store", "_core",
+        "vocabulary", "options", "progress", "models", "adapters", "onednn", "store", "_core",
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study_config": FLOOR | {

@@ -12,7 +12,18 @@ if TYPE_CHECKING:  # the command line reads the registry of engines, and has no 
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Completion", "Engine", "EngineKind", "LogprobEngine", "PromptForm", "Request"]
+    from rlvr_fast.adapters import Adapter
+
+__all__ = [
+    "AdaptedEngine",
+    "Completion",
+    "Engine",
+    "EngineKind",
+    "LogprobEngine",
+    "PromptForm",
+    "Request",
+    "close_engine",
+]
 
 # What an engine is given of a prompt: its token ids; its text, where no tokenizer is known; or
 # the messages of a chat, whose template is the engine's own.
@@ -74,8 +85,10 @@ class Completion(NamedTuple):
 class Engine(Protocol):
     """A model that draws completions. `rlvr_fast.sampling.engines` loads one.
 
-    Two further attributes are read where an engine has them: `prompt_form` (a `PromptForm`,
-    "tokens" by default), and `told`, sentences on the draws of the last `generate`, for the user.
+    Further attributes are read where an engine has them: `prompt_form` (a `PromptForm`, "tokens" by
+    default); `told`, sentences on the draws of the last `generate`, for the user; `adapter`, the
+    `Adapter` that it draws with, None for the model itself; and the method `close()`, which ends
+    processes and frees the memory of the model (see `close_engine`).
     """
 
     @property
@@ -159,6 +172,36 @@ class LogprobEngine(Engine, Protocol):
         ...
 
 
+class AdaptedEngine(Engine, Protocol):
+    """An engine that draws with adapters on one loaded model; see `EngineKind.adapters`."""
+
+    @property
+    def adapter(self) -> Adapter | None:
+        """The adapter that this view draws with; None for the model itself."""
+        ...
+
+    def adapted(self, adapter: Adapter | None) -> Engine:
+        """A view of the same loaded model that draws with `adapter`, which it was loaded for.
+
+        Draws of None are those of the model without any adapter. The views share the model: one of
+        them draws at a time, and `close()` of any of them closes all.
+
+        Raises:
+            InvalidInputError: an adapter that the model was not loaded for.
+        """
+        ...
+
+
+def close_engine(engine: Engine) -> None:
+    """Ends the processes of an engine and frees its memory, where it has a method `close()`.
+
+    Called once, after the last draw; an engine that is closed does not draw again.
+    """
+    close = getattr(engine, "close", None)
+    if close is not None:
+        close()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EngineKind:
     """An engine as the registry knows it, before anything is loaded.
@@ -178,6 +221,9 @@ class EngineKind:
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
         logprobs: whether the engine is a `LogprobEngine`. Where it has the choice, it gives the
             log-probabilities of the model itself: before temperature, top-p and penalties.
+        adapters: whether the engine is an `AdaptedEngine`, and `load` takes the keyword argument
+            `adapters`: a sequence of all `Adapter`s that the loaded model will draw with, which
+            `load_engine` has compared with the base model.
     """
 
     name: str
@@ -188,3 +234,4 @@ class EngineKind:
     packages: tuple[str, ...] = ()
     extra: str | None = None
     logprobs: bool = False
+    adapters: bool = False

@@ -7,8 +7,10 @@ command line's help reads all of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+from rlvr_fast.adapters import Adapter, check_adapter
 from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.registry import Plugin, Registry
 from rlvr_fast.sampling.engine import Engine, EngineKind
@@ -17,6 +19,7 @@ from rlvr_fast.sampling.parameters import SamplingParameters
 __all__ = [
     "BUILT_IN",
     "GROUP",
+    "check_adapts",
     "check_honoured",
     "describe_engines",
     "engine_kind",
@@ -95,8 +98,31 @@ def check_honoured(name: str, parameters: SamplingParameters) -> None:
         )
 
 
+def check_adapts(name: str) -> None:
+    """Refuses an engine that draws with no adapters, before anything is loaded.
+
+    Raises:
+        InvalidInputError: such an engine; the message says how to draw with the adapter.
+    """
+    if engine_kind(name).adapters:
+        return
+    advice = (
+        "the server has each adapter as a model with a name of its own: name that as the model "
+        "(vllm serve --lora-modules NAME=FOLDER)"
+        if name == "server"
+        else "take one of: " + ", ".join(each for each in BUILT_IN if engine_kind(each).adapters)
+    )
+    raise InvalidInputError(f"the engine {name} loads no adapter; {advice}")
+
+
 def load_engine(
-    name: str, /, model: str, *, revision: str | None = None, **arguments: Any
+    name: str,
+    /,
+    model: str,
+    *,
+    revision: str | None = None,
+    adapters: Sequence[Adapter] = (),
+    **arguments: Any,
 ) -> Engine:
     """Loads `model` into the engine `name`.
 
@@ -104,12 +130,15 @@ def load_engine(
         name: one of `engine_names()`.
         model: a folder, a Hugging Face name or a .gguf file.
         revision: branch, tag or commit of a Hugging Face name.
+        adapters: all adapters that the model will draw with; the engine draws with one of them
+            after `adapted(adapter)` (`AdaptedEngine`).
         arguments: further arguments of the engine: `device`, `dtype` and `batch_size` for
             transformers, keyword arguments of vllm.LLM for vllm, those of `ServerOptions` for
             server.
 
     Raises:
-        InvalidInputError: no such engine, argument or model.
+        InvalidInputError: no such engine, argument or model; an adapter that does not fit the
+            model, or an engine that draws with none.
         MissingDependencyError: the engine's package is not installed.
         RlvrError: the package that adds the engine is broken; the message names the package.
     """
@@ -122,4 +151,9 @@ def load_engine(
                     f"the engine {name} has no argument {argument!r}."
                     f"{closest(argument, kind.arguments)} Its arguments: {known}"
                 )
-    return kind.load(model, revision=revision, **arguments)
+    if not adapters:
+        return kind.load(model, revision=revision, **arguments)
+    check_adapts(name)
+    for adapter in adapters:
+        check_adapter(adapter, model, revision)
+    return kind.load(model, revision=revision, adapters=tuple(adapters), **arguments)
