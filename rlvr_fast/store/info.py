@@ -44,7 +44,7 @@ class RunInfo:
 
     Attributes:
         model: name, revision.
-        engine: name, version, notes.
+        engine: name, version, notes; arguments, where the user gave some that matter to a reader.
         sampling: temperature, top_p, max_tokens, seed, stop, and the parameters of
             `SAMPLING_DEFAULTS` that differ from their default.
         prompt_template: name, sha256.

@@ -302,7 +302,9 @@ _SAMPLING = {
 _RUN = _record(
     {
         "model": _MODEL,
-        "engine": _record({}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT)}),
+        "engine": _record(
+            {}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT), "arguments": _map(_ANY)}
+        ),
         "sampling": _record({}, _SAMPLING),
         "prompt_template": _record({}, {"name": _maybe(_TEXT), "sha256": _maybe(_TEXT)}),
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),

@@ -96,7 +96,7 @@ class Run:
             path: the folder; new, empty, or this run's.
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
                 Of a path the last part is recorded.
-            engine: {"name", "version", "notes"}.
+            engine: {"name", "version", "notes"}, and "arguments" where there are some.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
             prompt_template: {"name", "sha256"}.
             tasks: [{"name", "spec"}]. Of a file its name is recorded; see `store.recorded`.

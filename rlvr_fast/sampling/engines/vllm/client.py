@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import multiprocessing
 import threading
 import weakref
@@ -14,6 +15,8 @@ __all__ = ["Client", "Job"]
 
 _T = TypeVar("_T")
 _WAIT_SECONDS = 0.01
+# After these seconds a process that does not end by itself is killed.
+_END_SECONDS = 20.0
 
 
 class Job(NamedTuple):
@@ -21,13 +24,13 @@ class Job(NamedTuple):
 
     Attributes:
         key: comes back with the output.
-        prompt_token_ids: the prompt.
+        prompt: as vLLM's renderer gives it.
         parameters: the SamplingParams.
         lora: the adapter, a LoRARequest, or None.
     """
 
     key: Any
-    prompt_token_ids: list[int]
+    prompt: Any
     parameters: Any
     lora: Any
 
@@ -53,6 +56,16 @@ class Client:
         """Ends vLLM's processes and the thread; a second call does nothing."""
         self._close()
         self.llm = None
+        gc.collect()  # its parts refer to each other
+
+    def add_adapter(self, lora: Any) -> None:
+        """Loads an adapter, a LoRARequest."""
+        self._call(self.llm.add_lora(lora))
+
+    def prompt(self, token_ids: list[int]) -> Any:
+        """A prompt as `Job` takes it."""
+        (rendered,) = self.llm.renderer.render_cmpl([{"prompt_token_ids": token_ids}])
+        return rendered
 
     def draw(self, jobs: Iterator[Job], *, most: int) -> Iterator[tuple[Any, Any]]:
         """Yields (key, output) of each job as soon as it is finished.
@@ -103,9 +116,8 @@ class Client:
 
     async def _work(self, jobs: Iterator[Job], most: int, finished: SimpleQueue[Any]) -> None:
         for job in jobs:
-            prompt = {"prompt_token_ids": job.prompt_token_ids}
             async for output in self.llm.generate(
-                prompt, job.parameters, str(next(self._numbers)), lora_request=job.lora
+                job.prompt, job.parameters, str(next(self._numbers)), lora_request=job.lora
             ):
                 if output.finished:
                     finished.put((job.key, output))
@@ -115,13 +127,14 @@ class Client:
 
 def _close(llm: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     async def end() -> None:
-        llm.shutdown()
+        llm.shutdown(timeout=_END_SECONDS)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     asyncio.run_coroutine_threadsafe(end(), loop).result()
+    llm.shutdown = lambda *_, **__: None  # its finalizer calls it again, when modules are gone
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()

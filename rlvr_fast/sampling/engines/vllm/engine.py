@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
+from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import EngineError, InvalidInputError, RlvrError
 from rlvr_fast.model_files import check_model_files, check_name
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Request
-from rlvr_fast.sampling.engines.vllm.arguments import check_typed, recorded, without_code
+from rlvr_fast.sampling.engines.vllm.arguments import (
+    advised,
+    check_typed,
+    lora_rank,
+    recorded,
+    without_code,
+)
 from rlvr_fast.sampling.engines.vllm.client import Client, Job
 from rlvr_fast.sampling.engines.vllm.package import import_vllm
 from rlvr_fast.sampling.engines.vllm.starting import Output, start
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
+from rlvr_fast.shown_text import terminal
 
 __all__ = ["VllmEngine"]
 
@@ -33,7 +42,16 @@ class VllmEngine(TokenizerPrompts):
 
     name = "vllm"
 
-    def __init__(self, model: str, *, revision: str | None = None, **options: Any) -> None:
+    adapter: Adapter | None = None
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        revision: str | None = None,
+        adapters: Sequence[Adapter] = (),
+        **options: Any,
+    ) -> None:
         """Loads `model`.
 
         A script that calls this needs `if __name__ == "__main__":`, as every script that starts
@@ -42,14 +60,15 @@ class VllmEngine(TokenizerPrompts):
         Args:
             model: a folder or a Hugging Face name.
             revision: branch, tag or commit of a Hugging Face name.
+            adapters: the adapters that `adapted` may be asked for.
             options: arguments of vLLM's AsyncEngineArgs (max_model_len, tensor_parallel_size, ...);
                 `batch_invariant`, whether a draw is the same in every batch; `device`, which has to
                 be the one that the package is built for.
 
         Raises:
             MissingDependencyError: vllm is not installed, broken or too old.
-            InvalidInputError: an argument that vLLM does not know or take, or a model that it
-                cannot load; the message is vLLM's own.
+            InvalidInputError: an argument that vLLM does not know or take, or a model or adapter
+                that it cannot load; the message is vLLM's own.
         """
         check_name(model)
         options = without_code(model, options)
@@ -67,6 +86,10 @@ class VllmEngine(TokenizerPrompts):
             arguments.setdefault("dtype", "float32")
         arguments.setdefault("enable_prefix_caching", True)
         arguments.setdefault("disable_log_stats", True)
+        if adapters:
+            arguments["enable_lora"] = True
+            arguments.setdefault("max_loras", len(adapters))
+            arguments.setdefault("max_lora_rank", lora_rank(adapters, package))
         arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
         self._output = Output()
         try:
@@ -76,6 +99,15 @@ class VllmEngine(TokenizerPrompts):
             self._output.close()
             raise
         self._client = Client(llm)
+        self._loras = {
+            adapter.sha256: package.LoRARequest(adapter.sha256, number, str(adapter.path.resolve()))
+            for number, adapter in enumerate(adapters, 1)
+        }
+        try:
+            self._load_adapters(adapters)
+        except BaseException:
+            self.close()
+            raise
         self.version: str = package.version
         self.model = model
         self.revision = revision or local_revision(model)
@@ -88,6 +120,27 @@ class VllmEngine(TokenizerPrompts):
         self._most = 2 * int(llm.vllm_config.scheduler_config.max_num_seqs)
         self._most *= int(llm.vllm_config.parallel_config.data_parallel_size)
         self.notes = (f"{str(config.dtype).removeprefix('torch.')} on {package.device}",)
+
+    def _load_adapters(self, adapters: Sequence[Adapter]) -> None:
+        for adapter in adapters:
+            try:
+                self._client.add_adapter(self._loras[adapter.sha256])
+            except Exception as error:  # the process passes on what its libraries raised
+                why = advised(terminal(str(error).strip(), 2000), self._vllm)
+                raise InvalidInputError(
+                    f"{adapter.path}: vLLM cannot load this adapter of {self.model} ({why})"
+                ) from error
+
+    def adapted(self, adapter: Adapter | None) -> Self:
+        """A view of the same loaded model that draws with `adapter`; see `AdaptedEngine`."""
+        if adapter is not None and adapter.sha256 not in self._loras:
+            raise InvalidInputError(
+                f"{adapter.path}: {self.model} was loaded without this adapter; name it in "
+                "`adapters` of load_engine"
+            )
+        view = copy.copy(self)
+        view.adapter = adapter
+        return view
 
     def close(self) -> None:
         """Ends vLLM's processes, which frees their memory."""
@@ -114,19 +167,20 @@ class VllmEngine(TokenizerPrompts):
             cause = self._output.cause()
             why = f" ({cause})" if cause else ""
             what = "ended" if isinstance(error, self._vllm.Dead) else "failed at a request"
-            raise EngineError(f"the process of vLLM that draws {what}{why}") from error
+            raise EngineError(f"the process of vLLM that draws {what}{why}") from None
 
     def _jobs(
         self, requests: Sequence[Request], parameters: SamplingParameters, logprobs: bool
     ) -> Iterator[Job]:
+        lora = None if self.adapter is None else self._loras[self.adapter.sha256]
         for request in requests:
-            ids = list(request.prompt_token_ids)
+            prompt = self._client.prompt(list(request.prompt_token_ids))
             for index, seed in zip(
                 request.sample_indices.tolist(), request.seeds.tolist(), strict=True
             ):
                 key = (request.problem_id, index, seed)
                 made = self._parameters(request, parameters, seed, logprobs=logprobs)
-                yield Job(key, ids, made, None)
+                yield Job(key, prompt, made, lora)
 
     def _parameters(
         self, request: Request, parameters: SamplingParameters, seed: int, *, logprobs: bool = False

@@ -12,15 +12,18 @@ from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError, install_hint
 
-__all__ = ["OLDEST", "Package", "import_vllm"]
+__all__ = ["OLDEST", "QUIET", "Package", "import_vllm"]
 
 # The oldest version whose interface is known to be the one below, and whose backend for CPUs takes
 # a seed for each request; pyproject.toml has the same.
 OLDEST = (0, 32)
 
+# What is logged by default: its warnings are for its makers and for servers.
+QUIET = "ERROR"
+
 # Settings of vLLM that its users make in the environment; those that are made there stay.
 _ENVIRONMENT = {
-    "VLLM_LOGGING_LEVEL": "WARNING",
+    "VLLM_LOGGING_LEVEL": QUIET,
     # Results of the command line are on the standard output.
     "VLLM_LOGGING_STREAM": "ext://sys.stderr",
     # By default the threads of a process are pinned to processors, for as long as it lives.

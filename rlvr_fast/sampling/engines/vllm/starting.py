@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import sys
@@ -13,7 +14,7 @@ from typing import IO, Any
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.model_files import asks_for_code
 from rlvr_fast.sampling.engines.vllm.arguments import advised
-from rlvr_fast.sampling.engines.vllm.package import Package
+from rlvr_fast.sampling.engines.vllm.package import QUIET, Package
 from rlvr_fast.shown_text import terminal
 
 __all__ = ["Output", "start"]
@@ -73,15 +74,15 @@ def start(model: str, arguments: dict[str, Any], package: Package, output: Outpu
         model: for messages.
         arguments: those of AsyncEngineArgs.
         package: vLLM.
-        output: takes what is printed, unless the user asks for it with VLLM_LOGGING_LEVEL.
+        output: takes what is printed, unless VLLM_LOGGING_LEVEL is set: then it is shown.
 
     Raises:
         InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
     """
-    asked = os.environ.get("VLLM_LOGGING_LEVEL") in ("INFO", "DEBUG")
+    quiet = os.environ.get("VLLM_LOGGING_LEVEL") == QUIET
     try:
-        with contextlib.nullcontext() if asked else output.collecting():
-            return package.AsyncLLM.from_engine_args(package.AsyncEngineArgs(**arguments))
+        with output.collecting() if quiet else contextlib.nullcontext():
+            llm = package.AsyncLLM.from_engine_args(package.AsyncEngineArgs(**arguments))
     except Exception as error:  # every kind of damage has an exception of its own
         told = str(error).strip()
         if any(word in told.lower() for word in _POINTERS):
@@ -90,3 +91,6 @@ def start(model: str, arguments: dict[str, Any], package: Package, output: Outpu
             raise InvalidInputError(asks_for_code(model)) from error
         why = advised(terminal(told[:_MOST_SHOWN]), package) or type(error).__name__
         raise InvalidInputError(f"{model}: vLLM cannot load it ({why})") from error
+    if quiet:  # errors of this process are raised, too
+        logging.getLogger("vllm").setLevel(logging.CRITICAL)
+    return llm
