@@ -31,6 +31,7 @@ def random_adapter(
         config: further arguments of `peft.LoraConfig`.
     """
     import copy
+    import warnings
 
     import peft
     import torch
@@ -43,12 +44,19 @@ def random_adapter(
         loaded = copy.deepcopy(model)
     torch.manual_seed(seed)
     chosen = {"task_type": "CAUSAL_LM", "lora_alpha": 2 * rank, **config}
-    with_adapter = peft.get_peft_model(
-        loaded, peft.LoraConfig(r=rank, target_modules=list(modules), **chosen)
-    )
+    made = peft.LoraConfig(r=rank, target_modules=list(modules), **chosen)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # on tied weights and on the weights of embeddings
+        with_adapter = peft.get_peft_model(loaded, made)
+        _write(with_adapter, folder, size)
+    return folder
+
+
+def _write(with_adapter: Any, folder: Path, size: float) -> None:
+    import torch
+
     with torch.no_grad():
         for name, parameter in with_adapter.named_parameters():
             if "lora_B" in name or "lora_embedding_A" in name:  # zero at first
                 parameter.normal_(std=size)
     with_adapter.save_pretrained(folder)
-    return folder

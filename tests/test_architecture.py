@@ -29,6 +29,7 @@ ALLOWED = {
     "model_files": FLOOR,
     "models": FLOOR | {"model_files"},
     "adapters": FLOOR | {"model_files", "models"},
+    "adapted_models": FLOOR | {"adapters"},
     "onednn": set(),
     "paths": set(),
     "expansion": set(),
@@ -44,11 +45,12 @@ ALLOWED = {
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
         "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
-        "onednn", "tasks", "store",
+        "adapted_models", "onednn", "tasks", "store",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
-        "vocabulary", "options", "progress", "models", "adapters", "onednn", "store", "_core",
+        "vocabulary", "options", "progress", "models", "adapters", "adapted_models", "onednn",
+        "store", "_core",
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study_config": FLOOR | {
@@ -78,6 +80,7 @@ ONLY_IN = {
         "models.py", "scoring/scorer.py", "scoring/heads.py", "sampling/engines/transformers/",
         "sampling/template_process.py",
     ),
+    "peft": ("adapted_models.py",),
     "wandb": ("tracking/trackers/wandb.py",),
     "trackio": ("tracking/trackers/trackio.py",),
     "matplotlib": ("report/",),

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["grade", "sample", "score"]
 
 Revision = Annotated[str | None, typer.Option(help="Hub revision of the model.")]
+Adapter = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="A LoRA adapter of the model, as peft saves it."),
+]
 
 
 def sample(
@@ -32,6 +36,7 @@ def sample(
     tracking: TrackOptions,
     out: Annotated[Path, typer.Option(help="The run directory, new or to be topped up.")],
     revision: Revision = None,
+    adapter: Adapter = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -43,10 +48,18 @@ def sample(
 
     def stage(progress: Progress | None) -> Run:
         config = {"model": model, "revision": revision, **asdict(options)}
+        if adapter is not None:
+            config["adapter"] = str(adapter)
         with tracked(tracking, "sample", out, config, json=json) as record:
             told = record.progress(progress)
             return draw_run(
-                model, out, options, revision=revision, progress=told, tell=console.note
+                model,
+                out,
+                options,
+                revision=revision,
+                adapter=adapter,
+                progress=told,
+                tell=console.note,
             )
 
     run_stage("samples", stage, json=json, quiet=quiet)
@@ -74,6 +87,7 @@ def score(
         typer.Option(help="Name of the scores, e.g. base or rl; by default the model's name."),
     ] = None,
     revision: Revision = None,
+    adapter: Adapter = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -87,8 +101,18 @@ def score(
         opened = Run.open(run)
         from rlvr_fast.scoring.run import score_run
 
-        name = label or file_name(Path(model).name)
-        score_run(opened, model, options, label=name, revision=revision, progress=progress)
+        # A model and its adapter score under names of their own.
+        named = Path(model).name if adapter is None else f"{Path(model).name}-{adapter.name}"
+        name = label or file_name(named)
+        score_run(
+            opened,
+            model,
+            options,
+            label=name,
+            revision=revision,
+            adapter=adapter,
+            progress=progress,
+        )
         return opened
 
     run_stage("scores", stage, json=json, quiet=quiet)

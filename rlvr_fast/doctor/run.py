@@ -138,9 +138,11 @@ def _missing(run: Run) -> list[dict[str, str]]:
             continue
         lacking = total - int(run.num_samples(stage).sum())
         if lacking:
-            model = ((run.read_json(f"{stage}/scores.json") or {}).get("model") or {}).get("name")
+            about = (run.read_json(f"{stage}/scores.json") or {}).get("model") or {}
+            model, adapter = about.get("name"), (about.get("adapter") or {}).get("name")
             label = stage.removeprefix("scores/").removesuffix("-sampling")
             command = f"rlvr-fast score {run.path} --model {model or 'MODEL'} --label {label}"
+            command += f" --adapter {adapter}" if adapter else ""
             text = f"{lacking} of {total} draws have no scores"
             found.append(finding("warning", run.path / stage, text, command))
     return found

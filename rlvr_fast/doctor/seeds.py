@@ -16,9 +16,9 @@ __all__ = ["foreign_draws"]
 def foreign_draws(run: Run) -> list[dict[str, str]]:
     """Draws whose stored seed is not the one that run.json gives them.
 
-    The seed of a draw is a hash of model, revision, sampling parameters, problem and index.
-    Imported draws, and those of engines that take no seed for each draw, have none; an engine says
-    so in the notes of run.json.
+    The seed of a draw is a hash of model, revision, adapter, sampling parameters, problem and
+    index. Imported draws, and those of engines that take no seed for each draw, have none; an
+    engine says so in the notes of run.json.
     """
     import numpy as np
     import pyarrow.compute as pc

@@ -100,7 +100,7 @@ class Report:
         if "sampling" in c.allowed:
             sampling = {side.name: side.sampling for side in c.sides}
         value |= {
-            "models": {s.name: {"name": s.model, "revision": s.revision} for s in c.sides},
+            "models": {s.name: s.recorded_model for s in c.sides},
             "sampling": sampling,
             "samples": {
                 side.name: {

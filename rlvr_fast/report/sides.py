@@ -27,6 +27,7 @@ from rlvr_fast.report.grades import (
 from rlvr_fast.report.problems import BoolArray, FloatArray, IntArray, codes_of
 from rlvr_fast.report.scores import CompletionScores, read_label, score_labels
 from rlvr_fast.store import CompletionKeys, Repeats, Run, completion_keys, find_repeats
+from rlvr_fast.store.info import adapter_name
 from rlvr_fast.store.recorded import recorded_name
 
 __all__ = ["Side", "curve_depth", "depth_of", "read_side", "sample_ks"]
@@ -112,6 +113,19 @@ class Side:
     def effective_draws(self) -> IntArray:
         """Independent draws of each problem: `num_samples` where none repeats another."""
         return np.minimum(self.repeats.effective, self.num_samples)
+
+    @property
+    def adapter(self) -> str:
+        """The adapter that the model drew with, by name and digest; "" without one."""
+        return adapter_name(self.run.info.model)
+
+    @property
+    def recorded_model(self) -> dict[str, Any]:
+        """The model as summary.json names it: name, revision, and adapter where there is one."""
+        found: dict[str, Any] = {"name": self.model, "revision": self.revision}
+        if self.adapter:
+            found["adapter"] = dict(self.run.info.model["adapter"])
+        return found
 
     @property
     def title(self) -> str:

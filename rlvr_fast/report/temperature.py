@@ -90,10 +90,12 @@ def token_entropies(
     lacking = [name for name, value in values.items() if math.isnan(value)] if not said else []
     for name in lacking:
         side, label = sides[name]
+        adapter = side.run.info.model.get("adapter") or {}
+        option = f" --adapter {adapter['name']}" if adapter else ""
         said.append(
             f"{name}: no token entropy, as its completions were not scored by their own model. To "
-            f"score them: rlvr-fast score {side.run.path.name} --model {side.model} --label {label}"
-            f"{' --as-sampled' if suffix or not any(known.values()) else ''}"
+            f"score them: rlvr-fast score {side.run.path.name} --model {side.model}{option} "
+            f"--label {label}{' --as-sampled' if suffix or not any(known.values()) else ''}"
         )
     return values, words, said
 

@@ -19,6 +19,7 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.report.problems import Problems
 from rlvr_fast.report.sides import Side, curve_depth
 from rlvr_fast.safe_files import JSON_BYTES, read_bytes
+from rlvr_fast.store.info import adapter_digest
 from rlvr_fast.store.json_files import parse_json
 
 __all__ = ["EpsilonOrigin", "Threshold", "epsilon_sentence", "refusal_sentence", "threshold_of"]
@@ -130,7 +131,14 @@ def refusal_sentence(threshold: Threshold) -> str:
 def _study(problems: Problems, base: Side, rl: Side, zeta: float) -> str:
     """A hash of what has to agree for two comparisons to have one threshold."""
     sides = [
-        [side.model, side.revision, dict(sorted(side.sampling.items()))] for side in (base, rl)
+        [
+            side.model,
+            side.revision,
+            dict(sorted(side.sampling.items())),
+            # Nothing is added without an adapter: the hash is that of earlier reports.
+            *([digest] if (digest := adapter_digest(side.run.info.model)) else []),
+        ]
+        for side in (base, rl)
     ]
     text = json.dumps([zeta, sides, sorted(problems.ids)], default=str)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -5,11 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
+from rlvr_fast.adapters import Adapter, read_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.progress import Progress
 from rlvr_fast.safe_files import check_tree
-from rlvr_fast.sampling.engines import BUILT_IN, check_honoured, engine_kind, load_engine
+from rlvr_fast.sampling.engine import AdaptedEngine, Engine, close_engine
+from rlvr_fast.sampling.engines import (
+    BUILT_IN,
+    check_adapts,
+    check_honoured,
+    engine_kind,
+    load_engine,
+)
 from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.stage import prepare_run, sample_run
@@ -25,6 +34,8 @@ def draw_run(
     options: SampleOptions,
     *,
     revision: str | None = None,
+    adapter: str | Path | Adapter | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Run:
@@ -35,6 +46,9 @@ def draw_run(
         out: the run directory, new or to be topped up.
         options: tasks, number of samples, engine and sampling parameters.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: a folder of a LoRA adapter to draw with, or what `read_adapter` gave of it.
+        engine: `model` in an engine, loaded with the adapter (`load_engine`), which the caller
+            closes; by default the model is loaded, and freed after the draws.
         progress: called as progress("sample", draws done, draws in all).
         tell: called with each sentence that the engine has to say of its draws, as a server's count
             of tokens.
@@ -43,7 +57,8 @@ def draw_run(
         The run.
 
     Raises:
-        InvalidInputError: no such task, engine or model; a prompt that the model cannot take; a
+        InvalidInputError: no such task, engine or model; an adapter that is damaged or does not
+            fit the model, or an engine that draws with none; a prompt that the model cannot take; a
             sampling parameter that the engine does not honour, or a damaged value of it in the
             model's generation_config.json; an engine without log-probabilities that is asked for
             them.
@@ -60,22 +75,42 @@ def draw_run(
             f"the engine {options.engine} gives no log-probabilities of its tokens; leave "
             f"--logprobs out, or take one of: {able}"
         )
+    if adapter is not None:
+        check_adapts(options.engine)
+        adapter = adapter if isinstance(adapter, Adapter) else read_adapter(adapter)
+    if engine is not None and (engine.name, engine.model) != (options.engine, model):
+        raise InvalidInputError(
+            f"the loaded engine is {engine.name} with {engine.model}, but the draws are asked of "
+            f"{options.engine} with {model}"
+        )
     tasks = load_tasks(options.tasks)
     parameters, from_model = options.sampling, None
     if options.sampling_from_model:
-        from_model = sampling_from_model(parameters, model, revision)
+        folder = None if adapter is None else adapter.path
+        from_model = sampling_from_model(parameters, model, revision, adapter=folder)
         parameters = from_model.parameters
         for remark in from_model.remarks:
             warnings.warn(f"{model}: {remark}", UserWarning, stacklevel=2)
     check_honoured(options.engine, parameters)
-    engine = load_engine(options.engine, model, revision=revision, **options.engine_arguments())
-    run = prepare_run(
-        out, engine, tasks, parameters, template=options.template, from_model=from_model
+    loaded = engine or load_engine(
+        options.engine,
+        model,
+        revision=revision,
+        adapters=() if adapter is None else (adapter,),
+        **options.engine_arguments(),
     )
     try:
-        sample_run(run, engine, options.samples, logprobs=options.logprobs, progress=progress)
+        drawing = loaded if adapter is None else cast(AdaptedEngine, loaded).adapted(adapter)
+        run = prepare_run(
+            out, drawing, tasks, parameters, template=options.template, from_model=from_model
+        )
+        try:
+            sample_run(run, drawing, options.samples, logprobs=options.logprobs, progress=progress)
+        finally:
+            if tell is not None:
+                for sentence in getattr(drawing, "told", ()):
+                    tell(sentence)
     finally:
-        if tell is not None:
-            for sentence in getattr(engine, "told", ()):
-                tell(sentence)
+        if engine is None:
+            close_engine(loaded)
     return run

@@ -77,7 +77,11 @@ class ModelSampling:
 
 
 def sampling_from_model(
-    parameters: SamplingParameters, model: str, revision: str | None = None
+    parameters: SamplingParameters,
+    model: str,
+    revision: str | None = None,
+    *,
+    adapter: Path | None = None,
 ) -> ModelSampling:
     """Takes what `parameters` were not given from the generation_config.json of a model.
 
@@ -88,12 +92,16 @@ def sampling_from_model(
         parameters: `parameters.given` names those that the file does not change.
         model: a folder, a .gguf file or a Hugging Face name.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: the folder of an adapter, whose file comes before that of the model where it has
+            one.
 
     Raises:
         InvalidInputError: the model has no such file, or it is damaged or holds a value of another
             type or out of range; the message names the file.
     """
-    path = model_file(model, _NAME, revision)
+    path = None if adapter is None else model_file(adapter, _NAME)
+    if path is None:
+        path = model_file(model, _NAME, revision)
     if path is None:
         raise InvalidInputError(
             f"{model}: the model has no {_NAME} that is stored here or can be reached; "

@@ -23,7 +23,8 @@ from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import SAMPLES, Run
-from rlvr_fast.store.recorded import recorded_name
+from rlvr_fast.store.info import adapter_digest, adapter_name
+from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def prepare_run(
         }
     )
     model: dict[str, Any] = {"name": engine.model, "revision": engine.revision}
+    if (adapter := getattr(engine, "adapter", None)) is not None:
+        model["adapter"] = recorded_adapter(adapter.path, adapter.sha256)
     notes = list(engine.notes)
     if from_model is not None:
         model["generation_config"] = dict(from_model.gave)
@@ -266,6 +269,14 @@ def _check_engine(run: Run, engine: Engine) -> None:
         raise RunDirectoryError(
             f"{run.path}: made with model {model} at {revision or 'no revision'}, "
             f"not {engine.model} at {engine.revision or 'no revision'}; name another folder"
+        )
+    adapter = getattr(engine, "adapter", None)
+    if adapter_digest(run.info.model) != (None if adapter is None else adapter.sha256):
+        made = adapter_name(run.info.model)
+        raise RunDirectoryError(
+            f"{run.path}: made {f'with the adapter {made}' if made else 'without an adapter'}, not "
+            f"{f'with {adapter.path}' if adapter is not None else 'without one'}; name another "
+            "folder"
         )
     if run.info.engine["name"] != engine.name:
         raise RunDirectoryError(

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,8 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.scorer import Scorer
-from rlvr_fast.store.recorded import recorded_name
+from rlvr_fast.store.info import adapter_digest
+from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.store.sampling_values import TRUNCATION, beyond_one_pass, sampling_value
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
@@ -37,6 +39,7 @@ def score_run(
     *,
     label: str,
     revision: str | None = None,
+    adapter: str | Path | None = None,
     progress: Progress | None = None,
 ) -> int:
     """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
@@ -55,6 +58,7 @@ def score_run(
             of it, which the sampler can never draw.
         label: names the scores, "base" or "rl" in a study.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: a folder of a LoRA adapter to score with; not for a Scorer, which has its own.
         progress: called as progress("score", completions done, completions in all).
 
     Returns:
@@ -82,6 +86,10 @@ def score_run(
         scored = _as_sampled(run)
     elif scored["top_p"] is None and (options.top_k or options.min_p):
         scored["top_p"] = 1.0
+    if isinstance(model, Scorer) and adapter is not None:
+        raise InvalidInputError(
+            f"{adapter}: an adapter is given to the Scorer itself, Scorer(model, adapter=...)"
+        )
     stage = f"scores/{label}"
     with run.writing():
         samples = run.num_samples()
@@ -90,7 +98,7 @@ def score_run(
         scorer = (
             model
             if isinstance(model, Scorer)
-            else Scorer(model, revision=revision, **options.model_arguments())
+            else Scorer(model, revision=revision, adapter=adapter, **options.model_arguments())
         )
         settings = _settings(scorer, scored, options.per_token)
         _refuse_other_scores(run, label, settings, exists=done > 0)
@@ -172,8 +180,11 @@ def _settings(scorer: Scorer, scored: dict[str, Any], per_token: bool) -> dict[s
             versions[package] = version(package)
         except PackageNotFoundError:
             continue
+    model: dict[str, Any] = {"name": recorded_name(scorer.name), "revision": scorer.revision}
+    if scorer.adapter is not None:
+        model["adapter"] = recorded_adapter(scorer.adapter.path, scorer.adapter.sha256)
     return {
-        "model": {"name": recorded_name(scorer.name), "revision": scorer.revision},
+        "model": model,
         # As scores.json had it before the two others came: absent is the default.
         **{
             name: value
@@ -198,7 +209,9 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
             # Equal digests of the weights mean the same model, in any folder.
             revision = asked["revision"]
             there = {**there, "name": recorded_name(str(there.get("name")))}
-            if str(revision).startswith("sha256:") and there.get("revision") == revision:
+            same = str(revision).startswith("sha256:") and there.get("revision") == revision
+            same = same or (there["name"], there.get("revision")) == (asked["name"], revision)
+            if same and adapter_digest(there) == adapter_digest(asked):
                 continue
         if there != asked:
             raise RunDirectoryError(

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from rlvr_fast.adapted_models import AdaptedModel, check_peft
+from rlvr_fast.adapters import Adapter, check_adapter, read_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
@@ -31,6 +33,8 @@ class Scorer:
         model: a folder, a Hugging Face name or a .gguf file (dequantised); or a loaded model of
             transformers.
         revision: branch, tag or commit of a Hugging Face name.
+        adapter: a folder of a LoRA adapter (or what `read_adapter` gave of it), with which the
+            model scores; not for a loaded model, which has its adapters.
         device: by default "cuda" where there is a CUDA device, else "cpu". A loaded model stays on
             its device by default.
         dtype: a torch dtype or its name; by default float32 on the CPU, bfloat16 on CUDA, and the
@@ -42,6 +46,7 @@ class Scorer:
         tokenizer: the tokenizer of the model; None for a loaded model.
         name: the name or the path of the model.
         revision: the given revision, or a digest of the local files, or None.
+        adapter: the adapter, or None.
         head: the LM head.
         batch_tokens: as above.
         share_prefixes: whether short completions of one prompt share their common prefixes.
@@ -50,7 +55,9 @@ class Scorer:
 
     Raises:
         UnsupportedModelError: an architecture whose head is not known.
-        InvalidInputError: the model does not exist, or batch_tokens is below 1.
+        InvalidInputError: the model does not exist, batch_tokens is below 1, or the adapter is
+            damaged or does not fit the model.
+        MissingDependencyError: an adapter without the package peft.
 
     >>> from rlvr_fast import Scorer
     >>> scorer = Scorer("path/to/model")                                 # doctest: +SKIP
@@ -63,6 +70,7 @@ class Scorer:
         model: Any,
         *,
         revision: str | None = None,
+        adapter: str | Path | Adapter | None = None,
         device: str | None = None,
         dtype: Any = None,
         batch_tokens: int = 4096,
@@ -70,10 +78,23 @@ class Scorer:
         if batch_tokens < 1:
             raise InvalidInputError(f"batch_tokens must be at least 1, got {batch_tokens}")
         self.tokenizer: Any = None
+        self.adapter = read_adapter(adapter) if isinstance(adapter, str | Path) else adapter
         if isinstance(model, (str, Path)):
             self.name = str(model)
+            if self.adapter is not None:
+                check_peft()
+                check_adapter(self.adapter, model, revision)
             self.model, self.tokenizer = load_causal_lm(model, revision, device, dtype)
             self.revision = revision or local_revision(model)
+            if self.adapter is not None:
+                adapted = AdaptedModel(self.model, [self.adapter])
+                adapted.use(self.adapter)
+                adapted.merge_head()  # the logits are those of a plain layer
+        elif self.adapter is not None:
+            raise InvalidInputError(
+                f"{self.adapter.path}: an adapter is given with the name or the folder of its "
+                "base model, not with a loaded model"
+            )
         else:
             self.name = str(getattr(model, "name_or_path", "") or type(model).__name__)
             self.revision = revision

@@ -17,7 +17,16 @@ from rlvr_fast.store.json_files import run_fault
 from rlvr_fast.store.sampling_values import sampling_value
 from rlvr_fast.tasks.schemes import scheme_of
 
-__all__ = ["FORMAT", "Draw", "RunInfo", "draw_seeds", "info_differences", "unrecorded"]
+__all__ = [
+    "FORMAT",
+    "Draw",
+    "RunInfo",
+    "adapter_digest",
+    "adapter_name",
+    "draw_seeds",
+    "info_differences",
+    "unrecorded",
+]
 
 FORMAT = 1
 # The name of the engine in the run.json of imported rollouts.
@@ -43,7 +52,7 @@ class RunInfo:
     """The contents of run.json; each attribute has the form of the JSON value of its name.
 
     Attributes:
-        model: name, revision.
+        model: name, revision, and adapter (name, sha256) where the model drew with one.
         engine: name, version, notes; arguments, where the user gave some that matter to a reader.
         sampling: temperature, top_p, max_tokens, seed, stop, and the parameters of
             `SAMPLING_DEFAULTS` that differ from their default.
@@ -103,9 +112,30 @@ class RunInfo:
 def _model_identity(model: Mapping[str, Any]) -> list[Any]:
     # A revision that is a digest of the weights names the model in any folder.
     revision = model.get("revision")
-    if isinstance(revision, str) and revision.startswith("sha256:"):
-        return [revision]
-    return [model.get("name"), revision]
+    digest = isinstance(revision, str) and revision.startswith("sha256:")
+    identity = [revision] if digest else [model.get("name"), revision]
+    # Without an adapter nothing is added: the seeds of such draws are older than adapters.
+    adapter = adapter_digest(model)
+    return identity if adapter is None else [*identity, f"adapter {adapter}"]
+
+
+def adapter_digest(model: Mapping[str, Any]) -> str | None:
+    """The digest of the adapter of a "model" of run.json or scores.json; None without one."""
+    adapter = model.get("adapter")
+    return str(adapter.get("sha256")) if isinstance(adapter, Mapping) else None
+
+
+def adapter_name(model: Mapping[str, Any]) -> str:
+    """The adapter of a "model" of run.json or scores.json in words; "" without one.
+
+    Example:
+        >>> adapter_name({"name": "m", "adapter": {"name": "grpo", "sha256": "0123456789abcdef"}})
+        'grpo (sha256 0123456789ab)'
+    """
+    adapter = model.get("adapter")
+    if not isinstance(adapter, Mapping):
+        return ""
+    return f"{adapter.get('name')} (sha256 {str(adapter.get('sha256'))[:12]})"
 
 
 def _splitmix64(x: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
@@ -120,9 +150,9 @@ def draw_seeds(
 ) -> npt.NDArray[np.int64]:
     """Seeds (non-negative, 63 bits) of the draws `sample_indices` of a problem.
 
-    BLAKE2b over (model, revision, sampling parameters with their seed, problem_id), then one
-    splitmix64 step for each sample index. A seed depends on nothing else, so a draw has the same
-    seed whichever draws are made before it or beside it.
+    BLAKE2b over (model, revision, adapter where there is one, sampling parameters with their seed,
+    problem_id), then one splitmix64 step for each sample index. A seed depends on nothing else, so
+    a draw has the same seed whichever draws are made before it or beside it.
     """
     key = json.dumps(
         [_model_identity(info.model), sorted(info.sampling.items()), problem_id],
@@ -148,7 +178,9 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
     found: list[tuple[str, str]] = []
     if same_run:
         if _model_identity(a.model) != _model_identity(b.model):
-            found.append(("model", f"model {_name(a.model)} and {_name(b.model)}"))
+            found.append(
+                ("model", f"model {_name(a.model, b.model)} and {_name(b.model, a.model)}")
+            )
         if a.engine.get("name") != b.engine.get("name"):
             found.append(("engine", f"engine {a.engine.get('name')} and {b.engine.get('name')}"))
     for key in sorted({*a.sampling, *b.sampling}):
@@ -227,5 +259,9 @@ def _posed_by_run(scheme: str) -> bool:
         return False
 
 
-def _name(model: Mapping[str, Any]) -> str:
-    return f"{model.get('name')} at {model.get('revision') or 'no revision'}"
+def _name(model: Mapping[str, Any], other: Mapping[str, Any]) -> str:
+    """A model in a message that compares it with another one."""
+    name = f"{model.get('name')} at {model.get('revision') or 'no revision'}"
+    if adapter := adapter_name(model):
+        return f"{name} with the adapter {adapter}"
+    return f"{name} without an adapter" if adapter_name(other) else name

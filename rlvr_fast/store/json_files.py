@@ -232,7 +232,10 @@ _GRADING = _record(
         "made_from": _MADE_FROM,
     },
 )
-_MODEL = _record({}, {"name": _maybe(_TEXT), "revision": _maybe(_TEXT)})
+_ADAPTER = _record({"name": _TEXT, "sha256": _TEXT}, {})
+_MODEL = _record(
+    {}, {"name": _maybe(_TEXT), "revision": _maybe(_TEXT), "adapter": _maybe(_ADAPTER)}
+)
 _IMPORT = _record(
     {},
     {

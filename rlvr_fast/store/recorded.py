@@ -24,6 +24,7 @@ __all__ = [
     "TASK_FILES",
     "keep_task_files",
     "kept_spec",
+    "recorded_adapter",
     "recorded_name",
     "recorded_spec",
     "without_folders",
@@ -53,6 +54,16 @@ def recorded_name(name: str) -> str:
         except (OSError, ValueError):  # too long for a path, or with a null byte
             return name
     return Path(os.path.abspath(path)).name or name if local else name  # noqa: PTH100 - no links
+
+
+def recorded_adapter(folder: Path, sha256: str) -> dict[str, str]:
+    """An adapter as the "model" of run.json and of scores.json holds it: no folders.
+
+    Args:
+        folder: the folder of the adapter.
+        sha256: its digest.
+    """
+    return {"name": recorded_name(str(folder)), "sha256": sha256}
 
 
 def recorded_spec(spec: str) -> str:

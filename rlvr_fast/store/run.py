@@ -95,7 +95,8 @@ class Run:
         Args:
             path: the folder; new, empty, or this run's.
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
-                Of a path the last part is recorded.
+                Of a path the last part is recorded. "adapter": {"name", "sha256"} where there is
+                one.
             engine: {"name", "version", "notes"}, and "arguments" where there are some.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
             prompt_template: {"name", "sha256"}.

@@ -57,7 +57,12 @@ def _measure(context: Context) -> Findings[Arms | None]:
                 "seeds": seeds.rows,
                 "together": together.rows,
                 "dependence": dependence,
-                "models": {arm.name: arm.side.model for arm in comparison.arms},
+                "models": {
+                    arm.name: " with the adapter ".join(
+                        filter(None, (arm.side.model, arm.side.adapter))
+                    )
+                    for arm in comparison.arms
+                },
                 "allowed_differences": {arm.name: arm.allowed for arm in comparison.arms},
             }
         },

@@ -23,6 +23,7 @@ ENGINE = EngineKind(
     load=_load,
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
-    packages=("torch", "transformers", "gguf"),
+    packages=("torch", "transformers", "gguf", "peft"),
     logprobs=True,
+    adapters=True,
 )

@@ -7,15 +7,20 @@ runs through the model once, and its cache is copied to each of its samples.
 from __future__ import annotations
 
 import contextlib
+import copy
+import gc
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import transformers
 from transformers.cache_utils import DynamicCache
 
-from rlvr_fast.errors import InvalidInputError, UnsupportedModelError, shown
+from rlvr_fast.adapted_models import AdaptedModel, check_peft
+from rlvr_fast.adapters import Adapter
+from rlvr_fast.errors import EngineError, InvalidInputError, UnsupportedModelError, shown
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request
@@ -34,16 +39,26 @@ _LARGE_MODEL = 500_000_000
 _MOST_ROWS = 65_536
 
 
+@dataclass
+class _Loaded:
+    """The model in memory, which the views of an engine share; None after `close`."""
+
+    model: Any
+    adapted: AdaptedModel | None = None
+
+
 class TransformersEngine(TokenizerPrompts):
     """Draws completions with a causal language model of transformers; see `Engine`."""
 
     name = "transformers"
+    adapter: Adapter | None = None
 
     def __init__(
         self,
         model: str,
         *,
         revision: str | None = None,
+        adapters: Sequence[Adapter] = (),
         device: str | None = None,
         dtype: Any = None,
         batch_size: int | None = None,
@@ -53,6 +68,7 @@ class TransformersEngine(TokenizerPrompts):
         Args:
             model: a folder, a Hugging Face name or a .gguf file.
             revision: branch, tag or commit of a Hugging Face name.
+            adapters: what `adapted` may be asked for; checked against the model before.
             device: "cuda" where there is one, else "cpu".
             dtype: a torch dtype or its name; float32 on the CPU and bfloat16 on CUDA by default.
             batch_size: rows drawn side by side; by default up to 256 in each thread of a CPU
@@ -71,7 +87,10 @@ class TransformersEngine(TokenizerPrompts):
             )
         self.version = transformers.__version__
         self.model = str(model)
-        self._model, self._tokenizer = load_causal_lm(model, revision, device, dtype)
+        if adapters:
+            check_peft()
+        loaded, self._tokenizer = load_causal_lm(model, revision, device, dtype)
+        self._loaded = _Loaded(loaded)
         self.revision = revision or local_revision(model)
         self.device: torch.device = self._model.device
         self._batch_size = batch_size
@@ -90,6 +109,37 @@ class TransformersEngine(TokenizerPrompts):
         self._window = _sliding_window(config)
         self.end_tokens = self._end_tokens()
         self._check_cache()
+        if adapters:
+            self._loaded.adapted = AdaptedModel(loaded, adapters)
+
+    @property
+    def _model(self) -> Any:
+        if self._loaded.model is None:
+            raise EngineError(f"{self.model}: the engine is closed; load the model anew")
+        return self._loaded.model
+
+    def adapted(self, adapter: Adapter | None) -> TransformersEngine:
+        """A view of the loaded model with an adapter; see `AdaptedEngine.adapted`.
+
+        Raises:
+            InvalidInputError: an adapter that the model was not loaded with.
+        """
+        there = self._loaded.adapted
+        if adapter is not None and (there is None or adapter.sha256 not in there.adapters):
+            raise InvalidInputError(
+                f"{adapter.path}: {self.model} was loaded without this adapter; name it when the "
+                "model is loaded"
+            )
+        view = copy.copy(self)
+        view.adapter = adapter
+        return view
+
+    def close(self) -> None:
+        """Frees the memory of the model, for all views."""
+        self._loaded.model = self._loaded.adapted = None
+        gc.collect()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
 
     def _end_tokens(self) -> torch.Tensor:
         ids: set[int] = set()
@@ -127,6 +177,14 @@ class TransformersEngine(TokenizerPrompts):
         self._check_stop_tokens(parameters)
         for request in wanted:
             self.limit(request, parameters)
+        with contextlib.ExitStack() as stack:
+            if self._loaded.adapted is not None:
+                stack.enter_context(self._loaded.adapted.used(self.adapter))
+            yield from self._draw(wanted, parameters, logprobs)
+
+    def _draw(
+        self, wanted: Sequence[Request], parameters: SamplingParameters, logprobs: bool
+    ) -> Iterator[Completion]:
         threads = torch.get_num_threads()
         if self.device.type != "cpu" or threads == 1 or self._parameters >= _LARGE_MODEL:
             self._sharers = 1
