@@ -31,6 +31,8 @@ _CODE = (
 _CODE_ENDINGS = ("module_path", "_cls", "_plugin", "qualname")
 # Texts that name a class of vLLM's, or by a dot one of any package.
 _DOTTED = ("distributed_executor_backend", "backend", "all2all_backend")
+# "custom_class" takes the model's name for the name of a class.
+_METHODS = ("method", "spec_method")
 
 # Arguments that would take away what the engine stands on, each with what is done instead.
 _OURS = {
@@ -71,7 +73,9 @@ def without_code(model: str, options: Any) -> Any:
     if not isinstance(options, Mapping):
         return options
     for name, value in options.items():
-        if value and (_names_code(name) or (name in _DOTTED and _is_dotted(value))):
+        dotted = name in _DOTTED and _is_dotted(value)
+        custom = name in _METHODS and value == "custom_class"
+        if value and (_names_code(name) or dotted or custom):
             raise InvalidInputError(
                 f"{model}: {name} would run Python code that came with the model, or that an "
                 "argument names; rlvr-fast runs no such code: leave it out"
@@ -166,7 +170,10 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
         if isinstance(kind, enum.EnumMeta):
             if isinstance(value, str) and value in kind.__members__:
                 return kind[value]
-            raise InvalidInputError(_wrong(name, value, f"one of {', '.join(kind.__members__)}"))
+            raise InvalidInputError(
+                _wrong(name, value, f"a member of {kind.__name__}")
+                + closest(value, kind.__members__)
+            )
     try:
         adapter = pydantic.TypeAdapter(
             hint, config=pydantic.ConfigDict(arbitrary_types_allowed=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import multiprocessing
 import threading
 import weakref
@@ -56,7 +55,6 @@ class Client:
         """Ends vLLM's processes and the thread; a second call does nothing."""
         self._close()
         self.llm = None
-        gc.collect()  # its parts refer to each other
 
     def add_adapter(self, lora: Any) -> None:
         """Loads an adapter, a LoRARequest."""
