@@ -26,6 +26,7 @@ from rlvr_fast.sampling.engines.vllm.starting import Output
         {"kv_transfer_config": {"kv_connector": "X", "kv_connector_module_path": "evil"}},
         {"speculative_config": {"model": "m", "trust_remote_code": True}},
         {"speculative_config": {"method": "custom_class", "model": "evil.Draft"}},
+        {"spec_model": "evil.package.Draft"},
         {"hf_overrides": {"text_config": [{"auto_map": {"AutoModel": "evil.M"}}]}},
         {"compilation_config": {"inductor_passes": {"p": "evil.run"}}},
         {"compilation_config": {"backend": "evil.backend"}},

@@ -31,8 +31,9 @@ _CODE = (
 _CODE_ENDINGS = ("module_path", "_cls", "_plugin", "qualname")
 # Texts that name a class of vLLM's, or by a dot one of any package.
 _DOTTED = ("distributed_executor_backend", "backend", "all2all_backend")
-# "custom_class" takes the model's name for the name of a class.
-_METHODS = ("method", "spec_method")
+# A draft model whose name is that of a class is one of Python, with any or no method.
+_DRAFTS = ("model", "spec_model")
+_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 # Arguments that would take away what the engine stands on, each with what is done instead.
 _OURS = {
@@ -73,9 +74,7 @@ def without_code(model: str, options: Any) -> Any:
     if not isinstance(options, Mapping):
         return options
     for name, value in options.items():
-        dotted = name in _DOTTED and _is_dotted(value)
-        custom = name in _METHODS and value == "custom_class"
-        if value and (_names_code(name) or dotted or custom):
+        if value and (_names_code(name) or _is_class(name, value)):
             raise InvalidInputError(
                 f"{model}: {name} would run Python code that came with the model, or that an "
                 "argument names; rlvr-fast runs no such code: leave it out"
@@ -87,8 +86,12 @@ def _names_code(name: object) -> bool:
     return isinstance(name, str) and (name in _CODE or name.endswith(_CODE_ENDINGS))
 
 
-def _is_dotted(value: object) -> bool:
-    return isinstance(value, str) and "." in value
+def _is_class(name: object, value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    if name in _DRAFTS:
+        return bool(_CLASS.fullmatch(value)) and not Path(value).exists()
+    return name in _DOTTED and "." in value
 
 
 def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dict[str, Any]:

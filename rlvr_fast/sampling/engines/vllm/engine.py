@@ -22,6 +22,7 @@ from rlvr_fast.sampling.engines.vllm.arguments import (
     without_code,
 )
 from rlvr_fast.sampling.engines.vllm.client import Client, Job
+from rlvr_fast.sampling.engines.vllm.orphans import Guard
 from rlvr_fast.sampling.engines.vllm.package import import_vllm
 from rlvr_fast.sampling.engines.vllm.starting import Output, start
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -91,12 +92,13 @@ class VllmEngine(TokenizerPrompts):
             arguments.setdefault("max_loras", len(adapters))
             arguments.setdefault("max_lora_rank", lora_rank(adapters, package))
         arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
-        self._output = Output()
+        self._output, self._guard = Output(), Guard()
         try:
             with _invariant(bool(options.get("batch_invariant", False))):
                 llm = start(model, arguments, package, self._output)
         except BaseException:
             self._output.close()
+            self._guard.close()
             raise
         self._client = Client(llm)
         self._loras = {
@@ -146,6 +148,7 @@ class VllmEngine(TokenizerPrompts):
         """Ends vLLM's processes, which frees their memory."""
         self._client.close()
         self._output.close()
+        self._guard.close()
 
     def generate(
         self,
