@@ -88,7 +88,7 @@ ALLOWED = {
 
 # library -> the only files that may import it, anywhere in the package
 ONLY_IN = {
-    "vllm": ("sampling/engines/vllm.py",),
+    "vllm": ("sampling/engines/vllm/package.py",),
     "aiohttp": ("sampling/engines/server/client.py",),
     "transformers": (
         "models.py", "scoring/scorer.py", "scoring/heads.py", "sampling/engines/transformers/",

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -149,9 +150,19 @@ def _sampling(c: Comparison) -> list[tuple[str, str]]:
 
 
 def _words(values: Iterable[Any]) -> list[str]:
-    """The values that say something, lists taken apart."""
-    flat = [item for v in values for item in (v if isinstance(v, (list, tuple)) else [v])]
+    """The values that say something; lists are taken apart, and mappings into NAME=VALUE."""
+    flat = [item for value in values for item in _items(value)]
     return [str(item) for item in flat if item]
+
+
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, Mapping):
+        return [f"{name}={_json_text(inner)}" for name, inner in value.items()]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _json_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _samples_text(c: Comparison) -> str:

@@ -87,9 +87,10 @@ class Engine(Protocol):
 
     Further attributes are read where an engine has them: `prompt_form` (a `PromptForm`, "tokens" by
     default); `told`, sentences on the draws of the last `generate`, for the user; `adapter`, the
-    `Adapter` that it draws with, None for the model itself; `render_messages(messages,
-    arguments)`, the prompt text of several turns (see `TokenizerPrompts`), without which system
-    messages and arguments of the template are refused; and the method `close()`, which ends
+    `Adapter` that it draws with, None for the model itself; `recorded`, a mapping of arguments that
+    the user gave to values of JSON, which run.json holds; `render_messages(messages, arguments)`,
+    the prompt text of several turns (see `TokenizerPrompts`), without which system messages and
+    arguments of the template are refused; and the method `close()`, which ends
     processes and frees the memory of the model (see `close_engine`).
     """
 
@@ -215,8 +216,8 @@ class EngineKind:
             the type that YAML gives it; `load` checks it and raises InvalidInputError.
         arguments: the names of the further arguments that `load` takes; names that are not there
             are refused before `load` is called. None where the engine's library has arguments of
-            its own and checks them itself. A run records no arguments: `notes` of the engine names
-            those that change draws.
+            its own and checks them itself. A run records those of `recorded` of the engine, if
+            it has that, and `notes` names what changes draws.
         parameters: the sampling parameters that the engine honours. Others are refused, where they
             differ from their default, before anything is loaded.
         packages: the packages whose versions a run records.

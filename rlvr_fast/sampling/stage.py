@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pyarrow as pa
 
-from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError
+from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError, shown
 from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
@@ -79,16 +80,39 @@ def prepare_run(
     if from_model is not None:
         model["generation_config"] = dict(from_model.gave)
         notes += from_model.notes
-    return Run.create(
+    drawn_by: dict[str, Any] = {"name": engine.name, "version": engine.version, "notes": notes}
+    arguments = dict(getattr(engine, "recorded", {}))
+    if arguments:
+        drawn_by["arguments"] = arguments
+    run = Run.create(
         path,
         model=model,
-        engine={"name": engine.name, "version": engine.version, "notes": notes},
+        engine=drawn_by,
         sampling=parameters.to_json(),
         prompt_template=form.to_json(),
         tasks=[{"name": task.name, "spec": task.spec} for task in tasks],
         problems=table,
         versions=_versions(),
     )
+    _compare_arguments(run, arguments)
+    return run
+
+
+def _compare_arguments(run: Run, arguments: dict[str, Any]) -> None:
+    """Warns where a run was begun with other arguments of the engine."""
+    begun = dict(run.info.engine.get("arguments") or {})
+    given = json.loads(json.dumps(arguments))
+    if begun != given:
+        other = [name for name in {**begun, **given} if begun.get(name) != given.get(name)]
+        told = ", ".join(
+            f"{name} {shown(begun.get(name))}, not {shown(given.get(name))}" for name in other[:5]
+        )
+        warnings.warn(
+            f"{run.path}: begun with other arguments of the engine ({told}); run.json keeps those, "
+            "and the missing draws are made with the new ones",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def posed_problems(

@@ -54,7 +54,7 @@ class RunInfo:
 
     Attributes:
         model: name, revision, and adapter (name, sha256) where the model drew with one.
-        engine: name, version, notes.
+        engine: name, version, notes; arguments, where the user gave some that matter to a reader.
         sampling: temperature, top_p, max_tokens, seed, stop, and the parameters of
             `SAMPLING_DEFAULTS` that differ from their default.
         prompt_template: name, sha256, and where they were given system, template_args, few_shot

@@ -318,7 +318,9 @@ _PROMPT_TEMPLATE = _record(
 _RUN = _record(
     {
         "model": _MODEL,
-        "engine": _record({}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT)}),
+        "engine": _record(
+            {}, {"name": _maybe(_TEXT), "version": _maybe(_TEXT), "arguments": _map(_ANY)}
+        ),
         "sampling": _record({}, _SAMPLING),
         "prompt_template": _PROMPT_TEMPLATE,
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),

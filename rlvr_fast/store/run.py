@@ -97,7 +97,7 @@ class Run:
             model: {"name", "revision"}; a revision "sha256:..." stands for the weights themselves.
                 Of a path the last part is recorded. "adapter": {"name", "sha256"} where there is
                 one.
-            engine: {"name", "version", "notes"}.
+            engine: {"name", "version", "notes"}, and "arguments" where there are some.
             sampling: {"temperature", "top_p", "max_tokens", "seed", "stop"}.
             prompt_template: {"name", "sha256"}, and what else `RunInfo` names.
             tasks: [{"name", "spec"}]. Of a file its name is recorded; see `store.recorded`.

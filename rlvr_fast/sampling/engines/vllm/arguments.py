@@ -1,0 +1,277 @@
+"""The engine arguments that a user gives: all are checked before a model is loaded.
+
+Their names and types are those of vLLM's own AsyncEngineArgs, with two of ours besides: `device`,
+which the package decides, and `batch_invariant`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rlvr_fast.adapters import Adapter
+from rlvr_fast.errors import InvalidInputError, closest, shown
+from rlvr_fast.model_files import check_model_files
+from rlvr_fast.sampling.engines.vllm.package import Package
+
+__all__ = ["advised", "check_typed", "lora_rank", "recorded", "without_code"]
+
+# Arguments that name Python code, wherever in the arguments they stand.
+_CODE = (
+    "trust_remote_code", "auto_map", "worker_cls", "worker_extension_cls", "logits_processors",
+    "scheduler_cls", "reasoning_parser_plugin", "tool_parser_plugin", "io_processor_plugin",
+    "model_class_overrides", "logging_config", "log_config_file", "pylogging_config_file",
+    "inductor_passes", "kv_transfer_config", "ec_transfer_config", "kv_events_config",
+)  # fmt: skip
+_CODE_ENDINGS = ("module_path", "_cls", "_plugin", "qualname")
+# Texts that name a class of vLLM's, or by a dot one of any package.
+_DOTTED = ("distributed_executor_backend", "backend", "all2all_backend")
+# A draft model whose name is that of a class is one of Python, with any or no method.
+_DRAFTS = ("model", "spec_model")
+_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
+
+# Arguments that would take away what the engine stands on, each with what is done instead.
+_OURS = {
+    "model": "the model has an argument of its own",
+    "revision": "the revision has an argument of its own",
+    "hf_token": "a token is no argument, as arguments are recorded: set HF_TOKEN in the "
+    "environment",
+    "skip_tokenizer_init": "prompts need the tokenizer",
+    "runner": "the engine draws completions",
+    "convert": "the engine draws completions",
+    "max_num_queued_reqs": "the engine waits for its own requests",
+    "max_num_queued_tokens": "the engine waits for its own requests",
+    "data_parallel_external_lb": "one process draws; leave it out, or use --engine server",
+    "data_parallel_hybrid_lb": "one process draws; leave it out, or use --engine server",
+    "data_parallel_rank": "one process draws; leave it out, or use --engine server",
+    "served_model_name": "nothing is served",
+}  # fmt: skip
+_LOGPROBS = ("raw_logprobs", "processed_logprobs")
+
+# Names of hosts and places of one machine, which no file of a run holds.
+_PRIVATE = frozenset(
+    {
+        "master_addr", "master_port", "node_rank", "data_parallel_address",
+        "data_parallel_rpc_port", "download_dir", "otlp_traces_endpoint",
+        "allowed_local_media_path", "allowed_media_domains", "profiler_config", "device",
+    }
+)  # fmt: skip
+
+
+def without_code(model: str, options: Any) -> Any:
+    """The arguments without those of `_CODE` that are false or empty.
+
+    Raises:
+        InvalidInputError: one that is neither.
+    """
+    if isinstance(options, list | tuple):
+        return [without_code(model, each) for each in options]
+    if not isinstance(options, Mapping):
+        return options
+    for name, value in options.items():
+        if value and (_names_code(name) or _is_class(name, value)):
+            raise InvalidInputError(
+                f"{model}: {name} would run Python code that came with the model, or that an "
+                "argument names; rlvr-fast runs no such code: leave it out"
+            )
+    return {k: without_code(model, v) for k, v in options.items() if not _names_code(k)}
+
+
+def _names_code(name: object) -> bool:
+    return isinstance(name, str) and (name in _CODE or name.endswith(_CODE_ENDINGS))
+
+
+def _is_class(name: object, value: object) -> bool:
+    if not isinstance(value, str):
+        return False
+    if name in _DRAFTS:
+        return bool(_CLASS.fullmatch(value)) and not Path(value).exists()
+    return name in _DOTTED and "." in value
+
+
+def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dict[str, Any]:
+    """The arguments of AsyncEngineArgs, each with the type that vLLM's annotation asks for.
+
+    Args:
+        model: for messages.
+        options: what the user gave, as `without_code` leaves it.
+        package: vLLM.
+
+    Returns:
+        The arguments, without `device` and `batch_invariant`.
+
+    Raises:
+        InvalidInputError: an argument that vLLM has not (the message has the nearest known one),
+            one of another type, one that would take away what the engine stands on, another device
+            than that of the package, or a further model whose folder is damaged.
+    """
+    known = {each.name: each for each in dataclasses.fields(package.AsyncEngineArgs)}
+    names = [name for name in (*known, "device", "batch_invariant") if not name.startswith("_")]
+    made: dict[str, Any] = {}
+    for name, value in options.items():
+        if name in _OURS:
+            raise InvalidInputError(
+                f"the engine vllm does not take the argument {name}: {_OURS[name]}"
+            )
+        if name not in names:
+            raise InvalidInputError(
+                f"the engine vllm has no argument {name!r}.{closest(name, names)} Its arguments "
+                f"are those of vLLM {package.version}'s AsyncEngineArgs, and batch_invariant"
+            )
+        if name == "device":
+            _check_device(value, package)
+        elif name == "batch_invariant":
+            if not isinstance(value, bool):
+                raise InvalidInputError(_wrong(name, value, "true or false"))
+            if value and package.device == "cpu":
+                raise InvalidInputError(
+                    "the engine vllm: batch_invariant needs a GPU; vLLM's backend for CPUs has no "
+                    "such mode: leave it out"
+                )
+        else:
+            made[name] = _typed(name, value, known[name].type)
+    if made.get("logprobs_mode", _LOGPROBS[0]) not in _LOGPROBS:
+        raise InvalidInputError(
+            _wrong("logprobs_mode", made["logprobs_mode"], " or ".join(_LOGPROBS))
+        )
+    for folder in _further_models(options):
+        if folder.endswith(".gguf"):
+            raise InvalidInputError(f"{folder}: vLLM reads no .gguf file; name a folder")
+        if Path(folder).is_dir():
+            check_model_files(Path(folder))
+    return made
+
+
+def _check_device(value: object, package: Package) -> None:
+    if value != package.device:
+        raise InvalidInputError(
+            f"device is {shown(value)}, but vLLM {package.version} is installed for "
+            f"{package.device}; leave the device out, or install the package for the other one"
+        )
+
+
+def _wrong(name: str, value: object, expected: str) -> str:
+    return f"the engine vllm: {name} is {shown(value)}, expected {expected}"
+
+
+def _typed(name: str, value: Any, hint: Any) -> Any:
+    """The value as pydantic reads it for an annotation; numbers and flags are not converted.
+
+    vLLM needs pydantic for its own configuration.
+    """
+    import pydantic
+
+    if isinstance(hint, str):  # not resolved; vLLM checks the value itself
+        return value
+    kinds = typing.get_args(hint) or (hint,)
+    for kind in kinds:
+        if isinstance(kind, enum.EnumMeta):
+            if isinstance(value, str) and value in kind.__members__:
+                return kind[value]
+            raise InvalidInputError(
+                _wrong(name, value, f"a member of {kind.__name__}")
+                + closest(value, kind.__members__)
+            )
+    try:
+        adapter = pydantic.TypeAdapter(
+            hint, config=pydantic.ConfigDict(arbitrary_types_allowed=True)
+        )
+    except pydantic.errors.PydanticUserError:
+        try:
+            adapter = pydantic.TypeAdapter(hint)  # a class has a configuration of its own
+        except pydantic.errors.PydanticUserError:
+            return value
+    # A list may stand for a set, and a mapping for a class.
+    plain = set(kinds) <= {bool, int, float, type(None)}
+    try:
+        return adapter.validate_python(value, strict=plain or isinstance(value, bool | int | float))
+    except pydantic.ValidationError as error:
+        told = dict.fromkeys(
+            (f"{each['loc'][-1]}: " if isinstance(value, Mapping) and each["loc"] else "")
+            + each["msg"].removeprefix("Input should be ")
+            for each in error.errors(include_url=False)
+        )
+    names = [getattr(kind, "__name__", "") for kind in kinds]
+    expected = " or ".join(names).replace("NoneType", "null") if plain else "; ".join(told)[:300]
+    raise InvalidInputError(_wrong(name, value, expected))
+
+
+def lora_rank(adapters: Sequence[Adapter], package: Package) -> int:
+    """The smallest rank of those that vLLM has room for which holds all adapters.
+
+    Raises:
+        InvalidInputError: an adapter has a larger one.
+    """
+    (hint,) = (
+        each.type
+        for each in dataclasses.fields(package.AsyncEngineArgs)
+        if each.name == "max_lora_rank"
+    )
+    ranks = sorted(rank for rank in typing.get_args(hint) if isinstance(rank, int))
+    for adapter in adapters:
+        if ranks and adapter.rank > ranks[-1]:
+            raise InvalidInputError(
+                f"{adapter.path}: its rank is {adapter.rank}, but vLLM {package.version} takes at "
+                f"most {ranks[-1]}; use --engine transformers"
+            )
+    largest = max(adapter.rank for adapter in adapters)
+    return next((rank for rank in ranks if rank >= largest), largest)
+
+
+def _further_models(options: Mapping[str, Any]) -> Iterator[str]:
+    """The models and tokenizers that arguments name."""
+    draft = options.get("speculative_config")
+    named = [options.get(name) for name in ("tokenizer", "hf_config_path", "spec_model")]
+    named += [draft.get("model"), draft.get("tokenizer")] if isinstance(draft, Mapping) else []
+    return (name for name in named if isinstance(name, str))
+
+
+def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What run.json holds of the arguments: no host, and of a path its last part.
+
+    Args:
+        options: what the user gave.
+    """
+    return {name: _plain(value) for name, value in options.items() if name not in _PRIVATE}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    text = str(value)
+    return Path(text).name if text.startswith(("/", ".", "~")) or Path(text).exists() else text
+
+
+def advised(text: str, package: Package) -> str:
+    """A message of vLLM, with its options as they are given here.
+
+    "--max-model-len" becomes "--engine-arg max_model_len=...", and what pydantic says around the
+    sentence is left out.
+    """
+    names = {each.name for each in dataclasses.fields(package.AsyncEngineArgs)}
+    if said := re.search(r"validation errors? for \w+\n.*?Value error, (.+?) \[type=", text, re.S):
+        text = said[1]
+
+    def flag(found: re.Match[str]) -> str:
+        name = found[1].replace("-", "_")
+        value = found[2] or "..."
+        return f"--engine-arg {name}={value}" if name in names else found[0]
+
+    made = re.sub(r"--([a-z][a-z0-9-]+)\b(?:[= ]([0-9.]*[0-9]))?", flag, text)
+    if "--engine-arg" in made:
+        return made
+    plain = made.lower().replace("gpu memory utilization", "gpu_memory_utilization")
+    named = sorted(set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", plain)) & names)
+    if not named:
+        return made
+    given = ", ".join(f"--engine-arg {name}=..." for name in named)
+    return f"{made.rstrip('. ')}. Here: {given} (engine_args in a study file)"
