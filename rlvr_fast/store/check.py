@@ -126,9 +126,9 @@ def _verify(run: Run) -> list[Finding]:
             text = f"{absent} draws missing in {len(gaps)} problems, first {gaps[0][0]!r}"
             remedy = _IMPORT_AGAIN if run.info.imported else _SAMPLE_AGAIN
             found.append(Finding("warning", path / stage, text, remedy))
-        wanted = run.info.requested_samples
-        if stage == "samples" and wanted and least < wanted:
-            text = f"{int(np.maximum(wanted - counts, 0).sum())} of the draws asked for are missing"
+        lacking = int(np.maximum(run.requested() - counts, 0).sum())
+        if stage == "samples" and lacking:
+            text = f"{lacking} of the draws asked for are missing"
             found.append(Finding("warning", path / stage, text, _SAMPLE_AGAIN))
     if (path / "grades.parquet").exists():
         try:

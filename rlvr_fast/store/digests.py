@@ -154,7 +154,8 @@ def _itself(run: Run, name: str, value: Mapping[str, Any]) -> Iterator[Mismatch]
 def _identity(info: RunInfo) -> str:
     """A digest of run.json without the number of samples asked for, which a top-up changes."""
     value = info.to_json()
-    value.pop("requested_samples", None)
+    for name in ("requested_samples", "requested_of"):
+        value.pop(name, None)
     return _value_sha256(value)
 
 

@@ -308,7 +308,7 @@ _RUN = _record(
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
     },
-    {"requested_samples": _maybe(_DRAWS)},
+    {"requested_samples": _maybe(_DRAWS), "requested_of": _map(_DRAWS)},
 )
 _FILES = {"grading.json": _GRADING, "import.json": _IMPORT, "audit.json": _AUDIT}
 

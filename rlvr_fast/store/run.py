@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.safe_files import check_tree
+from rlvr_fast.store.appending import Appender
 from rlvr_fast.store.files import (
     RunLock,
     is_temporary,
@@ -24,8 +24,9 @@ from rlvr_fast.store.files import (
     write_parquet,
     writing_to,
 )
-from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.info import Draw, RunInfo, info_differences
 from rlvr_fast.store.json_files import json_fault
+from rlvr_fast.store.missing import missing_draws, wanted_samples
 from rlvr_fast.store.parts import (
     Joined,
     damage_message,
@@ -340,26 +341,18 @@ class Run:
             RunLockedError: another process is writing.
             StorageError: no room is left, or the file system refuses the write.
         """
-        table = conform(table, stage_schema(stage), stage)
-        if not len(table):
-            raise InvalidInputError(f"{stage}: nothing to append (no rows)")
-        with self.writing():
-            index = self._keys.index(stage)
-            try:
-                new = index.is_new(table)
-            except InvalidInputError as error:
-                raise InvalidInputError(f"{stage}: {error}") from None
-            if not new.all():
-                at = int(np.flatnonzero(~new)[0])
-                raise InvalidInputError(
-                    f"{stage}: problem {table['problem_id'][at].as_py()!r}, sample_index "
-                    f"{table['sample_index'][at].as_py()} is stored already or given twice; "
-                    "nothing was appended"
-                )
-            file = self._keys.next_part(stage)
-            write_parquet(file, table)
-            self._keys.add(stage, file, table)
+        with self.appending(stage) as appender:
+            file = appender.append(table)
         return file
+
+    @contextlib.contextmanager
+    def appending(self, stage: str) -> Iterator[Appender]:
+        """Holds the lock during a block, which stores parts of `stage` beside its other work.
+
+        All parts are whole at the end of the block, or the block raises what went wrong.
+        """
+        with self.writing(), Appender(self._keys, stage) as appender:
+            yield appender
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Replaces the file RUN/`name` by `table`, atomically."""
@@ -391,8 +384,8 @@ class Run:
 
     # -- draws -----------------------------------------------------------------------------------
 
-    def missing(self, num_samples: int) -> list[Draw]:
-        """The draws that problems lack of their samples 0..num_samples-1."""
+    def missing(self, num_samples: int | npt.NDArray[np.int64]) -> list[Draw]:
+        """The draws that problems lack of their samples 0..num_samples-1; see `iter_missing`."""
         draws: list[Draw] = []
         for problem_id, indices, seeds in self.iter_missing(num_samples):
             draws += map(
@@ -402,19 +395,25 @@ class Run:
         return draws
 
     def iter_missing(
-        self, num_samples: int
+        self, num_samples: int | npt.NDArray[np.int64]
     ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """(problem_id, sample indices, seeds) of each problem that lacks samples; see `missing`.
+        """(problem_id, sample indices, seeds) of each problem that lacks samples.
 
-        One pass over the keys; num_samples bytes of memory for each problem.
+        The problems are looked up as they are asked for, some at a time; what is stored of them in
+        between is not given again.
+
+        Args:
+            num_samples: the samples that a problem is to have; one number, or one for each problem
+                in the order of `problems()`, with 0 for a problem of which none are asked for.
         """
-        if num_samples < 1:
-            raise InvalidInputError(f"expected at least 1 sample a problem, got {num_samples}")
+        ids = self.problems()["problem_id"].to_pylist()
+        wanted = wanted_samples(num_samples, len(ids))
+        yield from missing_draws(lambda: self._keys.index("samples"), ids, self.info, wanted)
+
+    def num_missing(self, num_samples: int | npt.NDArray[np.int64]) -> int:
+        """The number of draws that `iter_missing` gives."""
         index = self._keys.index("samples")
-        for number, problem_id in enumerate(self.problems()["problem_id"].to_pylist()):
-            indices = index.missing(number, num_samples)
-            if len(indices):
-                yield problem_id, indices, draw_seeds(self.info, problem_id, indices)
+        return index.num_missing(wanted_samples(num_samples, len(self.problems())))
 
     def num_samples(self, stage: str = "samples") -> npt.NDArray[np.int64]:
         """The number of rows of `stage` of each problem, in the order of `problems()`."""
@@ -428,13 +427,26 @@ class Run:
         """For each row of `table`, whether neither `stage` nor an earlier row has its key."""
         return self._keys.index(stage).is_new(table)
 
-    def request(self, num_samples: int) -> None:
-        """Records in run.json that `num_samples` samples a problem were asked for."""
-        if num_samples > (self.info.requested_samples or 0):
-            with self.writing():
-                info = dataclasses.replace(self.info, requested_samples=num_samples)
+    def request(self, num_samples: int | Mapping[str, int]) -> None:
+        """Records in run.json what was asked for: a number of samples a problem.
+
+        Args:
+            num_samples: for all problems, or for some by their ids.
+        """
+        with self.writing():
+            info = self.info.requesting(num_samples)
+            if info != self.info:
                 write_json(self.path / "run.json", info.to_json())
                 self.info = info
+
+    def requested(self) -> npt.NDArray[np.int64]:
+        """The number of samples that was asked for of each problem, in the order of `problems()`.
+
+        All are 0 for imported rollouts.
+        """
+        least, of = self.info.requested_samples or 0, self.info.requested_of
+        ids = self.problems()["problem_id"].to_pylist() if of else [""] * len(self.problems())
+        return np.array([max(least, of.get(name, 0)) for name in ids], np.int64)
 
     def forget_index(self) -> None:
         """Drops the keys of the parts from memory; they are read again when needed."""
