@@ -25,6 +25,7 @@ __all__ = [
     "info_differences",
     "seed_bases",
     "seeds_of",
+    "tasks_beyond",
     "unrecorded",
 ]
 
@@ -233,6 +234,25 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
     if not same:
         found.append(("tasks", f"tasks {specs[0]} and {specs[1]}"))
     return found
+
+
+def tasks_beyond(info: RunInfo, earlier: RunInfo) -> list[Mapping[str, Any]] | None:
+    """The tasks of a run that an earlier run.json does not name, in their order.
+
+    None where the earlier one names a task that is not the run's.
+    """
+    left = list(info.tasks)
+    for task in earlier.tasks:
+        same = [
+            one
+            for one in left
+            if one.get("name") == task.get("name")
+            and _same_task(str(one.get("spec")), str(task.get("spec")), same_run=True)
+        ]
+        if not same:
+            return None
+        left.remove(same[0])
+    return left
 
 
 def unrecorded(info: RunInfo) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from rlvr_fast.errors import shown
 from rlvr_fast.vocabulary import AGREEMENT_COUNTS, POLICIES, VERDICTS
 
-__all__ = ["json_fault", "parse_json", "run_fault", "sampling_fault"]
+__all__ = ["json_fault", "parse_json", "plan_fault", "run_fault", "sampling_fault"]
 
 # Describes what is wrong with a value, as "in KEY: expected this, got that"; None where nothing is.
 _Check: TypeAlias = Callable[[Any], str | None]
@@ -310,6 +310,18 @@ _RUN = _record(
     },
     {"requested_samples": _maybe(_DRAWS), "requested_of": _map(_DRAWS)},
 )
+_PLAN = _record(
+    {
+        "format": _kind("1; the plan was written by another version", lambda v: v == 1),
+        "epsilon": _FROM_ZERO,
+        "zeta": _SHARE,
+        **dict.fromkeys(
+            ("base", "rl"),
+            _record({"run": _RUN, "samples": _map(_DRAWS)}, {}),
+        ),
+    },
+    {},
+)
 _FILES = {"grading.json": _GRADING, "import.json": _IMPORT, "audit.json": _AUDIT}
 
 
@@ -322,6 +334,11 @@ def json_fault(name: str, value: Any) -> str | None:
 def run_fault(value: Any) -> str | None:
     """The first fault of the value of run.json, None where there is none."""
     return _RUN(value)
+
+
+def plan_fault(value: Any) -> str | None:
+    """The first fault of the value of a plan, None where there is none."""
+    return _PLAN(value)
 
 
 def sampling_fault(name: str, value: Any) -> str | None:
