@@ -25,8 +25,9 @@ from rlvr_fast.sampling.pending import PendingDraws
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import Run
 from rlvr_fast.store.appending import Appender
+from rlvr_fast.store.extending import tasks_in_order
 from rlvr_fast.store.missing import wanted_samples
-from rlvr_fast.store.recorded import recorded_name
+from rlvr_fast.store.recorded import recorded_name, recorded_spec
 from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
@@ -52,6 +53,8 @@ def prepare_run(
 ) -> Run:
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
 
+    A run that has only some of the tasks gets the others: the tasks have to name all of its own.
+
     Args:
         path: the run directory.
         engine: the model that will draw.
@@ -69,6 +72,7 @@ def prepare_run(
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
     form = load_template(template, engine)
+    tasks = _in_order(path, tasks)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
     prompts = [form.render(problem.question, engine) for problem in problems]
     if form.name == "chat" and not form.messages:
@@ -105,6 +109,15 @@ def prepare_run(
         problems=table,
         versions=_versions(),
     )
+
+
+def _in_order(path: str | Path, tasks: Sequence[Task]) -> list[Task]:
+    """The tasks in the order of the run `path`, where there is one: its own, then the others."""
+    if not (Path(path) / "run.json").exists():
+        return list(tasks)
+    recorded = [{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks]
+    places = tasks_in_order(Run.open(path, check=False).info, recorded)
+    return [tasks[place] for place in places or range(len(tasks))]
 
 
 # Questions that are asked before those of the problems.

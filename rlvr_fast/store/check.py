@@ -18,6 +18,7 @@ from rlvr_fast.store.digests import (
     grading_mismatches,
     scores_mismatches,
 )
+from rlvr_fast.store.extending import lacks_problems
 from rlvr_fast.store.index import KeyIndex
 from rlvr_fast.store.parts import (
     PART,
@@ -99,6 +100,9 @@ def opened_and_verified(path: str | Path) -> tuple[Run | None, list[Finding]]:
 def _verify(run: Run) -> list[Finding]:
     path = run.path
     found: list[Finding] = []
+    if lacks_problems(run.info, run.problems()):
+        text = "the problems of a task that was added are not there yet"
+        found.append(Finding("warning", path / "problems.parquet", text, _SAMPLE_AGAIN))
     indexes: dict[str, KeyIndex] = {"samples": new_index(run)}
     for stage in run.stages():
         try:

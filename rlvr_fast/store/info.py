@@ -31,7 +31,7 @@ __all__ = [
 
 FORMAT = 1
 # Left out of the file where they are empty, as in the runs of earlier versions.
-_LEFT_OUT = ("requested_of",)
+_LEFT_OUT = ("requested_of", "states")
 # The name of the engine in the run.json of imported rollouts.
 IMPORTED_ENGINE = "imported"
 
@@ -64,6 +64,8 @@ class RunInfo:
         versions: package name to version.
         requested_samples: the largest number of samples for each problem that was asked for; None
             for imported rollouts.
+        states: where tasks were added: for each state of the run, from that before the first of
+            them on, the number of tasks and of problems, and the SHA-256 of problems.parquet.
         requested_of: the problems of which more samples were asked for, and how many.
         format: version of the layout of the run directory.
     """
@@ -76,6 +78,7 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)
     requested_samples: int | None = None
     requested_of: Mapping[str, int] = field(default_factory=dict)
+    states: Sequence[Mapping[str, Any]] = ()
     format: int = FORMAT
 
     @property
@@ -116,6 +119,7 @@ class RunInfo:
             **{key: value[key] for key in keys},
             requested_samples=value.get("requested_samples"),
             requested_of=value.get("requested_of") or {},
+            states=value.get("states") or [],
         )
 
     def requesting(self, num_samples: int | Mapping[str, int]) -> RunInfo:
@@ -128,6 +132,15 @@ class RunInfo:
             least = max(least, num_samples)
         of = {name: number for name, number in of.items() if number > least}
         return dataclasses.replace(self, requested_samples=least or None, requested_of=of)
+
+    def earlier(self) -> list[RunInfo]:
+        """This run.json as it was in each state of the run, the present one last."""
+        found = [self]
+        for number in range(len(self.states) - 1, 0, -1):
+            kept = self.states[:number] if number > 1 else ()
+            tasks = self.tasks[: self.states[number - 1]["tasks"]]
+            found.insert(0, dataclasses.replace(self, tasks=tasks, states=kept))
+        return found
 
     def asked_for(self, other: RunInfo) -> RunInfo:
         """This run.json with the numbers of samples that were asked for by another."""

@@ -299,6 +299,7 @@ _SAMPLING = {
     "min_tokens": _maybe(_COUNT),
     "stop_token_ids": _maybe(_list(_COUNT)),
 }
+_STATE = _record({"tasks": _COUNT, "problems": _COUNT, "problems.parquet": _DIGEST}, {})
 _RUN = _record(
     {
         "model": _MODEL,
@@ -308,7 +309,7 @@ _RUN = _record(
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
     },
-    {"requested_samples": _maybe(_DRAWS), "requested_of": _map(_DRAWS)},
+    {"requested_samples": _maybe(_DRAWS), "requested_of": _map(_DRAWS), "states": _list(_STATE)},
 )
 _PLAN = _record(
     {

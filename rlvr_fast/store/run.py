@@ -15,6 +15,7 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.safe_files import check_tree
 from rlvr_fast.store.appending import Appender
+from rlvr_fast.store.extending import extend_run, lacks_problems
 from rlvr_fast.store.files import (
     RunLock,
     is_temporary,
@@ -53,6 +54,17 @@ __all__ = ["Run"]
 _TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
 
 
+def _mark(file: Path) -> tuple[int, ...]:
+    stat = file.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _read_info(path: Path) -> RunInfo:
+    file = path / "run.json"
+    value = read_json(file, root=path, remedy="restore the file, or make the run anew")
+    return RunInfo.from_json(value, str(file))
+
+
 class Run:
     """An opened run directory, made by `Run.create` or `Run.open`; see docs/design.md.
 
@@ -71,9 +83,13 @@ class Run:
         self.info = info
         self._lock = RunLock(path)
         self._problems: pa.Table | None = None
+        self._mark: tuple[int, ...] = ()
         self._small = SmallParts(path)
         self._keys = StageKeys(
-            path, lambda: self.problems()["problem_id"].combine_chunks(), self._small
+            path,
+            lambda: self.problems()["problem_id"].combine_chunks(),
+            self._small,
+            self._read_added,
         )
 
     # -- making and opening ----------------------------------------------------------------------
@@ -92,6 +108,9 @@ class Run:
         versions: Mapping[str, str] | None = None,
     ) -> Run:
         """Makes the run directory `path`, or opens the folder where it holds this very run.
+
+        Where the folder holds this run with fewer tasks, the others and their problems are added
+        behind those that it has (`rlvr_fast.store.extending`).
 
         Args:
             path: the folder; new, empty, or this run's.
@@ -157,6 +176,11 @@ class Run:
             with run.writing():
                 write_parquet(path / "problems.parquet", problems)
         run = cls.open(path)
+        if len(wanted.tasks) > len(run.info.tasks) or lacks_problems(run.info, run.problems()):
+            with run.writing():
+                run.info = _read_info(path)
+                if extend_run(run, wanted, problems, tasks):
+                    run = cls.open(path)
         run._refuse_another(wanted, problems)
         return run
 
@@ -180,8 +204,7 @@ class Run:
         file = path / "run.json"
         if not file.exists():
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
-        value = read_json(file, root=path, remedy="restore the file, or make the run anew")
-        run = cls(path, RunInfo.from_json(value, str(file)))
+        run = cls(path, _read_info(path))
         if check:
             run.problems()
             for stage in run.stages():
@@ -201,7 +224,8 @@ class Run:
             raise RunDirectoryError(
                 f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
                 "One folder holds one model, task set and set of sampling parameters: "
-                "name another folder, or give the options that this run was made with."
+                "name another folder, or give the options that this run was made with. Tasks are "
+                "added to a run by naming all that it has and the new ones."
             )
 
     # -- reading ---------------------------------------------------------------------------------
@@ -228,6 +252,7 @@ class Run:
             file = self.path / "problems.parquet"
             if not file.exists():
                 raise RunDirectoryError(f"{file}: missing; the run is incomplete")
+            self._mark = _mark(file)
             problems = read_part(file, PROBLEMS, None, self.path)
             try:
                 check_unique(problems)
@@ -235,6 +260,15 @@ class Run:
                 raise RunDirectoryError(damage_message(file, str(error), self.path)) from None
             self._problems = problems
         return self._problems
+
+    def _read_added(self) -> bool:
+        """Reads run.json and the problems again where another process has added tasks since."""
+        file = self.path / "problems.parquet"
+        if self._problems is None or not file.exists() or _mark(file) == self._mark:
+            return False
+        self.info, self._problems = _read_info(self.path), None
+        self._keys.forget()
+        return True
 
     def read(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of `stage`; an empty table of its schema where nothing is stored.
@@ -319,6 +353,7 @@ class Run:
         with self._lock.held() as outermost, contextlib.ExitStack() as stack:
             if outermost:
                 self._sweep()
+                self._read_added()
                 stack.enter_context(self._keys.alone())
             yield
 
@@ -434,6 +469,8 @@ class Run:
             num_samples: for all problems, or for some by their ids.
         """
         with self.writing():
+            if (self.path / "run.json").exists():  # another process may have added tasks
+                self.info = _read_info(self.path)
             info = self.info.requesting(num_samples)
             if info != self.info:
                 write_json(self.path / "run.json", info.to_json())
