@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from rlvr_fast.sampling import Completion, Request, SamplingParameters
+from rlvr_fast.tasks import Problem
 
 
 class Instant:
-    """Gives each draw a text that follows from its seed: a digit in a box."""
+    """Gives each draw a text that follows from its seed, and ends in a digit in a box."""
 
     name, version, model, revision = "instant", "1", "org/none", "1"
     notes: Sequence[str] = ("no model",)
@@ -37,9 +39,32 @@ class Instant:
                 yield self.completion(request.problem_id, int(index), int(seed))
 
     def completion(self, problem_id: str, index: int, seed: int) -> Completion:
-        words = f"{seed:019d}" * (self.characters // 19 + 1)
-        text = f"{words[: self.characters]} \\boxed{{{seed % 10}}}"
+        digits = hashlib.shake_128(str(seed).encode()).hexdigest(self.characters // 2)
+        text = f"{digits} \\boxed{{{seed % 10}}}"
         return Completion(problem_id, index, text, [seed % 997, seed % 991, 5], "stop", seed)
+
+
+class Questions:
+    """A task of some questions."""
+
+    name = "questions"
+    spec = "questions:"
+    domain = "questions"
+
+    def __init__(self, count: int = 3) -> None:
+        self.count = count
+
+    def problems(self) -> list[Problem]:
+        return [
+            Problem(
+                problem_id=f"questions/{i}",
+                task=self.name,
+                question=f"What is {i}?",
+                gold=str(i),
+                metadata={"index": i},
+            )
+            for i in range(self.count)
+        ]
 
 
 def rows_of(run: Any) -> dict[tuple[str, int], dict[str, Any]]:
