@@ -68,6 +68,7 @@ def counts(run: Path) -> dict[str, int]:
     return dict(zip(ids, opened.num_samples().tolist(), strict=True))
 
 
+@pytest.mark.slow
 def test_a_plan_is_followed_by_both_runs(place: Path) -> None:
     plan = read_plan(place / "plan.json")
     assert plan.epsilon == float(EPSILON)
