@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
+import struct
 from array import array
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,7 +36,7 @@ class PendingDraws:
         self._problems: list[str] = []
         self._indices: list[int] = []
         self._texts: list[str] = []
-        self._ids, self._lengths = array("i"), array("i")
+        self._ids, self._lengths = bytearray(), array("i")
         self._reasons: list[str] = []
         self._logprobs: list[array[float] | None] = []
         self._seeds: list[int | None] = []  # the last column: a row that has it is whole
@@ -46,10 +49,8 @@ class PendingDraws:
         problem, index, text, ids, reason, seed, logprobs = completion
         # Unknown ids are stored as those of imported rollouts: scoring encodes the text then.
         if ids:
-            self._ids.fromlist(ids if isinstance(ids, list) else list(ids))
-            self._lengths.append(len(ids))
-        else:
-            self._lengths.append(0)
+            self._ids += _packer(len(ids))(*ids)
+        self._lengths.append(len(ids or ()))
         self._problems.append(problem)
         self._indices.append(index)
         self._texts.append(text)
@@ -62,7 +63,7 @@ class PendingDraws:
         """The rows that were added."""
         count = len(self)
         ends = array("i", itertools.accumulate(self._lengths[:count], initial=0))
-        ids = pa.array(np.frombuffer(self._ids, np.int32)[: ends[-1]] if ends[-1] else [], _INT)
+        ids = pa.array(np.frombuffer(self._ids, np.int32, ends[-1]), pa.int32())
         values: dict[str, Any] = {
             "problem_id": self._problems,
             "sample_index": self._indices,
@@ -86,4 +87,7 @@ class PendingDraws:
         )
 
 
-_INT = pa.int32()
+@functools.lru_cache(1 << 16)
+def _packer(length: int) -> Callable[..., bytes]:
+    """Writes so many integers as 32 bits each, in less time than an array takes from a list."""
+    return struct.Struct(f"{length}i").pack
