@@ -202,3 +202,32 @@ def test_plan_replaces_nothing_but_a_plan(place: Path) -> None:
     assert (place / "mine.txt").read_text() == "mine"
     found = rlvr("plan", runs[0], runs[0], "--out", place / "new.json", "-q")
     assert "of one model with one seed" in str(found.exception)
+
+
+@pytest.mark.slow
+def test_a_task_is_added_by_the_command(tmp_path: Path) -> None:
+    """Sampled, graded, scored; a task more; the same commands complete every table."""
+    words: list[object] = ["--samples", "4", "--max-tokens", "6"]
+    for side, seed in SIDES.items():
+        save_tiny(tmp_path / f"model-{side}", LlamaConfig, seed=seed)
+    for name in ("first", "second"):
+        rows = [{"id": i, "question": f"w{9 + i} w7", "answer": f"{i}"} for i in range(2)]
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        words += ["--task", f"math:{file}?id=id"]
+        for side in SIDES:
+            if name == "second" and side == "rl":
+                continue
+            run = tmp_path / side
+            done(*arguments(tmp_path, side), *words)
+            if name == "second":
+                assert "draws have no scores" in done("doctor", run)
+            done("grade", run, "-q")
+            done("score", run, "--model", tmp_path / "model-rl", "--label", "rl", "-q")
+            assert Run.open(run).num_samples("scores/rl").tolist() == [4] * len(words[5::2]) * 2
+            assert not [f for f in verify(run) if f.level != "info"]
+    runs = [tmp_path / side for side in SIDES]
+    found = rlvr("compare", *runs, "--out", tmp_path / "report", "-q")
+    assert "tasks" in str(found.exception)
+    allow = ["--allow", "tasks", "--allow", "problems"]
+    done("compare", *runs, *allow, "--out", tmp_path / "report", "-q")
