@@ -59,6 +59,14 @@ SECTIONS = {
         "(`bench_server.py`).",
     ),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
+    "driver": (
+        "The stage around an engine",
+        "What `sample_run` costs a draw with an engine whose completions are ready "
+        "(`bench_driver.py`): processor time of the thread that reads the engine, without that of "
+        "the completions' objects (engine). Token ids: the part of the cost that turns a list of "
+        "Python integers into a column. Writing: a second thread compresses and writes parts "
+        "meanwhile. Memory is the largest resident set of the whole process.",
+    ),
     "import": (
         "Import of rollouts",
         "`import_rollouts`, from files to a run directory that can be graded, beside polars and "

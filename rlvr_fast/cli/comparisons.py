@@ -242,6 +242,10 @@ def plan(
     rl: RlRun,
     options: Annotated[CompareOptions, "zeta", "epsilon", "allow"],
     budget: Annotated[int | None, typer.Option(min=1, help="Samples to spend, in all.")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="File for the plan, which `rlvr-fast sample --plan FILE` follows."),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -251,12 +255,20 @@ def plan(
     --epsilon it is the one given. No report folder is read.
     """
     from rlvr_fast.report.comparison import compare_runs
-    from rlvr_fast.report.planning import sampling_plan
+    from rlvr_fast.report.planning import sampling_plan, write_sampling_plan
     from rlvr_fast.store import Run
 
     with console.progress_bars(quiet=quiet or json) as progress:
         comparison = compare_runs(Run.open(base), Run.open(rl), options, progress=progress)
     undetermined, rows = sampling_plan(comparison, budget=budget)
+    if out is not None:
+        write_sampling_plan(comparison, rows, out)
+        for side in comparison.sides:
+            if side.run.info.imported:
+                console.note(
+                    f"{side.run.path} is imported: draw its samples where it was drawn, and import "
+                    "them"
+                )
     if json:
         threshold = comparison.threshold.as_dict()
         console.print_json({"epsilon": threshold, "undetermined": undetermined, "plan": rows})
@@ -269,6 +281,8 @@ def plan(
         console.print_table("Sample these first", columns, [list(row.values()) for row in shown])
         if len(shown) < len(rows):
             console.result(f"{len(shown):,} of {len(rows):,} problems are shown; --json gives all.")
+    if out is not None:
+        console.result(f"Plan: {out}. To follow it: rlvr-fast sample MODEL --out RUN --plan {out}")
 
 
 def _epsilon_text(threshold: Threshold) -> str:

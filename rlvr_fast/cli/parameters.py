@@ -12,7 +12,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import typer
 
@@ -20,7 +20,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Option, Options, options_of
 from rlvr_fast.yaml_text import parse_yaml
 
-__all__ = ["BaseRun", "Json", "Quiet", "RlRun", "RunDirectory", "with_options"]
+__all__ = ["BaseRun", "Given", "Json", "Quiet", "RlRun", "RunDirectory", "with_options"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON, for programs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bars.")]
@@ -29,21 +29,55 @@ BaseRun = Annotated[Path, typer.Argument(help="The base model's graded run.")]
 RlRun = Annotated[Path, typer.Argument(help="The RL-trained model's graded run.")]
 
 
+T = TypeVar("T", bound=Options)
+
+
+class Given(Generic[T]):
+    """The options of a class that were given; a command that annotates so makes the class itself.
+
+    Attributes:
+        values: the options by name, those of groups among them.
+    """
+
+    def __init__(self, cls: type[T], values: Mapping[str, Any]) -> None:
+        self._cls = cls
+        self.values = dict(values)
+
+    def made(self, defaults: Mapping[str, Any] | None = None) -> T:
+        """The options, where `defaults` stand for those that were not given.
+
+        Raises:
+            InvalidInputError: a needed option is missing; options that exclude each other.
+        """
+        values = {**(defaults or {}), **self.values}
+        missing = [o.flag for o in _flat(self._cls) if o.required and o.name not in values]
+        if missing:
+            raise InvalidInputError(f"Missing option {', '.join(map(repr, missing))}.")
+        return cast(T, _made(self._cls, values))
+
+
 def with_options(command: Callable[..., None]) -> Callable[..., None]:
     """Puts the options of a class in the place of a parameter annotated with the class.
 
     `Annotated[CompareOptions, "zeta", "allow"]` takes only the options of these names.
+    `Annotated[Given[SampleOptions], "without --plan"]` gives the command what was given (`Given`),
+    and says when an option is required.
     """
     hints = typing.get_type_hints(command, include_extras=True)
     parameters: list[inspect.Parameter] = []
     taken: dict[str, tuple[type[Options], tuple[Option, ...]]] = {}
+    deferred: set[str] = set()
     for name, parameter in inspect.signature(command).parameters.items():
         hint = hints[name]
         cls, *names = typing.get_args(hint) if typing.get_origin(hint) is Annotated else (hint,)
+        when = ""
+        if typing.get_origin(cls) is Given:
+            (cls,), (when,), names = typing.get_args(cls), names, []
+            deferred.add(name)
         if isinstance(cls, type) and issubclass(cls, Options):
             chosen = tuple(o for o in _flat(cls) if not names or o.name in names)
             taken[name] = cls, chosen
-            parameters += [_parameter(each) for each in chosen]
+            parameters += [_parameter(each, when) for each in chosen]
         else:
             kind = inspect.Parameter.KEYWORD_ONLY
             parameters.append(parameter.replace(annotation=hint, kind=kind))
@@ -59,7 +93,8 @@ def with_options(command: Callable[..., None]) -> Callable[..., None]:
                 source = context.get_parameter_source(each.name)
                 if source is not None and source.name == "DEFAULT":
                     del values[each.name]
-            given[name] = _made(cls, _checked(values, {each.name: each for each in chosen}))
+            values = _checked(values, {each.name: each for each in chosen})
+            given[name] = Given(cls, values) if name in deferred else _made(cls, values)
         command(**given)
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -75,12 +110,15 @@ def _flat(cls: type[Options]) -> list[Option]:
     return found
 
 
-def _parameter(each: Option) -> inspect.Parameter:
-    """The parameter of a command that reads one option."""
+def _parameter(each: Option, when: str = "") -> inspect.Parameter:
+    """The parameter of a command that reads one option, which may be required in a case alone."""
     kind: Any = enum.StrEnum(each.name, [(c, c) for c in each.choices]) if each.choices else None
     kind = kind or (str if each.form == "mapping" else each.kind)
     default = each.default
     notes = [each.range] if each.range else []
+    if each.required and when:
+        default = None
+        notes.append(f"required {when}")
     metavar = each.metavar
     if each.form != "one":
         kind, default = list[kind], None
@@ -94,7 +132,7 @@ def _parameter(each: Option) -> inspect.Parameter:
         help=" ".join((each.help, *(f"[{note}]" for note in notes))),
         metavar=metavar,
     )
-    if each.required:
+    if each.required and not when:
         default = inspect.Parameter.empty
     return inspect.Parameter(
         each.name,

@@ -10,7 +10,7 @@ import typer
 
 from rlvr_fast import console
 from rlvr_fast.answers.options import GradeOptions
-from rlvr_fast.cli.parameters import Json, Quiet, RunDirectory
+from rlvr_fast.cli.parameters import Given, Json, Quiet, RunDirectory
 from rlvr_fast.cli.results import print_grades, run_stage, tracked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
@@ -32,22 +32,36 @@ Adapter = Annotated[
 
 def sample(
     model: Annotated[str, typer.Argument(help="A local folder, a .gguf file or a hub name.")],
-    options: SampleOptions,
+    options: Annotated[Given[SampleOptions], "without --plan"],
     tracking: TrackOptions,
     out: Annotated[Path, typer.Option(help="The run directory, new or to be topped up.")],
     revision: Revision = None,
     adapter: Adapter = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of `rlvr-fast plan --out`: draw what it asks of this run, with the run's "
+            "own options."
+        ),
+    ] = None,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Draw completions into a run directory.
 
-    A killed command goes on where it stopped when it is given again.
+    A killed command goes on where it stopped when it is given again. A run that is named with more
+    samples, or with further tasks beside its own, gets these.
     """
+    from rlvr_fast.errors import InvalidInputError
     from rlvr_fast.sampling.drawing import draw_run
+    from rlvr_fast.sampling.planned import recorded_options
+
+    if plan is not None and "samples" in options.values:
+        raise InvalidInputError("--samples and --plan exclude each other: a plan has the numbers")
+    made = options.made(None if plan is None else recorded_options(out))
 
     def stage(progress: Progress | None) -> Run:
-        config = {"model": model, "revision": revision, **asdict(options)}
+        config = {"model": model, "revision": revision, **asdict(made)}
         if adapter is not None:
             config["adapter"] = str(adapter)
         with tracked(tracking, "sample", out, config, json=json) as record:
@@ -55,9 +69,10 @@ def sample(
             return draw_run(
                 model,
                 out,
-                options,
+                made,
                 revision=revision,
                 adapter=adapter,
+                plan=plan,
                 progress=told,
                 tell=None if quiet or json else console.note,
             )

@@ -88,7 +88,7 @@ def _same_run(graded: Graded, copy: Any) -> bool:
     if copy is None:  # what earlier versions wrote
         return True
     try:
-        return same_identity(RunInfo.from_json(copy, "grading.json"), graded.run.info)
+        return same_identity(graded.run.info, RunInfo.from_json(copy, "grading.json"))
     except RunDirectoryError:
         return False
 

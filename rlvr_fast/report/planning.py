@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from rlvr_fast import metrics
 from rlvr_fast.report.comparison import Comparison
+from rlvr_fast.store.plan_file import PlanFile, PlanSide, write_plan
 
-__all__ = ["sampling_plan"]
+__all__ = ["sampling_plan", "write_sampling_plan"]
 
 
 def sampling_plan(
@@ -42,3 +45,32 @@ def sampling_plan(
         }
         for i, problem in enumerate(found.problem)
     ]
+
+
+def write_sampling_plan(
+    comparison: Comparison, rows: Sequence[Mapping[str, Any]], path: str | Path
+) -> None:
+    """Writes the rows of `sampling_plan` as a file that `rlvr-fast sample --plan FILE` follows.
+
+    Args:
+        comparison: the comparison that the rows are of.
+        rows: problems and their further samples.
+        path: the file, new or a plan.
+
+    Raises:
+        InvalidInputError: both runs are of one model with one seed, or something else lies at
+            `path`.
+        StorageError: the file system refuses the write.
+    """
+    rl_id = dict(zip(comparison.problems.ids, comparison.problems.rl_ids, strict=True))
+    base = {row["problem_id"]: int(row["base_samples"]) for row in rows}
+    rl = {rl_id[row["problem_id"]]: int(row["rl_samples"]) for row in rows}
+    write_plan(
+        path,
+        PlanFile(
+            base=PlanSide.of(comparison.base.run, base),
+            rl=PlanSide.of(comparison.rl.run, rl),
+            epsilon=comparison.threshold.value,
+            zeta=comparison.zeta,
+        ),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
@@ -21,6 +21,7 @@ from rlvr_fast.sampling.engines import (
 from rlvr_fast.sampling.finished import finished_run
 from rlvr_fast.sampling.generation_config import sampling_from_model
 from rlvr_fast.sampling.options import SampleOptions
+from rlvr_fast.sampling.planned import planned_run
 from rlvr_fast.sampling.stage import prepare_run, sample_run
 from rlvr_fast.store import Run
 from rlvr_fast.tasks import load_tasks
@@ -36,6 +37,7 @@ def draw_run(
     revision: str | None = None,
     adapter: str | Path | Adapter | None = None,
     engine: Engine | None = None,
+    plan: str | Path | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Run:
@@ -51,6 +53,8 @@ def draw_run(
         adapter: a folder of a LoRA adapter to draw with, or what `read_adapter` gave of it.
         engine: `model` in an engine, loaded with the adapter (`load_engine`), which the caller
             closes; by default the model is loaded, and freed after the draws.
+        plan: a file of `rlvr-fast plan --out`: draws what it asks of the run `out`, instead of
+            `options.samples` completions of every problem. See `sampling.planned.planned_run`.
         progress: called as progress("sample", draws done, draws in all).
         tell: called with sentences for the user: the prompt of the first problem, what is put
             below the questions, and what the engine has to say of its draws, as a server's count
@@ -60,9 +64,10 @@ def draw_run(
         The run.
 
     Raises:
-        InvalidInputError: no such task, engine or model; an adapter that is damaged or does not
-            fit the model, or an engine that draws with none; a prompt that the model cannot take; a
-            sampling parameter that the engine does not honour, or a damaged value of it in the
+        InvalidInputError: no such task, engine, model or plan; an adapter that is damaged or does
+            not fit the model, or an engine that draws with none; a prompt that the model cannot
+            take; a sampling parameter that the engine does not honour, or a damaged value of it in
+            the
             model's generation_config.json; an engine without log-probabilities that is asked for
             them.
         EngineError: the engine failed; the message says how many draws are stored.
@@ -81,15 +86,19 @@ def draw_run(
             f"the loaded engine is {engine.name} with {engine.model}, but the draws are asked of "
             f"{options.engine} with {model}"
         )
-    tasks = load_tasks(options.tasks)
     folder = adapter.path if isinstance(adapter, Adapter) else adapter
-    done = finished_run(out, model, options, tasks, revision=revision, adapter=folder)
+    planned = None if plan is None else planned_run(out, plan, options)
+    tasks = load_tasks(options.tasks) if planned is None else []
+    if planned is None:
+        done = finished_run(out, model, options, tasks, revision=revision, adapter=folder)
+    else:
+        done = planned.finished(model, options, revision=revision, adapter=folder)
     if done is not None:
         return done
     if isinstance(adapter, str | Path):
         adapter = read_adapter(adapter)
     parameters, from_model = options.sampling, None
-    if options.sampling_from_model:
+    if options.sampling_from_model and planned is None:
         from_model = sampling_from_model(
             parameters, model, revision, adapter=None if adapter is None else adapter.path
         )
@@ -106,22 +115,28 @@ def draw_run(
     )
     try:
         drawing = loaded if adapter is None else cast(AdaptedEngine, loaded).adapted(adapter)
-        run = prepare_run(
-            out,
-            drawing,
-            tasks,
-            parameters,
-            template=options.template,
-            prompt=options.prompt,
-            from_model=from_model,
-            tell=tell,
-        )
+        samples: int | Mapping[str, int] = options.samples
+        if planned is None:
+            run = prepare_run(
+                out,
+                drawing,
+                tasks,
+                parameters,
+                template=options.template,
+                prompt=options.prompt,
+                from_model=from_model,
+                tell=tell,
+            )
+        else:
+            run, samples = planned.run, planned.samples
         try:
-            sample_run(run, drawing, options.samples, logprobs=options.logprobs, progress=progress)
+            sample_run(run, drawing, samples, logprobs=options.logprobs, progress=progress)
         finally:
             if tell is not None:
                 for sentence in getattr(drawing, "told", ()):
                     tell(sentence)
+                if planned is not None:
+                    tell(planned.advice)
     finally:
         if engine is None:
             close_engine(loaded)

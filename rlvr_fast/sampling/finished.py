@@ -24,7 +24,7 @@ from rlvr_fast.store.recorded import recorded_spec, same_model
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Task
 
-__all__ = ["finished_run", "is_run_of"]
+__all__ = ["finished_run", "is_model_of", "is_run_of", "same_form"]
 
 
 def finished_run(
@@ -78,8 +78,6 @@ def is_run_of(
 ) -> bool:
     """Whether a run was drawn by a model with these options; see `finished_run`."""
     info = run.info
-    local = engine_kind(options.engine).from_files
-    revision = revision or (local_revision(model) if local else None)
     parameters = options.sampling
     gave = info.model.get("generation_config") if options.sampling_from_model else None
     if isinstance(gave, dict):
@@ -97,14 +95,28 @@ def is_run_of(
         tasks=[{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks],
     )
     return (
-        same_model(info.model, model, revision)
-        and same_adapter(info.model.get("adapter"), adapter)
+        is_model_of(run, model, options, revision=revision, adapter=adapter)
         and not info_differences(info, asked, same_run=True)
-        and _same_form(info.prompt_template, options)
+        and same_form(info.prompt_template, options)
     )
 
 
-def _same_form(recorded: Mapping[str, Any], options: SampleOptions) -> bool:
+def is_model_of(
+    run: Run,
+    model: str,
+    options: SampleOptions,
+    *,
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+) -> bool:
+    """Whether a run was drawn by a model, whatever the other options; see `finished_run`."""
+    local = engine_kind(options.engine).from_files
+    revision = revision or (local_revision(model) if local else None)
+    recorded = run.info.model
+    return same_model(recorded, model, revision) and same_adapter(recorded.get("adapter"), adapter)
+
+
+def same_form(recorded: Mapping[str, Any], options: SampleOptions) -> bool:
     """Whether a recorded template is the one asked for; the chat template is the model's own."""
     name = options.template
     if name == "auto" and recorded.get("name") in ("chat", "plain"):

@@ -6,35 +6,43 @@ import json
 import platform
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError, shown
 from rlvr_fast.progress import Progress
-from rlvr_fast.sampling.engine import Completion, Engine, LogprobEngine, Request
+from rlvr_fast.sampling.engine import Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
 from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.instructions import choose_instructions
 from rlvr_fast.sampling.parameters import SamplingParameters
+from rlvr_fast.sampling.pending import PendingDraws
 from rlvr_fast.sampling.prompt_checks import check_held, check_read, first_prompt
 from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.sampling.prompts import Template, load_template
-from rlvr_fast.store import SAMPLES, Run
+from rlvr_fast.store import Run
+from rlvr_fast.store.appending import Appender
+from rlvr_fast.store.extending import tasks_in_order
 from rlvr_fast.store.info import adapter_digest, adapter_name
-from rlvr_fast.store.recorded import recorded_adapter, recorded_name
+from rlvr_fast.store.missing import wanted_samples
+from rlvr_fast.store.recorded import recorded_adapter, recorded_name, recorded_spec
 from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem, Task
 
-__all__ = ["posed_problems", "prepare_run", "sample_run"]
+__all__ = ["posed_problems", "prepare_run", "sample_run", "wanted_of"]
 
 _FLUSH_ROWS = 20_000
+_FLUSH_BYTES = 64 << 20
+# Problems whose prompts are in memory as lists of token ids.
+_REQUESTS = 1000
 _PROGRESS_SECONDS = 0.2
 
 
@@ -50,6 +58,8 @@ def prepare_run(
     tell: Callable[[str], None] | None = None,
 ) -> Run:
     """Makes the run directory `path` for the problems of `tasks`, or opens it if it is that run.
+
+    A run that has only some of the tasks gets the others: the tasks have to name all of its own.
 
     Args:
         path: the run directory.
@@ -70,6 +80,7 @@ def prepare_run(
             have (the message names the problem); a problem_id that comes twice.
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
+    tasks = _in_order(path, tasks)
     form, table = posed_problems(
         engine, tasks, template=template, prompt=prompt, path=path, tell=tell
     )
@@ -172,6 +183,15 @@ def posed_problems(
     )
 
 
+def _in_order(path: str | Path, tasks: Sequence[Task]) -> list[Task]:
+    """The tasks in the order of the run `path`, where there is one: its own, then the others."""
+    if not (Path(path) / "run.json").exists():
+        return list(tasks)
+    recorded = [{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks]
+    places = tasks_in_order(Run.open(path, check=False).info, recorded)
+    return [tasks[place] for place in places or range(len(tasks))]
+
+
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:
     where = f"problem {problem.problem_id!r}"
     if not ids and getattr(engine, "prompt_form", "tokens") != "tokens":
@@ -205,7 +225,7 @@ def _versions() -> dict[str, str]:
 def sample_run(
     run: Run,
     engine: Engine,
-    num_samples: int,
+    num_samples: int | Mapping[str, int],
     *,
     logprobs: bool = False,
     progress: Progress | None = None,
@@ -213,21 +233,23 @@ def sample_run(
 ) -> int:
     """Makes the draws that `run` lacks to have `num_samples` samples a problem; returns how many.
 
-    Finished draws are stored every `flush_seconds`, and when anything, Ctrl-C included, ends the
-    stage early. A killed stage loses no more than the draws since; given again it makes exactly the
-    missing ones, each with the seed it would have had.
+    Finished draws are stored every `flush_seconds`, beside the drawing of others, and when
+    anything, Ctrl-C included, ends the stage early. A killed stage loses no more than the draws of
+    the last two of these spans; given again it makes exactly the missing ones, each with the seed
+    it would have had.
 
     Args:
         run: as `prepare_run` returned it.
         engine: the model that draws, the one of the run.
-        num_samples: completions a problem, in all.
+        num_samples: completions a problem, in all: one number, or one for each of some problems by
+            their ids. Others are left as they are.
         logprobs: store the log-probability of each token drawn, where the engine's kind says that
             it has them.
         progress: called as progress("sample", draws done, draws in all).
         flush_seconds: how often finished draws are stored.
 
     Raises:
-        InvalidInputError: num_samples < 1.
+        InvalidInputError: num_samples < 1; a problem that is not of the run.
         RunDirectoryError: the run is of another model or engine.
         EngineError: the engine failed; the message says how many draws are stored.
         StorageError: the file system refused to write the run, or another process is writing to
@@ -236,50 +258,85 @@ def sample_run(
     _check_engine(run, engine)
     where = f"{run.path / 'run.json'}: sampling"
     parameters = SamplingParameters.from_mapping(run.info.sampling, where=where)
-    with run.writing():
+    with run.appending("samples") as appender:
+        wanted = wanted_of(run, num_samples)
         run.request(num_samples)
-        have = np.minimum(run.num_samples(), num_samples)
-        total = int(num_samples * len(have) - have.sum())
-        pending: list[Completion] = []
+        total = run.num_missing(wanted)
+        pending = PendingDraws()
         made, flushed, told = 0, time.monotonic(), 0.0
         if progress is not None and total:
             progress("sample", 0, total)
-        requests = _requests(run, num_samples)
+        requests = _requests(run, wanted)
         if logprobs:
             draws = cast(LogprobEngine, engine).generate(requests, parameters, logprobs=True)
         else:
             draws = engine.generate(requests, parameters)
         try:
             for completion in draws:
-                pending.append(completion)
+                pending.add(completion)
                 made += 1
                 now = time.monotonic()
-                if now - flushed >= flush_seconds or len(pending) >= _FLUSH_ROWS:
-                    _append(run, pending)
-                    pending, flushed = [], time.monotonic()
+                full = len(pending) >= _FLUSH_ROWS or pending.size >= _FLUSH_BYTES
+                if full or now - flushed >= flush_seconds:
+                    appender.append(pending.table())
+                    pending, flushed = PendingDraws(), time.monotonic()
                 if progress is not None and now - told >= _PROGRESS_SECONDS:
                     progress("sample", made, total)
                     told = now
+            if pending:
+                appender.append(pending.table())
+                pending = PendingDraws()
+            appender.settle()
         except BaseException as error:
             close = getattr(draws, "close", None)
             if close is not None:
                 close()  # ends the threads of the engine
             run.forget_index()  # an interrupt may have left the index half updated
-            held = run.has_rows("samples", _table(pending)) if pending else np.zeros(0, bool)
-            pending = [row for row, there in zip(pending, held, strict=True) if not there]
-            if pending:
-                _append(run, pending)
+            last = appender.unstored()
+            _store_rest(run, appender, [table for table in (last, pending.table()) if table])
             if isinstance(error, EngineError):
+                asked = int(wanted.sum())
                 raise EngineError(
-                    f"{error}. {int(have.sum()) + made} of {int(have.sum()) + total} draws are "
-                    f"stored in {run.path}; the same command makes the others"
+                    f"{error}. {asked - total + made} of {asked} draws are stored in {run.path}; "
+                    "the same command makes the others"
                 ) from None
             raise
-        if pending:
-            _append(run, pending)
         if progress is not None and made:
             progress("sample", made, total)
     return made
+
+
+def _store_rest(run: Run, appender: Appender, tables: Sequence[pa.Table]) -> None:
+    """Stores of some rows those that are not stored: they may be in the part of an interrupt."""
+    if not tables:
+        return
+    rows = pa.concat_tables(tables, promote_options="default")
+    rows = rows.filter(pa.array(run.new_rows("samples", rows)))
+    if len(rows):
+        appender.append(rows)
+        appender.settle()
+
+
+def wanted_of(run: Run, num_samples: int | Mapping[str, int]) -> npt.NDArray[np.int64]:
+    """The number of samples that each problem of a run is to have, in the order of `problems()`.
+
+    Args:
+        run: the run.
+        num_samples: one number for all problems, or one for each of some, by their ids.
+
+    Raises:
+        InvalidInputError: a problem that is not of the run, or a number out of range.
+    """
+    ids = run.problems()["problem_id"].to_pylist()
+    if not isinstance(num_samples, Mapping):
+        return wanted_samples(num_samples, len(ids))
+    unknown = sorted(set(num_samples) - set(ids))
+    if unknown:
+        raise InvalidInputError(
+            f"{run.path}: {len(unknown)} of {len(num_samples)} problems are not of this run, first "
+            f"{shown(unknown[0])}"
+        )
+    return wanted_samples(np.array([num_samples.get(name, 0) for name in ids], np.int64), len(ids))
 
 
 def _check_engine(run: Run, engine: Engine) -> None:
@@ -305,26 +362,14 @@ def _check_engine(run: Run, engine: Engine) -> None:
         )
 
 
-def _requests(run: Run, num_samples: int) -> Iterator[Request]:
-    problems = run.problems()
-    texts = problems["prompt"].combine_chunks()
-    prompts = problems["prompt_token_ids"].combine_chunks()
-    number = {key: row for row, key in enumerate(problems["problem_id"].to_pylist())}
-    for problem_id, indices, seeds in list(run.iter_missing(num_samples)):
-        row = number[problem_id]
-        yield Request(problem_id, prompts[row].as_py(), indices, seeds, texts[row].as_py())
-
-
-def _table(completions: Sequence[Completion]) -> pa.Table:
-    values = {name: [getattr(c, name) for c in completions] for name in Completion._fields}
-    # Unknown ids are stored as those of imported rollouts: scoring encodes the text then.
-    values["token_ids"] = [[] if ids is None else ids for ids in values["token_ids"]]
-    if all(each is None for each in values["token_logprobs"]):
-        del values["token_logprobs"]
-    return pa.table(
-        {name: pa.array(column, SAMPLES.field(name).type) for name, column in values.items()}
-    )
-
-
-def _append(run: Run, completions: Sequence[Completion]) -> None:
-    run.append("samples", _table(completions))
+def _requests(run: Run, wanted: npt.NDArray[np.int64]) -> Iterator[Request]:
+    problems = run.problems().select(["problem_id", "prompt", "prompt_token_ids"])
+    missing = run.iter_missing(wanted)
+    asked = next(missing, None)
+    for batch in problems.to_batches(max_chunksize=_REQUESTS):
+        if asked is None:
+            return
+        for problem_id, prompt, ids in zip(*(c.to_pylist() for c in batch.columns), strict=True):
+            if asked is not None and asked[0] == problem_id:
+                yield Request(problem_id, ids, asked[1], asked[2], prompt)
+                asked = next(missing, None)

@@ -18,6 +18,7 @@ from rlvr_fast.store.digests import (
     grading_mismatches,
     scores_mismatches,
 )
+from rlvr_fast.store.extending import lacks_problems
 from rlvr_fast.store.index import KeyIndex
 from rlvr_fast.store.parts import (
     PART,
@@ -99,6 +100,9 @@ def opened_and_verified(path: str | Path) -> tuple[Run | None, list[Finding]]:
 def _verify(run: Run) -> list[Finding]:
     path = run.path
     found: list[Finding] = []
+    if lacks_problems(run.info, run.problems()):
+        text = "the problems of a task that was added are not there yet"
+        found.append(Finding("warning", path / "problems.parquet", text, _SAMPLE_AGAIN))
     indexes: dict[str, KeyIndex] = {"samples": new_index(run)}
     for stage in run.stages():
         try:
@@ -126,9 +130,9 @@ def _verify(run: Run) -> list[Finding]:
             text = f"{absent} draws missing in {len(gaps)} problems, first {gaps[0][0]!r}"
             remedy = _IMPORT_AGAIN if run.info.imported else _SAMPLE_AGAIN
             found.append(Finding("warning", path / stage, text, remedy))
-        wanted = run.info.requested_samples
-        if stage == "samples" and wanted and least < wanted:
-            text = f"{int(np.maximum(wanted - counts, 0).sum())} of the draws asked for are missing"
+        lacking = int(np.maximum(run.requested() - counts, 0).sum())
+        if stage == "samples" and lacking:
+            text = f"{lacking} of the draws asked for are missing"
             found.append(Finding("warning", path / stage, text, _SAMPLE_AGAIN))
     if (path / "grades.parquet").exists():
         try:

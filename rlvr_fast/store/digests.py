@@ -154,13 +154,17 @@ def _itself(run: Run, name: str, value: Mapping[str, Any]) -> Iterator[Mismatch]
 def _identity(info: RunInfo) -> str:
     """A digest of run.json without the number of samples asked for, which a top-up changes."""
     value = info.to_json()
-    value.pop("requested_samples", None)
+    for name in ("requested_samples", "requested_of"):
+        value.pop(name, None)
     return _value_sha256(value)
 
 
-def same_identity(a: RunInfo, b: RunInfo) -> bool:
-    """Whether two run.json are one but for the number of samples asked for."""
-    return _identity(a) == _identity(b)
+def same_identity(info: RunInfo, copy: RunInfo) -> bool:
+    """Whether a copy of a run.json is of this one, or of it before tasks were added.
+
+    The numbers of samples that were asked for may differ.
+    """
+    return _identity(copy) in map(_identity, info.earlier())
 
 
 def graded_run_info(path: Path) -> RunInfo | None:
@@ -306,12 +310,25 @@ def grading_options(run: Run) -> str:
 
 
 def _common(run: Run, made_from: Mapping[str, Any], what: str) -> Iterator[Mismatch]:
-    if made_from.get("run.json") != _identity(run.info):
+    if made_from.get("run.json") not in [_identity(info) for info in run.info.earlier()]:
         yield Mismatch(run.path / "run.json", f"is not the run.json that {what} was made from")
     for name in ("problems.parquet", "import.json"):
         recorded = made_from.get(name)
+        if name == "problems.parquet" and _was_extended(run, recorded):
+            continue
         if recorded is not None or (run.path / name).exists():
             yield from _file(run.path / name, recorded, what)
+
+
+def _was_extended(run: Run, recorded: str | None) -> bool:
+    """Whether problems.parquet is that of a later state of the run than the recorded one."""
+    states = [state["problems.parquet"] for state in run.info.states]
+    if recorded not in states:
+        return False
+    try:
+        return file_sha256(run.path / "problems.parquet") in states[states.index(recorded) :]
+    except (FileNotFoundError, RunDirectoryError):
+        return False  # said of the file itself
 
 
 def _file(file: Path, recorded: str | None, what: str) -> Iterator[Mismatch]:

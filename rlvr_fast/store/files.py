@@ -6,6 +6,7 @@ import contextlib
 import errno
 import fcntl
 import hashlib
+import io
 import os
 import re
 import threading
@@ -33,6 +34,7 @@ __all__ = [
     "RunLock",
     "is_temporary",
     "open_parquet",
+    "parquet_bytes",
     "read_json",
     "refuse_inside_run",
     "replacing",
@@ -91,7 +93,7 @@ def refuse_inside_run(path: Path) -> None:
         raise RunDirectoryError(f"{path}: inside the run directory {run}; name another folder")
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], None]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """Writes `path` whole or not at all: temporary name, fsync, rename, fsync of the folder.
 
     Args:
@@ -175,20 +177,27 @@ def _rows_of_page(table: pa.Table) -> int:
     return max(1, min(1024, _PAGE_BYTES * len(table) // max(size, 1)))
 
 
+def parquet_bytes(table: pa.Table) -> bytes:
+    """`table` as a file of zstd Parquet with page checksums."""
+    data = io.BytesIO()
+    _write_parquet(data, table)
+    return data.getvalue()
+
+
 def write_parquet(path: Path, table: pa.Table) -> None:
     """Writes `table` as zstd Parquet with page checksums; see `write_atomically`."""
+    write_atomically(path, lambda file: _write_parquet(file, table))
 
-    def write(file: BinaryIO) -> None:
-        pq.write_table(
-            table,
-            file,
-            compression="zstd",
-            use_dictionary=[name for name in table.column_names if name in _DICTIONARY],
-            write_page_checksum=True,
-            write_batch_size=_rows_of_page(table),
-        )
 
-    write_atomically(path, write)
+def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
+    pq.write_table(
+        table,
+        file,
+        compression="zstd",
+        use_dictionary=[name for name in table.column_names if name in _DICTIONARY],
+        write_page_checksum=True,
+        write_batch_size=_rows_of_page(table),
+    )
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,6 +14,8 @@ __all__ = ["MAX_SAMPLE_INDEX", "KeyIndex", "ProblemRows"]
 MAX_SAMPLE_INDEX = 2**24 - 1
 _FEW = 1000
 _BITS = 32
+_INDEX = (1 << _BITS) - 1
+_BLOCK = 1 << 20
 
 Ints = npt.NDArray[np.int64]
 
@@ -122,14 +124,36 @@ class KeyIndex:
         known = (problem >= 0) & (index >= 0)
         return self._holds(np.where(known, problem << _BITS | index, -1))
 
-    def missing(self, number: int, num_samples: int) -> Ints:
-        """Sample indices below `num_samples` that problem `number` lacks, ascending."""
-        lacking = np.ones(num_samples, np.bool_)
-        first = number << _BITS
+    def missing(self, first: int, wanted: Ints) -> tuple[Ints, Ints]:
+        """The sample indices that some problems lack.
+
+        Args:
+            first: the row number of the first of them; the others follow it.
+            wanted: for each, the number of samples that it is to have.
+
+        Returns:
+            The indices below `wanted` that the problems lack, ascending for each, problem after
+            problem; and where those of each begin, with the end of the last: shape [problems + 1].
+        """
+        starts = np.concatenate([[0], np.cumsum(wanted)])
+        lacking = np.ones(int(starts[-1]), np.bool_)
         for known in self._sorted:
-            start, end = np.searchsorted(known, [first, first + num_samples])
-            lacking[known[start:end] - first] = False
-        return np.flatnonzero(lacking)
+            a, b = np.searchsorted(known, [first << _BITS, first + len(wanted) << _BITS])
+            problem, index = (known[a:b] >> _BITS) - first, known[a:b] & _INDEX
+            asked = index < wanted[problem]
+            lacking[starts[problem[asked]] + index[asked]] = False
+        flat = np.flatnonzero(lacking)
+        bounds = np.searchsorted(flat, starts)
+        return flat - np.repeat(starts[:-1], np.diff(bounds)), bounds
+
+    def num_missing(self, wanted: Ints) -> int:
+        """How many draws all problems lack, of the numbers of samples `wanted` of each."""
+        held = 0
+        for known in self._sorted:
+            for at in range(0, len(known), _BLOCK):  # the memory of a block, not of all keys
+                keys = known[at : at + _BLOCK]
+                held += int(np.count_nonzero((keys & _INDEX) < wanted[keys >> _BITS]))
+        return int(wanted.sum()) - held
 
     def counts(self) -> Ints:
         """Number of samples of each problem."""
@@ -147,7 +171,7 @@ class KeyIndex:
             ends = np.flatnonzero(np.diff(known >> _BITS, append=-1))
             last = known[ends]
             at = last >> _BITS
-            beyond[at] = np.maximum(beyond[at], (last & (1 << _BITS) - 1) + 1)
+            beyond[at] = np.maximum(beyond[at], (last & _INDEX) + 1)
         lacking = beyond - counts
         return [
             (self._problems.ids[number].as_py(), int(lacking[number]))

@@ -26,10 +26,15 @@ __all__ = [
     "adapter_name",
     "draw_seeds",
     "info_differences",
+    "seed_bases",
+    "seeds_of",
+    "tasks_beyond",
     "unrecorded",
 ]
 
 FORMAT = 1
+# Left out of the file where they are empty, as in the runs of earlier versions.
+_LEFT_OUT = ("requested_of", "states")
 # The name of the engine in the run.json of imported rollouts.
 IMPORTED_ENGINE = "imported"
 
@@ -64,6 +69,9 @@ class RunInfo:
         versions: package name to version.
         requested_samples: the largest number of samples for each problem that was asked for; None
             for imported rollouts.
+        states: where tasks were added: for each state of the run, from that before the first of
+            them on, the number of tasks and of problems, and the SHA-256 of problems.parquet.
+        requested_of: the problems of which more samples were asked for, and how many.
         format: version of the layout of the run directory.
     """
 
@@ -74,6 +82,8 @@ class RunInfo:
     tasks: Sequence[Mapping[str, Any]]
     versions: Mapping[str, str] = field(default_factory=dict)
     requested_samples: int | None = None
+    requested_of: Mapping[str, int] = field(default_factory=dict)
+    states: Sequence[Mapping[str, Any]] = ()
     format: int = FORMAT
 
     @property
@@ -84,6 +94,9 @@ class RunInfo:
     def to_json(self) -> dict[str, Any]:
         """A JSON-serialisable copy, `format` first."""
         values = dataclasses.asdict(self)
+        for name in _LEFT_OUT:
+            if not values[name]:
+                del values[name]
         return {"format": values.pop("format"), **json.loads(json.dumps(values))}
 
     @classmethod
@@ -108,7 +121,36 @@ class RunInfo:
             raise RunDirectoryError(f"{where}: {fault}; restore the file")
         keys = ("model", "engine", "sampling", "prompt_template", "tasks", "versions")
         return cls(
-            **{key: value[key] for key in keys}, requested_samples=value.get("requested_samples")
+            **{key: value[key] for key in keys},
+            requested_samples=value.get("requested_samples"),
+            requested_of=value.get("requested_of") or {},
+            states=value.get("states") or [],
+        )
+
+    def requesting(self, num_samples: int | Mapping[str, int]) -> RunInfo:
+        """This run.json where further samples were asked for, of all problems or of some."""
+        least, of = self.requested_samples or 0, dict(self.requested_of)
+        if isinstance(num_samples, Mapping):
+            for name, number in num_samples.items():
+                of[name] = max(number, of.get(name, 0))
+        else:
+            least = max(least, num_samples)
+        of = {name: number for name, number in of.items() if number > least}
+        return dataclasses.replace(self, requested_samples=least or None, requested_of=of)
+
+    def earlier(self) -> list[RunInfo]:
+        """This run.json as it was in each state of the run, the present one last."""
+        found = [self]
+        for number in range(len(self.states) - 1, 0, -1):
+            kept = self.states[:number] if number > 1 else ()
+            tasks = self.tasks[: self.states[number - 1]["tasks"]]
+            found.insert(0, dataclasses.replace(self, tasks=tasks, states=kept))
+        return found
+
+    def asked_for(self, other: RunInfo) -> RunInfo:
+        """This run.json with the numbers of samples that were asked for by another."""
+        return dataclasses.replace(
+            self, requested_samples=other.requested_samples, requested_of=other.requested_of
         )
 
 
@@ -157,14 +199,30 @@ def draw_seeds(
     problem_id), then one splitmix64 step for each sample index. A seed depends on nothing else, so
     a draw has the same seed whichever draws are made before it or beside it.
     """
+    return seeds_of(seed_bases(info, [problem_id]), np.asarray(sample_indices))
+
+
+def seed_bases(info: RunInfo, problem_ids: Sequence[str]) -> npt.NDArray[np.uint64]:
+    """The number of each problem that the seeds of its draws follow from; see `draw_seeds`."""
     key = json.dumps(
-        [_model_identity(info.model), sorted(info.sampling.items()), problem_id],
-        separators=(",", ":"),
+        [_model_identity(info.model), sorted(info.sampling.items())], separators=(",", ":")
     )
-    base = int.from_bytes(hashlib.blake2b(key.encode(), digest_size=8).digest(), "little")
-    steps = np.asarray(sample_indices).astype(np.uint64) + np.uint64(1)
+    shared = hashlib.blake2b(f"{key[:-1]},".encode(), digest_size=8)
+    found = bytearray()
+    for problem_id in problem_ids:
+        digest = shared.copy()
+        digest.update(f"{json.dumps(problem_id)}]".encode())
+        found += digest.digest()
+    return np.frombuffer(bytes(found), "<u8").astype(np.uint64)
+
+
+def seeds_of(
+    bases: npt.NDArray[np.uint64], sample_indices: npt.NDArray[np.integer[Any]]
+) -> npt.NDArray[np.int64]:
+    """The seeds of draws, from the numbers of their problems (`seed_bases`), broadcast."""
+    steps = sample_indices.astype(np.uint64) + np.uint64(1)
     with np.errstate(over="ignore"):
-        mixed = _splitmix64(np.uint64(base) + steps * np.uint64(0x9E3779B97F4A7C15))
+        mixed = _splitmix64(bases + steps * np.uint64(0x9E3779B97F4A7C15))
     return (mixed >> np.uint64(1)).astype(np.int64)
 
 
@@ -213,6 +271,25 @@ def info_differences(a: RunInfo, b: RunInfo, *, same_run: bool) -> list[tuple[st
     if not same:
         found.append(("tasks", f"tasks {specs[0]} and {specs[1]}"))
     return found
+
+
+def tasks_beyond(info: RunInfo, earlier: RunInfo) -> list[Mapping[str, Any]] | None:
+    """The tasks of a run that an earlier run.json does not name, in their order.
+
+    None where the earlier one names a task that is not the run's.
+    """
+    left = list(info.tasks)
+    for task in earlier.tasks:
+        same = [
+            one
+            for one in left
+            if one.get("name") == task.get("name")
+            and _same_task(str(one.get("spec")), str(task.get("spec")), same_run=True)
+        ]
+        if not same:
+            return None
+        left.remove(same[0])
+    return left
 
 
 def unrecorded(info: RunInfo) -> list[str]:

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from rlvr_fast.errors import shown
 from rlvr_fast.vocabulary import AGREEMENT_COUNTS, POLICIES, VERDICTS
 
-__all__ = ["json_fault", "parse_json", "run_fault", "sampling_fault"]
+__all__ = ["json_fault", "parse_json", "plan_fault", "run_fault", "sampling_fault"]
 
 # Describes what is wrong with a value, as "in KEY: expected this, got that"; None where nothing is.
 _Check: TypeAlias = Callable[[Any], str | None]
@@ -315,6 +315,7 @@ _PROMPT_TEMPLATE = _record(
         "instruction": _TEXT,
     },
 )
+_STATE = _record({"tasks": _COUNT, "problems": _COUNT, "problems.parquet": _DIGEST}, {})
 _RUN = _record(
     {
         "model": _MODEL,
@@ -326,7 +327,19 @@ _RUN = _record(
         "tasks": _list(_record({"name": _TEXT, "spec": _TEXT}, {"domain": _maybe(_TEXT)})),
         "versions": _map(_maybe(_TEXT)),
     },
-    {"requested_samples": _maybe(_DRAWS)},
+    {"requested_samples": _maybe(_DRAWS), "requested_of": _map(_DRAWS), "states": _list(_STATE)},
+)
+_PLAN = _record(
+    {
+        "format": _kind("1; the plan was written by another version", lambda v: v == 1),
+        "epsilon": _FROM_ZERO,
+        "zeta": _SHARE,
+        **dict.fromkeys(
+            ("base", "rl"),
+            _record({"run": _RUN, "samples": _map(_DRAWS)}, {}),
+        ),
+    },
+    {},
 )
 _FILES = {"grading.json": _GRADING, "import.json": _IMPORT, "audit.json": _AUDIT}
 
@@ -340,6 +353,11 @@ def json_fault(name: str, value: Any) -> str | None:
 def run_fault(value: Any) -> str | None:
     """The first fault of the value of run.json, None where there is none."""
     return _RUN(value)
+
+
+def plan_fault(value: Any) -> str | None:
+    """The first fault of the value of a plan, None where there is none."""
+    return _PLAN(value)
 
 
 def sampling_fault(name: str, value: Any) -> str | None:

@@ -9,7 +9,13 @@ from rlvr_fast.errors import InvalidInputError, closest
 from rlvr_fast.options import Options, option
 from rlvr_fast.store.readers.reader import ROLES
 
-__all__ = ["ImportOptions"]
+__all__ = ["DRAWN", "ImportOptions"]
+
+# The sampling parameters that can be stated where the files do not say them.
+DRAWN = (
+    "temperature", "top_p", "max_tokens", "top_k", "min_p", "presence_penalty",
+    "frequency_penalty", "repetition_penalty", "min_tokens",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +39,12 @@ class ImportOptions(Options):
         temperature: as drawn, where the files do not say it.
         top_p: as drawn, where the files do not say it.
         max_tokens: as drawn, where the files do not say it.
+        top_k: as drawn, where the files do not say it; so are the parameters below.
+        min_p: smallest share of the largest probability.
+        presence_penalty: penalty of tokens that the completion holds.
+        frequency_penalty: penalty of tokens for each time that the completion holds them.
+        repetition_penalty: divisor of the logits of tokens of prompt and completion.
+        min_tokens: number of tokens before a completion may end by itself.
 
     Raises:
         InvalidInputError: a value of another type or out of range, or an unknown role.
@@ -67,6 +79,12 @@ class ImportOptions(Options):
     temperature: float | None = option(None, minimum=0, help="Temperature, as drawn.")
     top_p: float | None = option(None, above=0, maximum=1, help="Top-p, as drawn.")
     max_tokens: int | None = option(None, minimum=1, help="Longest completion, as drawn.")
+    top_k: int | None = option(None, minimum=-1, help="Top-k, as drawn; 0 is all tokens.")
+    min_p: float | None = option(None, minimum=0, maximum=1, help="Min-p, as drawn.")
+    presence_penalty: float | None = option(None, help="Presence penalty, as drawn.")
+    frequency_penalty: float | None = option(None, help="Frequency penalty, as drawn.")
+    repetition_penalty: float | None = option(None, above=0, help="Repetition penalty, as drawn.")
+    min_tokens: int | None = option(None, minimum=0, help="Shortest completion, as drawn.")
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -89,8 +88,8 @@ def _opened(path: Path) -> tuple[Run, list[Path]]:
         run = Run.open(path, check=False)
         if copy is None or same_identity(run.info, copy):
             return run, []
-        if run.info.requested_samples is not None:  # which a top-up changes after the grading
-            copy = dataclasses.replace(copy, requested_samples=run.info.requested_samples)
+        if run.info.requested_samples is not None or run.info.requested_of:
+            copy = copy.asked_for(run.info)  # which a top-up changes after the grading
     except RunDirectoryError:
         if copy is None:
             raise

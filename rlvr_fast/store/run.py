@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,8 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.safe_files import check_tree
+from rlvr_fast.store.appending import Appender
+from rlvr_fast.store.extending import extend_run, lacks_problems
 from rlvr_fast.store.files import (
     RunLock,
     is_temporary,
@@ -24,8 +25,9 @@ from rlvr_fast.store.files import (
     write_parquet,
     writing_to,
 )
-from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, info_differences
+from rlvr_fast.store.info import Draw, RunInfo, info_differences
 from rlvr_fast.store.json_files import json_fault
+from rlvr_fast.store.missing import missing_draws, wanted_samples
 from rlvr_fast.store.parts import (
     Joined,
     damage_message,
@@ -52,6 +54,17 @@ __all__ = ["Run"]
 _TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
 
 
+def _mark(file: Path) -> tuple[int, ...]:
+    stat = file.stat()
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+
+
+def _read_info(path: Path) -> RunInfo:
+    file = path / "run.json"
+    value = read_json(file, root=path, remedy="restore the file, or make the run anew")
+    return RunInfo.from_json(value, str(file))
+
+
 class Run:
     """An opened run directory, made by `Run.create` or `Run.open`; see docs/design.md.
 
@@ -70,9 +83,13 @@ class Run:
         self.info = info
         self._lock = RunLock(path)
         self._problems: pa.Table | None = None
+        self._mark: tuple[int, ...] = ()
         self._small = SmallParts(path)
         self._keys = StageKeys(
-            path, lambda: self.problems()["problem_id"].combine_chunks(), self._small
+            path,
+            lambda: self.problems()["problem_id"].combine_chunks(),
+            self._small,
+            self._read_added,
         )
 
     # -- making and opening ----------------------------------------------------------------------
@@ -91,6 +108,9 @@ class Run:
         versions: Mapping[str, str] | None = None,
     ) -> Run:
         """Makes the run directory `path`, or opens the folder where it holds this very run.
+
+        Where the folder holds this run with fewer tasks, the others and their problems are added
+        behind those that it has (`rlvr_fast.store.extending`).
 
         Args:
             path: the folder; new, empty, or this run's.
@@ -157,6 +177,11 @@ class Run:
             with run.writing():
                 write_parquet(path / "problems.parquet", problems)
         run = cls.open(path)
+        if len(wanted.tasks) > len(run.info.tasks) or lacks_problems(run.info, run.problems()):
+            with run.writing():
+                run.info = _read_info(path)
+                if extend_run(run, wanted, problems, tasks):
+                    run = cls.open(path)
         run._refuse_another(wanted, problems)
         return run
 
@@ -180,8 +205,7 @@ class Run:
         file = path / "run.json"
         if not file.exists():
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
-        value = read_json(file, root=path, remedy="restore the file, or make the run anew")
-        run = cls(path, RunInfo.from_json(value, str(file)))
+        run = cls(path, _read_info(path))
         if check:
             run.problems()
             for stage in run.stages():
@@ -201,7 +225,8 @@ class Run:
             raise RunDirectoryError(
                 f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
                 "One folder holds one model, task set and set of sampling parameters: "
-                "name another folder, or give the options that this run was made with."
+                "name another folder, or give the options that this run was made with. Tasks are "
+                "added to a run by naming all that it has and the new ones."
             )
 
     # -- reading ---------------------------------------------------------------------------------
@@ -228,6 +253,7 @@ class Run:
             file = self.path / "problems.parquet"
             if not file.exists():
                 raise RunDirectoryError(f"{file}: missing; the run is incomplete")
+            self._mark = _mark(file)
             problems = read_part(file, PROBLEMS, None, self.path)
             try:
                 check_unique(problems)
@@ -235,6 +261,15 @@ class Run:
                 raise RunDirectoryError(damage_message(file, str(error), self.path)) from None
             self._problems = problems
         return self._problems
+
+    def _read_added(self) -> bool:
+        """Reads run.json and the problems again where another process has added tasks since."""
+        file = self.path / "problems.parquet"
+        if self._problems is None or not file.exists() or _mark(file) == self._mark:
+            return False
+        self.info, self._problems = _read_info(self.path), None
+        self._keys.forget()
+        return True
 
     def read(self, stage: str, columns: Sequence[str] | None = None) -> pa.Table:
         """All rows of `stage`; an empty table of its schema where nothing is stored.
@@ -319,6 +354,7 @@ class Run:
         with self._lock.held() as outermost, contextlib.ExitStack() as stack:
             if outermost:
                 self._sweep()
+                self._read_added()
                 stack.enter_context(self._keys.alone())
             yield
 
@@ -341,26 +377,18 @@ class Run:
             RunLockedError: another process is writing.
             StorageError: no room is left, or the file system refuses the write.
         """
-        table = conform(table, stage_schema(stage), stage)
-        if not len(table):
-            raise InvalidInputError(f"{stage}: nothing to append (no rows)")
-        with self.writing():
-            index = self._keys.index(stage)
-            try:
-                new = index.is_new(table)
-            except InvalidInputError as error:
-                raise InvalidInputError(f"{stage}: {error}") from None
-            if not new.all():
-                at = int(np.flatnonzero(~new)[0])
-                raise InvalidInputError(
-                    f"{stage}: problem {table['problem_id'][at].as_py()!r}, sample_index "
-                    f"{table['sample_index'][at].as_py()} is stored already or given twice; "
-                    "nothing was appended"
-                )
-            file = self._keys.next_part(stage)
-            write_parquet(file, table)
-            self._keys.add(stage, file, table)
+        with self.appending(stage) as appender:
+            file = appender.append(table)
         return file
+
+    @contextlib.contextmanager
+    def appending(self, stage: str) -> Iterator[Appender]:
+        """Holds the lock during a block, which stores parts of `stage` beside its other work.
+
+        All parts are whole at the end of the block, or the block raises what went wrong.
+        """
+        with self.writing(), Appender(self._keys, stage) as appender:
+            yield appender
 
     def write_table(self, name: str, table: pa.Table) -> None:
         """Replaces the file RUN/`name` by `table`, atomically."""
@@ -392,8 +420,8 @@ class Run:
 
     # -- draws -----------------------------------------------------------------------------------
 
-    def missing(self, num_samples: int) -> list[Draw]:
-        """The draws that problems lack of their samples 0..num_samples-1."""
+    def missing(self, num_samples: int | npt.NDArray[np.int64]) -> list[Draw]:
+        """The draws that problems lack of their samples 0..num_samples-1; see `iter_missing`."""
         draws: list[Draw] = []
         for problem_id, indices, seeds in self.iter_missing(num_samples):
             draws += map(
@@ -403,19 +431,25 @@ class Run:
         return draws
 
     def iter_missing(
-        self, num_samples: int
+        self, num_samples: int | npt.NDArray[np.int64]
     ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
-        """(problem_id, sample indices, seeds) of each problem that lacks samples; see `missing`.
+        """(problem_id, sample indices, seeds) of each problem that lacks samples.
 
-        One pass over the keys; num_samples bytes of memory for each problem.
+        The problems are looked up as they are asked for, some at a time; what is stored of them in
+        between is not given again.
+
+        Args:
+            num_samples: the samples that a problem is to have; one number, or one for each problem
+                in the order of `problems()`, with 0 for a problem of which none are asked for.
         """
-        if num_samples < 1:
-            raise InvalidInputError(f"expected at least 1 sample a problem, got {num_samples}")
+        ids = self.problems()["problem_id"].to_pylist()
+        wanted = wanted_samples(num_samples, len(ids))
+        yield from missing_draws(lambda: self._keys.index("samples"), ids, self.info, wanted)
+
+    def num_missing(self, num_samples: int | npt.NDArray[np.int64]) -> int:
+        """The number of draws that `iter_missing` gives."""
         index = self._keys.index("samples")
-        for number, problem_id in enumerate(self.problems()["problem_id"].to_pylist()):
-            indices = index.missing(number, num_samples)
-            if len(indices):
-                yield problem_id, indices, draw_seeds(self.info, problem_id, indices)
+        return index.num_missing(wanted_samples(num_samples, len(self.problems())))
 
     def num_samples(self, stage: str = "samples") -> npt.NDArray[np.int64]:
         """The number of rows of `stage` of each problem, in the order of `problems()`."""
@@ -429,13 +463,28 @@ class Run:
         """For each row of `table`, whether neither `stage` nor an earlier row has its key."""
         return self._keys.index(stage).is_new(table)
 
-    def request(self, num_samples: int) -> None:
-        """Records in run.json that `num_samples` samples a problem were asked for."""
-        if num_samples > (self.info.requested_samples or 0):
-            with self.writing():
-                info = dataclasses.replace(self.info, requested_samples=num_samples)
+    def request(self, num_samples: int | Mapping[str, int]) -> None:
+        """Records in run.json what was asked for: a number of samples a problem.
+
+        Args:
+            num_samples: for all problems, or for some by their ids.
+        """
+        with self.writing():
+            if (self.path / "run.json").exists():  # another process may have added tasks
+                self.info = _read_info(self.path)
+            info = self.info.requesting(num_samples)
+            if info != self.info:
                 write_json(self.path / "run.json", info.to_json())
                 self.info = info
+
+    def requested(self) -> npt.NDArray[np.int64]:
+        """The number of samples that was asked for of each problem, in the order of `problems()`.
+
+        All are 0 for imported rollouts.
+        """
+        least, of = self.info.requested_samples or 0, self.info.requested_of
+        ids = self.problems()["problem_id"].to_pylist() if of else [""] * len(self.problems())
+        return np.array([max(least, of.get(name, 0)) for name in ids], np.int64)
 
     def forget_index(self) -> None:
         """Drops the keys of the parts from memory; they are read again when needed."""

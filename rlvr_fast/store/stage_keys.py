@@ -24,10 +24,18 @@ _Signature = tuple[int, int]
 class StageKeys:
     """One `KeyIndex` for each stage; a part is read once, unless the part changes."""
 
-    def __init__(self, run: Path, problem_ids: Callable[[], pa.Array], small: SmallParts) -> None:
+    def __init__(
+        self,
+        run: Path,
+        problem_ids: Callable[[], pa.Array],
+        small: SmallParts,
+        read_added: Callable[[], bool],
+    ) -> None:
         self._run = run
         self._small = small
         self._problem_ids = problem_ids
+        # Forgets the keys, and says so, where problems were added since `problem_ids` was read.
+        self._read_added = read_added
         self._known: dict[str, tuple[dict[str, _Signature], KeyIndex]] = {}
         self._next: dict[str, int] = {}
         # While this process is the only writer: the stages that were compared with the folder.
@@ -58,8 +66,13 @@ class StageKeys:
             known, index = {}, KeyIndex(self._problem_ids())
         waiting = [part for part in parts if part.name not in known]
         self._known.pop(stage, None)  # until all of them are read
-        for joined in self._small.joined(stage, waiting, ["problem_id", "sample_index"]):
-            self._add(index, joined)
+        try:
+            for joined in self._small.joined(stage, waiting, ["problem_id", "sample_index"]):
+                self._add(index, joined)
+        except RunDirectoryError:
+            if not self._read_added():
+                raise
+            return self.index(stage)
         known |= {part.name: now[part.name] for part in waiting}
         self._known[stage] = (known, index)
         self._next[stage] = part_number(parts[-1]) + 1 if parts else 0

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from typer.testing import CliRunner
 
+from rlvr_fast.cli import app
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.report.comparable import run_differences
 from rlvr_fast.store import Run, differences, draw_seeds, import_rollouts
@@ -150,3 +152,20 @@ def test_values_and_words():
     neutral = {"presence_penalty": 0, "repetition_penalty": 1.0, "logit_bias": {}, "typical_p": 1}
     assert beyond_one_pass(neutral) == beyond_one_pass({}) == ""
     assert beyond_one_pass({"typical_p": 0.9}) == "typical_p"
+
+
+def test_parameters_that_no_file_states_can_be_given(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"question": "1 + 1?", "answer": "2", "completion": "2"}\n')
+    stated = ["--top-k", "20", "--min-p", "0.05", "--presence-penalty", "0.5"]
+    stated += ["--frequency-penalty", "-0.5", "--repetition-penalty", "1.1", "--min-tokens", "3"]
+    command = ["import", str(tmp_path / "a.jsonl"), "--out", str(tmp_path / "run"), *stated, "-q"]
+    for _ in range(2):  # the second finds the first
+        found = CliRunner().invoke(app, command)
+        assert found.exit_code == 0, found.output
+    given = {name: Run.open(tmp_path / "run").info.sampling[name] for name in (
+        "top_k", "min_p", "presence_penalty", "frequency_penalty", "repetition_penalty",
+        "min_tokens",
+    )}  # fmt: skip
+    assert list(given.values()) == [20, 0.05, 0.5, -0.5, 1.1, 3]
+    other = CliRunner().invoke(app, [*command, "--min-p", "0.1"])
+    assert "min_p: 0.05 then, 0.1 now" in str(other.exception)

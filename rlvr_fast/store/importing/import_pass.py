@@ -30,7 +30,7 @@ from rlvr_fast.store.importing.summary import ImportSummary
 from rlvr_fast.store.importing.tokens import scores_of, token_lists
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.joining import Joiner
-from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.store.options import DRAWN, ImportOptions
 from rlvr_fast.store.readers.discovery import Source, as_sources, find_files
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.store.recorded import recorded_name, recorded_spec, without_folders
@@ -127,9 +127,7 @@ class ImportPass:
             "filter": o.filter,
             "task": o.task,
             "requests": list(o.requests),
-            "temperature": o.temperature,
-            "top_p": o.top_p,
-            "max_tokens": o.max_tokens,
+            **{name: getattr(o, name) for name in DRAWN},
             "model": self._given_model[0],
             "revision": self._given_model[1],
         }

@@ -10,7 +10,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.importing.detection import Recognised
 from rlvr_fast.store.importing.roles import RoleBatch
 from rlvr_fast.store.json_files import sampling_fault
-from rlvr_fast.store.options import ImportOptions
+from rlvr_fast.store.options import DRAWN, ImportOptions
 from rlvr_fast.store.recorded import recorded_name
 from rlvr_fast.store.rollouts.columns import distinct_values
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
@@ -124,8 +124,8 @@ class ModelAndSampling:
                 notes.append(f"{where}: {key} is not recorded: {fault}")
             else:
                 values.setdefault(key, {}).setdefault(repr(value), (value, where))
-        for key in ("temperature", "top_p", "max_tokens"):
-            given = getattr(self._options, key)
+        for key in DRAWN:
+            given = _normal(key, getattr(self._options, key))
             if given is not None:
                 values[key] = {repr(given): (given, "")}
         for key, met_values in values.items():

@@ -158,7 +158,7 @@ def content_text(content: Any) -> str | None:
 
 def _part(part: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """(thinking, text) of a content part."""
-    kind = part.get("type")
+    kind = _string(part.get("type"))
     if kind in ("reasoning", "thinking", "reasoning_text", "reasoning_content"):
         if part.get("redacted") is True:
             return _thinking(part.get("summary")), None
