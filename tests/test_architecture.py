@@ -53,6 +53,7 @@ ALLOWED = {
     "study_config": FLOOR | {
         "options", "sampling", "answers", "scoring", "report", "demo_models", "yaml_text",
     },
+    "study_reference": {"errors", "options", "sampling", "study_config"},
     "study": FLOOR | {
         "study_config", "progress", "store", "sampling", "answers", "scoring", "report",
     },
