@@ -244,7 +244,8 @@ class ServerEngine(TokenizerPrompts):
         if doubtful := dialect.doubtful(parameters):
             warnings.warn(
                 f"{self._conversation.address.host} does not say that it is vLLM, SGLang or "
-                f"llama.cpp; a server that does not know {', '.join(doubtful)} may leave that aside unsaid",
+                f"llama.cpp; a server that does not know {', '.join(doubtful)} may leave that "
+                "aside unsaid",
                 UserWarning,
                 stacklevel=2,
             )
