@@ -2,6 +2,7 @@
 # make test    set up, run every test
 # make check   the quick tests, linters and types (after one `make test` or `make dev`)
 # make build   compile the core in place, with warnings as errors (for work on csrc/)
+# make docs    write the generated part of docs/study.md again (after a change of an option)
 # make gpu     on a machine with an NVIDIA GPU: build, test, sanitise, measure (docs/cuda.md)
 # make gpu-peers  there, after make gpu: our kernels beside everyone else's, for BUDGET seconds
 
@@ -10,7 +11,7 @@ VENV   ?= .venv
 BIN     = $(VENV)/bin
 PIP     = $(BIN)/pip install -q --disable-pip-version-check -c requirements/constraints.txt
 
-.PHONY: demo test check dev build stubs lint gpu gpu-peers bench clean
+.PHONY: demo test check dev build stubs docs lint gpu gpu-peers bench clean
 
 demo: $(VENV)/.package
 	$(BIN)/rlvr-fast demo --out demo
@@ -60,6 +61,9 @@ stubs: $(VENV)/.dev
 	$(BIN)/pybind11-stubgen rlvr_fast._core --output-dir . --exit-code
 	$(BIN)/ruff check -q --fix-only rlvr_fast/_core
 	$(BIN)/ruff format -q rlvr_fast/_core
+
+docs: $(VENV)/.package
+	$(BIN)/python -m rlvr_fast.study_reference docs/study.md
 
 bench: $(VENV)/.dev
 	for b in bench/bench_*.py; do $(BIN)/python $$b || exit 1; done

@@ -69,6 +69,7 @@ ALLOWED = {
     "study_work": FLOOR | {
         "study_config", "study_models", "study_stages", "study_checks", "store", "scoring",
     },
+    "study_reference": {"errors", "options", "sampling", "study_config"},
     "study": FLOOR | {
         "study_config", "study_stages", "study_checks", "progress", "store", "sampling", "answers",
         "scoring", "report",

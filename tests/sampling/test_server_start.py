@@ -70,6 +70,24 @@ def test_version_and_owner_are_recorded(server, tmp_path):
     assert "127.0.0.1" not in (run.path / "run.json").read_text()
 
 
+def test_llama_cpp_is_told_our_order_of_sampling(server):
+    """Its own order has the temperature last, and its penalty another name and 64 tokens."""
+    server.models = [{"id": "toy", "owned_by": "llamacpp", "meta": {"n_ctx": 99}}]
+    engine = load(server)
+    assert engine.context_length == 99
+    request = Request("p", [], np.arange(1), np.array([7]), "a")
+    parameters = SamplingParameters(min_p=0.1, repetition_penalty=1.5, max_tokens=4)
+    assert len(list(engine.generate([request], parameters))) == 1
+    body = server.bodies[-1]
+    assert body["samplers"] == ["penalties", "temperature", "min_p", "top_k", "top_p"]
+    assert (body["min_p"], body["repeat_penalty"]) == (0.1, 1.5)
+    assert body["repeat_last_n"] > 10_000
+    assert "repetition_penalty" not in body
+    for name, value in (("min_tokens", 2), ("stop_token_ids", (3,))):
+        with pytest.raises(InvalidInputError, match=f"llamacpp does not know {name}"):
+            list(engine.generate([request], SamplingParameters(**{name: value})))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import math
+import os
 import struct
+import subprocess
 import sys
 import time
 import warnings
@@ -140,6 +142,21 @@ def test_trackio_holds_what_was_logged(place: Path, monkeypatch: pytest.MonkeyPa
     rows = trackio.sqlite_storage.SQLiteStorage.get_logs("p", run)
     assert any(row.get("pass_at_k/rl") == 0.5 and row["pass_at_k/step"] == 16 for row in rows)
     assert [row["sample/base/done"] for row in rows if "sample/base/done" in row] == [0, 8]
+
+
+@pytest.mark.slow
+def test_trackio_leaves_standard_output_to_the_result(place: Path) -> None:
+    """At the end of a process Trackio ends what it takes for its current run, with words."""
+    code = (
+        "from rlvr_fast.tracking import TrackOptions, track_job\n"
+        "with track_job(TrackOptions(track=('trackio',)), what='study', folder='out', config={}):\n"
+        "    pass\n"
+        "print('{}')\n"
+    )
+    environment = {**os.environ, "TRACKIO_DIR": str(place / "trackio")}
+    command = [sys.executable, "-c", code]
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout == "{}\n"
 
 
 def test_a_study_is_tracked_from_the_command_line(

@@ -47,6 +47,12 @@ PARAMETERS: dict[str, _Parameter] = {
 }
 # What these servers say of themselves; they know every parameter of the table.
 _KNOWING = ("vllm", "sglang")
+# llama.cpp has an order of its own, with the temperature last, and another name for the repetition
+# penalty, which sees the last 64 tokens by default.
+_LLAMA_CPP = "llamacpp"
+_LLAMA_CPP_ORDER = ("penalties", "temperature", "min_p", "top_k", "top_p")
+_LLAMA_CPP_LOOKS_BACK = 1 << 17
+_LLAMA_CPP_LACKS = ("min_tokens", "stop_token_ids")
 # What may be left out of a request whatever its value, as the draws say what is lacking then.
 _SEED, _TELL_IDS = "seed", "return_token_ids"
 _REFUSED = (400, 422)
@@ -67,32 +73,42 @@ class Dialect:
         left_out: fields that the server refuses, and that are not sent.
         most: draws of one request.
         max_tokens: the name of the limit; for messages newer models of OpenAI have another one.
+        owner: what the server says of itself, as "vllm"; empty where it says nothing.
     """
 
     chat: bool
     most: int
     left_out: set[str] = field(default_factory=set)
     max_tokens: str = "max_tokens"
+    owner: str = ""
 
     @property
     def seeds(self) -> bool:
         """Whether each draw has a seed of its own: a request has one seed for all its draws."""
         return self.most == 1 and _SEED not in self.left_out
 
-    @staticmethod
-    def doubtful(parameters: SamplingParameters, owner: str) -> list[str]:
-        """The parameters that matter and that a server may leave aside without a word.
-
-        Args:
-            parameters: how to draw.
-            owner: what the server says of itself.
-        """
-        if owner.lower() in _KNOWING:
+    def lacking(self, parameters: SamplingParameters) -> list[str]:
+        """The parameters that matter and that the server is known to leave aside."""
+        if self.owner != _LLAMA_CPP:
             return []
+        return [name for name in _LLAMA_CPP_LACKS if name in self._said_and_not_neutral(parameters)]
+
+    def doubtful(self, parameters: SamplingParameters) -> list[str]:
+        """The parameters that matter and that a server may leave aside without a word."""
+        if self.owner.lower() in (*_KNOWING, _LLAMA_CPP):
+            return []
+        return [
+            name
+            for name in self._said_and_not_neutral(parameters)
+            if not PARAMETERS[name].of_openai
+        ]
+
+    @staticmethod
+    def _said_and_not_neutral(parameters: SamplingParameters) -> list[str]:
         return [
             here
             for here, there in PARAMETERS.items()
-            if not there.of_openai and _said(here, getattr(parameters, here)) != there.neutral
+            if _said(here, getattr(parameters, here)) != there.neutral
         ]
 
     def body(
@@ -125,6 +141,10 @@ class Dialect:
         if logprobs:
             # 1 and not 0: some servers take 0 for none.
             body["logprobs"] = True if self.chat else 1
+        if self.owner == _LLAMA_CPP:
+            body["samplers"] = list(_LLAMA_CPP_ORDER)
+            body["repeat_penalty"] = body.pop(PARAMETERS["repetition_penalty"].name)
+            body["repeat_last_n"] = _LLAMA_CPP_LOOKS_BACK
         # A parameter that matters is sent all the same, so that the server refuses it aloud.
         unwanted = self.left_out & self._optional(body)
         return {name: value for name, value in body.items() if name not in unwanted}

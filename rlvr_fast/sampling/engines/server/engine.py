@@ -110,13 +110,14 @@ class ServerEngine(TokenizerPrompts):
                 client,
             ):
                 served = loop.run_until_complete(self._find(client))
+                self._conversation.dialect.owner = "" if served is None else served.owner
                 loop.run_until_complete(self._probe(client))
                 version = loop.run_until_complete(self._find_version(client))
         except RefusedError as error:
             raise InvalidInputError(str(error)) from None
         self.context_length = None if served is None else served.context_length
-        self._owner = "" if served is None else served.owner
-        told = [self._conversation.hidden(text)[:40] for text in (self._owner, version) if text]
+        owner = self._conversation.dialect.owner
+        told = [self._conversation.hidden(text)[:40] for text in (owner, version) if text]
         self.version = " ".join(told) or "unknown"
         self.notes = tuple(self._notes())
 
@@ -229,15 +230,22 @@ class ServerEngine(TokenizerPrompts):
         Closing the iterator ends all requests: the server sees their connections close.
 
         Raises:
-            InvalidInputError: a prompt fills the context.
+            InvalidInputError: a prompt fills the context, or the server is known to leave aside a
+                parameter that matters.
             EngineError: the server failed or refused.
         """
         self.told = ()
-        doubtful = self._conversation.dialect.doubtful(parameters, self._owner)
-        if doubtful:
+        dialect = self._conversation.dialect
+        if lacking := dialect.lacking(parameters):
+            raise InvalidInputError(
+                f"{dialect.owner} does not know {', '.join(lacking)}; leave that out, or draw with "
+                "another server"
+            )
+        if doubtful := dialect.doubtful(parameters):
             warnings.warn(
-                f"{self._conversation.address.host} does not say that it is vLLM or SGLang; a "
-                f"server that does not know {', '.join(doubtful)} may leave that aside unsaid",
+                f"{self._conversation.address.host} does not say that it is vLLM, SGLang or "
+                f"llama.cpp; a server that does not know {', '.join(doubtful)} may leave that "
+                "aside unsaid",
                 UserWarning,
                 stacklevel=2,
             )

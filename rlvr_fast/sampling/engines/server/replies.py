@@ -141,7 +141,10 @@ def read_models(data: bytes) -> list[ServedModel]:
         name = _object(each, "a model").get("id")
         if not isinstance(name, str) or not name:
             raise MalformedReply(f"the id of a model is {shown(name)}, expected a text")
-        length, owner = each.get("max_model_len"), each.get("owned_by")
+        # vLLM and SGLang, else llama.cpp.
+        meta = each.get("meta")
+        length = each.get("max_model_len", meta.get("n_ctx") if isinstance(meta, dict) else None)
+        owner = each.get("owned_by")
         found.append(
             ServedModel(
                 name,
