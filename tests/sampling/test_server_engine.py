@@ -60,9 +60,10 @@ def draw(server: FakeServer, path, samples: int, template: str = "plain", **argu
 def test_texts_where_no_tokenizer_is_known(server, tmp_path):
     server.tells_ids = False
     run = draw(server, tmp_path / "run", 4)
-    body = server.bodies[1]
-    assert body["prompt"] == Words().problems()[0].question
-    assert (body["model"], body["max_tokens"]) == ("toy", 30)
+    drawn = server.bodies[-12:]  # in any order: they are under way together
+    questions = sorted(problem.question for problem in Words().problems())
+    assert sorted(body["prompt"] for body in drawn) == sorted(questions * 4)
+    assert {(body["model"], body["max_tokens"]) for body in drawn} == {("toy", 30)}
     for problem in run.problems().to_pylist():
         assert problem["prompt_token_ids"] == []
     for row in rows(run).values():
@@ -297,13 +298,13 @@ def test_a_server_without_log_probabilities_says_so(server, tmp_path):
 def test_an_engine_without_log_probabilities_is_refused_before_loading(tmp_path, monkeypatch):
     from dataclasses import replace
 
-    from rlvr_fast.sampling import drawing, engine_names
+    from rlvr_fast.sampling import engine_names, engines
     from rlvr_fast.sampling.engines import engine_kind
 
     assert "server" in engine_names()
     kind = replace(engine_kind("server"), logprobs=False, name="dumb")
     monkeypatch.setattr(
-        drawing, "engine_kind", lambda name: kind if name == "server" else engine_kind(name)
+        engines, "engine_kind", lambda name: kind if name == "server" else engine_kind(name)
     )
     options = SampleOptions(tasks=("x",), samples=1, engine="server", logprobs=True)
     with pytest.raises(InvalidInputError, match="gives no log-probabilities"):
