@@ -85,6 +85,13 @@ class VllmEngine(TokenizerPrompts):
         if package.device == "cpu":
             # With "auto" vLLM would turn a float32 model into bfloat16.
             arguments.setdefault("dtype", "float32")
+            # There a request with a seed whose prompt is computed in parts ends the process (0.32:
+            # "CPU Generator does not use offset").
+            if arguments.setdefault("enable_chunked_prefill", False):
+                raise InvalidInputError(
+                    "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
+                    "backend for CPUs takes no seeds with it"
+                )
         arguments.setdefault("enable_prefix_caching", True)
         arguments.setdefault("disable_log_stats", True)
         if adapters:
