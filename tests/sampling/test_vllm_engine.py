@@ -188,11 +188,11 @@ def test_the_run_names_the_engine_its_arguments_and_its_prompts(drawn):
     assert run.info.engine["name"] == "vllm"
     assert run.info.engine["arguments"] == {
         "max_model_len": 512, "max_num_seqs": 4, "enforce_eager": True,
-        "kv_cache_memory_bytes": 1 << 28,
+        "kv_cache_memory_bytes": 1 << 28, "max_num_batched_tokens": 512,
     }  # fmt: skip
     assert [*run.info.engine["notes"], run.info.engine["version"]] == drawn.said["notes"][0]
     assert run.info.prompt_template["name"] == "chat"
-    assert "REFUSED" not in drawn.said
+    assert drawn.said["long prompts"] == [8]
     (long,) = drawn.said["long"]
     assert long.startswith("InvalidInputError problem 'long': its prompt has 512 tokens")
 
@@ -211,6 +211,7 @@ def test_arguments_are_checked_before_a_model_is_loaded(drawn):
         "nope: Unexpected keyword argument",
         "max_lora_rank is 17, expected 1, 8, 16",
         "batch_invariant needs a GPU",
+        "enable_chunked_prefill is true, expected false",
     ]
     assert len(told) == len(expected)
     for text, part in zip(told, expected, strict=True):

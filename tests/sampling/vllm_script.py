@@ -27,7 +27,7 @@ DRAWN = SamplingParameters(temperature=0.8, top_p=0.9, max_tokens=32)
 GREEDY = SamplingParameters(temperature=0, max_tokens=16)
 ARGUMENTS: dict[str, Any] = {
     "max_model_len": 512, "max_num_seqs": 4, "enforce_eager": True,
-    "kv_cache_memory_bytes": 1 << 28,
+    "kv_cache_memory_bytes": 1 << 28, "max_num_batched_tokens": 512,
 }  # fmt: skip
 SAMPLES = 8
 
@@ -68,7 +68,7 @@ def refusals(models: list[str]) -> None:
         {"max_model_length": 5}, {"tensor_parallel_size": "two"}, {"tensor_parallel_size": True},
         {"dtype": "float31"}, {"enforce_eager": "no"}, {"device": "cuda"},
         {"attention_backend": "FLASH_ATN"}, {"compilation_config": {"nope": 1}},
-        {"max_lora_rank": 17}, {"batch_invariant": True},
+        {"max_lora_rank": 17}, {"batch_invariant": True}, {"enable_chunked_prefill": True},
     ]  # fmt: skip
     for case in cases:
         try:
@@ -145,6 +145,9 @@ def whole(folder: Path, adapter: str, models: list[str]) -> None:
         list(engine.generate([request], DRAWN))
     except RlvrError as error:
         say("long", f"{type(error).__name__} {error}")
+    # More tokens than one step computes: prompts in parts end vLLM's process on the CPU.
+    several = [Request(f"p{n}", [5 + n] * 300, np.arange(2), np.arange(2)) for n in range(4)]
+    say("long prompts", len(list(engine.generate(several, GREEDY))))
     interrupted(engine, folder)
     killed_core(engine, folder)
     threads = threading.active_count()

@@ -166,7 +166,7 @@ def load_engine(
         adapters: all adapters that the model will draw with; the engine draws with one of them
             after `adapted(adapter)` (`AdaptedEngine`).
         arguments: further arguments of the engine: `device`, `dtype` and `batch_size` for
-            transformers, keyword arguments of vllm.LLM for vllm, those of `ServerOptions` for
+            transformers, those of vLLM's AsyncEngineArgs for vllm, those of `ServerOptions` for
             server.
 
     Raises:

@@ -33,7 +33,6 @@ _CODE_ENDINGS = ("module_path", "_cls", "_plugin", "qualname")
 _DOTTED = ("distributed_executor_backend", "backend", "all2all_backend")
 # A draft model whose name is that of a class is one of Python, with any or no method.
 _DRAFTS = ("model", "spec_model")
-_CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)+")
 
 # Arguments that would take away what the engine stands on, each with what is done instead.
 _OURS = {
@@ -90,7 +89,8 @@ def _is_class(name: object, value: object) -> bool:
     if not isinstance(value, str):
         return False
     if name in _DRAFTS:
-        return bool(_CLASS.fullmatch(value)) and not Path(value).exists()
+        parts = value.split(".")
+        return len(parts) > 1 and all(part.isidentifier() for part in parts)
     return name in _DOTTED and "." in value
 
 

@@ -85,6 +85,13 @@ class VllmEngine(TokenizerPrompts):
         if package.device == "cpu":
             # With "auto" vLLM would turn a float32 model into bfloat16.
             arguments.setdefault("dtype", "float32")
+            # There a request with a seed whose prompt is computed in parts ends the process (0.32:
+            # "CPU Generator does not use offset").
+            if arguments.setdefault("enable_chunked_prefill", False):
+                raise InvalidInputError(
+                    "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
+                    "backend for CPUs takes no seeds with it"
+                )
         arguments.setdefault("enable_prefix_caching", True)
         arguments.setdefault("disable_log_stats", True)
         if adapters:
@@ -171,6 +178,13 @@ class VllmEngine(TokenizerPrompts):
             why = f" ({cause})" if cause else ""
             what = "ended" if isinstance(error, self._vllm.Dead) else "failed at a request"
             raise EngineError(f"the process of vLLM that draws {what}{why}") from None
+        except ValueError as error:  # what vLLM says of a request that it does not take
+            if isinstance(error, RlvrError):
+                raise
+            why = advised(terminal(str(error), 2000), self._vllm)
+            raise InvalidInputError(
+                f"{self.model}: vLLM does not take a request ({why})"
+            ) from error
 
     def _jobs(
         self, requests: Sequence[Request], parameters: SamplingParameters, logprobs: bool
@@ -218,7 +232,7 @@ class VllmEngine(TokenizerPrompts):
     def _completion(self, output: Any, problem_id: str, index: int, seed: int) -> Completion:
         (drawn,) = output.outputs
         if drawn.finish_reason not in ("stop", "length"):
-            raise RlvrError(
+            raise EngineError(
                 f"problem {problem_id!r}, sample {index}: vLLM ended the request with "
                 f"{drawn.finish_reason!r}"
             )
