@@ -113,6 +113,13 @@ def test_arguments_that_no_template_takes(arguments, message):
         PromptOptions(template_args=arguments)
 
 
+@pytest.mark.parametrize(("name", "most"), [("prefill", 1000), ("system", 100_000)])
+def test_texts_that_are_too_long(name, most):
+    PromptOptions(**{name: "x" * most})
+    with pytest.raises(InvalidInputError, match=f"{name} has .* characters, expected at most"):
+        PromptOptions(**{name: "x" * (most + 1)})
+
+
 def test_a_system_message_that_is_refused_or_left_out(tmp_path):
     tasks, engine = math_tasks(tmp_path), Letters(CAPTIOUS)
     for system, message in (
