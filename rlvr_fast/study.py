@@ -90,7 +90,7 @@ def run_study(
         for sentence in check.remarks:
             tell(sentence)
     out = Path(config.out)
-    runs = draw_sides(config, check.sides, progress=progress, tell=tell)
+    runs = draw_sides(config, check.sides, check.finished, progress=progress, tell=tell)
     for side, run in runs.items():
         grade_run(run, config.grade, progress=named(progress, side))
     score_sides(config, check.sides, runs, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,40 +14,13 @@ if TYPE_CHECKING:
     from rlvr_fast.scoring.options import ScoreOptions
     from rlvr_fast.store import Run
 
-__all__ = ["ScoringPass", "draw_sides", "finished_sides", "score_sides", "scoring_passes"]
-
-
-def finished_sides(sides: Sequence[StudySide]) -> dict[str, Run]:
-    """The runs that hold every draw that is asked for, by the name of the side; loads no model.
-
-    Raises:
-        InvalidInputError: no such task.
-        RunDirectoryError: a damaged run.
-        StorageError: a file cannot be read.
-    """
-    from rlvr_fast.sampling.finished import finished_run
-    from rlvr_fast.tasks import load_tasks
-
-    runs = {}
-    for side in sides:
-        if (side.path / "run.json").is_file():
-            model = side.model
-            run = finished_run(
-                side.path,
-                model.model,
-                side.sample,
-                load_tasks(side.sample.tasks),
-                revision=model.revision,
-                adapter=model.adapter,
-            )
-            if run is not None:
-                runs[side.name] = run
-    return runs
+__all__ = ["ScoringPass", "draw_sides", "score_sides", "scoring_passes"]
 
 
 def draw_sides(
     config: StudyConfig,
     sides: Sequence[StudySide],
+    finished: Mapping[str, Run],
     *,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
@@ -59,6 +33,7 @@ def draw_sides(
     Args:
         config: the study.
         sides: its sides, as `check_study` gives them.
+        finished: the runs that have their draws, by the name of the side.
         progress: called as progress("sample SIDE", done, total).
         tell: called with what an engine has to say of its draws.
 
@@ -70,7 +45,7 @@ def draw_sides(
     from rlvr_fast.sampling.engine import close_engine
     from rlvr_fast.sampling.engines import load_engine
 
-    runs = finished_sides(sides)
+    runs = dict(finished)
     groups: dict[tuple[str, str | None], list[StudySide]] = {}
     for side in sides:
         if side.name not in runs:
@@ -98,7 +73,8 @@ def draw_sides(
                 )
         finally:
             close_engine(engine)
-            del engine  # before the next one is loaded
+            del engine
+        gc.collect()  # before the next one is loaded
     return {side.name: runs[side.name] for side in sides}
 
 
@@ -197,6 +173,7 @@ def score_sides(
             open_passes.setdefault(each.scorer.name, []).append(each)
     for passes in open_passes.values():
         _score(config, passes, runs, progress)
+        gc.collect()
 
 
 def _score(

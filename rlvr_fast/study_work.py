@@ -120,16 +120,22 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
         check: what `check_study` found.
     """
     from rlvr_fast.scoring.finished import scores_finished
-    from rlvr_fast.store import Run
 
-    runs = {
-        side.name: Run.open(side.path) for side in check.sides if (side.path / "run.json").is_file()
-    }
-    sides = [_side_work(side, runs.get(side.name), len(check.problems)) for side in check.sides]
+    runs = check.runs
+    sides = [
+        _side_work(
+            side,
+            runs.get(side.name),
+            len(check.problems),
+            check.parameters.get(side.name, side.sample.sampling).max_tokens,
+        )
+        for side in check.sides
+    ]
 
     def sampled(side: StudySide) -> Mapping[str, Any]:
         run = runs.get(side.name)
-        return side.sample.sampling.to_json() if run is None else run.info.sampling
+        own = check.parameters.get(side.name, side.sample.sampling)
+        return own.to_json() if run is None else run.info.sampling
 
     passes = []
     scorers = set()
@@ -143,6 +149,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
             model=model.model,
             revision=model.revision,
             adapter=model.adapter,
+            verify=False,
         )
         if not finished:
             label = f"{each.label}-sampling" if each.options.as_sampled else each.label
@@ -155,7 +162,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
     return StudyWork(sides, passes, len(waiting) + len(scorers))
 
 
-def _side_work(side: StudySide, run: Run | None, problems: int) -> SideWork:
+def _side_work(side: StudySide, run: Run | None, problems: int, most: int) -> SideWork:
     import numpy as np
 
     samples = side.sample.samples
@@ -165,7 +172,6 @@ def _side_work(side: StudySide, run: Run | None, problems: int) -> SideWork:
     if run is not None:
         held = int(np.minimum(run.num_samples(), samples).sum())
     draws = problems * samples - held
-    most = side.sample.sampling.max_tokens
     if run is not None and held:
         length, rate = _mean_length(run), _draws_a_second(run)
         seconds = draws / rate if rate and draws else None

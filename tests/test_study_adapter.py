@@ -54,7 +54,7 @@ def test_base_against_base_with_an_adapter(engine: str, tmp_path: Path) -> None:
         "rl": {"model": str(base), "adapter": "grpo", "label": "SmolLM2 after GRPO"},
         "out": "runs",
         "tasks": ["reasoning_gym:chain_sum?size=2&seed=5"],
-        "samples": 3,
+        "samples": 2,
         "engine": engine,
         "engine_args": ENGINE_ARGS[engine],
         "policy": "last_number",
@@ -67,8 +67,8 @@ def test_base_against_base_with_an_adapter(engine: str, tmp_path: Path) -> None:
     work = rlvr("study", "study.yaml", "--dry-run", "--json", cwd=tmp_path)
     assert work.returncode == 0, work.stderr
     told = json.loads(work.stdout)
-    assert [side["draws"] for side in told["sides"]] == [6, 6]
-    assert (told["draws"], told["tokens"], told["tokens_at_most"]) == (12, 144, True)
+    assert [side["draws"] for side in told["sides"]] == [4, 4]
+    assert (told["draws"], told["tokens"], told["tokens_at_most"]) == (8, 96, True)
     assert told["loads"] == 3  # one for the draws of both, one for each model that scores
     assert not (tmp_path / "runs").exists()
 
@@ -82,7 +82,7 @@ def test_base_against_base_with_an_adapter(engine: str, tmp_path: Path) -> None:
     assert texts["base"] != texts["rl"]
     for run in runs.values():
         for label in ("base", "rl"):
-            assert run.num_samples(f"scores/{label}").tolist() == [3, 3]
+            assert run.num_samples(f"scores/{label}").tolist() == [2, 2]
             scored = run.read_json(f"scores/{label}/scores.json")["model"]
             assert ("adapter" in scored) == (label == "rl")
     logprobs = [

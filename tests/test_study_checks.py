@@ -182,6 +182,35 @@ def test_different_prompts_have_to_be_allowed(
     assert fault.endswith("allow: [template, problems]")
 
 
+CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+
+
+def test_auto_is_one_form_for_all_models(models: Path, tmp_path: Path) -> None:
+    talking = changed(models, tmp_path / "talking")
+    (talking / "chat_template.jinja").write_text(CHAT)
+    check = check_study(study_of(models, tmp_path / "out", rl=str(talking)))
+    assert check.faults == ()
+    assert {side.sample.template for side in check.sides} == {"plain"}
+    assert "template auto is plain for all of them" in "\n".join(check.remarks)
+    asked = {"model": str(talking), "template": "chat"}
+    check = check_study(study_of(models, tmp_path / "out", rl=asked, arms={"twin": asked}))
+    assert {side.sample.template for side in check.sides} == {"plain", "chat"}
+    assert check.remarks == ()
+    assert [str(fault)[:12] for fault in check.faults] == ["base and rl ", "base and twi"]
+
+
+@pytest.mark.slow  # chat templates are rendered in a process of their own
+def test_auto_is_the_chat_template_that_all_models_have(models: Path, tmp_path: Path) -> None:
+    for name in ("base", "rl"):
+        shutil.copytree(models / name, tmp_path / name)
+        (tmp_path / name / "chat_template.jinja").write_text(CHAT)
+    study = study_of(tmp_path, tmp_path / "out", prompt={"system": "Be brief."})
+    check = check_study(study)
+    assert check.faults == ()
+    assert check.remarks == ()
+    assert {side.sample.template for side in check.sides} == {"chat"}
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -257,6 +286,13 @@ def test_the_work_is_told_without_a_run(models: Path, tmp_path: Path) -> None:
     assert "at most 192 tokens; how long they take is not known" in said
     assert json.loads(json.dumps(work.to_json()))["draws"] == 24
     assert not (tmp_path / "out").exists()
+
+
+def test_engines_that_read_models_say_so() -> None:
+    """Without it the models of a study would not be looked at before they are loaded."""
+    from rlvr_fast.sampling.engines import BUILT_IN, engine_kind
+
+    assert {n for n in BUILT_IN if engine_kind(n).from_files} == {"transformers", "vllm"}
 
 
 def test_faults_are_errors_of_the_library(models: Path, tmp_path: Path) -> None:

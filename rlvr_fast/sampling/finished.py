@@ -24,7 +24,7 @@ from rlvr_fast.store.recorded import recorded_spec, same_model
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Task
 
-__all__ = ["finished_run", "is_model_of", "is_run_of", "same_form"]
+__all__ = ["finished_run", "holds_all", "is_model_of", "is_run_of", "same_form"]
 
 
 def finished_run(
@@ -58,13 +58,28 @@ def finished_run(
     if not (path / "run.json").is_file():
         return None
     run = Run.open(path)
-    named: dict[str, Any] = {"revision": revision, "adapter": adapter}
-    if not is_run_of(run, model, options, tasks, **named) or not _poses(run, tasks):
-        return None
-    if next(run.iter_missing(options.samples), None) is not None:
+    if not holds_all(run, model, options, tasks, revision=revision, adapter=adapter):
         return None
     run.request(options.samples)
     return run
+
+
+def holds_all(
+    run: Run,
+    model: str,
+    options: SampleOptions,
+    tasks: Sequence[Task],
+    *,
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+) -> bool:
+    """Whether a run holds all draws of these options; see `finished_run`."""
+    named: dict[str, Any] = {"revision": revision, "adapter": adapter}
+    return (
+        is_run_of(run, model, options, tasks, **named)
+        and _poses(run, tasks)
+        and next(run.iter_missing(options.samples), None) is None
+    )
 
 
 def is_run_of(

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError
+from rlvr_fast.errors import RlvrError, RunDirectoryError
 from rlvr_fast.study_checks.faults import Faults
+from rlvr_fast.study_checks.known import Known, check_adapter_of, no_causal_model
 from rlvr_fast.study_checks.machine import check_memory, check_weights
+from rlvr_fast.study_checks.scoring import check_scoring
 from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudyModel, StudySide
-from rlvr_fast.study_stages import ScoringPass, scoring_passes
+from rlvr_fast.study_models import StudySide
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from rlvr_fast.sampling.engine import Engine
     from rlvr_fast.sampling.parameters import SamplingParameters
-    from rlvr_fast.sampling.prompts import Template
     from rlvr_fast.sampling.unloaded import UnloadedModel
     from rlvr_fast.store import Run
     from rlvr_fast.tasks import Task
@@ -28,7 +26,10 @@ __all__ = ["check_models", "one_template"]
 
 
 def one_template(
-    sides: Sequence[StudySide], finished: Mapping[str, Run], remarks: list[str]
+    sides: Sequence[StudySide],
+    runs: Mapping[str, Run],
+    finished: Mapping[str, Run],
+    remarks: list[str],
 ) -> list[StudySide]:
     """The sides with one form of prompts in the place of "auto", where draws are still to be made.
 
@@ -37,20 +38,20 @@ def one_template(
 
     Args:
         sides: the sides of a study.
+        runs: the runs that are there.
         finished: the runs that have their draws.
         remarks: receives a sentence where the models have no common chat template.
     """
     from rlvr_fast.sampling.engines import engine_kind
     from rlvr_fast.sampling.prompt_forms import chat_template_of, one_form
-    from rlvr_fast.store import Run
 
     open_sides = [s for s in sides if s.sample.template == "auto" and s.name not in finished]
     if not open_sides or not engine_kind(open_sides[0].sample.engine).from_files:
         return list(sides)
     held = {}
     for side in sides:
-        if (side.path / "run.json").is_file():
-            name = Run.open(side.path, check=False).info.prompt_template.get("name")
+        if side.name in runs:
+            name = runs[side.name].info.prompt_template.get("name")
             if name in ("chat", "plain") and side.sample.template == "auto":
                 held[side.name] = str(name)
     forms = set(held.values())
@@ -74,55 +75,32 @@ def one_template(
     ]
 
 
-@dataclass(slots=True)
-class _Known:
-    """What the checks read of the models and sides.
-
-    Attributes:
-        models: by model and revision; None for one that cannot be read.
-        parameters: the sampling parameters of each side.
-        forms: the template of each side.
-        tables: the problems of each side with its prompts.
-    """
-
-    models: dict[tuple[str, str | None], UnloadedModel | None] = field(default_factory=dict)
-    parameters: dict[str, SamplingParameters] = field(default_factory=dict)
-    forms: dict[str, Template] = field(default_factory=dict)
-    tables: dict[str, pa.Table] = field(default_factory=dict)
-
-    def model(self, model: StudyModel, faults: Faults) -> UnloadedModel | None:
-        """A model without its weights; read once, and None where it cannot be read."""
-        from rlvr_fast.sampling.unloaded import UnloadedModel
-
-        key = model.weights
-        if key not in self.models:
-            self.models[key] = None
-            with faults.kept():
-                self.models[key] = UnloadedModel(model.model, revision=model.revision)
-        return self.models[key]
-
-
 def check_models(
     config: StudyConfig,
     sides: Sequence[StudySide],
+    runs: Mapping[str, Run],
     finished: Mapping[str, Run],
     tasks: Sequence[Task],
     faults: Faults,
     remarks: list[str],
-) -> None:
+) -> dict[str, SamplingParameters]:
     """Checks the models that have to be loaded, and only those.
 
     Args:
         config: the study.
         sides: its sides.
+        runs: the runs that are there.
         finished: the runs that have their draws.
         tasks: the tasks; none where they have faults, and then prompts are not made.
         faults: receives what has to be put right.
         remarks: receives sentences for the user that are no faults.
+
+    Returns:
+        The sampling parameters of the sides with draws to make, where they are known.
     """
     from rlvr_fast.sampling.engines import engine_kind
 
-    known = _Known()
+    known = Known(runs)
     for side in sides:
         if side.name in finished:
             known.tables[side.name] = finished[side.name].problems()
@@ -131,10 +109,11 @@ def check_models(
         else:
             _check_served(side, known, faults)
     _check_common(config, sides, known, faults)
-    _check_scoring(config, sides, finished, known, faults, remarks)
+    check_scoring(config, sides, finished, known, faults, remarks)
+    return known.parameters
 
 
-def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults: Faults) -> None:
+def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults: Faults) -> None:
     """Checks a model that draws, and the run that is there already."""
     from rlvr_fast.sampling.prompts import load_template
     from rlvr_fast.sampling.stage import posed_problems
@@ -144,8 +123,8 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults
     if reader is None:
         return
     if side.sample.engine == "transformers" and reader.architecture is None:
-        faults.add(_no_causal_model(side.model.model))
-    _check_adapter(side.model, faults, transformers=side.sample.engine == "transformers")
+        faults.add(no_causal_model(side.model.model))
+    check_adapter_of(side.model, faults, transformers=side.sample.engine == "transformers")
     with faults.kept():
         check_weights(side.model)
     with faults.kept():
@@ -169,7 +148,7 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: _Known, faults
         _check_run(side, reader, tasks, known)
 
 
-def _check_parameters(side: StudySide, known: _Known, faults: Faults) -> None:
+def _check_parameters(side: StudySide, known: Known, faults: Faults) -> None:
     """Finds the sampling parameters of a side, which its model may give, and checks them."""
     from rlvr_fast.sampling.engines import check_honoured
     from rlvr_fast.sampling.generation_config import sampling_from_model
@@ -186,7 +165,7 @@ def _check_parameters(side: StudySide, known: _Known, faults: Faults) -> None:
         known.parameters[side.name] = parameters
 
 
-def _check_served(side: StudySide, known: _Known, faults: Faults) -> None:
+def _check_served(side: StudySide, known: Known, faults: Faults) -> None:
     """Checks a model that is not loaded from files: a server is asked for its models."""
     from rlvr_fast.sampling.engine import close_engine
     from rlvr_fast.sampling.engines import load_engine
@@ -204,27 +183,7 @@ def _check_served(side: StudySide, known: _Known, faults: Faults) -> None:
             )
 
 
-def _check_adapter(model: StudyModel, faults: Faults, *, transformers: bool) -> None:
-    """Checks the folder of an adapter, and the package by which transformers takes it."""
-    from rlvr_fast.adapted_models import check_peft
-    from rlvr_fast.adapters import check_adapter, read_adapter
-
-    if model.adapter is not None:
-        with faults.kept():
-            check_adapter(read_adapter(model.adapter), model.model, model.revision)
-            if transformers:
-                check_peft()
-
-
-def _no_causal_model(model: str) -> str:
-    return (
-        f"{model}: transformers has no causal language model of the kind that its config.json names"
-    )
-
-
-def _check_run(
-    side: StudySide, reader: UnloadedModel, tasks: Sequence[Task], known: _Known
-) -> None:
+def _check_run(side: StudySide, reader: UnloadedModel, tasks: Sequence[Task], known: Known) -> None:
     """Refuses a folder that holds another run than the one that would be made.
 
     Raises:
@@ -233,14 +192,13 @@ def _check_run(
     import pyarrow.compute as pc
 
     from rlvr_fast.adapters import same_adapter
-    from rlvr_fast.store import Run
     from rlvr_fast.store.info import info_differences
     from rlvr_fast.store.problem_tables import problem_differences
     from rlvr_fast.store.recorded import recorded_name, recorded_spec
 
-    if not (side.path / "run.json").exists() or side.name not in known.parameters:
+    run = known.runs.get(side.name)
+    if run is None or side.name not in known.parameters:
         return
-    run = Run.open(side.path)
     specs = {task.name: recorded_spec(task.spec) for task in tasks}
     asked = replace(
         run.info,
@@ -274,7 +232,7 @@ def _check_run(
 
 
 def _check_common(
-    config: StudyConfig, sides: Sequence[StudySide], known: _Known, faults: Faults
+    config: StudyConfig, sides: Sequence[StudySide], known: Known, faults: Faults
 ) -> None:
     """Refuses what the comparison would refuse after the draws: templates, prompts, sampling."""
     from rlvr_fast.store.problem_tables import align_problems, matched_differences
@@ -308,108 +266,3 @@ def _check_common(
                 + ". Make them alike, or allow the difference by name: allow: "
                 f"[{', '.join(refused)}]"
             )
-
-
-def _check_scoring(
-    config: StudyConfig,
-    sides: Sequence[StudySide],
-    finished: Mapping[str, Run],
-    known: _Known,
-    faults: Faults,
-    remarks: list[str],
-) -> None:
-    """Checks the models that have to score, and scores that are there already."""
-    from rlvr_fast.scoring.finished import scores_finished
-
-    def sampled(side: StudySide) -> Mapping[str, Any]:
-        if side.name in finished:
-            return finished[side.name].info.sampling
-        parameters = known.parameters.get(side.name, side.sample.sampling)
-        return parameters.to_json()
-
-    for each in scoring_passes(config, sides, sampled):
-        run = finished.get(each.side.name)
-        done = False
-        with faults.kept():
-            done = run is not None and scores_finished(
-                run,
-                each.options,
-                label=each.label,
-                model=each.model.model,
-                revision=each.model.revision,
-                adapter=each.model.adapter,
-            )
-            _check_scores(each)
-        if not done:
-            _check_scorer(config, each, known, faults, remarks)
-
-
-def _check_scorer(
-    config: StudyConfig, each: ScoringPass, known: _Known, faults: Faults, remarks: list[str]
-) -> None:
-    from rlvr_fast.scoring.heads import architecture_of
-    from rlvr_fast.scoring.prompts import scored_prompts
-
-    reader = known.model(each.model, faults)
-    if reader is None:
-        return
-    with faults.kept():
-        if reader.architecture is None:
-            raise InvalidInputError(_no_causal_model(each.model.model))
-        architecture_of(reader.architecture)
-    _check_adapter(each.model, faults, transformers=True)
-    with faults.kept():
-        check_memory(each.model, each.options.device, each.options.dtype, "transformers")
-    table = known.tables.get(each.side.name)
-    if table is not None and each.side.model.weights != each.model.weights:
-        with faults.kept():
-            scored_prompts(
-                table,
-                reader.tokenizer,
-                each.model.model,
-                where=str(each.side.path),
-                messages=config.sample.engine == "server" and _messages(table),
-            )
-    drawer = known.models.get(each.side.model.weights)
-    if drawer is not None and reader.context_length is not None:
-        longest = each.side.sample.sampling.max_tokens
-        if drawer.context_length is not None:
-            longest = min(longest, drawer.context_length)
-        remark = (
-            f"a completion of {each.side.name} may have {longest:,} tokens, and the context of "
-            f"{each.scorer.name}, which scores it, holds {reader.context_length:,} with the "
-            "prompt: a longer completion would end the scoring"
-        )
-        if longest >= reader.context_length and drawer is not reader and remark not in remarks:
-            remarks.append(remark)
-
-
-def _messages(table: pa.Table) -> bool:
-    return bool(len(table)) and str(table["prompt"][0].as_py()).startswith("[{")
-
-
-def _check_scores(each: ScoringPass) -> None:
-    """Refuses scores under the label of a pass that were made otherwise.
-
-    Raises:
-        RunDirectoryError: such scores; the message names the difference.
-    """
-    from rlvr_fast.scoring.finished import pass_of, scores_refused
-    from rlvr_fast.store import Run
-
-    if not (each.side.path / "run.json").is_file():
-        return
-    run = Run.open(each.side.path)
-    label, scored = pass_of(run, each.options, each.label)
-    stored = run.read_json(f"scores/{label}/scores.json")
-    if stored is None or not run.num_samples(f"scores/{label}").any():
-        return
-    model = each.model
-    refused = scores_refused(
-        stored, each.options, scored, model.model, model.revision, model.adapter
-    )
-    if refused:
-        raise RunDirectoryError(
-            f"{run.path}: scores/{label} was made with {refused}; give the same model and options, "
-            f"or remove {run.path / 'scores' / label}"
-        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,9 +21,9 @@ from rlvr_fast.study_checks.models import check_models, one_template
 from rlvr_fast.study_checks.places import check_place, check_run_folder, check_writable
 from rlvr_fast.study_config import StudyConfig
 from rlvr_fast.study_models import StudySide
-from rlvr_fast.study_stages import finished_sides
 
 if TYPE_CHECKING:
+    from rlvr_fast.sampling.parameters import SamplingParameters
     from rlvr_fast.store import Run
     from rlvr_fast.tasks import Problem, Task
 
@@ -36,7 +36,9 @@ class StudyCheck:
 
     Attributes:
         sides: the models and their runs; a template "auto" is resolved to one form for all.
-        finished: the runs that have all draws already, by the name of the side.
+        runs: the runs that are there, by the name of the side.
+        finished: those of them that have all draws already.
+        parameters: the sampling parameters of the sides with draws to make, where they are known.
         tasks: the tasks.
         problems: their problems.
         faults: what has to be put right first.
@@ -44,7 +46,9 @@ class StudyCheck:
     """
 
     sides: Sequence[StudySide]
-    finished: dict[str, Run] = field(default_factory=dict)
+    runs: Mapping[str, Run] = field(default_factory=dict)
+    finished: Mapping[str, Run] = field(default_factory=dict)
+    parameters: Mapping[str, SamplingParameters] = field(default_factory=dict)
     tasks: Sequence[Task] = ()
     problems: Sequence[Problem] = ()
     faults: Sequence[RlvrError] = ()
@@ -80,6 +84,8 @@ def check_study(config: StudyConfig) -> StudyCheck:
     Args:
         config: the study.
     """
+    from rlvr_fast.store import Run
+
     faults = Faults()
     remarks: list[str] = []
     sides: list[StudySide] = []
@@ -94,21 +100,43 @@ def check_study(config: StudyConfig) -> StudyCheck:
         check_writable(out)
     tasks, problems = _check_tasks(config, faults)
     _check_engine(config, sides, faults)
+    runs: dict[str, Run] = {}
     finished: dict[str, Run] = {}
-    if tasks:
-        for side in sides:
-            with faults.kept():
-                finished |= finished_sides([side])
     for side in sides:
         with faults.kept():
             check_run_folder(side.path)
-            _check_grading(config, side)
+            if (side.path / "run.json").is_file():
+                runs[side.name] = Run.open(side.path)
+        with faults.kept():
+            if side.name in runs:
+                _check_grading(config, runs[side.name])
+                if tasks and _is_finished(side, runs[side.name], tasks):
+                    finished[side.name] = runs[side.name]
     with faults.kept():
-        sides = one_template(sides, finished, remarks)
+        sides = one_template(sides, runs, finished, remarks)
     with faults.kept():
-        _check_room(config, sides, problems)
-    check_models(config, sides, finished, tasks, faults, remarks)
-    return StudyCheck(sides, finished, tasks, problems, tuple(faults.found), tuple(remarks))
+        _check_room(config, sides, runs, problems)
+    parameters = check_models(config, sides, runs, finished, tasks, faults, remarks)
+    return StudyCheck(
+        sides=sides,
+        runs=runs,
+        finished=finished,
+        parameters=parameters,
+        tasks=tasks,
+        problems=problems,
+        faults=tuple(faults.found),
+        remarks=tuple(remarks),
+    )
+
+
+def _is_finished(side: StudySide, run: Run, tasks: Sequence[Task]) -> bool:
+    """Whether the run of a side has all draws that are asked for."""
+    from rlvr_fast.sampling.finished import holds_all
+
+    model = side.model
+    return holds_all(
+        run, model.model, side.sample, tasks, revision=model.revision, adapter=model.adapter
+    )
 
 
 def _check_tasks(config: StudyConfig, faults: Faults) -> tuple[list[Task], list[Problem]]:
@@ -204,33 +232,31 @@ def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Fault
             )
 
 
-def _check_grading(config: StudyConfig, side: StudySide) -> None:
+def _check_grading(config: StudyConfig, run: Run) -> None:
     """Refuses a run that was graded by another policy, as grading would."""
-    from rlvr_fast.store import Run
-
-    if config.grade.regrade or not (side.path / "grading.json").is_file():
+    if config.grade.regrade:
         return
-    run = Run.open(side.path)
     policy = (run.read_json("grading.json") or {}).get("policy")
     if policy not in (None, config.grade.policy):
         raise RunDirectoryError(
-            f"{side.path}: it was graded with policy {policy!r}, now {config.grade.policy!r} is "
+            f"{run.path}: it was graded with policy {policy!r}, now {config.grade.policy!r} is "
             "asked for. Grade it as before, or with regrade: true, which grades it anew and "
             "keeps its samples"
         )
 
 
 def _check_room(
-    config: StudyConfig, sides: Sequence[StudySide], problems: Sequence[Problem]
+    config: StudyConfig,
+    sides: Sequence[StudySide],
+    runs: Mapping[str, Run],
+    problems: Sequence[Problem],
 ) -> None:
     """Refuses draws that do not fit the free disk, by the size of those that are there."""
-    from rlvr_fast.store import Run
-
     draws = held = size = 0
     for side in sides:
         draws += len(problems) * side.sample.samples
-        if (side.path / "run.json").is_file():
-            run = Run.open(side.path)
+        if side.name in runs:
+            run = runs[side.name]
             held += int(run.num_samples().sum())
             size += sum(part.stat().st_size for part in run.parts("samples"))
     if draws > held:
