@@ -313,6 +313,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.url is not None and not (options.model and options.tokenizer):
         parser.error("--url needs a model and --tokenizer")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers end with this process
     rows = []
     for part in (at_once, on_a_real_server):
         with tempfile.TemporaryDirectory() as folder:
