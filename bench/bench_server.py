@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import interleave, record
+from common import interleave_both, record
 
 from rlvr_fast.sampling import Request, SamplingParameters, load_engine
 from rlvr_fast.tasks import load_tasks
@@ -282,19 +282,22 @@ def at_once(options: argparse.Namespace, folder: Path) -> list[dict[str, Any]]:
             if found != count * tokens:
                 raise AssertionError(f"{found} tokens, expected {count * tokens}")
 
-        seconds = interleave({"ours": ours, "plain": plain}, rounds=max(options.rounds, 3))
-    both = list(zip(seconds["ours"], seconds["plain"], strict=True))
-    return [
-        {
-            "what": f"engine server, a server that answers at once with {tokens} tokens",
-            "requests_per_s": count / statistics.median(seconds["ours"]),
-            "of_aiohttp_alone": statistics.median(other / mine for mine, other in both),
-        },
-        {
-            "what": "aiohttp alone, the same server",
-            "requests_per_s": count / statistics.median(seconds["plain"]),
-        },
-    ]
+        seconds = interleave_both({"ours": ours, "plain": plain}, rounds=max(options.rounds, 3))
+    names = {
+        "ours": f"engine server: replies of {tokens} tokens, at once",
+        "plain": "aiohttp alone: the same replies",
+    }
+    rows = []
+    for name, what in names.items():
+        walls, processor = zip(*seconds[name], strict=True)
+        rows.append(
+            {
+                "what": what,
+                "requests_per_s": count / statistics.median(walls),
+                "processor_ms_per_request": 1000 * statistics.median(processor) / count,
+            }
+        )
+    return rows
 
 
 def main() -> None:
@@ -313,6 +316,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.url is not None and not (options.model and options.tokenizer):
         parser.error("--url needs a model and --tokenizer")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # the servers end with this process
     rows = []
     for part in (at_once, on_a_real_server):
         with tempfile.TemporaryDirectory() as folder:

@@ -125,6 +125,13 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("left open", figure("left_open")),
         ("microseconds a pair", figure("reader_microseconds_per_pair")),
     ),
+    "server": (
+        WHAT,
+        ("tokens/s", figure("tokens_per_s")),
+        ("of vllm bench serve's", figure("of_vllm_bench_serve", TIMES)),
+        ("requests/s", figure("requests_per_s")),
+        ("processor time a request", figure("processor_ms_per_request", " ms")),
+    ),
     "sampling": (
         WHAT,
         TIME,

@@ -55,8 +55,8 @@ SECTIONS = {
     ),
     "server": (
         "A server",
-        "The engine `server` against the client of `vllm bench serve`, on one server "
-        "(`bench_server.py`).",
+        "The engine `server` against the client of `vllm bench serve`, on one server; and against "
+        "aiohttp alone, on a server that answers at once (`bench_server.py`).",
     ),
     "sampling": ("Sampling and the store", "`bench_sampling.py`."),
     "driver": (

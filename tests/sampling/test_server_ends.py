@@ -20,13 +20,19 @@ pytestmark = pytest.mark.slow
 PROBLEMS, SAMPLES = 3, 150
 ALL = PROBLEMS * SAMPLES
 # Background jobs of a shell ignore SIGINT. A write beyond the limit fails as one on a full disk
-# does, with EFBIG in place of ENOSPC.
+# does, with EFBIG in place of ENOSPC; the limit holds from the first draw on.
 SCRIPT = """
 import resource, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
-if most := int(sys.argv.pop(1)):
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
 from rlvr_fast.cli import main
+from rlvr_fast.sampling import drawing
+most = int(sys.argv.pop(1))
+sample_run = drawing.sample_run
+def limited(*arguments, **named):
+    if most:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, resource.RLIM_INFINITY))
+    return sample_run(*arguments, **named)
+drawing.sample_run = limited
 main()
 """
 
@@ -42,7 +48,8 @@ def sample(server: FakeServer, path: Path, *, largest_file: int = 0) -> subproce
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={name: value for name, value in os.environ.items() if name != "OPENAI_API_KEY"},
+        # No .pyc files: Python would keep one that the limit cut.
+        env={**os.environ, "OPENAI_API_KEY": "", "PYTHONDONTWRITEBYTECODE": "1"},
         cwd=Path(__file__).parents[2],
     )
 
