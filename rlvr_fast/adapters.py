@@ -220,7 +220,8 @@ def adapter_config(folder: Path) -> AdapterConfig:
     if not isinstance(base, str | None):
         raise InvalidInputError(f"{path}: base_model_name_or_path is {shown(base)}, expected text")
     some = any(value.get(key) for key in ("layers_to_transform", "exclude_modules"))
-    some = some or isinstance(value.get("target_modules"), str)
+    pattern = value.get("target_modules")
+    some = some or (isinstance(pattern, str) and pattern != "all-linear")
     return AdapterConfig(rank, float(alpha), bool(rooted), base or None, some)
 
 

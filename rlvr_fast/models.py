@@ -109,6 +109,7 @@ def load_causal_lm(
         dtype = found
     path = Path(model)
     source, options = _source(model, revision)
+    _refuse_adapter(path)
     from transformers.utils import logging
 
     bars = logging.is_progress_bar_enabled()
@@ -167,12 +168,18 @@ def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     # Beside a .gguf file transformers reads the configuration of a tokenizer.
     if (folder := path.parent if path.suffix == ".gguf" else path).is_dir():
         check_model_files(folder)
-    # Where peft is installed, transformers would load the base model that the file names, whatever
-    # that is, and put the adapter into it.
-    if os.path.lexists(path / "adapter_config.json"):
-        raise InvalidInputError(_is_adapter(source))
     # Asked about code of the model, transformers would put the question on the terminal.
     return source, {**options, "trust_remote_code": False}
+
+
+def _refuse_adapter(path: Path) -> None:
+    """Refuses the folder of an adapter in place of a model.
+
+    Where peft is installed, transformers would load the base model that the file names, whatever
+    that is, and put the adapter into it.
+    """
+    if os.path.lexists(path / "adapter_config.json"):
+        raise InvalidInputError(_is_adapter(str(path)))
 
 
 def _is_adapter(source: str) -> str:
@@ -211,6 +218,7 @@ def model_layers(model: str | Path, revision: str | None = None) -> dict[str, La
     from transformers.pytorch_utils import Conv1D
 
     source, options = _source(model, revision)
+    _refuse_adapter(Path(model))
     try:
         config = AutoConfig.from_pretrained(source, **options)
         check_config(str(model), config.to_dict())

@@ -430,8 +430,12 @@ def test_an_adapter_that_names_some_layers_may_leave_others_out(model, folder, t
     change_weights(copy, lambda t: [t.pop(name) for name in list(t) if ".layers.1." in name])
     with pytest.raises(InvalidInputError, match="no layers_to_transform"):
         check_adapter(read_adapter(copy), model)
-    change_config(copy, layers_to_transform=[0])
-    check_adapter(read_adapter(copy), model)
+    change_config(copy, target_modules="all-linear")
+    with pytest.raises(InvalidInputError, match="no layers_to_transform"):
+        check_adapter(read_adapter(copy), model)
+    for chosen in ({"layers_to_transform": [0]}, {"target_modules": r".*\.0\..*_proj"}):
+        change_config(copy, **{"layers_to_transform": None, **chosen})
+        check_adapter(read_adapter(copy), model)
 
 
 def test_an_adapter_of_a_model_of_the_same_shapes_is_warned_of(model, folder, tmp_path, recwarn):

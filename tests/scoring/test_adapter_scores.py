@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from rlvr_fast.adapters import read_adapter
 from rlvr_fast.cli.application import app
+from rlvr_fast.doctor import examine_run
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.scoring import ScoreOptions, Scorer, score_run
 from rlvr_fast.store import Run
@@ -154,20 +155,25 @@ def make_run(path: Path) -> Run:
         problems=problems,
     )
     run.request(2)
+    add_samples(run, [("p0", 0, [4, 9]), ("p0", 1, [4, 3]), ("p1", 0, [2]), ("p1", 1, [1, 1, 1])])
+    return run
+
+
+def add_samples(run: Run, draws: list[tuple[str, int, list[int]]]) -> None:
+    names, indices, ids = zip(*draws, strict=True)
     run.append(
         "samples",
         pa.table(
             {
-                "problem_id": ["p0", "p0", "p1", "p1"],
-                "sample_index": pa.array([0, 1, 0, 1], pa.int32()),
-                "text": ["a", "b", "c", "d"],
-                "token_ids": pa.array([[4, 9], [4, 3], [2], [1, 1, 1]], pa.list_(pa.int32())),
-                "finish_reason": ["stop"] * 4,
-                "seed": pa.array([1, 2, 3, 4], pa.int64()),
+                "problem_id": list(names),
+                "sample_index": pa.array(indices, pa.int32()),
+                "text": ["a"] * len(draws),
+                "token_ids": pa.array(ids, pa.list_(pa.int32())),
+                "finish_reason": ["stop"] * len(draws),
+                "seed": pa.array(range(len(draws)), pa.int64()),
             }
         ),
     )
-    return run
 
 
 def recorded(run: Run, label: str) -> dict[str, Any]:
@@ -198,6 +204,14 @@ def test_scores_of_an_adapter_are_not_mixed_with_others(model, adapter, tmp_path
     found = {row["sample_index"]: row["logprob"] for row in run.read("scores/rl").to_pylist()[:2]}
     expected = scorer.score([[5, 6, 7]] * 2, [[4, 9], [4, 3]]).logprob
     np.testing.assert_allclose([found[0], found[1]], expected, atol=1e-5)
+
+
+def test_doctor_names_the_adapter_whose_scores_are_missing(model, adapter, tmp_path):
+    run = make_run(tmp_path / "run")
+    score_run(run, model, label="rl", adapter=adapter)
+    add_samples(run, [("p0", 2, [3])])
+    (missing,) = (found for found in examine_run(run.path) if "no scores" in found["message"])
+    assert missing["remedy"].endswith(f"--model {Path(model).name} --label rl --adapter grpo")
 
 
 @pytest.mark.slow
