@@ -20,6 +20,7 @@ __all__ = [
     "LABEL_KEYS",
     "NO_GOLD",
     "POLICIES",
+    "PREFILL_CHARACTERS",
     "REGIONS",
     "REGION_KEYS",
     "RULES",
@@ -79,6 +80,9 @@ DEVICES: tuple[Device, ...] = get_args(Device)
 # The type of a model's weights; "auto" is float32 on the CPU and bfloat16 on a GPU.
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 DTYPES: tuple[Dtype, ...] = get_args(Dtype)
+
+# The longest beginning of the assistant's turn: extraction reads it in front of every completion.
+PREFILL_CHARACTERS = 1000
 
 # Sampling parameters that run.json holds only where they differ from these values; a parameter that
 # a file does not state has its value here.

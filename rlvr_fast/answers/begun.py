@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.answers.extraction import extract_answers
 from rlvr_fast.store import Run
+from rlvr_fast.vocabulary import PREFILL_CHARACTERS
 
 __all__ = ["BEGUN", "Beginnings"]
 
@@ -32,7 +33,9 @@ class Beginnings:
 
     def __init__(self, run: Run) -> None:
         prefill = run.info.prompt_template.get("prefill")
-        self._prefill = prefill if isinstance(prefill, str) else ""
+        # A longer one was not written by this package.
+        known = isinstance(prefill, str) and len(prefill) <= PREFILL_CHARACTERS
+        self._prefill = str(prefill) if known else ""
         problems = run.problems()
         self._ids = problems["problem_id"].combine_chunks()
         self._texts = self._of(problems["prompt"].to_pylist())

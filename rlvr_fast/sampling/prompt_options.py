@@ -11,6 +11,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.options import Options, option
+from rlvr_fast.vocabulary import PREFILL_CHARACTERS
 
 __all__ = ["PromptOptions"]
 
@@ -66,11 +67,11 @@ class PromptOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
-        for name in ("system", "prefill", "instruction"):
-            text = getattr(self, name) or ""
-            if len(text) > _MOST_CHARACTERS:
+        bounds = {"system": _MOST_CHARACTERS, "instruction": _MOST_CHARACTERS}
+        for name, most in {**bounds, "prefill": PREFILL_CHARACTERS}.items():
+            if len(text := getattr(self, name) or "") > most:
                 raise InvalidInputError(
-                    f"{name} has {len(text):,} characters, expected at most {_MOST_CHARACTERS:,}"
+                    f"{name} has {len(text):,} characters, expected at most {most:,}"
                 )
         for name, value in self.template_args.items():
             if name in _RESERVED or not name.isidentifier():

@@ -38,8 +38,13 @@ def differences(a: Run, b: Run) -> list[Difference]:
     """
     found = [Difference(*item) for item in info_differences(a.info, b.info, same_run=False)]
     tables = a.problems(), b.problems()
+    kinds = {difference.kind for difference in found}
     texts = matched_differences(
-        *tables, align_problems(*tables), imported=a.info.imported or b.info.imported
+        *tables,
+        align_problems(*tables),
+        imported=a.info.imported or b.info.imported,
+        # Of one task, two templates make two prompts: that is one difference, and said already.
+        prompts="template" not in kinds or "tasks" in kinds,
     )
     found += [Difference("problems", text) for text in texts]
     policies = [(run.read_json("grading.json") or {}).get("policy") for run in (a, b)]

@@ -95,7 +95,12 @@ def align_problems(base: pa.Table, rl: pa.Table) -> list[tuple[str, str]]:
 
 
 def matched_differences(
-    a: pa.Table, b: pa.Table, pairs: Sequence[tuple[str, str]], *, imported: bool
+    a: pa.Table,
+    b: pa.Table,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    imported: bool,
+    prompts: bool = True,
 ) -> list[str]:
     """The differences between the problems of the runs of two models, in words.
 
@@ -108,6 +113,7 @@ def matched_differences(
         b: the other table, with the same columns.
         pairs: the problems of both; see `align_problems`.
         imported: whether one of the runs is imported.
+        prompts: whether prompts are compared.
 
     Returns:
         A message where a problem is in one run only, and one for each column that differs, with
@@ -131,6 +137,8 @@ def matched_differences(
     golds = [_column(table, "gold") for table in (a, b)]
     for column, same in _COMPARED.items():
         if imported and column == "task":  # a file may name the task, or the user, or nobody
+            continue
+        if column == "prompt" and not prompts:
             continue
         left, right = _column(a, column), _column(b, column)
         for x, y in pairs:

@@ -77,6 +77,7 @@ def test_a_prefill_is_the_beginning_of_the_answer(tmp_path):
         ("[THINK]", "", "[THINK]\n"),
         ("x \u25c1think\u25b7", "", "\u25c1think\u25b7\n"),
         ("the prompt of another form", "Okay", ""),
+        ("x" * 1001, "x" * 1001, ""),
         ('[{"role": "user", "content": "<think>"}]', "", ""),
         ("", "", ""),
     ],

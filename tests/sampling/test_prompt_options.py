@@ -7,7 +7,7 @@ import re
 
 import pytest
 from prompting import CAPTIOUS, CHATML, THINKING, Letters, math_tasks
-from tiny import Words
+from tiny import Words, save_tiny
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.sampling import SamplingParameters, load_engine, load_template, prepare_run
@@ -111,6 +111,13 @@ def test_a_mistyped_argument_of_the_template_is_refused(tmp_path, chatml):
 def test_arguments_that_no_template_takes(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
         PromptOptions(template_args=arguments)
+
+
+@pytest.mark.parametrize(("name", "most"), [("prefill", 1000), ("system", 100_000)])
+def test_texts_that_are_too_long(name, most):
+    PromptOptions(**{name: "x" * most})
+    with pytest.raises(InvalidInputError, match=f"{name} has .* characters, expected at most"):
+        PromptOptions(**{name: "x" * (most + 1)})
 
 
 def test_a_system_message_that_is_refused_or_left_out(tmp_path):
@@ -277,7 +284,7 @@ def test_a_comparison_names_what_differs(tmp_path, chatml):
             ({"system": "Be brief."}, {"template_args": {"enable_thinking": False}})
         )
     ]
-    (template, *_) = differences(*runs)
+    (template,) = differences(*runs)  # that the prompts differ follows
     assert template.kind == "template"
     assert template.message.endswith(
         ": system message 'Be brief.' and none; arguments of the template none and "
@@ -317,3 +324,26 @@ def test_messages_for_a_server(server, tmp_path, at_once):
                body["messages"] == sent["messages"] for body in server.bodies)  # fmt: skip
     with pytest.raises(InvalidInputError, match="leave --prefill out, or send prompts"):
         prepare_run(tmp_path / "x", engine, [Words()], P, prompt=PromptOptions(prefill="So"))
+
+
+# -- the command line ----------------------------------------------------------------------------
+
+
+def test_the_command_prints_the_prompt_unless_it_is_quiet(tmp_path):
+    from transformers import LlamaConfig
+    from typer.testing import CliRunner
+
+    from rlvr_fast.cli import app
+
+    model = save_tiny(tmp_path / "model", LlamaConfig)
+    math_tasks(tmp_path, {"w2 w3": "5"})
+    command = ["sample", model, "--task", f"math:{tmp_path / 'golds.jsonl'}", "--samples", "1",
+               "--max-tokens", "2", "--instruction", "w4", "--prefill", " \x1b[31mw5"]  # fmt: skip
+    for number, flags in enumerate(([], ["--quiet"], ["--json"])):
+        run = CliRunner().invoke(app, [*command, "--out", str(tmp_path / str(number)), *flags])
+        assert run.exit_code == 0, run.output
+        told = "the prompt of the first problem, golds/0:\n  | w2 w3\n  | w4 \\x1b[31mw5"
+        assert (told in run.stderr) == (not flags)
+        assert "w2 w3" not in run.stdout
+    template = Run.open(tmp_path / "0").info.prompt_template
+    assert (template["instruction"], template["prefill"]) == ("w4", " \x1b[31mw5")
