@@ -167,7 +167,7 @@ def test_one_tokenizer_is_needed_where_models_score_each_other(
     assert faults_of(study_of(models, tmp_path / "out", rl=str(folder), score=False)) == []
 
 
-@pytest.mark.parametrize("allow", [[], ["template", "problems"]])
+@pytest.mark.parametrize("allow", [[], ["template"]])
 def test_different_prompts_have_to_be_allowed(
     models: Path, tmp_path: Path, allow: list[str]
 ) -> None:
@@ -179,7 +179,7 @@ def test_different_prompts_have_to_be_allowed(
         return
     (fault,) = faults
     assert fault.startswith("base and rl would be no runs of one experiment: template: ")
-    assert fault.endswith("allow: [template, problems]")
+    assert fault.endswith("allow: [template]")
 
 
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"

@@ -256,7 +256,9 @@ def _check_common(
         known_both = tables[0] is not None and tables[1] is not None
         if known_both and config.sample.engine != "server":
             pairs = align_problems(*tables)
-            if texts := matched_differences(*tables, pairs, imported=False):
+            if texts := matched_differences(
+                *tables, pairs, imported=False, prompts="template" not in found
+            ):
                 found["problems"] = "; ".join(texts)
         refused = [name for name in found if name not in config.compare.allow]
         if refused:
