@@ -112,9 +112,9 @@ def measure(problems: int, samples: int, tokens: int, folder: Path) -> dict[str,
         written[0] += time.thread_time() - start
 
     appending.write_parquet = timed
-    wall, processor = time.perf_counter(), time.thread_time()
+    processor = time.thread_time()
     made = sample_run(run, engine, samples)  # type: ignore[arg-type]  (what the stage uses of it)
-    wall, processor = time.perf_counter() - wall, time.thread_time() - processor
+    processor = time.thread_time() - processor
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     counts = Run.open(run.path).num_samples()
     if made != draws or not (counts == samples).all():
@@ -139,7 +139,6 @@ def measure(problems: int, samples: int, tokens: int, folder: Path) -> dict[str,
         "token_ids_us": 1e6 * converted,
         "writing_us": 1e6 * written[0] / draws,
         "engine_us": 1e6 * alone / draws,
-        "wall_us": 1e6 * wall / draws,
         "load": os.getloadavg()[0],
         "peak_gb": peak / 1e9,
         "target": f"at most {MOST_US:g} us and {MOST_GB:g} GB",

@@ -55,6 +55,8 @@ class Appender:
                 self._part.thread.join()
             except KeyboardInterrupt:  # once more; the block ends with an exception anyway
                 continue
+        if self._part is not None:  # it may be stored: the next part takes another number
+            self._keys.forget()
 
     def append(self, table: pa.Table) -> Path:
         """Begins to store the rows of `table` as a new part; returns its file.
