@@ -110,7 +110,7 @@ def _values(each: Option) -> str:
     """What a value may be, in words."""
     if each.name == "score":
         return "true, false, or a mapping"
-    if _holds_options(each) and getattr(each.kind, "text_field", ""):
+    if bool(getattr(each.kind, "text_field", "")):
         return "text, or a mapping"
     if _holds_options(each) or each.form == "mapping":
         return "a mapping"
