@@ -35,12 +35,13 @@ def study_reference() -> str:
     """
     keys = study_keys()
     own = [each for each in options_of(StudyConfig) if each.name in keys]
-    parts = ["### The study", *_tables(own)]
+    shown: set[Any] = set()
+    parts = ["### The study", *_tables(own, shown)]
     for each in options_of(StudyConfig):
         if each.name not in keys:
             title = _COMMANDS.get(each.name, each.name.capitalize())
             parts.append(f"### {title}: the options of `rlvr-fast {each.name}`")
-            parts += _tables(list(options_of(each.kind)))
+            parts += _tables(list(options_of(each.kind)), shown)
     return "\n\n".join(parts) + "\n"
 
 
@@ -57,23 +58,22 @@ def put_into(page: str) -> str:
     return f"{before}{BEGIN}\n\n{study_reference()}\n{END}{after}"
 
 
-def _tables(options: list[Option]) -> Iterator[str]:
-    """The table of some options, then those of their mappings."""
+def _tables(options: list[Option], shown: set[Any]) -> Iterator[str]:
+    """The table of some options, then those of their mappings that were not `shown` before."""
     lines = ["| key | default | values | |", "|---|---|---|---|"]
     lines += [
         f"| `{each.name}` | {_default(each)} | {_values(each)} | {_help(each)} |"
         for each in options
     ]
     yield "\n".join(lines)
-    shown: set[Any] = set()
     for each in options:
         if each.name == "engine_args":
             yield _engine_arguments()
         elif _holds_options(each) and each.kind not in shown:
             shown.add(each.kind)
             names = [f"`{other.name}`" for other in options if other.kind is each.kind]
-            yield f"#### The mapping {' and '.join(names)}"
-            yield from _tables(list(options_of(each.kind)))
+            yield f"#### The mapping{'s' * (len(names) > 1)} {' and '.join(names)}"
+            yield from _tables(list(options_of(each.kind)), shown)
 
 
 def _engine_arguments() -> str:
@@ -110,6 +110,8 @@ def _values(each: Option) -> str:
     """What a value may be, in words."""
     if each.name == "score":
         return "true, false, or a mapping"
+    if bool(getattr(each.kind, "text_field", "")):
+        return "text, or a mapping"
     if _holds_options(each) or each.form == "mapping":
         return "a mapping"
     if each.choices:
@@ -122,7 +124,9 @@ def _values(each: Option) -> str:
 
 
 def _help(each: Option) -> str:
-    text = each.help or ("Its keys are below." if _holds_options(each) else "")
+    if not each.help and _holds_options(each):
+        return f"Its keys: [`{each.name}`](#the-mapping-{each.name})."
+    text = each.help
     for sign, shown in (("|", r"\|"), ("<", "&lt;"), ("*", r"\*"), ("_", r"\_")):
         text = text.replace(sign, shown)
     return text

@@ -46,8 +46,8 @@ class _Trackio:
             self._run.log_artifact(artifact)
 
     def close(self, *, failed: bool) -> None:
-        # The package's function, and not the run's own: a run that it takes for current is ended
-        # once more when the process ends, with words on standard output.
+        # The package's function, and not the run's own: at the end of the process it ends the run
+        # that it takes for current once more, with words on standard output.
         with contextlib.redirect_stdout(io.StringIO()):
             self._trackio.finish()
 

@@ -33,15 +33,15 @@ class _Wandb:
             )
         except wandb.Error as error:
             raise InvalidInputError(
-                f"wandb does not start: {error}; log in with `wandb login`, or set "
-                "WANDB_MODE=offline and run `wandb sync` later"
+                f"wandb does not start: {str(error).rstrip('. ')}; log in with `wandb login`, or "
+                "set WANDB_MODE=offline and run `wandb sync` later"
             ) from error
 
     @property
     def place(self) -> str:
         if self._run.offline:
             return f"wandb sync {Path(self._run.dir).parent}"
-        return str(self._run.url)
+        return str(self._run.url or "nowhere, as WANDB_MODE says")
 
     def log(self, group: str, numbers: Mapping[str, float], step: int) -> None:
         axis = f"{group}/step"
