@@ -193,6 +193,9 @@ def test_the_run_names_the_engine_its_arguments_and_its_prompts(drawn):
     assert [*run.info.engine["notes"], run.info.engine["version"]] == drawn.said["notes"][0]
     assert run.info.prompt_template["name"] == "chat"
     assert drawn.said["long prompts"] == [8]
+    (refused,) = drawn.said["not taken"]
+    assert refused.startswith("InvalidInputError ")
+    assert "out-of-vocab token ids" in refused
     (long,) = drawn.said["long"]
     assert long.startswith("InvalidInputError problem 'long': its prompt has 512 tokens")
 

@@ -90,6 +90,8 @@ def interrupted(engine: Any, folder: Path) -> None:
         if done:
             os.kill(os.getpid(), signal.SIGINT)
 
+    # Of a command in the background Python does not take the signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         draw(engine, folder / "interrupted", SAMPLES, progress=interrupt)
     except KeyboardInterrupt:
@@ -145,6 +147,11 @@ def whole(folder: Path, adapter: str, models: list[str]) -> None:
         list(engine.generate([request], DRAWN))
     except RlvrError as error:
         say("long", f"{type(error).__name__} {error}")
+    few = Request("few", [5, 6], np.arange(1), np.arange(1))
+    try:
+        list(engine.generate([few], SamplingParameters(max_tokens=4, stop_token_ids=(10**9,))))
+    except RlvrError as error:
+        say("not taken", f"{type(error).__name__} {error}")
     # More tokens than one step computes: prompts in parts end vLLM's process on the CPU.
     several = [Request(f"p{n}", [5 + n] * 300, np.arange(2), np.arange(2)) for n in range(4)]
     say("long prompts", len(list(engine.generate(several, GREEDY))))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from rlvr_fast.adapters import Adapter
-from rlvr_fast.errors import EngineError, InvalidInputError, RlvrError
+from rlvr_fast.errors import EngineError, InvalidInputError
 from rlvr_fast.model_files import check_model_files, check_name
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Request
@@ -178,9 +178,7 @@ class VllmEngine(TokenizerPrompts):
             why = f" ({cause})" if cause else ""
             what = "ended" if isinstance(error, self._vllm.Dead) else "failed at a request"
             raise EngineError(f"the process of vLLM that draws {what}{why}") from None
-        except ValueError as error:  # what vLLM says of a request that it does not take
-            if isinstance(error, RlvrError):
-                raise
+        except self._vllm.Refused as error:
             why = advised(terminal(str(error), 2000), self._vllm)
             raise InvalidInputError(
                 f"{self.model}: vLLM does not take a request ({why})"

@@ -49,6 +49,7 @@ class Package:
         final_only: the kind of output that comes once a request.
         Dead: the error of an engine whose process ended.
         Failed: the error of a request that failed inside the engine.
+        Refused: the error of a request that is not taken.
     """
 
     version: str
@@ -60,6 +61,7 @@ class Package:
     final_only: Any
     Dead: type[Exception]
     Failed: type[Exception]
+    Refused: type[Exception]
 
 
 def import_vllm() -> Package:
@@ -78,6 +80,7 @@ def import_vllm() -> Package:
         if _numbers(version) < OLDEST:
             raise ImportError(f"its version is {version}, expected {oldest} or a newer one")
         from vllm.engine.arg_utils import AsyncEngineArgs
+        from vllm.exceptions import VLLMClientError
         from vllm.lora.request import LoRARequest
         from vllm.platforms import current_platform
         from vllm.sampling_params import RequestOutputKind, SamplingParams
@@ -98,6 +101,7 @@ def import_vllm() -> Package:
         final_only=RequestOutputKind.FINAL_ONLY,
         Dead=EngineDeadError,
         Failed=EngineGenerateError,
+        Refused=VLLMClientError,
     )
 
 
