@@ -4,11 +4,13 @@
 
 The engine yields completions that are ready: of 200 token ids and 800 characters, or of 2 token
 ids and 8 characters. Each row is a process of its own, on a folder in memory where there is one, so
-that no disk is timed. The cost of a draw is that of the thread that reads the engine, less what the
-same completions cost with no stage around them (`engine`): their objects, which the protocol asks
-for. A second thread compresses and writes the parts meanwhile (`writing`). Both are processor
-times, since other work shares the machine. `token ids` is the part of the cost that turns a list of
-Python integers into a column. Checked: that the run holds every draw once.
+that no disk is timed. The cost of a draw is the time of the whole stage, the storing of its last
+part included, less what the same completions take with no stage around them (`engine`): their
+objects, which the protocol asks for. The times are medians of rounds in which both take turns.
+Beside them stand processor times: of the thread that reads the engine (`reading`, without the
+engine), of the thread that compresses and writes the parts meanwhile (`writing`), and of turning
+lists of Python integers into a column (`token ids`, a part of reading). Checked: that the run holds
+every draw once.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ import argparse
 import json
 import os
 import resource
+import shutil
+import statistics
 import struct
 import subprocess
 import sys
@@ -42,6 +46,7 @@ PARTS = {
     "many problems, few draws": (100_000, 10, 2),
 }
 READY = 1 << 14
+ROUNDS = 3
 MOST_US = 5.0
 MOST_GB = 2.0
 MEMORY = Path("/dev/shm")
@@ -102,7 +107,6 @@ def new_run(folder: Path, problems: int) -> Run:
 def measure(problems: int, samples: int, tokens: int, folder: Path) -> dict[str, Any]:
     """One row, in this process."""
     engine, draws = Ready(tokens), problems * samples
-    run = new_run(folder / "run", problems)
     written = [0.0]
     write = appending.write_parquet
 
@@ -112,33 +116,41 @@ def measure(problems: int, samples: int, tokens: int, folder: Path) -> dict[str,
         written[0] += time.thread_time() - start
 
     appending.write_parquet = timed
-    processor = time.thread_time()
-    made = sample_run(run, engine, samples)  # type: ignore[arg-type]  (what the stage uses of it)
-    processor = time.thread_time() - processor
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    counts = Run.open(run.path).num_samples()
-    if made != draws or not (counts == samples).all():
-        raise AssertionError(f"{made} draws made, {counts.sum()} stored, expected {draws}")
     seeds = np.arange(samples, dtype=np.int64)
-    asked = (Request(f"p/{i}", [], seeds, seeds) for i in range(problems))
-    start = time.thread_time()
-    for _ in engine.generate(asked, SamplingParameters()):
-        pass
-    alone = time.thread_time() - start
+    took: dict[str, list[float]] = {name: [] for name in ("stage", "reading", "alone", "engine")}
+    for number in range(ROUNDS):
+        run = new_run(folder / str(number), problems)
+        clock, processor = time.perf_counter(), time.thread_time()
+        made = sample_run(run, engine, samples)  # type: ignore[arg-type]  (what the stage uses)
+        took["stage"].append(time.perf_counter() - clock)
+        took["reading"].append(time.thread_time() - processor)
+        counts = Run.open(run.path).num_samples()
+        if made != draws or not (counts == samples).all():
+            raise AssertionError(f"{made} draws made, {counts.sum()} stored, expected {draws}")
+        shutil.rmtree(run.path)
+        asked = (Request(f"p/{i}", [], seeds, seeds) for i in range(problems))
+        clock, processor = time.perf_counter(), time.thread_time()
+        for _ in engine.generate(asked, SamplingParameters()):
+            pass
+        took["alone"].append(time.perf_counter() - clock)
+        took["engine"].append(time.thread_time() - processor)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     lists = [engine.ready[i % READY][0] for i in range(1 << 15)]
     start, ids = time.thread_time(), bytearray()
     pack = struct.Struct(f"{tokens}i").pack
     for each in lists:
         ids += pack(*each)
     converted = (time.thread_time() - start) / len(lists)
-    cost = 1e6 * (processor - alone) / draws
+    middle = {name: 1e6 * statistics.median(times) / draws for name, times in took.items()}
+    cost = middle["stage"] - middle["alone"]
     return {
         "what": f"{problems:,} problems x {samples:,} draws of {tokens} token ids",
         "draws": draws,
         "cost_us": cost,
+        "reading_us": middle["reading"] - middle["engine"],
         "token_ids_us": 1e6 * converted,
-        "writing_us": 1e6 * written[0] / draws,
-        "engine_us": 1e6 * alone / draws,
+        "writing_us": 1e6 * written[0] / ROUNDS / draws,
+        "engine_us": middle["engine"],
         "load": os.getloadavg()[0],
         "peak_gb": peak / 1e9,
         "target": f"at most {MOST_US:g} us and {MOST_GB:g} GB",

@@ -62,10 +62,11 @@ SECTIONS = {
     "driver": (
         "The stage around an engine",
         "What `sample_run` costs a draw with an engine whose completions are ready "
-        "(`bench_driver.py`): processor time of the thread that reads the engine, without that of "
-        "the completions' objects (engine). Token ids: the part of the cost that turns a list of "
-        "Python integers into a column. Writing: a second thread compresses and writes parts "
-        "meanwhile. Memory is the largest resident set of the whole process.",
+        "(`bench_driver.py`): the time of the whole stage, less what the completions' objects take "
+        "alone; medians of rounds in which both take turns. Beside it processor times: reading is "
+        "the thread that reads the engine, without the engine; token ids are the part of it that "
+        "turns lists of Python integers into a column; writing is the thread that compresses and "
+        "writes parts meanwhile. Memory is the largest resident set of the whole process.",
     ),
     "import": (
         "Import of rollouts",
