@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +25,8 @@ class StudyModel(Options):
         adapter: folder of a LoRA adapter that is put on the model.
         template: the prompt template of this model, in place of that of the study.
         prompt: options of the prompts of this model; those that are not given are the study's.
+        engine_args: further arguments of the engine for this model, as the address of its server;
+            they stand beside those of the study, or in their place.
         label: what the report calls the model, in place of its recorded name.
     """
 
@@ -37,11 +41,14 @@ class StudyModel(Options):
     prompt: PromptOptions | None = option(
         None, help="Options of this model's prompts; others are those of the study's `prompt`."
     )
+    engine_args: Mapping[str, Any] = option(
+        {}, help="Arguments of the engine for this model, beside the study's `engine_args`."
+    )
     label: str | None = option(None, help="What the report calls the model.")
 
     @property
     def weights(self) -> tuple[str, str | None]:
-        """What is loaded before adapters: models that agree in it share one loaded model."""
+        """The model without its adapter."""
         return self.model, self.revision
 
     def sampling_of(self, options: SampleOptions) -> SampleOptions:
@@ -52,6 +59,8 @@ class StudyModel(Options):
         if self.prompt is not None:
             given = {name: getattr(self.prompt, name) for name in self.prompt.given}
             own["prompt"] = replace(options.prompt, **given)
+        if self.engine_args:
+            own["engine_args"] = {**options.engine_args, **self.engine_args}
         return replace(options, **own) if own else options
 
 
@@ -72,6 +81,12 @@ class StudySide:
     path: Path
     sample: SampleOptions
     arm: bool = False
+
+    @property
+    def loaded(self) -> tuple[str, str | None, str]:
+        """What is loaded before adapters, and how: sides that agree in it share one engine."""
+        arguments = json.dumps(self.sample.engine_arguments(), sort_keys=True, default=str)
+        return *self.model.weights, arguments
 
     @property
     def shown(self) -> str:

@@ -46,18 +46,18 @@ def draw_sides(
     from rlvr_fast.sampling.engines import load_engine
 
     runs = dict(finished)
-    groups: dict[tuple[str, str | None], list[StudySide]] = {}
+    groups: dict[tuple[str, str | None, str], list[StudySide]] = {}
     for side in sides:
         if side.name not in runs:
-            groups.setdefault(side.model.weights, []).append(side)
-    for (model, revision), members in groups.items():
+            groups.setdefault(side.loaded, []).append(side)
+    for (model, revision, _), members in groups.items():
         adapters = {m.model.adapter: None for m in members if m.model.adapter is not None}
         engine = load_engine(
             config.sample.engine,
             model,
             revision=revision,
             adapters=[read_adapter(folder) for folder in adapters],
-            **config.sample.engine_arguments(),
+            **members[0].sample.engine_arguments(),
         )
         try:
             for side in members:

@@ -158,7 +158,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
             left = max(total[each.side.name], drawn) - done
             passes.append(ScoringWork(each.name, each.scorer.shown, left))
             scorers.add(each.scorer.name)
-    waiting = {s.model.weights for s in check.sides if s.name not in check.finished}
+    waiting = {s.loaded for s in check.sides if s.name not in check.finished}
     return StudyWork(sides, passes, len(waiting) + len(scorers))
 
 

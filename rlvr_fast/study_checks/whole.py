@@ -211,8 +211,11 @@ def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Fault
     name = options.engine
     with faults.kept():
         kind = engine_kind(name)
-        with faults.kept():
-            check_arguments(name, options.engine_arguments())
+        for arguments in {
+            side.loaded[2]: side.sample.engine_arguments() for side in sides
+        }.values():
+            with faults.kept():
+                check_arguments(name, arguments)
         with faults.kept():
             check_honoured(name, options.sampling)
         if options.logprobs:
