@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import socket
 import threading
 import time
@@ -343,9 +344,8 @@ def test_ctrl_c_keeps_what_was_finished(server, tmp_path):
     run, engine = begin(server, tmp_path / "run", concurrency=1)
 
     def interrupt(handler: Handler, body) -> None:
-        import _thread
-
-        _thread.interrupt_main()
+        # A signal to the main thread, which waits for the server, ends its waiting.
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
         hang(handler, body)
 
     server.faults.extend([None] * 4 + [interrupt])
