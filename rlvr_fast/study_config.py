@@ -58,7 +58,7 @@ class StudyConfig(Options):
 
     base: str | StudyModel = option(
         help="The base model: a local folder, a .gguf file or a hub name, or a mapping of model, "
-        "revision, adapter, template, prompt and label."
+        "revision, adapter, template, prompt, engine_args and label."
     )
     rl: str | StudyModel = option(help="The RL-trained model, in the same way.")
     out: str = option(help="Folder for the runs and the report.")
@@ -100,7 +100,7 @@ class StudyConfig(Options):
             if not isinstance(value, str | Mapping | StudyModel):
                 raise InvalidInputError(
                     f"arms: {name} is {value!r}, expected a model (a folder, a .gguf file or a hub "
-                    "name) or a mapping of model, revision, adapter, template, prompt and label"
+                    "name) or a mapping of model, revision, adapter, template, prompt, engine_args and label"
                 )
             found[name] = _model(value, f"arms: {name}")
         return found
