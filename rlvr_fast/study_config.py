@@ -100,7 +100,8 @@ class StudyConfig(Options):
             if not isinstance(value, str | Mapping | StudyModel):
                 raise InvalidInputError(
                     f"arms: {name} is {value!r}, expected a model (a folder, a .gguf file or a hub "
-                    "name) or a mapping of model, revision, adapter, template, prompt, engine_args and label"
+                    "name) or a mapping of model, revision, adapter, template, prompt, engine_args "
+                    "and label"
                 )
             found[name] = _model(value, f"arms: {name}")
         return found
