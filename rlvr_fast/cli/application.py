@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import signal
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any
@@ -121,9 +122,25 @@ def _root(
     pass
 
 
+# The exit code of a command that Ctrl-C ended.
+_INTERRUPTED = 130
+
+
 def main() -> None:
     """Entry point of `rlvr-fast`."""
     console.guard_streams()
+    try:
+        _run()
+    except KeyboardInterrupt:  # once more, while the first one was answered
+        sys.exit(_INTERRUPTED)
+    except SystemExit as end:
+        if end.code == _INTERRUPTED:  # one more has nothing left to end
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        raise
+
+
+def _run() -> None:
+    """Runs the command, and ends the process with a message and an exit code."""
     try:
         try:
             app(prog_name="rlvr-fast")

@@ -43,6 +43,7 @@ def light_side(name: str, draws: Draws, *, reason: str = "") -> Any:
         model=name,
         revision=None,
         sampling={"temperature": 1.0},
+        run=SimpleNamespace(info=SimpleNamespace(model={"name": name})),
         num_samples=draws.num_samples,
         num_correct=draws.num_correct,
         num_unparsed=none,

@@ -34,7 +34,7 @@ def done(*words: object) -> str:
 
 def arguments(place: Path, side: str) -> list[object]:
     out = ["--out", place / side, "--engine-arg", "batch_size=32"]
-    return ["sample", place / f"model-{side}", *out, "-q"]
+    return ["sample", place / f"model-{side}", *out]
 
 
 @pytest.fixture(scope="module")

@@ -102,7 +102,8 @@ def test_a_driver_that_is_ended(server, tmp_path, end):
             process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=60)
     server.released.set()
-    assert process.returncode == (-9 if end == "kill -9" else 130)
+    # A second Ctrl-C may come in the last moment of the process, which ends by it then.
+    assert process.returncode in ((-9,) if end == "kill -9" else (130, -signal.SIGINT))
     assert "Traceback" not in errors
     assert len(rows(path)) <= 40
     complete(server, path)

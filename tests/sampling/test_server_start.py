@@ -243,7 +243,7 @@ def test_the_command_line_shows_no_key_and_tells_the_tokens(server, tmp_path):
     run = Run.open(tmp_path / "run")
     assert run.read("samples")["token_logprobs"].null_count == 0
     server.always = status(401, {"error": {"message": f"wrong key: {KEY}"}})
-    refused = sample()
+    refused = sample("--samples", "3")
     assert refused.returncode == 2
     assert "401" in refused.stderr
     for text in (done.stdout, done.stderr, refused.stdout, refused.stderr, everything(run)):

@@ -56,7 +56,7 @@ def victim(model: str, folder: Path) -> None:
     engine = load_engine("vllm", model, **ARGUMENTS)
 
     def told(stage: str, done: int, total: int) -> None:
-        if done:
+        if done and any((folder / "run" / "samples").glob("part-*")):
             say("drawing", processes())
 
     draw(engine, folder / "run", SAMPLES, flush_seconds=0, progress=told)

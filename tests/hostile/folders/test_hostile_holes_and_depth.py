@@ -390,6 +390,6 @@ def test_a_study_file_from_a_command(tmp_path: Path) -> None:
     os.write(write, b"base: a\nrl: b\nout: c\ntasks: ['reasoning_gym:countdown']\nsamples: 1\n")
     os.close(write)
     try:
-        assert StudyConfig.from_yaml(f"/dev/fd/{read}").base == "a"
+        assert StudyConfig.from_yaml(f"/dev/fd/{read}").base.model == "a"
     finally:
         os.close(read)

@@ -176,9 +176,10 @@ import os, socket, sys
 import rlvr_fast.sampling.template_process as process
 genuine = process._rendered
 
-def rendered(first, question):
-    if not question:
-        return genuine(first, question)
+def rendered(first, messages, arguments):
+    if not messages:
+        return genuine(first, messages, arguments)
+    question = messages[0]["content"]
     fcntl = __import__("fcntl")
     for attempt in (
         lambda: open(question).read(),
@@ -213,9 +214,10 @@ def test_a_template_that_breaks_out_finds_walls(home, landlocked):
         "template": "", "names": {}, "most": 99, "path": [], "memory": 4 << 30, "seconds": 60.0,
         "readable": visible_paths(), "listed": listed_paths(),
     }  # fmt: skip
+    asked = {"messages": [{"role": "user", "content": str(home / "token")}], "arguments": {}}
     done = subprocess.run(
         [sys.executable, "-c", BROKEN_OUT],
-        input=f"{json.dumps(first)}\n{json.dumps(str(home / 'token'))}\n",
+        input=f"{json.dumps(first)}\n{json.dumps(asked)}\n",
         capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert [json.loads(line)["text"] for line in done.stdout.splitlines()] == ["", "all refused"]
