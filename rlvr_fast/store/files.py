@@ -47,6 +47,8 @@ __all__ = [
 _TEMPORARY = ".tmp-"
 _PAGE_BYTES = 1 << 20
 
+# Tables up to this size are made to files in memory.
+_IN_MEMORY_BYTES = 256 << 20
 # Columns with few distinct values; for completions and token ids a dictionary would only cost time.
 _DICTIONARY = {"problem_id", "task", "finish_reason", "status", "verdict", "grader"}
 
@@ -202,15 +204,20 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
+    # In memory first: Arrow needs the interpreter for each write to a file of Python, and a thread
+    # that draws meanwhile gives it away only every 5 ms.
+    memory = pa.BufferOutputStream() if table.nbytes <= _IN_MEMORY_BYTES else None
     pq.write_table(
         table,
-        file,
+        file if memory is None else memory,
         compression="zstd",
         use_dictionary=[name for name in table.column_names if name in _DICTIONARY],
         column_encoding=_split_columns(table),
         write_page_checksum=True,
         write_batch_size=_rows_of_page(table),
     )
+    if memory is not None:
+        file.write(memory.getvalue())
 
 
 def write_json(path: Path, value: Any) -> None:
