@@ -129,7 +129,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         WHAT,
         ("tokens/s", figure("tokens_per_s")),
         ("of LLM.generate's", figure("of_llm_generate", TIMES)),
-        ("target", figure("target", TIMES)),
         ("processor time a draw", figure("own_cpu_us_per_draw", " us")),
     ),
     "driver": (
@@ -141,7 +140,6 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("writing", figure("writing_us", " us")),
         ("engine", figure("engine_us", " us")),
         ("peak memory", figure("peak_gb", " GB")),
-        ("target", lambda row: str(row["target"])),
         ("load average", figure("load")),
     ),
     "server": (
