@@ -31,7 +31,7 @@ from typing import Any
 
 import numpy as np
 from common import interleave_both, record
-from smollm import saved_smollm
+from saved_model import saved_smollm
 
 from rlvr_fast.sampling import Request, SamplingParameters, load_engine
 from rlvr_fast.tasks import load_tasks

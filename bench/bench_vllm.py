@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from common import record
-from smollm import saved_smollm
+from saved_model import saved_smollm
 
 TASK = "reasoning_gym:chain_sum?size=8&seed=7"
 PROBLEMS = 8
