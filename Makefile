@@ -63,7 +63,7 @@ stubs: $(VENV)/.dev
 	$(BIN)/ruff format -q rlvr_fast/_core
 
 docs: $(VENV)/.package
-	$(BIN)/python -m rlvr_fast.study_reference docs/study.md
+	$(BIN)/python -m rlvr_fast.study.reference docs/study.md
 
 bench: $(VENV)/.dev
 	for b in bench/bench_*.py; do $(BIN)/python $$b || exit 1; done

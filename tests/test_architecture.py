@@ -45,7 +45,7 @@ ALLOWED = {
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
         "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
-        "adapted_models", "onednn", "tasks", "store",
+        "adapted_models", "onednn", "tasks", "store", "_core",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
@@ -53,34 +53,16 @@ ALLOWED = {
         "store", "_core",
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
-    "study_models": FLOOR | {"options", "sampling"},
-    "study_config": FLOOR | {
-        "options", "study_models", "sampling", "answers", "scoring", "report", "demo_models",
-        "yaml_text",
-    },
-    "study_stages": FLOOR | {
-        "progress", "study_config", "study_models", "adapters", "tasks", "store", "sampling",
-        "scoring",
-    },
-    "study_checks": FLOOR | {
-        "study_config", "study_models", "study_stages", "adapters", "adapted_models", "tasks",
-        "store", "sampling", "scoring",
-    },
-    "study_work": FLOOR | {
-        "study_config", "study_models", "study_stages", "study_checks", "store", "scoring",
-    },
-    "study_reference": {"errors", "options", "sampling", "study_config"},
     "study": FLOOR | {
-        "study_config", "study_stages", "study_checks", "progress", "store", "sampling", "answers",
-        "scoring", "report",
+        "options", "progress", "yaml_text", "demo_models", "adapters", "adapted_models", "tasks",
+        "store", "sampling", "answers", "scoring", "report",
     },
     "tracking": {"errors", "options", "registry", "progress"},
     "console": FLOOR | {"progress"},
     "doctor": FLOOR | {"vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": FLOOR | {
-        "options", "progress", "console", "study_config", "study_checks", "study_work", "study",
-        "doctor", "store", "sampling", "answers", "scoring", "report", "metrics", "yaml_text",
-        "tasks", "tracking",
+        "options", "progress", "console", "study", "doctor", "store", "sampling", "answers",
+        "scoring", "report", "metrics", "yaml_text", "tasks", "tracking",
     },
     "__main__": {"cli"},
     "demo_models": {"errors"},

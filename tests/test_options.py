@@ -31,8 +31,8 @@ from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.store import Run
 from rlvr_fast.store.options import ImportOptions
-from rlvr_fast.study_config import StudyConfig, demo_config, study_keys
-from rlvr_fast.study_models import StudyModel
+from rlvr_fast.study.config import StudyConfig, demo_config, study_keys
+from rlvr_fast.study.models import StudyModel
 from rlvr_fast.vocabulary import DEVICES, DTYPES
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "examples" / "study.yaml"

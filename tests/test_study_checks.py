@@ -12,10 +12,10 @@ import pytest
 
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, RlvrError
 from rlvr_fast.study import run_study
-from rlvr_fast.study_checks import check_study, machine
-from rlvr_fast.study_config import StudyConfig, demo_config
-from rlvr_fast.study_models import StudyModel
-from rlvr_fast.study_work import study_work, work_sentences
+from rlvr_fast.study.checks import check_study, machine
+from rlvr_fast.study.config import StudyConfig, demo_config
+from rlvr_fast.study.models import StudyModel
+from rlvr_fast.study.work import study_work, work_sentences
 
 TASK = "reasoning_gym:products?size=2&seed=3&min_digits=2&max_digits=2"
 
@@ -81,7 +81,7 @@ def test_a_model_is_a_name_or_a_mapping(models: Path, tmp_path: Path) -> None:
 
 
 def test_arms_are_scored_where_it_is_asked(models: Path, tmp_path: Path) -> None:
-    from rlvr_fast.study_stages import scoring_passes
+    from rlvr_fast.study.stages import scoring_passes
 
     for asked in (False, True):
         study = study_of(models, tmp_path, arms={"sft": "twin"}, score_arms=asked)

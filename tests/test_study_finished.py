@@ -20,9 +20,9 @@ from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.run import score_run
 from rlvr_fast.store import Run
 from rlvr_fast.study import run_study
-from rlvr_fast.study_checks import check_study
-from rlvr_fast.study_config import StudyConfig, demo_config
-from rlvr_fast.study_work import study_work, work_sentences
+from rlvr_fast.study.checks import check_study
+from rlvr_fast.study.config import StudyConfig, demo_config
+from rlvr_fast.study.work import study_work, work_sentences
 
 pytestmark = pytest.mark.slow
 

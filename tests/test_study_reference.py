@@ -12,8 +12,8 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import options_of
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.scoring.options import ScoreOptions
-from rlvr_fast.study_config import StudyConfig, study_keys
-from rlvr_fast.study_reference import put_into, study_reference
+from rlvr_fast.study.config import StudyConfig, study_keys
+from rlvr_fast.study.reference import put_into, study_reference
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "study.md"
 

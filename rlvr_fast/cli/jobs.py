@@ -27,7 +27,7 @@ def demo(
     quiet: Quiet = False,
 ) -> None:
     """Do the whole job on the embedded pair of models."""
-    from rlvr_fast.study_config import demo_config
+    from rlvr_fast.study import demo_config
 
     _study(demo_config(out, quick=quick), TrackOptions(), json=json, quiet=quiet)
 
@@ -48,7 +48,7 @@ def study(
     Everything that can be checked is checked first. Run the command again to finish what is
     missing.
     """
-    from rlvr_fast.study_config import StudyConfig
+    from rlvr_fast.study import StudyConfig
 
     asked = StudyConfig.from_yaml(config).with_out(out)
     if dry_run:
@@ -59,8 +59,7 @@ def study(
 
 def _print_work(config: StudyConfig, *, json: bool) -> None:
     """Checks a study and prints what is left to do."""
-    from rlvr_fast.study_checks import check_study
-    from rlvr_fast.study_work import study_work, work_sentences
+    from rlvr_fast.study import check_study, study_work, work_sentences
 
     check = check_study(config)
     check.require()

@@ -10,7 +10,7 @@ from openai_server import serving
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store import Run
 from rlvr_fast.study import run_study
-from rlvr_fast.study_config import StudyConfig
+from rlvr_fast.study.config import StudyConfig
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

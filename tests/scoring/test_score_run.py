@@ -276,8 +276,8 @@ def test_score_run_takes_a_loaded_model_or_a_scorer(run, model):
 )
 def test_a_study_leaves_out_passes_that_are_not_defined(run, sampling, sides):
     """Sampling parameters of a model's own file are known once the runs are drawn."""
-    from rlvr_fast.study_config import StudyConfig
-    from rlvr_fast.study_stages import scoring_passes
+    from rlvr_fast.study.config import StudyConfig
+    from rlvr_fast.study.stages import scoring_passes
 
     config = StudyConfig.from_mapping(
         {"base": "b", "rl": "r", "out": "o", "tasks": "math:x", "samples": 1}, where="s"

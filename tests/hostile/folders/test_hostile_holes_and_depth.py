@@ -25,7 +25,7 @@ from rlvr_fast.store import Run, import_rollouts, repair
 from rlvr_fast.store.importing.sources import digest_of
 from rlvr_fast.store.readers.reader import SourceFile
 from rlvr_fast.study import check_place
-from rlvr_fast.study_config import StudyConfig
+from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.tasks import load_task
 
 pytestmark = pytest.mark.timeout(60)

@@ -14,7 +14,7 @@ from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
-from rlvr_fast.study_config import StudyConfig
+from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.yaml_text import parse_yaml
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlvr_fast.progress import named
-from rlvr_fast.study_checks import STUDY_FOLDERS, check_place, check_study
-from rlvr_fast.study_config import StudyConfig, demo_config
-from rlvr_fast.study_stages import draw_sides, score_sides
+from rlvr_fast.study.checks import check_study
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.stages import draw_sides, score_sides
 
 if TYPE_CHECKING:
     from rlvr_fast.answers.options import GradeOptions
@@ -25,17 +25,7 @@ if TYPE_CHECKING:
     from rlvr_fast.store import ImportSummary, Run
     from rlvr_fast.store.options import ImportOptions
 
-__all__ = [
-    "STUDY_FOLDERS",
-    "StudyConfig",
-    "StudyResult",
-    "check_place",
-    "check_source",
-    "demo_config",
-    "report_runs",
-    "run_of",
-    "run_study",
-]
+__all__ = ["StudyResult", "check_source", "report_runs", "run_of", "run_study"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The reference of a study file, as Markdown, from the classes that define its keys.
 
-`make docs` writes it into docs/study.md, between two marks; `python -m rlvr_fast.study_reference`
+`make docs` writes it into docs/study.md, between two marks; `python -m rlvr_fast.study.reference`
 prints it.
 """
 
@@ -16,7 +16,7 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Option, Options, options_of
 from rlvr_fast.sampling.engines import BUILT_IN, engine_kind
-from rlvr_fast.study_config import StudyConfig, study_keys
+from rlvr_fast.study.config import StudyConfig, study_keys
 
 __all__ = ["put_into", "study_reference"]
 

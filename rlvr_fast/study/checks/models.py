@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rlvr_fast.errors import RlvrError, RunDirectoryError
-from rlvr_fast.study_checks.faults import Faults
-from rlvr_fast.study_checks.known import Known, check_adapter_of, no_causal_model
-from rlvr_fast.study_checks.machine import check_memory, check_weights
-from rlvr_fast.study_checks.scoring import check_scoring
-from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudySide
+from rlvr_fast.study.checks.faults import Faults
+from rlvr_fast.study.checks.known import Known, check_adapter_of, no_causal_model
+from rlvr_fast.study.checks.machine import check_memory, check_weights
+from rlvr_fast.study.checks.scoring import check_scoring
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.models import StudySide
 
 if TYPE_CHECKING:
     from rlvr_fast.sampling.engine import Engine

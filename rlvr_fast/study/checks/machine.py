@@ -8,8 +8,8 @@ import shutil
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.study_checks.places import existing_part
-from rlvr_fast.study_models import StudyModel
+from rlvr_fast.study.checks.places import existing_part
+from rlvr_fast.study.models import StudyModel
 
 __all__ = ["check_disk", "check_memory", "check_weights", "weights_bytes"]
 

@@ -14,7 +14,7 @@ from rlvr_fast.report.options import CompareOptions
 from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
-from rlvr_fast.study_models import StudyModel, StudySide
+from rlvr_fast.study.models import StudyModel, StudySide
 from rlvr_fast.yaml_text import MOST_CHARACTERS, parse_yaml
 
 __all__ = ["StudyConfig", "demo_config", "study_keys"]

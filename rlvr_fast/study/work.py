@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from rlvr_fast.study_checks import StudyCheck
-from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudySide
-from rlvr_fast.study_stages import scoring_passes
+from rlvr_fast.study.checks import StudyCheck
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.models import StudySide
+from rlvr_fast.study.stages import scoring_passes
 
 if TYPE_CHECKING:
     from rlvr_fast.store import Run

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rlvr_fast.progress import Progress, named
-from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudyModel, StudySide
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.models import StudyModel, StudySide
 
 if TYPE_CHECKING:
     from rlvr_fast.scoring.options import ScoreOptions

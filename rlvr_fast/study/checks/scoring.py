@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
-from rlvr_fast.study_checks.faults import Faults
-from rlvr_fast.study_checks.known import Known, check_adapter_of, no_causal_model
-from rlvr_fast.study_checks.machine import check_memory
-from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudySide
-from rlvr_fast.study_stages import ScoringPass, scoring_passes
+from rlvr_fast.study.checks.faults import Faults
+from rlvr_fast.study.checks.known import Known, check_adapter_of, no_causal_model
+from rlvr_fast.study.checks.machine import check_memory
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.models import StudySide
+from rlvr_fast.study.stages import ScoringPass, scoring_passes
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rlvr_fast.study_checks.faults import Faults
-from rlvr_fast.study_models import StudyModel
+from rlvr_fast.study.checks.faults import Faults
+from rlvr_fast.study.models import StudyModel
 
 if TYPE_CHECKING:
     import pyarrow as pa

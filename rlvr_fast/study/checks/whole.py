@@ -15,12 +15,12 @@ from rlvr_fast.errors import (
     RunDirectoryError,
     install_hint,
 )
-from rlvr_fast.study_checks.faults import Faults
-from rlvr_fast.study_checks.machine import check_disk
-from rlvr_fast.study_checks.models import check_models, one_template
-from rlvr_fast.study_checks.places import check_place, check_run_folder, check_writable
-from rlvr_fast.study_config import StudyConfig
-from rlvr_fast.study_models import StudySide
+from rlvr_fast.study.checks.faults import Faults
+from rlvr_fast.study.checks.machine import check_disk
+from rlvr_fast.study.checks.models import check_models, one_template
+from rlvr_fast.study.checks.places import check_place, check_run_folder, check_writable
+from rlvr_fast.study.config import StudyConfig
+from rlvr_fast.study.models import StudySide
 
 if TYPE_CHECKING:
     from rlvr_fast.sampling.parameters import SamplingParameters

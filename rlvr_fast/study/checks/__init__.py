@@ -6,7 +6,7 @@ tokenizer and the headers of its files. What is finished is not checked again.
 
 from __future__ import annotations
 
-from rlvr_fast.study_checks.places import STUDY_FOLDERS, check_place
-from rlvr_fast.study_checks.whole import StudyCheck, check_study
+from rlvr_fast.study.checks.places import STUDY_FOLDERS, check_place
+from rlvr_fast.study.checks.whole import StudyCheck, check_study
 
 __all__ = ["STUDY_FOLDERS", "StudyCheck", "check_place", "check_study"]
