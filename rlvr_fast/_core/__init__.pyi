@@ -1,5 +1,5 @@
 """
-Compiled core of rlvr_fast: scoring kernels and the answer engine.
+Compiled core of rlvr_fast: scoring kernels, the answer engine, columns of draws.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ __all__: list[str] = [
     "GroupIndex",
     "PairFolds",
     "RowFolds",
+    "append_int32",
     "compare_canonical",
     "complete_forms",
     "cuda",
@@ -92,6 +93,11 @@ class GroupIndex:
     def num_groups(self) -> int: ...
     @property
     def num_rows(self) -> int: ...
+
+def append_int32(out: bytearray, numbers: typing.Any) -> None:
+    """
+    Appends the integers of a sequence to a bytearray, as 32 bits each.
+    """
 
 def compare_canonical(
     golds: typing.Any, answers: typing.Any
