@@ -21,7 +21,6 @@ import os
 import resource
 import shutil
 import statistics
-import struct
 import subprocess
 import sys
 import tempfile
@@ -34,6 +33,7 @@ import numpy as np
 import pyarrow as pa
 from common import record
 
+from rlvr_fast._core import append_int32
 from rlvr_fast.sampling import Completion, Request, SamplingParameters, sample_run
 from rlvr_fast.store import Run, appending
 
@@ -137,9 +137,8 @@ def measure(problems: int, samples: int, tokens: int, folder: Path) -> dict[str,
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
     lists = [engine.ready[i % READY][0] for i in range(1 << 15)]
     start, ids = time.thread_time(), bytearray()
-    pack = struct.Struct(f"{tokens}i").pack
     for each in lists:
-        ids += pack(*each)
+        append_int32(ids, each)
     converted = (time.thread_time() - start) / len(lists)
     middle = {name: 1e6 * statistics.median(times) / draws for name, times in took.items()}
     cost = middle["stage"] - middle["alone"]
