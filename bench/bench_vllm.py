@@ -1,6 +1,6 @@
 """Tokens a second of `sample --engine vllm` against `vllm.LLM.generate`, for the same requests.
 
-    python bench/bench_vllm.py [MODEL] [--draws 256] [--tokens 64] [--rounds 3]
+    python bench/bench_vllm.py [MODEL] [--draws 256] [--tokens 16] [--rounds 3]
 
 Ours draws through the stage of sampling into a run directory, each draw stored. Theirs gets the
 prompts, parameters and seeds of that run in one call. Each measurement is a process of its own,
@@ -116,7 +116,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", help="a folder or a hub name")
     parser.add_argument("--draws", type=int, default=256)
-    parser.add_argument("--tokens", type=int, default=64)
+    parser.add_argument("--tokens", type=int, default=16)
     parser.add_argument("--batch", type=int, default=32, help="max_num_seqs")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--eager", action=argparse.BooleanOptionalAction, default=True)
