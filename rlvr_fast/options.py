@@ -187,7 +187,7 @@ class Option:
         fits = isinstance(value, accepted) and isinstance(value, bool) == (self.kind is bool)
         if fits and self.kind in (int, float):
             try:
-                read = self.kind(value)
+                read = self.kind(value) + self.kind(0)  # of two zeros, the one without a sign
                 fits = math.isfinite(read) and self._in_range(read)
             except OverflowError:  # a whole number beyond all floats
                 fits = False

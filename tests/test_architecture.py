@@ -30,6 +30,7 @@ ALLOWED = {
     "models": FLOOR | {"model_files"},
     "adapters": FLOOR | {"model_files", "models"},
     "adapted_models": FLOOR | {"adapters"},
+    "prompt_tokens": set(),
     "onednn": set(),
     "paths": set(),
     "expansion": set(),
@@ -45,12 +46,12 @@ ALLOWED = {
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
         "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
-        "adapted_models", "onednn", "tasks", "store", "_core",
+        "adapted_models", "onednn", "prompt_tokens", "tasks", "store", "_core",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
         "vocabulary", "options", "progress", "models", "adapters", "adapted_models", "onednn",
-        "store", "_core",
+        "prompt_tokens", "store", "_core",
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study": FLOOR | {

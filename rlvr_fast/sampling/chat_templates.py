@@ -20,7 +20,11 @@ from typing import Any
 from rlvr_fast.errors import InvalidInputError, RlvrError, shown
 from rlvr_fast.tasks.sandbox.interpreter import isolated_python, listed_paths, visible_paths
 
-__all__ = ["ChatTemplate"]
+__all__ = ["DATE", "ChatTemplate"]
+
+# What a template that asks for the date is told, unless an argument says another one. It is the
+# date that the templates of Llama 3.1 have where they are told none.
+DATE = "2024-07-26"
 
 # A rendering takes milliseconds; the process has to import transformers first.
 _SECONDS, _START_SECONDS = 10.0, 120.0
@@ -154,6 +158,7 @@ class ChatTemplate:
             "seconds": _SECONDS,
             "memory": _MEMORY,
             "most": _CHARACTERS,
+            "date": DATE,
         }
         try:
             _exchange(process, first, _START_SECONDS)

@@ -88,7 +88,10 @@ class Engine(Protocol):
     Further attributes are read where an engine has them: `prompt_form` (a `PromptForm`, "tokens" by
     default); `told`, sentences on the draws of the last `generate`, for the user; `adapter`, the
     `Adapter` that it draws with, None for the model itself; `recorded`, a mapping of arguments that
-    the user gave to values of JSON, which run.json holds; `render_messages(messages, arguments)`,
+    the user gave to values of JSON, which run.json holds; `check_parameters(parameters)`, which
+    raises InvalidInputError where the loaded model cannot draw with their values, before a run is
+    made; `special_texts()`, the texts that its tokenizer reads as special tokens;
+    `render_messages(messages, arguments)`,
     the prompt text of several turns (see `TokenizerPrompts`), without which system messages and
     arguments of the template are refused; and the method `close()`, which ends
     processes and frees the memory of the model (see `close_engine`).
@@ -220,6 +223,8 @@ class EngineKind:
             it has that, and `notes` names what changes draws.
         parameters: the sampling parameters that the engine honours. Others are refused, where they
             differ from their default, before anything is loaded.
+        refuses: what the engine cannot do with the values of its parameters, in words that follow
+            "the engine NAME"; "" for nothing. Such values are refused before anything is loaded.
         packages: the packages whose versions a run records.
         extra: the extra of rlvr-fast that installs what the engine needs beyond rlvr-fast itself.
         logprobs: whether the engine is a `LogprobEngine`. Where it has the choice, it gives the
@@ -236,6 +241,7 @@ class EngineKind:
     load: Callable[..., Engine]
     arguments: tuple[str, ...] | None = ()
     parameters: tuple[str, ...] = ORIGINAL_PARAMETERS
+    refuses: Callable[[SamplingParameters], str] = lambda parameters: ""
     packages: tuple[str, ...] = ()
     extra: str | None = None
     logprobs: bool = False

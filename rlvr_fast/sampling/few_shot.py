@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
-from rlvr_fast.safe_files import read_linked
+from rlvr_fast.sampling.text_files import read_text
 
 __all__ = ["Examples", "read_examples"]
 
-_MOST_BYTES = 1 << 20
 _PAIRS = (".json", ".jsonl", ".ndjson")
 _FORM = 'objects {"question": TEXT, "answer": TEXT}'
 
@@ -63,8 +62,7 @@ def read_examples(file: str | Path) -> Examples:
     """
     path = Path(file)
     try:
-        data = read_linked(path, at_most=_MOST_BYTES, pipes=True)
-        text = data.decode("utf-8").replace("\r\n", "\n")
+        text, data = read_text(path)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"expected a readable file of examples, got {str(file)!r} ({error})"

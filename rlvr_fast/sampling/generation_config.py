@@ -52,6 +52,10 @@ _NOT_TAKEN: Mapping[str, tuple[Any, ...]] = {
     "forced_eos_token_id": (None,),
     "exponential_decay_length_penalty": (None,),
     "watermarking_config": (None,),
+    # Of prompt and completion together; 20 is the value of transformers that means none.
+    "max_length": (None, 20),
+    "min_length": (None, 0),
+    "max_time": (None,),
 }
 
 

@@ -132,6 +132,21 @@ class SamplingParameters(Options):
             if name not in honoured and getattr(self, name) != default
         ]
 
+    def check_vocabulary(self, model: str, size: int) -> None:
+        """Refuses `stop_token_ids` that a model does not have.
+
+        Args:
+            model: its name, for the message.
+            size: token ids are below this number.
+
+        Raises:
+            InvalidInputError: such a token id.
+        """
+        if self.stop_token_ids and self.stop_token_ids[-1] >= size:
+            raise InvalidInputError(
+                f"stop_token_ids holds {self.stop_token_ids[-1]}, but {model} has {size} tokens"
+            )
+
     def to_json(self) -> dict[str, Any]:
         """The object "sampling" of run.json."""
         further = {name: getattr(self, name) for name in self.beyond(())}

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from markupsafe import escape
 
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.sampling.engine import Engine
 from rlvr_fast.sampling.prompts import Template
+from rlvr_fast.store.rollouts.question_keys import question_key
 
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem
 
-__all__ = ["check_held", "check_read", "first_prompt", "holds"]
+__all__ = ["check_held", "check_questions", "check_read", "first_prompt", "holds"]
 
 # Questions that are asked before those of the problems.
 _PROBES = ("Is 91 a prime number?", "Name a river of Africa.")
+# A shorter question may stand in a text of examples by chance.
+_FEWEST = 20
 # Of a long prompt the beginning and the end are shown.
 _HEAD, _TAIL = 2_000, 1_000
 
@@ -61,10 +65,56 @@ def check_held(
     for part, text in form.held():
         if not holds(told[0], text):
             raise InvalidInputError(
-                f"the chat template of {engine.model} leaves the {part} out of the prompt; leave "
-                "it out yourself, or write the whole prompt into a text file that holds "
-                "{question} and name it with --template"
+                f"the chat template of {engine.model} leaves the {part} out of the prompt, or a "
+                "part of it, as thoughts of earlier turns; leave it out yourself, or write the "
+                "whole prompt into a text file that holds {question} and name it with --template"
             )
+
+
+def check_questions(form: Template, problems: Sequence[Problem], engine: Engine) -> None:
+    """Warns of questions that the examples show, and of those that hold marks of the tokenizer.
+
+    Args:
+        form: the template.
+        problems: the problems.
+        engine: knows the special tokens, where it has a tokenizer.
+    """
+    if shown_ids := _shown_questions(form, problems):
+        _warn(
+            f"the examples hold {_counted(shown_ids, problems)} as well: its answer is shown "
+            "before it is asked; take other examples, or leave the problem out"
+        )
+    texts: list[str] = getattr(engine, "special_texts", list)()
+    marks = re.compile("|".join(map(re.escape, sorted(texts, key=len, reverse=True))) or r"(?!)")
+    marked = {p.problem_id: found[0] for p in problems if (found := marks.search(p.question))}
+    if marked:
+        first = next(iter(marked.values()))
+        _warn(
+            f"the question of {_counted(list(marked), problems)} holds {shown(first)}, which the "
+            f"tokenizer of {engine.model} reads as a special token and not as text: it may end "
+            "the question where it stands"
+        )
+
+
+def _shown_questions(form: Template, problems: Sequence[Problem]) -> list[str]:
+    """The ids of the problems whose question is one of the examples."""
+    if form.examples is None:
+        return []
+    pairs = {question_key(question) for question, _ in form.examples.pairs}
+    text = " ".join(form.examples.text.split())
+    keys = {problem.problem_id: question_key(problem.question) for problem in problems}
+    return [
+        name for name, key in keys.items() if key in pairs or (len(key) >= _FEWEST and key in text)
+    ]
+
+
+def _counted(ids: Sequence[str], problems: Sequence[Problem]) -> str:
+    more = f" and {len(ids) - 1:,} more of {len(problems):,}" if len(ids) > 1 else ""
+    return f"problem {ids[0]!r}{more}"
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, UserWarning, stacklevel=3)
 
 
 def holds(prompt: str, text: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
@@ -19,7 +20,6 @@ __all__ = ["PromptOptions"]
 _RESERVED = (
     "messages", "conversation", "conversations", "add_generation_prompt", "continue_final_message",
     "tools", "documents", "chat_template", "tokenize", "return_dict", "raise_exception",
-    "strftime_now",
 )  # fmt: skip
 _MOST_CHARACTERS = 100_000
 _MOST_DEPTH = 8
@@ -31,7 +31,8 @@ class PromptOptions(Options):
 
     Attributes:
         system: the text of a system message, the first message of a chat.
-        template_args: names to values that the chat template reads, as enable_thinking.
+        template_args: names to values that the chat template reads, as enable_thinking;
+            strftime_now is the date that it is told.
         few_shot: a file of examples: JSON or JSON Lines of question and answer, or a text that
             is put before the question.
         prefill: the beginning of the assistant's turn. It is part of the prompt, and no part of a
@@ -73,17 +74,36 @@ class PromptOptions(Options):
                 raise InvalidInputError(
                     f"{name} has {len(text):,} characters, expected at most {most:,}"
                 )
+        word = self.instruction.strip().lower()
+        if word in ("auto", "none") and word != self.instruction:
+            raise InvalidInputError(
+                f"instruction is {self.instruction!r}, which would stand below every question; "
+                f"write {word!r} where the word is meant"
+            )
         for name, value in self.template_args.items():
             if name in _RESERVED or not name.isidentifier():
                 why = "the rendering gives it itself" if name in _RESERVED else "it is no name"
                 raise InvalidInputError(
                     f"{shown(name)} cannot be an argument of a chat template: {why}"
                 )
+            if name == "strftime_now" and not _is_date(value):
+                raise InvalidInputError(
+                    f"the argument strftime_now of the chat template is {shown(value)}, expected "
+                    "the date that the template is told, as 2025-01-31"
+                )
             if not _of_json(value):
                 raise InvalidInputError(
                     f"the argument {name} of the chat template is {shown(value)}, expected a "
                     "text, a number, true, false, null, or lists and mappings of these"
                 )
+
+
+def _is_date(value: Any) -> bool:
+    """Whether a value is a text such as 2025-01-31."""
+    try:
+        return isinstance(value, str) and date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        return False
 
 
 def _of_json(value: Any, depth: int = 0) -> bool:

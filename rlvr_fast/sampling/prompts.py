@@ -11,14 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
-from rlvr_fast.safe_files import read_linked
+from rlvr_fast.sampling.chat_templates import DATE
 from rlvr_fast.sampling.engine import Engine, PromptForm
 from rlvr_fast.sampling.few_shot import Examples, read_examples
 from rlvr_fast.sampling.prompt_options import PromptOptions
+from rlvr_fast.sampling.text_files import read_text
 
 __all__ = ["Template", "asks_for_mark", "load_template"]
 
-_MOST_BYTES = 1 << 20
+# Names of templates that are no files; "plain" and "chat" stand in run.json.
+_NAMES = ("auto", "plain", "chat")
+_DATE_NAME = "strftime_now"
+_TAG = re.compile(r"\s*(<[^<>]+>)")
 _MARKS = re.compile(r"\\(boxed|fbox|framebox)|<answer>")
 
 
@@ -74,6 +78,12 @@ class Template:
     def as_turns(self) -> bool:
         """Whether prompts are made of the turns of a chat."""
         return self.messages or self.name == "chat"
+
+    @property
+    def told_date(self) -> str:
+        """The date that a chat template is told which asks for one; empty for others."""
+        asks = self.name == "chat" and not self.messages and _DATE_NAME in self.text
+        return str(self.arguments.get(_DATE_NAME, DATE)) if asks else ""
 
     @property
     def asks_for_mark(self) -> bool:
@@ -142,12 +152,13 @@ class Template:
 
     def _begun(self, prompt: str, engine: Engine) -> str:
         """A prompt of a chat template with the beginning of the assistant's turn."""
-        own = self.prefill.strip()
-        if own and prompt.rstrip().endswith(own):
-            raise InvalidInputError(
-                f"the chat template of {engine.model} begins the assistant's turn with "
-                f"{shown(own)} itself; leave --prefill out"
-            )
+        tag = _TAG.match(self.prefill)
+        for own in (self.prefill.strip(), tag[1] if tag else ""):
+            if own and prompt.rstrip().endswith(own):
+                raise InvalidInputError(
+                    f"the chat template of {engine.model} begins the assistant's turn with "
+                    f"{shown(own)} itself; leave that out of --prefill"
+                )
         return prompt + self.prefill
 
     def to_json(self) -> dict[str, Any]:
@@ -197,6 +208,11 @@ def load_template(name: str, engine: Engine, prompt: PromptOptions = PromptOptio
             "beginning of an answer is not known; leave --prefill out, or send prompts "
             "(--engine-arg api=completions with --engine-arg tokenizer=FOLDER_OR_NAME)"
         )
+    if form.messages and _DATE_NAME in prompt.template_args:
+        raise InvalidInputError(
+            f"{engine.model} is given messages, and its server tells its chat template the date of "
+            f"the day; leave --template-arg {_DATE_NAME} out"
+        )
     return replace(
         form,
         system=prompt.system or "",
@@ -235,9 +251,13 @@ def _form(name: str, engine: Engine) -> Template:
             )
         return Template("chat", chat)
     file = Path(name)
+    if file.name in _NAMES:
+        raise InvalidInputError(
+            f"{file}: {file.name!r} is the name of a template that is no file, by which run.json "
+            f"knows it; give the file another name, as {file.name}.txt"
+        )
     try:
-        data = read_linked(file, at_most=_MOST_BYTES, pipes=True)
-        text = data.decode("utf-8").replace("\r\n", "\n")
+        text, _ = read_text(file)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"expected the template 'auto', 'plain', 'chat' or a readable text file, got {name!r} "
@@ -245,4 +265,9 @@ def _form(name: str, engine: Engine) -> Template:
         ) from None
     if "{question}" not in text:
         raise InvalidInputError(f"{file}: the template does not hold {{question}}")
+    if "{{question}}" in text:
+        raise InvalidInputError(
+            f"{file}: the template holds {{{{question}}}}, of which the outer braces would stand "
+            "around every question; write {question}, or { {question} } where braces are meant"
+        )
     return Template(file.name, text, messages=form == "messages")

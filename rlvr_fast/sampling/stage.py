@@ -23,7 +23,12 @@ from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.instructions import choose_instructions
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.pending import PendingDraws
-from rlvr_fast.sampling.prompt_checks import check_held, check_read, first_prompt
+from rlvr_fast.sampling.prompt_checks import (
+    check_held,
+    check_questions,
+    check_read,
+    first_prompt,
+)
 from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import Run
@@ -37,7 +42,7 @@ from rlvr_fast.tasks.schemes import scheme_packages
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Problem, Task
 
-__all__ = ["posed_problems", "prepare_run", "sample_run", "wanted_of"]
+__all__ = ["check_values", "posed_problems", "prepare_run", "sample_run", "wanted_of"]
 
 _FLUSH_ROWS = 20_000
 _FLUSH_BYTES = 64 << 20
@@ -74,12 +79,14 @@ def prepare_run(
         tell: called with sentences for the user, the prompt of the first problem among them.
 
     Raises:
-        InvalidInputError: as `load_template`; a chat template whose prompt does not hold the
+        InvalidInputError: sampling parameters that the model cannot draw with; as
+            `load_template`; a chat template whose prompt does not hold the
             question, the system message or the examples, or that never reads an argument; a
             prompt that is longer than the model's context or holds token ids the model does not
             have (the message names the problem); a problem_id that comes twice.
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
+    check_values(engine, parameters)
     tasks = _in_order(path, tasks)
     form, table = posed_problems(
         engine, tasks, template=template, prompt=prompt, path=path, tell=tell
@@ -107,6 +114,22 @@ def prepare_run(
     )
     _compare_arguments(run, arguments)
     return run
+
+
+def check_values(engine: Engine, parameters: SamplingParameters) -> None:
+    """Refuses sampling parameters that a model cannot draw with, before a run is made.
+
+    Args:
+        engine: the model that will draw, or one whose weights are not loaded.
+        parameters: how the completions will be drawn.
+
+    Raises:
+        InvalidInputError: such a value; the message names it.
+    """
+    parameters.check_vocabulary(engine.model, engine.vocab_size)
+    check = getattr(engine, "check_parameters", None)
+    if check is not None:
+        check(parameters)
 
 
 def _compare_arguments(run: Run, arguments: dict[str, Any]) -> None:
@@ -151,19 +174,35 @@ def posed_problems(
     tell = tell or (lambda sentence: None)
     form = load_template(template, engine, prompt)
     problems: list[Problem] = [problem for task in tasks for problem in task.problems()]
+    special = form.name != "chat"  # a chat template writes the special tokens itself
+    check_questions(form, problems, engine)
     form, instructions = choose_instructions(
         prompt.instruction, form, tasks, problems, path=path, tell=tell
     )
-    prompts = [
-        form.render(problem.question, engine, instruction)
-        for problem, instruction in zip(problems, instructions, strict=True)
-    ]
+    asked = list(zip(problems, instructions, strict=True))
+    prompts: list[str] = []
+    if asked:
+        # Before the others are made: examples longer than the context would fill the memory.
+        first = form.render(problems[0].question, engine, instructions[0])
+        if getattr(engine, "prompt_form", "tokens") == "tokens":
+            _check_prompt(problems[0], engine.encode([first], special_tokens=special)[0], engine)
+        prompts = [form.render(problem.question, engine, text) for problem, text in asked]
+        if prompts[0] != first:
+            raise InvalidInputError(
+                f"the chat template of {engine.model} gives one question two different prompts, "
+                "as by a random number: a run could not go on with them; use --template plain, or "
+                "a text file that holds {question}"
+            )
     if form.name == "chat" and not form.messages:
         check_held(form, problems, instructions, prompts, engine)
+    if form.told_date:
+        tell(
+            f"the chat template asks for the date: it is told {form.told_date}, whenever the "
+            "prompts are made (--template-arg strftime_now=2025-01-31 tells another one)"
+        )
     if prompts:
         tell(first_prompt(problems[0].problem_id, prompts[0]))
-    # A chat template writes the special tokens itself.
-    encoded = engine.encode(prompts, special_tokens=form.name != "chat")
+    encoded = engine.encode(prompts, special_tokens=special)
     for problem, ids in zip(problems, encoded, strict=True):
         _check_prompt(problem, ids, engine)
     if form.messages and form.arguments and encoded:

@@ -17,6 +17,7 @@ import os
 import resource
 import signal
 import sys
+from datetime import datetime
 from typing import Any
 
 from rlvr_fast.tasks.sandbox.answer_calls import answer_filter
@@ -31,11 +32,13 @@ def _rendered(
 ) -> dict[str, Any]:
     from transformers.utils.chat_template_utils import render_jinja_template
 
+    named = {**first["names"], "strftime_now": first["date"], **arguments}
+    # In the place of transformers' own, which is the time of the rendering: a run that goes on
+    # tomorrow, and the other model of a comparison, are to have the same prompts.
+    told = datetime.fromisoformat(named["strftime_now"])
+    named["strftime_now"] = lambda form: told.strftime(form)
     found = render_jinja_template(
-        [messages],
-        chat_template=first["template"],
-        add_generation_prompt=True,
-        **{**first["names"], **arguments},
+        [messages], chat_template=first["template"], add_generation_prompt=True, **named
     )
     text = str((found[0] if isinstance(found, tuple) else found)[0])
     if len(text) > first["most"]:
@@ -85,7 +88,7 @@ def main() -> None:
     os.dup2(2, 1)
     first = json.loads(requests.readline())
     sys.path += [path for path in first["path"] if path not in sys.path]
-    empty = {"template": "", "names": {}, "most": 0}
+    empty = {"template": "", "names": {}, "most": 0, "date": first["date"]}
     # Imports all, before the limits.
     _answer(empty, {"messages": [], "arguments": {}})
     _answer(empty, {"names": []})

@@ -7,6 +7,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
 from rlvr_fast.model_files import is_damage
+from rlvr_fast.prompt_tokens import prompt_tokens
 from rlvr_fast.sampling.chat_templates import ChatTemplate
 
 __all__ = ["TokenizerPrompts"]
@@ -77,11 +78,9 @@ class TokenizerPrompts:
         return self._chat
 
     def encode(self, prompts: Sequence[str], *, special_tokens: bool = True) -> list[list[int]]:
-        """Token ids of each prompt."""
-        if not prompts:
-            return []
+        """Token ids of each prompt; see `prompt_tokens`."""
         try:
-            encoded = self._tokenizer(list(prompts), add_special_tokens=special_tokens)["input_ids"]
+            return prompt_tokens(self._tokenizer, prompts, special_tokens=special_tokens)
         except BaseException as error:  # those of a library in Rust have no class of their own
             if not is_damage(error):
                 raise
@@ -89,4 +88,8 @@ class TokenizerPrompts:
                 f"{self.model}: its tokenizer cannot encode the prompts ({str(error)[:300]}); are "
                 "tokenizer.json and tokenizer_config.json damaged?"
             ) from error
-        return [list(ids) for ids in encoded]
+
+    def special_texts(self) -> list[str]:
+        """The texts that the tokenizer reads as special tokens wherever they stand in a prompt."""
+        added = getattr(self._tokenizer, "added_tokens_decoder", {})
+        return [str(token.content) for token in added.values() if token.special]

@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.prompt_tokens import prompt_tokens
 
 __all__ = ["scored_prompts"]
 
@@ -49,12 +50,12 @@ def scored_prompts(
                     "sent; score the run with a model of the same tokenizer"
                 )
         return dict(zip(names, stored, strict=True))
-    with_special = tokenizer(texts)["input_ids"]
+    with_special = prompt_tokens(tokenizer, texts)
     # The text of a prompt made by a chat template holds the special tokens.
-    without = tokenizer(texts, add_special_tokens=False)["input_ids"]
+    without = prompt_tokens(tokenizer, texts, special_tokens=False)
     prompts = {}
     for name, ids, a, b in zip(names, stored, with_special, without, strict=True):
-        if ids and ids != list(a) and ids != list(b):
+        if ids and ids not in (a, b):
             at = next(
                 (i for i, (x, y) in enumerate(zip(ids, a, strict=False)) if x != y),
                 min(len(ids), len(a)),
@@ -62,10 +63,10 @@ def scored_prompts(
             raise InvalidInputError(
                 f"{where}: the tokenizer of {model} is not the tokenizer of this run: "
                 f"its ids for the prompt of problem {name!r} differ from position "
-                f"{at} on ({list(a)[at : at + 4]}, stored {ids[at : at + 4]}); score the run with "
+                f"{at} on ({a[at : at + 4]}, stored {ids[at : at + 4]}); score the run with "
                 "a model of the same tokenizer"
             )
-        prompts[name] = ids or list(a)
+        prompts[name] = ids or a
     return prompts
 
 

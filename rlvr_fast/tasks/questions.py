@@ -1,11 +1,21 @@
-"""The question of a row: a text, or the last user message of a chat list."""
+"""The question of a row: a text, or the last user message of a chat list; and what is no text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-__all__ = ["chat_messages", "question_text"]
+__all__ = ["MEDIA_FIELDS", "chat_messages", "media_in", "question_text"]
+
+_KINDS = ("image", "video", "audio")
+# Fields in which data sets have what a question shows or plays, beside `image_1` and so on.
+MEDIA_FIELDS = tuple(
+    f"{before}{kind}{behind}"
+    for kind in _KINDS
+    for before, behind in (("", ""), ("", "s"), ("", "_url"), ("", "_path"), ("decoded_", ""))
+)
+_NUMBERED = re.compile(rf"({'|'.join(_KINDS)})_?\d{{1,3}}", re.IGNORECASE)
 
 # Who speaks, in the words of the layouts {role, content} and {from, value}.
 _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": "system"}
@@ -23,6 +33,41 @@ def question_text(value: Any) -> str | None:
         return value if value.strip() else None
     asked = [text for role, text in chat_messages(value) or () if role == "user"]
     return asked[-1] if asked and asked[-1].strip() else None
+
+
+def media_in(row: Mapping[str, Any], asked: Any) -> str | None:
+    """What of a row is no text but belongs to its question, in words; None where all is text.
+
+    Args:
+        row: the row, or those of its fields that are read.
+        asked: the question of the row.
+
+    Example:
+        >>> media_in({"question": "What is shown?", "images": ["a.png"]}, "What is shown?")
+        "field 'images'"
+    """
+    for field, value in row.items():
+        known = field.lower() in MEDIA_FIELDS or _NUMBERED.fullmatch(field)
+        if known and _holds(value):
+            return f"field {field!r}"
+    messages = asked.get("messages", [asked]) if isinstance(asked, Mapping) else asked
+    for message in messages if isinstance(messages, Sequence) else ():
+        content = message.get("content") if isinstance(message, Mapping) else None
+        parts: Iterable[Any] = content if isinstance(content, Sequence) else ()
+        for part in parts:
+            kind = part.get("type") if isinstance(part, Mapping) else None
+            if isinstance(kind, str) and any(each in kind.lower() for each in _KINDS):
+                return f"the part {kind!r} of a message"
+    return None
+
+
+def _holds(value: Any) -> bool:
+    """Whether a value is more than an empty one, as {"bytes": None, "path": None} is."""
+    if isinstance(value, Mapping):
+        return any(map(_holds, value.values()))
+    if isinstance(value, list):
+        return any(map(_holds, value))
+    return bool(value) and not isinstance(value, bool)
 
 
 def chat_messages(value: Any) -> list[tuple[str, str]] | None:

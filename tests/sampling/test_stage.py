@@ -78,7 +78,7 @@ def test_topping_up_keeps_stored_draws(whole, engine, tmp_path):
 def test_a_lost_part_is_replaced_by_equal_draws(whole, engine, tmp_path):
     run = prepare_run(tmp_path / "run", engine, [Words()], PARAMETERS)
     for samples in (10, 30, 40):
-        sample_run(run, engine, samples)
+        sample_run(run, engine, samples, flush_seconds=600)  # one part each, on a slow machine too
     part = run.parts("samples")[1]
     part.write_bytes(part.read_bytes()[:100])
     with pytest.raises(RunDirectoryError, match=part.name):

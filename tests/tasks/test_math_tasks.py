@@ -198,3 +198,37 @@ def test_single_golds(gold, answer, expected):
 def test_tolerance_of_the_file_is_honoured():
     assert MathVerifier().verify("p", "10", {"tolerance": "1e-1"}, "10.05") == "correct"
     assert MathVerifier().verify("p", "10", {"tolerance": "1e-1"}, "10.2") == "incorrect"
+
+
+# -- what is no text -------------------------------------------------------------------------------
+
+PARTS = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "x.png"}},
+                                      {"type": "text", "text": "What is shown?"}]}]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"image": "data:image/png;base64,AAAA"}, "row 2: field 'image' holds a picture"),
+        ({"images": [{"bytes": None, "path": "x.png"}]}, "field 'images' holds"),
+        ({"image_3": "x.png"}, "field 'image_3'"),
+        ({"Audio": {"array": [0.5]}}, "field 'Audio'"),
+        ({"question": PARTS}, "the part 'image_url' of a message"),
+        ({"image": "", "images": [], "image_1": None, "video": {"bytes": None}}, None),
+        ({"imagery": "rich", "image": False}, None),
+    ],
+)
+@pytest.mark.parametrize("form", ["jsonl", "parquet"])
+def test_questions_about_pictures_are_refused(tmp_path, fields, said, form):
+    rows = [{"question": "1 + 1?", "answer": "2"}, {"question": "?", "answer": "3", **fields}]
+    file = jsonl(tmp_path / "rows.jsonl", rows)
+    if form == "parquet":
+        if "question" in fields or "video" in fields:
+            pytest.skip("a column has one type")
+        file = tmp_path / "rows.parquet"
+        pq.write_table(pa.Table.from_pylist([dict.fromkeys(fields) | row for row in rows]), file)
+    if said is None:
+        assert len(load_task(f"math:{file}").problems()) == 2
+        return
+    with pytest.raises(InvalidInputError, match=said):
+        load_task(f"math:{file}")

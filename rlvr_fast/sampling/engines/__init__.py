@@ -89,7 +89,8 @@ def check_honoured(name: str, parameters: SamplingParameters) -> None:
     """Refuses sampling parameters that an engine does not honour, before anything is loaded.
 
     Raises:
-        InvalidInputError: such a parameter with another value than its default, by name.
+        InvalidInputError: such a parameter with another value than its default, by name; or a
+            value that the engine would change or refuse.
     """
     kind = engine_kind(name)
     beyond = parameters.beyond(kind.parameters)
@@ -98,6 +99,8 @@ def check_honoured(name: str, parameters: SamplingParameters) -> None:
             f"the engine {name} does not know {', '.join(beyond)}. "
             f"Its sampling parameters: {', '.join(kind.parameters)}"
         )
+    if why := kind.refuses(parameters):
+        raise InvalidInputError(f"the engine {name} {why}")
 
 
 def check_adapts(name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rlvr_fast.study.checks.faults import Faults
 from rlvr_fast.study.models import StudyModel
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from rlvr_fast.sampling.parameters import SamplingParameters
-    from rlvr_fast.sampling.prompts import Template
     from rlvr_fast.sampling.unloaded import UnloadedModel
     from rlvr_fast.store import Run
 
@@ -27,15 +26,15 @@ class Known:
     Attributes:
         runs: the runs that are there, by the name of the side.
         models: by model and revision; None for one that cannot be read.
-        parameters: the sampling parameters of each side.
-        forms: the template of each side.
+        parameters: the sampling parameters of the sides with draws to make.
+        templates: of each side, what run.json says or will say of its template.
         tables: the problems of each side with its prompts.
     """
 
     runs: Mapping[str, Run]
     models: dict[tuple[str, str | None], UnloadedModel | None] = field(default_factory=dict)
     parameters: dict[str, SamplingParameters] = field(default_factory=dict)
-    forms: dict[str, Template] = field(default_factory=dict)
+    templates: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     tables: dict[str, pa.Table] = field(default_factory=dict)
 
     def model(self, model: StudyModel, faults: Faults) -> UnloadedModel | None:

@@ -18,7 +18,6 @@ from rlvr_fast.study.models import StudySide
 if TYPE_CHECKING:
     from rlvr_fast.sampling.engine import Engine
     from rlvr_fast.sampling.parameters import SamplingParameters
-    from rlvr_fast.sampling.unloaded import UnloadedModel
     from rlvr_fast.store import Run
     from rlvr_fast.tasks import Task
 
@@ -104,11 +103,12 @@ def check_models(
     for side in sides:
         if side.name in finished:
             known.tables[side.name] = finished[side.name].problems()
+            known.templates[side.name] = finished[side.name].info.prompt_template
         elif engine_kind(side.sample.engine).from_files:
             _check_drawing(side, tasks, known, faults)
         else:
-            _check_served(side, known, faults)
-    _check_common(config, sides, known, faults)
+            _check_served(side, tasks, known, faults)
+    _check_common(config, sides, finished, known, faults)
     check_scoring(config, sides, finished, known, faults, remarks)
     return known.parameters
 
@@ -116,7 +116,7 @@ def check_models(
 def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults: Faults) -> None:
     """Checks a model that draws, and the run that is there already."""
     from rlvr_fast.sampling.prompts import load_template
-    from rlvr_fast.sampling.stage import posed_problems
+    from rlvr_fast.sampling.stage import check_values
 
     reader = known.model(side.model, faults)
     _check_parameters(side, known, faults)
@@ -129,6 +129,9 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults:
         check_weights(side.model)
     with faults.kept():
         check_memory(side.model, side.sample.device, side.sample.dtype, side.sample.engine)
+    with faults.kept():
+        if side.name in known.parameters:
+            check_values(cast("Engine", reader), known.parameters[side.name])
     if not tasks:  # they have faults of their own, and no prompts can be made
         with faults.kept():
             load_template(side.sample.template, cast("Engine", reader), side.sample.prompt)
@@ -137,15 +140,19 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults:
         limit = side.sample.engine_args.get("max_model_len")
         if isinstance(limit, int):
             reader.context_length = min(limit, reader.context_length or limit)
-        known.forms[side.name], known.tables[side.name] = posed_problems(
-            cast("Engine", reader),
-            tasks,
-            template=side.sample.template,
-            prompt=side.sample.prompt,
-            path=side.path,
-        )
+        _pose(side, cast("Engine", reader), tasks, known)
     with faults.kept():
-        _check_run(side, reader, tasks, known)
+        _check_run(side, reader.revision, tasks, known)
+
+
+def _pose(side: StudySide, engine: Engine, tasks: Sequence[Task], known: Known) -> None:
+    """Makes the prompts of a side."""
+    from rlvr_fast.sampling.stage import posed_problems
+
+    form, known.tables[side.name] = posed_problems(
+        engine, tasks, template=side.sample.template, prompt=side.sample.prompt, path=side.path
+    )
+    known.templates[side.name] = form.to_json()
 
 
 def _check_parameters(side: StudySide, known: Known, faults: Faults) -> None:
@@ -165,25 +172,38 @@ def _check_parameters(side: StudySide, known: Known, faults: Faults) -> None:
         known.parameters[side.name] = parameters
 
 
-def _check_served(side: StudySide, known: Known, faults: Faults) -> None:
+def _check_served(side: StudySide, tasks: Sequence[Task], known: Known, faults: Faults) -> None:
     """Checks a model that is not loaded from files: a server is asked for its models."""
     from rlvr_fast.sampling.engine import close_engine
     from rlvr_fast.sampling.engines import load_engine
+    from rlvr_fast.sampling.prompts import load_template
+    from rlvr_fast.sampling.stage import check_values
 
     _check_parameters(side, known, faults)
-    if side.sample.engine == "server":
-        with faults.kept():
-            close_engine(
-                load_engine(
-                    "server",
-                    side.model.model,
-                    revision=side.model.revision,
-                    **side.sample.engine_arguments(),
-                )
-            )
+    if side.sample.engine != "server":
+        return
+    with faults.kept():
+        engine = load_engine(
+            "server",
+            side.model.model,
+            revision=side.model.revision,
+            **side.sample.engine_arguments(),
+        )
+        try:
+            if side.name in known.parameters:
+                with faults.kept():
+                    check_values(engine, known.parameters[side.name])
+            if getattr(engine, "prompt_form", "tokens") != "tokens" or not tasks:
+                # Without a tokenizer here the server would have to be asked for every prompt.
+                load_template(side.sample.template, engine, side.sample.prompt)
+                return
+            _pose(side, engine, tasks, known)
+        finally:
+            close_engine(engine)
+        _check_run(side, None, tasks, known)
 
 
-def _check_run(side: StudySide, reader: UnloadedModel, tasks: Sequence[Task], known: Known) -> None:
+def _check_run(side: StudySide, revision: str | None, tasks: Sequence[Task], known: Known) -> None:
     """Refuses a folder that holds another run than the one that would be made.
 
     Raises:
@@ -197,19 +217,19 @@ def _check_run(side: StudySide, reader: UnloadedModel, tasks: Sequence[Task], kn
     from rlvr_fast.store.recorded import recorded_name, recorded_spec
 
     run = known.runs.get(side.name)
-    if run is None or side.name not in known.parameters:
-        return
+    if run is None or side.name not in known.parameters or side.name not in known.templates:
+        return  # what is wrong with them is said already
     specs = {task.name: recorded_spec(task.spec) for task in tasks}
     asked = replace(
         run.info,
         model={
             **run.info.model,
             "name": recorded_name(side.model.model),
-            "revision": reader.revision,
+            "revision": revision,
         },
         engine={**run.info.engine, "name": side.sample.engine},
         sampling=known.parameters[side.name].to_json(),
-        prompt_template=known.forms[side.name].to_json(),
+        prompt_template=known.templates[side.name],
         # Further tasks may come to those of a run.
         tasks=[
             {"name": each["name"], "spec": specs[each["name"]]}
@@ -231,19 +251,36 @@ def _check_run(side: StudySide, reader: UnloadedModel, tasks: Sequence[Task], kn
         )
 
 
+def _sampled(
+    side: StudySide, finished: Mapping[str, Run], known: Known
+) -> SamplingParameters | None:
+    """The sampling parameters of a side, whose draws are there or are to be made."""
+    from rlvr_fast.sampling.parameters import SamplingParameters
+
+    if side.name not in finished:
+        return known.parameters.get(side.name)
+    run = finished[side.name]
+    return SamplingParameters.from_mapping(run.info.sampling, where=str(run.path))
+
+
 def _check_common(
-    config: StudyConfig, sides: Sequence[StudySide], known: Known, faults: Faults
+    config: StudyConfig,
+    sides: Sequence[StudySide],
+    finished: Mapping[str, Run],
+    known: Known,
+    faults: Faults,
 ) -> None:
     """Refuses what the comparison would refuse after the draws: templates, prompts, sampling."""
     from rlvr_fast.store.problem_tables import align_problems, matched_differences
+    from rlvr_fast.store.prompt_templates import template_difference
 
     base = sides[0]
     for side in sides[1:]:
         found: dict[str, str] = {}
-        left, right = (known.forms.get(s.name) for s in (base, side))
-        if left is not None and right is not None and left.sha256 != right.sha256:
-            found["template"] = f"prompt template {left.name} and {right.name}"
-        values = [known.parameters.get(s.name) for s in (base, side)]
+        left, right = (known.templates.get(s.name) for s in (base, side))
+        if left is not None and right is not None and left.get("sha256") != right.get("sha256"):
+            found["template"] = template_difference(left, right)
+        values = [_sampled(s, finished, known) for s in (base, side)]
         if values[0] is not None and values[1] is not None:
             here, there = (replace(each, seed=0) for each in values if each is not None)
             if here != there:
@@ -254,7 +291,7 @@ def _check_common(
                 )
         tables = known.tables.get(base.name), known.tables.get(side.name)
         known_both = tables[0] is not None and tables[1] is not None
-        if known_both and config.sample.engine != "server":
+        if known_both:
             pairs = align_problems(*tables)
             if texts := matched_differences(
                 *tables, pairs, imported=False, prompts="template" not in found

@@ -21,6 +21,7 @@ from rlvr_fast.errors import (
 from rlvr_fast.sampling.engine import Completion, PromptForm, Request
 from rlvr_fast.sampling.engines.server.address import find_address, find_key
 from rlvr_fast.sampling.engines.server.options import ServerOptions
+from rlvr_fast.sampling.engines.vllm import ENGINE as VLLM
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
@@ -218,6 +219,17 @@ class ServerEngine(TokenizerPrompts):
 
     # -- drawing ---------------------------------------------------------------------------------
 
+    def check_parameters(self, parameters: SamplingParameters) -> None:
+        """Refuses what the server is known to leave aside or to change; see `Engine`."""
+        dialect = self._conversation.dialect
+        if lacking := dialect.lacking(parameters):
+            raise InvalidInputError(
+                f"{dialect.owner} does not know {', '.join(lacking)}; leave that out, or draw with "
+                "another server"
+            )
+        if dialect.owner == VLLM.name and (why := VLLM.refuses(parameters)):
+            raise InvalidInputError(f"the server is vLLM, which {why}")
+
     def generate(
         self,
         requests: Iterable[Request],
@@ -235,12 +247,8 @@ class ServerEngine(TokenizerPrompts):
             EngineError: the server failed or refused.
         """
         self.told = ()
+        self.check_parameters(parameters)
         dialect = self._conversation.dialect
-        if lacking := dialect.lacking(parameters):
-            raise InvalidInputError(
-                f"{dialect.owner} does not know {', '.join(lacking)}; leave that out, or draw with "
-                "another server"
-            )
         if doubtful := dialect.doubtful(parameters):
             warnings.warn(
                 f"{self._conversation.address.host} does not say that it is vLLM, SGLang or "

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from transformers.cache_utils import DynamicCache
 
+from rlvr_fast.errors import EngineError
 from rlvr_fast.sampling.engine import Completion, Request
 from rlvr_fast.sampling.engines.transformers.cache import RaggedCache
 from rlvr_fast.sampling.engines.transformers.logit_changes import TokenCounts, mask_end_tokens
@@ -263,15 +264,18 @@ class DrawBatch:
             top_k=parameters.top_k,
             min_p=parameters.min_p,
         )
+        drawn = tokens.cpu().numpy()
+        places = self.counts[numbers]
+        if (drawn < 0).any():
+            raise self._undefined(int(numbers[drawn < 0][0]))
         if self.said is not None:
             self.said.add(rows, tokens)
         self.tokens[rows] = tokens
         ended = torch.isin(tokens, self.end_tokens).cpu().numpy()
-        places = self.counts[numbers]
         if places.max() >= self.drawn.shape[1]:
             self.drawn = np.concatenate([self.drawn, np.zeros_like(self.drawn)], axis=1)
             self.logprobs = np.concatenate([self.logprobs, np.zeros_like(self.logprobs)], axis=1)
-        self.drawn[numbers, places] = tokens.cpu().numpy()
+        self.drawn[numbers, places] = drawn
         if self.asked_logprobs:
             each = torch.log_softmax(unchanged.float(), -1).gather(1, tokens[:, None])[:, 0]
             self.logprobs[numbers, places] = each.cpu().numpy()
@@ -282,6 +286,16 @@ class DrawBatch:
             ended = ended | self._stopped(numbers, texts)
         over = np.flatnonzero(ended | full)
         return self._finish(numbers[over], ended[over], texts) if len(over) else []
+
+    def _undefined(self, number: int) -> EngineError:
+        row = self.rows[number]
+        assert row is not None
+        return EngineError(
+            f"problem {row.problem_id!r}, sample {row.sample_index}, token "
+            f"{self.counts[number] + 1}: the logits of the model are not numbers: its weights are "
+            "damaged, or too large for their type (--dtype float32 or bfloat16), or a penalty "
+            "takes a logit beyond all numbers"
+        )
 
     def _stopped(
         self, numbers: npt.NDArray[np.int64], texts: dict[int, str]

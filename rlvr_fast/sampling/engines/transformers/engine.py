@@ -174,7 +174,7 @@ class TransformersEngine(TokenizerPrompts):
                 model does not have (the message names the problem); so do the stop_token_ids.
         """
         wanted = list(requests)
-        self._check_stop_tokens(parameters)
+        self.check_parameters(parameters)
         for request in wanted:
             self.limit(request, parameters)
         with contextlib.ExitStack() as stack:
@@ -209,13 +209,10 @@ class TransformersEngine(TokenizerPrompts):
         finally:
             torch.set_num_threads(threads)
 
-    def _check_stop_tokens(self, parameters: SamplingParameters) -> None:
-        ids = parameters.stop_token_ids
-        if ids and max(ids) >= self.vocab_size:
-            raise InvalidInputError(
-                f"stop_token_ids holds {max(ids)}, but {self.model} has {self.vocab_size} tokens"
-            )
-        ends = {*ids, *self.end_tokens.tolist()}
+    def check_parameters(self, parameters: SamplingParameters) -> None:
+        """Refuses end tokens that the model cannot draw with; see `Engine`."""
+        parameters.check_vocabulary(self.model, self.vocab_size)
+        ends = {*parameters.stop_token_ids, *self.end_tokens.tolist()}
         if parameters.min_tokens and len(ends) >= self.vocab_size:
             raise InvalidInputError(
                 f"min_tokens is {parameters.min_tokens}, but every token of {self.model} ends a "

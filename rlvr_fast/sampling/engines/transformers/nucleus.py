@@ -11,6 +11,9 @@ __all__ = ["nucleus_mask", "sample_tokens", "uniforms"]
 # Sizes of the partial sorts. Most nuclei have a few tokens; only rows with larger nuclei are sorted
 # further, and only rows whose nucleus exceeds the last size have the whole vocabulary sorted.
 _SHORT = (8, 64)
+# Below this temperature a logit divided by it may be beyond float32, unless the largest is taken
+# off first; and below the second one the temperature itself is.
+_COLD, _COLDEST = 1e-2, 1e-30
 
 
 def uniforms(
@@ -65,19 +68,21 @@ def sample_tokens(
         min_p: least probability of a token, as a share of the largest probability.
 
     Returns:
-        Token ids, int64 [rows].
+        Token ids, int64 [rows]; -1 where the logits of a row define no distribution: one of them
+        is nan or infinity, or all are -infinity.
     """
     if temperature == 0:
-        return logits.argmax(-1)
-    logits = logits.float()
+        largest, tokens = logits.max(-1)
+        return torch.where(largest.isfinite(), tokens, -1)
     u = torch.from_numpy(random).to(logits.device)
+    probabilities = _probabilities(logits.float(), temperature)
     if top_k or min_p:
-        return _draw_truncated(torch.softmax(logits / temperature, -1), u, top_p, top_k, min_p)
+        return _draw_truncated(probabilities, u, top_p, top_k, min_p)
     if top_p >= 1:
-        total = torch.softmax(logits / temperature, -1).double().cumsum(-1)
+        total = probabilities.double().cumsum(-1)
         target = u[:, None] * total[:, -1:]
-        return _last_positive(torch.searchsorted(total, target, right=True)[:, 0], total)
-    probabilities = torch.softmax(logits / temperature, -1)
+        place = torch.searchsorted(total, target, right=True)[:, 0]
+        return _defined(_last_positive(place, total), total)
     vocabulary = logits.shape[1]
     drawn = torch.empty(len(logits), dtype=torch.int64, device=logits.device)
     rows = torch.arange(len(logits), device=logits.device)
@@ -95,6 +100,13 @@ def sample_tokens(
             drawn[rows[whole]] = _draw_sorted(values[whole], tokens[whole], u[rows[whole]], top_p)
         rows, probabilities = rows[~whole], probabilities[~whole]
     return drawn
+
+
+def _probabilities(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The softmax of float32 logits at a temperature above 0; nan in rows that define none."""
+    if temperature < _COLD:
+        logits = logits - logits.amax(-1, keepdim=True)
+    return torch.softmax(logits / max(temperature, _COLDEST), -1)
 
 
 def _draw_truncated(
@@ -134,10 +146,15 @@ def _draw_kept(kept: torch.Tensor, tokens: torch.Tensor, u: torch.Tensor) -> tor
     """Draws one of `tokens` [rows, n] with weights `kept`, float64."""
     total = kept.cumsum(-1)
     place = torch.searchsorted(total, u[:, None] * total[:, -1:], right=True)[:, 0]
-    return tokens.gather(1, _last_positive(place, total)[:, None])[:, 0]
+    return _defined(tokens.gather(1, _last_positive(place, total)[:, None])[:, 0], total)
+
+
+def _defined(tokens: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
+    """The tokens, and -1 where the last of the cumulated weights `total` is 0 or nan."""
+    return torch.where(total[:, -1] > 0, tokens, -1)
 
 
 def _last_positive(place: torch.Tensor, total: torch.Tensor) -> torch.Tensor:
     # u * total may round up to the total; then the last token with a positive probability is meant.
     last = torch.searchsorted(total, total[:, -1:].contiguous())[:, 0]
-    return torch.minimum(place, last)
+    return torch.minimum(place, last).clamp(max=total.shape[1] - 1)  # behind all where it is nan

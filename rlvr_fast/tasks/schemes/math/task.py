@@ -12,7 +12,7 @@ from rlvr_fast.errors import InvalidInputError, closest, shown
 from rlvr_fast.paths import MISSING, value_at
 from rlvr_fast.tasks.base import Problem
 from rlvr_fast.tasks.golds import gold_parts
-from rlvr_fast.tasks.questions import chat_messages, question_text
+from rlvr_fast.tasks.questions import MEDIA_FIELDS, chat_messages, media_in, question_text
 from rlvr_fast.tasks.rows import Row
 from rlvr_fast.tasks.schemes.math.verifier import MathVerifier
 from rlvr_fast.tasks.sources import HUB_OPTIONS, open_source
@@ -88,8 +88,10 @@ class MathTask:
             fields["answer_space"] = "1000"  # AIME answers are the integers 0 to 999
         resolved = spec.with_options(**fields, **source.pins)
         self.spec = str(resolved)
+        shown_fields = {name for row in head for name in row if media_in({name: 1}, None)}
         columns = [
             *OTHER_FIELDS,
+            *sorted({*shown_fields, *MEDIA_FIELDS}),
             *(name for path in fields.values() for name in (path, path.partition(".")[0])),
         ]
         self._problems = _problems(self.name, source.label, source.read(columns), resolved.options)
@@ -170,6 +172,12 @@ def _problems(
             raise InvalidInputError(
                 f"{where}: field {options['question']!r} should hold the question as text or as "
                 f"chat messages, got {shown(None if asked is MISSING else asked)}"
+            )
+        if (media := media_in(row, asked)) is not None:
+            raise InvalidInputError(
+                f"{where}: {media} holds a picture, a film or a sound, and prompts here are texts: "
+                "the model would be asked about what it is not shown; leave such rows out of the "
+                "file, or the field where the question stands without it"
             )
         known[key] = (where, asked, gold)
         if gold is MISSING:
