@@ -28,7 +28,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen(self, None)
-        if self.path == "/v1/models":
+        if self.path == "/v1/models" and self.server.listing is not None:
+            self.server.listing(self, {})
+        elif self.path == "/v1/models":
             self.send_json({"object": "list", "data": self.server.models})
         elif self.path == "/version" and self.server.version:
             self.send_json({"version": self.server.version})
@@ -122,6 +124,7 @@ class FakeServer(ThreadingHTTPServer):
 
     Attributes:
         models: the entries of GET /models.
+        listing: in place of the proper answer to GET /models.
         version: of GET /version; empty for none.
         tells_ids: whether it tells token ids.
         faults: taken one a request; a request that finds none is answered properly. The first
@@ -138,6 +141,7 @@ class FakeServer(ThreadingHTTPServer):
     def __init__(self, port: int = 0) -> None:
         super().__init__(("127.0.0.1", port), Handler)
         self.models: list[dict[str, Any]] = [{"id": "toy", "owned_by": "tests"}]
+        self.listing: Fault | None = None
         self.version = ""
         self.tells_ids = True
         self.faults: deque[Fault | None] = deque()
@@ -171,9 +175,9 @@ class FakeServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(port: int = 0) -> Iterator[FakeServer]:
+def serving(port: int = 0, kind: type[FakeServer] | None = None) -> Iterator[FakeServer]:
     """A server that runs during the block."""
-    server = FakeServer(port)
+    server = (kind or FakeServer)(port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:

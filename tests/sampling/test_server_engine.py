@@ -77,6 +77,8 @@ def test_ids_of_prompts_that_the_server_tells_are_stored(server, tmp_path):
     run = draw(server, tmp_path / "run", 2)
     for problem in run.problems().to_pylist():
         assert problem["prompt_token_ids"] == server.prompt_ids({"prompt": problem["prompt"]})
+    assert {type(body["prompt"]) for body in server.bodies} == {str}
+    assert "prompts were sent as texts" in run.info.engine["notes"]
     for row in rows(run).values():
         assert row["token_ids"] == [1 + row["seed"] % 50, 2]
 
@@ -248,6 +250,53 @@ def test_a_server_that_does_not_say_what_it_refuses(server, tmp_path):
     assert all(row["seed"] is not None for row in rows(run).values())
 
 
+def test_left_blindly_is_first_what_changes_least(server):
+    server.always = refusing("presence_penalty", blind=True)
+    load(server)
+    assert {"seed", "temperature", "top_p"} <= server.bodies[-1].keys()
+    server.always = refusing("top_p", blind=True)
+    with pytest.warns(UserWarning, match="refuses temperature and top_p though it is neutral"):
+        load(server)
+
+
+@pytest.mark.parametrize(
+    ("said", "parameter", "name"),
+    [
+        ("Argument not supported on this model: presencePenalty", None, "presence_penalty"),
+        ('Unknown name "topK" at generation_config', None, "top_k"),
+        ("body.min_p: property is unsupported", None, "min_p"),
+        ("Extra inputs are not permitted", "/repetition_penalty", "repetition_penalty"),
+    ],
+)
+def test_names_of_fields_as_servers_write_them(server, said, parameter, name):
+    def fault(handler: Handler, body) -> None:
+        if name in body:
+            return status(400, {"error": {"message": said, "param": parameter}})(handler, body)
+        return with_changes(lambda reply: None)(handler, body)
+
+    server.always = fault
+    engine = load(server)
+    assert engine._conversation.dialect.left_out == {name}
+
+
+def test_a_server_with_seeds_of_32_bits_gets_shorter_ones(server, tmp_path):
+    def short(handler: Handler, body) -> None:
+        if body["seed"] >= 1 << 31:
+            said = f"Invalid value at 'generation_config.seed' (TYPE_INT32), {body['seed']}"
+            return status(400, {"error": {"message": said}})(handler, body)
+        return with_changes(lambda reply: None)(handler, body)
+
+    server.always = short
+    engine = load(server)
+    run = prepare_run(tmp_path / "run", engine, [Words()], P, template="plain")
+    sample_run(run, engine, 2)
+    for row in rows(run).values():
+        (seed,) = draw_seeds(run.info, row["problem_id"], [row["sample_index"]])
+        assert row["seed"] == seed
+        assert row["text"] == f"draw {seed % (1 << 31)} 0"
+    assert "lowest 31 bits" in " ".join(run.info.engine["notes"])
+
+
 def test_a_parameter_that_matters_is_not_left_out(server):
     server.always = refusing("top_k")
     engine = load(server)
@@ -336,11 +385,12 @@ def test_several_draws_a_request(server, tmp_path):
     assert "up to 4 draws a request" in " ".join(run.info.engine["notes"])
 
 
-@pytest.mark.parametrize("way", ["refuses", "ignores"])
+@pytest.mark.parametrize("way", ["refuses", "refuses blindly", "ignores"])
 def test_a_server_that_gives_one_draw_a_request(server, tmp_path, way):
     def one(handler: Handler, body) -> None:
-        if way == "refuses" and body.get("n", 1) > 1:
-            return status(400, {"error": {"message": "n must be 1"}})(handler, body)
+        if way != "ignores" and body.get("n", 1) > 1:
+            said = "n must be 1" if way == "refuses" else "Bad Request"
+            return status(400, {"error": {"message": said}})(handler, body)
         return with_changes(lambda reply: {**reply, "choices": reply["choices"][:1]})(handler, body)
 
     server.always = one
@@ -348,9 +398,43 @@ def test_a_server_that_gives_one_draw_a_request(server, tmp_path, way):
     run = prepare_run(tmp_path / "run", engine, [Words()], P, template="plain")
     sample_run(run, engine, 10)
     assert len(rows(run)) == 30
-    several = [body for body in server.bodies if "n" in body]
-    assert len(several) == 1
+    several = [body["n"] for body in server.bodies if "n" in body]
+    assert several == ([4, 2] if way == "refuses" else [4])
     assert "the server gives one draw a request, whatever n is" in engine.told
+
+
+@pytest.mark.parametrize("way", ["refuses", "cuts"])
+def test_a_server_that_gives_fewer_draws_a_request(server, tmp_path, way):
+    def few(handler: Handler, body) -> None:
+        if way == "refuses" and body.get("n", 1) > 3:
+            said = f"Invalid value for 'n': {body['n']}, expected at most 3"
+            return status(400, {"error": {"message": said}})(handler, body)
+        return with_changes(lambda reply: {**reply, "choices": reply["choices"][:3]})(handler, body)
+
+    server.always = few
+    engine = load(server, n=8, concurrency=1)
+    run = prepare_run(tmp_path / "run", engine, [Words()], P, template="plain")
+    sample_run(run, engine, 8)
+    assert len(rows(run)) == 24
+    most = 2 if way == "refuses" else 3
+    assert {body.get("n", 1) for body in server.bodies[-6:]} <= {most, 8 % most or most}
+    assert f"the server gives {most} draws a request, whatever n is" in engine.told
+
+
+def test_a_prompt_that_is_refused_leaves_the_number_of_draws_alone(server, tmp_path):
+    first = Words().problems()[0].question
+
+    def refuse(handler: Handler, body) -> None:
+        if body["prompt"] == first:
+            return status(400, {"error": {"message": "too long"}})(handler, body)
+        return with_changes(lambda reply: None)(handler, body)
+
+    engine = load(server, n=4, concurrency=1)
+    run = prepare_run(tmp_path / "run", engine, [Words()], P, template="plain")
+    server.always = refuse
+    with pytest.raises(EngineError, match=r"'words/0'.*too long.*16 of 24"):
+        sample_run(run, engine, 8)
+    assert [body["n"] for body in server.bodies[-4:]] == [4] * 4
 
 
 def test_choices_in_any_order_are_told_apart_by_their_index(server, tmp_path):
@@ -372,6 +456,20 @@ def test_requests_under_way_are_bounded_and_so_is_what_waits(server):
     assert sent <= 2 * 3 + 1  # those that were taken, and those that were sent in their place
     assert sum(1 for _ in draws) == 59
     assert server.most <= 3
+
+
+def test_requests_are_read_as_they_are_sent(server):
+    read = []
+
+    def requests():
+        for number in range(1000):
+            read.append(number)
+            yield Request(f"p{number}", [], np.arange(1), np.arange(1), "hello")
+
+    draws = load(server, concurrency=3).generate(requests(), P)
+    next(draws)
+    assert len(read) <= 2 * 3 + 1
+    draws.close()
 
 
 def test_closing_ends_the_requests(server):
@@ -396,6 +494,17 @@ def test_closing_ends_the_requests(server):
     assert "answered 1 requests" in engine.told[0]
 
 
+def test_usage_that_is_not_counted_is_not_told(server):
+    engine = load(server)
+    usages = [None, {"prompt_tokens": -1}, {"prompt_tokens": "7", "completion_tokens": 1e300}]
+    server.faults.extend(
+        with_changes(lambda reply, u=usage: reply.update(usage=u)) for usage in usages
+    )
+    request = Request("p", [], np.arange(3), np.arange(3), "hello")
+    assert len(list(engine.generate([request], P))) == 3
+    assert engine.told[0] == "the server answered 3 requests"
+
+
 def test_usage_is_told(server, tmp_path):
     engine = load(server)
     run = prepare_run(tmp_path / "run", engine, [Words()], P, template="plain")
@@ -409,6 +518,8 @@ def test_a_prompt_that_fills_the_context_names_its_problem(server, tmp_path):
     with pytest.raises(InvalidInputError, match=r"'words/2'.*has 21 tokens.*holds 20|tokens, but"):
         prepare_run(tmp_path / "run", load(server), [Words(length=8)], P, template="plain")
     engine = load(server)
-    request = Request("p", [1] * 15, np.arange(1), np.arange(1), "hello")
+    prompt = "w" * 14
+    ids = server.prompt_ids({"prompt": prompt})
+    request = Request("p", ids, np.arange(1), np.arange(1), prompt)
     list(engine.generate([request], P))
     assert server.bodies[-1]["max_tokens"] == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import signal
 import socket
 import threading
@@ -116,17 +117,36 @@ def packed(handler: Handler, body) -> None:
     handler.send_bytes(data, Content_Encoding="gzip")
 
 
+def no_end_of_headers(handler: Handler, body) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+    try:
+        while not handler.server.released.is_set():
+            handler.wfile.write(b"X-More: " + b"1" * 1000 + b"\r\n")
+    except OSError:
+        pass
+    handler.close_connection = True
+
+
+def told(code: object, **more: object) -> Fault:
+    """An error under the status of a reply."""
+    return status(200, {"error": {"message": "no room", "code": code}, **more})
+
+
 PASSING: dict[str, list[Fault]] = {
     "429 with Retry-After": [status(429, Retry_After="0")] * 3,
     "429 with a date": [status(429, Retry_After="Wed, 21 Oct 2015 07:28:00 GMT")],
     "408, 409": [status(408), status(409)],
     "500, 502, 503, 504": [status(500), status(502), status(503, Retry_After="x"), status(504)],
+    "errors as replies": [told(429), told(503, choices=[]), told("busy"), told(None)],
+    "an error as vLLM had it": [status(200, {"object": "error", "message": "no", "code": 500})],
     "half a body": [half_a_body, half_a_body],
+    "no end of headers": [no_end_of_headers],
     "no reply": [no_reply, no_reply],
     "reset": [reset, reset],
     "no HTTP": [no_http],
     "garbage": [raw(b"<html>maintenance</html>")],
     "nothing": [raw(b"")],
+    "garbage at the end": [raw(b'{"choices": []} x')],
     "wrong types": [with_changes(lambda reply: reply["choices"][0].update(text=7))],
 }
 
@@ -138,6 +158,9 @@ def test_what_passes_is_asked_again(server, tmp_path, name):
     assert sample_run(run, engine, SAMPLES) == ALL
     whole(run)
     assert f", {len(PASSING[name])} sent again" in engine.told[0]
+
+
+FEW = ("garbage", "garbage at the end", "nothing", "wrong types")
 
 
 def changed(**values) -> Fault:
@@ -178,6 +201,12 @@ LASTING: dict[str, tuple[Fault, str]] = {
     "400": (status(400, {"error": {"message": "too hot"}}), r"refuses .*400 \('too hot'\)"),
     "404": (status(404), r"refuses .*404"),
     "422": (status(422, {"detail": [{"loc": ["body", "x"], "msg": "no x"}]}), r"422 \('no x'\)"),
+    "400 as a reply": (told(400), r"refuses .*400 \('no room'\)"),
+    "401 as a reply": (told(401), r"refuses .*401.*api_key_env"),
+    "500 as a reply": (told("x"), r"asked 3 times.*500 \('no room'\)"),
+    "a stream": (raw(b'data: {"choices": []}\n\ndata: [DONE]'), "no JSON; it begins 'data: "),
+    "402": (status(402), r"refuses .*402"),
+    "501": (status(501), r"refuses .*501"),
     "302": (status(302, Location="http://[bad"), "an address that cannot be read"),
 }  # fmt: skip
 
@@ -231,6 +260,85 @@ def test_odd_ends_leave_the_other_draws_alone(server, tmp_path):
     with pytest.raises(EngineError, match=r"ended 1 draws.*'words/0', sample 1.*17 of 18 draws"):
         sample_run(run, engine, SAMPLES)
     assert sample_run(run, engine, SAMPLES) == 1
+    whole(run)
+
+
+def of_problem(number: int, fault: Fault) -> Fault:
+    """Answers the requests of one problem so, and the others properly."""
+    prompt = Words(PROBLEMS).problems()[number].question
+
+    def answer(handler: Handler, body) -> None:
+        (fault if body["prompt"] == prompt else with_changes(lambda reply: None))(handler, body)
+
+    return answer
+
+
+@pytest.mark.parametrize("number", range(PROBLEMS))
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_a_prompt_that_is_refused_leaves_the_other_problems_alone(server, tmp_path, number, code):
+    run, engine = begin(server, tmp_path / "run")
+    server.always = of_problem(number, status(code, {"error": {"message": "too long"}}))
+    sent = len(server.bodies)
+    with pytest.raises(EngineError, match=rf"problem 'words/{number}': .*too long.*12 of 18 draws"):
+        sample_run(run, engine, SAMPLES)
+    assert len(server.bodies) - sent <= 12 + 4  # those that were under way
+    server.always = None
+    assert sample_run(run, engine, SAMPLES) == SAMPLES
+    whole(run)
+
+
+def test_replies_that_are_none_leave_the_other_draws_alone(server, tmp_path):
+    """As they would come again at the same place of every rerun."""
+    run, engine = begin(server, tmp_path / "run", concurrency=1)
+    odd = [changed(token_ids=[-1])] * 2
+    server.faults.extend([None, *odd, None, None, *odd])
+    with pytest.raises(EngineError, match=r"2 problems or draws.*'words/0', sample 1:.*16 of 18"):
+        sample_run(run, engine, SAMPLES)
+    assert sample_run(run, engine, SAMPLES) == 2
+    whole(run)
+
+
+def test_a_request_that_fails_while_others_are_answered(server, tmp_path):
+    run, engine = begin(server, tmp_path / "run", retries=1)
+    server.always = of_problem(1, status(500))
+    with pytest.raises(
+        EngineError, match=r"'words/1', sample \d: .*500.*12 of 18 draws are stored"
+    ):
+        sample_run(run, engine, SAMPLES)
+    server.always = None
+    assert sample_run(run, engine, SAMPLES) == SAMPLES
+    whole(run)
+
+
+def test_what_is_under_way_is_stored_when_the_server_refuses(server, tmp_path):
+    refused = threading.Event()
+
+    def slow(handler: Handler, body) -> None:
+        assert refused.wait(60)
+        with_changes(lambda reply: None)(handler, body)
+
+    def refuse(handler: Handler, body) -> None:
+        status(401)(handler, body)
+        refused.set()
+
+    run, engine = begin(server, tmp_path / "run")
+    sent = len(server.bodies)
+    server.faults.extend([slow, slow, slow, refuse])
+    with pytest.raises(EngineError, match=r"401.*3 of 18 draws are stored"):
+        sample_run(run, engine, SAMPLES)
+    assert len(server.bodies) - sent == 4
+    assert sample_run(run, engine, SAMPLES) == ALL - 3
+    whole(run)
+
+
+def test_a_mixture_of_all_that_passes(server, tmp_path):
+    """Each request may meet several faults; with enough tries all draws are made."""
+    run, engine = begin(server, tmp_path / "run", retries=100, concurrency=8)
+    order = random.Random(7)
+    # What is no reply is asked once more only.
+    faults = [each for name in PASSING if name not in FEW for each in PASSING[name]]
+    server.faults.extend(order.choice([*faults, None]) for _ in range(150))
+    assert sample_run(run, engine, SAMPLES) == ALL
     whole(run)
 
 

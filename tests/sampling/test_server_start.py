@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import json
 import os
+import resource
+import shutil
+import ssl
 import subprocess
 import sys
+import time
 import traceback
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
-from openai_server import FakeServer, Handler, serving, status, with_changes
+from openai_server import FakeServer, Handler, raw, serving, status, with_changes
 from tiny import Words
 
 from rlvr_fast.errors import EngineError, InvalidInputError
 from rlvr_fast.sampling import Request, SamplingParameters, load_engine, prepare_run, sample_run
-from rlvr_fast.sampling.engines.server.address import Key
+from rlvr_fast.sampling.engines.server.address import find_address
+from rlvr_fast.sampling.engines.server.key import Key
 from rlvr_fast.store import Run, verify
 
 pytestmark = pytest.mark.usefixtures("at_once")
@@ -47,18 +56,57 @@ def test_the_model_has_to_be_served(server):
     assert server.bodies == []
 
 
-def test_a_server_that_lists_no_models(server, tmp_path):
-    server.models = None
-    handler = Handler.do_GET
+@pytest.mark.parametrize("code", [403, 404, 405, 501])
+def test_a_server_that_lists_no_models(server, tmp_path, code):
+    server.listing = status(code)
+    draw(server, tmp_path / "run", 1)
 
-    def no_models(self) -> None:
-        self.send_json({"detail": "Not Found"}, 404)
 
-    Handler.do_GET = no_models
+def test_a_list_of_models_without_an_object_around_it(server, tmp_path):
+    server.listing = lambda handler, _: handler.send_json(server.models)
+    draw(server, tmp_path / "run", 1)
+    with pytest.raises(InvalidInputError, match="does not serve 'toys'"):
+        load_engine("server", "toys", url=server.url)
+
+
+@pytest.mark.parametrize(
+    "answer", [raw(b"<!doctype html><title>Chat</title>"), raw(b'{"models": []}'), raw(b"data: {}")]
+)
+def test_what_is_no_interface_of_openai_says_so(server, answer):
+    server.listing = answer
+    with pytest.raises(InvalidInputError, match=r"is none: .*the one before /models.*/v1"):
+        load(server)
+
+
+@pytest.mark.parametrize("least", [16, 500])
+def test_a_server_with_a_least_number_of_tokens(server, least):
+    def answer(handler: Handler, body) -> None:
+        name = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+        if body[name] < least:
+            said = f"max_tokens or model output limit was reached, at least {least}"
+            return status(400, {"error": {"message": said}})(handler, body)
+        return with_changes(lambda reply: None)(handler, body)
+
+    server.always = answer
+    load(server)
+    assert {"top_k", "temperature", "return_token_ids"} <= server.bodies[-1].keys()
+
+
+def test_a_name_that_no_json_holds(server):
+    server.listing = status(404)
+    with pytest.raises(InvalidInputError, match="model cannot be sent to the server"):
+        load_engine("server", "toy\udcff", url=server.url)
+
+
+def test_more_requests_than_files(server):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (512, limits[1]))
     try:
-        draw(server, tmp_path / "run", 1)
+        with pytest.raises(InvalidInputError, match=r"have 512 files open.*ulimit -n 1064.*448"):
+            load(server, concurrency=1000)
+        load(server, concurrency=448)
     finally:
-        Handler.do_GET = handler
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_version_and_owner_are_recorded(server, tmp_path):
@@ -95,6 +143,11 @@ def test_llama_cpp_is_told_our_order_of_sampling(server):
         ({"url": "127.0.0.1:8000/v1"}, "expected a URL such as"),
         ({"url": "ftp://127.0.0.1/v1"}, "expected a URL such as"),
         ({"url": "http://127.0.0.1:99999/v1"}, "cannot be read"),
+        ({"url": "http://a b/v1"}, "characters that none has"),
+        ({"url": "http://a\x1b[31m/v1"}, r"a\\x1b.*characters that none has|cannot be read"),
+        ({"url": "http://h/v 1"}, "characters that none has"),
+        ({"url": "unix:///run/vllm.sock"}, "expected a URL such as"),
+        ({"url": "http+unix://%2Frun%2Fvllm.sock/v1"}, "expected a URL such as"),
         ({"url": "http://127.0.0.1:1/v1", "api": "responses"}, "one of completions, chat"),
         ({"url": "http://127.0.0.1:1/v1", "n": 0}, "at least 1"),
         ({"url": "http://127.0.0.1:1/v1", "concurrency": "many"}, "a whole number"),
@@ -146,6 +199,12 @@ def test_the_key_is_sent_and_stands_nowhere(server, tmp_path, monkeypatch):
         status(404, f"no {KEY}"),
         status(500, {"detail": [KEY, {"x": KEY}]}),
         status(302, Location=f"http://{KEY}.example/v1"),
+        raw(f"<p>{KEY.replace('-', '&#45;')}".encode()),
+        raw(json.dumps(f"wrong {KEY}").replace("-", "\\u002d").encode()),
+        raw(b'{"choices": "' + KEY.replace("-", "\\u002D").encode() + b'"}'),
+        status(400, {"error": {"message": f"no {base64.b64encode(KEY.encode()).decode()}"}}),
+        status(400, {"error": {"message": f"no ...{KEY[7:]}"}}),
+        status(200, {"error": {"message": KEY, "code": 401}}),
         with_changes(lambda reply: KEY),
         with_changes(lambda reply: {"choices": KEY + "x" * 200}),
         with_changes(lambda reply: {"choices": "x" * 60 + KEY}),
@@ -175,15 +234,45 @@ def test_a_served_name_that_is_the_key_is_not_shown(server, monkeypatch):
     assert KEY[:8] not in str(caught.value)
 
 
-@pytest.mark.parametrize("key", [KEY, "xq", ".", "[...]", "a'b\\c" * 9])
+@pytest.mark.parametrize("key", [KEY, "xq", ".", "[...]", "a'b\\c" * 9, "ab+cd/ef==&gh%41<ij>"])
 def test_hiding_a_key_ends_and_hides_it(key):
     hidden = Key(key)
-    for text in (key, f"a {key} b {key.upper()}", f"a{key[: max(8, len(key) // 2)]}", repr(key)):
+    texts = [
+        *(key, f"a {key} b {key.upper()}", f"a{key[: max(8, len(key) // 2)]}", repr(key)),
+        *(json.dumps(key), json.dumps(json.dumps({key: key})), quote(key, safe="")),
+        *("".join(f"\\u{ord(each):04x}" for each in key), html.escape(key)),
+    ]
+    for text in texts:
         found = hidden.hidden(text)
         assert "[...]" in found
         assert key[:8].lower() not in found.replace("[...]", "").lower()
     assert hidden.hidden("quite another text") == "quite another text"
     assert KEY not in repr(Key(KEY))
+
+
+@pytest.mark.parametrize("before", ["", "Bearer ", "user:"])
+def test_a_key_is_hidden_in_base64_and_in_pieces(before):
+    packed = base64.b64encode((before + KEY).encode()).decode()
+    found = Key(KEY).hidden(f"got {packed}!")
+    assert len(found) < len("got [...]!") + len(before) * 2 + 12
+    for piece in (KEY[:9], KEY[4:], KEY[-8:]):
+        assert Key(KEY).hidden(f"sent {piece}, no") == "sent [...], no"
+
+
+def test_hiding_takes_no_long_time():
+    text = "sk-very-" * 8192
+    begun = time.monotonic()
+    assert Key(KEY).hidden(text) == "[...]"
+    assert Key("k" * 4096).hidden(text) == text
+    assert time.monotonic() - begun < 20
+
+
+@pytest.mark.parametrize("name", ["sk-very-secret-1", "hf_secret0secret1", "a b", "x\n", "0f3e"])
+def test_a_key_in_place_of_the_name_of_its_variable_is_not_shown(server, name):
+    with pytest.raises(InvalidInputError, match="api_key_env") as caught:
+        load(server, api_key_env=name)
+    assert name not in str(caught.value)
+    assert repr(name) not in str(caught.value)
 
 
 def test_keys_that_are_missing_or_none(server, monkeypatch):
@@ -218,6 +307,107 @@ def test_redirects_are_not_followed(server, tmp_path, monkeypatch):
         with pytest.raises(EngineError, match=r"status 307.*sends the client to '127\.0\.0\.1'"):
             list(engine.generate([request], P))
         assert other.headers == []
+
+
+# -- ways to a server ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "base", "loopback"),
+    [
+        (" HTTP://LocalHost:80/v1// ", "http://localhost:80/v1", True),
+        ("http://[::1]:8000/v1", "http://[::1]:8000/v1", True),
+        ("http://[2001:db8::1]", "http://[2001:db8::1]", False),
+        ("http://0.0.0.0:8000/v1", "http://0.0.0.0:8000/v1", True),
+        ("http://[::]:8000/v1", "http://[::]:8000/v1", True),
+        ("http://localhost.:8000/v1", "http://localhost.:8000/v1", True),
+        ("http://127.0.0.2/v1", "http://127.0.0.2/v1", True),
+        ("https://m\u00fcller.example/v1", "https://m\u00fcller.example/v1", False),
+        ("http://localhost.example.org/v1", "http://localhost.example.org/v1", False),
+    ],
+)
+def test_addresses(url, base, loopback):
+    address = find_address(url)
+    assert (address.base, address.loopback) == (base, loopback)
+
+
+class Proxy(FakeServer):
+    """Answers in place of all hosts, and refuses to open tunnels."""
+
+    def finish_request(self, request, client_address) -> None:
+        ProxyHandler(request, client_address, self)
+
+
+class ProxyHandler(Handler):
+    def parse_request(self) -> bool:
+        parsed = super().parse_request()
+        if parsed and self.command != "CONNECT":
+            assert self.path.startswith("http://server.test/")
+            self.path = self.path.removeprefix("http://server.test")
+        return parsed
+
+    def do_CONNECT(self) -> None:
+        self.server.seen(self, None)
+        self.send_json({}, 403)
+
+
+def test_a_proxy_of_the_environment(tmp_path, monkeypatch):
+    """It is asked with its own password, and sees the key of no encrypted request."""
+    (tmp_path / "netrc").write_text("default login other password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    with serving(kind=Proxy) as proxy:
+        place = f"127.0.0.1:{proxy.server_address[1]}"
+        for name in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(name, f"http://alice:pass%401234@{place}")
+        monkeypatch.setenv("no_proxy", "")
+        with pytest.warns(UserWarning, match="unencrypted"):
+            draw(proxy, tmp_path / "run", 1, url="http://server.test/v1")
+        basic = "Basic " + base64.b64encode(b"alice:pass@1234").decode()
+        assert {each["Authorization"] for each in proxy.headers} == {f"Bearer {KEY}"}
+        assert {each["Proxy-Authorization"] for each in proxy.headers} == {basic}
+        proxy.headers.clear()
+        with pytest.raises(EngineError, match="403") as caught:
+            load(proxy, url="https://server.test/v1", retries=0)
+        assert {each["Proxy-Authorization"] for each in proxy.headers} == {basic}
+        assert KEY not in str(proxy.headers)
+        told = "".join(traceback.format_exception(caught.value))
+        for secret in (KEY[:8], "pass@1234", "pass%401234", basic[6:]):
+            assert secret not in told
+    monkeypatch.setenv("https_proxy", "socks5://alice:pass1234@127.0.0.1:1")
+    with pytest.raises(InvalidInputError, match="https_proxy names a proxy that is not") as caught:
+        load(proxy, url="https://server.test/v1")
+    assert "pass1234" not in str(caught.value)
+
+
+def test_a_certificate_that_nobody_signed(server, tmp_path):
+    if shutil.which("openssl") is None:
+        pytest.skip("needs the command openssl, which makes a certificate")
+    made = [tmp_path / "key.pem", tmp_path / "cert.pem"]
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-keyout", made[0], "-out", made[1], "-days", "2", "-subj", "/CN=x"),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(made[1], made[0])
+    tried = []
+
+    class Encrypted(FakeServer):
+        def get_request(self):
+            connection, address = super().get_request()
+            tried.append(address)
+            return context.wrap_socket(connection, server_side=True), address
+
+    with serving(kind=Encrypted) as encrypted:
+        url = encrypted.url.replace("http:", "https:")
+        with pytest.raises(InvalidInputError, match=r"cannot be asked: .*certificate"):
+            load(encrypted, url=url)
+        assert len(tried) == 1
+        assert encrypted.headers == []
 
 
 @pytest.mark.slow

@@ -1,53 +1,21 @@
-"""Where a server is, and the key that it asks for."""
+"""Where a server is, and the proxy that leads to it."""
 
 from __future__ import annotations
 
+import base64
 import ipaddress
-import itertools
-import os
 import re
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from rlvr_fast.errors import InvalidInputError, shown
-from rlvr_fast.sampling.engines.server.options import ServerOptions
 
-__all__ = ["Address", "Key", "find_address", "find_key"]
+__all__ = ["Address", "Proxy", "find_address", "find_proxy"]
 
-# So many characters of a key are taken for the key.
-_TELLTALE = 8
-_KEY = re.compile(r"[\x21-\x7e]{1,4096}")
-
-
-class Key:
-    """A key whose value shows in no representation, and so in no message and no traceback."""
-
-    __slots__ = ("_begins", "_forms")
-
-    def __init__(self, value: str) -> None:
-        self._forms = (value, repr(value)[1:-1])  # as it is, and as a message would show it
-        self._begins = min(len(value), _TELLTALE)
-
-    def header(self) -> str:
-        """The value of the header Authorization."""
-        return f"Bearer {self._forms[0]}"
-
-    def hidden(self, text: str) -> str:
-        """A text of the server without the key, or the beginning of it that a cut left over.
-
-        In any case of its letters, as the name of a host has small ones.
-        """
-        for form in self._forms:
-            begins = re.compile(re.escape(form[: self._begins]), re.IGNORECASE | re.ASCII)
-            kept, done = [], 0
-            while (found := begins.search(text, done)) is not None:
-                at, end = found.span()
-                pairs = zip(text[end : at + len(form)], form[end - at :], strict=False)
-                same = itertools.takewhile(lambda pair: pair[0].lower() == pair[1].lower(), pairs)
-                kept += [text[done:at], "[...]"]
-                done = end + sum(1 for _ in same)
-            text = "".join([*kept, text[done:]])
-        return text
+# Letters of any alphabet, digits, points, and the colons and zones of IPv6.
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+(%[\w.~-]+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +63,10 @@ def find_address(url: str) -> Address:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise InvalidInputError(f"url is {shown(url)}, {expected}")
     host = parts.hostname
+    if not _HOST.fullmatch(host) or not parts.path.isprintable() or " " in parts.path:
+        raise InvalidInputError(
+            f"url is {shown(url)}, {expected}; its host or path holds characters that none has"
+        )
     name = f"[{host}]" if ":" in host else host
     place = name if port is None else f"{name}:{port}"
     base = f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
@@ -102,35 +74,56 @@ def find_address(url: str) -> Address:
 
 
 def _is_loopback(host: str) -> bool:
+    host = host.removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return False
+    # 0.0.0.0 is what servers print that listen on all addresses; it leads to this machine.
+    return address.is_loopback or address.is_unspecified
 
 
-def find_key(options: ServerOptions, address: Address) -> Key | None:
-    """The key in the environment; None where there is none and the server may ask for none.
+class Proxy(NamedTuple):
+    """A proxy of HTTP.
+
+    Attributes:
+        url: without a user name and a password.
+        headers: what it asks for: `Proxy-Authorization`, where the environment names a user.
+    """
+
+    url: str
+    headers: dict[str, str]
+
+
+def find_proxy(address: Address) -> Proxy | None:
+    """The proxy of the environment (http_proxy, https_proxy, no_proxy) that leads to a server.
+
+    None leads to this machine.
 
     Raises:
-        InvalidInputError: the variable is not set, though another one than the default was named
-            or the server is on another machine; or it holds no key.
+        InvalidInputError: one that is not spoken to in HTTP; the message shows no password.
     """
-    name = options.api_key_env
-    if name is None:
+    if address.loopback or proxy_bypass(address.host):
         return None
-    value = os.environ.get(name, "").strip()
-    if not value:
-        default = name == ServerOptions.__dataclass_fields__["api_key_env"].default
-        if default and address.loopback:
-            return None
+    scheme = "https" if address.encrypted else "http"
+    given = getproxies().get(scheme, "").strip()
+    if not given:
+        return None
+    try:
+        parts = urlsplit(given if "://" in given else f"http://{given}")
+        place = parts.netloc.rpartition("@")[2]
+        usable = parts.scheme == "http" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise InvalidInputError(
-            f"the environment variable {shown(name)} holds no key for {address.host}; set it, or "
-            "give --engine-arg api_key_env=null where the server asks for no key"
+            f"the environment variable {scheme}_proxy names a proxy that is not known here, "
+            "expected http://HOST:PORT; where none is to be used, name the host in no_proxy"
         )
-    if not _KEY.fullmatch(value):
-        raise InvalidInputError(
-            f"the environment variable {shown(name)} holds blanks or characters that no key has"
-        )
-    return Key(value)
+    headers = {}
+    if parts.username is not None:
+        user = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Proxy-Authorization"] = "Basic " + base64.b64encode(user.encode()).decode()
+    return Proxy(f"http://{place}", headers)

@@ -5,26 +5,29 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 
 from rlvr_fast.errors import EngineError, shown
-from rlvr_fast.sampling.engines.server.address import Address, Key
-from rlvr_fast.sampling.engines.server.replies import MalformedReply, error_text
-from rlvr_fast.sampling.engines.server.retrying import RETRIED, backoff, retry_after
+from rlvr_fast.sampling.engines.server.address import Address, Proxy
+from rlvr_fast.sampling.engines.server.key import Key
+from rlvr_fast.sampling.engines.server.replies import MalformedReply, ToldError, error_text
+from rlvr_fast.sampling.engines.server.retrying import backoff, may_pass, retry_after
 
-__all__ = ["Client", "RefusedError"]
+__all__ = ["Client", "FailedError", "RefusedError"]
 
 _T = TypeVar("_T")
 
 # Of the body of an error so much is read, and so much shown.
-_ERROR_BYTES, _SHOWN = 1 << 16, 300
+_ERROR_BYTES, _TEXT, _SHOWN = 1 << 16, 4096, 300
 _CONNECT_SECONDS = 30.0
 # A request that hangs, or whose reply is none, is sent this many times: what made it so seldom
 # passes, and each time may cost a whole time-out.
 _FEW = 2
+# A server that is not who it says, and a URL that is none.
+_HOPELESS = (aiohttp.ClientConnectorCertificateError, aiohttp.InvalidURL)
 
 
 class RefusedError(EngineError):
@@ -41,6 +44,26 @@ class RefusedError(EngineError):
         self.status = status
         self.text = text
         self.parameter = parameter
+
+    @property
+    def of_request(self) -> bool:
+        """Whether the request is at fault, and another one may be answered."""
+        return self.status in (400, 413, 422)
+
+
+class FailedError(EngineError):
+    """The server did not answer a request, and was asked as often as it may be.
+
+    Attributes:
+        alone: whether it is this request that failed: others were answered meanwhile, or what the
+            server answered was no reply.
+        malformed: whether what it answered was no reply.
+    """
+
+    def __init__(self, message: str, *, alone: bool, malformed: bool) -> None:
+        super().__init__(message)
+        self.alone = alone
+        self.malformed = malformed
 
 
 class _Got(NamedTuple):
@@ -60,32 +83,42 @@ class Client:
     """The connections to one server, for one event loop; an asynchronous context manager."""
 
     def __init__(
-        self, address: Address, key: Key | None, *, concurrency: int, timeout: float, retries: int
+        self,
+        address: Address,
+        key: Key | None,
+        proxy: Proxy | None = None,
+        *,
+        concurrency: int,
+        timeout: float,
+        retries: int,
     ) -> None:
-        """Connects to nothing yet; the arguments are those of `ServerOptions`."""
+        """Connects to nothing yet; the named arguments are those of `ServerOptions`."""
         self._address = address
         self._key = key
+        self._proxy = proxy
+        # With each request and not of the session, whose headers a proxy is given too.
+        self._headers = {"Content-Type": "application/json"}
+        if key is not None:
+            self._headers["Authorization"] = key.header()
+        if proxy is not None and not address.encrypted:  # else they stand in what opens the tunnel
+            self._headers |= proxy.headers
         self._concurrency = concurrency
         self._timeout = timeout
         self._retries = retries
         self._session: aiohttp.ClientSession | None = None
         self._answered = 0
         self._not_before = 0.0  # of the loop's clock: the server asked all requests to wait
+        self._waiting: set[asyncio.Task[Any]] = set()
         self.sent_again = 0
 
     async def __aenter__(self) -> Client:
-        headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
-        if self._key is not None:
-            headers["Authorization"] = self._key.header()
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._concurrency),
-            headers=headers,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_SECONDS),
             auto_decompress=False,  # a small reply must not become a large one
-            # Proxies of the environment; never on this machine, and without a key never, as the
-            # library would look for one in ~/.netrc.
-            trust_env=self._key is not None and not self._address.loopback,
+            trust_env=False,  # the library would look for a key in ~/.netrc
         )
         return self
 
@@ -120,18 +153,22 @@ class Client:
         self, method: str, url: str, data: bytes | None, read: Callable[[bytes], _T], most: int
     ) -> _T:
         path = urlsplit(url).path
-        failures, few = 0, 0
+        failures, few, begun = 0, 0, self._answered
         while True:
             await self._wait_for_all()
             answered = self._answered
             asked: float | None = None
-            crowded = False
+            crowded = malformed = hopeless = False
             try:
                 got = await self._once(method, url, data, most)
                 if got.status == 200:
-                    result = read(got.body)
-                    self._answered += 1
-                    return result
+                    try:
+                        result = read(got.body)
+                    except ToldError as told:
+                        got = got._replace(status=told.status)
+                    else:
+                        self._answered += 1
+                        return result
                 why = self._refusal(path, got)
                 asked = retry_after(got.retry_after)
                 crowded = got.status == 429
@@ -142,21 +179,37 @@ class Client:
                 why = f"no whole reply to {path} within {self._timeout:g} s"
             except MalformedReply as error:
                 few += 1
+                malformed = True
                 why = self._quoted(f"the reply to {path} is none: {error}", got.body)
             except _TooLarge:
                 few += 1
+                malformed = True
                 why = f"the reply to {path} has more than {most:,} bytes"
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 # Its text names the host and the reason; its attributes would hold the key.
-                why = f"{path}: {type(error).__name__}: {self._hidden(str(error))[:_SHOWN]}"
+                why = f"{path}: {type(error).__name__}: {self._hidden(str(error)[:_TEXT])[:_SHOWN]}"
+                # Once more it would be the same.
+                hopeless = isinstance(error, _HOPELESS)
+            if hopeless:
+                raise RefusedError(f"the server {self._address.base} cannot be asked: {why}")
             # A server that answers others has no room for this one yet: that is no failure.
             if not (crowded and self._answered > answered):
                 failures += 1
             if failures > self._retries or few >= _FEW:
                 times = f", asked {failures} times" if failures > 1 else ""
-                raise EngineError(f"the server {self._address.base} failed{times}: {why}") from None
+                raise FailedError(
+                    f"the server {self._address.base} failed{times}: {why}",
+                    alone=malformed or self._answered > begun,
+                    malformed=malformed,
+                )
             self.sent_again += 1
             await self._pause(max(failures, 1), asked)
+
+    def give_up(self) -> None:
+        """Sends no request again, and ends the tasks that wait to do so; the others go on."""
+        self._retries = 0
+        for task in self._waiting:
+            task.cancel()
 
     async def _once(self, method: str, url: str, data: bytes | None, most: int) -> _Got:
         assert self._session is not None
@@ -165,8 +218,10 @@ class Client:
                 method,
                 url,
                 data=data,
-                headers={"Content-Type": "application/json"} if data is not None else None,
+                headers=self._headers,
                 allow_redirects=False,  # the key is for this host
+                proxy=None if self._proxy is None else self._proxy.url,
+                proxy_headers=None if self._proxy is None else self._proxy.headers,
             )
             async with request as response:
                 good = response.status == 200
@@ -188,14 +243,23 @@ class Client:
         loop = asyncio.get_running_loop()
         while (left := self._not_before - loop.time()) > 0:
             # A share more, so that those who wait do not come at once.
-            await asyncio.sleep(left + random.random() * min(left, 1.0))
+            await self._wait(left + random.random() * min(left, 1.0))
 
     async def _pause(self, failures: int, asked: float | None) -> None:
         seconds = backoff(failures)
         if asked is not None:
             loop = asyncio.get_running_loop()
             self._not_before = max(self._not_before, loop.time() + asked)
-        await asyncio.sleep(seconds)
+        await self._wait(seconds)
+
+    async def _wait(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._waiting.add(task)
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._waiting.discard(task)
 
     # -- messages --------------------------------------------------------------------------------
 
@@ -206,9 +270,9 @@ class Client:
             RefusedError: it may not.
         """
         said, parameter = error_text(got.body)
-        said = self._hidden(said)
+        said = self._hidden(said[:_TEXT])
         what = f"{path}: status {got.status} ({shown(said.strip(), _SHOWN)})"
-        if got.status in RETRIED or got.status >= 500:
+        if may_pass(got.status):
             return what
         remedy = ""
         if got.status in (401, 403):
@@ -224,12 +288,12 @@ class Client:
         raise RefusedError(
             f"the server {self._address.base} refuses {what}{remedy}",
             got.status,
-            said[:4096],
-            parameter if parameter is None else self._hidden(parameter),
+            said,
+            parameter if parameter is None else self._hidden(parameter[:_TEXT]),
         )
 
     def _quoted(self, what: str, body: bytes) -> str:
-        begins = self._hidden(body[:4096].decode("utf-8", "replace"))
+        begins = self._hidden(body[:_TEXT].decode("utf-8", "replace"))
         return f"{self._hidden(what)}; it begins {shown(begins)}"
 
     def _hidden(self, text: str) -> str:

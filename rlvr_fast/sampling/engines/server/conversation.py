@@ -11,9 +11,10 @@ import orjson
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.engine import PromptForm, Request
-from rlvr_fast.sampling.engines.server.address import Address, Key
+from rlvr_fast.sampling.engines.server.address import Address, find_proxy
 from rlvr_fast.sampling.engines.server.client import Client, RefusedError
 from rlvr_fast.sampling.engines.server.dialect import Dialect
+from rlvr_fast.sampling.engines.server.key import Key
 from rlvr_fast.sampling.engines.server.options import ServerOptions
 from rlvr_fast.sampling.engines.server.replies import Reply, read_reply
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -48,6 +49,7 @@ class Conversation:
         elif options.tokenizer is not None:
             self.form = "tokens"
         self._key = key
+        self._proxy = find_proxy(address)
 
     @contextlib.contextmanager
     def connected(
@@ -75,6 +77,7 @@ class Conversation:
         client = Client(
             self.address,
             self._key,
+            self._proxy,
             concurrency=self.options.concurrency,
             timeout=self.options.timeout if timeout is None else timeout,
             retries=self.options.retries if retries is None else retries,
@@ -104,7 +107,7 @@ class Conversation:
             if isinstance(value, list):
                 return {"messages": value}
             return {name: value[name] for name in ("messages", "chat_template_kwargs")}
-        return {"prompt": token_ids or text}
+        return {"prompt": token_ids if self.form == "tokens" else text}
 
     async def reply(
         self,
@@ -114,7 +117,7 @@ class Conversation:
         *,
         max_tokens: int,
         n: int = 1,
-        seed: int = 0,
+        seed: int,
         logprobs: bool = False,
         blindly: bool = False,
     ) -> tuple[Reply, dict[str, Any]]:
@@ -150,9 +153,10 @@ class Conversation:
                 logprobs=logprobs,
             )
 
+        most_before = self.dialect.most
         while True:
             body = request()
-            data = orjson.dumps(body)
+            data = self._json(body)
             most = body.get("n", 1)
             room = _REPLY_BYTES + most * (_TOKEN_BYTES * max_tokens + 8 * len(data))
 
@@ -167,7 +171,19 @@ class Conversation:
                     continue
                 if blindly and self.dialect.learn_blindly(refused, body):
                     continue
+                if body.get("n", 1) < most_before:  # so it was not the number of draws
+                    self.dialect.most = max(self.dialect.most, most_before)
                 raise
+
+    @staticmethod
+    def _json(body: Mapping[str, Any]) -> bytes:
+        try:
+            return orjson.dumps(body)
+        except TypeError as error:
+            name = next((name for name, value in body.items() if not _is_json(value)), "a field")
+            raise InvalidInputError(
+                f"{name} cannot be sent to the server: {error}; expected characters of Unicode"
+            ) from None
 
     def room(self, request: Request, context_length: int | None, max_tokens: int) -> int:
         """How many tokens a completion of `request` may have.
@@ -184,6 +200,14 @@ class Conversation:
                 f"of {self.model} holds {context_length} with the completion"
             )
         return min(max_tokens, context_length - length)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return False
+    return True
 
 
 def _settle(loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any]) -> None:

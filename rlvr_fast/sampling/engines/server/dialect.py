@@ -55,7 +55,17 @@ _LLAMA_CPP_LOOKS_BACK = 1 << 17
 _LLAMA_CPP_LACKS = ("min_tokens", "stop_token_ids")
 # What may be left out of a request whatever its value, as the draws say what is lacking then.
 _SEED, _TELL_IDS = "seed", "return_token_ids"
-_REFUSED = (400, 422)
+# Seeds have 63 bits. Some servers take 32 with a sign, of which these are left.
+_SEED_BITS, _FEWER_SEED_BITS = 63, 31
+# In which order fields are left out where a server does not say which it refuses: those that few
+# servers have, then those whose defaults are neutral everywhere. Draws without a seed cannot be
+# repeated, and some servers have defaults of temperature and top_p of their own.
+_BLINDLY = (
+    {_TELL_IDS, "top_k", "min_p", "repetition_penalty"},
+    {"presence_penalty", "frequency_penalty"},
+    {_SEED},
+    {"temperature", "top_p"},
+)
 
 
 def _said(name: str, value: Any) -> Any:
@@ -73,6 +83,7 @@ class Dialect:
         left_out: fields that the server refuses, and that are not sent.
         most: draws of one request.
         max_tokens: the name of the limit; for messages newer models of OpenAI have another one.
+        seed_bits: of a seed, so many are sent.
         owner: what the server says of itself, as "vllm"; empty where it says nothing.
     """
 
@@ -80,12 +91,8 @@ class Dialect:
     most: int
     left_out: set[str] = field(default_factory=set)
     max_tokens: str = "max_tokens"
+    seed_bits: int = _SEED_BITS
     owner: str = ""
-
-    @property
-    def seeds(self) -> bool:
-        """Whether each draw has a seed of its own: a request has one seed for all its draws."""
-        return self.most == 1 and _SEED not in self.left_out
 
     def lacking(self, parameters: SamplingParameters) -> list[str]:
         """The parameters that matter and that the server is known to leave aside."""
@@ -131,6 +138,7 @@ class Dialect:
             seed: of the first draw.
             logprobs: ask for the log-probabilities of the tokens drawn.
         """
+        seed &= (1 << self.seed_bits) - 1
         body = {**fixed, self.max_tokens: max_tokens, _SEED: seed, _TELL_IDS: True}
         for here, there in PARAMETERS.items():
             value = _said(here, there.neutral if parameters is None else getattr(parameters, here))
@@ -156,7 +164,7 @@ class Dialect:
             refused: what the server said.
             body: the request.
         """
-        if refused.status not in _REFUSED:
+        if not refused.of_request:
             return False
         other = "max_completion_tokens"
         if self.chat and self.max_tokens != other and _names(other, refused):
@@ -164,28 +172,37 @@ class Dialect:
             return True
         optional = self._optional(body)
         # One at a time: a server may quote the whole request beside the field that it means.
-        if refused.parameter in optional:
-            self.left_out.add(str(refused.parameter))
+        name = refused.parameter if refused.parameter in optional else None
+        text = f"{refused.parameter or ''} {refused.text}"
+        if name is None:
+            places = {each: place for each in optional if (place := _place(each, text)) >= 0}
+            name = min(places, key=lambda each: places[each], default=None)
+        if name is not None:
+            self._leave_out(name, body)
             return True
-        places = {name: place for name in optional if (place := _place(name, refused.text)) >= 0}
-        if places:
-            self.left_out.add(min(places, key=lambda name: places[name]))
-            return True
-        if body.get("n", 1) > 1:
-            self.most = 1
+        if (n := body.get("n", 1)) > 1:
+            # It may be another one that the server allows, or none, where it does not name it.
+            self.most = min(self.most, n // 2 if _place("n", text) >= 0 else 1)
             return True
         return False
 
-    def learn_blindly(self, refused: RefusedError, body: Mapping[str, Any]) -> bool:
-        """As `learn`, where the server does not say what it refuses: all that may be left out is.
+    def _leave_out(self, name: str, body: Mapping[str, Any]) -> None:
+        if name == _SEED and body[_SEED] >> _FEWER_SEED_BITS:
+            self.seed_bits = _FEWER_SEED_BITS
+        else:
+            self.left_out.add(name)
 
-        The seed is left out after the others, as draws without one cannot be repeated.
-        """
-        if refused.status not in _REFUSED:
+    def learn_blindly(self, refused: RefusedError, body: Mapping[str, Any]) -> bool:
+        """As `learn`, where the server does not say what it refuses: some of what may be is."""
+        if not refused.of_request:
             return False
         optional = self._optional(body)
-        self.left_out |= optional - {_SEED} or optional
-        return bool(optional)
+        for each in (*_BLINDLY, optional):
+            if names := each & optional:
+                for name in names:
+                    self._leave_out(name, body)
+                return True
+        return False
 
     def _optional(self, body: Mapping[str, Any]) -> set[str]:
         """The fields of a request without which it means the same."""
@@ -194,7 +211,9 @@ class Dialect:
 
 
 def _place(name: str, text: str) -> int:
-    found = re.search(rf"(?<![A-Za-z0-9_]){re.escape(name)}(?![A-Za-z0-9_])", text)
+    """Where a text names a field, as top_k, topK or TopK; -1 where it does not."""
+    written = "_?".join(name.split("_"))
+    found = re.search(rf"(?<![A-Za-z0-9_]){written}(?![A-Za-z0-9_])", text, re.IGNORECASE)
     return -1 if found is None else found.start()
 
 

@@ -4,34 +4,50 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from rlvr_fast.errors import EngineError, shown
 from rlvr_fast.sampling.engine import Completion, Request
-from rlvr_fast.sampling.engines.server.client import Client
+from rlvr_fast.sampling.engines.server.client import Client, FailedError, RefusedError
 from rlvr_fast.sampling.engines.server.conversation import Conversation
 from rlvr_fast.sampling.parameters import SamplingParameters
 
 __all__ = ["Drawing"]
 
-# Draws that may end in another way than by themselves or at a limit before the others are stopped.
-_MOST_ODD = 100
+# Draws without a result before the others are stopped: in all, and with no result between them.
+_MOST_ODD, _MOST_FAILED = 100, 8
+# Finished draws wait so long for others, seconds, as to wake the caller costs more than a reply.
+_GATHERED = 0.002
+_SHOWN_END = 1000
 
 
 class _Job(NamedTuple):
-    """Some draws of one problem: those at the places start..stop of a request."""
+    """Some draws of one problem: those at the places start..stop of a request.
+
+    Attributes:
+        request: the draws of the problem.
+        start: the first place.
+        stop: behind the last one.
+        limit: tokens of a completion at most.
+    """
 
     request: Request
     start: int
     stop: int
+    limit: int
 
 
 class Drawing:
     """The draws of some requests.
 
-    The event loop runs only while the caller waits for a completion, and stops at the first one:
-    what is finished and waiting is never more than the requests under way hold.
+    The event loop runs only while the caller waits for completions, and stops as soon as some are
+    finished: those that wait are never more than twice the requests under way hold.
+
+    What one request lacks, others may have: where a prompt is refused, a reply is none, or a
+    request fails while others are answered, the other draws are made, and an error at the end
+    names what is missing. Where the server fails, those under way are waited for, and nothing
+    more is asked.
 
     Attributes:
         requests: requests that the server answered.
@@ -43,7 +59,7 @@ class Drawing:
     def __init__(
         self,
         conversation: Conversation,
-        requests: Sequence[Request],
+        requests: Iterable[Request],
         parameters: SamplingParameters,
         *,
         context_length: int | None,
@@ -53,91 +69,133 @@ class Drawing:
 
         Args:
             conversation: with the server.
-            requests: the draws to make.
+            requests: the draws to make, read as they are sent.
             parameters: how they are made.
             context_length: tokens of prompt and completion together, where it is known.
             logprobs: ask for log-probabilities.
-
-        Raises:
-            InvalidInputError: a prompt fills the context.
         """
         self._conversation = conversation
         self._parameters = parameters
         self._logprobs = logprobs
-        self._limits = [
-            conversation.room(request, context_length, parameters.max_tokens)
-            for request in requests
-        ]
-        self._requests = requests
-        self._jobs = self._all_jobs()
-        self._again: deque[tuple[_Job, int]] = deque()
+        self._context_length = context_length
+        self._jobs = self._all_jobs(requests)
+        self._again: deque[_Job] = deque()
         self._finished: deque[Completion] = deque()
-        self._odd: list[str] = []
-        self._news = asyncio.Event()
+        self._ended: list[str] = []  # draws that ended in another way
+        self._failed: list[str] = []  # draws and problems without a reply
+        self._failed_in_a_row = 0
+        self._refused: set[str] = set()  # problems
+        self._fault: BaseException | None = None
+        self._working = 0
+        self._waking = False
         self.requests = self.sent_again = self.prompt_tokens = self.completion_tokens = 0
 
     def run(self, loop: asyncio.AbstractEventLoop, client: Client) -> Iterator[Completion]:
-        """Yields each completion as soon as it is finished, in any order.
+        """Yields each completion soon after it is finished, in any order.
 
         Raises:
-            EngineError: the server failed, or draws ended in another way than by themselves or at
-                a limit.
+            InvalidInputError: a prompt fills the context.
+            EngineError: the server failed, or some draws have no result.
         """
-        draws = sum(len(request.seeds) for request in self._requests)
         workers = [
-            loop.create_task(self._work(client))
-            for _ in range(min(self._conversation.options.concurrency, draws))
+            loop.create_task(self._work(loop, client))
+            for _ in range(self._conversation.options.concurrency)
         ]
+        self._working = len(workers)
         for worker in workers:
-            worker.add_done_callback(lambda _: self._news.set())
+            worker.add_done_callback(lambda _: self._leave(loop))
         try:
-            running = bool(workers)
-            while running or self._finished:
+            while self._working or self._finished:
                 while self._finished:
                     yield self._finished.popleft()
-                for worker in workers:
-                    if worker.done() and (error := worker.exception()) is not None:
-                        raise error
-                workers = [worker for worker in workers if not worker.done()]
-                running = bool(workers)
-                if running:
-                    loop.run_until_complete(self._wait())
+                if self._working:
+                    loop.run_forever()  # until `_wake` or `_leave` stops it
         finally:
             self.sent_again = client.sent_again
             for worker in workers:  # a result that nobody asks for is reported at exit
                 if worker.done() and not worker.cancelled():
                     worker.exception()
-        if self._odd:
-            raise self._odd_ends()
+        if self._fault is not None:
+            raise self._fault
+        if self._ended or self._failed:
+            raise self._lacking()
 
-    async def _wait(self) -> None:
-        await self._news.wait()
-        self._news.clear()
+    def _wake(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Lets the caller take what is finished: at once where that is much, else soon."""
+        if len(self._finished) >= self._conversation.options.concurrency:
+            loop.stop()
+        elif self._finished and not self._waking:
+            self._waking = True
+            loop.call_later(_GATHERED, self._stop, loop)
 
-    def _all_jobs(self) -> Iterator[tuple[_Job, int]]:
-        for request, limit in zip(self._requests, self._limits, strict=True):
+    def _stop(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._waking = False
+        loop.stop()
+
+    def _leave(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._working -= 1
+        if not self._working:
+            loop.stop()
+
+    def _all_jobs(self, requests: Iterable[Request]) -> Iterator[_Job]:
+        for request in requests:
+            limit = self._conversation.room(
+                request, self._context_length, self._parameters.max_tokens
+            )
             start = 0
             while start < len(request.seeds):
                 stop = min(start + self._conversation.dialect.most, len(request.seeds))
-                yield _Job(request, start, stop), limit
+                yield _Job(request, start, stop, limit)
                 start = stop
 
-    async def _work(self, client: Client) -> None:
-        while True:
-            taken = self._again.popleft() if self._again else next(self._jobs, None)
-            if taken is None:
-                return
-            await self._draw(client, *taken)
-            self._news.set()
+    def _next_job(self) -> _Job | None:
+        while self._fault is None:
+            job = self._again.popleft() if self._again else next(self._jobs, None)
+            if job is None or job.request.problem_id not in self._refused:
+                return job
+        return None
 
-    async def _draw(self, client: Client, job: _Job, limit: int) -> None:
+    async def _work(self, loop: asyncio.AbstractEventLoop, client: Client) -> None:
+        try:
+            while (job := self._next_job()) is not None:
+                try:
+                    await self._draw(client, job)
+                    self._failed_in_a_row = 0
+                except (FailedError, RefusedError) as error:
+                    self._note_failure(job, error)
+                self._wake(loop)
+        except Exception as error:
+            if self._fault is None:
+                self._fault = error
+                client.give_up()
+
+    def _note_failure(self, job: _Job, error: FailedError | RefusedError) -> None:
+        """Takes note of a request without a reply, or raises where the server is at fault."""
+        problem = job.request.problem_id
+        where = f"problem {problem!r}"
+        if isinstance(error, RefusedError):
+            if not error.of_request:
+                raise error
+            if problem in self._refused:
+                return
+            self._refused.add(problem)
+        elif error.alone:
+            where += f", sample {int(job.request.sample_indices[job.start])}"
+        else:
+            raise error
+        self._failed.append(f"{where}: {error}")
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= _MOST_FAILED or self._are_many():
+            raise self._lacking()
+
+    async def _draw(self, client: Client, job: _Job) -> None:
         request = job.request
         known = list(request.prompt_token_ids)
         reply, body = await self._conversation.reply(
             client,
             self._conversation.prompt(request.prompt, known),
             self._parameters,
-            max_tokens=limit,
+            max_tokens=job.limit,
             n=job.stop - job.start,
             seed=int(request.seeds[job.start]),
             logprobs=self._logprobs,
@@ -149,17 +207,18 @@ class Drawing:
                 "another model or template under the name?"
             )
         asked = body.get("n", 1)
-        if len(reply.choices) < asked:  # a server that knows no n
-            self._conversation.dialect.most = 1
+        if len(reply.choices) < asked:  # a server that knows no n, or none as large
+            dialect = self._conversation.dialect
+            dialect.most = min(dialect.most, len(reply.choices))
         if (place := job.start + len(reply.choices)) < job.stop:
-            self._again.append((_Job(request, place, job.stop), limit))
+            self._again.append(job._replace(start=place))
         self.requests += 1
         self.prompt_tokens += reply.usage.prompt_tokens
         self.completion_tokens += reply.usage.completion_tokens
         for place, choice in enumerate(reply.choices, job.start):
             index = int(request.sample_indices[place])
             if choice.finish_reason is None:
-                self._note_odd(request.problem_id, index, choice.ended)
+                self._note_end(request.problem_id, index, choice.ended)
                 continue
             if self._logprobs and choice.logprobs is None:
                 raise EngineError(
@@ -180,15 +239,27 @@ class Drawing:
                 )
             )
 
-    def _note_odd(self, problem_id: str, index: int, ended: str) -> None:
-        ended = shown(self._conversation.hidden(ended), 40)
-        self._odd.append(f"problem {problem_id!r}, sample {index}: {ended}")
-        if len(self._odd) >= _MOST_ODD:
-            raise self._odd_ends()
+    def _note_end(self, problem_id: str, index: int, ended: str) -> None:
+        ended = shown(self._conversation.hidden(ended[:_SHOWN_END]), 40)
+        self._ended.append(f"problem {problem_id!r}, sample {index}: {ended}")
+        if self._are_many():
+            raise self._lacking()
 
-    def _odd_ends(self) -> EngineError:
-        shown_ones = "; ".join(self._odd[:3])
-        return EngineError(
-            f"the server {self._conversation.address.base} ended {len(self._odd)} draws neither by "
-            f"themselves nor at a limit, and they are not stored ({shown_ones})"
-        )
+    def _are_many(self) -> bool:
+        return len(self._ended) + len(self._failed) >= _MOST_ODD
+
+    def _lacking(self) -> EngineError:
+        """The error that names the draws without a result."""
+        told = []
+        if self._ended:
+            told.append(
+                f"the server {self._conversation.address.base} ended {len(self._ended)} draws "
+                "neither by themselves nor at a limit, and they are not stored "
+                f"({'; '.join(self._ended[:3])})"
+            )
+        if self._failed:
+            told.append(
+                f"{len(self._failed)} problems or draws have no reply, and others were asked for; "
+                f"the first: {self._failed[0]}"
+            )
+        return EngineError(". ".join(told))

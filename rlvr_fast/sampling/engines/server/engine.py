@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
+import resource
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -19,17 +21,18 @@ from rlvr_fast.errors import (
     shown,
 )
 from rlvr_fast.sampling.engine import Completion, PromptForm, Request
-from rlvr_fast.sampling.engines.server.address import find_address, find_key
+from rlvr_fast.sampling.engines.server.address import find_address
+from rlvr_fast.sampling.engines.server.key import find_key
 from rlvr_fast.sampling.engines.server.options import ServerOptions
 from rlvr_fast.sampling.engines.vllm import ENGINE as VLLM
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
 try:
-    from rlvr_fast.sampling.engines.server.client import Client, RefusedError
+    from rlvr_fast.sampling.engines.server.client import Client, FailedError, RefusedError
     from rlvr_fast.sampling.engines.server.conversation import Conversation
     from rlvr_fast.sampling.engines.server.drawing import Drawing
-    from rlvr_fast.sampling.engines.server.replies import ServedModel, read_models
+    from rlvr_fast.sampling.engines.server.replies import Reply, ServedModel, read_models
 except ImportError as error:
     if error.name != "aiohttp":
         raise
@@ -47,6 +50,15 @@ _MOST_NAMES = 20
 # A vocabulary that is not known: token ids are stored as 32 bits.
 _ANY_TOKEN = (1 << 31) - 1
 _PROBE = "1 + 1 ="
+# As long as those of draws, so that a server that takes shorter ones says so at the start.
+_PROBE_SEED = 0x5EED_5EED_5EED_5EED
+# Tokens that are asked for at the start. Some servers have a least number, as some models think.
+_PROBE_TOKENS = (1, 16, 1024)
+_LIMIT = re.compile(r"max_?(completion_?|output_?|new_?)?tokens|output limit", re.IGNORECASE)
+# Without the list of its models a server is asked all the same: a key may be for completions only.
+_LISTS_NONE = (403, 404, 405, 501)
+# Files that this process has open beside the connections.
+_OTHER_FILES = 64
 
 
 def load_server(model: str, *, revision: str | None, arguments: Mapping[str, Any]) -> ServerEngine:
@@ -86,6 +98,7 @@ class ServerEngine(TokenizerPrompts):
         Raises:
             InvalidInputError, EngineError: as `load_server`.
         """
+        _check_files(options.concurrency)
         address = find_address(options.url)
         key = find_key(options, address)
         if key is not None and not address.encrypted and not address.loopback:
@@ -116,11 +129,25 @@ class ServerEngine(TokenizerPrompts):
                 version = loop.run_until_complete(self._find_version(client))
         except RefusedError as error:
             raise InvalidInputError(str(error)) from None
+        except FailedError as error:
+            if not error.malformed:
+                raise
+            raise InvalidInputError(
+                f"{error}. Is the URL that of an OpenAI interface: the one before /models, mostly "
+                "with /v1 at its end?"
+            ) from None
         self.context_length = None if served is None else served.context_length
         owner = self._conversation.dialect.owner
         told = [self._conversation.hidden(text)[:40] for text in (owner, version) if text]
         self.version = " ".join(told) or "unknown"
         self.notes = tuple(self._notes())
+        if own := sorted({"temperature", "top_p"} & self._conversation.dialect.left_out):
+            warnings.warn(
+                f"{address.host} refuses {' and '.join(own)} though it is neutral (1), so its own "
+                "default holds, which may be another",
+                UserWarning,
+                stacklevel=4,
+            )
 
     # -- the start -------------------------------------------------------------------------------
 
@@ -129,7 +156,7 @@ class ServerEngine(TokenizerPrompts):
         try:
             served = await client.get("/models", read_models, most=_MODELS_BYTES)
         except RefusedError as error:
-            if error.status in (404, 405, 501):
+            if error.status in _LISTS_NONE:
                 return None
             raise
         named = {each.name: each for each in served}
@@ -151,7 +178,7 @@ class ServerEngine(TokenizerPrompts):
             text = _PROBE
         ids = self.encode([text])[0] if self._tokenizer is not None else []
         try:
-            reply, _ = await self._ask_for_one(client, text, ids, blindly=True)
+            reply = await self._first_reply(client, text, ids)
         except RefusedError as error:
             if not ids:
                 raise
@@ -161,11 +188,35 @@ class ServerEngine(TokenizerPrompts):
         self._tells_prompts = reply.prompt_token_ids is not None
         self._tells_tokens = reply.choices[0].token_ids is not None
 
-    async def _ask_for_one(
-        self, client: Client, text: str, ids: list[int], *, blindly: bool = False
-    ) -> tuple[Any, dict[str, Any]]:
-        prompt = self._conversation.prompt(text, ids)
-        return await self._conversation.reply(client, prompt, None, max_tokens=1, blindly=blindly)
+    async def _first_reply(self, client: Client, text: str, ids: list[int]) -> Reply:
+        for tokens in _PROBE_TOKENS:
+            try:
+                return await self._ask(client, text, ids, max_tokens=tokens)
+            except RefusedError as error:
+                if not error.of_request:
+                    raise
+                if not _LIMIT.search(error.text):
+                    break
+        return await self._ask(client, text, ids, blindly=True)
+
+    async def _ask(
+        self,
+        client: Client,
+        text: str,
+        ids: list[int],
+        *,
+        max_tokens: int = 1,
+        blindly: bool = False,
+    ) -> Reply:
+        reply, _ = await self._conversation.reply(
+            client,
+            self._conversation.prompt(text, ids),
+            None,
+            max_tokens=max_tokens,
+            seed=_PROBE_SEED,
+            blindly=blindly,
+        )
+        return reply
 
     async def _find_version(self, client: Client) -> str:
         """The version that vLLM tells beside the interface; empty for other servers."""
@@ -183,11 +234,13 @@ class ServerEngine(TokenizerPrompts):
         }[self.prompt_form]
         if "seed" in dialect.left_out:
             yield "the server takes no seed, so the seed column is null"
-        elif not dialect.seeds:
+        elif dialect.most > 1:
             yield (
                 f"up to {dialect.most} draws a request: the draws of one request share its seed, "
                 "and their seed column is null"
             )
+        if "seed" not in dialect.left_out and dialect.seed_bits < 63:
+            yield f"of each seed the server was sent the lowest {dialect.seed_bits} bits"
         if not self._tells_tokens:
             yield "the server tells no token ids, so those of the completions are not stored"
         if refused := sorted(dialect.left_out - {"seed", "return_token_ids"}):
@@ -210,7 +263,13 @@ class ServerEngine(TokenizerPrompts):
 
         async def work() -> None:
             for place in places:
-                reply, _ = await self._ask_for_one(client, prompts[place], [])
+                try:
+                    reply = await self._ask(client, prompts[place], [])
+                except RefusedError as error:
+                    begins = shown(prompts[place])
+                    raise InvalidInputError(
+                        f"prompt {place + 1} of {len(prompts)} ({begins}): {error}"
+                    ) from None
                 found[place] = reply.prompt_token_ids or []
 
         workers = min(self._conversation.options.concurrency, len(prompts))
@@ -244,7 +303,7 @@ class ServerEngine(TokenizerPrompts):
         Raises:
             InvalidInputError: a prompt fills the context, or the server is known to leave aside a
                 parameter that matters.
-            EngineError: the server failed or refused.
+            EngineError: the server failed or refused; what it did answer was yielded before.
         """
         self.told = ()
         self.check_parameters(parameters)
@@ -259,7 +318,7 @@ class ServerEngine(TokenizerPrompts):
             )
         drawing = Drawing(
             self._conversation,
-            list(requests),
+            requests,
             parameters,
             context_length=self.context_length,
             logprobs=logprobs,
@@ -274,15 +333,27 @@ class ServerEngine(TokenizerPrompts):
         if not drawing.requests:
             return ()
         again = f", {drawing.sent_again:,} sent again" if drawing.sent_again else ""
-        counted = (
-            f"the server answered {drawing.requests:,} requests{again}: "
-            f"{drawing.prompt_tokens:,} prompt tokens and {drawing.completion_tokens:,} completion "
-            "tokens, as it counts them"
-        )
+        counted = f"the server answered {drawing.requests:,} requests{again}"
+        if drawing.prompt_tokens or drawing.completion_tokens:
+            counted += (
+                f": {drawing.prompt_tokens:,} prompt tokens and {drawing.completion_tokens:,} "
+                "completion tokens, as it counts them"
+            )
         changed = [note for note in self._notes() if note not in self.notes]
-        if self._conversation.dialect.most < self._conversation.options.n:
-            changed.append("the server gives one draw a request, whatever n is")
+        if (most := self._conversation.dialect.most) < self._conversation.options.n:
+            draws = "one draw" if most == 1 else f"{most} draws"
+            changed.append(f"the server gives {draws} a request, whatever n is")
         return (counted, *changed)
+
+
+def _check_files(concurrency: int) -> None:
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if most != resource.RLIM_INFINITY and concurrency + _OTHER_FILES > most:
+        raise InvalidInputError(
+            f"concurrency is {concurrency}, but this process may have {most} files open, and each "
+            f"request under way is one; make that ulimit -n {concurrency + _OTHER_FILES}, or "
+            f"concurrency at most {max(1, most - _OTHER_FILES)}"
+        )
 
 
 def _read_version(data: bytes) -> str:

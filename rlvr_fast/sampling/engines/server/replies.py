@@ -18,6 +18,7 @@ __all__ = [
     "MalformedReply",
     "Reply",
     "ServedModel",
+    "ToldError",
     "Usage",
     "error_text",
     "read_models",
@@ -32,6 +33,18 @@ _LARGEST_LOGPROB = 0.1
 
 class MalformedReply(Exception):
     """A reply that is not of the interface; the message says what was expected."""
+
+
+class ToldError(MalformedReply):
+    """The body of an error, though the status of HTTP was that of a reply.
+
+    Attributes:
+        status: that of HTTP which the error names, from 400 to 599; else 500.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__("an error")
+        self.status = status
 
 
 class ServedModel(NamedTuple):
@@ -126,14 +139,29 @@ def error_text(data: bytes) -> tuple[str, str | None]:
     return text, name if isinstance(name, str) else None
 
 
+def _refuse_error(value: Mapping[str, Any]) -> None:
+    """Raises ToldError where the body says that it is an error."""
+    error = value if value.get("object") == "error" else value.get("error")
+    if not error:
+        return
+    told = error if isinstance(error, dict) else {}
+    codes = (told.get("code"), told.get("status"), value.get("code"), value.get("status"))
+    known = (code for code in codes if _integer(code) and 400 <= code < 600)
+    raise ToldError(next(known, 500))
+
+
 def read_models(data: bytes) -> list[ServedModel]:
     """The models of GET /models.
 
     Raises:
         MalformedReply: the reply is no list of models.
     """
-    value = _object(_parse(data), "the list of models")
-    listed = value.get("data")
+    value = _parse(data)
+    if not isinstance(value, list):  # a few servers give the list without an object around it
+        value = _object(value, "the list of models")
+        _refuse_error(value)
+        value = value.get("data")
+    listed = value
     if not isinstance(listed, list) or len(listed) > _MOST_MODELS:
         raise MalformedReply(f"data is {shown(listed)}, expected a list of models")
     found = []
@@ -170,6 +198,8 @@ def read_reply(data: bytes, *, most: int, max_tokens: int, logprobs: bool) -> Re
     value = _object(_parse(data), "the reply")
     listed = value.get("choices")
     if not isinstance(listed, list) or not 1 <= len(listed) <= most:
+        if not listed:
+            _refuse_error(value)
         held = f"{len(listed)} of them" if isinstance(listed, list) else shown(listed)
         raise MalformedReply(f"choices holds {held}, expected 1 to {most}")
     by_index: dict[int, Choice] = {}

@@ -7,16 +7,22 @@ import re
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-__all__ = ["RETRIED", "backoff", "retry_after"]
+__all__ = ["backoff", "may_pass", "retry_after"]
 
-# Beside these, every status from 500 on.
-RETRIED = frozenset({408, 409, 425, 429})
+_PASSING = frozenset({408, 409, 425, 429})
+# The server, or the network before it, does not know the method, the version or the user.
+_LASTING = frozenset({501, 505, 511})
 
 FIRST_SECONDS = 0.5
 MOST_SECONDS = 60.0
 # A server that asks for more is asked again all the same.
 _MOST_ASKED = 300.0
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
+
+
+def may_pass(status: int) -> bool:
+    """Whether a request that got a status of HTTP may get another one when it is sent again."""
+    return status in _PASSING or (status >= 500 and status not in _LASTING)
 
 
 def backoff(failures: int, random_share: float | None = None) -> float:
