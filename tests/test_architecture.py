@@ -28,8 +28,9 @@ ALLOWED = {
     "yaml_text": {"errors"},
     "model_files": FLOOR,
     "models": FLOOR | {"model_files"},
-    "adapters": FLOOR | {"model_files", "models"},
-    "adapted_models": FLOOR | {"adapters"},
+    "adapter_files": FLOOR | {"model_files"},
+    "adapters": FLOOR | {"model_files", "models", "adapter_files"},
+    "adapted_models": FLOOR | {"adapter_files", "adapters"},
     "onednn": set(),
     "paths": set(),
     "expansion": set(),
@@ -44,8 +45,8 @@ ALLOWED = {
     },
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
-        "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
-        "adapted_models", "onednn", "tasks", "store", "_core",
+        "vocabulary", "options", "registry", "progress", "models", "model_files",
+        "adapter_files", "adapters", "adapted_models", "onednn", "tasks", "store", "_core",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {
