@@ -203,9 +203,8 @@ def _check_whole(
 def same_weight(stored: torch.Tensor, weight: torch.Tensor) -> bool:
     """Whether two weights are one, of which each may have been rounded to the type of the other."""
     stored = stored.to(weight.device)
-    return torch.equal(stored.to(weight.dtype), weight) or torch.equal(
-        stored, weight.to(stored.dtype)
-    )
+    same: bool = torch.equal(stored.to(weight.dtype), weight)
+    return same or bool(torch.equal(stored, weight.to(stored.dtype)))
 
 
 def other_weight(adapter: Adapter, module: str) -> str:

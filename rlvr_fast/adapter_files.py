@@ -165,8 +165,10 @@ def _alpha(path: Path, value: Mapping[str, Any]) -> float:
 def _targets(path: Path, value: Mapping[str, Any]) -> tuple[str, ...] | None:
     """`AdapterConfig.targets`."""
     targets = value.get("target_modules")
-    names = isinstance(targets, list) and all(isinstance(each, str) for each in targets)
-    if not names and not isinstance(targets, str):
+    several = targets if isinstance(targets, list) else None
+    if not isinstance(targets, str) and (
+        several is None or not all(isinstance(each, str) for each in several)
+    ):
         raise InvalidInputError(
             f"{path}: target_modules is {shown(targets)}, expected a list of names of "
             "modules, or a text"
@@ -175,7 +177,7 @@ def _targets(path: Path, value: Mapping[str, Any]) -> tuple[str, ...] | None:
     # A text is a regular expression of a stranger, which is not run.
     if some or (isinstance(targets, str) and targets != "all-linear"):
         return None
-    return () if isinstance(targets, str) else tuple(targets)
+    return tuple(several or ())
 
 
 def _refuse_code(path: Path, value: Mapping[str, Any]) -> None:

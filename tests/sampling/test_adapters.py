@@ -552,7 +552,7 @@ def test_a_whole_weight_is_compared_for_vllm_with_the_files_of_the_base(values, 
     adapter = random_adapter(model, tmp_path / "adapter", modules=["embed_tokens", "lm_head"])
     check_whole_weights(read_adapter(adapter), model, None)
     change_weights(adapter, lambda t: t[next(n for n in t if "lora" not in n)].mul_(1.5))
-    with pytest.raises(InvalidInputError, match="another weight of .* than the base"):
+    with pytest.raises(InvalidInputError, match=r"another weight of .* than the base"):
         check_whole_weights(read_adapter(adapter), model, None)
     for file in (tmp_path / "model").glob("*.safetensors*"):
         file.unlink()
