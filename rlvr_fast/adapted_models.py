@@ -10,16 +10,24 @@ from __future__ import annotations
 import contextlib
 import threading
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
-from rlvr_fast.adapters import WEIGHTS, Adapter, Factors, adapter_config, adapter_factors
+from rlvr_fast.adapter_files import (
+    MERGE,
+    WEIGHTS,
+    Factors,
+    Whole,
+    adapter_config,
+    adapter_factors,
+)
+from rlvr_fast.adapters import Adapter, check_unchanged
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError, install_hint
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["AdaptedModel", "check_peft"]
+__all__ = ["AdaptedModel", "check_peft", "other_weight", "same_weight"]
 
 
 def check_peft() -> None:
@@ -46,8 +54,8 @@ class AdaptedModel:
         adapters: checked by `check_adapter` against the model.
 
     Raises:
-        InvalidInputError: factors that are not finite, or whole weights in the file of an adapter
-            that differ from those of the model.
+        InvalidInputError: whole weights in the file of an adapter that differ from those of the
+            model, or an adapter that was changed since it was read.
         MissingDependencyError: peft is not installed.
     """
 
@@ -156,18 +164,11 @@ def _attach(model: Any, adapter: Adapter, name: str) -> None:
         warnings.simplefilter("ignore")
         peft.inject_adapter_in_model(lora, model, name, low_cpu_mem_usage=True)
     for module, each in factors.items():
-        _fill(
-            model.get_submodule(module),
-            name,
-            each,
-            tensors,
-            where=f"{path}: {terminal(module, 120)}",
-        )
+        _fill(model.get_submodule(module), name, each, tensors)
+    check_unchanged(adapter)
 
 
-def _fill(
-    layer: Any, name: str, factors: Factors, tensors: dict[str, torch.Tensor], *, where: str
-) -> None:
+def _fill(layer: Any, name: str, factors: Factors, tensors: dict[str, torch.Tensor]) -> None:
     places = (
         (layer.lora_embedding_A, layer.lora_embedding_B)
         if factors.embedding
@@ -175,10 +176,7 @@ def _fill(
     )
     device = layer.get_base_layer().weight.device
     for place, key in zip(places, factors.names, strict=True):
-        values = tensors[key].to(device, torch.float32)
-        if not values.isfinite().all():
-            raise InvalidInputError(f"{where}: values that are not finite; copy the adapter anew")
-        parameter = torch.nn.Parameter(values, requires_grad=False)
+        parameter = torch.nn.Parameter(tensors[key].to(device, torch.float32), requires_grad=False)
         if factors.embedding:
             place[name] = parameter
         else:
@@ -188,7 +186,7 @@ def _fill(
 def _check_whole(
     model: Any,
     adapter: Adapter,
-    whole: dict[str, tuple[int, ...]],
+    whole: Mapping[str, Whole],
     tensors: dict[str, torch.Tensor],
 ) -> None:
     """Refuses weights beside the factors that are not those of the model.
@@ -196,22 +194,22 @@ def _check_whole(
     peft stores the weights of embedding and LM head where an adapter changes them, in the type in
     which the model was trained.
     """
-    for module in whole:
-        found = [
-            value
-            for key, value in tensors.items()
-            if key.endswith((f"{module}.weight", f"{module}.base_layer.weight"))
-        ]
+    for name, (module, _) in whole.items():
         own = model.get_submodule(module)
-        weight = getattr(own, "base_layer", own).weight
-        for stored in found:
-            there = stored.to(weight.device)
-            if not torch.equal(there.to(weight.dtype), weight) and not torch.equal(
-                there, weight.to(there.dtype)
-            ):
-                raise InvalidInputError(
-                    f"{adapter.path / WEIGHTS}: holds another weight of {module} than the base "
-                    "model: the adapter was trained on another model, or trained this weight as a "
-                    "whole; merge it into its base model (merge_and_unload of peft) and name the "
-                    "folder of the merged model"
-                )
+        if not same_weight(tensors[name], getattr(own, "base_layer", own).weight):
+            raise InvalidInputError(other_weight(adapter, module))
+
+
+def same_weight(stored: torch.Tensor, weight: torch.Tensor) -> bool:
+    """Whether two weights are one, of which each may have been rounded to the type of the other."""
+    stored = stored.to(weight.device)
+    same: bool = torch.equal(stored.to(weight.dtype), weight)
+    return same or bool(torch.equal(stored, weight.to(stored.dtype)))
+
+
+def other_weight(adapter: Adapter, module: str) -> str:
+    """The message on an adapter that holds another weight of a module than its base model."""
+    return (
+        f"{adapter.path / WEIGHTS}: holds another weight of {module} than the base model: the "
+        f"adapter was trained on another model, or trained this weight as a whole; {MERGE}"
+    )

@@ -6,7 +6,7 @@ A folder of a model comes from a stranger as a run directory does.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "check_name",
     "damaged_file",
     "is_damage",
+    "read_object",
 ]
 
 # Files of JSON that transformers and vLLM read, each an object.
@@ -48,7 +49,7 @@ def check_model_files(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise InvalidInputError(f"{path}: a pipe or a device, expected a file of the model")
-    found = {name: _read(folder / name) for name in _JSON if (folder / name).exists()}
+    found = {name: read_object(folder / name) for name in _JSON if (folder / name).exists()}
     if (config := found.get("config.json")) is not None:
         check_config(str(folder / "config.json"), config)
     _check_template(folder / "chat_template.jinja")
@@ -107,17 +108,31 @@ def _entries(value: Any, depth: int = 0) -> Iterator[tuple[str, Any]]:
             yield from _entries(inner, depth + 1)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_object(
+    path: Path,
+    *,
+    at_most: int = _MOST_JSON,
+    what: str = "model",
+    parse: Callable[[bytes], Any] = json.loads,
+) -> dict[str, Any]:
+    """Reads a file of JSON that holds an object.
+
+    Args:
+        path: the file.
+        at_most: its largest size in bytes.
+        what: what is to be copied anew where it is damaged.
+        parse: makes the value of its bytes; raises ValueError.
+
+    Raises:
+        InvalidInputError: no such file, or another one; the message names it.
+    """
     try:
-        size = path.stat().st_size
-        if size > _MOST_JSON:
-            raise InvalidInputError(f"{path}: {size:,} bytes, expected at most {_MOST_JSON:,}")
-        value = json.loads(path.read_bytes())
+        value = parse(read_linked(path, at_most=at_most))
     except (OSError, ValueError, RecursionError) as error:
         if isinstance(error, InvalidInputError):
             raise
         raise InvalidInputError(
-            f"{path}: not a readable file of JSON ({str(error)[:200]}); copy the model anew"
+            f"{path}: not a readable file of JSON ({str(error)[:200]}); copy the {what} anew"
         ) from None
     if not isinstance(value, dict):
         raise InvalidInputError(f"{path}: expected an object of JSON, got {shown(value)}")
@@ -195,7 +210,7 @@ def damaged_file(folder: Path) -> str | None:
     if not folder.is_dir():
         return None
     index = folder / f"{_PICKLE}.index.json"
-    names = _weights(folder, _PICKLE, _read(index) if index.exists() else None)
+    names = _weights(folder, _PICKLE, read_object(index) if index.exists() else None)
     readers = dict.fromkeys(names, _read_pickle)
     for name, read in {"tokenizer.json": Tokenizer.from_file, **readers}.items():
         path = folder / name

@@ -28,8 +28,9 @@ ALLOWED = {
     "yaml_text": {"errors"},
     "model_files": FLOOR,
     "models": FLOOR | {"model_files"},
-    "adapters": FLOOR | {"model_files", "models"},
-    "adapted_models": FLOOR | {"adapters"},
+    "adapter_files": FLOOR | {"model_files"},
+    "adapters": FLOOR | {"model_files", "models", "adapter_files"},
+    "adapted_models": FLOOR | {"adapter_files", "adapters"},
     "prompt_tokens": set(),
     "onednn": set(),
     "paths": set(),
@@ -45,8 +46,9 @@ ALLOWED = {
     },
     "metrics": {"errors", "vocabulary"},
     "sampling": FLOOR | {
-        "vocabulary", "options", "registry", "progress", "models", "model_files", "adapters",
-        "adapted_models", "onednn", "prompt_tokens", "tasks", "store", "_core",
+        "vocabulary", "options", "registry", "progress", "models", "model_files",
+        "adapter_files", "adapters", "adapted_models", "onednn", "prompt_tokens", "tasks", "store",
+        "_core",
     },
     "answers": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "_core"},
     "scoring": FLOOR | {

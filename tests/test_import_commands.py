@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -261,13 +260,24 @@ def test_control_characters_of_a_file_do_not_reach_the_terminal(pair: Path) -> N
     assert "\x1b" not in done.stdout
 
 
+# The command line, in a process that stops itself once it has made the folder of a run's samples.
+STOPPED_IN_AN_IMPORT = """
+import os, runpy, signal, sys
+
+folder, sys.argv = sys.argv[1], ["rlvr_fast", *sys.argv[2:]]
+
+def hook(event, arguments):
+    if event == "os.mkdir" and os.fspath(arguments[0]).endswith(folder):
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+sys.addaudithook(hook)
+runpy.run_module("rlvr_fast", run_name="__main__", alter_sys=True)
+"""
+
+
 def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars(
     pair: Path,
 ) -> None:
-    line = json.dumps(rows("rl")[0]) + "\n"
-    with (pair / "rl.jsonl").open("w") as stream:
-        for _ in range(1000):
-            stream.write(line * 1000)
     ours, theirs = pty.openpty()  # a terminal for the bars alone
     shown = bytearray()
 
@@ -279,7 +289,7 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
     reader = threading.Thread(target=drain)
     with (pair / "printed").open("w") as printed:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rlvr_fast", *COMPARE],
+            [sys.executable, "-c", STOPPED_IN_AN_IMPORT, "rl/.importing/samples", *COMPARE],
             cwd=pair,
             stdout=printed,
             stderr=theirs,
@@ -287,12 +297,12 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
         )
         os.close(theirs)
         reader.start()
-        end = time.monotonic() + 120
-        begun = pair / "report" / "rl" / ".importing" / "samples"
-        while not begun.exists() and process.poll() is None:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), shown[-600:].decode(errors="replace")
+        begun = pair / "report" / "rl" / ".importing"
+        assert begun.exists()
         os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGCONT)
         code = process.wait(60)
         reader.join(60)
         os.close(ours)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lora import random_adapter
 
 import rlvr_fast.sampling.engines
 import rlvr_fast.scoring.scorer
@@ -188,6 +189,35 @@ def test_a_finished_scoring_loads_no_scorer(study: Path, loaded: list[str]) -> N
     assert score_run(run, model, ScoreOptions(), label="base") == 0
     with pytest.raises(RunDirectoryError, match="was made with model"):
         score_run(run, str(study / "gone" / "rl"), ScoreOptions(), label="base")
+
+
+@pytest.mark.parametrize("part", ["adapter", "model"])
+def test_files_that_change_between_draws_and_scoring_are_refused(tmp_path: Path, part: str) -> None:
+    """Else the scores "of the RL model" would be those of a later checkpoint."""
+    demo = demo_config("out").models()
+    for name in ("base", "rl"):
+        shutil.copytree(demo[name].model, tmp_path / name)
+    for name in ("grpo", "later"):
+        random_adapter(tmp_path / "base", tmp_path / name, seed=len(name))
+    with_adapter = {"model": str(tmp_path / "base"), "adapter": str(tmp_path / "grpo")}
+    values = {
+        "base": str(tmp_path / "base"),
+        "rl": with_adapter if part == "adapter" else str(tmp_path / "rl"),
+        "out": str(tmp_path / "out"),
+        "tasks": [TASK],
+        "samples": 2,
+        "sampling": {"max_tokens": 8},
+    }
+
+    def trained_on(stage: str, done: int, total: int) -> None:
+        if stage.startswith("score base under base"):  # all is drawn
+            changed, by = ("grpo", "later") if part == "adapter" else ("rl", "base")
+            shutil.copytree(tmp_path / by, tmp_path / changed, dirs_exist_ok=True)
+
+    with pytest.raises(RunDirectoryError, match=r"its files are others than .*out/rl"):
+        run_study(StudyConfig.from_mapping(values, where="study.yaml"), progress=trained_on)
+    for side in ("base", "rl"):
+        assert Run.open(tmp_path / "out" / side).stages().count("scores/rl") == 0
 
 
 def test_a_label_names_the_model_in_the_report(study: Path) -> None:

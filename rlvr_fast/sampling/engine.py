@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS, SamplingParameters
 
 if TYPE_CHECKING:  # the command line reads the registry of engines, and has no use for numpy
@@ -23,6 +24,7 @@ __all__ = [
     "PromptForm",
     "Request",
     "close_engine",
+    "refuse_unloaded",
 ]
 
 # What an engine is given of a prompt: its token ids; its text, where no tokenizer is known; or
@@ -196,6 +198,24 @@ class AdaptedEngine(Engine, Protocol):
             InvalidInputError: an adapter that the model was not loaded for.
         """
         ...
+
+
+def refuse_unloaded(adapter: Adapter | None, loaded: Container[str], model: str) -> None:
+    """Refuses an adapter that a model was not loaded for; for `AdaptedEngine.adapted`.
+
+    Args:
+        adapter: what is asked for.
+        loaded: the digests of the adapters that the model was loaded for.
+        model: what the message calls the model.
+
+    Raises:
+        InvalidInputError: such an adapter.
+    """
+    if adapter is not None and adapter.sha256 not in loaded:
+        raise InvalidInputError(
+            f"{adapter.path}: {model} was loaded without this adapter; name it in `adapters` of "
+            "load_engine"
+        )
 
 
 def close_engine(engine: Engine) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.model_files import read_object
 from rlvr_fast.models import model_file
 from rlvr_fast.options import options_of
-from rlvr_fast.safe_files import read_linked
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.store.json_files import parse_json
 
@@ -111,7 +111,7 @@ def sampling_from_model(
             f"{model}: the model has no {_NAME} that is stored here or can be reached; "
             "sampling_from_model takes parameters from it"
         )
-    values = _read(path)
+    values = read_object(path, at_most=_MOST_BYTES, parse=parse_json)
     known = {each.name: each for each in options_of(SamplingParameters)}
     gave: dict[str, Any] = {}
     for name, key in _KEYS.items():
@@ -140,17 +140,3 @@ def sampling_from_model(
     # As run.json spells them: a parameter at its default is said by the file all the same.
     gave = {name: said.get(name, getattr(made, name)) for name in gave}
     return ModelSampling(made, gave, tuple(remarks))
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        value = parse_json(read_linked(path, at_most=_MOST_BYTES))
-    except (OSError, ValueError) as error:
-        if isinstance(error, InvalidInputError):
-            raise
-        raise InvalidInputError(
-            f"{path}: not a readable file of JSON ({str(error)[:200]}); copy the model anew"
-        ) from None
-    if not isinstance(value, dict):
-        raise InvalidInputError(f"{path}: expected an object of JSON, got {shown(value)}")
-    return value

@@ -12,6 +12,7 @@ from rlvr_fast.study.models import StudyModel, StudySide
 
 if TYPE_CHECKING:
     from rlvr_fast.scoring.options import ScoreOptions
+    from rlvr_fast.scoring.scorer import Scorer
     from rlvr_fast.store import Run
 
 __all__ = ["ScoringPass", "draw_sides", "score_sides", "scoring_passes"]
@@ -193,6 +194,8 @@ def _score(
         adapter=model.adapter,
         **config.score[0].model_arguments(),
     )
+    side = passes[0].scorer
+    _refuse_changed(scorer, side, runs[side.name])
     for each in passes:
         score_run(
             runs[each.side.name],
@@ -200,4 +203,26 @@ def _score(
             each.options,
             label=each.label,
             progress=named(progress, each.name),
+        )
+
+
+def _refuse_changed(scorer: Scorer, side: StudySide, drawn: Run) -> None:
+    """Refuses files that were changed since the draws, as by a training that goes on.
+
+    Raises:
+        RunDirectoryError: other weights, or another adapter, than those that drew.
+    """
+    from rlvr_fast.errors import RunDirectoryError
+    from rlvr_fast.store.info import adapter_digest
+
+    recorded = drawn.info.model
+    weights = str(recorded.get("revision"))
+    adapter = None if scorer.adapter is None else scorer.adapter.sha256
+    if (weights.startswith("sha256:") and scorer.revision != weights) or (
+        adapter_digest(recorded) != adapter
+    ):
+        raise RunDirectoryError(
+            f"{side.shown}: its files are others than those that {drawn.path} was drawn with; put "
+            "those back, or give the study another folder (out), and copies of finished "
+            "checkpoints, which no training writes to"
         )

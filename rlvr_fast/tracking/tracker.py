@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["Job", "Tracker", "TrackerKind"]
+from rlvr_fast.errors import MissingDependencyError, install_hint
+
+__all__ = ["Job", "Tracker", "TrackerKind", "needed_package"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,3 +83,18 @@ class TrackerKind:
     open: Callable[[Job], Tracker]
     packages: tuple[str, ...] = ()
     extra: str | None = None
+
+
+@contextlib.contextmanager
+def needed_package(name: str) -> Iterator[None]:
+    """A context in which a tracker imports the package of its own name.
+
+    Raises:
+        MissingDependencyError: it is not installed, or broken.
+    """
+    try:
+        yield
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"the tracker {name} needs the package {name} ({error}); {install_hint('track')}"
+        ) from error

@@ -26,6 +26,7 @@ from rlvr_fast.errors import (
     MissingDependencyError,
     RunDirectoryError,
 )
+from rlvr_fast.models import load_causal_lm
 from rlvr_fast.sampling import Request, SampleOptions, SamplingParameters, draw_run, load_engine
 from rlvr_fast.sampling.engines.transformers.engine import TransformersEngine
 from rlvr_fast.store import Run, draw_seeds, verify
@@ -333,6 +334,11 @@ def weights(change: Callable[[dict], object]) -> Callable[[Path], object]:
     return lambda folder: change_weights(folder, change)
 
 
+def renamed(old: str, new: str) -> Callable[[Path], object]:
+    """All names in the file of weights with `new` in place of `old`."""
+    return weights(lambda t: [t.update({n.replace(old, new): t.pop(n)}) for n in list(t)])
+
+
 def text(content: str) -> Callable[[Path], object]:
     return lambda folder: (folder / "adapter_config.json").write_text(content)
 
@@ -371,7 +377,23 @@ CODE = {"base_model_class": "Model", "parent_library": "my_code.models"}
         (config(something_new={"a": 1}), "something_new is"),
         (config(bias="all"), "bias is 'all'"),
         (config(init_lora_weights="pissa_niter_4"), "training changed the base model"),
+        (config(lora_alpha=0), "lora_alpha is 0, with which the adapter changes nothing"),
+        (config(target_modules=None), "target_modules is None, expected a list of names"),
+        (config(target_modules=["q_proj", 1]), "target_modules is .* expected a list of names"),
+        (text(" " * (17 << 20)), "at most 16,777,216 bytes"),
         (weights(lambda t: t.pop(first(t))), "has one factor"),
+        (renamed(".lora_A.weight", ".lora_embedding_A"), "has one factor"),
+        (
+            weights(lambda t: t.update({f"{MODULE}.lora_embedding_A": torch.ones(4, 32)})),
+            r"holds both .*lora_.* and .*lora_.*, expected one of them",
+        ),
+        # Names that trainers give where they do not leave the saving to peft.
+        (renamed(".weight", ".default.weight"), "names that the weights have in training: save"),
+        (renamed("base_model.model.", ""), "names that the weights have in training: save"),
+        (
+            weights(lambda t: t.update({first(t): torch.ones(0)})),
+            r"of shape \[0\].* it is empty, as DeepSpeed",
+        ),
         (weights(lambda t: t.clear()), "holds no factors"),
         (weights(lambda t: t.update(scale=torch.ones(2))), "expected the factors of plain LoRA"),
         (
@@ -397,6 +419,12 @@ def test_no_folder_and_a_model_are_no_adapters(model, tmp_path):
         read_adapter(tmp_path / "nothing")
     with pytest.raises(InvalidInputError, match=r"no adapter_config\.json, so this is no adapter"):
         read_adapter(model)
+
+
+def test_the_folder_of_a_training_names_the_adapters_in_it(folder, tmp_path):
+    shutil.copytree(folder, tmp_path / "checkpoint-100")
+    with pytest.raises(InvalidInputError, match="no adapter; there is one in checkpoint-100; name"):
+        read_adapter(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -433,8 +461,19 @@ def test_an_adapter_that_names_some_layers_may_leave_others_out(model, folder, t
     change_config(copy, target_modules="all-linear")
     with pytest.raises(InvalidInputError, match="no layers_to_transform"):
         check_adapter(read_adapter(copy), model)
-    for chosen in ({"layers_to_transform": [0]}, {"target_modules": r".*\.0\..*_proj"}):
-        change_config(copy, **{"layers_to_transform": None, **chosen})
+    one = "model.layers.0."
+    for chosen in (
+        {"layers_to_transform": [0]},
+        {"layers_to_transform": 0},
+        {"exclude_modules": r".*\.1\..*"},
+        {"target_modules": r".*\.0\..*_proj"},
+        {"target_modules": [f"{one}self_attn.q_proj", "0.self_attn.v_proj", f"{one}mlp.down_proj"]},
+    ):
+        change_config(copy, **{"layers_to_transform": None, "exclude_modules": None, **chosen})
+        check_adapter(read_adapter(copy), model)
+    # Names of modules of both layers: one of them is missing.
+    change_config(copy, target_modules=["q_proj", f"{one}self_attn.v_proj"], exclude_modules=[])
+    with pytest.raises(InvalidInputError, match=r"but not model\.layers\.1\.self_attn\.q_proj"):
         check_adapter(read_adapter(copy), model)
 
 
@@ -446,13 +485,46 @@ def test_an_adapter_of_a_model_of_the_same_shapes_is_warned_of(model, folder, tm
     with pytest.warns(UserWarning, match="trained on org/.*other, used with") as caught:
         check_adapter(read_adapter(copy), model)
     assert "\x1b" not in str(caught[0].message)
+    # The same model in the cache of the hub, and on a machine with Windows, is no other one.
+    name = Path(model).name
+    for elsewhere in (f"/hub/models--org--{name}/snapshots/0a1b2c", rf"C:\models\{name}"):
+        change_config(copy, base_model_name_or_path=elsewhere)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            check_adapter(read_adapter(copy), model)
 
 
-def test_values_that_are_no_numbers_are_refused(model, folder, tmp_path):
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, 1e300])
+def test_values_that_are_no_numbers_are_refused_before_the_model_is_loaded(
+    value, model, folder, tmp_path
+):
     copy = Path(shutil.copytree(folder, tmp_path / "adapter"))
-    change_weights(copy, lambda t: t[first(t)].fill_(torch.nan))
+    change_weights(copy, lambda t: t.update({first(t): t[first(t)].double().fill_(value)}))
     with pytest.raises(InvalidInputError, match=r"layers\.0\..*not finite"):
-        load_engine("transformers", model, adapters=[read_adapter(copy)])
+        check_adapter(read_adapter(copy), model)
+
+
+def test_an_adapter_before_its_training_is_warned_of(model, tmp_path):
+    adapter = read_adapter(random_adapter(model, tmp_path / "adapter", size=0))
+    with pytest.warns(UserWarning, match="changes nothing, as one factor of each module is all"):
+        check_adapter(adapter, model)
+
+
+def test_an_adapter_that_changes_while_it_is_loaded_is_refused(model, folder, tmp_path):
+    """What run.json names has to be what draws; a training overwrites its last checkpoint."""
+    from rlvr_fast.scoring import Scorer
+
+    copy = Path(shutil.copytree(folder, tmp_path / "adapter"))
+    adapter = read_adapter(copy)
+    change_weights(copy, lambda t: t[first(t)].mul_(2))
+    with pytest.raises(InvalidInputError, match=r"adapter: the adapter was changed while it was"):
+        load_engine("transformers", model, adapters=[adapter])
+    with pytest.raises(InvalidInputError, match="was changed while it was"):
+        Scorer(model, adapter=adapter)
+    adapter = read_adapter(copy)
+    change_config(copy, lora_alpha=3)
+    with pytest.raises(InvalidInputError, match="was changed while it was"):
+        load_engine("transformers", model, adapters=[adapter])
 
 
 def test_a_whole_weight_has_to_be_that_of_the_base(model, tmp_path):
@@ -463,6 +535,29 @@ def test_a_whole_weight_has_to_be_that_of_the_base(model, tmp_path):
     change_weights(adapter, lambda t: t[next(n for n in t if "lora" not in n)].mul_(1.5))
     with pytest.raises(InvalidInputError, match="another weight of lm_head than the base"):
         load_engine("transformers", model, adapters=[read_adapter(adapter)])
+
+
+@pytest.mark.parametrize("values", [{}, {"tie_word_embeddings": True}])
+@pytest.mark.parametrize("shards", [False, True])
+def test_a_whole_weight_is_compared_for_vllm_with_the_files_of_the_base(values, shards, tmp_path):
+    """VLLM itself leaves it out without a word."""
+    from rlvr_fast.sampling.engines.vllm.adapters import check_whole_weights
+
+    model = save_tiny(tmp_path / "model", LlamaConfig, **values)
+    if shards:
+        loaded, _ = load_causal_lm(model, device="cpu")
+        (tmp_path / "model" / "model.safetensors").unlink()
+        loaded.save_pretrained(model, max_shard_size="20KB")
+        assert (tmp_path / "model" / "model.safetensors.index.json").exists()
+    adapter = random_adapter(model, tmp_path / "adapter", modules=["embed_tokens", "lm_head"])
+    check_whole_weights(read_adapter(adapter), model, None)
+    change_weights(adapter, lambda t: t[next(n for n in t if "lora" not in n)].mul_(1.5))
+    with pytest.raises(InvalidInputError, match=r"another weight of .* than the base"):
+        check_whole_weights(read_adapter(adapter), model, None)
+    for file in (tmp_path / "model").glob("*.safetensors*"):
+        file.unlink()
+    with pytest.raises(InvalidInputError, match="have none of that name to compare it with"):
+        check_whole_weights(read_adapter(adapter), model, None)
 
 
 def test_an_adapter_is_no_model(model, folder, tmp_path):

@@ -224,6 +224,13 @@ def test_arguments_are_checked_before_a_model_is_loaded(drawn):
 
 
 @pytest.mark.slow
+def test_arguments_that_leave_a_part_of_an_adapter_out_are_refused(drawn):
+    rank, modules = drawn.said["adapter refused"]
+    assert "adapter: its rank is 4, but max_lora_rank is 1" in rank
+    assert "adapter: changes down_proj, which vLLM would leave as they are" in modules
+
+
+@pytest.mark.slow
 def test_no_code_of_a_model_runs(drawn):
     told = drawn.said["code"]
     assert len(told) == 2

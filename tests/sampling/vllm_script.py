@@ -133,6 +133,11 @@ def whole(folder: Path, adapter: str, models: list[str]) -> None:
 
     refusals(models)
     model, trained = models[0], read_adapter(adapter)
+    for case in ({"max_lora_rank": 1}, {"lora_target_modules": ["q_proj", "v_proj"]}):
+        try:
+            load_engine("vllm", model, adapters=(trained,), **case)
+        except RlvrError as error:
+            say("adapter refused", f"{type(error).__name__} {error}")
     engine = load_engine("vllm", model, adapters=(trained,), **ARGUMENTS)
     say("notes", [*engine.notes, engine.version])
     with warnings.catch_warnings(record=True) as caught:

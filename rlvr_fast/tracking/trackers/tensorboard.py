@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import MissingDependencyError, install_hint
-from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind
+from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind, needed_package
 
 __all__ = ["TRACKER"]
 
@@ -47,13 +46,8 @@ class _TensorBoard:
 
 
 def _open(job: Job) -> Tracker:
-    try:
+    with needed_package("tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the tracker tensorboard needs the package tensorboard ({error}); "
-            f"{install_hint('track')}"
-        ) from error
     folder = _FOLDER / f"{job.name}-{job.key[:6]}"
     return _TensorBoard(SummaryWriter(str(folder)), folder)
 

@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import MissingDependencyError, install_hint
-from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind
+from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind, needed_package
 
 __all__ = ["TRACKER"]
 
@@ -53,12 +52,8 @@ class _Trackio:
 
 
 def _open(job: Job) -> Tracker:
-    try:
+    with needed_package("trackio"):
         import trackio
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the tracker trackio needs the package trackio ({error}); {install_hint('track')}"
-        ) from error
     return _Trackio(trackio, job)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.errors import InvalidInputError, MissingDependencyError, install_hint
-from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind
+from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind, needed_package
 
 __all__ = ["TRACKER"]
 
@@ -61,12 +61,8 @@ class _Wandb:
 
 
 def _open(job: Job) -> Tracker:
-    try:
+    with needed_package("wandb"):
         import wandb
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"the tracker wandb needs the package wandb ({error}); {install_hint('track')}"
-        ) from error
     return _Wandb(wandb, job)
 
 

@@ -23,7 +23,7 @@ from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import EngineError, InvalidInputError, UnsupportedModelError, shown
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
-from rlvr_fast.sampling.engine import Completion, Request
+from rlvr_fast.sampling.engine import Completion, Request, refuse_unloaded
 from rlvr_fast.sampling.engines.transformers.batch import DrawBatch
 from rlvr_fast.sampling.engines.transformers.cache import RaggedCache
 from rlvr_fast.sampling.engines.transformers.threads import run_threads
@@ -125,11 +125,7 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: an adapter that the model was not loaded with.
         """
         there = self._loaded.adapted
-        if adapter is not None and (there is None or adapter.sha256 not in there.adapters):
-            raise InvalidInputError(
-                f"{adapter.path}: {self.model} was loaded without this adapter; name it when the "
-                "model is loaded"
-            )
+        refuse_unloaded(adapter, there.adapters if there else (), self.model)
         view = copy.copy(self)
         view.adapter = adapter
         return view

@@ -10,16 +10,15 @@ import dataclasses
 import enum
 import re
 import typing
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import InvalidInputError, closest, shown
 from rlvr_fast.model_files import check_model_files
 from rlvr_fast.sampling.engines.vllm.package import Package
 
-__all__ = ["advised", "check_typed", "lora_rank", "recorded", "without_code"]
+__all__ = ["advised", "check_typed", "recorded", "without_code"]
 
 # Arguments that name Python code, wherever in the arguments they stand.
 _CODE = (
@@ -199,28 +198,6 @@ def _typed(name: str, value: Any, hint: Any) -> Any:
     names = [getattr(kind, "__name__", "") for kind in kinds]
     expected = " or ".join(names).replace("NoneType", "null") if plain else "; ".join(told)[:300]
     raise InvalidInputError(_wrong(name, value, expected))
-
-
-def lora_rank(adapters: Sequence[Adapter], package: Package) -> int:
-    """The smallest rank of those that vLLM has room for which holds all adapters.
-
-    Raises:
-        InvalidInputError: an adapter has a larger one.
-    """
-    (hint,) = (
-        each.type
-        for each in dataclasses.fields(package.AsyncEngineArgs)
-        if each.name == "max_lora_rank"
-    )
-    ranks = sorted(rank for rank in typing.get_args(hint) if isinstance(rank, int))
-    for adapter in adapters:
-        if ranks and adapter.rank > ranks[-1]:
-            raise InvalidInputError(
-                f"{adapter.path}: its rank is {adapter.rank}, but vLLM {package.version} takes at "
-                f"most {ranks[-1]}; use --engine transformers"
-            )
-    largest = max(adapter.rank for adapter in adapters)
-    return next((rank for rank in ranks if rank >= largest), largest)
 
 
 def _further_models(options: Mapping[str, Any]) -> Iterator[str]:

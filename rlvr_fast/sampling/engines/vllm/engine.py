@@ -9,15 +9,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from rlvr_fast.adapters import Adapter
+from rlvr_fast.adapters import Adapter, check_unchanged
 from rlvr_fast.errors import EngineError, InvalidInputError
 from rlvr_fast.model_files import check_model_files, check_name
 from rlvr_fast.models import local_revision
-from rlvr_fast.sampling.engine import Completion, Request
+from rlvr_fast.sampling.engine import Completion, Request, refuse_unloaded
+from rlvr_fast.sampling.engines.vllm.adapters import check_whole_weights, lora_arguments
 from rlvr_fast.sampling.engines.vllm.arguments import (
     advised,
     check_typed,
-    lora_rank,
     recorded,
     without_code,
 )
@@ -95,9 +95,9 @@ class VllmEngine(TokenizerPrompts):
         arguments.setdefault("enable_prefix_caching", True)
         arguments.setdefault("disable_log_stats", True)
         if adapters:
-            arguments["enable_lora"] = True
-            arguments.setdefault("max_loras", len(adapters))
-            arguments.setdefault("max_lora_rank", lora_rank(adapters, package))
+            arguments = lora_arguments(adapters, arguments, package)
+            for adapter in adapters:
+                check_whole_weights(adapter, model, revision)
         arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
         self._output, self._guard = Output(), Guard()
         try:
@@ -112,13 +112,13 @@ class VllmEngine(TokenizerPrompts):
             adapter.sha256: package.LoRARequest(adapter.sha256, number, str(adapter.path.resolve()))
             for number, adapter in enumerate(adapters, 1)
         }
+        self.model = model
         try:
             self._load_adapters(adapters)
         except BaseException:
             self.close()
             raise
         self.version: str = package.version
-        self.model = model
         self.revision = revision or local_revision(model)
         self.recorded = recorded(options)
         config = llm.model_config
@@ -139,14 +139,11 @@ class VllmEngine(TokenizerPrompts):
                 raise InvalidInputError(
                     f"{adapter.path}: vLLM cannot load this adapter of {self.model} ({why})"
                 ) from error
+            check_unchanged(adapter)
 
     def adapted(self, adapter: Adapter | None) -> Self:
         """A view of the same loaded model that draws with `adapter`; see `AdaptedEngine`."""
-        if adapter is not None and adapter.sha256 not in self._loras:
-            raise InvalidInputError(
-                f"{adapter.path}: {self.model} was loaded without this adapter; name it in "
-                "`adapters` of load_engine"
-            )
+        refuse_unloaded(adapter, self._loras, self.model)
         view = copy.copy(self)
         view.adapter = adapter
         return view
