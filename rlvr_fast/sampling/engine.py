@@ -229,6 +229,10 @@ class EngineKind:
             `load_engine` has compared with the base model.
         from_files: whether `load` reads the model itself, from a folder, a .gguf file or a hub, so
             that a study can look at its files first.
+        check: takes what `load` takes, and refuses what it would refuse, but reads no weights: a
+            study calls it before anything is drawn. None where the names of arguments say all.
+        check_parameters: refuses values of honoured sampling parameters that the engine's library
+            would refuse, or take for others. None where it takes all values.
     """
 
     name: str
@@ -241,3 +245,5 @@ class EngineKind:
     logprobs: bool = False
     adapters: bool = False
     from_files: bool = False
+    check: Callable[..., None] | None = None
+    check_parameters: Callable[[SamplingParameters], None] | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from rlvr_fast.sampling.engine import Engine, EngineKind
+from rlvr_fast.sampling.engines.vllm.package import check_parameters
 from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
@@ -15,6 +16,12 @@ def _load(model: str, **arguments: Any) -> Engine:
     from rlvr_fast.sampling.engines.vllm.engine import VllmEngine
 
     return VllmEngine(model, **arguments)
+
+
+def _check(model: str, **arguments: Any) -> None:
+    from rlvr_fast.sampling.engines.vllm.engine import check_engine
+
+    check_engine(model, **arguments)
 
 
 ENGINE = EngineKind(
@@ -28,4 +35,6 @@ ENGINE = EngineKind(
     extra="vllm",
     logprobs=True,
     adapters=True,
+    check=_check,
+    check_parameters=check_parameters,
 )

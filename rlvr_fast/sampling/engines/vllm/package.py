@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from rlvr_fast.errors import MissingDependencyError, install_hint
+from rlvr_fast.errors import InvalidInputError, MissingDependencyError, install_hint
+from rlvr_fast.sampling.parameters import SamplingParameters
 
-__all__ = ["OLDEST", "QUIET", "Package", "import_vllm"]
+__all__ = ["OLDEST", "QUIET", "Package", "check_parameters", "import_vllm"]
 
 # The oldest version whose interface is known to be the one below, and whose backend for CPUs takes
 # a seed for each request; pyproject.toml has the same.
@@ -103,6 +104,21 @@ def import_vllm() -> Package:
         Failed=EngineGenerateError,
         Refused=VLLMClientError,
     )
+
+
+def check_parameters(parameters: SamplingParameters) -> None:
+    """Refuses temperatures that vLLM refuses, or takes for another one.
+
+    Below 0.01 it draws at 0.01, and says so in its own log alone.
+
+    Raises:
+        InvalidInputError: such a temperature.
+    """
+    if parameters.temperature and not 0.01 <= parameters.temperature <= 2:
+        raise InvalidInputError(
+            f"temperature is {parameters.temperature}, but vLLM takes 0 and 0.01 to 2; take one of "
+            "these, or --engine transformers, which takes every temperature"
+        )
 
 
 def _numbers(version: str) -> tuple[int, ...]:
