@@ -145,6 +145,12 @@ class Args:
             "[type=value_error, input_value=ArgsKwargs(), input_type=X]\n    For further",
             "Heads (9) must be divisible by 2.",
         ),
+        (
+            "1 validation error for CacheConfig\ngpu_memory_utilization\n  Input should be less "
+            "than or equal to 1 [type=less_than_equal, input_value=1.5, input_type=float]\n  For",
+            "gpu_memory_utilization: Input should be less than or equal to 1. Here: --engine-arg "
+            "gpu_memory_utilization=... (engine_args in a study file)",
+        ),
         ("use --no-such-option", "use --no-such-option"),
         (
             "Use --enforce-eager. Or --no-enable-prefix-caching, or `--kv-cache-dtype float16`.",

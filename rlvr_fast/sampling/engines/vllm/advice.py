@@ -20,6 +20,13 @@ _FLAG = re.compile(
     r"""|[ ](?P<number>[0-9.]*[0-9]\b|'[^']*')|[ ](?P<word>[A-Za-z0-9_]+)(?=`))?"""
 )
 
+# What pydantic says: of a whole configuration, or of one of its fields.
+_PYDANTIC = re.compile(
+    r"validation errors? for \w+\n(?:(?P<name>[\w.]+)\n)?\s+"
+    r"(?:Value error, )?(?P<text>.+?) \[type=",
+    re.S,
+)
+
 
 def advised(text: str, package: Package) -> str:
     """A message of vLLM, with its options as they are given here.
@@ -29,8 +36,8 @@ def advised(text: str, package: Package) -> str:
     """
     hints = {each.name: each.type for each in dataclasses.fields(package.AsyncEngineArgs)}
     taken = {name: hint for name, hint in hints.items() if name not in NOT_TAKEN}
-    if said := re.search(r"validation errors? for \w+\n.*?Value error, (.+?) \[type=", text, re.S):
-        text = said[1]
+    if said := _PYDANTIC.search(text):
+        text = said["text"] if not said["name"] else f"{said['name']}: {said['text']}"
     given: set[str] = set()
 
     def flag(found: re.Match[str]) -> str:
