@@ -191,12 +191,14 @@ def full_disk(engine: Any, folder: Path) -> None:
         if any((folder / "full" / "samples").glob("part-*")):
             resource.setrlimit(resource.RLIMIT_FSIZE, (100, limits[1]))
 
+    told = ""
     try:
         draw(engine, folder / "full", SAMPLES, flush_seconds=0, progress=fill)
     except RlvrError as error:
-        say("full disk", f"{type(error).__name__} {error}")
+        told = f"{type(error).__name__} {error}"
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    say("full disk", told)  # the output may be a file, too
     say("made after the full disk", draw(engine, folder / "full", SAMPLES))
 
 
