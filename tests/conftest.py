@@ -20,6 +20,21 @@ with contextlib.suppress(ImportError):
     import setuptools  # noqa: F401
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts tests into the groups of `--dist loadgroup`, each of which one worker runs.
+
+    The tests of a file are a group, so that no worker makes the fixtures of a module that another
+    one has made; a slow test without such a fixture is for whichever worker is free.
+    """
+    for item in items:
+        fixtures = getattr(item, "_fixtureinfo", None)
+        defined = fixtures.name2fixturedefs.values() if fixtures is not None else ()
+        shares = any(each.scope == "module" for several in defined for each in several)
+        if shares or item.get_closest_marker("slow") is None:
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+
+
 class PackageCopy(NamedTuple):
     """A changed rlvr_fast.
 

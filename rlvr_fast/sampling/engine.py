@@ -254,6 +254,8 @@ class EngineKind:
             `load_engine` has compared with the base model.
         from_files: whether `load` reads the model itself, from a folder, a .gguf file or a hub, so
             that a study can look at its files first.
+        check: takes what `load` takes, and refuses what it would refuse, but reads no weights: a
+            study calls it before anything is drawn. None where the names of arguments say all.
     """
 
     name: str
@@ -267,3 +269,4 @@ class EngineKind:
     logprobs: bool = False
     adapters: bool = False
     from_files: bool = False
+    check: Callable[..., None] | None = None

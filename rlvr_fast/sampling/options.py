@@ -37,7 +37,7 @@ class SampleOptions(Options):
 
     Raises:
         InvalidInputError: a value of another type or out of range; device or dtype given twice; a
-            model or revision among the arguments of the engine.
+            model, revision or adapter among the arguments of the engine.
     """
 
     tasks: tuple[str, ...] = option(
@@ -81,11 +81,11 @@ class SampleOptions(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
-        for name in ("model", "revision"):
+        for name in ("model", "revision", "adapter", "adapters"):
             if name in self.engine_args:
                 raise InvalidInputError(
-                    f"{name} is no argument of an engine: the model and its revision have "
-                    "arguments of their own"
+                    f"{name} is no argument of an engine: the model, its revision and its adapter "
+                    "have arguments of their own"
                 )
         for name, value in (("device", self.device), ("dtype", self.dtype)):
             if value != "auto" and name in self.engine_args:

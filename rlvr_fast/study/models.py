@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,7 +84,8 @@ class StudySide:
     @property
     def loaded(self) -> tuple[str, str | None, str]:
         """What is loaded before adapters, and how: sides that agree in it share one engine."""
-        arguments = json.dumps(self.sample.engine_arguments(), sort_keys=True, default=str)
+        # As text: the keys of a mapping of YAML may be of several types, which have no order.
+        arguments = repr(sorted(self.sample.engine_arguments().items()))
         return *self.model.weights, arguments
 
     @property

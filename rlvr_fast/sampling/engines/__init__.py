@@ -22,6 +22,7 @@ __all__ = [
     "check_adapts",
     "check_arguments",
     "check_honoured",
+    "check_loads",
     "check_logprobs",
     "describe_engines",
     "engine_kind",
@@ -135,6 +136,35 @@ def check_arguments(name: str, arguments: Iterable[str]) -> None:
                 f"the engine {name} has no argument {argument!r}.{closest(argument, taken)} "
                 f"Its arguments: {', '.join(taken) or 'none'}"
             )
+
+
+def check_loads(
+    name: str,
+    /,
+    model: str,
+    *,
+    revision: str | None = None,
+    adapters: Sequence[Adapter] = (),
+    **arguments: Any,
+) -> None:
+    """Refuses what `load_engine` would refuse, as far as the engine can say it without weights.
+
+    Args:
+        name: as for `load_engine`.
+        model: as for `load_engine`.
+        revision: as for `load_engine`.
+        adapters: as for `load_engine`; whether they fit the model is not looked at.
+        arguments: as for `load_engine`.
+
+    Raises:
+        InvalidInputError: an argument, a model or an adapter that the engine does not take.
+        MissingDependencyError: the engine's package, which knows its arguments, is not installed.
+    """
+    check_arguments(name, arguments)
+    kind = engine_kind(name)
+    if kind.check is not None:
+        given = {"adapters": tuple(adapters)} if adapters else {}
+        kind.check(model, revision=revision, **given, **arguments)
 
 
 def check_logprobs(name: str) -> None:

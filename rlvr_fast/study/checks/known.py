@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rlvr_fast.study.checks.faults import Faults
-from rlvr_fast.study.models import StudyModel
+from rlvr_fast.study.models import StudyModel, StudySide
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rlvr_fast.sampling.unloaded import UnloadedModel
     from rlvr_fast.store import Run
 
-__all__ = ["Known", "check_adapter_of", "no_causal_model"]
+__all__ = ["Known", "check_adapter_of", "context_of", "no_causal_model"]
 
 
 @dataclass(slots=True)
@@ -47,6 +47,19 @@ class Known:
             with faults.kept():
                 self.models[key] = UnloadedModel(model.model, revision=model.revision)
         return self.models[key]
+
+
+def context_of(side: StudySide, reader: UnloadedModel) -> int | None:
+    """Most tokens of prompt and completion when a side draws; None where it is not known.
+
+    Args:
+        side: the side, whose engine may have a limit of its own (vLLM's max_model_len).
+        reader: its model.
+    """
+    limit = side.sample.engine_args.get("max_model_len")
+    if type(limit) is not int or limit < 1:
+        return reader.context_length
+    return min(limit, reader.context_length or limit)
 
 
 def check_adapter_of(model: StudyModel, faults: Faults, *, transformers: bool) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from rlvr_fast.errors import RlvrError, RunDirectoryError
+from rlvr_fast.errors import MissingDependencyError, RlvrError, RunDirectoryError
 from rlvr_fast.study.checks.faults import Faults
-from rlvr_fast.study.checks.known import Known, check_adapter_of, no_causal_model
+from rlvr_fast.study.checks.known import Known, check_adapter_of, context_of, no_causal_model
 from rlvr_fast.study.checks.machine import check_memory, check_weights
 from rlvr_fast.study.checks.scoring import check_scoring
 from rlvr_fast.study.config import StudyConfig
@@ -120,6 +121,7 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults:
 
     reader = known.model(side.model, faults)
     _check_parameters(side, known, faults)
+    _check_loads(side, faults)
     if reader is None:
         return
     if side.sample.engine == "transformers" and reader.architecture is None:
@@ -137,9 +139,8 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults:
             load_template(side.sample.template, cast("Engine", reader), side.sample.prompt)
         return
     with faults.kept():
-        limit = side.sample.engine_args.get("max_model_len")
-        if isinstance(limit, int):
-            reader.context_length = min(limit, reader.context_length or limit)
+        reader = copy.copy(reader)  # other sides of this model may have other limits
+        reader.context_length = context_of(side, reader)
         _pose(side, cast("Engine", reader), tasks, known)
     with faults.kept():
         _check_run(side, reader.revision, tasks, known)
@@ -153,6 +154,23 @@ def _pose(side: StudySide, engine: Engine, tasks: Sequence[Task], known: Known) 
         engine, tasks, template=side.sample.template, prompt=side.sample.prompt, path=side.path
     )
     known.templates[side.name] = form.to_json()
+
+
+def _check_loads(side: StudySide, faults: Faults) -> None:
+    """Has the engine check what it would load; that its package is missing is told once."""
+    from rlvr_fast.adapters import read_adapter
+    from rlvr_fast.sampling.engines import check_loads
+
+    if any(isinstance(fault, MissingDependencyError) for fault in faults.found):
+        return
+    with faults.kept():
+        check_loads(
+            side.sample.engine,
+            side.model.model,
+            revision=side.model.revision,
+            adapters=() if side.model.adapter is None else (read_adapter(side.model.adapter),),
+            **side.sample.engine_arguments(),
+        )
 
 
 def _check_parameters(side: StudySide, known: Known, faults: Faults) -> None:

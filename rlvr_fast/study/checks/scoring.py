@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.study.checks.faults import Faults
-from rlvr_fast.study.checks.known import Known, check_adapter_of, no_causal_model
+from rlvr_fast.study.checks.known import (
+    Known,
+    check_adapter_of,
+    context_of,
+    no_causal_model,
+)
 from rlvr_fast.study.checks.machine import check_memory
 from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.study.models import StudySide
@@ -85,8 +90,9 @@ def _check_scorer(
     drawer = known.models.get(each.side.model.weights)
     if drawer is not None and reader.context_length is not None:
         longest = each.side.sample.sampling.max_tokens
-        if drawer.context_length is not None:
-            longest = min(longest, drawer.context_length)
+        context = context_of(each.side, drawer)
+        if context is not None:
+            longest = min(longest, context)
         remark = (
             f"a completion of {each.side.name} may have {longest:,} tokens, and the context of "
             f"{each.scorer.name}, which scores it, holds {reader.context_length:,} with the "

@@ -17,6 +17,12 @@ def _load(model: str, **arguments: Any) -> Engine:
     return TransformersEngine(model, **arguments)
 
 
+def _check(model: str, *, batch_size: Any = None, **_: Any) -> None:
+    from rlvr_fast.sampling.engines.transformers.engine import check_rows
+
+    check_rows(batch_size)
+
+
 ENGINE = EngineKind(
     name="transformers",
     help="runs wherever torch does; needs a model with a key-value cache",
@@ -27,4 +33,5 @@ ENGINE = EngineKind(
     packages=("torch", "transformers", "gguf", "peft"),
     logprobs=True,
     adapters=True,
+    check=_check,
 )

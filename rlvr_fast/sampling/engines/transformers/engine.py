@@ -30,13 +30,26 @@ from rlvr_fast.sampling.engines.transformers.threads import run_threads
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
-__all__ = ["TransformersEngine"]
+__all__ = ["TransformersEngine", "check_rows"]
 
 # From this many parameters on, one batch with all threads is faster than one batch a thread: the
 # weights no longer fit the processor's caches.
 _LARGE_MODEL = 500_000_000
 # More rows than any memory holds.
 _MOST_ROWS = 65_536
+
+
+def check_rows(batch_size: object) -> None:
+    """Refuses what is no number of rows; None is one.
+
+    Raises:
+        InvalidInputError: such a value.
+    """
+    if batch_size is not None and not (type(batch_size) is int and 1 <= batch_size <= _MOST_ROWS):
+        raise InvalidInputError(
+            f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
+            f"most {_MOST_ROWS:,}"
+        )
 
 
 @dataclass
@@ -78,13 +91,7 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: `model` cannot be loaded.
             UnsupportedModelError: its attention cannot run on rows of different lengths.
         """
-        if batch_size is not None and (
-            type(batch_size) is not int or not 1 <= batch_size <= _MOST_ROWS
-        ):
-            raise InvalidInputError(
-                f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
-                f"most {_MOST_ROWS:,}"
-            )
+        check_rows(batch_size)
         self.version = transformers.__version__
         self.model = str(model)
         if adapters:

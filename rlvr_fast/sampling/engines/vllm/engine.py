@@ -6,32 +6,49 @@ import contextlib
 import copy
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from rlvr_fast.adapters import Adapter, check_unchanged
-from rlvr_fast.errors import EngineError, InvalidInputError
-from rlvr_fast.model_files import check_model_files, check_name
+from rlvr_fast.errors import EngineError, InvalidInputError, RlvrError
 from rlvr_fast.models import local_revision
 from rlvr_fast.sampling.engine import Completion, Request, refuse_unloaded
-from rlvr_fast.sampling.engines.vllm.adapters import check_whole_weights, lora_arguments
-from rlvr_fast.sampling.engines.vllm.arguments import (
-    advised,
-    check_typed,
-    recorded,
-    without_code,
-)
+from rlvr_fast.sampling.engines.vllm.adapters import check_whole_weights
+from rlvr_fast.sampling.engines.vllm.advice import advised
+from rlvr_fast.sampling.engines.vllm.arguments import all_arguments, readable
 from rlvr_fast.sampling.engines.vllm.client import Client, Job
 from rlvr_fast.sampling.engines.vllm.orphans import Guard
-from rlvr_fast.sampling.engines.vllm.package import import_vllm
-from rlvr_fast.sampling.engines.vllm.starting import Output, start
+from rlvr_fast.sampling.engines.vllm.package import import_vllm, refusal
+from rlvr_fast.sampling.engines.vllm.recording import recorded
+from rlvr_fast.sampling.engines.vllm.starting import Output, check_configuration, start
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["VllmEngine"]
+__all__ = ["VllmEngine", "check_engine"]
 
 _INVARIANT = "VLLM_BATCH_INVARIANT"
+
+
+def check_engine(
+    model: str,
+    *,
+    revision: str | None = None,
+    adapters: Sequence[Adapter] = (),
+    **options: Any,
+) -> None:
+    """Refuses what `VllmEngine` would refuse, as far as vLLM says so without reading weights.
+
+    Raises:
+        InvalidInputError: as `VllmEngine`.
+        MissingDependencyError: as `VllmEngine`.
+    """
+    options = readable(model, options)
+    package = import_vllm()
+    arguments = all_arguments(model, options, package, adapters)
+    for adapter in adapters:
+        check_whole_weights(adapter, model, revision)
+    arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
+    check_configuration(model, arguments, package)
 
 
 class VllmEngine(TokenizerPrompts):
@@ -71,37 +88,15 @@ class VllmEngine(TokenizerPrompts):
             InvalidInputError: an argument that vLLM does not know or take, or a model or adapter
                 that it cannot load; the message is vLLM's own.
         """
-        check_name(model)
-        options = without_code(model, options)
-        if Path(model).is_dir():
-            check_model_files(Path(model))
-        elif model.endswith(".gguf"):
-            raise InvalidInputError(
-                f"{model}: vLLM reads no .gguf file; use --engine transformers, or the folder of "
-                "the model's safetensors"
-            )
+        options = readable(model, options)
         package = self._vllm = import_vllm()
-        arguments = check_typed(model, options, package)
-        if package.device == "cpu":
-            # With "auto" vLLM would turn a float32 model into bfloat16.
-            arguments.setdefault("dtype", "float32")
-            # There a request with a seed whose prompt is computed in parts ends the process (0.32:
-            # "CPU Generator does not use offset").
-            if arguments.setdefault("enable_chunked_prefill", False):
-                raise InvalidInputError(
-                    "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
-                    "backend for CPUs takes no seeds with it"
-                )
-        arguments.setdefault("enable_prefix_caching", True)
-        arguments.setdefault("disable_log_stats", True)
-        if adapters:
-            arguments = lora_arguments(adapters, arguments, package)
-            for adapter in adapters:
-                check_whole_weights(adapter, model, revision)
+        arguments = all_arguments(model, options, package, adapters)
+        for adapter in adapters:
+            check_whole_weights(adapter, model, revision)
         arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
         self._output, self._guard = Output(), Guard()
         try:
-            with _invariant(bool(options.get("batch_invariant", False))):
+            with _invariant(options.get("batch_invariant")):
                 llm = start(model, arguments, package, self._output)
         except BaseException:
             self._output.close()
@@ -121,6 +116,8 @@ class VllmEngine(TokenizerPrompts):
         self.version: str = package.version
         self.revision = revision or local_revision(model)
         self.recorded = recorded(options)
+        if package.device != "cpu" and os.environ.get(_INVARIANT, "0") not in ("", "0"):
+            self.recorded.setdefault("batch_invariant", True)  # asked for in the environment
         config = llm.model_config
         self.context_length: int | None = int(config.max_model_len)
         self.vocab_size = int(config.get_vocab_size())
@@ -166,16 +163,22 @@ class VllmEngine(TokenizerPrompts):
         Each draw is a request of its own, so that it can be stored as soon as it is finished; the
         prompt's keys and values are shared by vLLM's prefix cache.
         """
-        jobs = self._jobs(list(requests), parameters, logprobs)
+        if why := refusal(parameters):
+            raise InvalidInputError(f"the engine vllm {why}")
+        asked = list(requests)
+        jobs = self._jobs(asked, parameters, logprobs)
+        most = min(self._most, sum(len(request.sample_indices) for request in asked))
         try:
-            for (problem_id, index, seed), output in self._client.draw(jobs, most=self._most):
+            for (problem_id, index, seed), output in self._client.draw(jobs, most=most):
                 yield self._completion(output, problem_id, index, seed)
+        except RlvrError:
+            raise
         except (self._vllm.Dead, self._vllm.Failed) as error:
             cause = self._output.cause()
             why = f" ({cause})" if cause else ""
             what = "ended" if isinstance(error, self._vllm.Dead) else "failed at a request"
             raise EngineError(f"the process of vLLM that draws {what}{why}") from None
-        except self._vllm.Refused as error:
+        except (self._vllm.Refused, ValueError) as error:
             why = advised(terminal(str(error), 2000), self._vllm)
             raise InvalidInputError(
                 f"{self.model}: vLLM does not take a request ({why})"
@@ -241,15 +244,19 @@ class VllmEngine(TokenizerPrompts):
 
 
 @contextlib.contextmanager
-def _invariant(wanted: bool) -> Iterator[None]:
-    """Batch-invariant mode for the processes that start meanwhile."""
+def _invariant(wanted: bool | None) -> Iterator[None]:
+    """Batch-invariant mode, or none, for the processes that start meanwhile.
+
+    Args:
+        wanted: None leaves the mode to the environment.
+    """
     before = os.environ.get(_INVARIANT)
-    if wanted:
-        os.environ[_INVARIANT] = "1"
+    if wanted is not None:
+        os.environ[_INVARIANT] = str(int(wanted))
     try:
         yield
     finally:
-        if wanted:
+        if before is not None:
+            os.environ[_INVARIANT] = before
+        elif wanted is not None:
             os.environ.pop(_INVARIANT, None)
-            if before is not None:
-                os.environ[_INVARIANT] = before

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError, install_hint
+from rlvr_fast.sampling.parameters import SamplingParameters
 
-__all__ = ["OLDEST", "QUIET", "Package", "import_vllm"]
+__all__ = ["OLDEST", "QUIET", "Package", "import_vllm", "refusal"]
 
 # The oldest version whose interface is known to be the one below, and whose backend for CPUs takes
 # a seed for each request; pyproject.toml has the same.
@@ -102,6 +103,25 @@ def import_vllm() -> Package:
         Dead=EngineDeadError,
         Failed=EngineGenerateError,
         Refused=VLLMClientError,
+    )
+
+
+# The temperatures above 0 that vLLM takes as they are.
+_COLDEST, _HOTTEST = 0.01, 2.0
+
+
+def refusal(parameters: SamplingParameters) -> str:
+    """Why vLLM would not draw with these parameters, in words that follow its name; "" if it would.
+
+    Below 0.01 it draws at 0.01, and says so in its own log alone.
+    """
+    value = parameters.temperature
+    if value == 0 or _COLDEST <= value <= _HOTTEST:
+        return ""
+    return (
+        f"draws at temperature 0 and from {_COLDEST} to {_HOTTEST}, not at {value}: vLLM takes "
+        f"{_COLDEST} in the place of a lower one, and refuses a higher one; --engine transformers "
+        "takes every temperature"
     )
 
 

@@ -13,11 +13,11 @@ from typing import IO, Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.model_files import asks_for_code
-from rlvr_fast.sampling.engines.vllm.arguments import advised
+from rlvr_fast.sampling.engines.vllm.advice import advised
 from rlvr_fast.sampling.engines.vllm.package import QUIET, Package
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["Output", "start"]
+__all__ = ["Output", "check_configuration", "start"]
 
 _TAIL_BYTES = 1 << 20
 _MOST_SHOWN = 2000
@@ -33,11 +33,17 @@ class Output:
         self._file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the engine)
 
     @contextlib.contextmanager
-    def collecting(self) -> Iterator[None]:
+    def collecting(self, wanted: bool = True) -> Iterator[None]:
         """What is printed meanwhile goes to the file; processes begun meanwhile print to it on.
 
         Both streams of the operating system are exchanged, as processes inherit those.
+
+        Args:
+            wanted: False leaves the streams as they are.
         """
+        if not wanted:
+            yield
+            return
         for stream in (sys.stdout, sys.stderr):
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
@@ -80,9 +86,38 @@ def start(model: str, arguments: dict[str, Any], package: Package, output: Outpu
         InvalidInputError: vLLM cannot load the model; the message is vLLM's own.
     """
     quiet = os.environ.get("VLLM_LOGGING_LEVEL") == QUIET
+    with _refused(model, package, output), output.collecting(quiet):
+        llm = package.AsyncLLM.from_engine_args(package.AsyncEngineArgs(**arguments))
+    if quiet:  # errors of this process are raised, too
+        logging.getLogger("vllm").setLevel(logging.CRITICAL)
+    return llm
+
+
+def check_configuration(model: str, arguments: dict[str, Any], package: Package) -> None:
+    """Has vLLM make its configuration of the arguments and of the model's files, weights aside.
+
+    Args:
+        model: as for `start`.
+        arguments: as for `start`.
+        package: vLLM.
+
+    Raises:
+        InvalidInputError: as `start`.
+    """
+    output = Output()
+    quiet = os.environ.get("VLLM_LOGGING_LEVEL") == QUIET
     try:
-        with output.collecting() if quiet else contextlib.nullcontext():
-            llm = package.AsyncLLM.from_engine_args(package.AsyncEngineArgs(**arguments))
+        with _refused(model, package, output), output.collecting(quiet):
+            package.AsyncEngineArgs(**arguments).create_engine_config()
+    finally:
+        output.close()
+
+
+@contextlib.contextmanager
+def _refused(model: str, package: Package, output: Output) -> Iterator[None]:
+    """Errors of vLLM as ours, with what is to be done in the words of our options."""
+    try:
+        yield
     except Exception as error:  # every kind of damage has an exception of its own
         told = str(error).strip()
         if any(word in told.lower() for word in _POINTERS):
@@ -91,6 +126,3 @@ def start(model: str, arguments: dict[str, Any], package: Package, output: Outpu
             raise InvalidInputError(asks_for_code(model)) from error
         why = advised(terminal(told[:_MOST_SHOWN]), package) or type(error).__name__
         raise InvalidInputError(f"{model}: vLLM cannot load it ({why})") from error
-    if quiet:  # errors of this process are raised, too
-        logging.getLogger("vllm").setLevel(logging.CRITICAL)
-    return llm
