@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import MissingDependencyError, install_hint
+from rlvr_fast.shown_text import file_name
 from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind
 
 __all__ = ["TRACKER"]
@@ -33,7 +34,7 @@ class _TensorBoard:
     def keep(self, folder: Path, name: str, text: str) -> None:
         # Event files hold no folders: the headline, the figures, and where the rest is.
         block = "\n".join("    " + line for line in text.splitlines())  # code in Markdown
-        self._writer.add_text(name, f"{block}\n\n    {folder.resolve()}")
+        self._writer.add_text(name, f"{block}\n\n    {folder.parent.name}/{folder.name}")
         import numpy as np
         from PIL import Image
 
@@ -54,7 +55,7 @@ def _open(job: Job) -> Tracker:
             f"the tracker tensorboard needs the package tensorboard ({error}); "
             f"{install_hint('track')}"
         ) from error
-    folder = _FOLDER / f"{job.name}-{job.key[:6]}"
+    folder = _FOLDER / f"{file_name(job.name)}-{job.key[:6]}"
     return _TensorBoard(SummaryWriter(str(folder)), folder)
 
 
