@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
-from rlvr_fast.safe_files import read_linked
+from rlvr_fast.safe_files import at_home, read_linked
 
 __all__ = ["Examples", "read_examples"]
 
@@ -61,7 +61,7 @@ def read_examples(file: str | Path) -> Examples:
         InvalidInputError: no such file, one of more than 1 MiB, or of another form; the message
             names the entry.
     """
-    path = Path(file)
+    path = Path(at_home(str(file)))
     try:
         data = read_linked(path, at_most=_MOST_BYTES, pipes=True)
         text = data.decode("utf-8").replace("\r\n", "\n")

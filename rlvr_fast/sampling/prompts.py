@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
-from rlvr_fast.safe_files import read_linked
+from rlvr_fast.safe_files import at_home, read_linked
 from rlvr_fast.sampling.engine import Engine, PromptForm
 from rlvr_fast.sampling.few_shot import Examples, read_examples
 from rlvr_fast.sampling.prompt_options import PromptOptions
@@ -234,7 +234,7 @@ def _form(name: str, engine: Engine) -> Template:
                 "or a text file that holds {question}"
             )
         return Template("chat", chat)
-    file = Path(name)
+    file = Path(at_home(name))
     try:
         data = read_linked(file, at_most=_MOST_BYTES, pipes=True)
         text = data.decode("utf-8").replace("\r\n", "\n")
