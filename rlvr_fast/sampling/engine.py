@@ -227,6 +227,9 @@ class EngineKind:
         adapters: whether the engine is an `AdaptedEngine`, and `load` takes the keyword argument
             `adapters`: a sequence of all `Adapter`s that the loaded model will draw with, which
             `load_engine` has compared with the base model.
+        check: `check(model, *, adapters, **arguments)` raises what `load` would raise of arguments,
+            adapters and the kind of model, and loads nothing; None where that is known to nobody
+            but `load`.
         from_files: whether `load` reads the model itself, from a folder, a .gguf file or a hub, so
             that a study can look at its files first.
     """
@@ -240,4 +243,5 @@ class EngineKind:
     extra: str | None = None
     logprobs: bool = False
     adapters: bool = False
+    check: Callable[..., None] | None = None
     from_files: bool = False

@@ -17,10 +17,17 @@ def _load(model: str, **arguments: Any) -> Engine:
     return TransformersEngine(model, **arguments)
 
 
+def _check(model: str, **arguments: Any) -> None:
+    from rlvr_fast.sampling.engines.transformers.engine import check_values
+
+    check_values(**arguments)
+
+
 ENGINE = EngineKind(
     name="transformers",
     help="runs wherever torch does; needs a model with a key-value cache",
     load=_load,
+    check=_check,
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,

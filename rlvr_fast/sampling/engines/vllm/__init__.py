@@ -17,10 +17,17 @@ def _load(model: str, **arguments: Any) -> Engine:
     return VllmEngine(model, **arguments)
 
 
+def _check(model: str, **arguments: Any) -> None:
+    from rlvr_fast.sampling.engines.vllm.engine import check_values
+
+    check_values(model, **arguments)
+
+
 ENGINE = EngineKind(
     name="vllm",
     help="continuous batching on one GPU or several, also on the CPU; needs the extra vllm",
     load=_load,
+    check=_check,
     arguments=None,
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,

@@ -12,7 +12,7 @@ from typing import Any, Self
 from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import EngineError, InvalidInputError
 from rlvr_fast.model_files import check_model_files, check_name
-from rlvr_fast.models import local_revision
+from rlvr_fast.models import check_revision, local_revision
 from rlvr_fast.sampling.engine import Completion, Request
 from rlvr_fast.sampling.engines.vllm.arguments import (
     advised,
@@ -23,15 +23,62 @@ from rlvr_fast.sampling.engines.vllm.arguments import (
 )
 from rlvr_fast.sampling.engines.vllm.client import Client, Job
 from rlvr_fast.sampling.engines.vllm.orphans import Guard
-from rlvr_fast.sampling.engines.vllm.package import import_vllm
+from rlvr_fast.sampling.engines.vllm.package import Package, import_vllm
 from rlvr_fast.sampling.engines.vllm.starting import Output, start
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 from rlvr_fast.shown_text import terminal
 
-__all__ = ["VllmEngine"]
+__all__ = ["VllmEngine", "check_values"]
 
 _INVARIANT = "VLLM_BATCH_INVARIANT"
+
+
+def check_values(
+    model: str, *, adapters: Sequence[Adapter] = (), **options: Any
+) -> tuple[Package, dict[str, Any]]:
+    """Refuses what a `VllmEngine` would refuse before it starts, and starts nothing.
+
+    Args:
+        model: as for `VllmEngine`.
+        adapters: as for `VllmEngine`.
+        options: as for `VllmEngine`.
+
+    Returns:
+        vLLM, and the arguments of AsyncEngineArgs beside the model and its revision.
+
+    Raises:
+        MissingDependencyError: as `VllmEngine`.
+        InvalidInputError: as `VllmEngine`.
+    """
+    check_name(model)
+    options = without_code(model, options)
+    if Path(model).is_dir():
+        check_model_files(Path(model))
+    elif model.endswith(".gguf"):
+        raise InvalidInputError(
+            f"{model}: vLLM reads no .gguf file; use --engine transformers, or the folder of "
+            "the model's safetensors"
+        )
+    package = import_vllm()
+    arguments = check_typed(model, options, package)
+    if package.device == "cpu":
+        # With "auto" vLLM would turn a float32 model into bfloat16.
+        arguments.setdefault("dtype", "float32")
+        # There a request with a seed whose prompt is computed in parts ends the process (0.32:
+        # "CPU Generator does not use offset").
+        if arguments.setdefault("enable_chunked_prefill", False):
+            raise InvalidInputError(
+                "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
+                "backend for CPUs takes no seeds with it"
+            )
+    arguments.setdefault("enable_prefix_caching", True)
+    arguments.setdefault("disable_log_stats", True)
+    if adapters:
+        arguments["enable_lora"] = True
+        arguments.setdefault("max_loras", len(adapters))
+        arguments.setdefault("max_lora_rank", lora_rank(adapters, package))
+    return package, arguments
 
 
 class VllmEngine(TokenizerPrompts):
@@ -71,33 +118,9 @@ class VllmEngine(TokenizerPrompts):
             InvalidInputError: an argument that vLLM does not know or take, or a model or adapter
                 that it cannot load; the message is vLLM's own.
         """
-        check_name(model)
-        options = without_code(model, options)
-        if Path(model).is_dir():
-            check_model_files(Path(model))
-        elif model.endswith(".gguf"):
-            raise InvalidInputError(
-                f"{model}: vLLM reads no .gguf file; use --engine transformers, or the folder of "
-                "the model's safetensors"
-            )
-        package = self._vllm = import_vllm()
-        arguments = check_typed(model, options, package)
-        if package.device == "cpu":
-            # With "auto" vLLM would turn a float32 model into bfloat16.
-            arguments.setdefault("dtype", "float32")
-            # There a request with a seed whose prompt is computed in parts ends the process (0.32:
-            # "CPU Generator does not use offset").
-            if arguments.setdefault("enable_chunked_prefill", False):
-                raise InvalidInputError(
-                    "the engine vllm: enable_chunked_prefill is true, expected false: vLLM's "
-                    "backend for CPUs takes no seeds with it"
-                )
-        arguments.setdefault("enable_prefix_caching", True)
-        arguments.setdefault("disable_log_stats", True)
-        if adapters:
-            arguments["enable_lora"] = True
-            arguments.setdefault("max_loras", len(adapters))
-            arguments.setdefault("max_lora_rank", lora_rank(adapters, package))
+        check_revision(model, revision)
+        self._vllm, arguments = check_values(model, adapters=adapters, **options)
+        package, options = self._vllm, without_code(model, options)
         arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
         self._output, self._guard = Output(), Guard()
         try:
