@@ -4,6 +4,7 @@
       InvalidInputError        the caller gave wrong input; the command line exits with 2
         RunDirectoryError      ... in or about a run directory
         UnsupportedModelError  ... a model
+        SeveralFaults          ... several of these at once
       MissingDependencyError   a package is not installed; exits with 2
       EngineError              the engine that draws failed; exits with 1
       StorageError             the input is right, the file system failed; exits with 1
@@ -15,8 +16,9 @@ Every message names the expected and the actual input, the place (file, row, pro
 
 from __future__ import annotations
 
+import contextlib
 import errno
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 __all__ = [
     "CudaError",
@@ -26,11 +28,14 @@ __all__ = [
     "RlvrError",
     "RunDirectoryError",
     "RunLockedError",
+    "SeveralFaults",
     "StorageError",
     "UnsupportedModelError",
     "closest",
+    "fault_kept",
     "file_error",
     "install_hint",
+    "require_none",
     "shown",
 ]
 
@@ -53,6 +58,18 @@ class RunDirectoryError(InvalidInputError):
 
 class UnsupportedModelError(InvalidInputError):
     """A model whose head is not known to be scored exactly."""
+
+
+class SeveralFaults(InvalidInputError):
+    """Several faults of one input; the message numbers them.
+
+    Attributes:
+        faults: each of them.
+    """
+
+    def __init__(self, message: str, faults: Iterable[RlvrError]) -> None:
+        super().__init__(message)
+        self.faults = tuple(faults)
 
 
 class StorageError(RlvrError, OSError):
@@ -100,6 +117,44 @@ def file_error(error: OSError, message: str) -> InvalidInputError | StorageError
     """
     wrong = isinstance(error, _WRONG_PATH) or error.errno in _WRONG_NAME
     return InvalidInputError(message) if wrong else StorageError(message)
+
+
+@contextlib.contextmanager
+def fault_kept(faults: list[RlvrError]) -> Iterator[None]:
+    """A block whose error is put into a list, so that what comes after it is examined too.
+
+    Args:
+        faults: receives the error, or each of those that a `SeveralFaults` holds; one message once.
+    """
+    try:
+        yield
+    except RlvrError as error:
+        known = set(map(str, faults))
+        for each in error.faults if isinstance(error, SeveralFaults) else [error]:
+            if str(each) not in known:
+                faults.append(each)
+
+
+def require_none(faults: Iterable[RlvrError], what: str) -> None:
+    """Raises what is in a list of faults: one as it is, several as one error that numbers them.
+
+    Args:
+        faults: as `fault_kept` leaves them.
+        what: stands behind the number of faults, as "of study.yaml".
+
+    Raises:
+        RlvrError: the only fault.
+        SeveralFaults: several.
+    """
+    found = list(faults)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        listed = "\n".join(
+            f"  {number}. " + "\n     ".join(str(fault).splitlines())
+            for number, fault in enumerate(found, 1)
+        )
+        raise SeveralFaults(f"{len(found)} faults {what}:\n{listed}", found)
 
 
 def closest(name: object, names: Iterable[str]) -> str:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Layer",
     "causal_lm_class",
+    "check_revision",
     "load_causal_lm",
     "load_tokenizer",
     "load_without_weights",
@@ -39,6 +40,7 @@ __all__ = [
     "model_file",
     "model_layers",
     "torch_device",
+    "torch_dtype",
 ]
 
 
@@ -72,6 +74,26 @@ def torch_device(device: str | torch.device | None) -> torch.device:
     return found
 
 
+def torch_dtype(dtype: Any, device: torch.device) -> torch.dtype:
+    """The type of weights that is asked for.
+
+    Args:
+        dtype: a torch dtype or its name; None for float32 on the CPU and bfloat16 on CUDA.
+        device: where the weights will be.
+
+    Raises:
+        InvalidInputError: no type of floating-point numbers.
+    """
+    import torch
+
+    if dtype is None:
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    found = getattr(torch, dtype, None) if isinstance(dtype, str) else dtype
+    if not isinstance(found, torch.dtype) or not found.is_floating_point:
+        raise InvalidInputError(f"expected a torch dtype such as 'bfloat16', got {shown(dtype)}")
+    return found
+
+
 def load_causal_lm(
     model: str | Path,
     revision: str | None = None,
@@ -94,19 +116,10 @@ def load_causal_lm(
         InvalidInputError: the model does not exist or is not a causal language model.
         MissingDependencyError: a .gguf file without the `gguf` package.
     """
-    import torch
     from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
     place = torch_device(device)
-    if dtype is None:
-        dtype = torch.bfloat16 if place.type == "cuda" else torch.float32
-    elif not isinstance(dtype, torch.dtype):
-        found = getattr(torch, dtype, None) if isinstance(dtype, str) else None
-        if not isinstance(found, torch.dtype) or not found.is_floating_point:
-            raise InvalidInputError(
-                f"expected a torch dtype such as 'bfloat16', got {shown(dtype)}"
-            )
-        dtype = found
+    dtype = torch_dtype(dtype, place)
     path = Path(model)
     source, options = _source(model, revision)
     _refuse_adapter(path)
@@ -150,6 +163,7 @@ def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any
     """What from_pretrained of transformers is given of a model, whose files are checked first."""
     path, source = Path(model), str(model)
     check_name(source)
+    check_revision(source, revision)
     options: dict[str, Any] = {"revision": revision} if revision else {}
     if path.suffix == ".gguf":
         if not path.is_file():
@@ -170,6 +184,20 @@ def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any
         check_model_files(folder)
     # Asked about code of the model, transformers would put the question on the terminal.
     return source, {**options, "trust_remote_code": False}
+
+
+def check_revision(model: str, revision: str | None) -> None:
+    """Refuses a revision of a model on this machine, which has none: it would be recorded for one.
+
+    Raises:
+        InvalidInputError: such a revision.
+    """
+    if revision is not None and Path(model).exists():
+        raise InvalidInputError(
+            f"{model}: the revision {shown(revision)} is given, but a folder or a file has no "
+            "revisions, and a digest of its files is recorded: leave the revision out, or give the "
+            "model's name on the hub"
+        )
 
 
 def _refuse_adapter(path: Path) -> None:

@@ -16,7 +16,14 @@ from dataclasses import MISSING, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any, ClassVar, Literal, Self
 
-from rlvr_fast.errors import InvalidInputError, closest, shown
+from rlvr_fast.errors import (
+    InvalidInputError,
+    RlvrError,
+    closest,
+    fault_kept,
+    require_none,
+    shown,
+)
 
 __all__ = ["Option", "Options", "option", "options_of", "refuse_unknown"]
 
@@ -149,6 +156,23 @@ class Option:
             return f"one of {', '.join(self.choices)}"
         return ", ".join(filter(None, (_WORDS.get(self.kind, self.kind.__name__), self.range)))
 
+    def read(self, value: Any, where: str) -> Any:
+        """The value as a mapping, such as a study file, has it, in its normal form.
+
+        One value may stand for a list of one, and a group of options is a mapping.
+
+        Raises:
+            InvalidInputError: as `check`.
+        """
+        if self.form == "group" and not self.kind.text_field:
+            if not isinstance(value, Mapping):
+                inner = ", ".join(each.name for each in options_of(self.kind))
+                raise InvalidInputError(f"{where} is {shown(value)}, expected a mapping of {inner}")
+            return self.kind.from_mapping(value, where=where)
+        if self.form == "sequence" and not isinstance(value, list | tuple):
+            value = (value,)
+        return self.check(value, where)
+
     def check(self, value: Any, where: str) -> Any:
         """The value in its normal form: a tuple of a sequence, a float of a number.
 
@@ -259,31 +283,21 @@ class Options(_Given):
 
         Raises:
             InvalidInputError: an unknown name (the message has the nearest known one), a missing
-                one, or a value of another type or out of range.
+                one, or a value of another type or out of range; a `SeveralFaults` of all of them.
         """
         known = {each.name: each for each in options_of(cls)}
-        refuse_unknown(values, known, where)
+        faults: list[RlvrError] = []
+        with fault_kept(faults):
+            refuse_unknown(values, known, where)
         clean: dict[str, Any] = {}
         for name, each in known.items():
-            value = values.get(name)
-            if each.required and value is None:
-                needed = ", ".join(other.name for other in known.values() if other.required)
-                raise InvalidInputError(f"{where}: {name!r} is missing; needed: {needed}")
-            if name not in values:
-                continue
-            if each.form == "group" and each.kind.text_field:
-                clean[name] = each.check(value, f"{where}: {name}")
-            elif each.form == "group":
-                if not isinstance(value, Mapping):
-                    inner = ", ".join(option.name for option in options_of(each.kind))
-                    raise InvalidInputError(
-                        f"{where}: {name} is {value!r}, expected a mapping of {inner}"
-                    )
-                clean[name] = each.kind.from_mapping(value, where=f"{where}: {name}")
-            else:
-                if each.form == "sequence" and not isinstance(value, list | tuple):
-                    value = (value,)
-                clean[name] = each.check(value, f"{where}: {name}")
+            with fault_kept(faults):
+                if each.required and values.get(name) is None:
+                    needed = ", ".join(other.name for other in known.values() if other.required)
+                    raise InvalidInputError(f"{where}: {name!r} is missing; needed: {needed}")
+                if name in values:
+                    clean[name] = each.read(values[name], f"{where}: {name}")
+        require_none(faults, f"of {where}")
         try:
             return cls(**clean)
         except InvalidInputError as error:  # options that exclude each other
@@ -352,10 +366,16 @@ def _taken_apart(hint: Any) -> tuple[type, Any, bool, tuple[str, ...]]:
 
 
 def refuse_unknown(names: Iterable[object], known: Iterable[str], where: str) -> None:
-    """Raises InvalidInputError for the first unknown name, with the nearest known one."""
+    """Raises InvalidInputError for unknown names, each with the nearest known one."""
     known = list(known)
-    for name in names:
-        if name not in known:
-            raise InvalidInputError(
-                f"{where}: unknown key {name!r}.{closest(name, known)} Known: {', '.join(known)}"
+    require_none(
+        (
+            InvalidInputError(
+                f"{where}: unknown key {shown(name)}.{closest(name, known)} "
+                f"Known: {', '.join(known)}"
             )
+            for name in names
+            if name not in known
+        ),
+        f"of {where}",
+    )

@@ -24,6 +24,7 @@ from rlvr_fast.errors import InvalidInputError, RunDirectoryError, file_error
 
 __all__ = [
     "JSON_BYTES",
+    "at_home",
     "check_tree",
     "create_new",
     "enclosing_run",
@@ -114,6 +115,21 @@ def _folders_in(folder: Path) -> list[Path]:
             elif not entry.is_file(follow_symlinks=False) and os.path.lexists(entry.path):
                 raise _refused(Path(entry.path))
     return found
+
+
+def at_home(path: str) -> str:
+    """A path that begins with "~" or "~user" with the home folder in its place, as shells have it.
+
+    A study file and `--option=~/x` have no shell that does it. Other paths stay as they are.
+
+    Example:
+        >>> at_home("runs/~x")
+        'runs/~x'
+    """
+    if path.startswith("~"):
+        with contextlib.suppress(RuntimeError):  # no such user
+            return str(Path(path).expanduser())
+    return path
 
 
 def enclosing_run(path: str | Path) -> Path | None:

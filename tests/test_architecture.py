@@ -57,10 +57,10 @@ ALLOWED = {
     },
     "report": FLOOR | {"vocabulary", "options", "progress", "tasks", "store", "metrics"},
     "study": FLOOR | {
-        "options", "progress", "yaml_text", "demo_models", "adapters", "adapted_models", "tasks",
-        "store", "sampling", "answers", "scoring", "report",
+        "options", "progress", "yaml_text", "demo_models", "models", "adapters", "adapted_models",
+        "tasks", "store", "sampling", "answers", "scoring", "report",
     },
-    "tracking": {"errors", "options", "registry", "progress"},
+    "tracking": FLOOR | {"options", "registry", "progress"},
     "console": FLOOR | {"progress"},
     "doctor": FLOOR | {"vocabulary", "tasks", "sampling", "store", "answers", "_core"},
     "cli": FLOOR | {

@@ -336,8 +336,14 @@ def test_a_path_of_another_kind_is_bad_input(run_directory: Path, tmp_path: Path
         ("base: a\nrl: b\nbase: c", "the key 'base' is given twice"),
         ("", "the file is empty"),
         ("base: a\n\trl: b", "study.yaml: line 2, column 1: not a readable YAML text: "),
-        ("base: a\nrl: b\ntemperature: 1", "'temperature' is a key of the mapping 'sampling'"),
-        ("base: a\nrl: b\nper_token: true", "'per_token' is a key of the mapping 'score'"),
+        (
+            "base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\ntemperature: 1",
+            "'temperature' is a key of the mapping 'sampling'",
+        ),
+        (
+            "base: a\nrl: b\ntasks: x\nsamples: 3\nout: o\nper_token: true",
+            "'per_token' is a key of the mapping 'score'",
+        ),
         ("[" * 5000, "not a readable YAML text"),
     ],
 )

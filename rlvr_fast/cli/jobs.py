@@ -74,15 +74,17 @@ def _print_work(config: StudyConfig, *, json: bool) -> None:
 
 
 def _study(config: StudyConfig, tracking: TrackOptions, *, json: bool, quiet: bool) -> None:
-    from rlvr_fast.study import run_study
+    from rlvr_fast.study import check_study, run_study
     from rlvr_fast.tracking.numbers import report_numbers
 
+    check = check_study(config)
+    check.require()  # before a tracker shows a job that never began
     tell = None if quiet or json else console.note
     with (
         console.progress_bars(quiet=quiet or json) as progress,
         tracked(tracking, "study", config.out, config, json=json) as record,
     ):
-        result = run_study(config, progress=record.progress(progress), tell=tell)
+        result = run_study(config, check=check, progress=record.progress(progress), tell=tell)
         record.log(report_numbers(result.report.summary()))
         record.keep(Path(config.out) / "report", result.report.headline())
     print_report(result.report, json=json)

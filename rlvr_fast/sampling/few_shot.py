@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.safe_files import at_home
 from rlvr_fast.sampling.text_files import read_text
 
 __all__ = ["Examples", "read_examples"]
@@ -60,7 +61,7 @@ def read_examples(file: str | Path) -> Examples:
         InvalidInputError: no such file, one of more than 1 MiB, or of another form; the message
             names the entry.
     """
-    path = Path(file)
+    path = Path(at_home(str(file)))
     try:
         text, data = read_text(path)
     except (OSError, ValueError) as error:

@@ -18,13 +18,14 @@ from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.prompts import load_template
 from rlvr_fast.store import Run
-from rlvr_fast.store.info import info_differences
+from rlvr_fast.store.extending import tasks_in_order
+from rlvr_fast.store.info import RunInfo, info_differences
 from rlvr_fast.store.recorded import recorded_spec, same_model
 
 if TYPE_CHECKING:
     from rlvr_fast.tasks import Task
 
-__all__ = ["finished_run", "holds_all", "is_model_of", "is_run_of", "same_form"]
+__all__ = ["finished_run", "holds_all", "in_order_of", "is_model_of", "is_run_of", "same_form"]
 
 
 def finished_run(
@@ -75,11 +76,19 @@ def holds_all(
 ) -> bool:
     """Whether a run holds all draws of these options; see `finished_run`."""
     named: dict[str, Any] = {"revision": revision, "adapter": adapter}
+    tasks = in_order_of(run.info, tasks)
     return (
         is_run_of(run, model, options, tasks, **named)
         and _poses(run, tasks)
         and next(run.iter_missing(options.samples), None) is None
     )
+
+
+def in_order_of(info: RunInfo, tasks: Sequence[Task]) -> list[Task]:
+    """Tasks in the order of a run: its own, then the others; as they are where one is missing."""
+    recorded = [{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks]
+    places = tasks_in_order(info, recorded)
+    return list(tasks) if places is None else [tasks[place] for place in places]
 
 
 def is_run_of(

@@ -45,7 +45,7 @@ class SampleOptions(Options):
         cli_name="task",
         help=lambda: f"Problems: {describe_schemes()}. NAME=TASK names the task.",
     )
-    samples: int = option(minimum=1, help="Completions a problem, in all.")
+    samples: int = option(minimum=1, maximum=1 << 24, help="Completions a problem, in all.")
     engine: str = option(
         "transformers",
         choices=engine_names,

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rlvr_fast.errors import InvalidInputError, shown
+from rlvr_fast.safe_files import at_home
 from rlvr_fast.sampling.chat_templates import DATE
 from rlvr_fast.sampling.engine import Engine, PromptForm
 from rlvr_fast.sampling.few_shot import Examples, read_examples
@@ -250,7 +251,7 @@ def _form(name: str, engine: Engine) -> Template:
                 "or a text file that holds {question}"
             )
         return Template("chat", chat)
-    file = Path(name)
+    file = Path(at_home(name))
     if file.name in _NAMES:
         raise InvalidInputError(
             f"{file}: {file.name!r} is the name of a template that is no file, by which run.json "

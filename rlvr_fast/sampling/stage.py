@@ -19,6 +19,7 @@ from rlvr_fast.errors import EngineError, InvalidInputError, RunDirectoryError, 
 from rlvr_fast.progress import Progress
 from rlvr_fast.sampling.engine import Engine, LogprobEngine, Request
 from rlvr_fast.sampling.engines import engine_packages
+from rlvr_fast.sampling.finished import in_order_of
 from rlvr_fast.sampling.generation_config import ModelSampling
 from rlvr_fast.sampling.instructions import choose_instructions
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -33,10 +34,9 @@ from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import Run
 from rlvr_fast.store.appending import Appender
-from rlvr_fast.store.extending import tasks_in_order
 from rlvr_fast.store.info import adapter_digest, adapter_name
 from rlvr_fast.store.missing import wanted_samples
-from rlvr_fast.store.recorded import recorded_adapter, recorded_name, recorded_spec
+from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.tasks.schemes import scheme_packages
 
 if TYPE_CHECKING:
@@ -87,7 +87,8 @@ def prepare_run(
         RunDirectoryError: `path` holds something else; the message names what differs.
     """
     check_values(engine, parameters)
-    tasks = _in_order(path, tasks)
+    if (Path(path) / "run.json").exists():
+        tasks = in_order_of(Run.open(path, check=False).info, tasks)
     form, table = posed_problems(
         engine, tasks, template=template, prompt=prompt, path=path, tell=tell
     )
@@ -220,15 +221,6 @@ def posed_problems(
             ],
         }
     )
-
-
-def _in_order(path: str | Path, tasks: Sequence[Task]) -> list[Task]:
-    """The tasks in the order of the run `path`, where there is one: its own, then the others."""
-    if not (Path(path) / "run.json").exists():
-        return list(tasks)
-    recorded = [{"name": task.name, "spec": recorded_spec(task.spec)} for task in tasks]
-    places = tasks_in_order(Run.open(path, check=False).info, recorded)
-    return [tasks[place] for place in places or range(len(tasks))]
 
 
 def _check_prompt(problem: Problem, ids: Sequence[int], engine: Engine) -> None:

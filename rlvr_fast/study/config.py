@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, Self
 
 from rlvr_fast.answers.options import GradeOptions
-from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.errors import InvalidInputError, RlvrError, fault_kept, require_none, shown
 from rlvr_fast.options import Option, Options, option, options_of, refuse_unknown
 from rlvr_fast.report.options import CompareOptions
-from rlvr_fast.safe_files import read_linked
+from rlvr_fast.safe_files import at_home, read_linked
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.study.models import StudyModel, StudySide
@@ -28,13 +28,15 @@ _STAGES: dict[str, type[Options]] = {
 }
 # Options of sampling that hold for scoring as well, unless the mapping `score` has its own.
 _SHARED = ("device", "dtype")
+# What stands for the options that a stage needs and a study file lacks.
+_PLACES: Mapping[str, Any] = {"tasks": (), "samples": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyConfig(Options):
     """The configuration of a study; `from_yaml` reads a study file.
 
-    Paths inside are used unchanged, relative to the working folder.
+    Paths inside are relative to the working folder; "~" at the beginning is the home folder.
 
     Attributes:
         base: the base model: a local folder, a .gguf file or a Hugging Face name, or a mapping of
@@ -79,6 +81,7 @@ class StudyConfig(Options):
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
+        object.__setattr__(self, "out", at_home(self.out))
         self.models()
         if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
             raise InvalidInputError(
@@ -92,18 +95,16 @@ class StudyConfig(Options):
         Raises:
             InvalidInputError: an arm that is no model, or a revision that is given twice.
         """
-        found = {
-            "base": _revised(self.base, "base", self.base_revision),
-            "rl": _revised(self.rl, "rl", self.rl_revision),
-        }
+        faults: list[RlvrError] = []
+        found: dict[str, StudyModel] = {}
+        with fault_kept(faults):
+            found["base"] = _revised(self.base, "base", self.base_revision)
+        with fault_kept(faults):
+            found["rl"] = _revised(self.rl, "rl", self.rl_revision)
         for name, value in self.arms.items():
-            if not isinstance(value, str | Mapping | StudyModel):
-                raise InvalidInputError(
-                    f"arms: {name} is {value!r}, expected a model (a folder, a .gguf file or a hub "
-                    "name) or a mapping of model, revision, adapter, template, prompt, engine_args "
-                    "and label"
-                )
-            found[name] = _model(value, f"arms: {name}")
+            with fault_kept(faults):
+                found[name] = _model(value, f"arms: {name}")
+        require_none(faults, "of the models")
         return found
 
     def sides(self) -> list[StudySide]:
@@ -145,28 +146,41 @@ class StudyConfig(Options):
             InvalidInputError: an unknown key (the message has the nearest known one), a missing
                 one, or a value of another type or out of range.
         """
-        for name in values:
-            if name not in study_keys() and (mapping := _mapping_of(name)):
-                raise InvalidInputError(f"{where}: {name!r} is a key of the mapping {mapping!r}")
-        refuse_unknown(values, study_keys(), where)
+        faults: list[RlvrError] = []
+        unknown = [name for name in values if name not in study_keys()]
+        inner = {name: key for name in unknown if (key := _mapping_of(name))}
+        faults += [
+            InvalidInputError(f"{where}: {name!r} is a key of the mapping {key!r}")
+            for name, key in inner.items()
+        ]
+        with fault_kept(faults):
+            refuse_unknown([name for name in unknown if name not in inner], study_keys(), where)
         needed = [each.name for each in _keys() if each.required]
         missing = [name for name in needed if values.get(name) is None]
-        if missing:
-            raise InvalidInputError(
-                f"{where}: {missing[0]!r} is missing; a study needs {', '.join(needed)}"
-            )
-        values = {**values, "tasks": _tasks(values["tasks"], where)}
-        clean: dict[str, Any] = {
-            each.name: each.check(values[each.name], f"{where}: {each.name}")
-            for each in _own()
-            if each.name in values
-        }
+        faults += [
+            InvalidInputError(f"{where}: {name!r} is missing; a study needs {', '.join(needed)}")
+            for name in missing
+        ]
+        # What is missing is said once: the stage that needs it is read with something in its place.
+        values = {**values, **{name: _PLACES[name] for name in missing if name in _PLACES}}
+        clean: dict[str, Any] = {}
+        for each in _own():
+            if each.name in values and each.name not in missing:
+                with fault_kept(faults):
+                    clean[each.name] = each.read(values[each.name], f"{where}: {each.name}")
+        tasks: tuple[str, ...] = ()
+        with fault_kept(faults):
+            tasks = _tasks(values["tasks"], where)
+        values["tasks"] = tasks
         for stage, kind in _STAGES.items():
             names = [each.name for each in options_of(kind)]
             part = {name: values[name] for name in names if name in values}
-            clean[stage] = kind.from_mapping(part, where=where)
-        shared = {name: values[name] for name in _SHARED if name in values}
-        clean["score"] = _passes(values.get("score", True), shared, where)
+            with fault_kept(faults):
+                clean[stage] = kind.from_mapping(part, where=where)
+        shared = {name: values[name] for name in _SHARED if name in values and "sample" in clean}
+        with fault_kept(faults):
+            clean["score"] = _passes(values.get("score", True), shared, where)
+        require_none(faults, f"of {where}")
         return cls(**clean)
 
     @classmethod
@@ -193,9 +207,14 @@ class StudyConfig(Options):
         return self if out is None else replace(self, out=str(out))
 
 
-def _model(value: str | Mapping[str, Any] | StudyModel, where: str) -> StudyModel:
+def _model(value: Any, where: str) -> StudyModel:
     if isinstance(value, StudyModel):
         return value
+    if not isinstance(value, str | Mapping):
+        raise InvalidInputError(
+            f"{where} is {shown(value)}, expected a model (a folder, a .gguf file or a hub name) "
+            f"or a mapping of {', '.join(each.name for each in options_of(StudyModel))}"
+        )
     given = {"model": value} if isinstance(value, str) else value
     return StudyModel.from_mapping(given, where=where)
 
@@ -244,7 +263,7 @@ def _passes(value: Any, shared: Mapping[str, Any], where: str) -> tuple[ScoreOpt
     if not isinstance(given, Mapping):
         names = ", ".join(each.name for each in options_of(ScoreOptions))
         raise InvalidInputError(
-            f"{where}: score is {value!r}, expected true, false or a mapping of {names}"
+            f"{where}: score is {shown(value)}, expected true, false or a mapping of {names}"
         )
     options = ScoreOptions.from_mapping({**shared, **given}, where=f"{where}: score")
     if "as_sampled" in given:
@@ -262,7 +281,7 @@ def _tasks(value: Any, where: str) -> tuple[str, ...]:
         if not isinstance(entry, str):
             raise InvalidInputError(
                 f"{where}: tasks must be a list of specs, or of mappings with name and spec; "
-                f"got {value!r}"
+                f"got {shown(value)}"
             )
         specs.append(entry)
     return tuple(specs)

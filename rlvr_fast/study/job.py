@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rlvr_fast.progress import named
-from rlvr_fast.study.checks import check_study
+from rlvr_fast.study.checks import StudyCheck, check_study
 from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.study.stages import draw_sides, score_sides
 
@@ -46,6 +46,7 @@ class StudyResult:
 def run_study(
     config: StudyConfig,
     *,
+    check: StudyCheck | None = None,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> StudyResult:
@@ -57,6 +58,7 @@ def run_study(
 
     Args:
         config: models, folder, and the options of each stage.
+        check: what `check_study` found of it a moment ago; by default it is called.
         progress: called as progress("STAGE SIDE", done, total).
         tell: called with each sentence for the user that is no error.
 
@@ -74,7 +76,7 @@ def run_study(
     """
     from rlvr_fast.answers.grading import grade_run
 
-    check = check_study(config)
+    check = check or check_study(config)
     check.require()
     if tell is not None:
         for sentence in check.remarks:

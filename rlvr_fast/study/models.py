@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from rlvr_fast.options import Options, option
+from rlvr_fast.safe_files import at_home
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.sampling.prompt_options import PromptOptions
 
@@ -44,6 +45,12 @@ class StudyModel(Options):
         {}, help="Arguments of the engine for this model, beside the study's `engine_args`."
     )
     label: str | None = option(None, help="What the report calls the model.")
+
+    def __post_init__(self) -> None:
+        Options.__post_init__(self)
+        object.__setattr__(self, "model", at_home(self.model))
+        if self.adapter is not None:
+            object.__setattr__(self, "adapter", at_home(self.adapter))
 
     @property
     def weights(self) -> tuple[str, str | None]:

@@ -139,7 +139,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
 
     passes = []
     scorers = set()
-    total = {side.name: side.problems * side.samples for side in sides}
+    to_draw = {side.name: side.draws for side in sides}
     for each in scoring_passes(config, check.sides, sampled):
         run, model = runs.get(each.side.name), each.model
         finished = each.side.name in check.finished and scores_finished(
@@ -155,7 +155,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
             label = f"{each.label}-sampling" if each.options.as_sampled else each.label
             done = 0 if run is None else int(run.num_samples(f"scores/{label}").sum())
             drawn = 0 if run is None else int(run.num_samples().sum())
-            left = max(total[each.side.name], drawn) - done
+            left = drawn + to_draw[each.side.name] - done
             passes.append(ScoringWork(each.name, each.scorer.shown, left))
             scorers.add(each.scorer.name)
     waiting = {s.loaded for s in check.sides if s.name not in check.finished}
@@ -163,14 +163,12 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
 
 
 def _side_work(side: StudySide, run: Run | None, problems: int, most: int) -> SideWork:
-    import numpy as np
-
     samples = side.sample.samples
     held = 0
     length: float | None = None
     seconds: float | None = None
-    if run is not None:
-        held = int(np.minimum(run.num_samples(), samples).sum())
+    if run is not None:  # by their numbers: a run may lack one and hold others beyond `samples`
+        held = len(run.problems()) * samples - run.num_missing(samples)
     draws = problems * samples - held
     if run is not None and held:
         length, rate = _mean_length(run), _draws_a_second(run)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.errors import InvalidInputError, RlvrError
 from rlvr_fast.options import Options
 from rlvr_fast.progress import Progress
 from rlvr_fast.tracking.numbers import Logged
@@ -23,8 +24,16 @@ __all__ = ["Recording", "track_job"]
 
 # How often a stage is logged.
 _SECONDS = 5.0
-# Arguments that may hold a secret are not sent to anybody.
-_SECRET = re.compile(r"token(?!s|_ids)|secret|password|passwd|api_?key|credential", re.IGNORECASE)
+# Arguments that may hold a secret, or name a machine, are not sent to anybody.
+_PRIVATE = re.compile(
+    r"token(?!s|_ids|izer)|secret|password|passwd|api_?key|credential|bearer|authorization|headers|"
+    r"private|url|host|addr",
+    re.IGNORECASE,
+)
+# The folders of a path in a text, as in "math:/home/alice/aime.jsonl"; no address of the web.
+_FOLDERS = re.compile(r"(?<![\w./~-])(?:/(?!/)|~|\.{1,2}/)(?:[^\s/?&,;:'\"]*/)*(?=[^\s/?&,;:'\"])")
+# Trackers read "." and "*" in the name of a group as more than letters.
+_NO_NAME = re.compile(r"[^\w /,+=()@-]")
 
 
 class Recording:
@@ -58,7 +67,8 @@ class Recording:
                 inner(stage, done, total)
             known = self._stages.setdefault(stage, _Stage(done))
             if numbers := known.due(done, total):
-                self.log([Logged(stage.replace(" ", "/", 1), numbers, done)])
+                group = _NO_NAME.sub("_", stage.replace(" ", "/", 1))
+                self.log([Logged(group, numbers, done)])
 
         return report
 
@@ -86,7 +96,7 @@ class Recording:
         for name, tracker in list(self._trackers.items()):
             try:
                 action(tracker)
-            except Exception as error:  # a tracker that fails does not end the job
+            except (Exception, SystemExit) as error:  # one that fails does not end the job
                 del self._trackers[name]
                 warnings.warn(
                     f"the tracker {name} failed ({type(error).__name__}: {str(error)[:300]}); the "
@@ -128,7 +138,8 @@ def track_job(
         options: which trackers.
         what: the command: "study", "sample", "dynamics".
         folder: what the job writes into; the job goes on in a tracker under the same folder.
-        config: what the job was asked for. Arguments whose name tells of a secret are left out.
+        config: what the job was asked for. Arguments whose name tells of a secret or of a machine
+            are left out, and of a path its folders.
 
     Raises:
         InvalidInputError: no such tracker, or it refuses the job, as without a login.
@@ -141,12 +152,12 @@ def track_job(
         name=options.track_name or f"{what}-{place.name}",
         key=hashlib.sha256(f"{what}\0{place}".encode()).hexdigest()[:16],
         folder=place,
-        config=_without_secrets(given),
+        config=_without_private(given),
     )
     opened: dict[str, Tracker] = {}
     try:
         for name in dict.fromkeys(options.track):
-            opened[name] = open_tracker(name, job)
+            opened[name] = _opened(name, job)
     except BaseException:
         Recording(opened).close(failed=True)
         raise
@@ -159,12 +170,28 @@ def track_job(
     record.close(failed=False)
 
 
-def _without_secrets(value: Any) -> Any:
+def _opened(name: str, job: Job) -> Tracker:
+    """A tracker that has begun; whatever its package raises is an error that names the tracker."""
+    try:
+        return open_tracker(name, job)
+    except RlvrError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise InvalidInputError(
+            f"the tracker {name} does not start ({type(error).__name__}: {str(error)[:300]}); put "
+            "right what it names, or leave the tracker out: nothing was done yet"
+        ) from error
+
+
+def _without_private(value: Any) -> Any:
     if isinstance(value, Mapping):
-        kept = {str(k): v for k, v in value.items() if not _SECRET.search(str(k))}
-        return {k: _without_secrets(v) for k, v in kept.items()}
+        kept = {str(k): v for k, v in value.items() if not _PRIVATE.search(str(k))}
+        return {k: _without_private(v) for k, v in kept.items()}
     if isinstance(value, list | tuple):
-        return [_without_secrets(each) for each in value]
-    if value is None or isinstance(value, bool | int | float | str):
+        return [_without_private(each) for each in value]
+    if value is None or isinstance(value, bool | int | float):
         return value
-    return str(value)
+    text = str(value)
+    if text.startswith(("/", "~", "./", "../")):
+        text = text.rstrip("/").rpartition("/")[2]
+    return _FOLDERS.sub("", text)

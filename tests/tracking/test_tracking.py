@@ -190,6 +190,57 @@ def test_a_study_is_tracked_from_the_command_line(
     assert {each.name for each in (place / "out").iterdir()} == {"base", "rl", "report"}
 
 
+def hostile_job(name: str, place: Path) -> None:
+    """A job whose names hold signs that trackers read, and whose arguments tell of a user."""
+    config = {
+        "base": {"model": "/home/alice/secret project/grpo-1", "revision": None},
+        "tasks": ["aime=math:/home/alice/aime.jsonl?question=q", "math:../alice/b.jsonl"],
+        "engine_args": {"url": "http://gpu.alice/v1", "api_key_env": "ALICE"},
+        "prompt": {"few_shot": "~/alice/few.jsonl"},
+    }
+    options = TrackOptions(track=(name,), track_name="../../a/b <x>\n*")
+    with (
+        warnings.catch_warnings(),
+        track_job(options, what="study", folder=place / "out", config=config) as record,
+    ):
+        warnings.filterwarnings("error", message="the tracker")
+        told = record.progress()
+        assert told is not None
+        for stage in ("sample grpo 1.5 *", "score a\nb under base, as sampled"):
+            told(stage, 0, 2)
+            told(stage, 2, 2)
+
+
+@pytest.mark.slow  # wandb and Trackio read their settings once a process
+@pytest.mark.parametrize("name", ["wandb", "trackio", "tensorboard"])
+def test_hostile_names_and_private_arguments(name: str, place: Path) -> None:
+    code = (
+        f"import sys, pathlib; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        f"import test_tracking; test_tracking.hostile_job({name!r}, pathlib.Path.cwd())"
+    )
+    environment = {**os.environ, "TRACKIO_DIR": str(place / "trackio")}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+    assert {each.name for each in place.iterdir()} == {
+        {"tensorboard": "runs.tensorboard"}.get(name, name)
+    }
+    if name == "wandb":
+        rows, known, _ = history(place)
+        assert [row["sample/grpo 1_5 _/done"] for row in rows if "sample/grpo 1_5 _/done" in row]
+        assert known["tasks"] == ["aime=math:aime.jsonl?question=q", "math:b.jsonl"]
+    for file in place.rglob("*"):
+        assert not file.is_file() or b"alice" not in file.read_bytes().lower()
+
+
+def test_a_tracker_that_cannot_start_is_said_before_the_job(place: Path) -> None:
+    (place / "runs.tensorboard").write_text("a file")
+    options = TrackOptions(track=("tensorboard",))
+    with (
+        pytest.raises(InvalidInputError, match="the tracker tensorboard does not start"),
+        track_job(options, what="study", folder=place, config={}),
+    ):
+        raise AssertionError("the job must not begin")
+
+
 class Failing:
     """A tracker whose second log fails."""
 

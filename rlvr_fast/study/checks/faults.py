@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from collections.abc import Iterator
 
-from rlvr_fast.errors import InvalidInputError, RlvrError
+from rlvr_fast.errors import InvalidInputError, RlvrError, fault_kept
 
 __all__ = ["Faults"]
 
@@ -20,13 +20,9 @@ class Faults:
     @contextlib.contextmanager
     def kept(self) -> Iterator[None]:
         """A block whose error is kept; one message is kept once."""
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # they come again from what is checked here
-                yield
-        except RlvrError as error:
-            if str(error) not in map(str, self.found):
-                self.found.append(error)
+        with fault_kept(self.found), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # they come again from what is checked here
+            yield
 
     def add(self, message: str) -> None:
         """Keeps one more fault."""

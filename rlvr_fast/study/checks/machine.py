@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import shutil
@@ -15,6 +16,7 @@ __all__ = ["check_disk", "check_memory", "check_weights", "weights_bytes"]
 
 # The ids, the text and the keys of a draw of one token take more in any part.
 _LEAST_DRAW = 8
+_CGROUPS = Path("/sys/fs/cgroup")
 _SIZES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 
@@ -34,12 +36,12 @@ def check_memory(model: StudyModel, device: str, dtype: str, engine: str) -> Non
     if not held.exists():
         return
     place, most = _memory(device, engine)
-    auto = "bfloat16" if place != "memory" else "float32"
+    auto = "bfloat16" if "GPU" in place else "float32"
     needed = weights_bytes(held, _SIZES[auto if dtype == "auto" else dtype])
     if most is not None and needed > most:
         raise InvalidInputError(
-            f"{model.model}: its weights take at least {_gib(needed)}, more than the {place} of "
-            f"this machine, {_gib(most)}; take a smaller model, or another dtype or device"
+            f"{model.model}: its weights take at least {_gib(needed)}, more than the {place}, "
+            f"{_gib(most)}; take a smaller model, or another dtype or device"
         )
 
 
@@ -97,8 +99,31 @@ def _memory(device: str, engine: str) -> tuple[str, int | None]:
             if line.startswith("SwapTotal:")
         ]
     except (OSError, ValueError, IndexError):  # no Linux
-        return "memory", None
-    return "memory", pages + sum(swap)
+        return "memory of this machine", None
+    limit = _cgroup_limit()
+    if limit is not None and limit < pages:
+        return "memory that this container or job may take", limit + sum(swap)
+    return "memory of this machine", pages + sum(swap)
+
+
+def _cgroup_limit() -> int | None:
+    """The least limit of memory of the cgroups that this process is in, bytes; None without one."""
+    limits = []
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/cgroup").read_text("utf-8").splitlines():
+            _, controllers, inside = line.split(":", 2)
+            if controllers == "":
+                root, name = _CGROUPS, "memory.max"
+            elif "memory" in controllers.split(","):
+                root, name = _CGROUPS / "memory", "memory.limit_in_bytes"
+            else:
+                continue
+            folder = root / inside.lstrip("/")
+            for place in (folder, *folder.parents):  # a limit holds for all groups below
+                if place.is_relative_to(root):
+                    with contextlib.suppress(OSError, ValueError):  # "max" is none
+                        limits.append(int((place / name).read_text()))
+    return min(limits, default=None)
 
 
 def check_disk(out: Path, draws: int, draw_bytes: float | None) -> None:

@@ -6,11 +6,13 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from rlvr_fast.errors import MissingDependencyError, RlvrError, RunDirectoryError
+from rlvr_fast.errors import RlvrError, RunDirectoryError
+from rlvr_fast.store.info import RunInfo
 from rlvr_fast.study.checks.faults import Faults
 from rlvr_fast.study.checks.known import Known, check_adapter_of, context_of, no_causal_model
+from rlvr_fast.study.checks.loading import check_loading
 from rlvr_fast.study.checks.machine import check_memory, check_weights
 from rlvr_fast.study.checks.scoring import check_scoring
 from rlvr_fast.study.config import StudyConfig
@@ -110,6 +112,7 @@ def check_models(
         else:
             _check_served(side, tasks, known, faults)
     _check_common(config, sides, finished, known, faults)
+    remarks += _one_model(sides, known)
     check_scoring(config, sides, finished, known, faults, remarks)
     return known.parameters
 
@@ -121,7 +124,7 @@ def _check_drawing(side: StudySide, tasks: Sequence[Task], known: Known, faults:
 
     reader = known.model(side.model, faults)
     _check_parameters(side, known, faults)
-    _check_loads(side, faults)
+    check_loading(side, faults)
     if reader is None:
         return
     if side.sample.engine == "transformers" and reader.architecture is None:
@@ -156,23 +159,6 @@ def _pose(side: StudySide, engine: Engine, tasks: Sequence[Task], known: Known) 
     known.templates[side.name] = form.to_json()
 
 
-def _check_loads(side: StudySide, faults: Faults) -> None:
-    """Has the engine check what it would load; that its package is missing is told once."""
-    from rlvr_fast.adapters import read_adapter
-    from rlvr_fast.sampling.engines import check_loads
-
-    if any(isinstance(fault, MissingDependencyError) for fault in faults.found):
-        return
-    with faults.kept():
-        check_loads(
-            side.sample.engine,
-            side.model.model,
-            revision=side.model.revision,
-            adapters=() if side.model.adapter is None else (read_adapter(side.model.adapter),),
-            **side.sample.engine_arguments(),
-        )
-
-
 def _check_parameters(side: StudySide, known: Known, faults: Faults) -> None:
     """Finds the sampling parameters of a side, which its model may give, and checks them."""
     from rlvr_fast.sampling.engines import check_honoured
@@ -198,6 +184,7 @@ def _check_served(side: StudySide, tasks: Sequence[Task], known: Known, faults: 
     from rlvr_fast.sampling.stage import check_values
 
     _check_parameters(side, known, faults)
+    check_loading(side, faults)
     if side.sample.engine != "server":
         return
     with faults.kept():
@@ -269,18 +256,6 @@ def _check_run(side: StudySide, revision: str | None, tasks: Sequence[Task], kno
         )
 
 
-def _sampled(
-    side: StudySide, finished: Mapping[str, Run], known: Known
-) -> SamplingParameters | None:
-    """The sampling parameters of a side, whose draws are there or are to be made."""
-    from rlvr_fast.sampling.parameters import SamplingParameters
-
-    if side.name not in finished:
-        return known.parameters.get(side.name)
-    run = finished[side.name]
-    return SamplingParameters.from_mapping(run.info.sampling, where=str(run.path))
-
-
 def _check_common(
     config: StudyConfig,
     sides: Sequence[StudySide],
@@ -289,24 +264,27 @@ def _check_common(
     faults: Faults,
 ) -> None:
     """Refuses what the comparison would refuse after the draws: templates, prompts, sampling."""
+    from rlvr_fast.store.info import info_differences
     from rlvr_fast.store.problem_tables import align_problems, matched_differences
-    from rlvr_fast.store.prompt_templates import template_difference
 
     base = sides[0]
     for side in sides[1:]:
-        found: dict[str, str] = {}
-        left, right = (known.templates.get(s.name) for s in (base, side))
-        if left is not None and right is not None and left.get("sha256") != right.get("sha256"):
-            found["template"] = template_difference(left, right)
-        values = [_sampled(s, finished, known) for s in (base, side)]
-        if values[0] is not None and values[1] is not None:
-            here, there = (replace(each, seed=0) for each in values if each is not None)
-            if here != there:
-                found["sampling"] = "; ".join(
-                    f"{name} {getattr(here, name)} and {getattr(there, name)}"
-                    for name in here.__dataclass_fields__
-                    if getattr(here, name) != getattr(there, name)
-                )
+        # What is not known of one of the two is left to the comparison.
+        forms = [known.templates.get(each.name) for each in (base, side)]
+        values = [_sampling_of(each, finished, known) for each in (base, side)]
+        left, right = (
+            RunInfo(
+                model={},
+                engine={},
+                sampling={} if None in values else value or {},
+                prompt_template={} if None in forms else form or {},
+                tasks=[],
+            )
+            for form, value in zip(forms, values, strict=True)
+        )
+        found: dict[str, list[str]] = {}
+        for kind, text in info_differences(left, right, same_run=False):
+            found.setdefault(kind, []).append(text)
         tables = known.tables.get(base.name), known.tables.get(side.name)
         known_both = tables[0] is not None and tables[1] is not None
         if known_both:
@@ -314,12 +292,53 @@ def _check_common(
             if texts := matched_differences(
                 *tables, pairs, imported=False, prompts="template" not in found
             ):
-                found["problems"] = "; ".join(texts)
+                found["problems"] = texts
         refused = [name for name in found if name not in config.compare.allow]
         if refused:
             faults.add(
                 f"{base.name} and {side.name} would be no runs of one experiment: "
-                + "; ".join(f"{name}: {found[name]}" for name in refused)
+                + "; ".join(f"{name}: {'; '.join(found[name])}" for name in refused)
                 + ". Make them alike, or allow the difference by name: allow: "
                 f"[{', '.join(refused)}]"
             )
+
+
+def _one_model(sides: Sequence[StudySide], known: Known) -> list[str]:
+    """A sentence where the model of base is that of another side with the same draws."""
+    from rlvr_fast.adapters import read_adapter
+
+    keys: dict[str, tuple[object, ...]] = {}
+    for side in sides:
+        reader = known.models.get(side.model.weights)
+        if reader is None or side.name not in known.templates:
+            continue
+        digest = (reader.revision or "").startswith("sha256:")
+        adapter = None
+        if side.model.adapter is not None:
+            try:
+                adapter = read_adapter(side.model.adapter).sha256
+            except RlvrError:  # said by the checks of adapters
+                continue
+        keys[side.name] = (
+            reader.revision if digest else side.model.weights,
+            adapter,
+            known.templates[side.name].get("sha256"),
+            known.parameters.get(side.name),
+        )
+    base = sides[0].name
+    return [
+        f"{base} and {name} are one model with the same seeds and prompts: their completions will "
+        "be the same, and say nothing of a difference"
+        for name, key in keys.items()
+        if name != base and key == keys.get(base)
+    ]
+
+
+def _sampling_of(
+    side: StudySide, finished: Mapping[str, Run], known: Known
+) -> Mapping[str, Any] | None:
+    """The sampling parameters of a side as run.json has them; None where they are not known."""
+    if side.name in finished:
+        return finished[side.name].info.sampling
+    parameters = known.parameters.get(side.name)
+    return None if parameters is None else parameters.to_json()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
@@ -61,16 +62,23 @@ def existing_part(folder: Path) -> Path:
     return folder
 
 
-def check_writable(out: Path) -> None:
-    """Refuses a folder that cannot be made or written to.
+def check_writable(folders: Iterable[Path]) -> None:
+    """Refuses folders that cannot be made or written to.
+
+    Args:
+        folders: those that the study makes or writes into.
 
     Raises:
-        InvalidInputError: a file stands in its place, or no permission is given.
+        InvalidInputError: a file stands in the place of one, or no permission is given.
     """
-    place = existing_part(out)
-    if not place.is_dir():
-        raise InvalidInputError(f"out: {out} cannot be made: {place} is no folder; name another")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise InvalidInputError(
-            f"out: {out} cannot be written: no permission to write into {place}; name another"
-        )
+    for folder in folders:
+        place = existing_part(folder)
+        if not place.is_dir():
+            raise InvalidInputError(
+                f"out: {folder} cannot be made: {place} is no folder; name another, or move it away"
+            )
+        if not os.access(place, os.W_OK | os.X_OK):
+            raise InvalidInputError(
+                f"out: {folder} cannot be written: no permission to write into {place}; name "
+                "another folder"
+            )

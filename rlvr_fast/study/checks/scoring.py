@@ -13,7 +13,7 @@ from rlvr_fast.study.checks.known import (
     context_of,
     no_causal_model,
 )
-from rlvr_fast.study.checks.machine import check_memory
+from rlvr_fast.study.checks.machine import check_memory, check_weights
 from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.study.models import StudySide
 from rlvr_fast.study.stages import ScoringPass, scoring_passes
@@ -64,6 +64,7 @@ def check_scoring(
 def _check_scorer(
     config: StudyConfig, each: ScoringPass, known: Known, faults: Faults, remarks: list[str]
 ) -> None:
+    from rlvr_fast.models import torch_device
     from rlvr_fast.scoring.heads import architecture_of
     from rlvr_fast.scoring.prompts import scored_prompts
 
@@ -75,6 +76,11 @@ def _check_scorer(
             raise InvalidInputError(no_causal_model(each.model.model))
         architecture_of(reader.architecture)
     check_adapter_of(each.model, faults, transformers=True)
+    with faults.kept():
+        device = each.options.device
+        torch_device(None if device == "auto" else device)
+    with faults.kept():
+        check_weights(each.model)
     with faults.kept():
         check_memory(each.model, each.options.device, each.options.dtype, "transformers")
     table = known.tables.get(each.side.name)

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rlvr_fast.errors import (
-    InvalidInputError,
-    MissingDependencyError,
-    RlvrError,
-    RunDirectoryError,
-    install_hint,
-)
+from rlvr_fast.errors import InvalidInputError, RlvrError, RunDirectoryError, require_none
 from rlvr_fast.study.checks.faults import Faults
 from rlvr_fast.study.checks.machine import check_disk
 from rlvr_fast.study.checks.models import check_models, one_template
@@ -58,19 +51,10 @@ class StudyCheck:
         """Raises what stands in the way of the study: one error as it is, several as a list.
 
         Raises:
-            InvalidInputError: several faults; the message numbers them.
+            SeveralFaults: several faults; the message numbers them.
             RlvrError: the only fault.
         """
-        if len(self.faults) == 1:
-            raise self.faults[0]
-        if self.faults:
-            listed = "\n".join(
-                f"  {number}. " + "\n     ".join(str(fault).splitlines())
-                for number, fault in enumerate(self.faults, 1)
-            )
-            raise InvalidInputError(
-                f"{len(self.faults)} faults of this study; nothing was loaded or drawn:\n{listed}"
-            )
+        require_none(self.faults, "of this study; nothing was loaded or drawn")
 
 
 def check_study(config: StudyConfig) -> StudyCheck:
@@ -91,13 +75,16 @@ def check_study(config: StudyConfig) -> StudyCheck:
     sides: list[StudySide] = []
     with faults.kept():
         sides = config.sides()
-    if not sides:
-        return StudyCheck((), faults=faults.found)
+    if not sides:  # the names of the arms; the others may have faults of their own
+        config = replace(config, arms={})
+        sides = config.sides()
+    _check_labels(sides, faults)
     out = Path(config.out)
     with faults.kept():
         check_place(out)
     with faults.kept():
-        check_writable(out)
+        made = [side.path for side in sides if not side.path.is_file()]  # a file is said below
+        check_writable([out, *made, out / "report"])
     tasks, problems = _check_tasks(config, faults)
     _check_engine(config, sides, faults)
     runs: dict[str, Run] = {}
@@ -110,8 +97,9 @@ def check_study(config: StudyConfig) -> StudyCheck:
         with faults.kept():
             if side.name in runs:
                 _check_grading(config, runs[side.name])
-                if tasks and _is_finished(side, runs[side.name], tasks):
-                    finished[side.name] = runs[side.name]
+        with faults.kept():
+            if side.name in runs and tasks and _is_finished(side, runs[side.name], tasks):
+                finished[side.name] = runs[side.name]
     with faults.kept():
         sides = one_template(sides, runs, finished, remarks)
     with faults.kept():
@@ -127,6 +115,19 @@ def check_study(config: StudyConfig) -> StudyCheck:
         faults=tuple(faults.found),
         remarks=tuple(remarks),
     )
+
+
+def _check_labels(sides: Sequence[StudySide], faults: Faults) -> None:
+    """Refuses labels by which a reader of the report could not tell two models apart."""
+    owners: dict[str, str] = {}
+    for side in sides:
+        label = (side.model.label or "").strip().casefold()
+        other = owners.setdefault(label, side.name) if label else side.name
+        if other != side.name:
+            faults.add(
+                f"{other} and {side.name} have one label, {side.model.label!r}: the report could "
+                "not tell them apart; give each its own"
+            )
 
 
 def _is_finished(side: StudySide, run: Run, tasks: Sequence[Task]) -> bool:
@@ -197,8 +198,6 @@ def _check_golds(task: Task, problems: Sequence[Problem]) -> None:
 
 def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Faults) -> None:
     """Checks what the registry of engines knows of the engine, which is not loaded."""
-    from importlib.metadata import PackageNotFoundError, version
-
     from rlvr_fast.sampling.engines import (
         check_adapts,
         check_arguments,
@@ -210,7 +209,7 @@ def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Fault
     options = config.sample
     name = options.engine
     with faults.kept():
-        kind = engine_kind(name)
+        engine_kind(name)
         for arguments in {
             side.loaded[2]: side.sample.engine_arguments() for side in sides
         }.values():
@@ -224,15 +223,6 @@ def _check_engine(config: StudyConfig, sides: Sequence[StudySide], faults: Fault
         if any(side.model.adapter is not None for side in sides):
             with faults.kept():
                 check_adapts(name)
-        installed = []
-        for package in kind.packages if kind.extra else ():
-            with contextlib.suppress(PackageNotFoundError):
-                installed.append(version(package))
-        if kind.extra and kind.packages and not installed:
-            raise MissingDependencyError(
-                f"the engine {name} needs the package {' or '.join(kind.packages)}; "
-                f"{install_hint(kind.extra)}"
-            )
 
 
 def _check_grading(config: StudyConfig, run: Run) -> None:
@@ -259,8 +249,9 @@ def _check_room(
     for side in sides:
         draws += len(problems) * side.sample.samples
         if side.name in runs:
-            run = runs[side.name]
+            run, samples = runs[side.name], side.sample.samples
+            draws -= len(run.problems()) * samples - run.num_missing(samples)
             held += int(run.num_samples().sum())
             size += sum(part.stat().st_size for part in run.parts("samples"))
-    if draws > held:
-        check_disk(Path(config.out), draws - held, size / held if held else None)
+    if draws > 0:
+        check_disk(Path(config.out), draws, size / held if held else None)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from rlvr_fast.shown_text import file_name
 from rlvr_fast.tracking.tracker import Job, Tracker, TrackerKind, needed_package
 
 __all__ = ["TRACKER"]
@@ -32,7 +33,7 @@ class _TensorBoard:
     def keep(self, folder: Path, name: str, text: str) -> None:
         # Event files hold no folders: the headline, the figures, and where the rest is.
         block = "\n".join("    " + line for line in text.splitlines())  # code in Markdown
-        self._writer.add_text(name, f"{block}\n\n    {folder.resolve()}")
+        self._writer.add_text(name, f"{block}\n\n    {folder.parent.name}/{folder.name}")
         import numpy as np
         from PIL import Image
 
@@ -48,7 +49,7 @@ class _TensorBoard:
 def _open(job: Job) -> Tracker:
     with needed_package("tensorboard"):
         from torch.utils.tensorboard import SummaryWriter
-    folder = _FOLDER / f"{job.name}-{job.key[:6]}"
+    folder = _FOLDER / f"{file_name(job.name)}-{job.key[:6]}"
     return _TensorBoard(SummaryWriter(str(folder)), folder)
 
 

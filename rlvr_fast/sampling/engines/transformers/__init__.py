@@ -17,21 +17,21 @@ def _load(model: str, **arguments: Any) -> Engine:
     return TransformersEngine(model, **arguments)
 
 
-def _check(model: str, *, batch_size: Any = None, **_: Any) -> None:
-    from rlvr_fast.sampling.engines.transformers.engine import check_rows
+def _check(model: str, *, revision: str | None = None, **arguments: Any) -> None:
+    from rlvr_fast.sampling.engines.transformers.engine import check_values
 
-    check_rows(batch_size)
+    check_values(**arguments)
 
 
 ENGINE = EngineKind(
     name="transformers",
     help="runs wherever torch does; needs a model with a key-value cache",
     load=_load,
+    check=_check,
     arguments=("device", "dtype", "batch_size"),
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,
     packages=("torch", "transformers", "gguf", "peft"),
     logprobs=True,
     adapters=True,
-    check=_check,
 )

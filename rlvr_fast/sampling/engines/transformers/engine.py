@@ -21,7 +21,7 @@ from transformers.cache_utils import DynamicCache
 from rlvr_fast.adapted_models import AdaptedModel, check_peft
 from rlvr_fast.adapters import Adapter
 from rlvr_fast.errors import EngineError, InvalidInputError, UnsupportedModelError, shown
-from rlvr_fast.models import load_causal_lm, local_revision
+from rlvr_fast.models import load_causal_lm, local_revision, torch_device, torch_dtype
 from rlvr_fast.onednn import OneDnnLinears
 from rlvr_fast.sampling.engine import Completion, Request, refuse_unloaded
 from rlvr_fast.sampling.engines.transformers.batch import DrawBatch
@@ -30,7 +30,7 @@ from rlvr_fast.sampling.engines.transformers.threads import run_threads
 from rlvr_fast.sampling.parameters import SamplingParameters
 from rlvr_fast.sampling.tokenizer import TokenizerPrompts
 
-__all__ = ["TransformersEngine", "check_rows"]
+__all__ = ["TransformersEngine", "check_values"]
 
 # From this many parameters on, one batch with all threads is faster than one batch a thread: the
 # weights no longer fit the processor's caches.
@@ -39,25 +39,37 @@ _LARGE_MODEL = 500_000_000
 _MOST_ROWS = 65_536
 
 
-def check_rows(batch_size: object) -> None:
-    """Refuses what is no number of rows; None is one.
-
-    Raises:
-        InvalidInputError: such a value.
-    """
-    if batch_size is not None and not (type(batch_size) is int and 1 <= batch_size <= _MOST_ROWS):
-        raise InvalidInputError(
-            f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
-            f"most {_MOST_ROWS:,}"
-        )
-
-
 @dataclass
 class _Loaded:
     """The model in memory, which the views of an engine share; None after `close`."""
 
     model: Any
     adapted: AdaptedModel | None = None
+
+
+def check_values(
+    *,
+    adapters: Sequence[Adapter] = (),
+    device: str | None = None,
+    dtype: Any = None,
+    batch_size: int | None = None,
+) -> None:
+    """Refuses arguments that a `TransformersEngine` would refuse, before a model is loaded.
+
+    Raises:
+        InvalidInputError: a value of another type or out of range, or a device that is not there.
+        MissingDependencyError: adapters without the package peft.
+    """
+    if batch_size is not None and (
+        type(batch_size) is not int or not 1 <= batch_size <= _MOST_ROWS
+    ):
+        raise InvalidInputError(
+            f"batch_size is {shown(batch_size)}, expected a whole number, at least 1 and at "
+            f"most {_MOST_ROWS:,}"
+        )
+    torch_dtype(dtype, torch_device(device))
+    if adapters:
+        check_peft()
 
 
 class TransformersEngine(TokenizerPrompts):
@@ -91,11 +103,9 @@ class TransformersEngine(TokenizerPrompts):
             InvalidInputError: `model` cannot be loaded.
             UnsupportedModelError: its attention cannot run on rows of different lengths.
         """
-        check_rows(batch_size)
+        check_values(adapters=adapters, device=device, dtype=dtype, batch_size=batch_size)
         self.version = transformers.__version__
         self.model = str(model)
-        if adapters:
-            check_peft()
         loaded, self._tokenizer = load_causal_lm(model, revision, device, dtype)
         self._loaded = _Loaded(loaded)
         self.revision = revision or local_revision(model)

@@ -28,6 +28,7 @@ ENGINE = EngineKind(
     name="vllm",
     help="continuous batching on one GPU or several, also on the CPU; needs the extra vllm",
     load=_load,
+    check=_check,
     arguments=None,
     parameters=(*ORIGINAL_PARAMETERS, *SAMPLING_DEFAULTS),
     from_files=True,
@@ -36,5 +37,4 @@ ENGINE = EngineKind(
     extra="vllm",
     logprobs=True,
     adapters=True,
-    check=_check,
 )

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from rlvr_fast.adapters import Adapter, check_unchanged
 from rlvr_fast.errors import EngineError, InvalidInputError, RlvrError
-from rlvr_fast.models import local_revision
+from rlvr_fast.models import check_revision, local_revision
 from rlvr_fast.sampling.engine import Completion, Request, refuse_unloaded
 from rlvr_fast.sampling.engines.vllm.adapters import check_whole_weights
 from rlvr_fast.sampling.engines.vllm.advice import advised
@@ -42,6 +42,7 @@ def check_engine(
         InvalidInputError: as `VllmEngine`.
         MissingDependencyError: as `VllmEngine`.
     """
+    check_revision(model, revision)
     options = readable(model, options)
     package = import_vllm()
     arguments = all_arguments(model, options, package, adapters)
@@ -88,6 +89,7 @@ class VllmEngine(TokenizerPrompts):
             InvalidInputError: an argument that vLLM does not know or take, or a model or adapter
                 that it cannot load; the message is vLLM's own.
         """
+        check_revision(model, revision)
         options = readable(model, options)
         package = self._vllm = import_vllm()
         arguments = all_arguments(model, options, package, adapters)
