@@ -6,8 +6,6 @@ import ast
 import fcntl
 import json
 import os
-import re
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -22,7 +20,6 @@ from rlvr_fast.sampling.engines import engine_names
 from rlvr_fast.vocabulary import DEVICES, DTYPES, POLICIES, RULES
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
-README = Path(__file__).resolve().parent.parent / "README.md"
 HEAVY = {
     "torch", "transformers", "vllm", "matplotlib", "scipy", "pyarrow", "numpy", "reasoning_gym",
     "jinja2",
@@ -166,22 +163,6 @@ def heavy_modules(arguments: list[str], environment: dict[str, str]) -> list[str
     assert run.stdout
     found: list[str] = ast.literal_eval(run.stderr.splitlines()[-1])
     return found
-
-
-def commands_of_the_readme() -> list[list[str]]:
-    fence = re.compile(r"^```\w*\n(.*?)^```$", re.S | re.M)
-    text = README.read_text("utf-8")
-    lines = [line for block in fence.findall(text) for line in block.splitlines()]
-    inline = re.findall(r"`(rlvr-fast [^`]*)`", fence.sub("", text))
-    lines += [" ".join(command.split()) for command in inline]
-    return [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("rlvr-fast ")]
-
-
-@pytest.mark.parametrize("words", commands_of_the_readme(), ids=" ".join)
-def test_commands_of_the_readme_are_read(words: list[str]) -> None:
-    command = COMMANDS[words[0]]
-    if words[1:]:  # alone, the name stands for the command
-        command.make_context(words[0], words[1:])
 
 
 def test_shell_completion() -> None:

@@ -126,10 +126,11 @@ def _values(each: Option) -> str:
 def _help(each: Option) -> str:
     if not each.help and _holds_options(each):
         return f"Its keys: [`{each.name}`](#the-mapping-{each.name})."
-    text = each.help
-    for sign, shown in (("|", r"\|"), ("<", "&lt;"), ("*", r"\*"), ("_", r"\_")):
-        text = text.replace(sign, shown)
-    return text
+    # Every second part stands between backticks, where Markdown shows a backslash.
+    parts = each.help.replace("|", r"\|").split("`")
+    for sign, shown in (("<", "&lt;"), ("*", r"\*"), ("_", r"\_")):
+        parts[::2] = [part.replace(sign, shown) for part in parts[::2]]
+    return "`".join(parts)
 
 
 def main(arguments: list[str]) -> None:
