@@ -18,10 +18,10 @@ demo: $(VENV)/.package
 
 # The environment's own CMake first: Debian's does not know that a newer nvcc has C++20.
 test: $(VENV)/.dev
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n 2 --dist loadgroup
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -n 2
 
 check: $(VENV)/.dev lint
-	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m "not slow" -n 2 --dist loadgroup
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest -m "not slow" -n 2
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

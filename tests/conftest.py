@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -20,19 +21,25 @@ with contextlib.suppress(ImportError):
     import setuptools  # noqa: F401
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts tests into the groups of `--dist loadgroup`, each of which one worker runs.
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives the tests of a file with fixtures of its module to one worker, which makes them once.
 
-    The tests of a file are a group, so that no worker makes the fixtures of a module that another
-    one has made; a slow test without such a fixture is for whichever worker is free.
+    Every other test is for whichever worker is free.
     """
-    for item in items:
-        fixtures = getattr(item, "_fixtureinfo", None)
-        defined = fixtures.name2fixturedefs.values() if fixtures is not None else ()
-        shares = any(each.scope == "module" for several in defined for each in several)
-        if shares or item.get_closest_marker("slow") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return file if _shares_fixtures(config.rootpath / file) else nodeid
+
+    return Scheduling(config, log)
+
+
+@functools.cache
+def _shares_fixtures(file: Path) -> bool:
+    return 'scope="module"' in file.read_text("utf-8")
 
 
 class PackageCopy(NamedTuple):
