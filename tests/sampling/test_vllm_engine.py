@@ -31,6 +31,9 @@ from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.store import Run, verify
 from rlvr_fast.tasks import load_tasks
 
+# Four starts of vLLM, and the draws of all tests, are the set-up of the first.
+pytestmark = pytest.mark.timeout(1800)
+
 SCRIPT = Path(__file__).parent / "vllm_script.py"
 SAMPLES = 8
 
@@ -163,7 +166,7 @@ def drawn(tmp_path_factory) -> Drawn:
     done = subprocess.run(
         [sys.executable, SCRIPT, "whole", folder, adapter, model, *asking(folder)],
         input="y\n" * 20,  # yes to every question
-        capture_output=True, text=True, timeout=900, cwd=folder, env=environment(),
+        capture_output=True, text=True, timeout=1500, cwd=folder, env=environment(),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     said: dict[str, list[Any]] = {"stderr": [done.stderr]}
