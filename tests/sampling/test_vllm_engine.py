@@ -448,16 +448,20 @@ def test_stop_texts_penalties_and_their_log_probabilities_are_those_of_transform
 
 @pytest.mark.slow
 def test_texts_that_end_inside_a_character_are_those_of_transformers(drawn):
+    """But for the mark of a character that is not whole, which vLLM leaves out."""
     import numpy as np
 
     from rlvr_fast.sampling import Request
 
     engine = load_engine("transformers", str(drawn.model))
     (prompt,) = engine.encode([EMOJI], special_tokens=False)
+    marked = False
     for most, ids, text in drawn.said["cut"]:
         greedy = SamplingParameters(temperature=0, max_tokens=most)
         (other,) = engine.generate([Request("p", prompt, np.arange(1), np.arange(1))], greedy)
-        assert (other.token_ids, other.text) == (ids, text)
+        assert (other.token_ids, other.text.rstrip("\ufffd")) == (ids, text)
+        marked = marked or other.text != text
+    assert marked
 
 
 @pytest.mark.parametrize("temperature", [0.001, 2.5])
