@@ -99,7 +99,7 @@ def test_progress_counts_draws(engine, tmp_path):
 
 
 SCRIPT = """
-import signal, sys
+import contextlib, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore SIGINT
 from tiny import Words
 from rlvr_fast.sampling import *
@@ -113,6 +113,14 @@ batch.DrawBatch.step = slow
 engine = load_engine("transformers", sys.argv[1], batch_size=8)
 parameters = SamplingParameters(temperature=1.0, max_tokens=30)
 run = prepare_run(sys.argv[2], engine, [Words()], parameters)
+generate = engine.generate
+def told(*arguments, **options):
+    with contextlib.closing(generate(*arguments, **options)) as draws:
+        for number, completion in enumerate(draws):
+            if number == 5:
+                print("drawing", flush=True)
+            yield completion
+engine.generate = told
 print("ready", flush=True)
 try:
     sample_run(run, engine, 40, flush_seconds=float(sys.argv[3]))
@@ -162,7 +170,7 @@ def test_kill_9_loses_only_draws_not_yet_stored(whole, model, engine, tmp_path):
 def test_ctrl_c_stores_finished_draws(whole, model, engine, tmp_path, times):
     """A second one, right after the first, may end the storing of draws, but spoils nothing."""
     with start(model, tmp_path / "run", 3600) as process:
-        time.sleep(0.5)
+        assert process.stdout.readline() == "drawing\n"
         for _ in range(times):
             process.send_signal(signal.SIGINT)
             time.sleep(0.001)
