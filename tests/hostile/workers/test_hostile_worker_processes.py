@@ -211,7 +211,8 @@ def test_a_template_that_breaks_out_finds_walls(home, landlocked):
     from rlvr_fast.tasks.sandbox.interpreter import listed_paths, visible_paths
 
     first = {
-        "template": "", "names": {}, "most": 99, "path": [], "memory": 4 << 30, "seconds": 60.0,
+        "template": "", "names": {}, "most": 99, "date": "2024-07-26", "path": [],
+        "memory": 4 << 30, "seconds": 60.0,
         "readable": visible_paths(), "listed": listed_paths(),
     }  # fmt: skip
     asked = {"messages": [{"role": "user", "content": str(home / "token")}], "arguments": {}}
