@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any
+
+from rlvr_fast.lazy_names import lazy_name
 
 if TYPE_CHECKING:
     from rlvr_fast.sampling.drawing import draw_run
@@ -17,20 +18,20 @@ if TYPE_CHECKING:
 # name -> the module that defines it. Resolved on first use, so that the command line reads the
 # registry of engines and the options of sampling without numpy and pyarrow.
 _HOME = {
-    "Completion": "rlvr_fast.sampling.engine",
-    "Engine": "rlvr_fast.sampling.engine",
-    "EngineKind": "rlvr_fast.sampling.engine",
-    "LogprobEngine": "rlvr_fast.sampling.engine",
-    "Request": "rlvr_fast.sampling.engine",
-    "SampleOptions": "rlvr_fast.sampling.options",
-    "SamplingParameters": "rlvr_fast.sampling.parameters",
-    "Template": "rlvr_fast.sampling.prompts",
-    "draw_run": "rlvr_fast.sampling.drawing",
-    "engine_names": "rlvr_fast.sampling.engines",
-    "load_engine": "rlvr_fast.sampling.engines",
-    "load_template": "rlvr_fast.sampling.prompts",
-    "prepare_run": "rlvr_fast.sampling.stage",
-    "sample_run": "rlvr_fast.sampling.stage",
+    "Completion": "engine",
+    "Engine": "engine",
+    "EngineKind": "engine",
+    "LogprobEngine": "engine",
+    "Request": "engine",
+    "SampleOptions": "options",
+    "SamplingParameters": "parameters",
+    "Template": "prompts",
+    "draw_run": "drawing",
+    "engine_names": "engines",
+    "load_engine": "engines",
+    "load_template": "prompts",
+    "prepare_run": "stage",
+    "sample_run": "stage",
 }
 
 __all__ = [
@@ -52,9 +53,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'rlvr_fast.sampling' has no attribute {name!r}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value
-    return value
+    return lazy_name(__name__, _HOME, name)

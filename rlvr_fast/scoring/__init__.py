@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
+
+from rlvr_fast.lazy_names import lazy_name
 
 _HOME = {
     "DivergenceStats": "results",
@@ -23,14 +24,7 @@ __all__ = list(_HOME)
 
 
 def __getattr__(name: str) -> Any:
-    # Resolved on first use: the functions need torch, and the Scorer needs transformers. No module
-    # of this folder may have the name of a function: its import would hide the function.
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module 'rlvr_fast.scoring' has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"rlvr_fast.scoring.{home}"), name)
-    globals()[name] = value
-    return value
+    return lazy_name(__name__, _HOME, name)
 
 
 def __dir__() -> list[str]:
