@@ -8,7 +8,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_FLOOR, Context, Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -142,7 +142,8 @@ def _rounded_down(value: float) -> float:
         return 0.0
     digits = 2 - math.floor(math.log10(abs(value)))
     # Exact in decimals: a product of floats could round up what it is to round down.
-    return float(Decimal(value).quantize(Decimal(1).scaleb(-min(digits, 300)), ROUND_FLOOR))
+    unit = Decimal((0, (1,), -min(digits, 300)))
+    return float(Decimal(value).quantize(unit, ROUND_FLOOR, Context(prec=400)))
 
 
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:

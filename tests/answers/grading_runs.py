@@ -13,7 +13,8 @@ from rlvr_fast.store import Run
 from rlvr_fast.tasks import Problem, load_tasks
 
 
-def make_run(path: Path, specs: Sequence[str]) -> tuple[Run, list[Problem]]:
+def make_run(path: Path, specs: Sequence[str], **metadata: object) -> tuple[Run, list[Problem]]:
+    """A run of the tasks without samples; each problem has the given metadata too."""
     tasks = load_tasks(specs)
     problems = [problem for task in tasks for problem in task.problems()]
     rows = [
@@ -23,7 +24,7 @@ def make_run(path: Path, specs: Sequence[str]) -> tuple[Run, list[Problem]]:
             "prompt": p.question,
             "prompt_token_ids": [1],
             "gold": p.gold,
-            "metadata": json.dumps(p.metadata),
+            "metadata": json.dumps({**p.metadata, **metadata}),
         }
         for p in problems
     ]

@@ -6,7 +6,7 @@ import json
 import os
 import random
 import re
-from decimal import Decimal
+from decimal import Context, Decimal
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,6 +24,9 @@ SHARED = Path(os.environ.get("RLVR_SHARED", ROOT.parent / "shared"))
 needs_benchmarks = pytest.mark.skipif(
     not (SHARED / "benchmarks").is_dir(), reason=f"no benchmarks in {SHARED} (set RLVR_SHARED)"
 )
+
+
+EXACT = Context(prec=50)
 
 
 def form(answer: str) -> str:
@@ -521,7 +524,7 @@ def test_decimals_are_exact(value: Decimal) -> None:
     long = len(f"{abs(value):f}".replace(".", "").lstrip("0")) >= 7
     assert form(f"{value:f}") == (f"{value:f}" if long else text)
     assert compare_canonical([form(f"{value:f}")], [text]) == ["equal"]
-    near = form(f"{value + Decimal('1e-6'):f}")
+    near = form(f"{EXACT.add(value, Decimal('1e-6')):f}")
     assert compare_canonical([form(f"{value:f}")], [near]) == ["different"]
 
 

@@ -23,6 +23,7 @@ from rlvr_fast.tasks.schemes.reasoning_gym.config import (
 )
 from rlvr_fast.tasks.schemes.reasoning_gym.fixes import fixed
 from rlvr_fast.tasks.schemes.reasoning_gym.guards import guard_of, guard_refusal
+from rlvr_fast.tasks.schemes.reasoning_gym.process_state import own_process_state
 from rlvr_fast.tasks.schemes.reasoning_gym.reading import READING, read_forms
 from rlvr_fast.tasks.specs import TaskSpec
 from rlvr_fast.vocabulary import Verdict
@@ -99,6 +100,10 @@ class GymVerifier:
 
     def scored(self, answer: str, entry: dict[str, Any]) -> float:
         """The score of an answer to a problem that the dataset generated."""
+        with own_process_state():
+            return self._scored(answer, entry)
+
+    def _scored(self, answer: str, entry: dict[str, Any]) -> float:
         reasons = []
         best = 0.0
         for form in self._forms(answer, entry):
@@ -157,7 +162,7 @@ class GymVerifier:
                 f"metadata, got {shown(index)}"
             )
         if index not in self._entries:
-            with _clock(str(self._spec)):
+            with _clock(str(self._spec)), own_process_state():
                 entry = self._generated(index)
             if question_sha256(entry["question"]) != metadata.get("question_sha256"):
                 raise InvalidInputError(
