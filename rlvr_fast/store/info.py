@@ -7,12 +7,14 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from rlvr_fast.errors import RlvrError, RunDirectoryError, shown
+from rlvr_fast.store.files import read_json
 from rlvr_fast.store.json_files import run_fault
 from rlvr_fast.store.prompt_templates import template_difference
 from rlvr_fast.store.sampling_values import sampling_value
@@ -98,6 +100,17 @@ class RunInfo:
             if not values[name]:
                 del values[name]
         return {"format": values.pop("format"), **json.loads(json.dumps(values))}
+
+    @classmethod
+    def read(cls, run: Path) -> RunInfo:
+        """The contents of the run.json of a run directory.
+
+        Raises:
+            RunDirectoryError: the file is no JSON, or none of this format.
+        """
+        file = run / "run.json"
+        value = read_json(file, root=run, remedy="restore the file, or make the run anew")
+        return cls.from_json(value, str(file))
 
     @classmethod
     def from_json(cls, value: Any, where: str) -> RunInfo:

@@ -15,17 +15,16 @@ import pyarrow as pa
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.safe_files import check_tree
 from rlvr_fast.store.appending import Appender
-from rlvr_fast.store.extending import extend_run, lacks_problems
+from rlvr_fast.store.creating import create_run
 from rlvr_fast.store.files import (
     RunLock,
     is_temporary,
     read_json,
-    refuse_inside_run,
     write_json,
     write_parquet,
     writing_to,
 )
-from rlvr_fast.store.info import Draw, RunInfo, info_differences
+from rlvr_fast.store.info import Draw, RunInfo
 from rlvr_fast.store.json_files import json_fault
 from rlvr_fast.store.missing import missing_draws, wanted_samples
 from rlvr_fast.store.parts import (
@@ -37,10 +36,8 @@ from rlvr_fast.store.parts import (
     stage_folders,
     stage_parts,
 )
-from rlvr_fast.store.problem_tables import check_unique, problem_differences
+from rlvr_fast.store.problem_tables import check_unique
 from rlvr_fast.store.recorded import (
-    TASK_FILES,
-    keep_task_files,
     kept_spec,
     recorded_name,
     recorded_spec,
@@ -57,12 +54,6 @@ _TABLES = {"problems.parquet": PROBLEMS, "grades.parquet": GRADES}
 def _mark(file: Path) -> tuple[int, ...]:
     stat = file.stat()
     return stat.st_ino, stat.st_size, stat.st_mtime_ns
-
-
-def _read_info(path: Path) -> RunInfo:
-    file = path / "run.json"
-    value = read_json(file, root=path, remedy="restore the file, or make the run anew")
-    return RunInfo.from_json(value, str(file))
 
 
 class Run:
@@ -131,7 +122,6 @@ class Run:
             RunLockedError: another process is writing to the run.
             StorageError: the folder or its files cannot be written.
         """
-        path = Path(path)
         problems = conform(problems, PROBLEMS, "problems")
         check_unique(problems)
         wanted = RunInfo.from_json(
@@ -145,45 +135,7 @@ class Run:
             ).to_json(),
             "run.json",
         )
-        if path.exists() and not path.is_dir():
-            raise RunDirectoryError(f"{path}: expected a folder, found a file")
-        check_tree(path)
-        if not (path / "run.json").exists():
-            refuse_inside_run(path)
-            if path.is_dir():
-                held = [p.name for p in path.iterdir()]
-                strange = [name for name in held if not name.startswith(".")]
-                # What a killed call left lies beside its lock.
-                ours = ("problems.parquet", TASK_FILES) if ".lock" in held else ()
-                if [name for name in strange if name not in ours]:
-                    raise RunDirectoryError(
-                        f"{path}: not a run directory (no run.json) and not empty "
-                        f"({sorted(strange)[0]}, ...); name another folder"
-                    )
-            with writing_to(path):
-                path.mkdir(parents=True, exist_ok=True)
-            run = cls(path, wanted)
-            with run.writing():
-                # run.json comes last: a folder that has the file holds a whole run.
-                if not (path / "run.json").exists():
-                    keep_task_files(path, tasks)
-                    write_parquet(path / "problems.parquet", problems)
-                    write_json(path / "run.json", wanted.to_json())
-                    return run
-        run = cls.open(path, check=False)
-        if not (path / "problems.parquet").exists():
-            # `doctor --repair` moves a damaged one aside; a comparison holds digests against it.
-            run._refuse_another(wanted, None)
-            with run.writing():
-                write_parquet(path / "problems.parquet", problems)
-        run = cls.open(path)
-        if len(wanted.tasks) > len(run.info.tasks) or lacks_problems(run.info, run.problems()):
-            with run.writing():
-                run.info = _read_info(path)
-                if extend_run(run, wanted, problems, tasks):
-                    run = cls.open(path)
-        run._refuse_another(wanted, problems)
-        return run
+        return create_run(cls, Path(path), wanted, problems, tasks)
 
     @classmethod
     def open(cls, path: str | Path, *, check: bool = True) -> Run:
@@ -205,7 +157,7 @@ class Run:
         file = path / "run.json"
         if not file.exists():
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
-        run = cls(path, _read_info(path))
+        run = cls(path, RunInfo.read(path))
         if check:
             run.problems()
             for stage in run.stages():
@@ -216,18 +168,6 @@ class Run:
                     if problem:
                         raise RunDirectoryError(damage_message(part, problem, path))
         return run
-
-    def _refuse_another(self, wanted: RunInfo, problems: pa.Table | None) -> None:
-        differences = [text for _, text in info_differences(self.info, wanted, same_run=True)]
-        if problems is not None:
-            differences += problem_differences(self.problems(), problems)
-        if differences:
-            raise RunDirectoryError(
-                f"{self.path}: holds another run (there and asked for): {'; '.join(differences)}. "
-                "One folder holds one model, task set and set of sampling parameters: "
-                "name another folder, or give the options that this run was made with. Tasks are "
-                "added to a run by naming all that it has and the new ones."
-            )
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -267,7 +207,7 @@ class Run:
         file = self.path / "problems.parquet"
         if self._problems is None or not file.exists() or _mark(file) == self._mark:
             return False
-        self.info, self._problems = _read_info(self.path), None
+        self.info, self._problems = RunInfo.read(self.path), None
         self._keys.forget()
         return True
 
@@ -471,7 +411,7 @@ class Run:
         """
         with self.writing():
             if (self.path / "run.json").exists():  # another process may have added tasks
-                self.info = _read_info(self.path)
+                self.info = RunInfo.read(self.path)
             info = self.info.requesting(num_samples)
             if info != self.info:
                 write_json(self.path / "run.json", info.to_json())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Self
 
 from rlvr_fast.adapters import Adapter, check_unchanged
@@ -17,7 +17,7 @@ from rlvr_fast.sampling.engines.vllm.advice import advised
 from rlvr_fast.sampling.engines.vllm.arguments import all_arguments, readable
 from rlvr_fast.sampling.engines.vllm.client import Client, Job
 from rlvr_fast.sampling.engines.vllm.orphans import Guard
-from rlvr_fast.sampling.engines.vllm.package import import_vllm, refusal
+from rlvr_fast.sampling.engines.vllm.package import Package, import_vllm, refusal
 from rlvr_fast.sampling.engines.vllm.recording import recorded
 from rlvr_fast.sampling.engines.vllm.starting import Output, check_configuration, start
 from rlvr_fast.sampling.parameters import SamplingParameters
@@ -42,14 +42,21 @@ def check_engine(
         InvalidInputError: as `VllmEngine`.
         MissingDependencyError: as `VllmEngine`.
     """
+    package, arguments = _checked(model, revision, adapters, readable(model, options))
+    check_configuration(model, arguments, package)
+
+
+def _checked(
+    model: str, revision: str | None, adapters: Sequence[Adapter], options: Mapping[str, Any]
+) -> tuple[Package, dict[str, Any]]:
+    """The package, and the arguments of its engine; raises what `VllmEngine` does."""
     check_revision(model, revision)
-    options = readable(model, options)
     package = import_vllm()
     arguments = all_arguments(model, options, package, adapters)
     for adapter in adapters:
         check_whole_weights(adapter, model, revision)
     arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
-    check_configuration(model, arguments, package)
+    return package, arguments
 
 
 class VllmEngine(TokenizerPrompts):
@@ -89,13 +96,9 @@ class VllmEngine(TokenizerPrompts):
             InvalidInputError: an argument that vLLM does not know or take, or a model or adapter
                 that it cannot load; the message is vLLM's own.
         """
-        check_revision(model, revision)
         options = readable(model, options)
-        package = self._vllm = import_vllm()
-        arguments = all_arguments(model, options, package, adapters)
-        for adapter in adapters:
-            check_whole_weights(adapter, model, revision)
-        arguments |= {"model": model, "revision": revision, "trust_remote_code": False}
+        package, arguments = _checked(model, revision, adapters, options)
+        self._vllm = package
         self._output, self._guard = Output(), Guard()
         try:
             with _invariant(options.get("batch_invariant")):
