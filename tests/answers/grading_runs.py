@@ -13,8 +13,7 @@ from rlvr_fast.store import Run
 from rlvr_fast.tasks import Problem, load_tasks
 
 
-def make_run(path: Path, specs: Sequence[str], **metadata: object) -> tuple[Run, list[Problem]]:
-    """A run of the tasks without samples; each problem has the given metadata too."""
+def make_run(path: Path, specs: Sequence[str]) -> tuple[Run, list[Problem]]:
     tasks = load_tasks(specs)
     problems = [problem for task in tasks for problem in task.problems()]
     rows = [
@@ -24,7 +23,7 @@ def make_run(path: Path, specs: Sequence[str], **metadata: object) -> tuple[Run,
             "prompt": p.question,
             "prompt_token_ids": [1],
             "gold": p.gold,
-            "metadata": json.dumps({**p.metadata, **metadata}),
+            "metadata": json.dumps(p.metadata),
         }
         for p in problems
     ]

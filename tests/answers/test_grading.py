@@ -163,10 +163,8 @@ def test_another_policy_is_refused_unless_the_run_is_regraded(tmp_path):
 
 @pytest.mark.slow
 def test_other_limits_verify_timeouts_again_and_keep_other_verdicts(tmp_path, monkeypatch):
-    # A second or so for each gold: a machine that stood still a while counts its time too late.
-    long, *others = (rf"\sum_{{k={i}}}^{{10000}}\frac{{1}}{{k!}}" for i in range(1, 60))
-    specs = [math_file(tmp_path, ["x^2-1"])]
-    run, _ = make_run(tmp_path / "run", specs, alternative_golds=others)
+    run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["x^2-1"])])
+    long = r"\sum_{k=1}^{10000}\frac{1}{k!}"  # ten thousand terms, far above both limits
     add_samples(run, {"sums/0": [boxed(long), boxed("(x-1)(x+1)")]})
     grade_run(run, GradeOptions(timeout=0.01))
     assert sorted(verdicts(run).values()) == [("correct", 1), ("timeout", 1)]

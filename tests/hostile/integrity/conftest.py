@@ -11,7 +11,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-@pytest.fixture(scope="package", autouse=True)
+# Of the module: a fixture of a package that shares its process with others outlives its tests.
+@pytest.fixture(scope="module", autouse=True)
 def no_workers() -> Iterator[None]:
     """These tests are about files: the verifiers run in this process, on answers of ours."""
     from runs_in_parts import verify_here
