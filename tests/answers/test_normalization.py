@@ -495,7 +495,7 @@ def test_forms_agree_with_sympy() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(2, 8))
+@pytest.mark.parametrize("seed", range(2, 6))
 def test_forms_of_many_expressions_agree_with_sympy(seed: int) -> None:
     resolved, equal = check_against_sympy(seed=seed, count=6000)
     assert resolved > 4000

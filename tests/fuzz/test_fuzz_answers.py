@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CSRC = ROOT / "csrc"
-RUNS = int(os.environ.get("RLVR_FUZZ_RUNS", "300000"))
+RUNS = int(os.environ.get("RLVR_FUZZ_RUNS", "100000"))
 CLANG = next((c for c in ("clang++", "clang++-14", "clang++-19") if shutil.which(c)), None)
 SOURCES = {
     "fuzz_extract": [

@@ -393,4 +393,4 @@ def test_pairs_of_known_value(verdict_pairs: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_many_pairs_of_known_value(verdict_pairs: ModuleType) -> None:
-    _check_pairs(verdict_pairs, 2, 40_000)
+    _check_pairs(verdict_pairs, 2, 15_000)

@@ -124,15 +124,18 @@ class Client:
 
 
 def _close(llm: Any, loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+    # The finalizer of llm calls it again, when modules are gone: also where a second Ctrl-C
+    # interrupts what follows.
+    shutdown, llm.shutdown = llm.shutdown, lambda *_, **__: None
+
     async def end() -> None:
-        llm.shutdown(timeout=_END_SECONDS)
+        shutdown(timeout=_END_SECONDS)
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
 
     asyncio.run_coroutine_threadsafe(end(), loop).result()
-    llm.shutdown = lambda *_, **__: None  # its finalizer calls it again, when modules are gone
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
