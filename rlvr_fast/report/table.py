@@ -141,9 +141,10 @@ def _rounded_down(value: float) -> float:
     if value == 0:
         return 0.0
     digits = 2 - math.floor(math.log10(abs(value)))
-    # Exact in decimals: a product of floats could round up what it is to round down.
+    # Exact in decimals, under a context that is not the caller's: a product of floats could round
+    # up what it is to round down.
     unit = Decimal((0, (1,), -min(digits, 300)))
-    return float(Decimal(value).quantize(unit, ROUND_FLOOR, Context(prec=400)))
+    return float(Decimal(value).quantize(unit, ROUND_FLOOR, Context()))
 
 
 def write_tables(tables: Iterable[Table], folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import decimal
 import math
 
 import numpy as np
@@ -43,6 +44,11 @@ def table(*rows: dict) -> Table:
 )
 def test_a_lower_limit_is_printed_as_one(value: float | None, text: str) -> None:
     assert cell_text(value, "at least") == text
+
+
+def test_a_lower_limit_does_not_depend_on_the_precision_of_the_caller() -> None:
+    with decimal.localcontext(decimal.Context(prec=2)):
+        assert cell_text(0.12399, "at least") == "≥ 0.123"
 
 
 def test_a_lower_limit_never_exceeds_its_value() -> None:
