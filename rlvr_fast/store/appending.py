@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +21,56 @@ from rlvr_fast.store.stage_keys import StageKeys
 
 __all__ = ["Appender"]
 
+_POLL_SECONDS = 0.001
+# Presses of Ctrl-C after which the end of a part is no longer waited for.
+_INTERRUPTS = 1000
 
-class _Part(NamedTuple):
-    file: Path
-    rows: pa.Table
-    thread: threading.Thread
-    errors: list[BaseException]
+
+class _Part:
+    """A part on its way, and the thread that writes it.
+
+    The thread holds the lock of the run itself, by a descriptor of its own: whatever interrupts
+    the main thread, the lock is not free before the part is written.
+    """
+
+    def __init__(self, file: Path, rows: pa.Table, lock: int) -> None:
+        self.file = file
+        self.rows = rows
+        self.error: BaseException | None = None
+        self._lock = lock
+        self._taken: dict[str, str] = {}
+        self._started = False
+        self._over = False
+
+    def start(self) -> None:
+        threading.Thread(target=self._write, name="rlvr-fast-part").start()
+        self._started = True
+
+    def _write(self) -> None:
+        if self._taken.setdefault("by", "thread") != "thread":
+            return
+        try:
+            write_parquet(self.file, self.rows)
+        except BaseException as error:  # for the thread of the caller
+            self.error = error
+        finally:
+            os.close(self._lock)
+            self._over = True  # last: the holder may give the lock back now, and take it again
+
+    def wait(self) -> None:
+        """Returns when nothing of the part is written any more.
+
+        A flag is asked again and again: an interrupt of Thread.join marks a thread that runs as
+        ended, and one of Thread.start leaves a thread of which nothing says that it will run. Such
+        a thread, if it has not begun, will write nothing.
+        """
+        if not self._started and self._taken.setdefault("by", "nobody") == "nobody":
+            if not self._over:
+                self._over = True
+                os.close(self._lock)
+            return
+        while not self._over:
+            time.sleep(_POLL_SECONDS)
 
 
 class Appender:
@@ -33,9 +81,11 @@ class Appender:
     stores next cannot meet one of ours.
     """
 
-    def __init__(self, keys: StageKeys, stage: str) -> None:
+    def __init__(self, keys: StageKeys, stage: str, share: Callable[[], int]) -> None:
+        """`share` gives a descriptor that holds the lock of the run until it is closed."""
         self._keys = keys
         self._stage = stage
+        self._share = share
         self._part: _Part | None = None
 
     def __enter__(self) -> Self:
@@ -50,13 +100,13 @@ class Appender:
         if kind is None:
             self.settle()
             return
-        while self._part is not None and self._part.thread.is_alive():
-            try:
-                self._part.thread.join()
-            except KeyboardInterrupt:  # once more; the block ends with an exception anyway
-                continue
-        if self._part is not None:  # it may be stored: the next part takes another number
-            self._keys.forget()
+        if self._part is None:
+            return
+        for _ in range(_INTERRUPTS):  # the block ends with an exception anyway
+            with contextlib.suppress(KeyboardInterrupt):
+                self._part.wait()
+                break
+        self._keys.forget()  # it may be stored: the next part takes another number
 
     def append(self, table: pa.Table) -> Path:
         """Begins to store the rows of `table` as a new part; returns its file.
@@ -83,18 +133,9 @@ class Appender:
                 f"{table['sample_index'][at].as_py()} is stored already or given twice; "
                 "nothing was appended"
             )
-        file, errors = self._keys.next_part(self._stage), list[BaseException]()
-
-        def write() -> None:
-            try:
-                write_parquet(file, table)
-            except BaseException as error:  # for the thread of the caller
-                errors.append(error)
-
-        thread = threading.Thread(target=write, name="rlvr-fast-part")
-        self._part = _Part(file, table, thread, errors)
-        thread.start()
-        return file
+        self._part = _Part(self._keys.next_part(self._stage), table, self._share())
+        self._part.start()
+        return self._part.file
 
     def settle(self) -> None:
         """Waits until what was appended is stored.
@@ -104,9 +145,9 @@ class Appender:
         """
         if self._part is None:
             return
-        self._part.thread.join()
-        if self._part.errors:
-            raise self._part.errors[0]
+        self._part.wait()
+        if self._part.error is not None:
+            raise self._part.error
         self._keys.add(self._stage, self._part.file, self._part.rows)
         self._part = None
 
@@ -117,7 +158,6 @@ class Appender:
         """
         if self._part is None:
             return None
-        if self._part.thread.is_alive():  # an interrupt may have come before its start
-            self._part.thread.join()
+        self._part.wait()
         rows, self._part = self._part.rows, None
         return rows

@@ -290,6 +290,10 @@ class RunLock:
                     os.close(self._handle)
                     self._handle = -1
 
+    def share(self) -> int:
+        """A descriptor for a thread of the holder: the lock is held until it, too, is closed."""
+        return os.dup(self._handle)
+
     def _acquire(self) -> None:
         path = self._directory / ".lock"
         with writing_to(path):

@@ -327,7 +327,7 @@ class Run:
 
         All parts are whole at the end of the block, or the block raises what went wrong.
         """
-        with self.writing(), Appender(self._keys, stage) as appender:
+        with self.writing(), Appender(self._keys, stage, self._lock.share) as appender:
             yield appender
 
     def write_table(self, name: str, table: pa.Table) -> None:

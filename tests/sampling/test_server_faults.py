@@ -247,10 +247,10 @@ def replaced(engine, **values):
 def test_a_fault_in_the_middle_keeps_what_was_finished(server, tmp_path):
     run, engine = begin(server, tmp_path / "run", retries=0, concurrency=1)
     server.faults.extend([None] * 7 + [status(500)])
-    with pytest.raises(EngineError, match=f"7 of {ALL} draws are stored"):
+    with pytest.raises(EngineError, match=f"13 of {ALL} draws are stored"):
         sample_run(run, engine, SAMPLES)
-    assert len(run.read("samples")) == 7
-    assert sample_run(run, engine, SAMPLES) == ALL - 7
+    assert len(run.read("samples")) == 13
+    assert sample_run(run, engine, SAMPLES) == ALL - 13
     whole(run)
 
 
@@ -298,16 +298,33 @@ def test_replies_that_are_none_leave_the_other_draws_alone(server, tmp_path):
     whole(run)
 
 
-def test_a_request_that_fails_while_others_are_answered(server, tmp_path):
-    run, engine = begin(server, tmp_path / "run", retries=1)
-    server.always = of_problem(1, status(500))
-    with pytest.raises(
-        EngineError, match=r"'words/1', sample \d: .*500.*12 of 18 draws are stored"
-    ):
+@pytest.mark.parametrize("concurrency", [1, 2, 4, 16])
+@pytest.mark.parametrize("number", range(PROBLEMS))
+@pytest.mark.parametrize("fault", [status(500), no_reply])
+def test_a_prompt_that_the_server_fails_at_leaves_the_other_problems_alone(
+    server, tmp_path, number, concurrency, fault
+):
+    """Also where its draws take all places, and nothing else is answered meanwhile."""
+    run, engine = begin(server, tmp_path / "run", retries=1, concurrency=concurrency)
+    server.always = of_problem(number, fault)
+    with pytest.raises(EngineError, match=rf"'words/{number}'.* failed.*12 of 18 draws are stored"):
         sample_run(run, engine, SAMPLES)
     server.always = None
     assert sample_run(run, engine, SAMPLES) == SAMPLES
     whole(run)
+
+
+def test_problems_that_fail_one_after_another_are_a_server_that_fails(server, tmp_path):
+    """Those behind the first are asked once each, and not all problems are."""
+    engine = load_engine("server", "toy", url=server.url, concurrency=1, retries=2)
+    run = prepare_run(tmp_path / "run", engine, [Words(20)], P, template="plain")
+    server.always = status(500)
+    sent = len(server.bodies)
+    with pytest.raises(EngineError, match=r"8 problems.*'words/0'.*asked 3 times.*0 of 120 draws"):
+        sample_run(run, engine, SAMPLES)
+    assert len(server.bodies) - sent == 3 + 7
+    server.always = None
+    assert sample_run(run, engine, SAMPLES) == 120
 
 
 def test_what_is_under_way_is_stored_when_the_server_refuses(server, tmp_path):

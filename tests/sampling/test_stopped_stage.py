@@ -81,7 +81,7 @@ def test_a_full_disk(
 
 
 CHILD = """
-import signal, sys, time
+import fcntl, signal, sys, time
 from pathlib import Path
 signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a shell ignore SIGINT
 import test_stopped_stage as tests
@@ -100,6 +100,8 @@ try:
     )
 except KeyboardInterrupt:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with open(run.path / ".lock") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
     print("free", flush=True)
     sys.exit(130)
 """

@@ -55,13 +55,15 @@ class FailedError(EngineError):
     """The server did not answer a request, and was asked as often as it may be.
 
     Attributes:
+        reached: whether there was a server at the last try.
         alone: whether it is this request that failed: others were answered meanwhile, or what the
             server answered was no reply.
         malformed: whether what it answered was no reply.
     """
 
-    def __init__(self, message: str, *, alone: bool, malformed: bool) -> None:
+    def __init__(self, message: str, *, reached: bool, alone: bool, malformed: bool) -> None:
         super().__init__(message)
+        self.reached = reached
         self.alone = alone
         self.malformed = malformed
 
@@ -109,6 +111,7 @@ class Client:
         self._answered = 0
         self._not_before = 0.0  # of the loop's clock: the server asked all requests to wait
         self._waiting: set[asyncio.Task[Any]] = set()
+        self.doubted = False
         self.sent_again = 0
 
     async def __aenter__(self) -> Client:
@@ -158,6 +161,7 @@ class Client:
             await self._wait_for_all()
             answered = self._answered
             asked: float | None = None
+            reached = True
             crowded = malformed = hopeless = False
             try:
                 got = await self._once(method, url, data, most)
@@ -173,6 +177,7 @@ class Client:
                 asked = retry_after(got.retry_after)
                 crowded = got.status == 429
             except aiohttp.ConnectionTimeoutError:
+                reached = False
                 why = f"no connection within {_CONNECT_SECONDS:g} s"
             except TimeoutError:
                 few += 1
@@ -188,6 +193,7 @@ class Client:
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 # Its text names the host and the reason; its attributes would hold the key.
                 why = f"{path}: {type(error).__name__}: {self._hidden(str(error)[:_TEXT])[:_SHOWN]}"
+                reached = not isinstance(error, aiohttp.ClientConnectorError)
                 # Once more it would be the same.
                 hopeless = isinstance(error, _HOPELESS)
             if hopeless:
@@ -195,10 +201,11 @@ class Client:
             # A server that answers others has no room for this one yet: that is no failure.
             if not (crowded and self._answered > answered):
                 failures += 1
-            if failures > self._retries or few >= _FEW:
+            if failures > (0 if self.doubted else self._retries) or few >= _FEW:
                 times = f", asked {failures} times" if failures > 1 else ""
                 raise FailedError(
                     f"the server {self._address.base} failed{times}: {why}",
+                    reached=reached,
                     alone=malformed or self._answered > begun,
                     malformed=malformed,
                 )

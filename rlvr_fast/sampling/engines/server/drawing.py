@@ -15,8 +15,11 @@ from rlvr_fast.sampling.parameters import SamplingParameters
 
 __all__ = ["Drawing"]
 
-# Draws without a result before the others are stopped: in all, and with no result between them.
-_MOST_ODD, _MOST_FAILED = 100, 8
+# Draws without a result before the others are stopped.
+_MOST_ODD = 100
+# Problems that may fail one after another before it is the server that fails, and draws of one
+# problem before it is the prompt.
+_MOST_FAILED = 8
 # Finished draws wait so long for others, seconds, as to wake the caller costs more than a reply.
 _GATHERED = 0.002
 _SHOWN_END = 1000
@@ -46,8 +49,10 @@ class Drawing:
 
     What one request lacks, others may have: where a prompt is refused, a reply is none, or a
     request fails while others are answered, the other draws are made, and an error at the end
-    names what is missing. Where the server fails, those under way are waited for, and nothing
-    more is asked.
+    names what is missing. Where nothing was answered meanwhile, the prompt or the server may be at
+    fault: the problem is set aside, and others are asked, each request once, until one is answered
+    or so many problems have failed that it is the server. Where the server fails or is gone, those
+    under way are waited for, and nothing more is asked.
 
     Attributes:
         requests: requests that the server answered.
@@ -83,8 +88,8 @@ class Drawing:
         self._finished: deque[Completion] = deque()
         self._ended: list[str] = []  # draws that ended in another way
         self._failed: list[str] = []  # draws and problems without a reply
-        self._failed_in_a_row = 0
-        self._refused: set[str] = set()  # problems
+        self._failing: dict[str, int] = {}  # problems, and their failures with no reply between
+        self._refused: set[str] = set()  # problems that are not asked for any more
         self._fault: BaseException | None = None
         self._working = 0
         self._waking = False
@@ -160,32 +165,34 @@ class Drawing:
             while (job := self._next_job()) is not None:
                 try:
                     await self._draw(client, job)
-                    self._failed_in_a_row = 0
+                    self._failing.clear()
+                    client.doubted = False
                 except (FailedError, RefusedError) as error:
-                    self._note_failure(job, error)
+                    self._note_failure(client, job, error)
                 self._wake(loop)
         except Exception as error:
             if self._fault is None:
                 self._fault = error
                 client.give_up()
 
-    def _note_failure(self, job: _Job, error: FailedError | RefusedError) -> None:
+    def _note_failure(self, client: Client, job: _Job, error: FailedError | RefusedError) -> None:
         """Takes note of a request without a reply, or raises where the server is at fault."""
+        if not (error.of_request if isinstance(error, RefusedError) else error.reached):
+            raise error
         problem = job.request.problem_id
+        if problem in self._refused:
+            return
         where = f"problem {problem!r}"
-        if isinstance(error, RefusedError):
-            if not error.of_request:
-                raise error
-            if problem in self._refused:
-                return
-            self._refused.add(problem)
-        elif error.alone:
+        self._failing[problem] = failures = self._failing.get(problem, 0) + 1
+        alone = isinstance(error, FailedError) and error.alone
+        if alone and failures < _MOST_FAILED:
             where += f", sample {int(job.request.sample_indices[job.start])}"
         else:
-            raise error
+            self._refused.add(problem)
+        if isinstance(error, FailedError) and not alone:
+            client.doubted = True
         self._failed.append(f"{where}: {error}")
-        self._failed_in_a_row += 1
-        if self._failed_in_a_row >= _MOST_FAILED or self._are_many():
+        if len(self._failing) >= _MOST_FAILED or self._are_many():
             raise self._lacking()
 
     async def _draw(self, client: Client, job: _Job) -> None:
