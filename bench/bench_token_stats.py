@@ -13,7 +13,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import reference
+from rlvr_fast.scoring.kernels import reference
 
 VOCABULARY = 151_936
 

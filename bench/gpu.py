@@ -22,8 +22,8 @@ from common import RESULTS, record
 
 from rlvr_fast import _core, linear_divergence, linear_token_stats, token_stats
 from rlvr_fast.errors import RlvrError
-from rlvr_fast.scoring import cuda_fused, reference
-from rlvr_fast.scoring.benchmarks import VOCABULARY, Bench, Timing, run_benchmarks
+from rlvr_fast.scoring.kernels import cuda_fused, reference
+from rlvr_fast.scoring.kernels.benchmarks import VOCABULARY, Bench, Timing, run_benchmarks
 
 
 def few_rows(bench: Bench, rows: int = 16, windows: int = 64) -> Timing:

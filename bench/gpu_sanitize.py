@@ -11,8 +11,8 @@ import torch
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import cuda_fused
-from rlvr_fast.scoring.nucleus import nucleus_stats
+from rlvr_fast.scoring.kernels import cuda_fused
+from rlvr_fast.scoring.kernels.nucleus import nucleus_stats
 
 
 def fused() -> None:

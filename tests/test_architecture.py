@@ -73,13 +73,16 @@ ALLOWED = {
     "__init__": {"lazy_names"},
 }  # fmt: skip
 
+# Folders of a room, each of which may import those before it.
+FLOORS = {"scoring": ["kernels", "models", "runs"]}
+
 # library -> the only files that may import it, anywhere in the package
 ONLY_IN = {
     "vllm": ("sampling/engines/vllm/package.py",),
     "aiohttp": ("sampling/engines/server/client.py",),
     "transformers": (
-        "models.py", "scoring/scorer.py", "scoring/heads.py", "sampling/engines/transformers/",
-        "sampling/template_process.py",
+        "models.py", "scoring/models/scorer.py", "scoring/models/heads.py",
+        "sampling/engines/transformers/", "sampling/template_process.py",
     ),
     "peft": ("adapted_models.py",),
     "wandb": ("tracking/trackers/wandb.py",),
@@ -237,6 +240,23 @@ def test_imports_go_down_only(path: Path) -> None:
             assert parts[0] != library or str(relative).startswith(homes), (
                 f"{relative}:{line}: only {', '.join(homes)} may import {library}"
             )
+
+
+@pytest.mark.parametrize("room", FLOORS)
+def test_folders_of_a_room_import_downwards(room: str) -> None:
+    floors = FLOORS[room]
+    seen = set()
+    for number, floor in enumerate(floors):
+        for path in sorted((PACKAGE / room / floor).rglob("*.py")):
+            for name, line in imports(path):
+                target = name.removeprefix(f"rlvr_fast.{room}.").split(".")[0]
+                if not name.startswith(f"rlvr_fast.{room}.") or target not in floors:
+                    continue
+                seen.add(target)
+                assert target in floors[: number + 1], (
+                    f"{path.relative_to(PACKAGE)}:{line}: {floor} may not import {target}"
+                )
+    assert seen >= set(floors[:-1])  # the names are those of folders
 
 
 CPP_ALLOWED = {

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 import rlvr_fast.answers.grading
 import rlvr_fast.sampling.drawing
-import rlvr_fast.scoring.run
+import rlvr_fast.scoring.runs.run
 import rlvr_fast.store
 import rlvr_fast.study
 from rlvr_fast.answers.options import GradeOptions
@@ -49,7 +49,7 @@ STAGES = {
     ScoreOptions: (
         "score",
         ["score", "run", "--model", "model"],
-        (rlvr_fast.scoring.run, "score_run"),
+        (rlvr_fast.scoring.runs.run, "score_run"),
     ),
     CompareOptions: ("compare", ["compare", "base", "rl"], (rlvr_fast.study, "report_runs")),
     ImportOptions: (None, ["import", "in", "--out", "out"], (rlvr_fast.store, "import_rollouts")),

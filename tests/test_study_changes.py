@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import rlvr_fast.sampling.engines
-import rlvr_fast.scoring.scorer
+import rlvr_fast.scoring.models.scorer
 from rlvr_fast.sampling import load_engine, sample_run
 from rlvr_fast.sampling.drawing import draw_run
 from rlvr_fast.store import Run
@@ -58,7 +58,7 @@ def forbid_loading(monkeypatch: pytest.MonkeyPatch) -> None:
         raise AssertionError("a model is loaded")
 
     monkeypatch.setattr(rlvr_fast.sampling.engines, "load_engine", load)
-    monkeypatch.setattr(rlvr_fast.scoring.scorer, "Scorer", load)
+    monkeypatch.setattr(rlvr_fast.scoring.models.scorer, "Scorer", load)
 
 
 def test_allowed_differences_go_through_the_whole_study(

@@ -13,12 +13,12 @@ import pytest
 from lora import random_adapter
 
 import rlvr_fast.sampling.engines
-import rlvr_fast.scoring.scorer
+import rlvr_fast.scoring.models.scorer
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.sampling.drawing import draw_run
 from rlvr_fast.sampling.options import SampleOptions
 from rlvr_fast.scoring.options import ScoreOptions
-from rlvr_fast.scoring.run import score_run
+from rlvr_fast.scoring.runs.run import score_run
 from rlvr_fast.store import Run
 from rlvr_fast.study import run_study
 from rlvr_fast.study.checks import check_study
@@ -67,7 +67,7 @@ def study(whole: Path, tmp_path: Path) -> Path:
 def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What is loaded while a test runs, in order; it is really loaded."""
     seen: list[str] = []
-    engine, scorer = rlvr_fast.sampling.engines.load_engine, rlvr_fast.scoring.scorer.Scorer
+    engine, scorer = rlvr_fast.sampling.engines.load_engine, rlvr_fast.scoring.models.scorer.Scorer
 
     def load_engine(name: str, model: str, **others: Any) -> Any:
         seen.append(f"{name} {Path(model).name}")
@@ -80,7 +80,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(rlvr_fast.sampling.engines, "load_engine", load_engine)
     monkeypatch.setattr(rlvr_fast.sampling.drawing, "load_engine", load_engine)
-    monkeypatch.setattr(rlvr_fast.scoring.scorer, "Scorer", Scorer)
+    monkeypatch.setattr(rlvr_fast.scoring.models.scorer, "Scorer", Scorer)
     return seen
 
 

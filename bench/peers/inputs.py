@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from peers.plan import Case
-from rlvr_fast.scoring import reference as definitions
+from rlvr_fast.scoring.kernels import reference as definitions
 
 Work = Callable[[], dict[str, torch.Tensor]]
 

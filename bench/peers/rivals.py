@@ -83,7 +83,7 @@ def use_site_directories() -> None:
 def _ours(path: str) -> Callable[[Inputs], Work]:
     def build(inputs: Inputs) -> Work:
         from rlvr_fast import linear_token_stats
-        from rlvr_fast.scoring.cuda_fused import fused_fits
+        from rlvr_fast.scoring.kernels.cuda_fused import fused_fits
 
         hidden, weight, targets = inputs[:3]
         if path == "fused" and not (hidden.is_cuda and fused_fits(hidden, weight)):
@@ -103,8 +103,8 @@ def _our_logprob(inputs: Inputs) -> Work:
 
     The library does not offer this fold. The difference is the cost of the other statistics.
     """
-    from rlvr_fast.scoring.cuda_fused import fused_fits, fused_token_stats
-    from rlvr_fast.scoring.cuda_kernels import empty_stats
+    from rlvr_fast.scoring.kernels.cuda_fused import fused_fits, fused_token_stats
+    from rlvr_fast.scoring.kernels.cuda_kernels import empty_stats
 
     hidden, weight, targets = inputs[:3]
     if not (hidden.is_cuda and fused_fits(hidden, weight)):
@@ -121,7 +121,7 @@ def _our_logprob(inputs: Inputs) -> Work:
 def _our_divergence(path: str) -> Callable[[Inputs], Work]:
     def build(inputs: Inputs) -> Work:
         from rlvr_fast import linear_divergence
-        from rlvr_fast.scoring.cuda_fused import fused_divergence_fits
+        from rlvr_fast.scoring.kernels.cuda_fused import fused_divergence_fits
 
         hidden, weight, targets, *other = inputs
         if path == "fused" and not (

@@ -37,7 +37,7 @@ def work(task: dict[str, Any], tell: Callable[[dict[str, Any]], None]) -> int:
         **bench.device.clocks(),
     }
     if bench.device.cuda:
-        from rlvr_fast.scoring.cuda_fused import fused_kernel
+        from rlvr_fast.scoring.kernels.cuda_fused import fused_kernel
 
         limits |= {"device": torch.cuda.get_device_name(), "torch": torch.__version__,
                    "fused_kernel": fused_kernel(torch.device("cuda"))}  # fmt: skip

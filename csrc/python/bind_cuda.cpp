@@ -1,5 +1,5 @@
-// Binds the CUDA kernels. rlvr_fast/scoring/cuda*.py check tensors and pass addresses, so that the
-// build needs no torch and no tensor is copied.
+// Binds the CUDA kernels. rlvr_fast/scoring/kernels/cuda*.py check tensors and pass addresses, so
+// that the build needs no torch and no tensor is copied.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 

@@ -15,7 +15,8 @@ namespace py = pybind11;
 namespace rlvr::python {
 namespace {
 
-// Outputs and temperatures are float32 and targets int64: rlvr_fast/scoring/cpu.py converts them.
+// Outputs and temperatures are float32 and targets int64: rlvr_fast/scoring/kernels/cpu.py converts
+// them.
 struct StatsArguments {
   StatsArguments(const py::tuple& out, std::int64_t rows)
       : logprob(out[0]), entropy(out[1]), logsumexp(out[2]), rank(out[3]), mass_above(out[4]) {

@@ -58,7 +58,7 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Time the scoring kernels beside this machine's limits."""
-    from rlvr_fast.scoring.benchmarks import run_benchmarks
+    from rlvr_fast.scoring.kernels.benchmarks import run_benchmarks
 
     with console.progress_bars(quiet=quiet or json) as progress:
         machine, timings = run_benchmarks(options.device, quick=quick, progress=progress)

@@ -114,7 +114,7 @@ def score(
 
     def stage(progress: Progress | None) -> Run:
         opened = Run.open(run)
-        from rlvr_fast.scoring.run import score_run
+        from rlvr_fast.scoring.runs.run import score_run
 
         # A model and its adapter score under names of their own.
         named = Path(model).name if adapter is None else f"{Path(model).name}-{adapter.name}"

@@ -10,14 +10,14 @@ _HOME = {
     "DivergenceStats": "results",
     "NucleusStats": "results",
     "ScoreOptions": "options",
-    "Scorer": "scorer",
+    "Scorer": "models.scorer",
     "SequenceScores": "results",
     "TokenStats": "results",
-    "linear_divergence": "linear",
-    "linear_token_stats": "linear",
-    "nucleus_stats": "nucleus",
-    "score_run": "run",
-    "token_stats": "logits",
+    "linear_divergence": "kernels.linear",
+    "linear_token_stats": "kernels.linear",
+    "nucleus_stats": "kernels.nucleus",
+    "score_run": "runs.run",
+    "token_stats": "kernels.logits",
 }
 
 __all__ = list(_HOME)

@@ -11,8 +11,8 @@ from rlvr_fast.study.config import StudyConfig
 from rlvr_fast.study.models import StudyModel, StudySide
 
 if TYPE_CHECKING:
+    from rlvr_fast.scoring.models.scorer import Scorer
     from rlvr_fast.scoring.options import ScoreOptions
-    from rlvr_fast.scoring.scorer import Scorer
     from rlvr_fast.store import Run
 
 __all__ = ["ScoringPass", "draw_sides", "score_sides", "scoring_passes"]
@@ -159,7 +159,7 @@ def score_sides(
     Raises:
         RlvrError: as `score_run`.
     """
-    from rlvr_fast.scoring.finished import scores_finished
+    from rlvr_fast.scoring.runs.finished import scores_finished
 
     open_passes: dict[str, list[ScoringPass]] = {}
     for each in scoring_passes(config, sides, lambda side: runs[side.name].info.sampling):
@@ -184,8 +184,8 @@ def _score(
     progress: Progress | None,
 ) -> None:
     """Makes the passes of one model, which is freed at the end."""
-    from rlvr_fast.scoring.run import score_run
-    from rlvr_fast.scoring.scorer import Scorer
+    from rlvr_fast.scoring.models.scorer import Scorer
+    from rlvr_fast.scoring.runs.run import score_run
 
     model = passes[0].model
     scorer = Scorer(

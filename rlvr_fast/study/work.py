@@ -119,7 +119,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
         config: the study.
         check: what `check_study` found.
     """
-    from rlvr_fast.scoring.finished import scores_finished
+    from rlvr_fast.scoring.runs.finished import scores_finished
 
     runs = check.runs
     sides = [

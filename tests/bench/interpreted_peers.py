@@ -15,7 +15,7 @@ from peers.inputs import errors, make_inputs, reference
 from peers.plan import Case
 from peers.rivals import RIVALS
 
-from rlvr_fast.scoring.benchmarks import Bench
+from rlvr_fast.scoring.kernels.benchmarks import Bench
 
 inputs = make_inputs(Case("linear", 12, 128, 700), torch.device("cpu"), torch.float32)
 exact = reference(inputs)

@@ -24,7 +24,7 @@ def emulation() -> ModuleType:
 
 
 class Kernels:
-    """`rlvr_fast.scoring.cuda` for CPU tensors: moves arguments to `device` and results back."""
+    """`scoring.kernels.cuda` for CPU tensors: moves arguments to `device` and results back."""
 
     def __init__(self, module: ModuleType, device: str) -> None:
         self.module = module
@@ -58,7 +58,7 @@ def kernels(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     """The CUDA path, once on the machine and once on a GPU (marked `gpu`)."""
     import torch
 
-    from rlvr_fast.scoring import cuda
+    from rlvr_fast.scoring.kernels import cuda
 
     if request.param == "gpu":
         if not torch.cuda.is_available():
@@ -78,7 +78,7 @@ def emulate(emulation: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Kernels:
     import torch
 
     from rlvr_fast import _core
-    from rlvr_fast.scoring import cuda, cuda_kernels, cuda_products
+    from rlvr_fast.scoring.kernels import cuda, cuda_kernels, cuda_products
 
     emulation.configure_machine(2, 3)
     monkeypatch.setattr(_core, "cuda", emulation.cuda)

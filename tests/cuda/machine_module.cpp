@@ -1,7 +1,7 @@
 // A module that replaces rlvr_fast._core.cuda in the tests and runs every kernel and launch on the
-// machine, so that the whole of rlvr_fast/scoring/cuda.py runs without a GPU. Pointers are host
-// pointers. The arithmetic differs from a GPU's in exp2, by two units in the last place, and in the
-// order of sums inside a tensor core.
+// machine, so that the whole of rlvr_fast/scoring/kernels/cuda.py runs without a GPU. Pointers are
+// host pointers. The arithmetic differs from a GPU's in exp2, by two units in the last place, and
+// in the order of sums inside a tensor core.
 #include <pybind11/pybind11.h>
 
 #include "machine/machine.hpp"

@@ -29,7 +29,7 @@ def test_the_first_cuda_call_without_gpu_raises_cuda_error():
 
 @pytest.mark.skipif(_core.cuda.built(), reason="this build has the CUDA kernels")
 def test_a_build_without_cuda_names_the_build_option():
-    from rlvr_fast.scoring import cuda
+    from rlvr_fast.scoring.kernels import cuda
 
     x, targets = torch.zeros(1, 3), torch.zeros(1, dtype=torch.int64)
     for call in (

@@ -7,7 +7,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import cuda_fused, reference
+from rlvr_fast.scoring.kernels import cuda_fused, reference
 
 pytestmark = [
     pytest.mark.gpu,

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import rlvr_fast
-from rlvr_fast.scoring import cuda_kernels, cuda_products, nucleus, reference
+from rlvr_fast.scoring.kernels import cuda_kernels, cuda_products, nucleus, reference
 
 pytestmark = [
     pytest.mark.gpu,

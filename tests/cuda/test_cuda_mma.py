@@ -10,7 +10,7 @@ import math
 import pytest
 import torch
 
-from rlvr_fast.scoring import cuda_fused, reference
+from rlvr_fast.scoring.kernels import cuda_fused, reference
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import rlvr_fast
-from rlvr_fast.scoring import cuda_fused, reference
-from rlvr_fast.scoring.nucleus import linear_kept_mass, nucleus_stats
+from rlvr_fast.scoring.kernels import cuda_fused, reference
+from rlvr_fast.scoring.kernels.nucleus import linear_kept_mass, nucleus_stats
 
 DTYPES = [torch.float32, torch.bfloat16, torch.float16]
 # Absolute errors of float32 arithmetic on exact inputs up to |50|.

@@ -11,9 +11,9 @@ import math
 import pytest
 import torch
 
-from rlvr_fast.scoring import cuda_fused, reference
-from rlvr_fast.scoring.cuda_fused import fused_token_stats
-from rlvr_fast.scoring.cuda_kernels import empty_stats
+from rlvr_fast.scoring.kernels import cuda_fused, reference
+from rlvr_fast.scoring.kernels.cuda_fused import fused_token_stats
+from rlvr_fast.scoring.kernels.cuda_kernels import empty_stats
 
 KERNELS = ["mma", "wgmma", "wgmma_pairs"]
 SEEDS = range(8)  # every kind of schedule (machine/schedule.hpp)

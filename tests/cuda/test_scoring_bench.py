@@ -7,7 +7,7 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import CudaError, InvalidInputError
-from rlvr_fast.scoring.benchmarks import run_benchmarks
+from rlvr_fast.scoring.kernels.benchmarks import run_benchmarks
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 import rlvr_fast
-from rlvr_fast.scoring import backends  # noqa: F401  (defines the operators)
+from rlvr_fast.scoring.kernels import backends  # noqa: F401  (defines the operators)
 
 NAMES = ["token_stats", "nucleus_stats", "linear_token_stats", "linear_divergence"]
 DEVICES = [

@@ -238,7 +238,7 @@ def test_a_prompt_begins_once_and_never_ends(tmp_path, form, begin):
 
 
 def test_a_run_of_such_a_tokenizer_is_scored_after_the_same_prompts(tmp_path):
-    from rlvr_fast.scoring.prompts import scored_prompts
+    from rlvr_fast.scoring.runs.prompts import scored_prompts
 
     tokenizer = tokenizer_of(tmp_path / "model", "<s> $A <end>")
 

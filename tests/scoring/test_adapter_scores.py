@@ -124,7 +124,9 @@ def test_an_adapter_that_does_not_fit_is_refused_before_the_model_is_loaded(
     adapter, tmp_path, monkeypatch
 ):
     other = save_model(tmp_path / "other", hidden_size=16)
-    monkeypatch.setattr("rlvr_fast.scoring.scorer.load_causal_lm", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr(
+        "rlvr_fast.scoring.models.scorer.load_causal_lm", lambda *_: pytest.fail("loaded")
+    )
     with pytest.raises(InvalidInputError, match="name the base model that the adapter was trained"):
         Scorer(other, adapter=adapter)
     with pytest.raises(InvalidInputError, match="not with a loaded model"):

@@ -12,8 +12,8 @@ import torch
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import backends, cpu, cuda, operators
-from rlvr_fast.scoring.nucleus import linear_kept_mass
+from rlvr_fast.scoring.kernels import backends, cpu, cuda, operators
+from rlvr_fast.scoring.kernels.nucleus import linear_kept_mass
 from rlvr_fast.scoring.results import TokenStats
 
 FUNCTIONS = ["token_stats", "linear_token_stats", "linear_divergence", "nucleus_stats"]

@@ -11,7 +11,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import cpu, reference
+from rlvr_fast.scoring.kernels import cpu, reference
 
 
 def bits(stats) -> list[np.ndarray]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from rlvr_fast.scoring import kept_mass, reference
-from rlvr_fast.scoring.nucleus import linear_kept_mass
+from rlvr_fast.scoring.kernels import kept_mass, reference
+from rlvr_fast.scoring.kernels.nucleus import linear_kept_mass
 
 
 @pytest.mark.parametrize("vocabulary", [3, 111, 5003])

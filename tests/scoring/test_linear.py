@@ -8,7 +8,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import cpu, reference
+from rlvr_fast.scoring.kernels import cpu, reference
 
 # The product is float32: its rounding, about 1e-6 for each logit, is part of the difference.
 TOLERANCE = 5e-5

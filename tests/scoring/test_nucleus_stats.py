@@ -9,7 +9,7 @@ import torch
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import reference
+from rlvr_fast.scoring.kernels import reference
 
 HALVES = torch.log(torch.tensor([[0.5, 0.25, 0.125, 0.125]]))  # their sums are exact
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import rlvr_fast
 from rlvr_fast import _core
-from rlvr_fast.scoring import reference
+from rlvr_fast.scoring.kernels import reference
 
 SETTINGS = settings(max_examples=60, deadline=None)
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlvr_fast.scoring import reference
+from rlvr_fast.scoring.kernels import reference
 
 EXACT = {"rtol": 0, "atol": 1e-12}
 

@@ -136,7 +136,7 @@ def test_only_missing_scores_are_computed(run, model):
 
 
 def test_an_interrupted_scoring_resumes(run, model, monkeypatch):
-    from rlvr_fast.scoring import run as stage
+    from rlvr_fast.scoring.runs import run as stage
 
     monkeypatch.setattr(stage, "PART_ROWS", 5)
     add_samples(run, range(10))

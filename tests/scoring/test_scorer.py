@@ -13,8 +13,8 @@ import transformers
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
-from rlvr_fast.scoring import reference
-from rlvr_fast.scoring.heads import HEADS
+from rlvr_fast.scoring.kernels import reference
+from rlvr_fast.scoring.models.heads import HEADS
 from rlvr_fast.scoring.results import TokenStats
 
 VOCABULARY = 131

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from rlvr_fast.scoring import Scorer, reference
+from rlvr_fast.scoring import Scorer
+from rlvr_fast.scoring.kernels import reference
 
 
 def gguf_file() -> Path:

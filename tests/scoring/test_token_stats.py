@@ -10,7 +10,7 @@ import torch
 import rlvr_fast
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import cpu, reference
+from rlvr_fast.scoring.kernels import cpu, reference
 
 # Largest absolute error against float64 of the logits as stored, for every type: the sums are
 # float32 within a block and float64 over blocks. The error of logsumexp is relative to the logits.

@@ -13,9 +13,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 import rlvr_fast
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import ScoreOptions, Scorer, kept_mass, linear_token_stats, reference
-from rlvr_fast.scoring.nucleus import linear_truncation, nucleus_stats, outside_nucleus
-from rlvr_fast.scoring.sorted_nucleus import sorted_nucleus_stats
+from rlvr_fast.scoring import ScoreOptions, Scorer, linear_token_stats
+from rlvr_fast.scoring.kernels import kept_mass, reference
+from rlvr_fast.scoring.kernels.nucleus import linear_truncation, nucleus_stats, outside_nucleus
+from rlvr_fast.scoring.kernels.sorted_nucleus import sorted_nucleus_stats
 
 TENTHS = torch.log(torch.tensor([[0.4, 0.3, 0.2, 0.1]], dtype=torch.float64)).float()
 

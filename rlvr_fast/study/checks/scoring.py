@@ -35,7 +35,7 @@ def check_scoring(
     remarks: list[str],
 ) -> None:
     """Checks the models that have to score, and scores that are there already."""
-    from rlvr_fast.scoring.finished import scores_finished
+    from rlvr_fast.scoring.runs.finished import scores_finished
 
     def sampled(side: StudySide) -> Mapping[str, Any]:
         if side.name in finished:
@@ -65,8 +65,8 @@ def _check_scorer(
     config: StudyConfig, each: ScoringPass, known: Known, faults: Faults, remarks: list[str]
 ) -> None:
     from rlvr_fast.models import torch_device
-    from rlvr_fast.scoring.heads import architecture_of
-    from rlvr_fast.scoring.prompts import scored_prompts
+    from rlvr_fast.scoring.models.heads import architecture_of
+    from rlvr_fast.scoring.runs.prompts import scored_prompts
 
     reader = known.model(each.model, faults)
     if reader is None:
@@ -118,7 +118,7 @@ def _check_scores(each: ScoringPass, run: Run | None) -> None:
     Raises:
         RunDirectoryError: such scores; the message names the difference.
     """
-    from rlvr_fast.scoring.finished import pass_of, scores_refused
+    from rlvr_fast.scoring.runs.finished import pass_of, scores_refused
 
     if run is None:
         return

@@ -26,7 +26,7 @@ inline void check(cudaError_t status, const char* what) {
 
 // Makes the device current in this statically linked runtime, and does not restore the former
 // device: torch has a separate runtime, whose current device is not visible here. The caller
-// (rlvr_fast/scoring/cuda.py) selects and restores torch's current device.
+// (rlvr_fast/scoring/kernels/cuda.py) selects and restores torch's current device.
 inline void use_device(int device) {
   check(cudaSetDevice(device), "rlvr_fast: cannot use the CUDA device");
 }

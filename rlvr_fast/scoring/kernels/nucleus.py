@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from rlvr_fast.scoring.backends import backend_of, device_backend
-from rlvr_fast.scoring.checks import (
+from rlvr_fast.scoring.kernels.backends import backend_of, device_backend
+from rlvr_fast.scoring.kernels.checks import (
     check_softcap,
     check_targets,
     check_temperature,
     check_tensor,
     check_truncation,
 )
-from rlvr_fast.scoring.kept_mass import linear_truncation as truncation_by_torch
+from rlvr_fast.scoring.kernels.kept_mass import linear_truncation as truncation_by_torch
 from rlvr_fast.scoring.results import NucleusStats, TokenStats, Truncation
 
 __all__ = ["linear_kept_mass", "linear_truncation", "nucleus_stats", "outside_nucleus"]

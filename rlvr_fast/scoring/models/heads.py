@@ -109,7 +109,7 @@ def architecture_of(name: str) -> Architecture:
             "give its base model by name, and the folder of the adapter (Scorer(base, adapter=...))"
             if name.startswith("Peft")
             else "score its logits with token_stats, or add the architecture to "
-            "rlvr_fast/scoring/heads.py with a test"
+            "rlvr_fast/scoring/models/heads.py with a test"
         )
         raise UnsupportedModelError(
             f"{name}: not one of the architectures whose head is known "

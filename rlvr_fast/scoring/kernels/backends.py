@@ -16,15 +16,15 @@ from typing import Any, Protocol, cast
 import torch
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import operators
+from rlvr_fast.scoring.kernels import operators
 from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
 
 __all__ = ["MODULES", "Backend", "DeviceBackend", "backend_of", "device_backend", "platform_of"]
 
 # platform -> the module of its backend, imported on first use
 MODULES = {
-    "cpu": "rlvr_fast.scoring.cpu",
-    "cuda": "rlvr_fast.scoring.cuda",
+    "cpu": "rlvr_fast.scoring.kernels.cpu",
+    "cuda": "rlvr_fast.scoring.kernels.cuda",
 }
 
 
@@ -89,7 +89,7 @@ class DeviceBackend(Backend, Protocol):
         scale: float,
         top_p: float,
     ) -> torch.Tensor:
-        """`rlvr_fast.scoring.nucleus.linear_kept_mass`."""
+        """`rlvr_fast.scoring.kernels.nucleus.linear_kept_mass`."""
 
 
 def backend_of(tensor: torch.Tensor, name: str) -> Backend:

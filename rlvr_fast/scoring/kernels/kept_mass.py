@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
+from rlvr_fast.scoring.kernels.sorted_nucleus import kept_tokens
 from rlvr_fast.scoring.results import Truncation
-from rlvr_fast.scoring.sorted_nucleus import kept_tokens
 
 __all__ = ["LOGIT_ELEMENTS", "WEIGHT_ELEMENTS", "linear_kept_mass", "linear_truncation"]
 
@@ -29,7 +29,7 @@ def linear_kept_mass(
     scale: float,
     top_p: float,
 ) -> torch.Tensor:
-    """`rlvr_fast.scoring.nucleus.linear_kept_mass` for top_p < 1."""
+    """`rlvr_fast.scoring.kernels.nucleus.linear_kept_mass` for top_p < 1."""
     kept = torch.ones(len(hidden), device=hidden.device)
     for here, logits in _logits(hidden, weight, bias, temperature, softcap, scale):
         kept[here] = _kept_mass(logits, top_p)
@@ -47,7 +47,7 @@ def linear_truncation(
     top_k: int,
     min_p: float,
 ) -> Truncation:
-    """`rlvr_fast.scoring.nucleus.linear_truncation` for top_k > 0 or min_p > 0."""
+    """`rlvr_fast.scoring.kernels.nucleus.linear_truncation` for top_k > 0 or min_p > 0."""
     found = Truncation(*(torch.ones(len(hidden), device=hidden.device) for _ in range(3)))
     for here, logits in _logits(hidden, weight, bias, temperature, softcap, scale):
         for whole, part in zip(found, _truncation(logits, top_p, top_k, min_p), strict=True):

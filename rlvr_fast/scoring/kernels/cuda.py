@@ -25,19 +25,19 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import cuda_kernels as kernels
-from rlvr_fast.scoring.cuda_fused import (
+from rlvr_fast.scoring.kernels import cuda_kernels as kernels
+from rlvr_fast.scoring.kernels.cuda_fused import (
     fused_divergence,
     fused_divergence_fits,
     fused_fits,
     fused_token_stats,
     linear_path,
 )
-from rlvr_fast.scoring.cuda_products import ROWS, Product, exact_products
-from rlvr_fast.scoring.kept_mass import LOGIT_ELEMENTS
-from rlvr_fast.scoring.kept_mass import linear_kept_mass as kept_mass_by_torch
+from rlvr_fast.scoring.kernels.cuda_products import ROWS, Product, exact_products
+from rlvr_fast.scoring.kernels.kept_mass import LOGIT_ELEMENTS
+from rlvr_fast.scoring.kernels.kept_mass import linear_kept_mass as kept_mass_by_torch
+from rlvr_fast.scoring.kernels.sorted_nucleus import sorted_nucleus_stats
 from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
-from rlvr_fast.scoring.sorted_nucleus import sorted_nucleus_stats
 
 __all__ = [
     "linear_divergence",
@@ -192,7 +192,7 @@ def linear_kept_mass(
     top_p: float,
     at_once: int | None = None,
 ) -> torch.Tensor:
-    """`rlvr_fast.scoring.nucleus.linear_kept_mass` of CUDA tensors, for top_p < 1.
+    """`rlvr_fast.scoring.kernels.nucleus.linear_kept_mass` of CUDA tensors, for top_p < 1.
 
     Without CUDA kernels in the build, and for a vocabulary that the kernel does not take, torch
     computes the result.

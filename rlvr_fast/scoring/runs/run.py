@@ -13,10 +13,10 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
-from rlvr_fast.scoring.finished import pass_of, scores_finished
+from rlvr_fast.scoring.models.scorer import Scorer
 from rlvr_fast.scoring.options import ScoreOptions
-from rlvr_fast.scoring.prompts import scored_prompts
-from rlvr_fast.scoring.scorer import Scorer
+from rlvr_fast.scoring.runs.finished import pass_of, scores_finished
+from rlvr_fast.scoring.runs.prompts import scored_prompts
 from rlvr_fast.store.info import adapter_digest
 from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.store.sampling_values import TRUNCATION, sampling_value

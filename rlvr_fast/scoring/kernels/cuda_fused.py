@@ -14,7 +14,7 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring import cuda_kernels as kernels
+from rlvr_fast.scoring.kernels import cuda_kernels as kernels
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
 __all__ = [

@@ -20,10 +20,10 @@ from rlvr_fast.errors import CudaError, InvalidInputError, RlvrError
 from rlvr_fast.models import torch_device
 from rlvr_fast.onednn import linear
 from rlvr_fast.progress import Progress
-from rlvr_fast.scoring import reference
-from rlvr_fast.scoring.linear import linear_divergence, linear_token_stats
-from rlvr_fast.scoring.logits import token_stats
-from rlvr_fast.scoring.nucleus import nucleus_stats
+from rlvr_fast.scoring.kernels import reference
+from rlvr_fast.scoring.kernels.linear import linear_divergence, linear_token_stats
+from rlvr_fast.scoring.kernels.logits import token_stats
+from rlvr_fast.scoring.kernels.nucleus import nucleus_stats
 from rlvr_fast.scoring.results import TokenStats
 
 __all__ = ["VOCABULARY", "Bench", "Timing", "run_benchmarks"]

@@ -14,10 +14,10 @@ import torch
 
 from rlvr_fast import _core
 from rlvr_fast.onednn import linear
-from rlvr_fast.scoring.checks import IGNORED, check_target_range
-from rlvr_fast.scoring.kept_mass import linear_kept_mass
+from rlvr_fast.scoring.kernels.checks import IGNORED, check_target_range
+from rlvr_fast.scoring.kernels.kept_mass import linear_kept_mass
+from rlvr_fast.scoring.kernels.sorted_nucleus import sorted_nucleus_stats
 from rlvr_fast.scoring.results import DivergenceStats, NucleusStats, TokenStats
-from rlvr_fast.scoring.sorted_nucleus import sorted_nucleus_stats
 
 __all__ = [
     "COLUMNS",

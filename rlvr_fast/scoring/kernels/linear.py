@@ -7,8 +7,8 @@ from typing import Any
 import torch
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring.backends import backend_of
-from rlvr_fast.scoring.checks import (
+from rlvr_fast.scoring.kernels.backends import backend_of
+from rlvr_fast.scoring.kernels.checks import (
     check_softcap,
     check_targets,
     check_temperature,

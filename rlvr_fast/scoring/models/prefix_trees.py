@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rlvr_fast.scoring.sequences import Ids, Sequences, TokenBatch
+from rlvr_fast.scoring.models.sequences import Ids, Sequences, TokenBatch
 
 __all__ = ["plan_trees", "worth_sharing"]
 

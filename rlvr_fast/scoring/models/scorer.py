@@ -15,13 +15,13 @@ from rlvr_fast.adapters import Adapter, check_adapter, read_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
 from rlvr_fast.onednn import OneDnnLinears
-from rlvr_fast.scoring.checks import check_truncation
-from rlvr_fast.scoring.heads import head_of
-from rlvr_fast.scoring.linear import linear_token_stats
-from rlvr_fast.scoring.nucleus import linear_truncation, outside_nucleus
-from rlvr_fast.scoring.prefix_trees import plan_trees, worth_sharing
+from rlvr_fast.scoring.kernels.checks import check_truncation
+from rlvr_fast.scoring.kernels.linear import linear_token_stats
+from rlvr_fast.scoring.kernels.nucleus import linear_truncation, outside_nucleus
+from rlvr_fast.scoring.models.heads import head_of
+from rlvr_fast.scoring.models.prefix_trees import plan_trees, worth_sharing
+from rlvr_fast.scoring.models.sequences import Sequences, TokenBatch, plan_batches
 from rlvr_fast.scoring.results import SequenceScores, TokenStats, Truncation
-from rlvr_fast.scoring.sequences import Sequences, TokenBatch, plan_batches
 
 __all__ = ["Scorer"]
 

@@ -1,0 +1,1 @@
+"""Statistics of tokens from logits, or from hidden states and the LM head, on any device."""

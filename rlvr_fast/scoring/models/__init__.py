@@ -1,0 +1,1 @@
+"""Completions teacher-forced through a language model."""

@@ -1,0 +1,1 @@
+"""The completions of run directories, scored part by part."""
