@@ -303,8 +303,8 @@ def test_an_interrupted_import_leaves_nothing_and_results_are_not_among_the_bars
         assert begun.exists()
         os.killpg(process.pid, signal.SIGINT)
         os.killpg(process.pid, signal.SIGCONT)
-        code = process.wait(60)
-        reader.join(60)
+        code = process.wait(300)
+        reader.join(300)
         os.close(ours)
     assert code == 130, shown[-600:].decode(errors="replace")
     assert b"nothing of this import is kept, run the same command to go on" in shown

@@ -166,10 +166,10 @@ def test_other_limits_verify_timeouts_again_and_keep_other_verdicts(tmp_path, mo
     run, _ = make_run(tmp_path / "run", [math_file(tmp_path, ["x^2-1"])])
     long = r"\sum_{k=1}^{10000}\frac{1}{k!}"  # ten thousand terms, far above both limits
     add_samples(run, {"sums/0": [boxed(long), boxed("(x-1)(x+1)")]})
-    grade_run(run, GradeOptions(timeout=0.01))
+    grade_run(run, GradeOptions(timeout=0.2))
     assert sorted(verdicts(run).values()) == [("correct", 1), ("timeout", 1)]
     sent = count_verifications(monkeypatch)
-    grade_run(run, GradeOptions(timeout=0.02))
+    grade_run(run, GradeOptions(timeout=0.4))
     assert sent == [("sums/0", long)]
 
 
@@ -284,7 +284,7 @@ def test_workers_die_with_their_parent(tmp_path):
     assert len(children) == 2
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while any(Path(f"/proc/{child}").exists() for child in children):
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.05)

@@ -138,7 +138,7 @@ def test_a_rival_that_exceeds_the_preparation_time_is_excluded():
     def slow(inputs):
         begun.append(1)
         try:
-            time.sleep(30)
+            time.sleep(1000)
         except Exception:  # as the fallback of a library does
             return lambda: {"logprob": exact_logprob(inputs)}
 
@@ -150,7 +150,7 @@ def test_a_rival_that_exceeds_the_preparation_time_is_excluded():
     (row,) = bench.run(CASE)
     assert str(CASE) in row["note"]
     assert len(begun) == 1
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 300
 
 
 def test_no_alarm_fires_after_the_block():

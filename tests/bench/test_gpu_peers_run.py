@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from pathlib import Path
 
 import gpu_peers
@@ -69,7 +68,6 @@ def test_a_rival_that_dies_or_hangs_ends_only_the_worker_process(tmp_path, monke
     monkeypatch.setattr(gpu_peers, "WORKER", "dying_worker")
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
     monkeypatch.setenv("PYTHONPATH", f"{Path(__file__).parent}:{Path(__file__).parents[2]}")
-    start = time.monotonic()
     status = gpu_peers.main(
         ["--out", str(tmp_path), *QUICK, "--prepare", "12", "--cases", "2x16x40", "3x16x40"]
     )
@@ -80,7 +78,6 @@ def test_a_rival_that_dies_or_hangs_ends_only_the_worker_process(tmp_path, monke
     assert "no answer" in found[2, "hangs"]["note"]
     assert "linear 2 x 16 x 40" in found[3, "hangs"]["note"]  # not run again
     assert {found[n, "torch.mm alone"]["status"] for n in (2, 3)} == {"measured"}
-    assert time.monotonic() - start < 150
 
 
 def test_without_a_gpu_the_script_reports_the_missing_gpu(capfd):

@@ -77,7 +77,7 @@ class Page:
         scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
         self.call("Emulation.setEmulatedMedia", features=scheme)
         self.call("Page.navigate", url=path.resolve().as_uri())
-        end = time.monotonic() + 60
+        end = time.monotonic() + 300
         while self.ask("document.readyState") != "complete":
             if time.monotonic() > end:
                 raise TimeoutError("the page did not load")

@@ -100,7 +100,7 @@ def test_a_driver_that_is_ended(server, tmp_path, end):
             process.send_signal(signal.SIGINT)
             time.sleep(0.02)
             process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=300)
     server.released.set()
     # A second Ctrl-C may come in the last moment of the process, which ends by it then.
     assert process.returncode in ((-9,) if end == "kill -9" else (130, -signal.SIGINT))

@@ -331,7 +331,7 @@ def test_what_is_under_way_is_stored_when_the_server_refuses(server, tmp_path):
     refused = threading.Event()
 
     def slow(handler: Handler, body) -> None:
-        assert refused.wait(60)
+        assert refused.wait(300)
         with_changes(lambda reply: None)(handler, body)
 
     def refuse(handler: Handler, body) -> None:
@@ -397,7 +397,7 @@ def test_a_server_that_dies_and_returns(tmp_path, monkeypatch):
             waits.append(failures)
             if failures == 3:
                 thread.start()
-                assert back.wait(60)
+                assert back.wait(300)
             return 0.0
 
         monkeypatch.setattr(client, "backoff", backoff)

@@ -148,7 +148,7 @@ def start(model: str, path: Path, flush_seconds: float) -> subprocess.Popen[str]
 @pytest.mark.slow
 def test_kill_9_loses_only_draws_not_yet_stored(whole, model, engine, tmp_path):
     with start(model, tmp_path / "run", 0.1) as process:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(list((tmp_path / "run").glob("samples/part-*.parquet"))) < 2:
             assert time.monotonic() < deadline
             assert process.poll() is None
@@ -174,7 +174,7 @@ def test_ctrl_c_stores_finished_draws(whole, model, engine, tmp_path, times):
         for _ in range(times):
             process.send_signal(signal.SIGINT)
             time.sleep(0.001)
-        output, errors = process.communicate(timeout=60)
+        output, errors = process.communicate(timeout=300)
         assert process.returncode == 130 or times > 1, (output, errors)
     run = Run.open(tmp_path / "run")
     held = rows(run)

@@ -129,7 +129,7 @@ def until(process: subprocess.Popen[str], word: str, number: int = 1) -> None:
 
 
 def quiet_end(process: subprocess.Popen[str]) -> None:
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 130, errors
 
 
@@ -158,7 +158,7 @@ def test_ctrl_c_many_times(
         for _ in range(4):
             process.send_signal(signal.SIGINT)
             time.sleep(pause)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         assert process.returncode != 0
     lines = [line.split()[0] for line in output.splitlines()]
     if "free" in lines:  # else the last interrupt came behind the stage

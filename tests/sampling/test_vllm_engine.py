@@ -90,7 +90,7 @@ def with_a_note(model: Path, folder: Path) -> Path:
 
 def ended(processes: list[int]) -> list[int]:
     """Those of some processes that do not end."""
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while (left := [pid for pid in processes if alive(pid)]) and time.monotonic() < end:
         time.sleep(0.1)
     return left
@@ -116,7 +116,7 @@ def ctrl_c_twice(model: Path, folder: Path) -> tuple[int, str, list[int]]:
         for _ in range(2):
             os.killpg(driver.pid, signal.SIGINT)
             time.sleep(0.05)
-        _, errors = driver.communicate(timeout=120)
+        _, errors = driver.communicate(timeout=300)
     return driver.returncode, errors, ended(others)
 
 

@@ -100,4 +100,4 @@ def test_a_forked_process_scores():
         "if pid == 0: os._exit(0 if ok else 1)\n"
         "assert ok and os.waitpid(pid, 0)[1] == 0\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)

@@ -525,7 +525,7 @@ def test_standard_input(tmp_path: Path) -> None:
         input=data,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stderr

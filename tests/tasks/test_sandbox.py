@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import os
 import shutil
 import tempfile
@@ -83,7 +84,7 @@ def test_a_fork_bomb_is_contained():
     started = time.monotonic()
     result = run("import os\nwhile True:\n    try: os.fork()\n    except OSError: pass")
     assert result.outcome in ("timeout", "memory")
-    assert time.monotonic() - started < SMALL.wall_seconds + 5
+    assert time.monotonic() - started < SMALL.wall_seconds + 60
 
 
 @needs_bubblewrap
@@ -92,7 +93,7 @@ def test_processes_are_counted():
         "import os, time\nn = 0\n"
         "try:\n"
         "    while n < 500:\n"
-        "        if os.fork() == 0:\n            time.sleep(2); os._exit(0)\n"
+        "        if os.fork() == 0:\n            time.sleep(99); os._exit(0)\n"
         "        n += 1\n"
         "except OSError:\n    pass\n"
         "print(n)"
@@ -105,21 +106,21 @@ def test_processes_are_counted():
 
 @needs_bubblewrap
 @pytest.mark.parametrize(
-    ("source", "outcome"),
+    ("source", "outcome", "wall"),
     [
-        ("while True: print('x' * 1000)", "output"),
-        ("import sys\nwhile True: sys.stderr.write('x' * 1000)", "output"),
-        ("import time; time.sleep(100)", "timeout"),
-        ("while True: pass", "timeout"),
-        ("import os, signal\nsignal.signal(15, signal.SIG_IGN)\nwhile True: pass", "timeout"),
+        ("while True: print('x' * 1000)", "output", 60),
+        ("import sys\nwhile True: sys.stderr.write('x' * 1000)", "output", 60),
+        ("import time; time.sleep(100)", "timeout", 3),
+        ("while True: pass", "timeout", 60),
+        ("import os, signal\nsignal.signal(15, signal.SIG_IGN)\nwhile True: pass", "timeout", 60),
     ],
 )
-def test_endless_programs_are_ended(source, outcome):
+def test_endless_programs_are_ended(source, outcome, wall):
     started = time.monotonic()
-    result = run(source, limits=Limits(cpu_seconds=1, wall_seconds=3, output_bytes=1 << 20))
+    result = run(source, limits=Limits(cpu_seconds=1, wall_seconds=wall, output_bytes=1 << 20))
     assert result.outcome == outcome
     assert len(result.stdout) + len(result.stderr) < (1 << 20) + 200_000
-    assert time.monotonic() - started < 10
+    assert time.monotonic() - started < 90
 
 
 @needs_bubblewrap
@@ -131,8 +132,9 @@ def test_memory_is_bounded_in_one_process_and_over_all():
         "    if os.fork() == 0:\n"
         "        x = bytearray(120 << 20)\n"
         "        for i in range(0, len(x), 4096): x[i] = 1\n"
-        "        time.sleep(5)\n"
-        "time.sleep(5)"
+        "        time.sleep(60)\n"
+        "time.sleep(60)",
+        limits=dataclasses.replace(SMALL, wall_seconds=60),
     )
     assert result.outcome == "memory"
 

@@ -66,7 +66,7 @@ def records(file: Path) -> list[Any]:
     """The records of a run of wandb, whose own process writes the last ones after `finish`."""
     from wandb.proto.wandb_internal_pb2 import Record
 
-    end = time.monotonic() + 60
+    end = time.monotonic() + 300
     while True:
         found = [Record.FromString(data) for data in log_records(file.read_bytes())]
         if found and found[-1].HasField("exit"):

@@ -329,7 +329,7 @@ def test_commands_on_a_hostile_run_show_no_file(tmp_path, victim):
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=300,
         )
         assert SECRET not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

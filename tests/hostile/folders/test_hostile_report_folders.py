@@ -185,7 +185,7 @@ def test_by_the_real_command_line(place: Place) -> None:
         [sys.executable, "-m", "rlvr_fast", *COMMANDS["compare"](place)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert done.returncode == 2, done.stderr
     assert "summary.json: a named pipe" in done.stderr

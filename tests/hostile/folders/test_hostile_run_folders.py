@@ -256,7 +256,7 @@ def test_by_the_real_command_line(command: str, planted: tuple[str, str], place:
         [sys.executable, "-m", "rlvr_fast", *COMMANDS[command](place)],
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=300,
     )
     assert done.returncode == 2, done.stderr
     assert f"{place.base / entry}: {KINDS[kind]}" in done.stderr

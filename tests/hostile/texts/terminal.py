@@ -59,7 +59,7 @@ def run_commands(commands: Sequence[Sequence[str]], folder: Path) -> list[tuple[
             break
         written += chunk
     os.close(leader)
-    assert process.wait(60) == 0, written[-3000:]
+    assert process.wait(300) == 0, written[-3000:]
     parts = bytes(written).decode().replace("\r\n", "\n").split("\x00START\n")[1:]
     found = []
     for part in parts:

@@ -57,7 +57,7 @@ def test_the_filter_of_system_calls_alone(tmp_path):
     tried = {name: text for name, text in tried.items() if name not in OTHERS}
     done = subprocess.run(
         [sys.executable, "-c", PROBE], input=json.dumps(tried), capture_output=True, text=True,
-        timeout=120,
+        timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == []
