@@ -74,7 +74,7 @@ ALLOWED = {
 }  # fmt: skip
 
 # Folders of a room, each of which may import those before it.
-FLOORS = {"scoring": ["kernels", "models", "runs"]}
+FOLDERS = {"scoring": ["kernels", "models", "runs"]}
 
 # library -> the only files that may import it, anywhere in the package
 ONLY_IN = {
@@ -242,21 +242,21 @@ def test_imports_go_down_only(path: Path) -> None:
             )
 
 
-@pytest.mark.parametrize("room", FLOORS)
+@pytest.mark.parametrize("room", FOLDERS)
 def test_folders_of_a_room_import_downwards(room: str) -> None:
-    floors = FLOORS[room]
+    folders = FOLDERS[room]
     seen = set()
-    for number, floor in enumerate(floors):
-        for path in sorted((PACKAGE / room / floor).rglob("*.py")):
+    for number, folder in enumerate(folders):
+        for path in sorted((PACKAGE / room / folder).rglob("*.py")):
             for name, line in imports(path):
                 target = name.removeprefix(f"rlvr_fast.{room}.").split(".")[0]
-                if not name.startswith(f"rlvr_fast.{room}.") or target not in floors:
+                if not name.startswith(f"rlvr_fast.{room}.") or target not in folders:
                     continue
                 seen.add(target)
-                assert target in floors[: number + 1], (
-                    f"{path.relative_to(PACKAGE)}:{line}: {floor} may not import {target}"
+                assert target in folders[: number + 1], (
+                    f"{path.relative_to(PACKAGE)}:{line}: {folder} may not import {target}"
                 )
-    assert seen >= set(floors[:-1])  # the names are those of folders
+    assert seen >= set(folders[:-1])  # the names are those of folders
 
 
 CPP_ALLOWED = {

@@ -22,8 +22,6 @@ from rlvr_fast.store.stage_keys import StageKeys
 __all__ = ["Appender"]
 
 _POLL_SECONDS = 0.001
-# Presses of Ctrl-C after which the end of a part is no longer waited for.
-_INTERRUPTS = 1000
 
 
 class _Part:
@@ -76,8 +74,8 @@ class _Part:
 class Appender:
     """Stores the rows of a stage; one part is written, in a thread of its own, at a time.
 
-    A context manager for the one holder of the lock of a run: `Run.appending` makes it. At the end
-    of the block no thread writes any more, however the block ends: a part that another writer
+    A context manager for the one holder of the lock of a run: `Run.appending` makes it. However the
+    block ends, the lock is not free while a thread of ours writes: a part that another writer
     stores next cannot meet one of ours.
     """
 
@@ -102,10 +100,11 @@ class Appender:
             return
         if self._part is None:
             return
-        for _ in range(_INTERRUPTS):  # the block ends with an exception anyway
-            with contextlib.suppress(KeyboardInterrupt):
+        waiting = True
+        while waiting:
+            with contextlib.suppress(KeyboardInterrupt):  # the block ends by an exception anyway
                 self._part.wait()
-                break
+                waiting = False
         self._keys.forget()  # it may be stored: the next part takes another number
 
     def append(self, table: pa.Table) -> Path:

@@ -143,14 +143,12 @@ def test_a_rival_that_exceeds_the_preparation_time_is_excluded():
             return lambda: {"logprob": exact_logprob(inputs)}
 
     bench = bench_of(rival(slow), prepare_seconds=0.2)
-    start = time.monotonic()
     (row,) = bench.run(CASE)
     assert row["status"] == "error"
     assert "not ready in" in row["note"]
     (row,) = bench.run(CASE)
     assert str(CASE) in row["note"]
     assert len(begun) == 1
-    assert time.monotonic() - start < 300
 
 
 def test_no_alarm_fires_after_the_block():

@@ -11,7 +11,6 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
 import traceback
 from pathlib import Path
 from urllib.parse import quote
@@ -260,11 +259,9 @@ def test_a_key_is_hidden_in_base64_and_in_pieces(before):
 
 
 def test_hiding_takes_no_long_time():
-    text = "sk-very-" * 8192
-    begun = time.monotonic()
+    text = "sk-very-" * 131_072  # quadratic time would exceed the time limit of a test
     assert Key(KEY).hidden(text) == "[...]"
     assert Key("k" * 4096).hidden(text) == text
-    assert time.monotonic() - begun < 200
 
 
 @pytest.mark.parametrize("name", ["sk-very-secret-1", "hf_secret0secret1", "a b", "x\n", "0f3e"])

