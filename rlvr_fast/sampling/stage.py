@@ -33,7 +33,6 @@ from rlvr_fast.sampling.prompt_checks import (
 from rlvr_fast.sampling.prompt_options import PromptOptions
 from rlvr_fast.sampling.prompts import Template, load_template
 from rlvr_fast.store import Run
-from rlvr_fast.store.appending import Appender
 from rlvr_fast.store.info import adapter_digest, adapter_name
 from rlvr_fast.store.missing import wanted_samples
 from rlvr_fast.store.recorded import recorded_adapter, recorded_name
@@ -323,8 +322,7 @@ def sample_run(
             if close is not None:
                 close()  # ends the threads of the engine
             run.forget_index()  # an interrupt may have left the index half updated
-            last = appender.unstored()
-            _store_rest(run, appender, [table for table in (last, pending.table()) if table])
+            appender.rescue(pending.table())
             if isinstance(error, EngineError):
                 asked = int(wanted.sum())
                 raise EngineError(
@@ -335,17 +333,6 @@ def sample_run(
         if progress is not None and made:
             progress("sample", made, total)
     return made
-
-
-def _store_rest(run: Run, appender: Appender, tables: Sequence[pa.Table]) -> None:
-    """Stores of some rows those that are not stored: they may be in the part of an interrupt."""
-    if not tables:
-        return
-    rows = pa.concat_tables(tables, promote_options="default")
-    rows = rows.filter(pa.array(run.new_rows("samples", rows)))
-    if len(rows):
-        appender.append(rows)
-        appender.settle()
 
 
 def wanted_of(run: Run, num_samples: int | Mapping[str, int]) -> npt.NDArray[np.int64]:

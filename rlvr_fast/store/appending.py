@@ -150,6 +150,24 @@ class Appender:
         self._keys.add(self._stage, self._part.file, self._part.rows)
         self._part = None
 
+    def rescue(self, *tables: pa.Table) -> None:
+        """Stores of some rows, and of the last part, those that are not stored.
+
+        For the end of a block by an exception: an interrupt may come while a part is written, and
+        rows of `tables` may be in this part. The index of the run has to be forgotten before.
+
+        Raises:
+            StorageError: as `settle`.
+        """
+        tables = tuple(t for t in (self.unstored(), *tables) if t is not None and len(t))
+        if not tables:
+            return
+        rows = pa.concat_tables(tables, promote_options="default")
+        rows = rows.filter(pa.array(self._keys.index(self._stage).is_new(rows)))
+        if len(rows):
+            self.append(rows)
+            self.settle()
+
     def unstored(self) -> pa.Table | None:
         """The rows of the last part, where nothing says that they are stored; forgets the part.
 

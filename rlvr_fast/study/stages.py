@@ -185,7 +185,7 @@ def _score(
 ) -> None:
     """Makes the passes of one model, which is freed at the end."""
     from rlvr_fast.scoring.models.scorer import Scorer
-    from rlvr_fast.scoring.runs.run import score_run
+    from rlvr_fast.scoring.runs.run import score_run_each
 
     model = passes[0].model
     scorer = Scorer(
@@ -196,13 +196,16 @@ def _score(
     )
     side = passes[0].scorer
     _refuse_changed(scorer, side, runs[side.name])
+    by_run: dict[tuple[str, str], list[ScoringPass]] = {}
     for each in passes:
-        score_run(
-            runs[each.side.name],
+        by_run.setdefault((each.side.name, each.label), []).append(each)
+    for (name, label), members in by_run.items():
+        score_run_each(
+            runs[name],
             scorer,
-            each.options,
-            label=each.label,
-            progress=named(progress, each.name),
+            [each.options for each in members],
+            label=label,
+            progress=named(progress, f"{name} under {side.name}"),
         )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+from collections.abc import Sequence
 from typing import Any, Protocol, cast
 
 import torch
@@ -78,6 +79,18 @@ class Backend(Protocol):
 
 class DeviceBackend(Backend, Protocol):
     """The backend of a platform."""
+
+    def linear_token_stats_each(
+        self,
+        hidden: torch.Tensor,
+        weight: torch.Tensor,
+        targets: torch.Tensor,
+        bias: torch.Tensor | None,
+        temperatures: Sequence[Any],
+        softcap: float | None,
+        scale: float,
+    ) -> list[TokenStats]:
+        """`rlvr_fast.scoring.kernels.linear.linear_token_stats_each`."""
 
     def linear_kept_mass(
         self,

@@ -7,7 +7,7 @@ float32), a chunk of float32 hidden states (at most 32 MB).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -27,6 +27,7 @@ __all__ = [
     "linear_divergence",
     "linear_kept_mass",
     "linear_token_stats",
+    "linear_token_stats_each",
     "nucleus_stats",
     "token_stats",
 ]
@@ -84,44 +85,66 @@ def linear_token_stats(
     scale: float,
 ) -> TokenStats:
     """`rlvr_fast.linear_token_stats` of checked CPU tensors."""
+    (stats,) = linear_token_stats_each(hidden, weight, targets, bias, [temperature], softcap, scale)
+    return stats
+
+
+def linear_token_stats_each(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperatures: Sequence[Any],
+    softcap: float | None,
+    scale: float,
+) -> list[TokenStats]:
+    """`rlvr_fast.scoring.kernels.linear.linear_token_stats_each` of checked CPU tensors."""
     leading = targets.shape
     hidden = hidden.reshape(-1, hidden.shape[-1])
     flat = targets.reshape(-1)
     check_target_range(flat, weight.shape[0])
     rows = (flat != IGNORED).nonzero().reshape(-1)
-    temperatures = _temperatures(temperature).reshape(-1)
+    by_row = [_temperatures(temperature).reshape(-1) for temperature in temperatures]
     bias = None if bias is None else bias.to(torch.float32).contiguous()
-    stats = TokenStats(
-        *(torch.full(flat.shape, -1 if v.dtype == torch.int32 else torch.nan, dtype=v.dtype)
-          for v in _empty_stats(torch.Size([0])))
-    )  # fmt: skip
+    found = [
+        TokenStats(
+            *(torch.full(flat.shape, -1 if v.dtype == torch.int32 else torch.nan, dtype=v.dtype)
+              for v in _empty_stats(torch.Size([0])))
+        )
+        for _ in by_row
+    ]  # fmt: skip
     with torch.inference_mode():
         product = WeightTiles(weight)
         for start in range(0, len(rows), product.rows):
             chosen = rows[start : start + product.rows]
             chunk = product.pad(hidden, chosen)
             chunk_targets = flat[chosen]
-            chunk_temperatures = temperatures[chosen] if len(temperatures) > 1 else temperatures
+            chunk_temperatures = [each[chosen] if len(each) > 1 else each for each in by_row]
             target_bias = None if bias is None else bias[chunk_targets]
             values = product.at_targets(chunk, chunk_targets)
             # The second round runs only where the library added the target's column in another
             # order within the tile: the sweep is then repeated with the value of the tile.
             for _ in range(2):
-                folds = _core.RowFolds(
-                    chunk_targets, values, target_bias, chunk_temperatures, scale, softcap or 0.0,
-                    instruction_set,
-                )  # fmt: skip
+                folds = [
+                    _core.RowFolds(
+                        chunk_targets, values, target_bias, each, scale, softcap or 0.0,
+                        instruction_set,
+                    )
+                    for each in chunk_temperatures
+                ]  # fmt: skip
                 for first, tile in product.tiles(chunk):
                     columns = None if bias is None else bias[first : first + tile.shape[1]]
-                    folds.fold(tile[: len(chosen)], first, columns)
+                    for fold in folds:
+                        fold.fold(tile[: len(chosen)], first, columns)
                 values = torch.empty_like(values)
-                if folds.seen_targets(values) == 0:
+                if folds[0].seen_targets(values) == 0:
                     break
-            part = _empty_stats(chosen.shape)
-            folds.finalize(tuple(part))
-            for whole, piece in zip(stats, part, strict=True):
-                whole[chosen] = piece
-    return TokenStats(*(value.reshape(leading) for value in stats))
+            for stats, fold in zip(found, folds, strict=True):
+                part = _empty_stats(chosen.shape)
+                fold.finalize(tuple(part))
+                for whole, piece in zip(stats, part, strict=True):
+                    whole[chosen] = piece
+    return [TokenStats(*(value.reshape(leading) for value in stats)) for stats in found]
 
 
 def linear_divergence(

@@ -19,6 +19,7 @@ the tiles, and cuda_fused.py is the path without tiles.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -43,6 +44,7 @@ __all__ = [
     "linear_divergence",
     "linear_kept_mass",
     "linear_token_stats",
+    "linear_token_stats_each",
     "nucleus_stats",
     "token_stats",
 ]
@@ -180,6 +182,22 @@ def linear_token_stats(
             )  # fmt: skip
             del kept_alive
     return TokenStats(*(value.reshape(leading) for value in stats))
+
+
+def linear_token_stats_each(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    bias: torch.Tensor | None,
+    temperatures: Sequence[Any],
+    softcap: float | None,
+    scale: float,
+) -> list[TokenStats]:
+    """`rlvr_fast.scoring.kernels.linear.linear_token_stats_each` of checked CUDA tensors."""
+    return [
+        linear_token_stats(hidden, weight, targets, bias, temperature, softcap, scale)
+        for temperature in temperatures
+    ]
 
 
 def linear_kept_mass(

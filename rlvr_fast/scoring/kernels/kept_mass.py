@@ -10,7 +10,13 @@ import torch
 from rlvr_fast.scoring.kernels.sorted_nucleus import kept_tokens
 from rlvr_fast.scoring.results import Truncation
 
-__all__ = ["LOGIT_ELEMENTS", "WEIGHT_ELEMENTS", "linear_kept_mass", "linear_truncation"]
+__all__ = [
+    "LOGIT_ELEMENTS",
+    "WEIGHT_ELEMENTS",
+    "linear_kept_mass",
+    "linear_truncation",
+    "truncation_of",
+]
 
 LOGIT_ELEMENTS = 1 << 25  # float32 logits that are held at a time
 WEIGHT_ELEMENTS = 1 << 23  # elements of a float32 copy of the weight
@@ -53,6 +59,15 @@ def linear_truncation(
         for whole, part in zip(found, _truncation(logits, top_p, top_k, min_p), strict=True):
             whole[here] = part
     return found
+
+
+def truncation_of(logits: torch.Tensor, top_p: float, top_k: int, min_p: float) -> Truncation:
+    """`linear_truncation` of float32 logits [N, V] after softcap and temperature; overwritten."""
+    if top_k or min_p:
+        return _truncation(logits, top_p, top_k, min_p)
+    ones = torch.ones(len(logits), device=logits.device)
+    kept = _kept_mass(logits, top_p) if top_p < 1 else ones
+    return Truncation(kept, ones, torch.full_like(ones, math.nan))
 
 
 def _logits(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 from rlvr_fast.errors import InvalidInputError
-from rlvr_fast.scoring.kernels.backends import backend_of
+from rlvr_fast.scoring.kernels.backends import backend_of, device_backend
 from rlvr_fast.scoring.kernels.checks import (
     check_softcap,
     check_targets,
@@ -17,7 +18,7 @@ from rlvr_fast.scoring.kernels.checks import (
 )
 from rlvr_fast.scoring.results import DivergenceStats, TokenStats
 
-__all__ = ["linear_divergence", "linear_token_stats"]
+__all__ = ["linear_divergence", "linear_token_stats", "linear_token_stats_each"]
 
 
 def linear_token_stats(
@@ -62,12 +63,24 @@ def linear_token_stats(
     >>> rlvr_fast.linear_token_stats(hidden, weight, torch.tensor([2, 2])).rank.tolist()
     [0, 1]
     """
+    hidden, weight, targets, bias, softcap = _checked(hidden, weight, targets, bias, softcap)
+    temperature = check_temperature(temperature, targets.shape, hidden.device)
+    scale = float(scale)
+    return backend_of(hidden, "hidden").linear_token_stats(
+        hidden, weight, targets, bias, temperature, softcap, scale
+    )
+
+
+def _checked(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    bias: torch.Tensor | None,
+    softcap: float | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor | None, float | None]:
     hidden = check_tensor("hidden", hidden)
     weight = check_weight("weight", weight, hidden, "hidden")
-    leading = hidden.shape[:-1]
-    targets = check_targets(targets, leading, hidden.device)
-    temperature = check_temperature(temperature, leading, hidden.device)
-    softcap = check_softcap(softcap)
+    targets = check_targets(targets, hidden.shape[:-1], hidden.device)
     if bias is not None:
         bias = check_tensor("bias", bias)
         if bias.shape != weight.shape[:1] or bias.device != hidden.device:
@@ -75,9 +88,39 @@ def linear_token_stats(
                 f"bias must be [{weight.shape[0]}] on {hidden.device}, got {tuple(bias.shape)} "
                 f"on {bias.device}"
             )
-    scale = float(scale)
-    return backend_of(hidden, "hidden").linear_token_stats(
-        hidden, weight, targets, bias, temperature, softcap, scale
+    return hidden, weight, targets, bias, check_softcap(softcap)
+
+
+def linear_token_stats_each(
+    hidden: torch.Tensor,
+    weight: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    temperatures: Sequence[float],
+    bias: torch.Tensor | None = None,
+    softcap: float | None = None,
+    scale: float = 1.0,
+) -> list[TokenStats]:
+    """`linear_token_stats` at each of several temperatures, of which each row has all.
+
+    On the CPU one product of hidden states and weight serves all of them.
+
+    Args:
+        hidden: as in `linear_token_stats`.
+        weight: as in `linear_token_stats`.
+        targets: as in `linear_token_stats`.
+        temperatures: positive numbers, at least one.
+        bias: as in `linear_token_stats`.
+        softcap: as in `linear_token_stats`.
+        scale: as in `linear_token_stats`.
+
+    Raises:
+        InvalidInputError: as `linear_token_stats`.
+    """
+    hidden, weight, targets, bias, softcap = _checked(hidden, weight, targets, bias, softcap)
+    known = [check_temperature(each, targets.shape, hidden.device) for each in temperatures]
+    return device_backend(hidden, "hidden").linear_token_stats_each(
+        hidden, weight, targets, bias, known, softcap, float(scale)
     )
 
 

@@ -1,26 +1,28 @@
-"""The LM heads of the known architectures: from the last hidden states to the logits.
+"""The LM heads of the known architectures: from the last hidden states to the statistics of tokens.
 
-logits = softcap(scale * (hidden weight^T + bias)). An architecture that is not in the table is
-refused: many differ from Llama by a factor or a cap in the last line of their forward pass, and
-scores without this factor or cap would be wrong without a sign.
+logits = softcap(scale * (hidden weight^T + bias)). Many architectures differ from Llama by a factor
+or a cap in the last line of their forward pass, and scores without this factor or cap would be
+wrong without a sign: what is not in the table is scored by its own logits (`own_logits.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from rlvr_fast.errors import UnsupportedModelError
+from rlvr_fast.scoring.kernels.linear import linear_token_stats_each
+from rlvr_fast.scoring.kernels.nucleus import linear_truncation
+from rlvr_fast.scoring.results import TokenStats, Truncation
 
-__all__ = ["HEADS", "Architecture", "Head", "architecture_of", "head_of"]
+__all__ = ["HEADS", "Architecture", "LinearHead", "linear_head"]
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The part of a model above its last hidden states.
+class LinearHead:
+    """The part of a model above its last hidden states, as a matrix: no logits are stored.
 
     Attributes:
         decoder: a module: input_ids -> last_hidden_state [B, T, H], after the final norm.
@@ -37,6 +39,37 @@ class Head:
     scale: float
     softcap: float | None
     trees: bool
+
+    @property
+    def vocab_size(self) -> int:
+        """Number of logits."""
+        return int(self.weight.shape[0])
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the head's weight."""
+        return self.weight.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Where the hidden states have to lie."""
+        return self.weight.device
+
+    def token_stats(
+        self, rows: torch.Tensor, targets: torch.Tensor, temperatures: Sequence[float]
+    ) -> list[TokenStats]:
+        """As `distributions.Readout`."""
+        return linear_token_stats_each(
+            rows, self.weight, targets, temperatures=temperatures, bias=self.bias,
+            softcap=self.softcap, scale=self.scale,
+        )  # fmt: skip
+
+    def truncation(self, rows: torch.Tensor, temperature: float, **cut: Any) -> Truncation:
+        """As `distributions.Readout`."""
+        return linear_truncation(
+            rows, self.weight, temperature=temperature, bias=self.bias, softcap=self.softcap,
+            scale=self.scale, **cut,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,46 +130,19 @@ HEADS: dict[str, Architecture] = {
 }
 
 
-def architecture_of(name: str) -> Architecture:
-    """The end of the forward pass of a class of transformers, by the name of the class.
+def linear_head(model: Any) -> LinearHead | None:
+    """The head of a loaded model; None where its architecture or its layer is another.
 
-    Raises:
-        UnsupportedModelError: the architecture is not in `HEADS`; the message names it.
+    The layer of a head is a plain torch.nn.Linear, and not one with an adapter or a quantised one.
     """
-    architecture = HEADS.get(name)
-    if architecture is None:
-        advice = (
-            "give its base model by name, and the folder of the adapter (Scorer(base, adapter=...))"
-            if name.startswith("Peft")
-            else "score its logits with token_stats, or add the architecture to "
-            "rlvr_fast/scoring/models/heads.py with a test"
-        )
-        raise UnsupportedModelError(
-            f"{name}: not one of the architectures whose head is known "
-            f"({', '.join(sorted(HEADS))}); {advice}"
-        )
-    return architecture
-
-
-def head_of(model: Any) -> Head:
-    """The head of a loaded Hugging Face model.
-
-    Raises:
-        UnsupportedModelError: the architecture is not in `HEADS`, or the head is not a plain linear
-            layer (but an adapter or a quantised layer); the message names the architecture.
-    """
-    name = type(model).__name__
-    architecture = architecture_of(name)
+    architecture = HEADS.get(type(model).__name__)
     layer = model.get_output_embeddings()
-    if type(layer) is not torch.nn.Linear:
-        raise UnsupportedModelError(
-            f"{name}: its LM head is a {type(layer).__name__}, expected a plain torch.nn.Linear; "
-            "load the model unquantised and without adapters"
-        )
+    if architecture is None or type(layer) is not torch.nn.Linear:
+        return None
     decoder = model
     for part in architecture.decoder.split("."):
         decoder = getattr(decoder, part)
-    return Head(
+    return LinearHead(
         decoder=decoder,
         weight=layer.weight.detach(),
         bias=None if layer.bias is None else layer.bias.detach(),

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from rlvr_fast.scoring.models.sequences import Ids, Sequences, TokenBatch
+from rlvr_fast.scoring.models.batches import TokenBatch
+from rlvr_fast.scoring.models.sequences import Ids, Sequences
 
 __all__ = ["plan_trees", "worth_sharing"]
 
@@ -49,10 +50,9 @@ class _Tree:
     prompt: int
     parents: list[Ids] = field(default_factory=list)  # the node of each edge
     targets: list[Ids] = field(default_factory=list)  # the predicted token of each edge
-    slots: list[Ids] = field(default_factory=list)
-    edges: list[Ids] = field(default_factory=list)  # the edge of each slot's statistics
+    edges: list[Ids] = field(default_factory=list)  # the edges of each completion's tokens
+    chosen: list[int] = field(default_factory=list)  # the completions
     num_edges: int = 0
-    sequences: int = 0
     path_tokens: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     path_edges: Ids = field(default_factory=lambda: np.empty(0, np.int64))
     path_nodes: Ids = field(default_factory=lambda: np.empty(0, np.int64))  # the last completion's
@@ -83,8 +83,8 @@ class _Tree:
         self.used = stop
         return np.arange(start, stop)
 
-    def add(self, completion: Ids, slots: Ids) -> bool:
-        """Adds a completion, in lexicographic order; False if the completion does not fit."""
+    def add(self, at: int, completion: Ids) -> bool:
+        """Adds completion `at`, in lexicographic order; False if it does not fit."""
         common = _common_prefix(self.path_tokens, completion)
         # The last token of a completion is no node, unless a longer completion continues it.
         fed = max(0, len(completion) - 1)
@@ -101,10 +101,9 @@ class _Tree:
         behind = np.concatenate([[self.prompt - 1], nodes]).astype(np.int64)
         self.parents.append(behind[common : len(completion)])
         self.targets.append(completion[common:])
-        self.slots.append(slots)
         self.edges.append(edges)
+        self.chosen.append(at)
         self.num_edges += fresh
-        self.sequences += 1
         self.path_tokens, self.path_edges, self.path_nodes = completion, edges, nodes
         return True
 
@@ -125,14 +124,13 @@ def plan_trees(sequences: Sequences, batch_tokens: int) -> Iterator[TokenBatch]:
         tree = _Tree.of_prompt(sequences.prompts[group[0]], width)
         for at in group:
             completion = sequences.completions[at]
-            slots = np.arange(sequences.offsets[at], sequences.offsets[at + 1])
-            if not tree.add(completion, slots):
+            if not tree.add(at, completion):
                 trees.append(tree)
                 if len(trees) == rows:
                     yield _batch(trees)
                     trees = []
                 tree = _Tree.of_prompt(sequences.prompts[at], width)
-                tree.add(completion, slots)
+                tree.add(at, completion)
         trees.append(tree)
         if len(trees) == rows:
             yield _batch(trees)
@@ -145,13 +143,12 @@ def _batch(trees: list[_Tree]) -> TokenBatch:
     width = max(tree.used for tree in trees)
     first_edges = np.cumsum([0, *(tree.num_edges for tree in trees)])
     return TokenBatch(
+        chosen=np.array([at for tree in trees for at in tree.chosen], np.int64),
         tokens=np.stack([tree.tokens[:width] for tree in trees]),
         positions=np.concatenate(
             [row * width + parents for row, tree in enumerate(trees) for parents in tree.parents]
         ),
         targets=np.concatenate([targets for tree in trees for targets in tree.targets]),
-        slots=np.concatenate([slots for tree in trees for slots in tree.slots]),
-        sequences=sum(tree.sequences for tree in trees),
         rows=np.concatenate(
             [
                 first + edges

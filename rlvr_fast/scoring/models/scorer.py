@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,16 +13,29 @@ from rlvr_fast.adapted_models import AdaptedModel, check_peft
 from rlvr_fast.adapters import Adapter, check_adapter, read_adapter
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.models import load_causal_lm, local_revision
-from rlvr_fast.onednn import OneDnnLinears
-from rlvr_fast.scoring.kernels.checks import check_truncation
-from rlvr_fast.scoring.kernels.linear import linear_token_stats
-from rlvr_fast.scoring.kernels.nucleus import linear_truncation, outside_nucleus
-from rlvr_fast.scoring.models.heads import head_of
+from rlvr_fast.scoring.models.batches import TokenBatch, plan_batches
+from rlvr_fast.scoring.models.distributions import Distribution, TokenValues, token_values
+from rlvr_fast.scoring.models.forward import Forward
+from rlvr_fast.scoring.models.heads import linear_head
+from rlvr_fast.scoring.models.own_logits import OwnLogits
 from rlvr_fast.scoring.models.prefix_trees import plan_trees, worth_sharing
-from rlvr_fast.scoring.models.sequences import Sequences, TokenBatch, plan_batches
-from rlvr_fast.scoring.results import SequenceScores, TokenStats, Truncation
+from rlvr_fast.scoring.models.sequences import Ids, Sequences, sequence_scores
+from rlvr_fast.scoring.models.shared_prompts import plan_shared
+from rlvr_fast.scoring.results import SequenceScores
 
-__all__ = ["Scorer"]
+__all__ = ["Scored", "Scorer"]
+
+
+class Scored(NamedTuple):
+    """Sequences whose scores are finished.
+
+    Attributes:
+        which: the places of the sequences in the input, int64.
+        scores: for each distribution the SequenceScores in the order of `which`.
+    """
+
+    which: Ids
+    scores: list[SequenceScores]
 
 
 class Scorer:
@@ -47,14 +59,16 @@ class Scorer:
         name: the name or the path of the model.
         revision: the given revision, or a digest of the local files, or None.
         adapter: the adapter, or None.
-        head: the LM head.
+        head: what makes statistics of the last hidden states: a `LinearHead` where the architecture
+            is known (`heads.HEADS`), else `OwnLogits`.
         batch_tokens: as above.
-        share_prefixes: whether short completions of one prompt share their common prefixes.
+        share_prefixes: whether completions share the computation of what they have in common: of
+            one prompt, or where they are short, of any common prefix.
         vocab_size: number of token ids that the model takes.
         context_length: largest number of tokens of a sequence, or None.
 
     Raises:
-        UnsupportedModelError: an architecture whose head is not known.
+        UnsupportedModelError: a model whose logits cannot be made position by position.
         InvalidInputError: the model does not exist, batch_tokens is below 1, or the adapter is
             damaged or does not fit the model.
         MissingDependencyError: an adapter without the package peft.
@@ -100,19 +114,19 @@ class Scorer:
             self.revision = revision
             self.model = model if device is None and dtype is None else model.to(device, dtype)
             self.model.eval()
-        self.head = head_of(self.model)
+        self.head = linear_head(self.model) or OwnLogits(self.model)
         self.batch_tokens = batch_tokens
         self.share_prefixes = self.head.trees and _full_attention(self.model.config)
         config = self.model.config.get_text_config()
         # A token id needs an embedding; the head may have more rows than the embedding, or fewer.
         embeddings = self.model.get_input_embeddings().weight.shape[0]
-        self.vocab_size = min(int(embeddings), int(self.head.weight.shape[0]))
+        self.vocab_size = min(int(embeddings), self.head.vocab_size)
         self.context_length: int | None = getattr(config, "max_position_embeddings", None)
 
     @property
     def dtype(self) -> str:
         """The name of the type of the head's weight, such as "bfloat16"."""
-        return str(self.head.weight.dtype).removeprefix("torch.")
+        return str(self.head.dtype).removeprefix("torch.")
 
     def score(
         self,
@@ -158,38 +172,77 @@ class Scorer:
                 model's vocabulary (as of another tokenizer), or a sequence longer than the model's
                 context; the message names the sequence.
         """
-        if not (temperature > 0 and math.isfinite(temperature)):
-            raise InvalidInputError(f"temperature must be positive and finite, got {temperature}")
-        cut: dict[str, Any] = {}
-        if top_p is not None or top_k or min_p:
-            values = check_truncation(1.0 if top_p is None else top_p, top_k, min_p)
-            cut = dict(zip(("top_p", "top_k", "min_p"), values, strict=True))
+        one = Distribution(temperature=temperature, top_p=top_p, top_k=top_k, min_p=min_p)
         sequences = self.check(prompts, completions)
-        total = int(sequences.lengths.sum())
-        logprobs = np.empty(total, np.float32)
-        entropies = np.empty(total, np.float32)
-        outside = np.empty(total, np.bool_) if cut else None
-        kept = np.empty(total, np.float32) if cut else None
+        found: dict[str, Any] = {}
         done = 0
-        with torch.inference_mode():
-            share = self.share_prefixes and worth_sharing(sequences)
-            plan = plan_trees if share else plan_batches
-            for batch in plan(sequences, self.batch_tokens):
-                if len(batch.targets):
-                    stats, truncation = self._batch(batch, temperature, cut)
-                    rows = slice(None) if batch.rows is None else batch.rows
-                    logprobs[batch.slots] = stats.logprob.cpu().numpy()[rows]
-                    entropies[batch.slots] = stats.entropy.cpu().numpy()[rows]
-                    if outside is not None and kept is not None:
-                        left_out = outside_nucleus(stats, truncation, **cut)
-                        outside[batch.slots] = left_out.cpu().numpy()[rows]
-                        kept[batch.slots] = truncation.kept_mass.cpu().numpy()[rows]
-                done += batch.sequences
-                if progress is not None:
-                    progress(
-                        done * len(sequences.index) // len(sequences.first), len(sequences.index)
+        for part in self.stream(sequences, [one], per_token=[per_token]):
+            (scores,) = part.scores
+            for name, values in scores._asdict().items():
+                if values is None:
+                    continue
+                if name not in found:
+                    empty = isinstance(values, np.ndarray)
+                    found[name] = (
+                        np.empty(len(prompts), values.dtype) if empty else [None] * len(prompts)
                     )
-        return sequences.scores(logprobs, entropies, outside, kept, per_token=per_token)
+                if isinstance(values, np.ndarray):
+                    found[name][part.which] = values
+                else:
+                    for at, value in zip(part.which, values, strict=True):
+                        found[name][at] = value
+            done += len(part.which)
+            if progress is not None:
+                progress(done, len(prompts))
+        if not found:
+            return sequence_scores(np.empty(0, np.int64), _no_tokens(one), per_token=per_token)
+        return SequenceScores(**found)
+
+    def stream(
+        self,
+        sequences: Sequences,
+        distributions: Sequence[Distribution],
+        *,
+        per_token: Sequence[bool] = (),
+    ) -> Iterator[Scored]:
+        """Yields the scores of sequences after each forward pass, which serves all distributions.
+
+        Args:
+            sequences: as `check` gives them.
+            distributions: at least one.
+            per_token: for each distribution, whether its scores hold the arrays of each token; by
+                default none.
+        """
+        tokens = per_token or [False] * len(distributions)
+        forward = Forward(self.head.decoder, self.head.device, self.model.dtype)
+        for batch in self._plan(sequences):
+            with torch.inference_mode():
+                values = self._values(forward, batch, distributions)
+            lengths = sequences.lengths[batch.chosen]
+            which, places = sequences.pairs(batch.chosen)
+            scores = [
+                _taken(sequence_scores(lengths, each, per_token=wanted), places)
+                for each, wanted in zip(values, tokens, strict=True)
+            ]
+            yield Scored(which, scores)
+
+    def _plan(self, sequences: Sequences) -> Iterator[TokenBatch]:
+        if not self.share_prefixes:
+            return plan_batches(sequences, self.batch_tokens)
+        if worth_sharing(sequences):
+            return plan_trees(sequences, self.batch_tokens)
+        return plan_shared(sequences, self.batch_tokens)
+
+    def _values(
+        self, forward: Forward, batch: TokenBatch, distributions: Sequence[Distribution]
+    ) -> list[TokenValues]:
+        """The statistics of the completion tokens of a batch."""
+        if not len(batch.targets):
+            return [_no_tokens(each) for each in distributions]
+        targets = torch.from_numpy(batch.targets).to(self.head.device)
+        rows = forward.hidden(batch).to(self.head.device)
+        values = token_values(self.head, rows, targets, distributions)
+        return values if batch.rows is None else [_at(each, batch.rows) for each in values]
 
     def check(
         self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]
@@ -203,33 +256,32 @@ class Scorer:
         sequences.check(self.vocab_size, self.context_length, self.name)
         return sequences
 
-    def _batch(
-        self, batch: TokenBatch, temperature: float, cut: dict[str, Any]
-    ) -> tuple[TokenStats, Truncation]:
-        """The statistics of the targets, and what `cut` (top_p, top_k, min_p) keeps."""
-        device = self.head.weight.device
-        # No attention mask: the padding is to the right, where causal attention reads no token.
-        options: dict[str, Any] = {}
-        if batch.ancestors is not None and batch.depths is not None:
-            options["position_ids"] = torch.from_numpy(batch.depths).to(device)
-            seen = torch.from_numpy(batch.ancestors).to(device).unsqueeze(1)
-            dtype = self.model.dtype
-            options["attention_mask"] = torch.zeros(seen.shape, dtype=dtype, device=device)
-            options["attention_mask"].masked_fill_(~seen, torch.finfo(dtype).min)
-        with OneDnnLinears():
-            hidden = self.head.decoder(
-                input_ids=torch.from_numpy(batch.tokens).to(device), use_cache=False, **options
-            ).last_hidden_state
-        rows = hidden.reshape(-1, hidden.shape[-1])[torch.from_numpy(batch.positions).to(device)]
-        head: dict[str, Any] = {
-            "bias": self.head.bias,
-            "temperature": temperature,
-            "softcap": self.head.softcap,
-            "scale": self.head.scale,
-        }
-        targets = torch.from_numpy(batch.targets).to(device)
-        stats = linear_token_stats(rows, self.head.weight, targets, **head)
-        return stats, linear_truncation(rows, self.head.weight, **{"top_p": 1.0, **cut}, **head)
+
+def _at(values: TokenValues, places: Ids) -> TokenValues:
+    """The statistics at some places."""
+    return TokenValues(
+        values.logprob[places],
+        values.entropy[places],
+        None if values.outside is None else values.outside[places],
+        None if values.kept is None else values.kept[places],
+    )
+
+
+def _no_tokens(distribution: Distribution) -> TokenValues:
+    none = np.empty(0, np.float32)
+    cut = distribution.cut
+    return TokenValues(none, none, np.empty(0, np.bool_) if cut else None, none if cut else None)
+
+
+def _taken(scores: SequenceScores, places: Ids) -> SequenceScores:
+    """The scores at some places."""
+
+    def take(values: Any) -> Any:
+        if values is None:
+            return None
+        return values[places] if isinstance(values, np.ndarray) else [values[at] for at in places]
+
+    return SequenceScores(*(take(values) for values in scores))
 
 
 def _full_attention(config: Any) -> bool:

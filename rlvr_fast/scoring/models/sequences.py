@@ -1,46 +1,20 @@
-"""Prompts and completions as flat arrays: checks, duplicates, batches, and sums of sequences."""
+"""Prompts and completions as arrays: checks, duplicates, and sums over the tokens of sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from rlvr_fast.errors import InvalidInputError
+from rlvr_fast.scoring.models.distributions import TokenValues
 from rlvr_fast.scoring.results import SequenceScores
 
-__all__ = ["Ids", "Sequences", "TokenBatch", "plan_batches"]
+__all__ = ["Ids", "Sequences", "sequence_scores"]
 
 Ids = npt.NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class TokenBatch:
-    """The tokens of some sequences, which go through the model in one forward pass.
-
-    Attributes:
-        tokens: [rows, width], with zeros to the right.
-        positions: indices into tokens.ravel(): the position that predicts each target.
-        targets: the completion tokens.
-        slots: the indices of the targets' statistics among those of all completion tokens.
-        sequences: number of distinct sequences.
-        rows: in a batch of prefix trees, the index into `targets` of each slot's statistics.
-        depths: in a batch of prefix trees, [rows, width]: the position of each token in its
-            sequence.
-        ancestors: in a batch of prefix trees, [rows, width, width]: whether the token of the second
-            dimension attends to the token of the third.
-    """
-
-    tokens: Ids
-    positions: Ids
-    targets: Ids
-    slots: Ids
-    sequences: int
-    rows: Ids | None = None
-    depths: Ids | None = None
-    ancestors: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +26,9 @@ class Sequences:
         completions: completion of each distinct pair.
         first: index of the first given pair of each distinct pair.
         index: given pair -> distinct pair.
+        given: the given pairs, those of one distinct pair side by side, in its order.
+        starts: the first place in `given` of each distinct pair, and the number of given pairs.
         lengths: length of each distinct completion.
-        offsets: first token of each distinct completion among the tokens of all, and their number.
         order: distinct pairs from the longest to the shortest.
     """
 
@@ -61,8 +36,9 @@ class Sequences:
     completions: list[Ids]
     first: list[int]
     index: Ids
+    given: Ids
+    starts: Ids
     lengths: Ids
-    offsets: Ids
     order: Ids
 
     @classmethod
@@ -109,8 +85,9 @@ class Sequences:
             completions=unique_completions,
             first=first,
             index=index,
+            given=np.argsort(index, kind="stable"),
+            starts=np.concatenate([[0], np.cumsum(np.bincount(index, minlength=len(first)))]),
             lengths=lengths,
-            offsets=np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64),
             order=order,
         )
 
@@ -146,92 +123,54 @@ class Sequences:
                     f"tokens, {total} in all, but the context of {model} holds {context_length}"
                 )
 
-    def scores(
-        self,
-        logprobs: npt.NDArray[np.float32],
-        entropies: npt.NDArray[np.float32],
-        outside: npt.NDArray[np.bool_] | None,
-        kept: npt.NDArray[np.float32] | None,
-        *,
-        per_token: bool,
-    ) -> SequenceScores:
-        """The scores of the given pairs, from the statistics of all completion tokens.
-
-        Args:
-            logprobs: log-prob of each completion token, nats.
-            entropies: entropy at each completion token, nats.
-            outside: whether each completion token is outside the nucleus, or None.
-            kept: probability of the nucleus at each completion token, or None.
-            per_token: whether the scores hold the arrays of each token.
-
-        Returns:
-            SequenceScores in the order of the given pairs; the sums are float64.
-        """
-        lengths = self.lengths
-        with np.errstate(invalid="ignore", over="ignore"):
-            logprob = self._sums(logprobs)
-            mean_entropy = self._sums(entropies) / np.where(lengths, lengths, np.nan)
-            perplexity = np.exp(-logprob / np.where(lengths, lengths, np.nan))
-
-        def pieces(values: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
-            cut = np.split(values, self.offsets[1:-1]) if len(lengths) else []
-            return [cut[i] for i in self.index]
-
-        return SequenceScores(
-            num_tokens=lengths[self.index].astype(np.int32),
-            logprob=logprob[self.index],
-            mean_entropy=mean_entropy[self.index],
-            perplexity=perplexity[self.index],
-            num_outside_nucleus=(
-                None if outside is None else self._sums(outside)[self.index].astype(np.int32)
-            ),
-            log_kept_mass=None if kept is None else self._sums(np.log(kept))[self.index],
-            token_logprobs=pieces(logprobs) if per_token else None,
-            token_entropies=pieces(entropies) if per_token else None,
-        )
-
-    def _sums(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.float64]:
-        sums = np.zeros(len(self.lengths), np.float64)
-        filled = self.lengths > 0
-        if filled.any():
-            starts = self.offsets[:-1][filled]
-            sums[filled] = np.add.reduceat(values.astype(np.float64), starts)
-        return sums
+    def pairs(self, chosen: Ids) -> tuple[Ids, Ids]:
+        """The given pairs of some distinct pairs, and the place of each one's in `chosen`."""
+        counts = np.diff(self.starts)[chosen]
+        places = np.repeat(np.arange(len(chosen)), counts)
+        within = np.arange(len(places)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.given[np.repeat(self.starts[chosen], counts) + within], places
 
 
-def plan_batches(sequences: Sequences, batch_tokens: int) -> Iterator[TokenBatch]:
-    """Yields batches of at most `batch_tokens` tokens, but of at least one sequence.
+def sequence_scores(lengths: Ids, values: TokenValues, *, per_token: bool) -> SequenceScores:
+    """The scores of some sequences, from the statistics of their tokens.
 
-    The longest sequences come first, so that a batch that does not fit in memory fails at once. The
-    last token of a sequence predicts no token and does not go through the model.
+    Args:
+        lengths: number of tokens of each completion.
+        values: of all their tokens, one completion after another.
+        per_token: whether the scores hold the arrays of each token.
+
+    Returns:
+        SequenceScores; the sums are float64.
     """
-    order = sequences.order
-    start = 0
-    while start < len(order):
-        at = order[start]
-        width = max(1, len(sequences.prompts[at]) + len(sequences.completions[at]) - 1)
-        stop = min(len(order), start + max(1, batch_tokens // width))
-        yield _batch(sequences, order[start:stop], width)
-        start = stop
+    number = np.where(lengths, lengths, np.nan)
+    with np.errstate(invalid="ignore", over="ignore"):
+        logprob = _sums(values.logprob, lengths)
+        mean_entropy = _sums(values.entropy, lengths) / number
+        perplexity = np.exp(-logprob / number)
+    outside, kept = values.outside, values.kept
 
+    def pieces(each: npt.NDArray[np.float32]) -> list[npt.NDArray[np.float32]]:
+        return np.split(each, np.cumsum(lengths)[:-1]) if len(lengths) else []
 
-def _batch(sequences: Sequences, chosen: Ids, width: int) -> TokenBatch:
-    tokens = np.zeros((len(chosen), width), np.int64)
-    starts = np.empty(len(chosen), np.int64)
-    for row, at in enumerate(chosen):
-        prompt, completion = sequences.prompts[at], sequences.completions[at]
-        tokens[row, : len(prompt)] = prompt[:width]
-        tokens[row, len(prompt) : len(prompt) + len(completion) - 1] = completion[:-1]
-        starts[row] = row * width + len(prompt) - 1
-    lengths = sequences.lengths[chosen]
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return TokenBatch(
-        tokens=tokens,
-        positions=np.repeat(starts, lengths) + within,
-        targets=np.concatenate([sequences.completions[at] for at in chosen]),
-        slots=np.repeat(sequences.offsets[chosen], lengths) + within,
-        sequences=len(chosen),
+    return SequenceScores(
+        num_tokens=lengths.astype(np.int32),
+        logprob=logprob,
+        mean_entropy=mean_entropy,
+        perplexity=perplexity,
+        num_outside_nucleus=None if outside is None else _sums(outside, lengths).astype(np.int32),
+        log_kept_mass=None if kept is None else _sums(np.log(kept), lengths),
+        token_logprobs=pieces(values.logprob) if per_token else None,
+        token_entropies=pieces(values.entropy) if per_token else None,
     )
+
+
+def _sums(values: npt.NDArray[np.generic], lengths: Ids) -> npt.NDArray[np.float64]:
+    sums = np.zeros(len(lengths), np.float64)
+    filled = lengths > 0
+    if filled.any():
+        starts = (np.cumsum(lengths) - lengths)[filled]
+        sums[filled] = np.add.reduceat(values.astype(np.float64), starts)
+    return sums
 
 
 def _token_ids(value: Sequence[int], name: str) -> Ids:

@@ -2,35 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from importlib.metadata import PackageNotFoundError, version
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.progress import Progress
-from rlvr_fast.scoring.models.scorer import Scorer
+from rlvr_fast.scoring.models.distributions import Distribution
+from rlvr_fast.scoring.models.scorer import Scored, Scorer
 from rlvr_fast.scoring.options import ScoreOptions
 from rlvr_fast.scoring.runs.finished import pass_of, scores_finished
 from rlvr_fast.scoring.runs.prompts import scored_prompts
+from rlvr_fast.scoring.runs.tables import score_table
 from rlvr_fast.store.info import adapter_digest
 from rlvr_fast.store.recorded import recorded_adapter, recorded_name
 from rlvr_fast.store.sampling_values import TRUNCATION, sampling_value
 from rlvr_fast.vocabulary import SAMPLING_DEFAULTS
 
 if TYPE_CHECKING:
-    from rlvr_fast.scoring.results import SequenceScores
     from rlvr_fast.store import Run
+    from rlvr_fast.store.appending import Appender
 
-__all__ = ["score_run"]
+__all__ = ["score_run", "score_run_each"]
 
-# Limits of a part, in tokens and in rows: an interrupted stage loses at most one part.
-PART_TOKENS = 2_000_000
-PART_ROWS = 20_000
+# What is sorted by length together, in tokens and in rows.
+WINDOW_TOKENS = 2_000_000
+WINDOW_ROWS = 20_000
+# A part is stored so often: an interrupted stage loses no more, and Ctrl-C nothing.
+PART_SECONDS = 30.0
+
+
+class _Pass(NamedTuple):
+    """One distribution that the completions of a run are scored under.
+
+    Attributes:
+        label: the folder of the scores below RUN/scores.
+        distribution: the distribution.
+        per_token: whether the values of each token are kept.
+        settings: the contents of scores.json.
+    """
+
+    label: str
+    distribution: Distribution
+    per_token: bool
+    settings: dict[str, Any]
+
+    @property
+    def stage(self) -> str:
+        return f"scores/{self.label}"
 
 
 def score_run(
@@ -45,8 +71,8 @@ def score_run(
 ) -> int:
     """Teacher-forces the run's completions through `model` into RUN/scores/LABEL.
 
-    Scores the completions without scores, part by part. The same call resumes after an
-    interruption, and scores the new completions after a top-up. Imported rollouts without token
+    Scores the completions without scores, and stores a part every 30 s. The same call resumes after
+    an interruption, and scores the new completions after a top-up. Imported rollouts without token
     ids are tokenised with the model's own tokenizer, whose tokens may differ from the tokens drawn.
 
     Args:
@@ -79,65 +105,167 @@ def score_run(
         >>> score_run(Run.open("runs/rl"), "path/to/base", label="base")     # doctest: +SKIP
         20480
     """
-    from rlvr_fast.store.digests import scores_made_from, write_sealed
+    return score_run_each(
+        run, model, [options], label=label, revision=revision, adapter=adapter, progress=progress
+    )
 
+
+def score_run_each(
+    run: Run,
+    model: Any,
+    several: Sequence[ScoreOptions],
+    *,
+    label: str,
+    revision: str | None = None,
+    adapter: str | Path | None = None,
+    progress: Progress | None = None,
+) -> int:
+    """`score_run` with each of several options, by one forward pass of the model for all of them.
+
+    Args:
+        run: as for `score_run`.
+        model: as for `score_run`.
+        several: options whose scores have different labels. Device, dtype and batch_tokens are
+            those of the first.
+        label: as for `score_run`.
+        revision: as for `score_run`.
+        adapter: as for `score_run`.
+        progress: as for `score_run`.
+
+    Returns:
+        How many completions went through the model now.
+
+    Raises:
+        RlvrError: as `score_run`.
+    """
     if isinstance(model, Scorer) and adapter is not None:
         raise InvalidInputError(
             f"{adapter}: an adapter is given to the Scorer itself, Scorer(model, adapter=...)"
         )
-    if isinstance(model, str | Path) and scores_finished(
-        run, options, label=label, model=str(model), revision=revision, adapter=adapter
-    ):
+    if isinstance(model, str | Path):
+        several = [
+            options
+            for options in several
+            if not scores_finished(
+                run, options, label=label, model=str(model), revision=revision, adapter=adapter
+            )
+        ]
+    if not several:
         return 0
-    label, scored = pass_of(run, options, label)
-    stage = f"scores/{label}"
+    asked = [pass_of(run, options, label) for options in several]  # refused before a model loads
     with run.writing():
-        samples = run.num_samples()
-        total = int(samples.sum())
-        done = int(run.num_samples(stage).sum())
         scorer = (
             model
             if isinstance(model, Scorer)
-            else Scorer(model, revision=revision, adapter=adapter, **options.model_arguments())
+            else Scorer(model, revision=revision, adapter=adapter, **several[0].model_arguments())
         )
-        settings = _settings(scorer, scored, options.per_token)
-        _refuse_other_scores(run, label, settings, exists=done > 0)
-        prompts = scored_prompts(
-            run.problems(),
-            scorer.tokenizer,
-            scorer.name,
-            where=str(run.path),
-            messages=bool(run.info.prompt_template.get("messages")),
-        )
-        sealed = _unchanged(run, label)
-        write_sealed(run, f"{stage}/scores.json", settings | sealed)
-        before = done
-        for rows in _unscored(run, stage):
+        passes = [
+            _Pass(
+                name,
+                Distribution(**scored),
+                options.per_token,
+                _settings(scorer, scored, options.per_token),
+            )
+            for (name, scored), options in zip(asked, several, strict=True)
+        ]
+        return _score(run, scorer, passes, progress)
+
+
+def _score(run: Run, scorer: Scorer, passes: Sequence[_Pass], progress: Progress | None) -> int:
+    from rlvr_fast.store.digests import scores_made_from, write_sealed
+
+    for each in passes:
+        exists = bool(run.num_samples(each.stage).any())
+        _refuse_other_scores(run, each.label, each.settings, exists=exists)
+    prompts = scored_prompts(
+        run.problems(),
+        scorer.tokenizer,
+        scorer.name,
+        where=str(run.path),
+        messages=bool(run.info.prompt_template.get("messages")),
+    )
+    for each in passes:
+        write_sealed(run, f"{each.stage}/scores.json", each.settings | _unchanged(run, each.label))
+    total = int(run.num_samples().sum())
+    done = min(int(run.num_samples(each.stage).sum()) for each in passes)
+    made = 0
+    with ExitStack() as stack:
+        appenders = [stack.enter_context(run.appending(each.stage)) for each in passes]
+        for rows in _windows(run, [each.stage for each in passes]):
             ids = _completions(rows, scorer)
             keys = rows["problem_id"].to_pylist()
-            start = done
-
-            def report(part_done: int, _: int, start: int = start) -> None:
-                if progress is not None:
-                    progress("score", start + part_done, total)
-
             try:
-                scores = scorer.score(
-                    [prompts[key] for key in keys],
-                    ids,
-                    **scored,
-                    per_token=options.per_token,
-                    progress=report,
-                )
+                sequences = scorer.check([prompts[key] for key in keys], ids)
             except InvalidInputError:
                 _name_the_row(scorer, prompts, rows, ids)
                 raise
-            run.append(stage, _table(rows, scores))
-            done += len(rows)
-            report(0, 0, done)
-        made_from = scores_made_from(run, label)
-        write_sealed(run, f"{stage}/scores.json", settings | {"made_from": made_from})
-    return done - before
+            part = _Part(run, passes, appenders, rows)
+            try:
+                for scored in scorer.stream(
+                    sequences,
+                    [each.distribution for each in passes],
+                    per_token=[each.per_token for each in passes],
+                ):
+                    part.add(scored)
+                    made += len(scored.which)
+                    if progress is not None:
+                        progress("score", done + made, total)
+                part.store()
+            except BaseException:
+                part.rescue()
+                raise
+        for appender in appenders:
+            appender.settle()
+    for each in passes:
+        made_from = scores_made_from(run, each.label)
+        write_sealed(run, f"{each.stage}/scores.json", each.settings | {"made_from": made_from})
+    return made
+
+
+class _Part:
+    """The scores of a window that are not stored yet, for each pass."""
+
+    def __init__(
+        self,
+        run: Run,
+        passes: Sequence[_Pass],
+        appenders: Sequence[Appender],
+        rows: pa.Table,
+    ) -> None:
+        self._run = run
+        self._passes = passes
+        self._appenders = appenders
+        self._rows = rows
+        self._waiting: list[Scored] = []
+        self._stored_at = time.monotonic()
+
+    def add(self, scored: Scored) -> None:
+        """Takes the scores of some rows, and stores those that wait where it is time."""
+        self._waiting.append(scored)
+        if time.monotonic() - self._stored_at >= PART_SECONDS:
+            self.store()
+
+    def store(self) -> None:
+        """Stores what waits."""
+        for at, appender in enumerate(self._appenders):
+            table = self._table(at)
+            if len(table):
+                appender.append(table)
+        self._waiting = []
+        self._stored_at = time.monotonic()
+
+    def rescue(self) -> None:
+        """Stores what waits and is not stored, at the end by an exception."""
+        self._run.forget_index()
+        for at, appender in enumerate(self._appenders):
+            appender.rescue(self._table(at))
+
+    def _table(self, at: int) -> pa.Table:
+        """The rows that wait for one pass, without those that it has."""
+        table = score_table(self._rows, [(each.which, each.scores[at]) for each in self._waiting])
+        if len(self._passes) > 1:  # a pass may have more rows than another
+            table = table.filter(pa.array(self._run.new_rows(self._passes[at].stage, table)))
+        return table
 
 
 def _unchanged(run: Run, label: str) -> dict[str, Any]:
@@ -209,10 +337,11 @@ def _refuse_other_scores(run: Run, label: str, settings: dict[str, Any], *, exis
             )
 
 
-def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
-    """Samples without scores, cut into tables of a part's size."""
+def _windows(run: Run, stages: Sequence[str]) -> Iterator[pa.Table]:
+    """Samples that lack scores of one of the stages, cut into tables of a window's size."""
     for _, part in run.iter_parts("samples", ["problem_id", "sample_index", "text", "token_ids"]):
-        missing = part.filter(pa.array(~run.has_rows(stage, part)))
+        lacking = ~np.logical_and.reduce([run.has_rows(stage, part) for stage in stages])
+        missing = part.filter(pa.array(lacking))
         # Sorted by problem: the completions of one problem share a prompt, and many are equal.
         missing = missing.sort_by([("problem_id", "ascending"), ("sample_index", "ascending")])
         lengths = np.diff(missing["token_ids"].combine_chunks().offsets.to_numpy())
@@ -220,8 +349,8 @@ def _unscored(run: Run, stage: str) -> Iterator[pa.Table]:
         start = 0
         while start < len(missing):
             fed = ends[start] - lengths[start]
-            stop = int(np.searchsorted(ends, fed + PART_TOKENS, side="right"))
-            stop = min(max(stop, start + 1), start + PART_ROWS)
+            stop = int(np.searchsorted(ends, fed + WINDOW_TOKENS, side="right"))
+            stop = min(max(stop, start + 1), start + WINDOW_ROWS)
             yield missing.slice(start, stop - start)
             start = stop
 
@@ -255,22 +384,3 @@ def _name_the_row(
             raise InvalidInputError(
                 f"problem {key!r}, sample {rows['sample_index'][i]}: {error}"
             ) from None
-
-
-def _table(rows: pa.Table, scores: SequenceScores) -> pa.Table:
-    columns: dict[str, Any] = {
-        "problem_id": rows["problem_id"],
-        "sample_index": rows["sample_index"],
-        "num_tokens": pa.array(scores.num_tokens, pa.int32()),
-        "logprob": pa.array(scores.logprob),
-        "mean_entropy": pa.array(scores.mean_entropy),
-    }
-    if scores.num_outside_nucleus is not None:
-        columns["num_outside_nucleus"] = pa.array(scores.num_outside_nucleus, pa.int32())
-    if scores.log_kept_mass is not None:
-        columns["log_kept_mass"] = pa.array(scores.log_kept_mass)
-    for name in ("token_logprobs", "token_entropies"):
-        lists = getattr(scores, name)
-        if lists is not None:
-            columns[name] = pa.array(lists, pa.list_(pa.float32()))
-    return pa.table(columns)

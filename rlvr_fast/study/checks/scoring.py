@@ -65,7 +65,6 @@ def _check_scorer(
     config: StudyConfig, each: ScoringPass, known: Known, faults: Faults, remarks: list[str]
 ) -> None:
     from rlvr_fast.models import torch_device
-    from rlvr_fast.scoring.models.heads import architecture_of
     from rlvr_fast.scoring.runs.prompts import scored_prompts
 
     reader = known.model(each.model, faults)
@@ -74,7 +73,6 @@ def _check_scorer(
     with faults.kept():
         if reader.architecture is None:
             raise InvalidInputError(no_causal_model(each.model.model))
-        architecture_of(reader.architecture)
     check_adapter_of(each.model, faults, transformers=True)
     with faults.kept():
         device = each.options.device
