@@ -116,7 +116,7 @@ def load_causal_lm(
         InvalidInputError: the model does not exist or is not a causal language model.
         MissingDependencyError: a .gguf file without the `gguf` package.
     """
-    from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoConfig, AutoTokenizer
 
     place = torch_device(device)
     dtype = torch_dtype(dtype, place)
@@ -134,7 +134,7 @@ def load_causal_lm(
         part = "files of the tokenizer"
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         part = "files of weights"
-        loaded, found = AutoModelForCausalLM.from_pretrained(
+        loaded, found = _auto_class(config).from_pretrained(
             source,
             dtype=dtype,
             weights_only=True,  # of a .bin file: a pickle runs code
@@ -242,7 +242,7 @@ def model_layers(model: str | Path, revision: str | None = None) -> dict[str, La
         MissingDependencyError: a .gguf file without the `gguf` package.
     """
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoConfig
     from transformers.pytorch_utils import Conv1D
 
     source, options = _source(model, revision)
@@ -251,7 +251,7 @@ def model_layers(model: str | Path, revision: str | None = None) -> dict[str, La
         config = AutoConfig.from_pretrained(source, **options)
         check_config(str(model), config.to_dict())
         with torch.device("meta"):  # shapes without memory
-            made = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+            made = _auto_class(config).from_config(config, trust_remote_code=False)
     except RlvrError:
         raise
     except BaseException as error:
@@ -432,8 +432,28 @@ def load_without_weights(model: str | Path, revision: str | None = None) -> tupl
 
 
 def causal_lm_class(config: Any) -> str | None:
-    """The class of transformers that a configuration is loaded into; None where there is none."""
-    from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+    """The class of transformers that a configuration is loaded into; None where there is none.
 
-    name = MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.get(config.model_type)
-    return None if name is None else str(name[0] if isinstance(name, tuple) else name)
+    Of a model that takes images as well, the class that writes text after text alone.
+    """
+    from transformers.models.auto import modeling_auto as auto
+
+    for names in (
+        auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        auto.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES,
+    ):
+        if name := names.get(config.model_type):
+            return str(name[0] if isinstance(name, tuple) else name)
+    return None
+
+
+def _auto_class(config: Any) -> Any:
+    """The class of transformers whose from_pretrained finds the class of `causal_lm_class`."""
+    import transformers
+
+    kind = type(config)
+    if kind in transformers.MODEL_FOR_CAUSAL_LM_MAPPING:
+        return transformers.AutoModelForCausalLM
+    if kind in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        return transformers.AutoModelForImageTextToText
+    return transformers.AutoModelForCausalLM  # which says what it knows

@@ -11,7 +11,9 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.scoring import ScoreOptions, Scorer, score_run
-from rlvr_fast.store import Run
+from rlvr_fast.scoring.models.forward import Forward
+from rlvr_fast.scoring.runs.run import score_run_each
+from rlvr_fast.store import Run, verify
 
 WORDS = ["<pad>", *"abcdefghij"]
 PROMPTS = {"p0": "a b c", "p1": "d"}
@@ -135,27 +137,101 @@ def test_only_missing_scores_are_computed(run, model):
     assert all(after[key] == before[key] for key in before)
 
 
-def test_an_interrupted_scoring_resumes(run, model, monkeypatch):
-    from rlvr_fast.scoring.runs import run as stage
-
-    monkeypatch.setattr(stage, "PART_ROWS", 5)
-    add_samples(run, range(10))
-    score = Scorer.score
-    calls = []
+def interrupted_after(monkeypatch, batches: int) -> None:
+    """Ctrl-C after some forward passes of one sequence each."""
+    stream = Scorer.stream
 
     def interrupted(self, *args, **options):
-        calls.append(1)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return score(self, *args, **options)
+        for number, scored in enumerate(stream(self, *args, **options)):
+            if number == batches:
+                raise KeyboardInterrupt
+            yield scored
 
-    monkeypatch.setattr(Scorer, "score", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        score_run(run, str(model), label="base")
-    assert len(rows(run)) == 10
-    monkeypatch.setattr(Scorer, "score", score)
-    assert score_run(run, str(model), label="base") == 10
+    monkeypatch.setattr(Scorer, "stream", interrupted)
+
+
+def one_by_one(model) -> Scorer:
+    scorer = Scorer(str(model), batch_tokens=1)
+    scorer.share_prefixes = False
+    return scorer
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1000.0])
+def test_an_interrupt_loses_no_score_and_the_rest_is_scored(run, model, monkeypatch, seconds):
+    """Whether a part is stored after each forward pass or only at the interrupt."""
+    from rlvr_fast.scoring.runs import run as stage
+
+    monkeypatch.setattr(stage, "PART_SECONDS", seconds)
+    add_samples(run, range(10))
+    with monkeypatch.context() as patch:
+        interrupted_after(patch, 7)
+        with pytest.raises(KeyboardInterrupt):
+            score_run(run, one_by_one(model), label="base")
+    held = rows(run)
+    assert len(held) >= 7
+    parts = list((run.path / "scores/base").glob("part-*"))
+    assert len(parts) == (7 if seconds == 0 else 1)
+    assert "made_from" not in run.read_json("scores/base/scores.json")
+    assert score_run(run, one_by_one(model), label="base") == 20 - len(held)
     assert len(rows(run)) == 20
+    assert {key: rows(run)[key] for key in held} == held
+    assert [each for each in verify(run.path) if each.level != "info"] == []
+
+
+def test_windows_are_limited(run, model, monkeypatch):
+    from rlvr_fast.scoring.runs import run as stage
+
+    add_samples(run, range(10))
+    score_run(run, str(model), label="whole")
+    for name, value in (("WINDOW_ROWS", 3), ("WINDOW_TOKENS", 5)):
+        with monkeypatch.context() as patch:
+            patch.setattr(stage, name, value)
+            assert score_run(run, str(model), label=name) == 20
+        assert len(list((run.path / "scores" / name).glob("part-*"))) > 5
+        for key, row in rows(run, name).items():
+            assert row["logprob"] == pytest.approx(rows(run, "whole")[key]["logprob"], abs=1e-5)
+
+
+def test_one_pass_makes_the_scores_of_several_labels(run, model, monkeypatch):
+    """One of them has a part of its scores already."""
+    several = [
+        ScoreOptions(),
+        ScoreOptions(as_sampled=True, per_token=True),
+    ]
+    run.info.sampling.update({"temperature": 0.8, "top_p": 0.9})
+    add_samples(run, range(4))
+    score_run(run, str(model), several[1], label="base")
+    before = rows(run, "base-sampling")
+    add_samples(run, range(4, 10))
+    passes = []
+    hidden = Forward.hidden
+    monkeypatch.setattr(
+        Forward, "hidden", lambda self, batch: passes.append(1) or hidden(self, batch)
+    )
+    seen = []
+    made = score_run_each(
+        run, str(model), several, label="base",
+        progress=lambda stage, done, total: seen.append((stage, done, total)),
+    )  # fmt: skip
+    assert made == 20
+    assert len(passes) == 1
+    assert seen[-1] == ("score", 20, 20)
+    monkeypatch.undo()
+    assert score_run_each(run, str(model), several, label="base") == 0
+    for label, options in (("base", {}), ("base-sampling", {"temperature": 0.8, "top_p": 0.9})):
+        found = rows(run, label)
+        assert len(found) == 20
+        assert "made_from" in run.read_json(f"scores/{label}/scores.json")
+        for (problem, index), row in found.items():
+            ids = [5, 6, 7, index % 11][: 1 + index % 4]
+            want = Scorer(str(model)).score(
+                [[1, 2, 3] if problem == "p0" else [4]], [ids], **options
+            )
+            assert row["logprob"] == pytest.approx(want.logprob[0], abs=1e-5)
+            assert ("token_logprobs" in row) == (label == "base-sampling")
+    after = rows(run, "base-sampling")
+    assert {key: after[key] for key in before} == before
+    assert [each for each in verify(run.path) if each.level != "info"] == []
 
 
 def test_two_labels_in_one_run(run, model, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 from typing import Any
 
@@ -10,19 +9,23 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from by_models import (
+    SMALL,
+    VOCABULARY,
+    expected_statistics,
+    full_logits,
+    random_sequences,
+    small,
+)
 
 import rlvr_fast
-from rlvr_fast.errors import InvalidInputError, UnsupportedModelError
+from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.scoring.kernels import reference
+from rlvr_fast.scoring.models.distributions import Distribution
+from rlvr_fast.scoring.models.forward import Forward
 from rlvr_fast.scoring.models.heads import HEADS
-from rlvr_fast.scoring.results import TokenStats
+from rlvr_fast.scoring.models.shared_prompts import plan_shared
 
-VOCABULARY = 131
-SMALL = {
-    "vocab_size": VOCABULARY, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2,
-    "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 96,
-    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
-}  # fmt: skip
 EXPERTS = {
     "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24,
     "decoder_sparse_step": 1,
@@ -109,32 +112,6 @@ def _one_thread():
 @pytest.fixture(scope="module")
 def llama() -> Any:
     return small_model("LlamaForCausalLM")
-
-
-def random_sequences(count: int, seed: int = 0) -> tuple[list[list[int]], list[list[int]]]:
-    """Completions of a few prompts: some share a prefix, some are prefixes of others, two equal."""
-    rng = np.random.default_rng(seed)
-    prompts = [rng.integers(0, VOCABULARY, n).tolist() for n in (1, 7, 20)]
-    chosen, completions = [], []
-    for _ in range(count):
-        chosen.append(prompts[rng.integers(3)])
-        start = [5, 6, 7, 8, 9, 10][: rng.integers(0, 7)]
-        completions.append(start + rng.integers(0, VOCABULARY, rng.integers(0, 25)).tolist())
-    return [*chosen, chosen[0]], [*completions, completions[0]]
-
-
-def full_logits(model: Any, prompt: list[int], completion: list[int]) -> torch.Tensor:
-    """The logits of one sequence alone that predict the completion's tokens."""
-    with torch.no_grad():
-        logits: torch.Tensor = model(input_ids=torch.tensor([prompt + completion])).logits[0]
-    return logits[len(prompt) - 1 : -1]
-
-
-def expected_statistics(
-    model: Any, prompt: list[int], completion: list[int], temperature: float = 1.0
-) -> TokenStats:
-    logits = full_logits(model, prompt, completion)
-    return reference.token_stats(logits, torch.tensor(completion), temperature=temperature)
 
 
 def test_every_architecture_of_the_table_is_tested():
@@ -263,20 +240,117 @@ def test_a_sequence_may_fill_the_context(llama):
     assert scores.logprob[0] == pytest.approx(expected.logprob.sum().item(), abs=1e-3)
 
 
-def test_an_unknown_architecture_is_refused_by_name():
-    config = transformers.BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2)
-    with pytest.raises(UnsupportedModelError, match=r"BloomForCausalLM.*heads\.py"):
-        rlvr_fast.Scorer(transformers.BloomForCausalLM(config))
+@pytest.fixture(scope="module")
+def llama_tokenizer() -> Any:
+    from tokenizers import Tokenizer, models
+
+    words = {f"w{at}": at for at in range(VOCABULARY)}
+    plain = Tokenizer(models.WordLevel(words, unk_token="w0"))
+    return transformers.PreTrainedTokenizerFast(tokenizer_object=plain)
 
 
-def test_a_head_that_is_not_a_plain_layer_is_refused(llama):
-    class Adapter(torch.nn.Linear):
-        pass
+def counted(monkeypatch) -> list[int]:
+    """The tokens of each forward pass from here on."""
+    seen: list[int] = []
+    run = Forward._run
 
-    model = copy.deepcopy(llama)
-    model.lm_head = Adapter(32, VOCABULARY)
-    with pytest.raises(UnsupportedModelError, match="Adapter"):
-        rlvr_fast.Scorer(model)
+    def watched(self, tokens, **options):
+        seen.append(tokens.size)
+        return run(self, tokens, **options)
+
+    monkeypatch.setattr(Forward, "_run", watched)
+    return seen
+
+
+@pytest.mark.parametrize("share", [False, True])
+def test_one_forward_pass_serves_several_distributions(llama, share, monkeypatch):
+    scorer = rlvr_fast.Scorer(llama, batch_tokens=300)
+    scorer.share_prefixes = share
+    prompts, completions = random_sequences(40, seed=2)
+    asked = [
+        {},
+        {"temperature": 0.6, "top_p": 0.9},
+        {"temperature": 0.6, "top_k": 7, "min_p": 0.01},
+        {"temperature": 0.6, "top_p": 0.9},
+    ]
+    apart = [scorer.score(prompts, completions, **each, per_token=True) for each in asked]
+    seen = counted(monkeypatch)
+    scorer.score(prompts, completions)
+    one = sum(seen)
+    seen.clear()
+    sequences = scorer.check(prompts, completions)
+    parts = list(
+        scorer.stream(
+            sequences, [Distribution(**each) for each in asked], per_token=[True, False, True, True]
+        )
+    )
+    assert sum(seen) == one
+    where = np.concatenate([part.which for part in parts])
+    assert sorted(where.tolist()) == list(range(len(prompts)))
+    for at, alone in enumerate(apart):
+        for name in ("logprob", "mean_entropy", "num_outside_nucleus", "log_kept_mass"):
+            if getattr(alone, name) is None:
+                assert all(getattr(part.scores[at], name) is None for part in parts)
+                continue
+            found = np.concatenate([getattr(part.scores[at], name) for part in parts])
+            np.testing.assert_array_equal(found, getattr(alone, name)[where])
+        assert (parts[0].scores[at].token_logprobs is None) == (at == 1)
+
+
+@pytest.mark.parametrize("batch_tokens", [64, 500, 4096])
+def test_a_prompt_of_many_completions_goes_through_the_model_once(batch_tokens, monkeypatch):
+    model = transformers.LlamaForCausalLM(small("LlamaConfig", max_position_embeddings=600)).eval()
+    with torch.no_grad():
+        model.lm_head.weight.normal_(0, 0.3)
+    scorer = rlvr_fast.Scorer(model, batch_tokens=batch_tokens)
+    prompts, completions = random_sequences(30, seed=4, lengths=(450, 120, 1))
+    completions[0] = completions[0] + [3] * 60
+    completions[-1] = completions[0]
+    seen = counted(monkeypatch)
+    shared = scorer.score(prompts, completions, top_p=0.9, per_token=True)
+    together = sum(seen)
+    seen.clear()
+    scorer.share_prefixes = False
+    apart = scorer.score(prompts, completions, top_p=0.9, per_token=True)
+    assert 4 * together < sum(seen)
+    np.testing.assert_allclose(shared.logprob, apart.logprob, atol=2e-4)
+    np.testing.assert_allclose(shared.mean_entropy, apart.mean_entropy, atol=1e-5)
+    np.testing.assert_array_equal(shared.num_outside_nucleus, apart.num_outside_nucleus)
+    for one, other in zip(shared.token_logprobs, apart.token_logprobs, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", [n for n in HEADS if n != "Qwen2_5_VLForConditionalGeneration"])
+def test_shared_prompts_of_every_architecture(name, monkeypatch):
+    model = small_model(name)
+    scorer = rlvr_fast.Scorer(model, batch_tokens=200)
+    if not scorer.share_prefixes:
+        pytest.skip(f"{name} is scored one sequence after another")
+    prompts = [[1 + i % 50 for i in range(60)]] * 9 + [[5] * 70] * 3
+    completions = [[7 + i, 9, 11 + i, 4][: i % 5] for i in range(12)]
+    batches = list(plan_shared(scorer.check(prompts, completions), 200))
+    assert all(batch.prompt is not None for batch in batches)
+    monkeypatch.setattr(scorer, "_plan", lambda sequences: plan_shared(sequences, 200))
+    scores = scorer.score(prompts, completions, per_token=True)
+    for i, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        if completion:
+            expected = expected_statistics(model, prompt, completion)
+            np.testing.assert_allclose(scores.token_logprobs[i], expected.logprob, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "name", ["Qwen2_5_VLForConditionalGeneration", "LlamaForCausalLM", "Gemma2ForCausalLM"]
+)
+def test_a_model_is_loaded_from_its_folder(name, tmp_path, llama_tokenizer):
+    """Also one that takes images: its text is scored."""
+    model = small_model(name)
+    model.save_pretrained(tmp_path)
+    llama_tokenizer.save_pretrained(tmp_path)
+    scorer = rlvr_fast.Scorer(tmp_path)
+    assert type(scorer.model).__name__ == name
+    scores = scorer.score([[1, 5, 9]], [[4, 7, 7]])
+    expected = expected_statistics(model, [1, 5, 9], [4, 7, 7])
+    assert scores.logprob[0] == pytest.approx(expected.logprob.sum().item(), abs=1e-4)
 
 
 def test_a_missing_model_is_named(tmp_path):

@@ -46,13 +46,15 @@ class OwnLogits:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        base = getattr(model, "base_model", None)
-        if base is None or base is model:
-            raise self._unsupported("it has no decoder that transformers names")
-        self._base = base
         self._output: Any = None
         self.vocab_size = 0
-        self._probe()
+        refused = "it has no decoder that transformers names"
+        for base in self._decoders():
+            self._base = base
+            refused = self._difference()
+            if not refused:
+                return
+        raise self._unsupported(refused)
 
     @property
     def dtype(self) -> torch.dtype:
@@ -113,11 +115,16 @@ class OwnLogits:
         finally:
             self._base.forward = forward
 
-    def _probe(self) -> None:
-        """Compares logits of hidden states with those of the whole model.
+    def _decoders(self) -> list[Any]:
+        """What the model may call for its last hidden states, as transformers names it."""
+        get = getattr(self._model, "get_decoder", None)
+        found = [getattr(self._model, "base_model", None), None if get is None else get()]
+        return [each for each in dict.fromkeys(found) if each not in (None, self._model)]
 
-        Raises:
-            UnsupportedModelError: they differ, or one of both cannot be made.
+    def _difference(self) -> str:
+        """How logits of hidden states differ from those of the whole model; "" where they do not.
+
+        Sets the number of logits, and what the decoder gives.
         """
         known = self._model.get_input_embeddings().weight.shape[0]
         ids = torch.arange(_PROBE, device=self.device)[None] % known
@@ -129,14 +136,13 @@ class OwnLogits:
                 self.vocab_size = wanted.shape[-1]
                 found = torch.cat([self._logits(states[:5]), self._logits(states[5:])]).float()
         except (AttributeError, TypeError, ValueError, RuntimeError, IndexError) as error:
-            raise self._unsupported(f"{type(error).__name__}: {str(error)[:300]}") from error
+            return f"{type(error).__name__}: {str(error)[:300]}"
+        self._output = type(self._output)(last_hidden_state=states[None])
         largest = float(wanted.abs().max())
         far = float((found - wanted).abs().max()) if found.shape == wanted.shape else float("inf")
-        if not far <= _TOLERANCE.get(self.dtype, 1e-1) * max(largest, 1e-6):
-            raise self._unsupported(
-                f"logits made from its last hidden states differ by up to {far:.3g} from its own"
-            )
-        self._output = type(self._output)(last_hidden_state=states[None])
+        if far <= _TOLERANCE.get(self.dtype, 1e-1) * max(largest, 1e-6):
+            return ""
+        return f"logits made from its last hidden states differ by up to {far:.3g} from its own"
 
     def _unsupported(self, why: str) -> UnsupportedModelError:
         name = type(self._model).__name__
