@@ -99,6 +99,8 @@ def load_causal_lm(
     revision: str | None = None,
     device: str | None = None,
     dtype: Any = None,
+    *,
+    device_map: Any = None,
 ) -> tuple[Any, Any]:
     """Loads a model and its tokenizer from a folder, a Hugging Face name or a .gguf file.
 
@@ -108,15 +110,21 @@ def load_causal_lm(
         revision: branch, tag or commit of a Hugging Face name.
         device: by default "cuda" where there is a CUDA device, else "cpu".
         dtype: a torch dtype or its name; by default float32 on the CPU and bfloat16 on CUDA.
+        device_map: how the layers are spread over devices, as from_pretrained of transformers takes
+            it ("auto", say); None keeps all on `device`.
 
     Returns:
         The pair (model in evaluation mode, tokenizer).
 
     Raises:
         InvalidInputError: the model does not exist or is not a causal language model.
-        MissingDependencyError: a .gguf file without the `gguf` package.
+        MissingDependencyError: a .gguf file without the `gguf` package, or a device_map without
+            the `accelerate` package.
     """
     from transformers import AutoConfig, AutoTokenizer
+
+    if device_map is not None:
+        _check_accelerate()
 
     place = torch_device(device)
     dtype = torch_dtype(dtype, place)
@@ -140,13 +148,14 @@ def load_causal_lm(
             weights_only=True,  # of a .bin file: a pickle runs code
             output_loading_info=True,
             ignore_mismatched_sizes=True,  # _check_weights names them
+            **({} if device_map is None else {"device_map": device_map}),
             **_quantization(path),
             **options,
         )
         _check_weights(str(model), found)
         if getattr(loaded, "_hf_peft_config_loaded", False):  # of the hub
             raise InvalidInputError(_is_adapter(source))
-        loaded = loaded.to(place).eval()
+        loaded = (loaded.to(place) if device_map is None else loaded).eval()
     except RlvrError:
         raise
     except BaseException as error:
@@ -157,6 +166,15 @@ def load_causal_lm(
         if bars:
             logging.enable_progress_bar()
     return loaded, tokenizer
+
+
+def _check_accelerate() -> None:
+    try:
+        import accelerate  # noqa: F401
+    except ImportError:
+        raise MissingDependencyError(
+            f"a device_map needs the package accelerate; {install_hint('device-map')}"
+        ) from None
 
 
 def _source(model: str | Path, revision: str | None) -> tuple[str, dict[str, Any]]:

@@ -30,6 +30,7 @@ __all__ = [
     "VERDICTS",
     "VERDICT_SOURCES",
     "Device",
+    "DeviceMap",
     "Dtype",
     "FinishReason",
     "Label",
@@ -76,6 +77,9 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 # Where a model runs; "auto" is a GPU where there is one, else the CPU.
 Device = Literal["auto", "cpu", "cuda"]
 DEVICES: tuple[Device, ...] = get_args(Device)
+
+# How the layers of one model are spread over several GPUs, as transformers' device_map.
+DeviceMap = Literal["none", "auto", "balanced", "sequential"]
 
 # The type of a model's weights; "auto" is float32 on the CPU and bfloat16 on a GPU.
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]

@@ -81,7 +81,7 @@ ONLY_IN = {
     "vllm": ("sampling/engines/vllm/package.py",),
     "aiohttp": ("sampling/engines/server/client.py",),
     "transformers": (
-        "models.py", "scoring/models/scorer.py", "scoring/models/heads.py",
+        "models.py", "scoring/models/scorer.py", "scoring/models/forward.py",
         "sampling/engines/transformers/", "sampling/template_process.py",
     ),
     "peft": ("adapted_models.py",),

@@ -333,7 +333,7 @@ def test_auto_leaves_device_and_dtype_to_the_model() -> None:
     assert (DEVICES[0], DTYPES[0]) == ("auto", "auto")
     assert SampleOptions(tasks=["a"], samples=1).engine_arguments() == {}
     assert ScoreOptions().model_arguments() == {
-        "device": None, "dtype": None, "batch_tokens": 4096,
+        "device": None, "device_map": None, "dtype": None, "batch_tokens": 4096,
     }  # fmt: skip
 
 

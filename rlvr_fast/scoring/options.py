@@ -7,7 +7,7 @@ from typing import Any
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.options import Options, option
-from rlvr_fast.vocabulary import SAMPLING_DEFAULTS, Device, Dtype
+from rlvr_fast.vocabulary import SAMPLING_DEFAULTS, Device, DeviceMap, Dtype
 
 __all__ = ["ScoreOptions"]
 
@@ -29,11 +29,13 @@ class ScoreOptions(Options):
         per_token: keeps the log-probability and the entropy of each token as well.
         batch_tokens: how many tokens, padding included, go through the model at once.
         device: where the model runs.
+        device_map: how the layers of one model are spread over all GPUs, and over the memory of the
+            CPU where these are full; "none" keeps the model on `device`.
         dtype: type of the model's weights; the logits are float32 in any case.
 
     Raises:
         InvalidInputError: a value of another type or out of range; as_sampled beside a
-            temperature, top_p, top_k or min_p.
+            temperature, top_p, top_k or min_p; a device beside a device_map.
     """
 
     temperature: float = option(
@@ -72,6 +74,10 @@ class ScoreOptions(Options):
     device: Device = option(
         "auto", help="Where to run; auto is a GPU where there is one, else the CPU."
     )
+    device_map: DeviceMap = option(
+        "none",
+        help="Spread the layers of one model over all GPUs; none keeps it on one device.",
+    )
     dtype: Dtype = option(
         "auto", help="Type of the weights; auto is float32 on the CPU and bfloat16 on a GPU."
     )
@@ -84,11 +90,17 @@ class ScoreOptions(Options):
                 "as_sampled takes temperature, top_p, top_k and min_p from the run: leave these "
                 "out, or as_sampled"
             )
+        if self.device_map != "none" and self.device != "auto":
+            raise InvalidInputError(
+                f"device_map {self.device_map!r} places the model on all devices: leave out device "
+                f"{self.device!r}, or device_map"
+            )
 
     def model_arguments(self) -> dict[str, Any]:
-        """The keyword arguments of `Scorer`; None leaves device or dtype to the `Scorer`."""
+        """The keyword arguments of `Scorer`; None leaves a value to the `Scorer`."""
         return {
             "device": None if self.device == "auto" else self.device,
+            "device_map": None if self.device_map == "none" else self.device_map,
             "dtype": None if self.dtype == "auto" else self.dtype,
             "batch_tokens": self.batch_tokens,
         }

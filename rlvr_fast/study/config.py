@@ -85,8 +85,8 @@ class StudyConfig(Options):
         self.models()
         if len({tuple(options.model_arguments().values()) for options in self.score}) > 1:
             raise InvalidInputError(
-                "expected one device, dtype and batch_tokens for all passes of scoring: a study "
-                f"loads each model once, got {self.score}"
+                "expected one device, device_map, dtype and batch_tokens for all passes of "
+                f"scoring: a study loads each model once, got {self.score}"
             )
 
     def models(self) -> dict[str, StudyModel]:

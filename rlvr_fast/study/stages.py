@@ -80,25 +80,48 @@ def draw_sides(
 
 
 class ScoringPass(NamedTuple):
-    """One pass of scoring: the completions of one run under one model.
+    """One pass of scoring: the completions of one run, once through one model.
 
     Attributes:
         side: the side whose run is scored.
         scorer: the side whose model scores.
         label: the name of the scores in the run, without what "as sampled" adds.
-        options: the options of the pass.
+        options: the distributions that the pass scores under, one table of scores each.
     """
 
     side: StudySide
     scorer: StudySide
     label: str
-    options: ScoreOptions
+    options: Sequence[ScoreOptions]
 
     @property
     def name(self) -> str:
         """The pass as progress bars name it."""
-        sampled = ", as sampled" if self.options.as_sampled else ""
-        return f"{self.side.name} under {self.scorer.name}{sampled}"
+        return f"{self.side.name} under {self.scorer.name}"
+
+    def left(self, run: Run, *, verify: bool = True) -> ScoringPass | None:
+        """The pass with the options whose scores `run` lacks in part; None where it has all.
+
+        Args:
+            run: the run of the side.
+            verify: as for `scores_finished`.
+        """
+        from rlvr_fast.scoring.runs.finished import scores_finished
+
+        lacking = [
+            options
+            for options in self.options
+            if not scores_finished(
+                run,
+                options,
+                label=self.label,
+                model=self.model.model,
+                revision=self.model.revision,
+                adapter=self.model.adapter,
+                verify=verify,
+            )
+        ]
+        return self._replace(options=lacking) if lacking else None
 
     @property
     def model(self) -> StudyModel:
@@ -114,7 +137,7 @@ def scoring_passes(
     """The passes of scoring of a study, those of one model side by side.
 
     Base and RL each score the run of both. With `score_arms` base also scores the run of each arm,
-    and each arm its own, under the label "rl". Passes as sampled are left out for runs whose
+    and each arm its own, under the label "rl". Scores as sampled are left out for runs whose
     sampling does not define them, as greedy ones.
 
     Args:
@@ -133,11 +156,9 @@ def scoring_passes(
     for side, scorer, label in pairs:
         values = sampled(side)
         defined = bool(values["temperature"]) and not beyond_one_pass(values)
-        found += [
-            ScoringPass(side, scorer, label, options)
-            for options in config.score
-            if defined or not options.as_sampled
-        ]
+        options = [each for each in config.score if defined or not each.as_sampled]
+        if options:
+            found.append(ScoringPass(side, scorer, label, options))
     return found
 
 
@@ -159,19 +180,11 @@ def score_sides(
     Raises:
         RlvrError: as `score_run`.
     """
-    from rlvr_fast.scoring.runs.finished import scores_finished
-
     open_passes: dict[str, list[ScoringPass]] = {}
     for each in scoring_passes(config, sides, lambda side: runs[side.name].info.sampling):
-        if not scores_finished(
-            runs[each.side.name],
-            each.options,
-            label=each.label,
-            model=each.model.model,
-            revision=each.model.revision,
-            adapter=each.model.adapter,
-        ):
-            open_passes.setdefault(each.scorer.name, []).append(each)
+        left = each.left(runs[each.side.name])
+        if left is not None:
+            open_passes.setdefault(each.scorer.name, []).append(left)
     for passes in open_passes.values():
         _score(config, passes, runs, progress)
         gc.collect()
@@ -196,16 +209,13 @@ def _score(
     )
     side = passes[0].scorer
     _refuse_changed(scorer, side, runs[side.name])
-    by_run: dict[tuple[str, str], list[ScoringPass]] = {}
     for each in passes:
-        by_run.setdefault((each.side.name, each.label), []).append(each)
-    for (name, label), members in by_run.items():
         score_run_each(
-            runs[name],
+            runs[each.side.name],
             scorer,
-            [each.options for each in members],
-            label=label,
-            progress=named(progress, f"{name} under {side.name}"),
+            each.options,
+            label=each.label,
+            progress=named(progress, each.name),
         )
 
 

@@ -53,7 +53,7 @@ class SideWork:
 
 @dataclass(frozen=True, slots=True)
 class ScoringWork:
-    """One pass of scoring.
+    """One pass of scoring: a run once through a model.
 
     Attributes:
         name: the run and the model, as progress bars name the pass.
@@ -119,7 +119,7 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
         config: the study.
         check: what `check_study` found.
     """
-    from rlvr_fast.scoring.runs.finished import scores_finished
+    from rlvr_fast.scoring.runs.finished import pass_of
 
     runs = check.runs
     sides = [
@@ -141,23 +141,20 @@ def study_work(config: StudyConfig, check: StudyCheck) -> StudyWork:
     scorers = set()
     to_draw = {side.name: side.draws for side in sides}
     for each in scoring_passes(config, check.sides, sampled):
-        run, model = runs.get(each.side.name), each.model
-        finished = each.side.name in check.finished and scores_finished(
-            check.finished[each.side.name],
-            each.options,
-            label=each.label,
-            model=model.model,
-            revision=model.revision,
-            adapter=model.adapter,
-            verify=False,
-        )
-        if not finished:
-            label = f"{each.label}-sampling" if each.options.as_sampled else each.label
-            done = 0 if run is None else int(run.num_samples(f"scores/{label}").sum())
-            drawn = 0 if run is None else int(run.num_samples().sum())
-            left = drawn + to_draw[each.side.name] - done
-            passes.append(ScoringWork(each.name, each.scorer.shown, left))
-            scorers.add(each.scorer.name)
+        run = runs.get(each.side.name)
+        finished = check.finished.get(each.side.name)
+        left = each if finished is None else each.left(finished, verify=False)
+        if left is None:
+            continue
+        completions = to_draw[each.side.name]
+        if run is not None:
+            scored = [
+                int(run.num_samples(f"scores/{pass_of(run, options, each.label)[0]}").sum())
+                for options in left.options
+            ]
+            completions += int(run.num_samples().sum()) - min(scored)
+        passes.append(ScoringWork(each.name, each.scorer.shown, completions))
+        scorers.add(each.scorer.name)
     waiting = {s.loaded for s in check.sides if s.name not in check.finished}
     return StudyWork(sides, passes, len(waiting) + len(scorers))
 

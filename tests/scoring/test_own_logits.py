@@ -174,3 +174,25 @@ def test_a_model_without_a_decoder_is_refused():
 
     with pytest.raises(UnsupportedModelError, match=r"Flat: .*no decoder"):
         rlvr_fast.Scorer(Flat())
+
+
+def test_a_model_whose_layers_are_spread(tmp_path):
+    """Some layers and the head wait on disk: their weights are no tensors to read."""
+    model = transformers.LlamaForCausalLM(small("LlamaConfig", num_hidden_layers=3))
+    model.save_pretrained(tmp_path / "model")
+    away = {"model.layers.1": "disk", "lm_head": "disk"}
+    device_map = {
+        **dict.fromkeys(("model.embed_tokens", "model.norm", "model.rotary_emb"), "cpu"),
+        **{f"model.layers.{n}": "cpu" for n in (0, 2)},
+        **away,
+    }
+    spread = transformers.LlamaForCausalLM.from_pretrained(
+        tmp_path / "model", device_map=device_map, offload_folder=tmp_path / "away"
+    )
+    prompts, completions = random_sequences(12)
+    found = rlvr_fast.Scorer(spread)
+    assert isinstance(found.head, OwnLogits)
+    want = rlvr_fast.Scorer(model).score(prompts, completions)
+    np.testing.assert_allclose(
+        found.score(prompts, completions).logprob, want.logprob, rtol=1e-5, atol=1e-5
+    )

@@ -198,7 +198,9 @@ def test_one_pass_makes_the_scores_of_several_labels(run, model, monkeypatch):
         ScoreOptions(),
         ScoreOptions(as_sampled=True, per_token=True),
     ]
-    run.info.sampling.update({"temperature": 0.8, "top_p": 0.9})
+    sampling = {**run.read_json("run.json")["sampling"], "temperature": 0.8, "top_p": 0.9}
+    run.write_json("run.json", {**run.read_json("run.json"), "sampling": sampling})
+    run = Run.open(run.path)
     add_samples(run, range(4))
     score_run(run, str(model), several[1], label="base")
     before = rows(run, "base-sampling")
@@ -363,8 +365,9 @@ def test_a_study_leaves_out_passes_that_are_not_defined(run, sampling, sides):
     assert {each.label for each in passes} == {"base", "rl"}
     for label in ("base", "rl"):
         made = [
-            each.side.name + " as sampled" * each.options.as_sampled
+            each.side.name + " as sampled" * options.as_sampled
             for each in passes
             if each.label == label
+            for options in each.options
         ]
         assert made == sides

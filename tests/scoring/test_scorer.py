@@ -356,3 +356,15 @@ def test_a_model_is_loaded_from_its_folder(name, tmp_path, llama_tokenizer):
 def test_a_missing_model_is_named(tmp_path):
     with pytest.raises(InvalidInputError, match="nowhere"):
         rlvr_fast.Scorer(tmp_path / "nowhere")
+
+
+def test_device_map_places_a_model(tmp_path, llama_tokenizer):
+    model = transformers.LlamaForCausalLM(small("LlamaConfig"))
+    model.save_pretrained(tmp_path)
+    llama_tokenizer.save_pretrained(tmp_path)
+    want = rlvr_fast.Scorer(model).score([[1, 2]], [[3, 4, 5]]).logprob
+    for device_map in ("auto", {"model": "cpu", "lm_head": "disk"}):
+        loaded = rlvr_fast.Scorer(str(tmp_path), device_map=device_map)
+        found = loaded.score([[1, 2]], [[3, 4, 5]]).logprob
+        np.testing.assert_allclose(found, want, rtol=1e-5)
+    assert loaded.model.hf_device_map == device_map

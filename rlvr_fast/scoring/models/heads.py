@@ -133,11 +133,14 @@ HEADS: dict[str, Architecture] = {
 def linear_head(model: Any) -> LinearHead | None:
     """The head of a loaded model; None where its architecture or its layer is another.
 
-    The layer of a head is a plain torch.nn.Linear, and not one with an adapter or a quantised one.
+    The layer of a head is a plain torch.nn.Linear, and not one with an adapter, a quantised one, or
+    one whose weight a device_map has put away and loads for each call.
     """
     architecture = HEADS.get(type(model).__name__)
     layer = model.get_output_embeddings()
     if architecture is None or type(layer) is not torch.nn.Linear:
+        return None
+    if layer.weight.is_meta:
         return None
     decoder = model
     for part in architecture.decoder.split("."):

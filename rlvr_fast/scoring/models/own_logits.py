@@ -65,8 +65,10 @@ class OwnLogits:
     @property
     def device(self) -> torch.device:
         """Where the hidden states lie."""
-        device: torch.device = self._model.get_input_embeddings().weight.device
-        return device
+        weight: torch.Tensor = self._model.get_input_embeddings().weight
+        if weight.is_meta:  # a device_map has put it away: accelerate moves what comes in
+            return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        return weight.device
 
     def decoder(self, **inputs: Any) -> Any:
         """The output of the decoder, with last_hidden_state [B, T, H]."""

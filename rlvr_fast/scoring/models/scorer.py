@@ -49,6 +49,8 @@ class Scorer:
             model scores; not for a loaded model, which has its adapters.
         device: by default "cuda" where there is a CUDA device, else "cpu". A loaded model stays on
             its device by default.
+        device_map: how the layers of the model are spread over several devices, as from_pretrained
+            of transformers takes it ("auto", say); not for a loaded model, which is placed.
         dtype: a torch dtype or its name; by default float32 on the CPU, bfloat16 on CUDA, and the
             type of a loaded model. The logits of the head are always float32.
         batch_tokens: number of tokens, padding included, that go through the model in one pass.
@@ -71,7 +73,8 @@ class Scorer:
         UnsupportedModelError: a model whose logits cannot be made position by position.
         InvalidInputError: the model does not exist, batch_tokens is below 1, or the adapter is
             damaged or does not fit the model.
-        MissingDependencyError: an adapter without the package peft.
+        MissingDependencyError: an adapter without the package peft, a device_map without
+            accelerate.
 
     >>> from rlvr_fast import Scorer
     >>> scorer = Scorer("path/to/model")                                 # doctest: +SKIP
@@ -86,6 +89,7 @@ class Scorer:
         revision: str | None = None,
         adapter: str | Path | Adapter | None = None,
         device: str | None = None,
+        device_map: Any = None,
         dtype: Any = None,
         batch_tokens: int = 4096,
     ) -> None:
@@ -98,7 +102,9 @@ class Scorer:
             if self.adapter is not None:
                 check_peft()
                 check_adapter(self.adapter, model, revision)
-            self.model, self.tokenizer = load_causal_lm(model, revision, device, dtype)
+            self.model, self.tokenizer = load_causal_lm(
+                model, revision, device, dtype, device_map=device_map
+            )
             self.revision = revision or local_revision(model)
             if self.adapter is not None:
                 adapted = AdaptedModel(self.model, [self.adapter])

@@ -35,7 +35,6 @@ def check_scoring(
     remarks: list[str],
 ) -> None:
     """Checks the models that have to score, and scores that are there already."""
-    from rlvr_fast.scoring.runs.finished import scores_finished
 
     def sampled(side: StudySide) -> Mapping[str, Any]:
         if side.name in finished:
@@ -47,15 +46,7 @@ def check_scoring(
         run = finished.get(each.side.name)
         done = False
         with faults.kept():
-            done = run is not None and scores_finished(
-                run,
-                each.options,
-                label=each.label,
-                model=each.model.model,
-                revision=each.model.revision,
-                adapter=each.model.adapter,
-                verify=False,
-            )
+            done = run is not None and each.left(run, verify=False) is None
             _check_scores(each, known.runs.get(each.side.name))
         if not done:
             _check_scorer(config, each, known, faults, remarks)
@@ -75,12 +66,14 @@ def _check_scorer(
             raise InvalidInputError(no_causal_model(each.model.model))
     check_adapter_of(each.model, faults, transformers=True)
     with faults.kept():
-        device = each.options.device
+        device = config.score[0].device
         torch_device(None if device == "auto" else device)
     with faults.kept():
         check_weights(each.model)
     with faults.kept():
-        check_memory(each.model, each.options.device, each.options.dtype, "transformers")
+        options = config.score[0]  # which have one device and dtype in a study
+        if options.device_map == "none":  # else layers may lie on several devices
+            check_memory(each.model, options.device, options.dtype, "transformers")
     table = known.tables.get(each.side.name)
     if table is not None and each.side.model.weights != each.model.weights:
         with faults.kept():
@@ -120,16 +113,17 @@ def _check_scores(each: ScoringPass, run: Run | None) -> None:
 
     if run is None:
         return
-    label, scored = pass_of(run, each.options, each.label)
-    stored = run.read_json(f"scores/{label}/scores.json")
-    if stored is None or not run.num_samples(f"scores/{label}").any():
-        return
     model = each.model
-    refused = scores_refused(
-        stored, each.options, scored, model.model, model.revision, model.adapter
-    )
-    if refused:
-        raise RunDirectoryError(
-            f"{run.path}: scores/{label} was made with {refused}; give the same model and options, "
-            f"or remove {run.path / 'scores' / label}"
+    for options in each.options:
+        label, scored = pass_of(run, options, each.label)
+        stored = run.read_json(f"scores/{label}/scores.json")
+        if stored is None or not run.num_samples(f"scores/{label}").any():
+            continue
+        refused = scores_refused(
+            stored, options, scored, model.model, model.revision, model.adapter
         )
+        if refused:
+            raise RunDirectoryError(
+                f"{run.path}: scores/{label} was made with {refused}; give the same model and "
+                f"options, or remove {run.path / 'scores' / label}"
+            )
