@@ -17,6 +17,7 @@ from rlvr_fast.answers.pairs import Outcome
 from rlvr_fast.errors import RunDirectoryError, StorageError, file_error, shown
 from rlvr_fast.safe_files import open_in_place, read_lines
 from rlvr_fast.store.json_files import parse_json
+from rlvr_fast.store.lease import confirm_writing
 from rlvr_fast.vocabulary import VERDICTS, Verdict
 
 __all__ = ["LIMITED", "VerdictJournal", "journal_outcomes", "pair_key"]
@@ -121,12 +122,15 @@ class VerdictJournal:
         whole = self._load()
         with self._writing():
             self._handle = open_in_place(path, append=True)
+            confirm_writing(path)
             os.ftruncate(self._handle, whole)
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except StorageError:
+            raise
         except OSError as error:
             raise file_error(
                 error,
@@ -182,6 +186,7 @@ class VerdictJournal:
             row["limits"] = self._limits
         data = json.dumps(row).encode() + b"\n"
         with self._writing():
+            confirm_writing(self._path)
             while data:
                 data = data[os.write(self._handle, data) :]
             if time.monotonic() - self._synced > SYNC_SECONDS:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.store.files import write_parquet
+from rlvr_fast.store.locking import Hold
 from rlvr_fast.store.schemas import conform, stage_schema
 from rlvr_fast.store.stage_keys import StageKeys
 
@@ -27,11 +27,11 @@ _POLL_SECONDS = 0.001
 class _Part:
     """A part on its way, and the thread that writes it.
 
-    The thread holds the lock of the run itself, by a descriptor of its own: whatever interrupts
-    the main thread, the lock is not free before the part is written.
+    The thread holds the lock of the run itself, by a hold of its own: whatever interrupts the
+    main thread, the lock is not free before the part is written.
     """
 
-    def __init__(self, file: Path, rows: pa.Table, lock: int) -> None:
+    def __init__(self, file: Path, rows: pa.Table, lock: Hold) -> None:
         self.file = file
         self.rows = rows
         self.error: BaseException | None = None
@@ -48,11 +48,11 @@ class _Part:
         if self._taken.setdefault("by", "thread") != "thread":
             return
         try:
-            write_parquet(self.file, self.rows)
+            write_parquet(self.file, self.rows, new=True)
         except BaseException as error:  # for the thread of the caller
             self.error = error
         finally:
-            os.close(self._lock)
+            self._lock.close()
             self._over = True  # last: the holder may give the lock back now, and take it again
 
     def wait(self) -> None:
@@ -65,7 +65,7 @@ class _Part:
         if not self._started and self._taken.setdefault("by", "nobody") == "nobody":
             if not self._over:
                 self._over = True
-                os.close(self._lock)
+                self._lock.close()
             return
         while not self._over:
             time.sleep(_POLL_SECONDS)
@@ -79,8 +79,8 @@ class Appender:
     stores next cannot meet one of ours.
     """
 
-    def __init__(self, keys: StageKeys, stage: str, share: Callable[[], int]) -> None:
-        """`share` gives a descriptor that holds the lock of the run until it is closed."""
+    def __init__(self, keys: StageKeys, stage: str, share: Callable[[], Hold]) -> None:
+        """`share` gives a hold of the lock of the run."""
         self._keys = keys
         self._stage = stage
         self._share = share
@@ -140,6 +140,7 @@ class Appender:
         """Waits until what was appended is stored.
 
         Raises:
+            RunLockedError: another process has taken the run over; `unstored` gives the rows.
             StorageError: the file system refused the write; `unstored` gives the rows.
         """
         if self._part is None:

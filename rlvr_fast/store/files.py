@@ -1,15 +1,12 @@
-"""Atomic writing of files, and the lock that admits one writer to a run at a time."""
+"""Atomic writing of files, and reading of Parquet and JSON files of a run."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import hashlib
 import io
 import os
-import re
-import threading
+import secrets
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -17,21 +14,20 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from rlvr_fast.errors import RunDirectoryError, RunLockedError, StorageError, file_error
+from rlvr_fast.errors import RunDirectoryError, StorageError, file_error
 from rlvr_fast.safe_files import (
     JSON_BYTES,
-    check_tree,
     create_new,
     enclosing_run,
-    open_in_place,
     open_regular,
     read_bytes,
 )
 from rlvr_fast.shown_text import json_text
 from rlvr_fast.store.json_files import parse_json
+from rlvr_fast.store.lease import confirm_writing
 
 __all__ = [
-    "RunLock",
+    "NameTakenError",
     "is_temporary",
     "open_parquet",
     "parquet_bytes",
@@ -45,12 +41,18 @@ __all__ = [
 ]
 
 _TEMPORARY = ".tmp-"
+# What `os.link` says where the file system has no second names.
+_NO_LINKS = (errno.EPERM, errno.EACCES, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 _PAGE_BYTES = 1 << 20
 
 # Tables up to this size are made to files in memory.
 _IN_MEMORY_BYTES = 256 << 20
 # Columns with few distinct values; for completions and token ids a dictionary would only cost time.
 _DICTIONARY = {"problem_id", "task", "finish_reason", "status", "verdict", "grader"}
+
+
+class NameTakenError(StorageError):
+    """Another process has made a file of this name, which was left as it is."""
 
 
 def is_temporary(path: Path) -> bool:
@@ -95,20 +97,23 @@ def refuse_inside_run(path: Path) -> None:
         raise RunDirectoryError(f"{path}: inside the run directory {run}; name another folder")
 
 
-def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
+def write_atomically(path: Path, write: Callable[[BinaryIO], object], *, new: bool = False) -> None:
     """Writes `path` whole or not at all: temporary name, fsync, rename, fsync of the folder.
 
     Args:
         path: the file to write; its folder is made where it is missing.
         write: writes the content to the binary file that it is given.
+        new: whether a file of this name is left alone.
 
     Raises:
+        NameTakenError: there is a file of this name, and `new` is true.
+        RunLockedError: `path` lies in a run that another process has taken over.
         StorageError: the file system has no room or refuses the write. The temporary file is
             removed, and what `path` held before stays.
     """
     with writing_to(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        with replacing(path, new=new) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -116,20 +121,32 @@ def write_atomically(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
+def replacing(path: Path, *, new: bool = False) -> Iterator[BinaryIO]:
     """A new file that takes the place of `path` at the end of the block.
 
     What is written goes into a temporary file beside `path`, so that a reader sees the old file or
     the whole new one. A link of that name is replaced, and what it names stays as it is. A block
     that raises leaves `path` alone. Nothing is flushed to the disk; `write_atomically` does so.
 
+    Args:
+        path: the file.
+        new: whether a file of this name is left alone.
+
     Raises:
+        NameTakenError: there is a file of this name, and `new` is true.
+        RunLockedError: `path` lies in a run that another process has taken over.
         OSError: as the file system raises it.
     """
-    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{os.getpid()}")
+    # Two machines may have processes of one number.
+    mine = f"{os.getpid()}-{secrets.token_hex(4)}"
+    temporary = path.with_name(f"{_TEMPORARY}{path.name}-{mine}")
     try:
         with create_new(temporary) as file:
             yield file
+        confirm_writing(path)
+        if new:
+            _name_new(temporary, path)
+            return
         try:
             temporary.replace(path)
         except IsADirectoryError as error:  # which names the temporary file
@@ -138,6 +155,26 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
+
+
+def _name_new(temporary: Path, path: Path) -> None:
+    """Gives a file its name, where no file has that name."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except OSError as error:
+        taken = os.path.lexists(path)
+        # The answer of a server that had made the second name may be lost, and the call repeated.
+        if not (taken and path.lstat().st_nlink > 1 and temporary.samefile(path)):
+            if taken:
+                raise NameTakenError(
+                    f"{path}: another process has stored a file of this name meanwhile, which is "
+                    "left as it is. Give the same command again: it goes on from what is stored"
+                ) from None
+            if error.errno not in _NO_LINKS:
+                raise
+            temporary.replace(path)
+            return
+    temporary.unlink()
 
 
 def _sync_directory(path: Path) -> None:
@@ -198,9 +235,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
     return data.getvalue()
 
 
-def write_parquet(path: Path, table: pa.Table) -> None:
+def write_parquet(path: Path, table: pa.Table, *, new: bool = False) -> None:
     """Writes `table` as zstd Parquet with page checksums; see `write_atomically`."""
-    write_atomically(path, lambda file: _write_parquet(file, table))
+    write_atomically(path, lambda file: _write_parquet(file, table), new=new)
 
 
 def _write_parquet(file: BinaryIO, table: pa.Table) -> None:
@@ -250,87 +287,3 @@ def read_json(path: Path, *, root: Path, remedy: str) -> Any:
         raise
     except ValueError as error:
         raise RunDirectoryError(f"{path}: cannot be read as JSON ({error}); {remedy}") from None
-
-
-class RunLock:
-    """RUN/.lock, held with flock during writes; its holder may acquire it again.
-
-    The lock is flock's and not the existence of a file, because the kernel releases flock when its
-    holder dies, for any cause.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._thread_lock = threading.RLock()
-        self._depth = 0
-        self._handle = -1
-
-    @contextlib.contextmanager
-    def held(self) -> Iterator[bool]:
-        """Holds the lock during a block.
-
-        Yields:
-            True to the outermost block that holds the lock, False to the blocks inside.
-
-        Raises:
-            RunDirectoryError: the folder holds something else than regular files and folders.
-            RunLockedError: another process holds the lock; the message names the process.
-            StorageError: the lock file cannot be written.
-        """
-        with self._thread_lock:
-            if self._depth == 0:
-                check_tree(self._directory)
-                self._acquire()
-            self._depth += 1
-            try:
-                yield self._depth == 1
-            finally:
-                self._depth -= 1
-                if self._depth == 0:
-                    os.close(self._handle)
-                    self._handle = -1
-
-    def share(self) -> int:
-        """A descriptor for a thread of the holder: the lock is held until it, too, is closed."""
-        return os.dup(self._handle)
-
-    def _acquire(self) -> None:
-        path = self._directory / ".lock"
-        with writing_to(path):
-            handle = open_in_place(path)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            holder = _holder(os.pread(handle, 200, 0))
-            os.close(handle)
-            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                raise RunLockedError(
-                    f"{self._directory}: {holder} is writing to this run; one process may write "
-                    "at a time. Wait until it is done, or stop it: nothing that it has stored is "
-                    "lost."
-                ) from None
-            raise file_error(error, _explain(path, error)) from error
-        # The number of the holder helps the next process; a full disk that cannot take it is no
-        # reason to fail here.
-        with contextlib.suppress(OSError):
-            os.ftruncate(handle, 0)
-            os.pwrite(handle, f"process {os.getpid()} of {_machine()}".encode(), 0)
-        self._handle = handle
-
-
-def _machine() -> str:
-    """A name of this machine that says nothing of it: a digest of a number drawn at its start."""
-    try:
-        start = Path("/proc/sys/kernel/random/boot_id").read_bytes()
-    except OSError:
-        return "unknown"
-    return hashlib.blake2b(start, digest_size=6).hexdigest()
-
-
-def _holder(lock: bytes) -> str:
-    """The process that a lock file names, in words."""
-    named = re.match(rb"process (\d{1,10}) of (\w+)", lock)
-    if named is None:
-        return "another process"
-    process = f"process {named[1].decode()}"
-    return process if named[2].decode() == _machine() else f"{process} of another machine"

@@ -23,6 +23,7 @@ from rlvr_fast.store.digests import (
     write_sealed,
 )
 from rlvr_fast.store.files import write_json, writing_to
+from rlvr_fast.store.lease import confirm_writing
 from rlvr_fast.store.parts import read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
@@ -236,5 +237,6 @@ def quarantine(run: Path, file: Path) -> Path:
         while goal.exists():
             goal = goal.with_name(f"{name}.{again}")
             again += 1
+        confirm_writing(file)
         shutil.move(file, goal)
     return goal

@@ -17,7 +17,6 @@ from rlvr_fast.safe_files import check_tree
 from rlvr_fast.store.appending import Appender
 from rlvr_fast.store.creating import create_run
 from rlvr_fast.store.files import (
-    RunLock,
     is_temporary,
     read_json,
     write_json,
@@ -26,6 +25,8 @@ from rlvr_fast.store.files import (
 )
 from rlvr_fast.store.info import Draw, RunInfo
 from rlvr_fast.store.json_files import json_fault
+from rlvr_fast.store.lease import confirm_writing
+from rlvr_fast.store.locking import RunLock
 from rlvr_fast.store.missing import missing_draws, wanted_samples
 from rlvr_fast.store.parts import (
     Joined,
@@ -346,6 +347,7 @@ class Run:
         """Deletes the file or folder RUN/`name`, where there is one."""
         file = self._inside(name)
         with self.writing(), writing_to(file):
+            confirm_writing(file)
             if file.is_dir() and not file.is_symlink():
                 shutil.rmtree(file)
             else:

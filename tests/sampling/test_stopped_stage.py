@@ -87,10 +87,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs of a
 import test_stopped_stage as tests
 from rlvr_fast.store import appending
 write = appending.write_parquet
-def slow(path, table):
+def slow(path, table, **how):
     print("writing", path.name, len(table), flush=True)
     time.sleep(0.4)
-    write(path, table)
+    write(path, table, **how)
     print("written", path.name, flush=True)
 appending.write_parquet = slow
 run = tests.prepared(Path(sys.argv[1]))

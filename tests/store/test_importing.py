@@ -59,7 +59,7 @@ def test_rows_with_one_completion_each(tmp_path):
     assert {r["finish_reason"] for r in rows_of(run)} == {"unknown"}
     assert run.read_json("import.json")["repeated_draws"] == 1
     assert [f for f in verify(run.path) if f.level != "info"] == []
-    assert sorted(p.name for p in run.path.iterdir() if p.name != ".lock") == [
+    assert sorted(p.name for p in run.path.iterdir() if not p.name.startswith(".l")) == [
         "import.json",
         "problems.parquet",
         "run.json",
@@ -296,7 +296,9 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     (tmp_path / "run" / "thesis.tex").write_text("mine")
     with pytest.raises(RunDirectoryError, match=r"not a run directory .*thesis\.tex"):
         import_rollouts(source, tmp_path / "run", FLAT)
-    assert [p.name for p in (tmp_path / "run").iterdir() if p.name != ".lock"] == ["thesis.tex"]
+    assert [p.name for p in (tmp_path / "run").iterdir() if not p.name.startswith(".l")] == [
+        "thesis.tex"
+    ]
 
 
 def test_a_killed_import_leaves_no_run_and_the_next_begins_anew(tmp_path):

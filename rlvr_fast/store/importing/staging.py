@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from rlvr_fast.errors import RunDirectoryError
 from rlvr_fast.store.files import (
-    RunLock,
     refuse_inside_run,
     write_json,
     write_parquet,
     writing_to,
 )
 from rlvr_fast.store.info import RunInfo
+from rlvr_fast.store.lease import confirm_writing
+from rlvr_fast.store.locking import RunLock
 from rlvr_fast.store.parts import PART
 from rlvr_fast.store.problem_tables import check_unique
 from rlvr_fast.store.recorded import TASK_FILES, keep_task_files
@@ -180,6 +181,7 @@ class StagedRun:
         write_json(self._staging / "import.json", about)
         keep_task_files(self._staging, tasks)
         with writing_to(self.path):
+            confirm_writing(self._staging)
             for item in sorted(self._staging.iterdir()):
                 item.rename(self.path / item.name)
         # run.json comes last: a folder that has the file holds a whole run.
@@ -200,6 +202,6 @@ class StagedRun:
         self._stack.close()
         if kind is not None and self._made and not (self.path / "run.json").exists():
             with contextlib.suppress(OSError):
-                (self.path / ".lock").unlink(missing_ok=True)
+                self._lock.delete_files()
                 for folder in self._made:
                     folder.rmdir()
