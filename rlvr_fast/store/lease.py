@@ -50,6 +50,7 @@ _LAST = 10**12 - 1
 
 # The leases that this process holds, by the folder of their run.
 _held: dict[Path, Lease] = {}
+_beating: threading.Thread | None = None
 
 
 def _clock() -> float:
@@ -85,7 +86,6 @@ class Lease:
         self._lost = False
         self._holders = 1
         self._mutex = threading.RLock()
-        self._end = threading.Event()
 
     @classmethod
     def take(cls, run: Path, *, flock_holds: Callable[[], bool]) -> Lease:
@@ -118,9 +118,7 @@ class Lease:
         _delete_below(run, number)
         lease = _held[run] = cls(run, number, began, me)
         try:
-            beats = threading.Thread(target=lease._keep_beating, name="rlvr-fast-lease")
-            beats.daemon = True
-            beats.start()
+            _start_beating()
         except BaseException:  # Ctrl-C as well
             lease.release()
             raise
@@ -137,7 +135,6 @@ class Lease:
             self._holders -= 1
             if self._holders:
                 return
-            self._end.set()
             _held.pop(self._run, None)
             if not self._lost:
                 # Where this fails, the next writer sees that the process is gone.
@@ -163,21 +160,21 @@ class Lease:
     def _certain(self) -> bool:
         return _clock() - self._beaten < SILENT_SECONDS / 2
 
-    def _keep_beating(self) -> None:
-        while not self._end.wait(BEAT_SECONDS):
-            with self._mutex:
-                if self._lost or self._end.is_set():
-                    return
-                with contextlib.suppress(OSError):  # `confirm` raises it, where that matters
-                    self._beat()
+    def beat(self) -> None:
+        """Shows the others that this process lives.
 
-    def _beat(self) -> None:
-        if not self._certain():
-            self._renew()
-            return
-        began, self.me = _clock(), self.me.again()
-        write_lease(self._run, self._number, self.me.record())
-        self._beaten = began
+        Raises:
+            OSError: as the file system raises it.
+        """
+        with self._mutex:
+            if self._lost or not self._holders:
+                return
+            if not self._certain():
+                self._renew()
+                return
+            began, self.me = _clock(), self.me.again()
+            write_lease(self._run, self._number, self.me.record())
+            self._beaten = began
 
     def _renew(self) -> None:
         """Takes the lease over from itself, where nobody else has done so."""
@@ -191,6 +188,22 @@ class Lease:
         self._lost = True
         if made:
             lease_file(self._run, number).unlink(missing_ok=True)
+
+
+def _start_beating() -> None:
+    """Starts the thread that beats for all leases of this process; after a fork, another."""
+    global _beating
+    if _beating is None or not _beating.is_alive():
+        _beating = threading.Thread(target=_beat_for_ever, name="rlvr-fast-lease", daemon=True)
+        _beating.start()
+
+
+def _beat_for_ever() -> None:
+    while True:
+        time.sleep(BEAT_SECONDS)
+        for lease in list(_held.values()):
+            with contextlib.suppress(OSError):  # `confirm` raises it, where that matters
+                lease.beat()
 
 
 def _delete_below(run: Path, number: int) -> None:
