@@ -341,6 +341,7 @@ def test_bad_study_file(text: str, message: str, tmp_path: Path) -> None:
 SAMPLE = ["sample", "MODEL", "--task", "reasoning_gym:products?size=1", "--samples", "1", "--quiet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("option", "message"),
     [

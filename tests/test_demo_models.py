@@ -82,6 +82,7 @@ def test_demo_is_large_enough_and_its_problems_are_distinct(datasets: Any) -> No
     assert DEMO["samples"] >= 512
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_answers_and_some_verify(name: str, datasets: Any, tokenizer: Any) -> None:
     model = AutoModelForCausalLM.from_pretrained(MODELS / name)

@@ -15,6 +15,9 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+# One study of the embedded models, and some ten commands, each with an interpreter of its own.
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parent.parent
 REGIONS = ("preserved", "shrunk", "expanded", "out")
 
@@ -194,7 +197,6 @@ def test_runs_of_other_problems_are_refused(demo: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "report").exists()
 
 
-@pytest.mark.slow
 def test_killed_demo_resumes(demo: Path, tmp_path: Path) -> None:
     """Kill -9 during sampling, then the same command, gives the draws of an undisturbed run."""
     command = [sys.executable, "-m", "rlvr_fast", "demo", "--quick", "--out", "demo", "--quiet"]

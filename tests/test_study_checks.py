@@ -182,6 +182,7 @@ def test_different_prompts_have_to_be_allowed(
 CHAT = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
 
 
+@pytest.mark.slow
 def test_auto_is_one_form_for_all_models(models: Path, tmp_path: Path) -> None:
     talking = changed(models, tmp_path / "talking")
     (talking / "chat_template.jinja").write_text(CHAT)
@@ -253,6 +254,7 @@ def test_what_the_machine_cannot_hold_is_refused(
     assert "16 draws of one token each take" in fault
 
 
+@pytest.mark.slow
 def test_a_package_that_is_missing_is_a_fault(
     models: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

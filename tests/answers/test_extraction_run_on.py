@@ -140,6 +140,7 @@ def planted(draw: st.DrawFn) -> tuple[str, str, str]:
     return policy, f"{opening}{steps}\n\nThus:\n{final}{run_on}", answer
 
 
+@pytest.mark.slow
 @given(planted())
 @settings(max_examples=700, deadline=None)
 def test_the_planted_answer_is_found(case: tuple[str, str, str]) -> None:

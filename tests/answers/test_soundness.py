@@ -5,6 +5,7 @@ The reader that decides what the forms leave open (tasks/schemes/math/reading.py
 
 from __future__ import annotations
 
+import functools
 import random
 
 import pytest
@@ -128,6 +129,95 @@ def test_comparison_of_near_values(gold: str, answer: str, expected: str) -> Non
     assert compare_canonical(*(normalize_answers([text]) for text in (gold, answer))) == [expected]
 
 
+@functools.cache
+def numbers(n: int, m: int, k: int) -> list[tuple[str, object]]:
+    """Numbers that are written with some digits, and their sympy values."""
+    s = sympy
+    made: list[tuple[str, object]] = [
+        (str(n), s.Integer(n)),
+        (f"-{n}", s.Integer(-n)),
+        (f"{n}.{m}", s.Rational(f"{n}.{m}")),
+        (f"{m}/{k}", s.Rational(m, k)),
+        (rf"\frac{{{n}}}{{{m}}}", s.Rational(n, m)),
+        (rf"\dfrac{m}{k}", s.Rational(m, k)),
+        (f"{m}e{n}", s.Integer(m) * s.Integer(10) ** n),
+        (rf"{m}.{k} \times 10^{{{n - 6}}}", s.Rational(f"{m}.{k}") * s.Integer(10) ** (n - 6)),
+        (rf"{m}\sqrt{{{n}}}", m * s.sqrt(n)),
+        (rf"\sqrt{m}", s.sqrt(m)),
+        (rf"\sqrt[3]{{{m}}}", s.root(m, 3)),
+        (rf"{m}\pi", m * s.pi),
+        (rf"\frac{{{m}\pi}}{{{k}}}", s.Rational(m, k) * s.pi),
+        (f"{m}!", s.factorial(m)),
+        (f"{m}!!", s.factorial2(m)),
+        (f"{m}^{k}!", s.Integer(m) ** s.factorial(min(k, 4)) if k < 5 else s.Integer(m + 997)),
+        (f"2^{m}^2", s.Integer(2) ** (m**2)),
+        (f"2^{m}", s.Integer(2) ** m),
+        (rf"\binom{{{n + m}}}{{{m}}}", s.binomial(n + m, m)),
+        (rf"\lfloor {n}/{m} \rfloor", s.floor(s.Rational(n, m))),
+        (rf"\lceil -{n}/{m} \rceil", s.ceiling(-s.Rational(n, m))),
+        (f"{{{n}}}{{{m}}}", s.Integer(f"{n}{m}")),
+        (f"{n}{{{m}}}", s.Integer(f"{n}{m}")),
+        (f"0.({m})", s.Rational(m, 9)),
+        (f"{n}.{m}...", s.Rational(f"{n}.{m}{m}{m}") + s.Rational(1, 10**6)),
+        (rf"0.\overline{{{m}}}", s.Rational(m, 9)),
+        (f"{n} + {m}", s.Integer(n + m)),
+        (f"{n} - {m}", s.Integer(n - m)),
+        (rf"{n} \cdot {m}", s.Integer(n * m)),
+        (f"({n})({m})", s.Integer(n * m)),
+        (f"{m} + {k}i", m + k * s.I),
+        (rf"\sin({30 * k}^\circ)", s.sin(s.pi * k / 6)),
+        (rf"\sin({30 * k})", s.sin(30 * k)),
+        (rf"\ln({m + 1})", s.log(m + 1)),
+        (rf"\log_{{{m + 1}}}({k})", s.log(k, m + 1)),
+    ]
+    if m < k:
+        value = s.Integer(n + 1) + s.Rational(m, k)
+        made += [
+            (rf"{n + 1}\frac{{{m}}}{{{k}}}", value),
+            (f"{n + 1} {m}/{k}", value),
+            (rf"{n + 1}\frac{m}{k}", value),
+        ]
+    return made
+
+
+@functools.cache
+def polynomials(a: int, b: int, c: int) -> list[tuple[str, object]]:
+    """Polynomials with some coefficients, and what they mean: None where no other answer does."""
+    s = sympy
+    x, y = s.symbols("x y")
+    return [
+        (f"{a}x", a * x),
+        (f"{a}x + {b}", a * x + b),
+        (f"{a}(x + {b})", a * x + a * b),
+        (f"{a}{{x+{b}}}", a * x + b),  # as TeX shows it
+        (f"{{{a}x}}^2", a * x**2),
+        (f"({a}x)^2", a**2 * x**2),
+        (f"{a}x^2", a * x**2),
+        (f"x^{a} y", x**a * y),
+        (f"x\u00b2\u00b3 + {a}", x**23 + a),
+        (f"x^2 + {a}", x**2 + a),
+        (f"(x+{a})(x-{b})", (x + a) * (x - b)),
+        (f"(x+{a})^2", (x + a) ** 2),
+        (rf"\frac{{x}}{{{a}}} + {b}y", x / a + b * y),
+        (rf"{a}\frac{{1}}{{2}}x", None),
+        (rf"\frac{{x+{a}}}{{y}}", (x + a) / y),
+        (rf"\sqrt{{x}} \cdot {a}", s.sqrt(x) * a),
+        (f"{a} - {b}x + {c}y", a - b * x + c * y),
+    ]
+
+
+@functools.cache
+def key_of(value: object) -> object:
+    """A value to 20 digits."""
+    x, y = sympy.symbols("x y")
+    point = {x: sympy.Rational(17, 13), y: sympy.Rational(29, 11)}
+    number = sympy.sympify(value).subs(point).evalf(40)
+    return tuple(
+        sympy.nsimplify(0) if abs(part) < 1e-25 else sympy.Float(part, 20)
+        for part in number.as_real_imag()
+    )
+
+
 class Meanings:
     """Random answers with their meanings; two answers have one meaning only where they are equal.
 
@@ -142,91 +232,19 @@ class Meanings:
         s, r = sympy, self.rng
         n, m, k = r.randint(0, 12), r.randint(1, 9), r.randint(1, 9)
         big = r.randint(1000, 9999)
-        made: list[tuple[str, object]] = [
-            (str(n), s.Integer(n)),
-            (f"-{n}", s.Integer(-n)),
-            (f"{n}.{m}", s.Rational(f"{n}.{m}")),
-            (f"{m}/{k}", s.Rational(m, k)),
-            (rf"\frac{{{n}}}{{{m}}}", s.Rational(n, m)),
-            (rf"\dfrac{m}{k}", s.Rational(m, k)),
-            (f"{m}e{n}", s.Integer(m) * s.Integer(10) ** n),
-            (rf"{m}.{k} \times 10^{{{n - 6}}}", s.Rational(f"{m}.{k}") * s.Integer(10) ** (n - 6)),
-            (rf"{m}\sqrt{{{n}}}", m * s.sqrt(n)),
-            (rf"\sqrt{m}", s.sqrt(m)),
-            (rf"\sqrt[3]{{{m}}}", s.root(m, 3)),
-            (rf"{m}\pi", m * s.pi),
-            (rf"\frac{{{m}\pi}}{{{k}}}", s.Rational(m, k) * s.pi),
-            (f"{m}!", s.factorial(m)),
-            (f"{m}!!", s.factorial2(m)),
-            (f"{m}^{k}!", s.Integer(m) ** s.factorial(min(k, 4)) if k < 5 else s.Integer(m + 997)),
-            (f"2^{m}^2", s.Integer(2) ** (m**2)),
-            (f"2^{m}", s.Integer(2) ** m),
-            (rf"\binom{{{n + m}}}{{{m}}}", s.binomial(n + m, m)),
-            (rf"\lfloor {n}/{m} \rfloor", s.floor(s.Rational(n, m))),
-            (rf"\lceil -{n}/{m} \rceil", s.ceiling(-s.Rational(n, m))),
-            (f"{{{n}}}{{{m}}}", s.Integer(f"{n}{m}")),
-            (f"{n}{{{m}}}", s.Integer(f"{n}{m}")),
-            (f"0.({m})", s.Rational(m, 9)),
-            (f"{n}.{m}...", s.Rational(f"{n}.{m}{m}{m}") + s.Rational(1, 10**6)),
-            (rf"0.\overline{{{m}}}", s.Rational(m, 9)),
-            (f"{n} + {m}", s.Integer(n + m)),
-            (f"{n} - {m}", s.Integer(n - m)),
-            (rf"{n} \cdot {m}", s.Integer(n * m)),
-            (f"({n})({m})", s.Integer(n * m)),
-            (f"{m} + {k}i", m + k * s.I),
-            (rf"\sin({30 * k}^\circ)", s.sin(s.pi * k / 6)),
-            (rf"\sin({30 * k})", s.sin(30 * k)),
-            (rf"\ln({m + 1})", s.log(m + 1)),
-            (rf"\log_{{{m + 1}}}({k})", s.log(k, m + 1)),
-        ]
-        if m < k:
-            value = s.Integer(n + 1) + s.Rational(m, k)
-            made += [
-                (rf"{n + 1}\frac{{{m}}}{{{k}}}", value),
-                (f"{n + 1} {m}/{k}", value),
-                (rf"{n + 1}\frac{m}{k}", value),
-            ]
+        made = [*numbers(n, m, k)]
         if bare:
             made += [(f"{big:,}", s.Integer(big))]
             made += [(f"{m}{{,}}{big % 1000:03d}", s.Integer(f"{m}{big % 1000:03d}"))]
         return r.choice(made)
 
     def polynomial(self) -> tuple[str, object]:
-        s, r = sympy, self.rng
-        x, y = s.symbols("x y")
-        a, b, c = (r.randint(1, 5) for _ in range(3))
-        return r.choice(
-            [
-                (f"{a}x", a * x),
-                (f"{a}x + {b}", a * x + b),
-                (f"{a}(x + {b})", a * x + a * b),
-                (f"{a}{{x+{b}}}", a * x + b),  # as TeX shows it
-                (f"{{{a}x}}^2", a * x**2),
-                (f"({a}x)^2", a**2 * x**2),
-                (f"{a}x^2", a * x**2),
-                (f"x^{a} y", x**a * y),
-                (f"x\u00b2\u00b3 + {a}", x**23 + a),
-                (f"x^2 + {a}", x**2 + a),
-                (f"(x+{a})(x-{b})", (x + a) * (x - b)),
-                (f"(x+{a})^2", (x + a) ** 2),
-                (rf"\frac{{x}}{{{a}}} + {b}y", x / a + b * y),
-                (rf"{a}\frac{{1}}{{2}}x", None),
-                (rf"\frac{{x+{a}}}{{y}}", (x + a) / y),
-                (rf"\sqrt{{x}} \cdot {a}", s.sqrt(x) * a),
-                (f"{a} - {b}x + {c}y", a - b * x + c * y),
-            ]
-        )
+        return self.rng.choice(polynomials(*(self.rng.randint(1, 5) for _ in range(3))))
 
     def key(self, value: object) -> object:
         if value is None:
             return self.rng.random()  # a meaning that no other answer has
-        x, y = sympy.symbols("x y")
-        point = {x: sympy.Rational(17, 13), y: sympy.Rational(29, 11)}
-        number = sympy.sympify(value).subs(point).evalf(40)
-        return tuple(
-            sympy.nsimplify(0) if abs(part) < 1e-25 else sympy.Float(part, 20)
-            for part in number.as_real_imag()
-        )
+        return key_of(value)
 
     def element(self) -> tuple[str, object]:
         text, value = self.polynomial() if self.rng.random() < 0.2 else self.number(False)

@@ -66,6 +66,7 @@ def names_of(node: ast.FunctionDef) -> list[str]:
     return [arg.arg for arg in (*node.args.args, *node.args.kwonlyargs)]
 
 
+@pytest.mark.slow
 def test_pth_files_in_pythonpath_are_read(tmp_path):
     """The wheel of the CuTe DSL has .pth files, which Python reads in site-packages only."""
     (tmp_path / "deep" / "only_there_for_this_test").mkdir(parents=True)

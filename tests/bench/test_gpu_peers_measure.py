@@ -110,6 +110,7 @@ def test_bits_that_depend_on_the_batch_are_reported():
     assert row["batch_invariant"] is False
 
 
+@pytest.mark.slow
 def test_an_error_is_listed_and_other_rivals_are_timed():
     def broken(inputs):
         raise ValueError("no kernel for H = 32\nand more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -62,50 +63,50 @@ def linked(
     folder.mkdir(exist_ok=True, mode=0o700)
     includes = [f"-I{path}" for path in (ROOT / "csrc", *MACHINE_INCLUDES)]
     includes += [f"-I{pybind11.get_include()}", f"-I{sysconfig.get_path('include')}"]
+    replaced = [f"-I{path}" for path in include]
 
     def source_object(source: Path) -> Path:
-        command = [compiler, *FLAGS, "-c", *includes]
-        return built(folder, source.stem, ".o", command, [source], digest(header_files()))
+        return compiled(folder, source, [compiler, *FLAGS], includes)
 
     def kernel_object(kernel: Path) -> Path:
-        first = [f"-I{path}" for path in include]
-        command = [compiler, *FLAGS, *ON_MACHINE, "-c", *first, *includes, "-x", "c++"]
-        return built(folder, kernel.stem, ".o", command, [kernel], digest(header_files(*include)))
+        command = [compiler, *FLAGS, *ON_MACHINE, "-x", "c++"]
+        return compiled(folder, kernel, command, [*replaced, *includes])
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         objects = [*pool.map(source_object, sources), *pool.map(kernel_object, kernels)]
-    command = [compiler, *(["-shared"] if module else [])]
-    return built(folder, name, ".so" if module else "", command, objects, "")
+    command = [compiler, *(["-shared"] if module else []), *map(str, objects)]
+    key = hashlib.sha256("\0".join(command).encode())  # the name of an object says its contents
+    return built(folder / f"{name}_{key.hexdigest()[:16]}{'.so' if module else ''}", command)
 
 
-def header_files(*more: Path) -> list[Path]:
-    folders = [*more, ROOT / "csrc/common", ROOT / "csrc/math", CUDA, TESTS / "machine"]
-    return sorted(p for f in folders for p in f.rglob("*") if p.suffix in {".h", ".hpp", ".cuh"})
+def compiled(folder: Path, source: Path, command: list[str], includes: list[str]) -> Path:
+    """Returns the object of a source; compiles it where none of its preprocessed text is stored.
+
+    So a header in place of another compiles those sources again that include it.
+    """
+    preprocessed = run([*command, *includes, "-E", "-P", str(source)])
+    key = hashlib.sha256("\0".join([*command, preprocessed]).encode())
+    target = folder / f"{source.stem}_{key.hexdigest()[:16]}.o"
+    return built(target, [*command, *includes, "-c", str(source)])
 
 
-def digest(paths: Sequence[Path]) -> str:
-    state = hashlib.sha256()
-    for path in paths:
-        state.update(path.read_bytes())
-    return state.hexdigest()
+def built(target: Path, command: list[str]) -> Path:
+    """Returns the output of a command; runs the command where no output is stored.
 
-
-def built(
-    folder: Path, name: str, suffix: str, command: list[str], inputs: Sequence[Path], state: str
-) -> Path:
-    """Returns the output of `command` for `inputs`; runs the command where no output is stored."""
-    key = hashlib.sha256("\0".join([*command, state]).encode())
-    for path in inputs:
-        key.update(path.read_bytes())
-    target = folder / f"{name}_{key.hexdigest()[:16]}{suffix}"
-    if target.exists():
-        return target
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        unfinished = Path(scratch) / target.name
-        run = subprocess.run(
-            [*command, *map(str, inputs), "-o", str(unfinished)],
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr
-        unfinished.replace(target)
+    Where two processes want one output, the second waits for the first.
+    """
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not target.exists():
+            with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+                unfinished = Path(scratch) / target.name
+                run([*command, "-o", str(unfinished)])
+                unfinished.replace(target)
     return target
+
+
+def run(command: list[str]) -> str:
+    """Runs a command that must succeed; returns its output."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -9,6 +9,16 @@ from typing import Any
 import pytest
 from compiled import KERNELS, ROOT, TESTS, linked, machine_sources
 
+# Fixtures that compile for a minute.
+COMPILED = {"emulation", "kernels", "machine_tests"}
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m selects
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if COMPILED & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.slow)
+
 
 @pytest.fixture(scope="session")
 def emulation() -> ModuleType:

@@ -153,6 +153,7 @@ def outcome(program: Path, kernel: str, seed: int) -> str:
     return run.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["mma", "wgmma", "wgmma_pairs"])
 def test_unchanged_kernels_run_without_error(kernel):
     program = linked("fused_case", CASE, kernels=FUSED_KERNELS)

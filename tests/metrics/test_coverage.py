@@ -93,6 +93,7 @@ def test_a_constant_tail_gives_no_value(coverage: ModuleType) -> None:
     assert got["importance_estimate, constant tail: a value is given (share)"]["rate"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "config"),
     [

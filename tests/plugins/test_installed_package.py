@@ -52,6 +52,7 @@ def run(python: Path, *arguments: object, cwd: Path | None = None) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_task_of_a_package_is_sampled_by_its_engine_and_graded(python, tmp_path):
     out = tmp_path / "run"
     asked = f"sample any-model {TASK} toy:numbers?size=2 --samples 4 --engine toy --json --out"

@@ -22,6 +22,9 @@ from rlvr_fast.report.common_answers import answer_rows, common_answers
 from rlvr_fast.report.table_files import ColumnRows
 from rlvr_fast.vocabulary import VERDICTS
 
+# Two reports of 120 problems are the set-up.
+pytestmark = pytest.mark.slow
+
 TASKS = {f"{'p' if i % 2 else ''}task-{i}": (1, 8, 3)[i % 3] for i in range(12)}
 PROBLEMS = 120
 BOUNDS = {"ALL_PROBLEMS": 50, "_PROBLEMS": 30, "ALL_TASKS": 6, "_TASKS": 4}
@@ -244,7 +247,6 @@ def test_the_page_searches_what_it_shows(both: tuple[Report, Report]) -> None:
         assert said.endswith("all 120 are in tables/problems.csv.gz.")
 
 
-@pytest.mark.slow  # a report of 300 tasks takes about ten seconds
 def test_the_page_of_many_tasks_is_small(tmp_path: Path) -> None:
     base, rl = write_pair(
         tmp_path,

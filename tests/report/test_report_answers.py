@@ -36,6 +36,7 @@ def evidence(base: Draws, rl: Draws, problem: np.ndarray) -> AnswerEvidence:
     return found
 
 
+@pytest.mark.slow
 def test_identical_models_on_one_problem_of_200_answers_read_as_no_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

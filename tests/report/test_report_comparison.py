@@ -168,6 +168,7 @@ def test_a_warning_reports_that_greedy_draws_count_as_one(tmp_path: Path) -> Non
     assert "temperature 0" in comparison.warnings[0]
 
 
+@pytest.mark.slow
 def test_progress_of_a_comparison_ends_at_its_total(pair: tuple[Run, Run], tmp_path: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     comparison = compare_runs(*pair, progress=lambda *step: seen.append(step))

@@ -77,6 +77,7 @@ def test_longer_completions_move_the_crossing(tmp_path: Path) -> None:
     assert longer.summary()["cost"]["rl_tokens"] == pytest.approx(4 * before.rl_tokens)
 
 
+@pytest.mark.slow
 def test_one_draw_may_cost_more_than_all_of_the_other(tmp_path: Path) -> None:
     base, rl = write_pair(tmp_path, tasks={"logic": 1}, samples=2, scores=False)
     report = write_report(compare_runs(base, lengthened(rl, 20)), tmp_path / "out")

@@ -57,6 +57,7 @@ def test_the_figure_marks_where_the_curves_cross(built: Report) -> None:
     assert any(marked.values())
 
 
+@pytest.mark.slow
 def test_pass_at_any_k(pair: tuple[Run, Run], built: Report, tmp_path: Path) -> None:
     n = int(built.comparison.base.num_samples.max())
     comparison = compare_runs(*pair, CompareOptions(k=(3, 10, n + 5)))
@@ -201,6 +202,7 @@ def test_both_intervals_of_the_difference_stand_in_words(built: Report) -> None:
             assert one.new_tasks.low[-1] <= one.difference.low[-1]
 
 
+@pytest.mark.slow
 def test_past_the_samples_the_page_says_at_least(built: Report, tmp_path: Path) -> None:
     rows = built.tables["beyond"].rows
     assert [(r["model"], r["k"]) for r in rows] == [

@@ -128,6 +128,7 @@ def test_reference_perplexity_needs_scores(pair: tuple[Run, Run], tmp_path: Path
         reference_perplexity(comparison, traces)
 
 
+@pytest.mark.slow
 def test_a_difference_may_be_allowed_by_name_from_the_command_line(
     pair: tuple[Run, Run], tmp_path: Path
 ) -> None:

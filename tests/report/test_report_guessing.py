@@ -43,6 +43,7 @@ def test_guesser_needs_a_known_number_of_answers(tmp_path: Path) -> None:
     assert 'id="guessing"' not in page
 
 
+@pytest.mark.slow
 def test_page_shows_bounds_importance_and_guessing(
     untruncated: tuple[Run, Run], tmp_path: Path
 ) -> None:

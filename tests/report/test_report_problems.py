@@ -81,6 +81,7 @@ def test_each_problem_has_its_unseen_answers(report: Report) -> None:
     assert any(row["base_unseen"] > 0 for row in rows)
 
 
+@pytest.mark.slow
 def test_the_written_table_holds_infinite_tilts(report: Report, tmp_path: Path) -> None:
     comparison = report.comparison
     write_report(comparison, tmp_path)

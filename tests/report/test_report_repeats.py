@@ -89,6 +89,7 @@ def test_sixteen_completions_stored_sixteen_times(
     assert any("16 independent completions for 256 draws" in text for text in messages)
 
 
+@pytest.mark.slow
 def test_a_report_begins_with_the_repeats(tmp_path: Path) -> None:
     found = compared(tmp_path, shuffled(answers_of(1, draws=4)), answers_of(2, draws=64))
     report = write_report(found, tmp_path / "out")

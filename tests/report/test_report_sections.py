@@ -55,6 +55,7 @@ print(write_report(compare_runs(Run.open(base), Run.open(rl)), out).headline())
 """
 
 
+@pytest.mark.slow
 def test_a_new_section_is_a_module_a_template_and_a_line(
     pair: tuple[Run, Run], package_copy, tmp_path: Path
 ) -> None:

@@ -145,6 +145,7 @@ def test_ended_draws_of_sampled_runs_are_recounted(tmp_path: Path) -> None:
         assert (side.ended.num_correct == side.num_correct).all()
 
 
+@pytest.mark.slow
 def test_files_are_written(tmp_path: Path) -> None:
     pair = [run_of(tmp_path / n, e) for n, e in (("base", BASE), ("rl", RL))]
     write_report(compare_runs(*pair), tmp_path / "out")

@@ -23,6 +23,7 @@ def folder(pair: tuple[Run, Run], tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
+@pytest.mark.slow
 def test_a_report_equals_itself(folder: Path, pair: tuple[Run, Run], tmp_path: Path) -> None:
     write_report(compare_runs(*pair), tmp_path)
     assert same_report.differences(folder, tmp_path) == []

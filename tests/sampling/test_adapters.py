@@ -192,6 +192,7 @@ def options(tasks: str, samples: int = 4, **values) -> SampleOptions:
     return SampleOptions(tasks=(tasks,), samples=samples, **values)
 
 
+@pytest.mark.slow
 def test_a_run_names_its_adapter_and_goes_on_with_no_other(model, folder, tasks, tmp_path):
     adapter, out = read_adapter(folder), tmp_path / "run"
     run = draw_run(model, out, options(tasks), adapter=folder)

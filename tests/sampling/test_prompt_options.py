@@ -329,6 +329,7 @@ def test_messages_for_a_server(server, tmp_path, at_once):
 # -- the command line ----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_the_command_prints_the_prompt_unless_it_is_quiet(tmp_path):
     from transformers import LlamaConfig
     from typer.testing import CliRunner

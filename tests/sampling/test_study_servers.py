@@ -34,6 +34,7 @@ def study(folder: Path, base: dict[str, object], rl: dict[str, object]) -> Study
     )
 
 
+@pytest.mark.slow
 def test_each_model_is_asked_of_its_own_server(tmp_path: Path) -> None:
     with serving() as first, serving() as second:
         for server, name in ((first, "toy-base"), (second, "toy-rl")):

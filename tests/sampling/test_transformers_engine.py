@@ -85,6 +85,7 @@ def test_draws_are_those_of_the_naive_sampler(tmp_path, config):
             assert completion.finish_reason == ("stop" if ended else "length")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_a_draw_does_not_depend_on_its_batch(llama, batch_size):
     parameters = SamplingParameters(temperature=1.0, top_p=0.95, max_tokens=20)

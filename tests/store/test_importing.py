@@ -301,6 +301,7 @@ def test_a_folder_with_something_else_is_refused(tmp_path):
     ]
 
 
+@pytest.mark.slow
 def test_a_killed_import_leaves_no_run_and_the_next_begins_anew(tmp_path):
     source = write(tmp_path / "in.jsonl", [flat(str(i % 3), f"t{i}" * 50) for i in range(60_000)])
     code = (

@@ -297,6 +297,7 @@ def test_humaneval_is_found_by_its_ids_and_its_prompts():
             assert posed(joiner, stated_id=str(index)) == wanted
 
 
+@pytest.mark.slow
 def test_completions_of_a_generated_task_are_graded_by_question_alone(tmp_path):
     spec = "reasoning_gym:chain_sum?size=6&seed=7&min_terms=3&max_terms=3"
     problems = load_task(spec).problems()[::-1]

@@ -83,6 +83,7 @@ def correct_draws(run: Run, numbers: dict[str, int]) -> dict[int, int]:
 WORD = {True: "correct", False: "incorrect", None: None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_a_layout_gives_the_run_of_the_study(name: str, tmp_path: Path) -> None:
     files = tmp_path / "files"
@@ -163,6 +164,7 @@ def built(name: str, home: Path, study: Study) -> Case:
     return LAYOUTS[name](home, study)
 
 
+@pytest.mark.slow
 def test_the_command_compare_takes_files_of_two_tools(tmp_path: Path) -> None:
     from rlvr_fast.cli import app
 

@@ -160,6 +160,7 @@ def test_full_disk_keeps_every_stored_sample(
     assert Run.open(run.path).num_samples().tolist() == [stored + 20]
 
 
+@pytest.mark.slow
 def test_grading_on_a_full_disk_exits_with_1_and_resumes(
     disk: tuple[Path, Callable[[str], None]], tmp_path: Path
 ) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from decimal import Decimal
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,8 @@ from hypothesis import strategies as st
 
 from rlvr_fast.errors import InvalidInputError
 from rlvr_fast.tasks import Task, Verifier, load_task
+from rlvr_fast.tasks.sandbox.one_request import made_apart
+from rlvr_fast.tasks.schemes.reasoning_gym import task as gym
 from rlvr_fast.tasks.schemes.reasoning_gym.answer_sizes import excess
 from rlvr_fast.tasks.schemes.reasoning_gym.config import dataset_of
 from rlvr_fast.tasks.schemes.reasoning_gym.guards import GUARDS, guard_refusal
@@ -93,6 +96,7 @@ def test_a_regenerated_problem_that_differs_is_an_error_naming_both_versions():
         task.verifier().verify(problem.problem_id, problem.gold, drifted, "1")
 
 
+@pytest.mark.slow
 def test_datasets_that_iterate_over_sets_give_the_same_problems_in_every_process():
     code = (
         "from rlvr_fast.tasks import load_task\n"
@@ -113,14 +117,25 @@ def test_datasets_that_iterate_over_sets_give_the_same_problems_in_every_process
 
 
 @pytest.mark.slow
-def test_every_dataset_loads_and_scores_its_own_gold():
+def test_every_dataset_loads_and_scores_its_own_gold(monkeypatch):
+    """In the sandbox and under the limits of a task; one process generates for all datasets."""
     from reasoning_gym.factory import DATASETS
 
     without_gold = {"boxnet", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"}
     hash_dependent = {"isomorphic_strings", "polynomial_multiplication", "ransom_note"}
-    for name in sorted(set(DATASETS) - {"composite"}):
-        task = load_task(f"reasoning_gym:{name}?size=1&seed=7")
-        problem = task.problems()[0]
+    names = sorted(set(DATASETS) - {"composite"})
+    tasks = {name: load_task(f"reasoning_gym:{name}?size=1&seed=7") for name in names}
+    specs = [task.spec for task in tasks.values()]
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))  # of every_dataset.py
+    made = made_apart(
+        "every_dataset", [json.dumps(specs), str(gym.GENERATION_SECONDS), str(gym.MEMORY_BYTES)],
+        seconds=560, most_bytes=gym.MOST_BYTES, packages=("reasoning_gym", "every_dataset"),
+    )  # fmt: skip
+    assert (made.ended, made.status) == ("", 0), made.said
+    generated = dict(zip(specs, json.loads(made.data), strict=True))
+    monkeypatch.setattr(gym, "_generated", lambda spec, size: generated[spec])
+    for name, task in tasks.items():
+        (problem,) = task.problems()
         assert json.loads(json.dumps(problem.metadata)) == problem.metadata
         if name in without_gold:
             assert problem.gold is None, name
@@ -144,6 +159,7 @@ def scientific(gold):
     return mantissa, int(exponent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dataset", "write"), IN_ANOTHER_FORM)
 def test_leash_fixes_change_the_form_of_an_answer_alone(dataset, write):
     for options, expected in (("", "incorrect"), ("&fixes=leash", "correct")):
@@ -155,6 +171,7 @@ def test_leash_fixes_change_the_form_of_an_answer_alone(dataset, write):
         assert task.verifier().name.endswith("leash fixes") == bool(options)
 
 
+@pytest.mark.slow
 def test_fixes_are_part_of_the_task_and_change_no_problem():
     plain, mended = (
         load_task(f"reasoning_gym:leg_counting?size=2&seed=7{options}")

@@ -79,6 +79,7 @@ def test_a_program_sees_nothing_of_the_machine(monkeypatch):
     assert result.stdout.endswith(b"False False\n")
 
 
+@pytest.mark.slow
 @needs_bubblewrap
 def test_a_fork_bomb_is_contained():
     started = time.monotonic()

@@ -285,6 +285,7 @@ def hub(tmp_path):
 VERL = {"index": 4, "question": "2 + 2?", "gold": "4"}
 
 
+@pytest.mark.slow
 def test_a_data_set_of_the_hub_is_a_task(hub):
     pinned = (
         "math:hf://acme/sums?answer=reward_model.ground_truth&config=main&id=extra_info.index"

@@ -119,6 +119,7 @@ def test_tensorboard_holds_what_was_logged(place: Path) -> None:
     assert found["pass_at_k/rl"] == [(16, 0.5)]
 
 
+@pytest.mark.slow
 def test_wandb_holds_what_was_logged_and_no_secret(place: Path) -> None:
     one_job("wandb", place)
     rows, config, artifacts = history(place)
@@ -159,6 +160,7 @@ def test_trackio_leaves_standard_output_to_the_result(place: Path) -> None:
     assert run.stdout == "{}\n"
 
 
+@pytest.mark.slow
 def test_a_study_is_tracked_from_the_command_line(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def repeated(value: str, times: int) -> pa.Table:
     return pa.table({"question": question, "answer": [str(n) for n in range(times)]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["a.parquet", "file.arrow", "stream.arrow", "a.jsonl.gz"])
 def test_a_small_file_that_expands_is_refused(name, tmp_path, monkeypatch):
     monkeypatch.setattr(expansion, "FREE_BYTES", 8 * MIB)

@@ -250,6 +250,7 @@ def test_a_table_of_the_user_is_not_replaced(place: Place) -> None:
 # -- runs inside runs ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("inside", ["sub", "samples/sub", "scores/base/sub", "new/deep"])
 def test_no_run_inside_a_run(
     inside: str,

@@ -31,6 +31,7 @@ def test_rewritten_json(fuzzer: Fuzzer, name: str, sealed: bool) -> None:
         assert text is None, f"trial {number}: {text}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", JSON_FILES)
 def test_json_that_is_none(fuzzer: Fuzzer, name: str) -> None:
     for data in RAW:
@@ -59,6 +60,7 @@ def test_a_journal_line_that_is_none_is_named(fuzzer: Fuzzer, line: bytes) -> No
             fuzzer.grade_journal(data)
 
 
+@pytest.mark.slow
 def test_a_rewritten_summary_keeps_or_loses_its_epsilon(fuzzer: Fuzzer, tmp_path: Path) -> None:
     draw = random.Random(3)
     whole = fuzzer.whole

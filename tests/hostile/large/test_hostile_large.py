@@ -394,6 +394,7 @@ def test_opening_and_reading_many_parts_is_linear(tmp_path: Path) -> None:
     grow(tmp_path, read)
 
 
+@pytest.mark.slow
 def test_appending_parts_is_linear(tmp_path: Path, monkeypatch) -> None:
     """All parts were listed, and asked for their time and size, before each new one."""
     monkeypatch.setattr(os, "fsync", lambda handle: None)

@@ -145,6 +145,7 @@ def test_a_layout_that_needs_the_whole_object_says_so(tmp_path: Path, short: Non
         draws(value, tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("short")
 @pytest.mark.parametrize(
     ("name", "text", "left_out"),

@@ -81,6 +81,7 @@ def test_svg_of_every_chart() -> None:
         assert not hidden_in(str(svg))
 
 
+@pytest.mark.slow
 def test_figures(tmp_path: Path) -> None:
     """All payloads as titles, labels and ticks of one figure; every format is written."""
 

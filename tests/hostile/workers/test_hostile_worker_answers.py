@@ -157,6 +157,7 @@ def ended(attack, tried, spec, walls):
     return dict(zip(tried, found.verdicts, strict=False))
 
 
+@pytest.mark.slow
 def test_nothing_extends_the_time(attack, walls):
     tried = {
         "an ignored signal": attacks.ENDLESS["an ignored signal"],
