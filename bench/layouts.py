@@ -178,6 +178,15 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
         ("page", figure("page_mb", " MB")),
         ("extra memory", figure("extra_mb", " MB")),
     ),
+    "store": (
+        WHAT,
+        ("bytes a token", figure("bytes_a_token")),
+        ("draws/s", figure("draws_per_s")),
+        ("draws a second of processor time", figure("draws_per_cpu_s")),
+        ("time", figure("seconds", " s")),
+        ("processor", figure("cpu_s", " s")),
+        ("peak memory", figure("peak_gb", " GB")),
+    ),
     "large_store": (
         WHAT,
         TIME,

@@ -52,6 +52,8 @@ COMMANDS = {
         "Show the perplexity of given traces, by region of support.",
     ),
     "plan": ("comparisons", "plan", "Show where more samples would decide the most labels."),
+    "compact": ("runs", "compact", "Join the small parts of a run to few large ones."),
+    "merge": ("runs", "merge", "Join runs of one model that were drawn apart."),
     "replay": ("checks", "replay", "Recompute the published tables of both papers."),
     "bench": ("checks", "bench", "Time the scoring kernels beside this machine's limits."),
     "doctor": ("checks", "doctor", "Examine a run directory, or this installation."),

@@ -44,6 +44,15 @@ def sample(
             "own options."
         ),
     ] = None,
+    first_sample: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            metavar="INDEX",
+            help="Draw the samples from this index on, up to --samples; `rlvr-fast merge` joins "
+            "the run to that of the samples below.",
+        ),
+    ] = 0,
     json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -73,6 +82,7 @@ def sample(
                 revision=revision,
                 adapter=adapter,
                 plan=plan,
+                first_sample=first_sample,
                 progress=told,
                 tell=None if quiet or json else console.note,
             )

@@ -38,6 +38,7 @@ def draw_run(
     adapter: str | Path | Adapter | None = None,
     engine: Engine | None = None,
     plan: str | Path | None = None,
+    first_sample: int = 0,
     progress: Progress | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> Run:
@@ -55,6 +56,8 @@ def draw_run(
             closes; by default the model is loaded, and freed after the draws.
         plan: a file of `rlvr-fast plan --out`: draws what it asks of the run `out`, instead of
             `options.samples` completions of every problem. See `sampling.planned.planned_run`.
+        first_sample: draws the samples of each problem from this index on, up to `options.samples`:
+            those below are drawn into another run, which `store.merge_runs` joins to this one.
         progress: called as progress("sample", draws done, draws in all).
         tell: called with sentences for the user: the prompt of the first problem, what is put
             below the questions, and what the engine has to say of its draws, as a server's count
@@ -69,7 +72,7 @@ def draw_run(
             take; a sampling parameter that the engine does not honour, or a damaged value of it in
             the
             model's generation_config.json; an engine without log-probabilities that is asked for
-            them.
+            them; a first sample that is not below `options.samples`.
         EngineError: the engine failed; the message says how many draws are stored.
         MissingDependencyError: the package of the engine or of a task is not installed.
         RunDirectoryError: `out` holds something else.
@@ -77,6 +80,11 @@ def draw_run(
             the run.
     """
     check_tree(out)
+    if first_sample and (plan is not None or not 0 <= first_sample < options.samples):
+        raise InvalidInputError(
+            f"--first-sample {first_sample}: expected a number below --samples "
+            f"({options.samples}), and no --plan, which has numbers of its own"
+        )
     if options.logprobs:
         check_logprobs(options.engine)
     if adapter is not None:
@@ -90,7 +98,15 @@ def draw_run(
     planned = None if plan is None else planned_run(out, plan, options)
     tasks = load_tasks(options.tasks) if planned is None else []
     if planned is None:
-        done = finished_run(out, model, options, tasks, revision=revision, adapter=folder)
+        done = finished_run(
+            out,
+            model,
+            options,
+            tasks,
+            revision=revision,
+            adapter=folder,
+            first_sample=first_sample,
+        )
     else:
         done = planned.finished(model, options, revision=revision, adapter=folder)
     if done is not None:
@@ -130,7 +146,14 @@ def draw_run(
         else:
             run, samples = planned.run, planned.samples
         try:
-            sample_run(run, drawing, samples, logprobs=options.logprobs, progress=progress)
+            sample_run(
+                run,
+                drawing,
+                samples,
+                logprobs=options.logprobs,
+                first_sample=first_sample,
+                progress=progress,
+            )
         finally:
             if tell is not None:
                 for sentence in getattr(drawing, "told", ()):

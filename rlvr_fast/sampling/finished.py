@@ -36,6 +36,7 @@ def finished_run(
     *,
     revision: str | None = None,
     adapter: str | Path | None = None,
+    first_sample: int = 0,
 ) -> Run | None:
     """The run in a folder, where it holds all draws of these options; None where it does not.
 
@@ -50,6 +51,7 @@ def finished_run(
         tasks: those of the options.
         revision: branch, tag or commit of a Hugging Face name.
         adapter: folder of a LoRA adapter.
+        first_sample: as for `draw_run`.
 
     Raises:
         RunDirectoryError: a damaged run.
@@ -59,7 +61,8 @@ def finished_run(
     if not (path / "run.json").is_file():
         return None
     run = Run.open(path)
-    if not holds_all(run, model, options, tasks, revision=revision, adapter=adapter):
+    named: dict[str, Any] = {"revision": revision, "adapter": adapter}
+    if not holds_all(run, model, options, tasks, first_sample=first_sample, **named):
         return None
     run.request(options.samples)
     return run
@@ -73,6 +76,7 @@ def holds_all(
     *,
     revision: str | None = None,
     adapter: str | Path | None = None,
+    first_sample: int = 0,
 ) -> bool:
     """Whether a run holds all draws of these options; see `finished_run`."""
     named: dict[str, Any] = {"revision": revision, "adapter": adapter}
@@ -80,7 +84,7 @@ def holds_all(
     return (
         is_run_of(run, model, options, tasks, **named)
         and _poses(run, tasks)
-        and next(run.iter_missing(options.samples), None) is None
+        and next(run.iter_missing(options.samples, first_sample=first_sample), None) is None
     )
 
 

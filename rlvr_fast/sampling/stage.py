@@ -258,6 +258,7 @@ def sample_run(
     num_samples: int | Mapping[str, int],
     *,
     logprobs: bool = False,
+    first_sample: int = 0,
     progress: Progress | None = None,
     flush_seconds: float = 5.0,
 ) -> int:
@@ -275,6 +276,7 @@ def sample_run(
             their ids. Others are left as they are.
         logprobs: store the log-probability of each token drawn, where the engine's kind says that
             it has them.
+        first_sample: the lowest sample index of a problem that is drawn.
         progress: called as progress("sample", draws done, draws in all).
         flush_seconds: how often finished draws are stored.
 
@@ -291,12 +293,12 @@ def sample_run(
     with run.appending("samples") as appender:
         wanted = wanted_of(run, num_samples)
         run.request(num_samples)
-        total = run.num_missing(wanted)
+        total = run.num_missing(wanted, first_sample=first_sample)
         pending = PendingDraws()
         made, flushed, told = 0, time.monotonic(), 0.0
         if progress is not None and total:
             progress("sample", 0, total)
-        requests = _requests(run, wanted)
+        requests = _requests(run, wanted, first_sample)
         if logprobs:
             draws = cast(LogprobEngine, engine).generate(requests, parameters, logprobs=True)
         else:
@@ -324,7 +326,7 @@ def sample_run(
             run.forget_index()  # an interrupt may have left the index half updated
             appender.rescue(pending.table())
             if isinstance(error, EngineError):
-                asked = int(wanted.sum())
+                asked = int(np.maximum(wanted - first_sample, 0).sum())
                 raise EngineError(
                     f"{error}. {asked - total + made} of {asked} draws are stored in {run.path}; "
                     "the same command makes the others"
@@ -380,9 +382,9 @@ def _check_engine(run: Run, engine: Engine) -> None:
         )
 
 
-def _requests(run: Run, wanted: npt.NDArray[np.int64]) -> Iterator[Request]:
+def _requests(run: Run, wanted: npt.NDArray[np.int64], first_sample: int) -> Iterator[Request]:
     problems = run.problems().select(["problem_id", "prompt", "prompt_token_ids"])
-    missing = run.iter_missing(wanted)
+    missing = run.iter_missing(wanted, first_sample=first_sample)
     asked = next(missing, None)
     for batch in problems.to_batches(max_chunksize=_REQUESTS):
         if asked is None:

@@ -8,6 +8,7 @@ from rlvr_fast.lazy_names import lazy_name
 
 if TYPE_CHECKING:
     from rlvr_fast.store.check import Finding, verify
+    from rlvr_fast.store.compacting import Compacted, compact_run
     from rlvr_fast.store.completions import CompletionKeys, completion_keys
     from rlvr_fast.store.differences import Difference, differences
     from rlvr_fast.store.digests import require_sealed_grades, require_sealed_scores, seal
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
         preview_rollouts,
     )
     from rlvr_fast.store.info import Draw, RunInfo, draw_seeds, unrecorded
+    from rlvr_fast.store.merging import Merged, merge_runs
     from rlvr_fast.store.options import ImportOptions
     from rlvr_fast.store.problem_tables import align_problems
     from rlvr_fast.store.repairs import repair
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 # for the help of the command line, without Arrow.
 _HOME = {
     "ANSWERS": "schemas",
+    "Compacted": "compacting",
     "CompletionKeys": "completions",
     "Difference": "differences",
     "Draw": "info",
@@ -36,6 +39,7 @@ _HOME = {
     "GRADES": "schemas",
     "ImportOptions": "options",
     "ImportSummary": "importing",
+    "Merged": "merging",
     "PROBLEMS": "schemas",
     "Repeats": "repeats",
     "Run": "run",
@@ -44,11 +48,13 @@ _HOME = {
     "SCORES": "schemas",
     "align_problems": "problem_tables",
     "check_sources": "importing",
+    "compact_run": "compacting",
     "completion_keys": "completions",
     "differences": "differences",
     "draw_seeds": "info",
     "find_repeats": "repeats",
     "import_rollouts": "importing",
+    "merge_runs": "merging",
     "preview_rollouts": "importing",
     "repair": "repairs",
     "require_sealed_grades": "digests",
@@ -66,22 +72,26 @@ __all__ = [
     "PROBLEMS",
     "SAMPLES",
     "SCORES",
+    "Compacted",
     "CompletionKeys",
     "Difference",
     "Draw",
     "Finding",
     "ImportOptions",
     "ImportSummary",
+    "Merged",
     "Repeats",
     "Run",
     "RunInfo",
     "align_problems",
     "check_sources",
+    "compact_run",
     "completion_keys",
     "differences",
     "draw_seeds",
     "find_repeats",
     "import_rollouts",
+    "merge_runs",
     "preview_rollouts",
     "repair",
     "require_sealed_grades",

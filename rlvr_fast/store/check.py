@@ -20,13 +20,8 @@ from rlvr_fast.store.digests import (
 )
 from rlvr_fast.store.extending import lacks_problems
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import (
-    PART,
-    Joined,
-    may_lie_beside_parts,
-    part_order,
-    read_part,
-)
+from rlvr_fast.store.part_names import PART, part_order
+from rlvr_fast.store.parts import Joined, may_lie_beside_parts, read_part
 from rlvr_fast.store.run import Run
 from rlvr_fast.store.schemas import GRADES, stage_schema
 

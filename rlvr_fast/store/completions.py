@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from rlvr_fast.store.run import Run
 
-__all__ = ["CompletionKeys", "completion_keys"]
+__all__ = ["CompletionKeys", "completion_keys", "row_hashes"]
 
 Ints = npt.NDArray[np.int64]
 # A token of a text without token ids is about so many bytes.
@@ -55,11 +55,11 @@ def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
     for _, part in run.iter_parts("samples", columns):
         found = part.column("problem_id").combine_chunks()
         code = pc.fill_null(pc.index_in(found.cast(ids.type), value_set=ids), -1).to_numpy()
-        key, length = _hashes(part.column("token_ids"), width=4)
+        key, length = row_hashes(part.column("token_ids"), width=4)
         seed = pc.fill_null(part.column("seed"), -1).to_numpy()
         index = part.column("sample_index").to_numpy()
         if some:
-            hashed.append(_hashes(part["text"], width=1))
+            hashed.append(row_hashes(part["text"], width=1))
         parts.append([np.asarray(c, np.int64) for c in (code, index, key, length, seed)])
     joined = [np.concatenate(c) for c in zip(*parts, strict=True)] or [np.zeros(0, np.int64)] * 5
     code, index, key, length, seed = joined
@@ -67,7 +67,7 @@ def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
     if texts:
         if not some:
             pieces = run.iter_parts("samples", ["text"])
-            hashed = [_hashes(part["text"], width=1) for _, part in pieces]
+            hashed = [row_hashes(part["text"], width=1) for _, part in pieces]
         of_text, size = (np.concatenate(c) for c in zip(*hashed, strict=True))
         key = np.where(length == 0, of_text, key)
         length = np.where(length == 0, size // _BYTES_PER_TOKEN, length)
@@ -76,7 +76,7 @@ def completion_keys(run: Run, ids: pa.Array) -> CompletionKeys:
     return CompletionKeys(code[order], index[order], key[order], length[order], seed[order], texts)
 
 
-def _hashes(column: pa.ChunkedArray, *, width: int) -> tuple[Ints, Ints]:
+def row_hashes(column: pa.ChunkedArray, *, width: int) -> tuple[Ints, Ints]:
     """(hash, number of elements) of each row of lists or texts; `width` bytes an element."""
     keys, lengths = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for chunk in column.chunks:

@@ -32,6 +32,7 @@ __all__ = [
     "scores_made_from",
     "scores_mismatches",
     "seal",
+    "sealed",
     "write_sealed",
 ]
 
@@ -131,9 +132,14 @@ def seal(run: Run) -> None:
 
 def write_sealed(run: Run, name: str, value: Mapping[str, Any]) -> None:
     """Writes grading.json or a scores.json; where it has "made_from", with its own digest there."""
-    if "made_from" in value:
-        value = {**value, "made_from": {**value["made_from"], "itself": _own_sha256(value)}}
-    run.write_json(name, value)
+    run.write_json(name, sealed(value))
+
+
+def sealed(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The value of such a file, with its own digest where it has "made_from"."""
+    if "made_from" not in value:
+        return value
+    return {**value, "made_from": {**value["made_from"], "itself": _own_sha256(value)}}
 
 
 def _value_sha256(value: Any) -> str:

@@ -49,7 +49,11 @@ def wanted_samples(num_samples: int | npt.NDArray[np.int64], problems: int) -> I
 
 
 def missing_draws(
-    index: Callable[[], KeyIndex], problem_ids: Sequence[str], info: RunInfo, wanted: Ints
+    index: Callable[[], KeyIndex],
+    problem_ids: Sequence[str],
+    info: RunInfo,
+    wanted: Ints,
+    from_sample: int = 0,
 ) -> Iterator[tuple[str, Ints, Ints]]:
     """(problem_id, sample indices, seeds) of each problem that lacks samples.
 
@@ -61,6 +65,7 @@ def missing_draws(
         problem_ids: the problems in their order.
         info: what the seeds follow from.
         wanted: the number of samples that each problem is to have.
+        from_sample: the first sample index of each problem that is given.
     """
     ends = np.cumsum(wanted)
     first = 0
@@ -68,6 +73,10 @@ def missing_draws(
         before = int(ends[first - 1]) if first else 0
         last = max(int(np.searchsorted(ends, before + _BLOCK, side="right")), first + 1)
         indices, bounds = index().missing(first, wanted[first:last])
+        if from_sample:
+            given = indices >= from_sample
+            indices = indices[given]
+            bounds = np.concatenate([[0], np.cumsum(given)])[bounds]
         lacking = np.flatnonzero(np.diff(bounds))
         bases = seed_bases(info, [problem_ids[first + row] for row in lacking.tolist()])
         seeds = seeds_of(np.repeat(bases, np.diff(bounds)[lacking]), indices)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -17,17 +16,16 @@ from rlvr_fast.errors import RunDirectoryError, StorageError
 from rlvr_fast.expansion import ExpansionError, parquet_extents, window_rows
 from rlvr_fast.safe_files import open_regular
 from rlvr_fast.store.files import open_parquet
+from rlvr_fast.store.part_names import PART, part_order
 from rlvr_fast.store.schemas import DAMAGE, schema_mismatch, stage_schema, value_fault
+from rlvr_fast.store.switching import switch_decided
 
 __all__ = [
-    "PART",
     "PIECE_BYTES",
     "Joined",
     "damage_message",
     "joined_pieces",
     "may_lie_beside_parts",
-    "part_number",
-    "part_order",
     "part_problem",
     "read_part",
     "read_pieces",
@@ -36,7 +34,6 @@ __all__ = [
     "stage_parts",
 ]
 
-PART = re.compile(r"part-[0-9]{6,}\.parquet")
 # About the most bytes of a run that a stage has in memory at a time.
 PIECE_BYTES = 32 << 20
 # A file of at most so many bytes is read at once; so many files are joined at most, since a table
@@ -47,16 +44,6 @@ _BUFFER = 1 << 20
 # Hashes of (device, inode, time, size) of small files that hold little: a command reads each part
 # several times.
 _seen: set[int] = set()
-
-
-def part_order(part: Path) -> tuple[int, str]:
-    """What parts are sorted by: names with more zeros than needed have the number of another."""
-    return part_number(part), part.name
-
-
-def part_number(part: Path) -> int:
-    """The number in the name of a part."""
-    return int(part.stem.partition("-")[2])
 
 
 def may_lie_beside_parts(file: Path) -> bool:
@@ -78,12 +65,22 @@ def stage_parts(run: Path, stage: str) -> list[Path]:
 
     Raises:
         InvalidInputError: there is no such stage.
-        RunDirectoryError: the folder holds a file that is no part; the message names the file.
+        RunDirectoryError: the folder holds a file that is no part, which the message names; or
+            other parts are taking the place of some at this moment.
     """
     stage_schema(stage)
     folder = run / stage
     if not folder.is_dir():
         return []
+    found = _listed(run, folder)
+    if switch_decided(run):  # in the middle of the list there may have been both, or neither
+        raise RunDirectoryError(
+            f"{run}: its parts are being compacted at this moment; give the command again"
+        )
+    return found
+
+
+def _listed(run: Path, folder: Path) -> list[Path]:
     found = []
     for file in folder.iterdir():
         if PART.fullmatch(file.name):
@@ -304,6 +301,11 @@ def _joined(waiting: list[tuple[Path, pa.Table]], schema: pa.Schema | None, run:
 def _raise_unreadable(file: Path, error: BaseException) -> None:
     # Arrow reports damaged bytes as an OSError too, but only the operating system sets errno.
     if isinstance(error, OSError) and error.errno is not None:
+        if isinstance(error, FileNotFoundError):
+            raise StorageError(
+                f"{file}: gone since the run was opened (compacted, or moved by hand); give the "
+                "command again, which reads the parts that are there now"
+            ) from error
         raise StorageError(f"{file}: cannot be read ({_first_line(error)})") from error
 
 

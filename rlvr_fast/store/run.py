@@ -46,6 +46,7 @@ from rlvr_fast.store.recorded import (
 from rlvr_fast.store.schemas import GRADES, PROBLEMS, conform, stage_schema
 from rlvr_fast.store.small_parts import SmallParts
 from rlvr_fast.store.stage_keys import StageKeys
+from rlvr_fast.store.switching import finish_switch, switch_decided
 
 __all__ = ["Run"]
 
@@ -159,6 +160,9 @@ class Run:
         if not file.exists():
             raise RunDirectoryError(f"{path}: not a run directory: it has no run.json")
         run = cls(path, RunInfo.read(path))
+        if switch_decided(path):  # by a process that was killed
+            with run.writing():
+                pass
         if check:
             run.problems()
             for stage in run.stages():
@@ -294,6 +298,7 @@ class Run:
         """
         with self._lock.held() as outermost, contextlib.ExitStack() as stack:
             if outermost:
+                finish_switch(self.path)
                 self._sweep()
                 self._read_added()
                 stack.enter_context(self._keys.alone())
@@ -373,7 +378,7 @@ class Run:
         return draws
 
     def iter_missing(
-        self, num_samples: int | npt.NDArray[np.int64]
+        self, num_samples: int | npt.NDArray[np.int64], *, first_sample: int = 0
     ) -> Iterator[tuple[str, npt.NDArray[np.int64], npt.NDArray[np.int64]]]:
         """(problem_id, sample indices, seeds) of each problem that lacks samples.
 
@@ -383,15 +388,21 @@ class Run:
         Args:
             num_samples: the samples that a problem is to have; one number, or one for each problem
                 in the order of `problems()`, with 0 for a problem of which none are asked for.
+            first_sample: the lowest sample index that is given.
         """
         ids = self.problems()["problem_id"].to_pylist()
         wanted = wanted_samples(num_samples, len(ids))
-        yield from missing_draws(lambda: self._keys.index("samples"), ids, self.info, wanted)
+        yield from missing_draws(
+            lambda: self._keys.index("samples"), ids, self.info, wanted, first_sample
+        )
 
-    def num_missing(self, num_samples: int | npt.NDArray[np.int64]) -> int:
+    def num_missing(
+        self, num_samples: int | npt.NDArray[np.int64], *, first_sample: int = 0
+    ) -> int:
         """The number of draws that `iter_missing` gives."""
         index = self._keys.index("samples")
-        return index.num_missing(wanted_samples(num_samples, len(self.problems())))
+        wanted = wanted_samples(num_samples, len(self.problems()))
+        return index.num_missing(wanted) - index.num_missing(np.minimum(wanted, first_sample))
 
     def num_samples(self, stage: str = "samples") -> npt.NDArray[np.int64]:
         """The number of rows of `stage` of each problem, in the order of `problems()`."""

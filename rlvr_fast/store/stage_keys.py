@@ -12,7 +12,8 @@ import pyarrow as pa
 
 from rlvr_fast.errors import InvalidInputError, RunDirectoryError
 from rlvr_fast.store.index import KeyIndex
-from rlvr_fast.store.parts import Joined, damage_message, part_number, stage_parts
+from rlvr_fast.store.part_names import part_number
+from rlvr_fast.store.parts import Joined, damage_message, stage_parts
 from rlvr_fast.store.small_parts import SmallParts
 
 __all__ = ["StageKeys"]
@@ -82,13 +83,9 @@ class StageKeys:
 
     def _add(self, index: KeyIndex, joined: Joined) -> None:
         """Adds the keys of some parts; looked up together, for one part costs as much as many."""
-        try:
-            fault = None if index.is_new(joined.rows).all() else ""
-        except InvalidInputError as error:
-            fault = str(error)
-        if fault is None:
-            index.add(joined.rows)
-            return
+        with contextlib.suppress(InvalidInputError):
+            if index.add(joined.rows, all_or_none=True).all():
+                return
         for part, keys in joined.by_file():  # which of them
             try:
                 new = index.add(keys)

@@ -23,7 +23,7 @@ from rlvr_fast.store.files import (
 from rlvr_fast.store.info import RunInfo
 from rlvr_fast.store.lease import confirm_writing
 from rlvr_fast.store.locking import RunLock
-from rlvr_fast.store.parts import PART
+from rlvr_fast.store.part_names import PART
 from rlvr_fast.store.problem_tables import check_unique
 from rlvr_fast.store.recorded import TASK_FILES, keep_task_files
 from rlvr_fast.store.schemas import PROBLEMS, conform, stage_schema
