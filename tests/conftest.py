@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import hypothesis
 import pytest
 
 import rlvr_fast
@@ -19,6 +20,13 @@ from rlvr_fast import _core
 # where it comes too late for that.
 with contextlib.suppress(ImportError):
     import setuptools  # noqa: F401
+
+
+# No test depends on the speed of the machine: neither an example nor the making of one has a limit.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 @pytest.hookimpl(optionalhook=True)  # of pytest-xdist
