@@ -87,6 +87,20 @@ COLUMNS: dict[str, tuple[Column, ...]] = {
             pair("largest_difference", "logprob_sum", "entropy"),
         ),
     ),
+    "prompt_logprobs": (
+        WHAT,
+        ("tokens/s", figure("tokens_per_s")),
+        ("vLLM", figure("vllm_tokens_per_s")),
+        ("faster", figure("times_faster", TIMES)),
+        ("largest difference of a sum", figure("largest_difference")),
+    ),
+    "shared_prompt": (
+        WHAT,
+        ("tokens/s", figure("tokens_per_s")),
+        ("each alone", figure("alone_tokens_per_s")),
+        ("faster", figure("times_faster", TIMES)),
+        ("largest difference of a sum", figure("largest_difference")),
+    ),
     "answers": (
         WHAT,
         TIME,
