@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,11 @@ from rlvr_fast import _core
 with contextlib.suppress(ImportError):
     import setuptools  # noqa: F401
 
+
+# A shell that starts the tests in the background has them ignore Ctrl-C, and with them the commands
+# that they interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test depends on the speed of the machine: neither an example nor the making of one has a limit.
 hypothesis.settings.register_profile(

@@ -404,7 +404,7 @@ def test_the_largest_sample_index_takes_no_memory() -> None:
     largest = pa.array([MAX_SAMPLE_INDEX] * 1000, pa.int32())
     table = pa.table({"problem_id": ids, "sample_index": largest})
     assert index.add(table).all()
-    assert sum(keys.nbytes for keys in index._sorted) == 8000
+    assert sum(keys.nbytes + bits.nbytes for keys, bits in index._sorted) == 16_000
     assert not index.add(table).any()
     assert index.counts().tolist() == [1] * 1000
     assert index.gaps()[0] == ("p0", MAX_SAMPLE_INDEX)
