@@ -368,3 +368,6 @@ def test_device_map_places_a_model(tmp_path, llama_tokenizer):
         found = loaded.score([[1, 2]], [[3, 4, 5]]).logprob
         np.testing.assert_allclose(found, want, rtol=1e-5)
     assert loaded.model.hf_device_map == device_map
+    for placed, device in ((model, None), (str(tmp_path), "cpu")):
+        with pytest.raises(InvalidInputError, match="device_map 'auto' places the layers"):
+            rlvr_fast.Scorer(placed, device=device, device_map="auto")

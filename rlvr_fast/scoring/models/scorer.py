@@ -71,8 +71,8 @@ class Scorer:
 
     Raises:
         UnsupportedModelError: a model whose logits cannot be made position by position.
-        InvalidInputError: the model does not exist, batch_tokens is below 1, or the adapter is
-            damaged or does not fit the model.
+        InvalidInputError: the model does not exist, batch_tokens is below 1, the adapter is damaged
+            or does not fit the model, or a device_map beside a device or a loaded model.
         MissingDependencyError: an adapter without the package peft, a device_map without
             accelerate.
 
@@ -95,6 +95,11 @@ class Scorer:
     ) -> None:
         if batch_tokens < 1:
             raise InvalidInputError(f"batch_tokens must be at least 1, got {batch_tokens}")
+        if device_map is not None and (device is not None or not isinstance(model, (str, Path))):
+            raise InvalidInputError(
+                f"device_map {device_map!r} places the layers of a model while it is loaded: give "
+                "the name or the folder of the model, and no device"
+            )
         self.tokenizer: Any = None
         self.adapter = read_adapter(adapter) if isinstance(adapter, str | Path) else adapter
         if isinstance(model, (str, Path)):
